@@ -1,0 +1,200 @@
+"""The words of SendIt as types. Everything here is frozen and free of input and output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class BatchState(StrEnum):
+    """Where a batch is in its life."""
+
+    RECEIVING = "RECEIVING"  # its first instance has arrived in Orthanc; more may come
+    QUEUED = "QUEUED"  # the study is stable: its instances are listed and wait for de-identification
+    PROCESSING = "PROCESSING"  # instances are being de-identified and proved
+    REVIEW = "REVIEW"  # a person has to release it
+    DELIVERING = "DELIVERING"  # on its way to its destinations
+    SENT = "SENT"  # every destination holds it and was read back; the clean-up remains
+    DONE = "DONE"  # nothing remains to be done
+    QUARANTINED = "QUARANTINED"  # not shown to be clean: nothing of it leaves
+    EMPTY = "EMPTY"  # no instance is to be sent; every one was rejected with a reason
+    FAILED = "FAILED"  # an operator is needed; `sendit retry` takes it up again
+    CANCELLED = "CANCELLED"  # stopped by an operator
+    RECALLED = "RECALLED"  # was sent, then removed from its destinations
+
+
+#: In these states SendIt has work to do and something must be scheduled for it (law 2).
+UNFINISHED = frozenset({BatchState.QUEUED, BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT})
+
+#: From these `retry` starts again.
+RETRYABLE = frozenset({BatchState.FAILED, BatchState.QUARANTINED, BatchState.EMPTY, BatchState.CANCELLED})
+
+
+class InstanceState(StrEnum):
+    """Where one instance of a batch is. received = PENDING + RELEASED + SENT + REJECTED + QUARANTINED, always."""
+
+    PENDING = "PENDING"  # received, nothing done yet
+    RELEASED = "RELEASED"  # de-identified and proved; its output lies in staging
+    SENT = "SENT"  # every destination holds it and was read back
+    REJECTED = "REJECTED"  # will not be sent, for the reason beside it
+    QUARANTINED = "QUARANTINED"  # held, for the reason beside it
+
+
+class DeliveryState(StrEnum):
+    """Where a batch is on its way to one destination."""
+
+    WAITING = "WAITING"  # not tried yet
+    SENDING = "SENDING"  # being sent and read back
+    RETRYING = "RETRYING"  # failed for now; tried again at `next_attempt_at`
+    VERIFIED = "VERIFIED"  # read back from the destination and equal to the receipts
+    FAILED = "FAILED"  # an operator is needed
+
+
+class FileFate(StrEnum):
+    """What became of one file of a watched folder."""
+
+    IMPORTED = "imported"  # stored in Orthanc just now
+    ALREADY_THERE = "already there"  # Orthanc holds the same bytes already
+    NOT_DICOM = "not DICOM"  # left alone
+    UNREADABLE = "unreadable"  # DICOM by its looks, and refused, for the reason beside it
+    CONFLICT = "conflict"  # Orthanc holds another content under the same UIDs
+    NOT_STORED = "not stored"  # Orthanc refused it for a reason of its own
+
+
+#: A directory with one of these goes to `.err/`.
+BAD_FATES = frozenset({FileFate.NOT_DICOM, FileFate.UNREADABLE, FileFate.CONFLICT, FileFate.NOT_STORED})
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was done to one instance, and the proof that it may leave. All UIDs and identifiers are coded ones.
+
+    The digests are lower-case hexadecimal. `output_md5` is what an Orthanc peer can be asked for.
+    """
+
+    input_sha256: str
+    plan_sha256: str
+    output_sha256: str
+    output_md5: str
+    output_size: int  # bytes
+    patient_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    actions: Mapping[str, int] = field(default_factory=dict)  # how often each action was applied, for example {"X": 12}
+    proof: str = "none"  # which proof ran and its result; "none" until there is one
+    released: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the journal and the manifest, JSON-ready."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Receipt:
+        """The inverse of `as_dict`; an unknown or missing field raises TypeError."""
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The instance may leave. `chunks` joined are the bytes of the DICOM file (PS3.10), preamble included.
+
+    They are buffers and not one `bytes` so that pixel data can be passed through from the source without a copy.
+    """
+
+    chunks: Sequence[bytes | memoryview]
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The instance will not be sent. The reason names no value of the dataset."""
+
+    reason: str
+    input_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """The instance could not be shown to be clean. The reason names attributes and kinds, never values."""
+
+    reason: str
+    input_sha256: str = ""
+
+
+Outcome = Released | Rejected | Quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One released instance on its way: the receipt and the staged file that it describes."""
+
+    receipt: Receipt
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Consignment:
+    """What one batch hands to a destination. `parcels` are read lazily by destinations, so it may be long."""
+
+    batch_id: int
+    project: str
+    parcels: Sequence[Parcel]
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """Something that a destination does not hold as the receipt says."""
+
+    sop_instance_uid: str  # coded
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A batch's way to one destination, as the journal has it."""
+
+    batch_id: int
+    destination: str
+    state: DeliveryState
+    attempt: int  # fences writes: only the attempt that the journal names may write
+    failures: int
+    sent: int
+    last_error: str | None
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance of a batch, as the journal has it."""
+
+    batch_id: int
+    orthanc_id: str
+    state: InstanceState
+    reason: str | None
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One study's journey through SendIt, for one project, as the journal has it."""
+
+    id: int
+    study: str  # Orthanc's identifier of the original study
+    project: str | None  # None until it is known, or if no project matches
+    state: BatchState
+    reason: str | None
+    received: int  # while RECEIVING the count so far; afterwards the number of instances listed
+    attempt: int  # fences writes, as in Delivery
+    starts: int  # how often PROCESSING began without an end: a batch that kills its worker is not tried for ever
+    failures: int
+    follows: int | None  # the batch of the same study before it, if this one carries late instances
+    opened_at: datetime
+    changed_at: datetime
+    next_attempt_at: datetime | None

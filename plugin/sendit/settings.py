@@ -1,0 +1,206 @@
+"""The "SendIt" section of orthanc.json. An unknown key is an error, and every error names its place and its cure.
+
+`load` takes the whole configuration as Orthanc resolves it (`${VAR}` replaced), because destinations name Orthanc's own
+peers. `read_configuration` in `configuration.py` makes that document from files where no Orthanc is there to ask.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_pascal
+
+from sendit.errors import Misconfigured
+from sendit.orthanc_config import OrthancConfig
+
+SECTION = "SendIt"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+#: Names of projects and destinations stand in file names, URLs and logs.
+Name = Annotated[str, Field(pattern=_NAME)]
+
+
+class Option(StrEnum):
+    """The options of PS3.15 Table E.1-1, by the names of its columns (Annex E.3)."""
+
+    RETAIN_SAFE_PRIVATE = "RetainSafePrivate"
+    RETAIN_UIDS = "RetainUIDs"
+    RETAIN_DEVICE_IDENTITY = "RetainDeviceIdentity"
+    RETAIN_INSTITUTION_IDENTITY = "RetainInstitutionIdentity"
+    RETAIN_PATIENT_CHARACTERISTICS = "RetainPatientCharacteristics"
+    RETAIN_LONGITUDINAL_FULL_DATES = "RetainLongitudinalFullDates"
+    RETAIN_LONGITUDINAL_MODIFIED_DATES = "RetainLongitudinalModifiedDates"
+    CLEAN_DESCRIPTORS = "CleanDescriptors"
+    CLEAN_STRUCTURED_CONTENT = "CleanStructuredContent"
+    CLEAN_GRAPHICS = "CleanGraphics"
+    CLEAN_PIXEL_DATA = "CleanPixelData"
+    CLEAN_RECOGNIZABLE_VISUAL_FEATURES = "CleanRecognizableVisualFeatures"
+
+
+class _Section(BaseModel):
+    """A JSON object with PascalCase keys, as Orthanc writes them; anything unknown is refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_pascal, validate_default=True, hide_input_in_errors=True
+    )
+
+
+class RetrySettings(_Section):
+    """Exponential backoff with jitter: FirstDelay, twice that, four times that … never more than MaxDelay (seconds)."""
+
+    limit: int = Field(10, ge=0, le=1000)  # tries after the first one; then the batch is FAILED
+    first_delay: float = Field(5.0, gt=0, le=86_400)
+    max_delay: float = Field(3600.0, gt=0, le=604_800)
+
+
+class OrthancPeerSettings(_Section):
+    """Delivery to another Orthanc, named in "OrthancPeers"."""
+
+    type: Literal["OrthancPeer"]
+    peer: str
+    concurrency: int = Field(4, ge=1, le=64)  # uploads at the same time
+    retry: RetrySettings = RetrySettings()
+
+
+DestinationSettings = Annotated[OrthancPeerSettings, Field()]
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("give the whole path, beginning with /")
+    return path
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+class WatchedFolder(_Section):
+    """A folder whose studies are pushed into Orthanc."""
+
+    path: AbsolutePath
+    project: Name
+    polling: bool = False  # network mounts send no change events: look every PollSeconds instead
+    poll_seconds: float = Field(5.0, gt=0, le=3600)
+    quiet_seconds: float = Field(10.0, gt=0, le=86_400)  # a loose file unchanged for so long is complete
+    after_import: Literal["Move", "Delete"] = "Move"  # to .done/, or delete what was imported whole
+
+
+class Match(_Section):
+    """Which studies belong to a project. Every key given must match; patterns may hold * and ?. {} is every study."""
+
+    modality: list[str] | None = None  # any series of the study has one of these
+    called_aet: str | list[str] | None = Field(None, alias="CalledAET")
+    calling_aet: str | list[str] | None = Field(None, alias="CallingAET")
+    study_description: str | list[str] | None = None
+
+
+class Identities(_Section):
+    """Where pseudonyms come from. Keyed: HMAC-SHA256 under the project's key."""
+
+    source: Literal["Keyed"] = "Keyed"
+
+
+class Project(_Section):
+    """A research study: how its batches are de-identified and where they go."""
+
+    match: Match | None = None  # None: only what a watched folder or `sendit import` names it for
+    options: list[Option] = []
+    recipes: list[str] = []
+    identities: Identities = Identities()
+    destinations: list[Name] = Field(min_length=1)
+    release: Literal["Automatic"] = "Automatic"
+    after_delivery: Literal["KeepOriginals"] = "KeepOriginals"
+
+
+class Settings(_Section):
+    """The section "SendIt" of orthanc.json."""
+
+    data_directory: AbsolutePath = Path("/var/lib/sendit")
+    database: str = Field("sqlite", pattern=r"^(sqlite|postgresql://.+)$", repr=False)
+    python: AbsolutePath | None = None  # the worker's interpreter; read by the plugin alone
+    workers: int = Field(0, ge=0, le=256)  # de-identification processes; 0: one per core
+    batches_at_once: int = Field(2, ge=1, le=64)
+    reconcile_seconds: float = Field(60.0, gt=0, le=3600)
+    retry: RetrySettings = RetrySettings()  # of the steps before delivery
+    watched_folders: list[WatchedFolder] = []
+    destinations: dict[Name, DestinationSettings] = {}
+    projects: dict[Name, Project] = {}
+
+
+def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
+    """Read the whole configuration of Orthanc.
+
+    Raises:
+        Misconfigured: naming the first wrong place, for example `SendIt.Projects.IRB1.Optoins`.
+    """
+    if SECTION not in document:
+        raise Misconfigured(
+            SECTION, "orthanc.json has no such section", 'Add "SendIt": {…}; README.md shows a small one.'
+        )
+    try:
+        settings = Settings.model_validate(document[SECTION])
+    except ValidationError as error:
+        raise _translate(error) from None
+    orthanc = OrthancConfig.read(document)
+    for problem in _dangling(settings, orthanc):
+        raise problem
+    return settings, orthanc
+
+
+def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
+    """Names that point nowhere."""
+    for name, project in settings.projects.items():
+        for destination in project.destinations:
+            if destination not in settings.destinations:
+                yield _unknown(f"Projects.{name}.Destinations", "destination", destination, settings.destinations)
+    for index, folder in enumerate(settings.watched_folders):
+        if folder.project not in settings.projects:
+            yield _unknown(f"WatchedFolders[{index}].Project", "project", folder.project, settings.projects)
+    for name, destination in settings.destinations.items():
+        if destination.peer not in orthanc.peers:
+            yield _unknown(f"Destinations.{name}.Peer", 'peer of "OrthancPeers"', destination.peer, orthanc.peers)
+
+
+def _unknown(place: str, kind: str, name: str, known: Mapping[str, Any]) -> Misconfigured:
+    names = ", ".join(sorted(known)) or "none"
+    return Misconfigured(f"{SECTION}.{place}", f"'{name}' is no {kind}", f"Known: {names}.")
+
+
+def _translate(error: ValidationError) -> Misconfigured:
+    """The first of pydantic's errors as ours. The input is left out: it may hold a password."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    location = first["loc"]
+    place = SECTION + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    if first["type"] == "extra_forbidden":
+        return Misconfigured(place, "there is no such key", _suggest(location))
+    if first["type"] == "missing":
+        return Misconfigured(place, "this key is missing", "Add it.")
+    message = first["msg"].removeprefix("Value error, ")
+    return Misconfigured(place, message[0].lower() + message[1:], "Correct it in orthanc.json.")
+
+
+def _suggest(location: tuple[int | str, ...]) -> str:
+    """The keys that stand at this place, the nearest one first."""
+    section: Any = Settings
+    for part in location[:-1]:
+        section = _descend(section, part)
+        if section is None:
+            return "Remove it."
+    keys = [field.alias or name for name, field in section.model_fields.items()]
+    near = difflib.get_close_matches(str(location[-1]), keys, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(keys)}."
+
+
+def _descend(section: Any, part: int | str) -> type[_Section] | None:
+    """The section that the key `part` of `section` leads to: through Optional, lists and dictionaries."""
+    fields = getattr(section, "model_fields", {})
+    by_alias = {field.alias or name: field.annotation for name, field in fields.items()}
+    found: Any = by_alias.get(str(part), section)
+    while get_origin(found) is not None:
+        found = next((a for a in reversed(get_args(found)) if a is not type(None) and not isinstance(a, str)), None)
+    return found if isinstance(found, type) and issubclass(found, _Section) else None
