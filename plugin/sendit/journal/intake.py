@@ -1,0 +1,165 @@
+"""How batches come to be: opened by a first instance, queued when their study is stable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+import sqlalchemy as sa
+
+from sendit.journal import tables as t
+from sendit.journal.writing import add_event, now, reading
+from sendit.model import BatchState, InstanceState
+
+#: SQLite takes at most 32,766 bound values a statement.
+_CHUNK = 5_000
+
+
+class Intake:
+    """The part of the journal that the arrival of instances writes."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def receiving(self, study: str, count: int) -> None:
+        """Note that a study is arriving, with `count` instances so far; opens its batch if none is open."""
+        with self._engine.begin() as c:
+            where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
+            row = c.execute(sa.select(t.batches.c.id).where(where)).first()
+            if row is None:
+                self._open(c, study, BatchState.RECEIVING, count)
+            else:
+                c.execute(sa.update(t.batches).where(where).values(received=count, changed_at=now()))
+
+    def _open(self, c: sa.Connection, study: str, state: BatchState, count: int) -> int:
+        before = c.execute(sa.select(sa.func.max(t.batches.c.id)).where(t.batches.c.study == study)).scalar()
+        values = {"study": study, "state": state, "received": count, "follows": before}
+        done = c.execute(sa.insert(t.batches).values(**values, opened_at=now(), changed_at=now()))
+        batch_id = int(done.inserted_primary_key[0])  # type: ignore[index]
+        add_event(c, batch_id, "opened" if before is None else f"opened for late instances; it follows batch {before}")
+        return batch_id
+
+    def queue(self, study: str, project: str | None, listed: Sequence[str], last_update: str | None) -> int | None:
+        """List the instances of a stable study that no batch of this project covers yet, and queue them as a batch.
+
+        Args:
+            study: Orthanc's identifier of the study.
+            project: None if no project matches; the batch then ends EMPTY and says so.
+            listed: Orthanc's identifiers of all its instances now.
+            last_update: the study's LastUpdate in Orthanc.
+
+        Returns:
+            The batch's id, or None if every instance is covered already.
+        """
+        with self._engine.begin() as c:
+            new = self._uncovered(c, project or "", listed)
+            where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
+            opened = c.execute(sa.select(t.batches.c.id).where(where)).scalar()
+            if not new:
+                self._forget(c, study, opened, last_update)
+                return None
+            batch_id = self._open(c, study, BatchState.RECEIVING, len(new)) if opened is None else int(opened)
+            self._list(c, batch_id, project or "", new)
+            state = BatchState.QUEUED if project else BatchState.EMPTY
+            values = {"project": project, "received": len(new), "last_update": last_update, "changed_at": now()}
+            reason = None if project else "no project's Match fits this study"
+            c.execute(
+                sa.update(t.batches).where(t.batches.c.id == batch_id).values(state=state, reason=reason, **values)
+            )
+            if not project:
+                self._reject_all(c, batch_id, str(reason))
+            add_event(c, batch_id, f"{len(new)} instances queued" if project else str(reason))
+            return batch_id
+
+    def queue_overwritten(self, study: str, project: str, instance: str) -> int:
+        """A batch for one instance whose content in Orthanc was replaced after it was processed."""
+        with self._engine.begin() as c:
+            same = (t.instances.c.instance == instance) & (t.instances.c.project == project)
+            last = c.execute(sa.select(sa.func.max(t.instances.c.generation)).where(same)).scalar() or 0
+            batch_id = self._open(c, study, BatchState.QUEUED, 1)
+            c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(project=project))
+            self._list(c, batch_id, project, [instance], generation=last + 1)
+            return batch_id
+
+    def _list(
+        self, c: sa.Connection, batch_id: int, project: str, identifiers: Iterable[str], generation: int = 0
+    ) -> None:
+        rows = [
+            {
+                "batch_id": batch_id,
+                "project": project,
+                "instance": identifier,
+                "generation": generation,
+                "state": InstanceState.PENDING,
+            }
+            for identifier in identifiers
+        ]
+        c.execute(sa.insert(t.instances), rows)
+
+    def _reject_all(self, c: sa.Connection, batch_id: int, reason: str) -> None:
+        where = t.instances.c.batch_id == batch_id
+        c.execute(sa.update(t.instances).where(where).values(state=InstanceState.REJECTED, reason=reason))
+
+    def _uncovered(self, c: sa.Connection, project: str, listed: Sequence[str]) -> list[str]:
+        covered: set[str] = set()
+        for start in range(0, len(listed), _CHUNK):
+            chunk = listed[start : start + _CHUNK]
+            where = t.instances.c.instance.in_(chunk) & (t.instances.c.project == project)
+            covered.update(c.execute(sa.select(t.instances.c.instance).where(where)).scalars())
+        return [identifier for identifier in listed if identifier not in covered]
+
+    def _forget(self, c: sa.Connection, study: str, opened: int | None, last_update: str | None) -> None:
+        """All of the study is covered: an open batch has nothing to carry, and its newest one saw this LastUpdate."""
+        if opened is not None:
+            c.execute(sa.delete(t.events).where(t.events.c.batch_id == opened))
+            c.execute(sa.delete(t.batches).where(t.batches.c.id == opened))
+        newest = sa.select(sa.func.max(t.batches.c.id)).where(t.batches.c.study == study).scalar_subquery()
+        c.execute(sa.update(t.batches).where(t.batches.c.id == newest).values(last_update=last_update))
+
+    def drop_receiving(self, study: str) -> None:
+        """The study was deleted from Orthanc before it was stable: its open batch ends EMPTY."""
+        where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
+        reason = "the study was deleted from Orthanc before it was complete"
+        with self._engine.begin() as c:
+            ids = list(c.execute(sa.select(t.batches.c.id).where(where)).scalars())
+            values = {"state": BatchState.EMPTY, "reason": reason, "received": 0, "changed_at": now()}
+            c.execute(sa.update(t.batches).where(where).values(**values))
+            for batch_id in ids:
+                add_event(c, batch_id, reason)
+
+    def covered(self, identifiers: Collection[str]) -> dict[str, tuple[int, InstanceState, str | None]]:
+        """For those of these instances that some batch covers: its newest batch, state and input digest."""
+        c_ = t.instances.c
+        query = sa.select(c_.instance, c_.batch_id, c_.state, c_.input_sha256).where(c_.instance.in_(identifiers))
+        with reading(self._engine) as c:
+            rows = c.execute(query.order_by(c_.batch_id)).all()
+        return {row.instance: (row.batch_id, InstanceState(row.state), row.input_sha256) for row in rows}
+
+    def last_updates(self, studies: Collection[str]) -> dict[str, tuple[str | None, bool]]:
+        """For those of these studies that have a batch: the newest LastUpdate listed, and whether one is RECEIVING."""
+        c_ = t.batches.c
+        query = sa.select(c_.study, c_.last_update, c_.state).where(c_.study.in_(studies)).order_by(c_.id)
+        found: dict[str, tuple[str | None, bool]] = {}
+        with reading(self._engine) as c:
+            for study, last_update, state in c.execute(query):
+                known, open_ = found.get(study, (None, False))
+                found[study] = (last_update or known, open_ or state == BatchState.RECEIVING)
+        return found
+
+    def receiving_studies(self) -> list[str]:
+        """The studies whose batch is RECEIVING."""
+        query = sa.select(t.batches.c.study).where(t.batches.c.state == BatchState.RECEIVING)
+        with reading(self._engine) as c:
+            return list(c.execute(query).scalars())
+
+    def route(self, study: str, project: str) -> None:
+        """Remember that an import named `project` for this study."""
+        with self._engine.begin() as c:
+            where = (t.routes.c.study == study) & (t.routes.c.project == project)
+            if c.execute(sa.select(t.routes.c.study).where(where)).first() is None:
+                c.execute(sa.insert(t.routes).values(study=study, project=project, at=now()))
+
+    def routes(self, study: str) -> list[str]:
+        """The projects that imports named for this study, the first named first."""
+        query = sa.select(t.routes.c.project).where(t.routes.c.study == study).order_by(t.routes.c.at)
+        with reading(self._engine) as c:
+            return list(c.execute(query).scalars())

@@ -1,0 +1,163 @@
+"""The tables of the journal. Only this package writes them; migrations/ holds how they came to be.
+
+No table holds a patient identifier in clear: studies and instances stand by Orthanc's identifiers, outputs by coded
+UIDs. (Orthanc's identifiers are digests of the original ones, so the database is protected like the originals: 0600.)
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """Aware datetimes in UTC; SQLite has no time zones of its own."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("study", sa.String(44), nullable=False, index=True),  # Orthanc's identifier
+    sa.Column("project", sa.String(64)),  # NULL: not known yet, or none matches
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("reason", sa.Text),
+    sa.Column("received", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("follows", sa.Integer, sa.ForeignKey("batches.id")),
+    sa.Column("last_update", sa.String(32)),  # the study's LastUpdate in Orthanc when its instances were listed
+    sa.Column("opened_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("next_attempt_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+
+# One open batch a study: two workers that see the first instance open it once.
+sa.Index(
+    "uq_batches_receiving",
+    batches.c.study,
+    unique=True,
+    sqlite_where=batches.c.state == "RECEIVING",
+    postgresql_where=batches.c.state == "RECEIVING",
+)
+
+instances = sa.Table(
+    "instances",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("batch_id", sa.Integer, sa.ForeignKey("batches.id"), nullable=False, index=True),
+    sa.Column("project", sa.String(64), nullable=False, server_default=""),  # "" as long as none matches
+    sa.Column("instance", sa.String(44), nullable=False, index=True),  # Orthanc's identifier
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),  # counts overwritten contents
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("input_sha256", sa.String(64)),
+    sa.Column("sop_instance_uid", sa.String(64)),  # coded
+    sa.Column("receipt", sa.JSON),
+    # An instance is covered once for each project, whoever lists it.
+    sa.UniqueConstraint("project", "instance", "generation"),
+    sa.Index("ix_instances_project_sop_instance_uid", "project", "sop_instance_uid"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("batch_id", sa.Integer, sa.ForeignKey("batches.id"), primary_key=True),
+    sa.Column("destination", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("sent", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_error", sa.Text),
+    sa.Column("next_attempt_at", UtcDateTime),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+)
+
+#: What happened to a batch, in words, for the person who looks at it.
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("batch_id", sa.Integer, sa.ForeignKey("batches.id"), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+)
+
+#: Projects that have coded something: their key may never be made anew.
+projects = sa.Table(
+    "projects",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("key_fingerprint", sa.String(64), nullable=False),
+    sa.Column("first_used_at", UtcDateTime, nullable=False),
+)
+
+#: Which project an import named for a study: it goes before the projects' Match.
+routes = sa.Table(
+    "routes",
+    metadata,
+    sa.Column("study", sa.String(44), primary_key=True),
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+imports = sa.Table(
+    "imports",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("directory", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # RUNNING, DONE, ERRORS
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+)
+
+import_files = sa.Table(
+    "import_files",
+    metadata,
+    sa.Column("import_id", sa.Integer, sa.ForeignKey("imports.id"), primary_key=True),
+    sa.Column("path", sa.Text, primary_key=True),  # relative to the directory
+    sa.Column("fate", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("study", sa.String(44)),
+)
+
+#: Small facts with a name: the last change read from Orthanc.
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+#: The workers that are alive; work of any other one is taken over.
+nodes = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("executor", sa.String(128), primary_key=True),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+)

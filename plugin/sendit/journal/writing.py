@@ -1,0 +1,38 @@
+"""What the parts of the journal share: transactions, the clock, fenced updates, events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sendit.journal import tables as t
+
+
+class Superseded(Exception):
+    """The journal has moved on: another attempt owns this work. Who gets this stops and changes nothing."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that only reads: it does not queue behind writers."""
+    with engine.connect().execution_options(reading=True) as connection:
+        yield connection
+
+
+def add_event(connection: sa.Connection, batch_id: int, message: str) -> None:
+    connection.execute(sa.insert(t.events).values(batch_id=batch_id, at=now(), message=message))
+
+
+def move(connection: sa.Connection, where: sa.ColumnElement[bool], **values: Any) -> None:
+    """Update one batch and its `changed_at`; Superseded if `where` no longer finds it."""
+    done = connection.execute(sa.update(t.batches).where(where).values(changed_at=now(), **values))
+    if done.rowcount != 1:
+        raise Superseded
