@@ -1,4 +1,8 @@
-"""Reads orthanc.json as Orthanc does: a file or a folder of files, with comments, `${VAR}` and `${VAR:-default}`."""
+"""Reads orthanc.json as Orthanc does: a file or a folder of files, with comments, `${VAR}` and `${VAR:-default}`.
+
+One thing is stricter. Orthanc puts nothing in the place of a variable that is not set; here that is an error, because
+the command line may lack what Orthanc's own environment has, and an empty password or URL would be misleading.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,11 @@ from sendit.errors import Misconfigured
 #: Looked at in this order when --config is not given.
 DEFAULT_PLACES = (Path("/etc/orthanc"),)
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)(?::-([^}]*))?\}")
+_VARIABLE = r"""\$\{\s*(?P<name>[^:}\s]+)\s*(?::-(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<bare>[^}]*)))?\}"""
+_COMMENT = r"(?P<comment>//[^\n]*|/\*.*?\*/)"
+_STRING = r'"(?:\$\{[^}]*\}|\\.|[^"\\])*"'
+_TOKEN = re.compile(f"{_COMMENT}|{_VARIABLE}|(?P<string>{_STRING})", re.DOTALL)
+_IN_STRING = re.compile(_VARIABLE)
 
 
 def find() -> Path:
@@ -48,8 +56,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise Misconfigured(
             str(path), f"cannot be read ({error.strerror})", "Name another one with --config."
         ) from None
+    except UnicodeDecodeError:
+        raise Misconfigured(str(path), "is not UTF-8 text", "Save it as UTF-8.") from None
     try:
-        document = json5.loads(_substitute(text, path))
+        document = json5.loads(_substitute(text, path), allow_duplicate_keys=False)
     except ValueError as error:
         raise Misconfigured(str(path), f"is not JSON ({error})", "Correct it.") from None
     if not isinstance(document, dict):
@@ -58,13 +68,23 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _substitute(text: str, path: Path) -> str:
-    """Environment variables, as Orthanc's Toolbox::SubstituteVariables puts them in."""
+    """Environment variables put in as Orthanc does (quotes around a default are dropped), and comments taken out.
+
+    The comments go first, so that a variable named in one need not be set.
+    """
 
     def value(match: re.Match[str]) -> str:
-        name, default = match.groups()
-        found = os.environ.get(name, default)
+        found = os.environ.get(match["name"])
         if found is None:
-            raise Misconfigured(str(path), f"the environment variable {name} is not set", "Set it, or give a default.")
+            found = next((match[kind] for kind in ("single", "double", "bare") if match[kind] is not None), None)
+        if found is None:
+            problem = f"the environment variable {match['name']} is not set"
+            raise Misconfigured(str(path), problem, "Set it, or give a default: ${NAME:-default}.")
         return found
 
-    return _VARIABLE.sub(value, text)
+    def token(match: re.Match[str]) -> str:
+        if match["comment"]:
+            return " "
+        return _IN_STRING.sub(value, match["string"]) if match["string"] else value(match)
+
+    return _TOKEN.sub(token, text)

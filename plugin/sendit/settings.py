@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
@@ -53,9 +53,9 @@ class _Section(BaseModel):
 class RetrySettings(_Section):
     """Exponential backoff with jitter: FirstDelay, twice that, four times that … never more than MaxDelay (seconds)."""
 
-    limit: int = Field(10, ge=0, le=1000)  # tries after the first one; then the batch is FAILED
-    first_delay: float = Field(5.0, gt=0, le=86_400)
-    max_delay: float = Field(3600.0, gt=0, le=604_800)
+    limit: int = Field(default=10, ge=0, le=1000)  # tries after the first one; then the batch is FAILED
+    first_delay: float = Field(default=5.0, gt=0, le=86_400)
+    max_delay: float = Field(default=3600.0, gt=0, le=604_800)
 
 
 class OrthancPeerSettings(_Section):
@@ -63,11 +63,12 @@ class OrthancPeerSettings(_Section):
 
     type: Literal["OrthancPeer"]
     peer: str
-    concurrency: int = Field(4, ge=1, le=64)  # uploads at the same time
+    concurrency: int = Field(default=4, ge=1, le=64)  # uploads at the same time
     retry: RetrySettings = RetrySettings()
 
 
-DestinationSettings = Annotated[OrthancPeerSettings, Field()]
+#: One type per value of "Type". A second one makes this Annotated[A | B, Field(discriminator="type")].
+DestinationSettings: TypeAlias = OrthancPeerSettings
 
 
 def _absolute(path: Path) -> Path:
@@ -85,8 +86,8 @@ class WatchedFolder(_Section):
     path: AbsolutePath
     project: Name
     polling: bool = False  # network mounts send no change events: look every PollSeconds instead
-    poll_seconds: float = Field(5.0, gt=0, le=3600)
-    quiet_seconds: float = Field(10.0, gt=0, le=86_400)  # a loose file unchanged for so long is complete
+    poll_seconds: float = Field(default=5.0, gt=0, le=3600)
+    quiet_seconds: float = Field(default=10.0, gt=0, le=86_400)  # a loose file unchanged for so long is complete
     after_import: Literal["Move", "Delete"] = "Move"  # to .done/, or delete what was imported whole
 
 
@@ -94,8 +95,8 @@ class Match(_Section):
     """Which studies belong to a project. Every key given must match; patterns may hold * and ?. {} is every study."""
 
     modality: list[str] | None = None  # any series of the study has one of these
-    called_aet: str | list[str] | None = Field(None, alias="CalledAET")
-    calling_aet: str | list[str] | None = Field(None, alias="CallingAET")
+    called_aet: str | list[str] | None = Field(default=None, alias="CalledAET")
+    calling_aet: str | list[str] | None = Field(default=None, alias="CallingAET")
     study_description: str | list[str] | None = None
 
 
@@ -121,11 +122,11 @@ class Settings(_Section):
     """The section "SendIt" of orthanc.json."""
 
     data_directory: AbsolutePath = Path("/var/lib/sendit")
-    database: str = Field("sqlite", pattern=r"^(sqlite|postgresql://.+)$", repr=False)
+    database: str = Field(default="sqlite", pattern=r"^(sqlite|postgresql://.+)$", repr=False)
     python: AbsolutePath | None = None  # the worker's interpreter; read by the plugin alone
-    workers: int = Field(0, ge=0, le=256)  # de-identification processes; 0: one per core
-    batches_at_once: int = Field(2, ge=1, le=64)
-    reconcile_seconds: float = Field(60.0, gt=0, le=3600)
+    workers: int = Field(default=0, ge=0, le=256)  # de-identification processes; 0: one per core
+    batches_at_once: int = Field(default=2, ge=1, le=64)
+    reconcile_seconds: float = Field(default=60.0, gt=0, le=3600)
     retry: RetrySettings = RetrySettings()  # of the steps before delivery
     watched_folders: list[WatchedFolder] = []
     destinations: dict[Name, DestinationSettings] = {}
@@ -155,9 +156,13 @@ def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
 def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
     """Names that point nowhere."""
     for name, project in settings.projects.items():
-        for destination in project.destinations:
-            if destination not in settings.destinations:
-                yield _unknown(f"Projects.{name}.Destinations", "destination", destination, settings.destinations)
+        for index, wanted in enumerate(project.destinations):
+            if wanted not in settings.destinations:
+                place = f"Projects.{name}.Destinations[{index}]"
+                yield _unknown(place, "destination", wanted, settings.destinations)
+            if wanted in project.destinations[:index]:
+                place = f"{SECTION}.Projects.{name}.Destinations[{index}]"
+                yield Misconfigured(place, f"'{wanted}' is named twice", "Name each destination once.")
     for index, folder in enumerate(settings.watched_folders):
         if folder.project not in settings.projects:
             yield _unknown(f"WatchedFolders[{index}].Project", "project", folder.project, settings.projects)
@@ -175,12 +180,16 @@ def _translate(error: ValidationError) -> Misconfigured:
     """The first of pydantic's errors as ours. The input is left out: it may hold a password."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     location = first["loc"]
+    message = first["msg"].removeprefix("Value error, ")
+    if location and location[-1] in ("str", "list[str]"):  # pydantic names the member of the union that it tried
+        location, message = location[:-1], "give a string, or a list of strings"
+    elif location and location[-1] == "[key]":  # a name that is a key of a dictionary
+        location, message = location[:-1], "a name holds up to 64 letters, digits, dots, dashes and underscores"
     place = SECTION + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     if first["type"] == "extra_forbidden":
         return Misconfigured(place, "there is no such key", _suggest(location))
     if first["type"] == "missing":
         return Misconfigured(place, "this key is missing", "Add it.")
-    message = first["msg"].removeprefix("Value error, ")
     return Misconfigured(place, message[0].lower() + message[1:], "Correct it in orthanc.json.")
 
 
@@ -202,5 +211,8 @@ def _descend(section: Any, part: int | str) -> type[_Section] | None:
     by_alias = {field.alias or name: field.annotation for name, field in fields.items()}
     found: Any = by_alias.get(str(part), section)
     while get_origin(found) is not None:
+        if get_origin(found) is Annotated:
+            found = get_args(found)[0]
+            continue
         found = next((a for a in reversed(get_args(found)) if a is not type(None) and not isinstance(a, str)), None)
     return found if isinstance(found, type) and issubclass(found, _Section) else None
