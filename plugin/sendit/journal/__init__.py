@@ -33,9 +33,9 @@ class Journal:
         self.facts = Facts(engine)
 
     @classmethod
-    def open(cls, database: str, data_directory: Path) -> Journal:
+    def open(cls, database: str, data_directory: Path, upgrade: bool = True) -> Journal:
         """Open and migrate; see `database.open_engine` for what it raises."""
-        return cls(open_engine(database, data_directory))
+        return cls(open_engine(database, data_directory, upgrade))
 
     def close(self) -> None:
         self.engine.dispose()

@@ -50,10 +50,17 @@ class Batches:
         return None if row is None else _batch(row)
 
     def page(
-        self, limit: int, before: int | None = None, state: BatchState | None = None, study: str | None = None
+        self,
+        limit: int,
+        before: int | None = None,
+        state: BatchState | None = None,
+        study: str | None = None,
+        with_project: bool = False,
     ) -> list[Batch]:
         """The newest batches first; `before` is the last id of the page before."""
         query = sa.select(*_COLUMNS).order_by(t.batches.c.id.desc()).limit(limit)
+        if with_project:
+            query = query.where(t.batches.c.project.is_not(None))
         if before is not None:
             query = query.where(t.batches.c.id < before)
         if state is not None:
@@ -224,6 +231,15 @@ class Batches:
         where = (d.batch_id == batch_id) & (d.state != DeliveryState.VERIFIED)
         values = {"state": DeliveryState.WAITING, "failures": 0, "starts": 0, "next_attempt_at": None}
         c.execute(sa.update(t.deliveries).where(where).values(**values, attempt=d.attempt + 1, changed_at=now()))
+
+    def renew(self, batch_id: int, attempt: int) -> int:
+        """Nothing is scheduled for this attempt any more: a new one, which fences the old; its number."""
+        b = t.batches.c
+        where = (b.id == batch_id) & (b.attempt == attempt)
+        where &= b.state.in_([BatchState.QUEUED, BatchState.PROCESSING])
+        with self._engine.begin() as c:
+            move(c, where, attempt=b.attempt + 1)
+        return attempt + 1
 
     def renew_instances(self, batch_id: int, attempt: int, identifiers: Iterable[str]) -> None:
         """RELEASED → PENDING for those whose staged file is gone."""

@@ -28,8 +28,11 @@ def journal_url(database: str, data_directory: Path) -> str:
     return "postgresql+psycopg://" + database.removeprefix("postgresql://")
 
 
-def open_engine(database: str, data_directory: Path) -> sa.Engine:
+def open_engine(database: str, data_directory: Path, upgrade: bool = True) -> sa.Engine:
     """An engine whose database answers and has the right version.
+
+    Args:
+        upgrade: bring an older database to our version; otherwise it is refused too, and nothing is written.
 
     Raises:
         Retry: the database does not answer.
@@ -43,7 +46,7 @@ def open_engine(database: str, data_directory: Path) -> sa.Engine:
     else:
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
     try:
-        migrate(engine)
+        migrate(engine, upgrade)
     except sa.exc.OperationalError as error:
         engine.dispose()
         raise _translate(error) from None
@@ -86,7 +89,7 @@ def _alembic(connection: sa.Connection) -> Config:
     return config
 
 
-def migrate(engine: sa.Engine) -> None:
+def migrate(engine: sa.Engine, upgrade: bool = True) -> None:
     """Bring the tables to the newest version; a database of a newer SendIt is refused, never touched."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
@@ -103,5 +106,8 @@ def migrate(engine: sa.Engine) -> None:
                     f"the database has version {current}, which is of a newer SendIt than this one",
                     "Install that SendIt again, or give this one a database of its own.",
                 ) from None
-        if current != scripts.get_current_head():
-            command.upgrade(config, "head")
+        if current == scripts.get_current_head():
+            return
+        if not upgrade:
+            raise Misconfigured(PLACE, "the database is of an older SendIt", "The next start of Orthanc upgrades it.")
+        command.upgrade(config, "head")

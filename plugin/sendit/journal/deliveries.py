@@ -85,6 +85,12 @@ class Deliveries:
             add_event(c, delivery.batch_id, f"{delivery.destination}: will be tried again: {reason}")
         return delivery.attempt + 1
 
+    def renew(self, delivery: Delivery) -> int:
+        """Nothing is scheduled for this attempt any more: a new one, which fences the old; its number."""
+        with self._engine.begin() as c:
+            self._set(c, delivery, attempt=t.deliveries.c.attempt + 1)
+        return delivery.attempt + 1
+
     def fail(self, delivery: Delivery, reason: str) -> None:
         """→ FAILED; the batch too, once none of its deliveries is still under way."""
         with self._engine.begin() as c:

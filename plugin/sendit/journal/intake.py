@@ -50,6 +50,13 @@ class Intake:
         Returns:
             The batch's id, or None if every instance is covered already.
         """
+        try:
+            return self._queue(study, project, listed, last_update)
+        except sa.exc.IntegrityError:
+            # Another worker listed them between our look and our write; what it left is ours.
+            return self._queue(study, project, listed, last_update)
+
+    def _queue(self, study: str, project: str | None, listed: Sequence[str], last_update: str | None) -> int | None:
         with self._engine.begin() as c:
             new = self._uncovered(c, project or "", listed)
             where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)

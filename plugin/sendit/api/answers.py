@@ -1,0 +1,109 @@
+"""What the API answers, as its OpenAPI page shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+from sendit.model import BatchState, DeliveryState, InstanceState
+
+
+class Problem(BaseModel):
+    """An error: what happened, and what to do about it."""
+
+    error: str
+    cure: str
+
+
+class DeliveryAnswer(BaseModel):
+    """A batch's way to one destination."""
+
+    destination: str
+    state: DeliveryState
+    sent: int = Field(description="instances that the destination has acknowledged")
+    failures: int
+    last_error: str | None
+    next_attempt_at: datetime | None
+
+
+class BatchAnswer(BaseModel):
+    """received = sent + rejected + quarantined + under_way, always."""
+
+    id: int
+    project: str | None
+    state: BatchState
+    reason: str | None
+    study: str = Field(description="Orthanc's identifier of the original study")
+    follows: int | None = Field(description="the batch of the same study before it")
+    received: int
+    sent: int = Field(description="instances that every destination holds, read back")
+    rejected: int
+    quarantined: int
+    under_way: int
+    failures: int
+    opened_at: datetime
+    changed_at: datetime
+    next_attempt_at: datetime | None
+    deliveries: list[DeliveryAnswer]
+
+
+class BatchPage(BaseModel):
+    """A page of batches, the newest first."""
+
+    batches: list[BatchAnswer]
+    next: int | None = Field(description="`before` of the next page; null at the end")
+
+
+class ReasonAnswer(BaseModel):
+    """Why so many instances were not sent."""
+
+    state: InstanceState
+    reason: str
+    count: int
+
+
+class EventAnswer(BaseModel):
+    """Something that happened to the batch."""
+
+    at: datetime
+    message: str
+
+
+class BatchDetail(BatchAnswer):
+    """A batch with its story."""
+
+    reasons: list[ReasonAnswer]
+    events: list[EventAnswer]
+
+
+class Health(BaseModel):
+    """Whether SendIt works."""
+
+    status: str = Field(description='"ok", or "degraded" with the problems named')
+    problems: list[str]
+    version: str
+    started_at: datetime
+    projects: list[str]
+    destinations: list[str]
+    active: int = Field(description="stages that run, are queued or wait for their next try")
+    batches: dict[BatchState, int]
+
+
+class ImportRequest(BaseModel):
+    """A folder to import."""
+
+    folder: Path
+    project: str
+
+
+class ImportAnswer(BaseModel):
+    """How an import goes."""
+
+    id: int
+    project: str
+    state: str = Field(description="RUNNING, DONE, or ERRORS when not every file was imported")
+    started_at: datetime
+    finished_at: datetime | None
+    files: dict[str, int] = Field(description="how many files had which fate")

@@ -1,0 +1,143 @@
+"""The REST API under /sendit/api, and the page at /sendit/. Orthanc authenticates; the plugin passes requests on.
+
+Answers hold batch ids, coded values and Orthanc's identifiers; never a patient's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi_offline import FastAPIOffline
+
+from sendit import __version__
+from sendit.api import page
+from sendit.api.answers import BatchAnswer, BatchDetail, BatchPage, Health, ImportAnswer, ImportRequest, Problem
+from sendit.api.views import Views
+from sendit.errors import Misconfigured, Retry
+from sendit.model import BatchState
+from sendit.pipeline import Pipeline
+
+PREFIX = "/sendit"
+
+#: Starts an import of a folder for a project; the import's number.
+StartImport = Callable[[Path, str], int]
+
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
+
+
+def make_app(pipeline: Pipeline, start_import: StartImport, health: Callable[[], Mapping[str, Any]]) -> FastAPI:
+    """The application.
+
+    Args:
+        health: what the worker knows of itself, for GET /api/health.
+    """
+    app = FastAPIOffline(
+        docs_url="/api/docs",
+        redoc_url=None,
+        title="SendIt",
+        version=__version__,
+        summary="Batches of studies: de-identified, proved clean, delivered.",
+        openapi_url="/api/openapi.json",
+        static_url="/api/docs-files",
+        root_path=PREFIX,
+    )
+    views = Views(pipeline)
+    _translate_errors(app)
+    _batches(app, pipeline, views)
+    _imports(app, pipeline, start_import)
+
+    @app.get("/api/health", tags=["service"])
+    def get_health() -> Health:
+        """Whether SendIt works, and how many batches stand where."""
+        return Health(version=__version__, batches=views.counts(), **health())
+
+    @app.get("/", include_in_schema=False)
+    def get_page(study: str | None = None) -> HTMLResponse:
+        return HTMLResponse(page.render(views.page(50, None, None, study).batches, views.counts(), study))
+
+    return app
+
+
+def _translate_errors(app: FastAPI) -> None:
+    """Every error is JSON {"error", "cure"}."""
+
+    @app.exception_handler(HTTPException)
+    async def of_ours(_: Request, error: HTTPException) -> JSONResponse:
+        body = error.detail if isinstance(error.detail, dict) else {"error": str(error.detail), "cure": ""}
+        return JSONResponse(body, error.status_code)
+
+    @app.exception_handler(Misconfigured)
+    async def misconfigured(_: Request, error: Misconfigured) -> JSONResponse:
+        return JSONResponse({"error": f"{error.place}: {error.problem}", "cure": error.cure}, 409)
+
+    @app.exception_handler(Retry)
+    async def retry(_: Request, error: Retry) -> JSONResponse:
+        return JSONResponse({"error": str(error), "cure": "Try again later."}, 503)
+
+
+def _problem(status: int, error: str, cure: str) -> HTTPException:
+    return HTTPException(status, {"error": error, "cure": cure})
+
+
+def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
+    @app.get("/api/batches", tags=["batches"])
+    def get_batches(
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        before: Annotated[int | None, Query(description="the `next` of the page before")] = None,
+        state: BatchState | None = None,
+        study: Annotated[str | None, Query(description="Orthanc's identifier of the original study")] = None,
+    ) -> BatchPage:
+        """The newest batches first, a page at a time."""
+        return views.page(limit, before, state, study)
+
+    @app.get("/api/batches/{batch_id}", tags=["batches"], responses=_NOT_FOUND)
+    def get_batch(batch_id: int) -> BatchDetail:
+        """One batch: its counts, deliveries, the reasons of what was not sent, and its story."""
+        detail = views.detail(batch_id)
+        if detail is None:
+            raise _no_batch(batch_id)
+        return detail
+
+    @app.post("/api/batches/{batch_id}/retry", tags=["batches"], responses={**_NOT_FOUND, 409: {"model": Problem}})
+    def post_retry(batch_id: int) -> BatchAnswer:
+        """Take up again a batch that is FAILED, QUARANTINED, EMPTY or CANCELLED."""
+        batch = views.batch(batch_id)
+        if batch is None:
+            raise _no_batch(batch_id)
+        if pipeline.retry(batch_id) is None:
+            raise _problem(
+                409, f"batch {batch_id} is {batch.state}", "Only ended batches that were not sent are retried."
+            )
+        renewed = views.batch(batch_id)
+        return renewed if renewed is not None else batch
+
+
+def _no_batch(batch_id: int) -> HTTPException:
+    return _problem(404, f"there is no batch {batch_id}", "GET /sendit/api/batches lists them.")
+
+
+def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> None:
+    @app.post("/api/imports", status_code=202, tags=["imports"], responses={409: {"model": Problem}})
+    def post_import(wanted: ImportRequest) -> ImportAnswer:
+        """Import a folder of this machine; nothing in it is moved or deleted."""
+        if wanted.project not in pipeline.rooms.settings.projects:
+            names = ", ".join(pipeline.rooms.settings.projects) or "none"
+            raise _problem(409, f"there is no project '{wanted.project}'", f"Known: {names}.")
+        if not wanted.folder.is_dir():
+            raise _problem(409, "there is no such folder on the server", "Give its whole path.")
+        return _import(start_import(wanted.folder, wanted.project))
+
+    @app.get("/api/imports/{import_id}", tags=["imports"], responses=_NOT_FOUND)
+    def get_import(import_id: int) -> ImportAnswer:
+        """How an import goes: how many files had which fate."""
+        return _import(import_id)
+
+    def _import(import_id: int) -> ImportAnswer:
+        summary = pipeline.rooms.journal.imports.summary(import_id)
+        if summary is None:
+            raise _problem(404, f"there is no import {import_id}", "POST /sendit/api/imports starts one.")
+        return ImportAnswer(**summary)

@@ -1,0 +1,183 @@
+"""The command `sendit`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sendit import __version__, configuration, settings
+from sendit.api.server import socket_path
+from sendit.client import Client
+from sendit.doctor import Finding, examine
+from sendit.errors import SendItError
+
+app = typer.Typer(
+    help="De-identifies the studies of an Orthanc server, proves them clean and delivers them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="orthanc.json, or its folder. Default: $SENDIT_CONFIG, else /etc/orthanc."),
+]
+_STYLES = {"DONE": "green", "SENT": "green", "FAILED": "red", "QUARANTINED": "red", "EMPTY": "yellow"}
+
+
+def _client(config: Path | None) -> Client:
+    document = configuration.read(config or configuration.find())
+    return Client(socket_path(settings.load(document)[0].data_directory))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"sendit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False,
+) -> None:
+    """De-identifies the studies of an Orthanc server, proves them clean and delivers them."""
+
+
+@app.command()
+def status(config: ConfigOption = None) -> None:
+    """Is SendIt well, and how many batches stand where? Exit code 1 if it is not well."""
+    health = _client(config).call("GET", "/api/health")
+    style = "green" if health["status"] == "ok" else "red"
+    console.print(f"SendIt {health['version']}: [{style}]{health['status']}[/], since {health['started_at'][:19]} UTC")
+    for problem in health["problems"]:
+        console.print(f"  [red]problem:[/] {problem}", highlight=False)
+    console.print(f"projects: {', '.join(health['projects']) or 'none'}")
+    console.print(f"destinations: {', '.join(health['destinations']) or 'none'}")
+    console.print(f"running, queued or waiting: {health['active']}")
+    for state, count in sorted(health["batches"].items()):
+        console.print(f"  {count:7} [{_STYLES.get(state, 'default')}]{state}[/]", highlight=False)
+    if health["status"] != "ok":
+        raise typer.Exit(1)
+
+
+@app.command()
+def batches(
+    config: ConfigOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many, the newest first.")] = 20,
+    before: Annotated[int | None, typer.Option(help="Those older than this batch.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only those in this state, for example FAILED.")] = None,
+) -> None:
+    """The batches, the newest first."""
+    query = f"?limit={limit}" + (f"&before={before}" if before else "") + (f"&state={state.upper()}" if state else "")
+    page = _client(config).call("GET", f"/api/batches{query}")
+    table = Table(box=None, pad_edge=False)
+    for name in ("batch", "project", "state"):
+        table.add_column(name)
+    for name in ("received", "sent", "rejected", "quarantined", "under way"):
+        table.add_column(name, justify="right")
+    table.add_column("why", overflow="fold")
+    for batch in page["batches"]:
+        numbers = [str(batch[k]) for k in ("received", "sent", "rejected", "quarantined", "under_way")]
+        shown = f"[{_STYLES.get(batch['state'], 'default')}]{batch['state']}[/]"
+        table.add_row(str(batch["id"]), batch["project"] or "–", shown, *numbers, batch["reason"] or "")
+    console.print(table if page["batches"] else "No batch yet: send a study to Orthanc.")
+    if page["next"]:
+        console.print(f"Older ones: sendit batches --before {page['next']}")
+
+
+@app.command()
+def batch(number: int, config: ConfigOption = None) -> None:
+    """One batch: its counts, its deliveries, the reasons of what was not sent, and its story."""
+    found = _client(config).call("GET", f"/api/batches/{number}")
+    style = _STYLES.get(found["state"], "default")
+    console.print(f"batch {found['id']} of project {found['project'] or '–'}: [{style}]{found['state']}[/]")
+    if found["reason"]:
+        console.print(f"  {found['reason']}", highlight=False)
+    if found["follows"]:
+        console.print(f"  late instances of the study of batch {found['follows']}")
+    console.print(
+        f"  received {found['received']} = sent {found['sent']} + rejected {found['rejected']} + "
+        f"quarantined {found['quarantined']} + under way {found['under_way']}"
+    )
+    for delivery in found["deliveries"]:
+        console.print(f"  to {delivery['destination']}: {delivery['state']}, {delivery['sent']} acknowledged")
+        if delivery["last_error"]:
+            again = f"; again at {delivery['next_attempt_at'][:19]} UTC" if delivery["next_attempt_at"] else ""
+            console.print(f"    failed {delivery['failures']} times: {delivery['last_error']}{again}", highlight=False)
+    for reason in found["reasons"]:
+        console.print(f"  {reason['count']} {reason['state']}: {reason['reason']}", highlight=False)
+    for event in found["events"]:
+        console.print(f"  [dim]{event['at'][:19]}[/] {event['message']}", highlight=False)
+
+
+@app.command()
+def retry(number: int, config: ConfigOption = None) -> None:
+    """Take up again a batch that is FAILED, QUARANTINED, EMPTY or CANCELLED."""
+    found = _client(config).call("POST", f"/api/batches/{number}/retry")
+    console.print(f"batch {found['id']} is {found['state']} again")
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="A folder of this machine.")],
+    project: Annotated[
+        str | None, typer.Option(help="For which project; may be left out if there is one only.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Push a folder's DICOM files into Orthanc, for a project. Nothing is moved or deleted. Exit code 1 if any failed."""
+    client = _client(config)
+    body = {"folder": str(folder.resolve()), "project": project or _only_project(client)}
+    started = client.call("POST", "/api/imports", body)
+    with console.status("importing") as spinner:
+        while (now := client.call("GET", f"/api/imports/{started['id']}"))["state"] == "RUNNING":
+            spinner.update(f"importing: {_fates(now)}")
+            time.sleep(0.3)
+    console.print(f"import {now['id']}: {_fates(now)}")
+    if now["state"] != "DONE":
+        raise typer.Exit(1)
+
+
+def _only_project(client: Client) -> str:
+    names: list[str] = client.call("GET", "/api/health")["projects"]
+    if len(names) != 1:
+        raise typer.BadParameter(f"name one with --project: {', '.join(names) or 'none is configured'}")
+    return names[0]
+
+
+def _fates(answer: dict[str, Any]) -> str:
+    return ", ".join(f"{count} {fate}" for fate, count in sorted(answer["files"].items())) or "no files yet"
+
+
+@app.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Check the configuration, keys, database, peers and disk, and say what to mend. Exit code 1 if anything is wrong."""
+    wrong = 0
+    for finding in examine(config or configuration.find()):
+        _show(finding)
+        wrong += not finding.ok
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _show(finding: Finding) -> None:
+    mark = "[green]ok[/]   " if finding.ok else "[red]wrong[/]"
+    console.print(f"{mark} {finding.what}: {finding.says}", highlight=False, soft_wrap=True)
+    if finding.cure:
+        console.print(f"      → {finding.cure}", highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """The entry point: errors of ours become one line, and exit code 2."""
+    try:
+        app()
+    except SendItError as error:
+        Console(stderr=True).print(f"sendit: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)

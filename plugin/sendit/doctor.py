@@ -1,0 +1,127 @@
+"""What `sendit doctor` looks at, and what it says to mend. It changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sendit import configuration, data_directory, keyring, settings
+from sendit.api.server import socket_path
+from sendit.client import Client
+from sendit.destinations import open_destination
+from sendit.errors import Misconfigured, SendItError
+from sendit.journal import Journal
+from sendit.orthanc_config import OrthancConfig
+from sendit.projects import recipes_of
+from sendit.settings import Settings
+
+#: With less room than this a study of some size cannot be staged.
+_LITTLE_ROOM = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    says: str
+    cure: str = ""
+
+
+def examine(path: Path) -> Iterator[Finding]:
+    """Everything that can be looked at from outside; what follows from a wrong configuration is left out."""
+    try:
+        document = configuration.read(path)
+        loaded, orthanc = settings.load(document)
+    except Misconfigured as error:
+        yield Finding("configuration", False, f"{error.place}: {error.problem}", error.cure)
+        return
+    yield Finding("configuration", True, str(path))
+    folder = path if path.is_dir() else path.parent
+    checks = [
+        ("data directory", lambda: _directory(loaded)),
+        ("disk", lambda: _disk(loaded)),
+        ("database", lambda: _database(loaded)),
+        *((f"project {name}", _project(loaded, name, folder)) for name in loaded.projects),
+        *((f"destination {name}", _destination(loaded, orthanc, name)) for name in loaded.destinations),
+        *((f"WatchedFolders[{i}]", _watched(loaded, i)) for i in range(len(loaded.watched_folders))),
+        ("worker", lambda: _worker(loaded)),
+    ]
+    for what, check in checks:
+        yield _find(what, check)
+
+
+def _find(what: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, check())
+    except Misconfigured as error:
+        return Finding(what, False, f"{error.place}: {error.problem}", error.cure)
+    except SendItError as error:
+        return Finding(what, False, str(error))
+
+
+def _directory(loaded: Settings) -> str:
+    if not loaded.data_directory.exists():
+        raise Misconfigured(
+            data_directory.PLACE, f"{loaded.data_directory} does not exist", "Orthanc makes it at its start."
+        )
+    data_directory.prepare(loaded.data_directory)
+    return str(loaded.data_directory)
+
+
+def _disk(loaded: Settings) -> str:
+    usage = shutil.disk_usage(loaded.data_directory if loaded.data_directory.exists() else "/")
+    room = f"{usage.free / 2**30:.1f} GiB free"
+    if usage.free < _LITTLE_ROOM:
+        raise Misconfigured(data_directory.PLACE, room, "Make room, or move DataDirectory to a larger disk.")
+    return room
+
+
+def _database(loaded: Settings) -> str:
+    if not loaded.data_directory.exists():
+        return "not made yet"
+    journal = Journal.open(loaded.database, loaded.data_directory, upgrade=False)
+    try:
+        total = sum(journal.batches.count_by_state().values())
+    finally:
+        journal.close()
+    return f"{'SQLite' if loaded.database == 'sqlite' else 'PostgreSQL'}, {total} batches"
+
+
+def _project(loaded: Settings, name: str, folder: Path) -> Callable[[], str]:
+    def check() -> str:
+        recipes_of(loaded.projects[name], name, folder)
+        directory = loaded.data_directory / "keys"
+        if not (directory / f"{name}.key").exists():
+            return "its recipes are right; its key is made at the first start"
+        return f"its recipes are right; its key {keyring.fingerprint(keyring.load_key(directory, name, create=False))}"
+
+    return check
+
+
+def _destination(loaded: Settings, orthanc: OrthancConfig, name: str) -> Callable[[], str]:
+    def check() -> str:
+        open_destination(name, loaded.destinations[name], orthanc).check()
+        return "reachable, and lets us in"
+
+    return check
+
+
+def _watched(loaded: Settings, index: int) -> Callable[[], str]:
+    def check() -> str:
+        path = loaded.watched_folders[index].path
+        if not path.is_dir():
+            raise Misconfigured(f"SendIt.WatchedFolders[{index}].Path", "there is no such folder", "Make or mount it.")
+        return str(path)
+
+    return check
+
+
+def _worker(loaded: Settings) -> str:
+    health = Client(socket_path(loaded.data_directory), timeout=10).call("GET", "/api/health")
+    if health["status"] != "ok":
+        raise Misconfigured("worker", "; ".join(health["problems"]), "Its log says more.")
+    return f"version {health['version']} answers"

@@ -1,0 +1,164 @@
+"""Law 2: the journal is the truth. At the start, and every minute, what should be under way is compared with what is.
+
+Events get lost: a study that was not yet stable when Orthanc was killed never becomes one. Work gets lost: a worker is
+killed between writing the journal and telling the engine. Both are found here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from sendit.journal import Superseded
+from sendit.model import Batch, BatchState, Delivery
+from sendit.pipeline import Pipeline, deliver_key, process_key
+from sendit.source import Study
+
+log = logging.getLogger(__name__)
+
+_MARK = "orthanc.changes"
+_ALIVE_SECONDS = 60.0
+_CHUNK = 200
+#: Ended work is of no use to anybody after a day; the journal keeps the story.
+_FORGET = timedelta(days=1)
+#: In these states a batch needs nothing from staging.
+_UNSTAGED = frozenset(BatchState) - {BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.FAILED,
+                                     BatchState.QUEUED, BatchState.REVIEW}  # fmt: skip
+
+
+class Reconciler:
+    """Compares the journal with Orthanc and with the engine, and mends what differs.
+
+    Args:
+        stable_age: Orthanc's StableAge, seconds. After a restart Orthanc calls every study stable, so age counts too.
+    """
+
+    def __init__(self, pipeline: Pipeline, stable_age: int) -> None:
+        self._pipeline = pipeline
+        self._rooms = pipeline.rooms
+        self._stable_age = stable_age
+        self._complete = False  # whether a full sweep came to its end since the start
+
+    def run(self) -> None:
+        """One reconciliation. Raises Retry if Orthanc does not answer; everything done until then stands."""
+        self.take_over()
+        self.reschedule()
+        self.tidy()
+        self.sweep()
+
+    # --- work ----------------------------------------------------------------------------------------------------
+
+    def take_over(self) -> None:
+        """Work that runs on a worker that is not alive is cancelled; `reschedule` then finds it without any."""
+        alive = self._rooms.journal.facts.alive(_ALIVE_SECONDS) | {self._rooms.scheduler.executor}
+        dead = [w.key for w in self._rooms.scheduler.active() if w.running_on is not None and w.running_on not in alive]
+        self._rooms.scheduler.cancel(*dead)
+        for key in dead:
+            log.warning("%s ran on a worker that is gone; it is taken over", key)
+
+    def reschedule(self) -> None:
+        """Every unfinished batch with nothing scheduled is taken up."""
+        # In this order: what is scheduled after the journal was read is not missed, only fenced.
+        unfinished = self._rooms.journal.batches.unfinished()
+        deliveries = self._rooms.journal.deliveries.open()
+        active = {work.key for work in self._rooms.scheduler.active()}
+        for batch in unfinished:
+            if batch.state in (BatchState.QUEUED, BatchState.PROCESSING):
+                if process_key(batch.id, batch.attempt) not in active:
+                    self._renew_process(batch)
+            elif batch.state is BatchState.SENT:
+                self._pipeline.clean_up(batch.id)
+        for delivery in deliveries:
+            if deliver_key(delivery.batch_id, delivery.destination, delivery.attempt) not in active:
+                self._renew_delivery(delivery)
+
+    def _renew_process(self, batch: Batch) -> None:
+        try:
+            attempt = self._rooms.journal.batches.renew(batch.id, batch.attempt)
+        except Superseded:
+            return
+        log.info("batch %d: nothing was scheduled for it; taken up", batch.id)
+        self._pipeline.schedule_process(batch.id, attempt, _wait(batch.next_attempt_at))
+
+    def _renew_delivery(self, delivery: Delivery) -> None:
+        try:
+            attempt = self._rooms.journal.deliveries.renew(delivery)
+        except Superseded:
+            return
+        log.info("batch %d: no delivery to %s was scheduled; taken up", delivery.batch_id, delivery.destination)
+        wait = _wait(delivery.next_attempt_at)
+        self._pipeline.schedule_delivery(delivery.batch_id, delivery.destination, attempt, wait)
+
+    def tidy(self) -> None:
+        """Nothing stays in staging that no batch needs; the engine forgets what ended."""
+        for batch_id in list(self._rooms.staging.batches()):
+            batch = self._rooms.journal.batches.get(batch_id)
+            if batch is None or batch.state in _UNSTAGED:
+                self._rooms.staging.remove(batch_id)
+        self._rooms.scheduler.forget_ended(_FORGET)
+
+    # --- studies -------------------------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Take up the studies in Orthanc that no batch covers: all of them at the start, then those that changed."""
+        last = self._rooms.source.last_change()
+        mark = int(self._rooms.journal.facts.mark(_MARK) or 0)
+        if not self._complete or last < mark:  # the second: somebody wiped Orthanc's log of changes, or its database
+            self._look_at(self._rooms.source.studies())
+            self._complete = True
+        else:
+            last = self._sweep_changes(mark)
+        if last != mark:
+            self._rooms.journal.facts.set_mark(_MARK, str(last))
+        self._look_at(self._present(self._rooms.journal.intake.receiving_studies()))
+
+    def _sweep_changes(self, mark: int) -> int:
+        done = False
+        while not done:
+            changes = self._rooms.source.changes(mark)
+            self._look_at(self._present(changes.studies))
+            mark, done = changes.last, changes.done
+        return mark
+
+    def _present(self, identifiers: Iterable[str]) -> Iterable[Study]:
+        """Those that Orthanc still has; the others' open batches end."""
+        for identifier in identifiers:
+            study = self._rooms.source.study(identifier)
+            if study is None:
+                self._rooms.journal.intake.drop_receiving(identifier)
+            else:
+                yield study
+
+    def _look_at(self, studies: Iterable[Study]) -> None:
+        chunk: list[Study] = []
+        for study in studies:
+            chunk.append(study)
+            if len(chunk) == _CHUNK:
+                self._compare(chunk)
+                chunk = []
+        self._compare(chunk)
+
+    def _compare(self, studies: list[Study]) -> None:
+        known = self._rooms.journal.intake.last_updates([study.id for study in studies])
+        for study in studies:
+            last_update, receiving = known.get(study.id, (None, False))
+            if last_update == study.last_update and not receiving:
+                continue
+            if study.stable and self._is_quiet(study):
+                self._pipeline.stable(study.id)
+            elif not receiving:
+                self._rooms.journal.intake.receiving(study.id, self._rooms.source.count(study.id))
+
+    def _is_quiet(self, study: Study) -> bool:
+        """Whether its last instance came at least StableAge ago."""
+        try:
+            updated = datetime.strptime(study.last_update, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            return True
+        age = (datetime.now(UTC) - updated).total_seconds()
+        return age < 0 or age >= self._stable_age
+
+
+def _wait(until: datetime | None) -> float:
+    return 0.0 if until is None else max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,166 @@
+"""The façade over the durable engine, DBOS: who runs next, and when. The rest of the code never names the engine.
+
+The engine holds only names of stages and numbers of batches; the journal is the truth (law 2). A stage is a function
+registered under a name. Work has a key that names its attempt: enqueueing the same key twice does nothing the second
+time, and a retry is new work under a new key, so that a slot is never held by something that waits.
+
+Why it is used as it is used stands in docs/decisions/0002-dbos.md.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dbos import DBOS, DBOSClient, DBOSConfig, Serializer
+
+log = logging.getLogger(__name__)
+
+ENGINE_FILE = "engine.sqlite"
+#: Constant on purpose: the engine would strand work that an older version of the code left behind.
+_APPLICATION_VERSION = "sendit-1"
+_WORKFLOW = "sendit.stage"
+_ACTIVE = ["PENDING", "ENQUEUED", "DELAYED"]
+_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+
+Stage = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One thing that is queued, waits for its time, or runs."""
+
+    key: str
+    running_on: str | None  # the executor, while it runs
+
+
+class _Json(Serializer):
+    """The engine's tables hold JSON and not pickles. An exception becomes its class name: its text stays out."""
+
+    def serialize(self, data: Any) -> str:
+        return json.dumps(data, default=lambda value: type(value).__name__)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        return json.loads(serialized_data)
+
+    def name(self) -> str:
+        return "sendit_json"
+
+
+def engine_url(database: str, data_directory: Path) -> str:
+    """DBOS's URL for the configured Database."""
+    if database != "sqlite":
+        return database
+    path = data_directory / ENGINE_FILE
+    # The mode stays with the file, so that the engine's own connections use it too.
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    path.chmod(0o600)
+    return f"sqlite:///{path}"
+
+
+class Scheduler:
+    """Runs stages from queues that survive a kill.
+
+    Args:
+        executor: this worker's name, the same after every restart and held by one process at a time.
+        stages: name → function; its arguments are the ones given to `enqueue`, and must be JSON.
+        queues: name → how many of its stages run at the same time in this worker.
+    """
+
+    def __init__(
+        self, url: str, executor: str, stages: Mapping[str, Stage], queues: Mapping[str, int], poll_seconds: float = 0.5
+    ) -> None:
+        self._url = url
+        self._stages = dict(stages)
+        self._queues = dict(queues)
+        self._poll = poll_seconds
+        self.executor = executor
+        self._client: DBOSClient | None = None
+
+    def start(self) -> None:
+        """Make or update the engine's tables and begin to run; what this executor left unfinished runs again."""
+        config: DBOSConfig = {
+            "name": "sendit",
+            "system_database_url": self._url,
+            "application_version": _APPLICATION_VERSION,
+            "executor_id": self.executor,
+            "serializer": _Json(),
+            "dbos_system_schema": "sendit_engine",
+            "log_level": "WARNING",
+            "use_listen_notify": False,
+        }
+        DBOS(config=config)
+
+        def stage(name: str, key: str, arguments: list[Any]) -> None:
+            self._run(name, key, arguments)
+
+        # How often work may be begun is counted in the journal, not here.
+        DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(stage)
+        DBOS.launch()
+        for name, concurrency in self._queues.items():
+            DBOS.register_queue(
+                name, worker_concurrency=concurrency, polling_interval_sec=self._poll, on_conflict="always_update"
+            )
+        self._client = DBOSClient(system_database_url=self._url, dbos_system_schema="sendit_engine", serializer=_Json())
+
+    def _run(self, stage: str, key: str, arguments: list[Any]) -> None:
+        try:
+            self._stages[stage](*arguments)
+        except Exception as error:
+            # A stage accounts for its failures in the journal; what arrives here could not even do that (the database
+            # is gone, say). For the engine the work is over; the reconciliation finds the batch and takes it up again.
+            log.error("%s stopped; it will be taken up again", key, exc_info=error)
+
+    @property
+    def _engine(self) -> DBOSClient:
+        if self._client is None:
+            raise RuntimeError("the scheduler was not started")
+        return self._client
+
+    def enqueue(self, queue: str, stage: str, key: str, *arguments: Any, delay_seconds: float = 0) -> None:
+        """Run a stage once its queue has room, `delay_seconds` from now at the earliest. A known key does nothing."""
+        options: dict[str, Any] = {
+            "workflow_name": _WORKFLOW,
+            "queue_name": queue,
+            "workflow_id": key,
+            "app_version": _APPLICATION_VERSION,
+            "application_name": "sendit",
+        }
+        if delay_seconds > 0:
+            options["delay_seconds"] = delay_seconds
+        self._engine.enqueue(options, stage, key, list(arguments))  # type: ignore[arg-type]
+
+    def active(self) -> list[Work]:
+        """What is queued, waits for its time, or runs, on any worker."""
+        found = self._engine.list_workflows(status=_ACTIVE, load_input=False, load_output=False)
+        return [Work(w.workflow_id, w.executor_id if w.status == "PENDING" else None) for w in found]
+
+    def cancel(self, *keys: str) -> None:
+        """Take work off its queue. What runs already is not interrupted: its writes are fenced by its attempt."""
+        if keys:
+            self._engine.cancel_workflows(list(keys))
+
+    def forget_ended(self, older_than: timedelta) -> int:
+        """Delete the engine's records of work that ended so long ago; how many there were."""
+        before = (datetime.now(UTC) - older_than).isoformat()
+        ended = self._engine.list_workflows(
+            status=_ENDED, end_time=before, limit=1000, load_input=False, load_output=False
+        )
+        if ended:
+            self._engine.delete_workflows([w.workflow_id for w in ended])
+        return len(ended)
+
+    def stop(self) -> None:
+        """Stop taking work, at once; what is unfinished is taken up at the next start."""
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)

@@ -1,0 +1,220 @@
+"""Our own Orthanc, over HTTP.
+
+Not through the plugin's SDK: its calls hold the interpreter's lock, and storing ones can deadlock the server. Answers
+are asked for uncompressed: Orthanc's gzip of a DICOM file costs twenty times as much as reading it.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from sendit.errors import Reject, Retry
+
+_CHANGES = 1000
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study of our Orthanc, as it is now."""
+
+    id: str
+    stable: bool
+    last_update: str  # "20261122T173915", UTC
+    series: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFacts:
+    """What a project's Match looks at."""
+
+    modalities: frozenset[str]
+    called_aet: str
+    calling_aet: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAnswer:
+    """What Orthanc says to an upload: `status` is "Success", "AlreadyStored", or another word of Orthanc's."""
+
+    status: str
+    instance: str
+    study: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A page of Orthanc's log of changes: the studies named in it."""
+
+    studies: frozenset[str]
+    last: int
+    done: bool
+
+
+class _OwnServer(HTTPAdapter):
+    """HTTPS to the loopback address: the certificate has to be the server's own, whatever name it carries."""
+
+    def __init__(self, certificate: str) -> None:
+        self._context = ssl.create_default_context(cafile=certificate)
+        self._context.check_hostname = False
+        self._context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.update(ssl_context=self._context, assert_hostname=False)
+        super().init_poolmanager(*args, **kwargs)
+
+
+class Source:
+    """The Orthanc that SendIt lives in.
+
+    Args:
+        url: without a slash at its end.
+        authorization: value of the Authorization header; the plugin gets it from Orthanc. "" for none.
+        certificate: PEM file of the server's own certificate, if it speaks HTTPS.
+    """
+
+    def __init__(self, url: str, authorization: str = "", certificate: str = "", timeout: float = 60) -> None:
+        self.url = url
+        self.certificate = certificate
+        self.headers = {"Accept-Encoding": "identity"}
+        if authorization:
+            self.headers["Authorization"] = authorization
+        self._timeout = timeout
+        self._local = threading.local()
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            session = requests.Session()
+            session.trust_env = False
+            session.headers.update(self.headers)
+            if self.certificate:
+                session.mount("https://", _OwnServer(self.certificate))
+            self._local.session = session
+        session_: requests.Session = self._local.session
+        return session_
+
+    def _request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """Any answer below 500, and 404 and 400 among them; Retry for the rest."""
+        try:
+            answer = self._session().request(method, self.url + path, timeout=self._timeout, **kwargs)
+        except requests.RequestException as error:
+            raise Retry(f"our own Orthanc does not answer ({type(error).__name__})") from None
+        if answer.status_code >= 500 or answer.status_code in (401, 403, 429):
+            raise Retry(f"our own Orthanc answers {answer.status_code}")
+        return answer
+
+    def _get(self, path: str, **parameters: Any) -> Any:
+        """The JSON of a GET, None for 404."""
+        answer = self._request("GET", path, params=parameters)
+        return answer.json() if answer.status_code == 200 else None
+
+    def file_url(self, instance: str) -> str:
+        """Where the pool's processes read an instance, with `headers`."""
+        return f"{self.url}/instances/{instance}/file"
+
+    def read(self, instance: str) -> Iterator[bytes]:
+        """The bytes of an instance, a piece at a time; nothing if it was deleted."""
+        with self._request("GET", f"/instances/{instance}/file", stream=True) as answer:
+            if answer.status_code == 200:
+                yield from answer.iter_content(1 << 20)
+
+    def system(self) -> Mapping[str, Any]:
+        """Orthanc's /system; Retry if it does not answer."""
+        answer = self._get("/system")
+        return answer if isinstance(answer, dict) else {}
+
+    def study(self, study: str) -> Study | None:
+        """None if Orthanc does not have it (any more)."""
+        answer = self._get(f"/studies/{study}")
+        return None if answer is None else _study(answer)
+
+    def instances(self, study: Study) -> list[str]:
+        """The identifiers of its instances, in an order that does not change."""
+        found: list[str] = []
+        for series in study.series:
+            answer = self._get(f"/series/{series}")
+            found.extend(answer["Instances"] if answer else [])
+        return sorted(found)
+
+    def count(self, study: str) -> int:
+        """How many instances Orthanc holds of it; 0 if it does not have it."""
+        answer = self._get(f"/studies/{study}/statistics")
+        return 0 if answer is None else int(answer["CountInstances"])
+
+    def study_of(self, instance: str) -> str | None:
+        """The study that an instance belongs to; None if it was deleted."""
+        answer = self._get(f"/instances/{instance}/study")
+        return None if answer is None else str(answer["ID"])
+
+    def facts(self, study: Study, instances: list[str]) -> StudyFacts:
+        """What a project's Match looks at; the titles are those of the first instance's association."""
+        series = [self._get(f"/series/{identifier}") for identifier in study.series]
+        modalities = frozenset(str(s["MainDicomTags"].get("Modality", "")) for s in series if s)
+        tags = (self._get(f"/studies/{study.id}") or {}).get("MainDicomTags", {})
+        metadata = self._metadata(instances[0]) if instances else {}
+        return StudyFacts(
+            modalities=modalities,
+            called_aet=metadata.get("CalledAET", ""),
+            calling_aet=metadata.get("RemoteAET", ""),
+            description=str(tags.get("StudyDescription", "")),
+        )
+
+    def _metadata(self, instance: str) -> dict[str, str]:
+        answer = self._get(f"/instances/{instance}/metadata", expand="")
+        return answer if isinstance(answer, dict) else {}
+
+    def studies(self) -> Iterator[Study]:
+        """All the studies, a page at a time."""
+        since = 0
+        while page := self._get("/studies", since=since, limit=_PAGE, expand=""):
+            yield from (_study(answer) for answer in page)
+            since += len(page)
+
+    def last_change(self) -> int:
+        """The number of the newest change."""
+        answer = self._get("/changes", last="")
+        return int(answer["Last"]) if answer else 0
+
+    def changes(self, since: int) -> Changes:
+        """The studies named by the changes after `since`: new and stable ones."""
+        answer = self._get("/changes", since=since, limit=_CHANGES)
+        listed = [c for c in answer["Changes"] if c["ChangeType"] in ("NewStudy", "StableStudy")]
+        return Changes(frozenset(str(c["ID"]) for c in listed), int(answer["Last"]), bool(answer["Done"]))
+
+    def store(self, data: bytes | IO[bytes]) -> StoreAnswer:
+        """Upload one DICOM file.
+
+        Raises:
+            Reject: Orthanc cannot read it.
+            Retry: Orthanc does not answer, or cannot write (its disk is full).
+        """
+        answer = self._request("POST", "/instances", data=data)
+        if answer.status_code == 400:
+            raise Reject("Orthanc cannot read it as DICOM")
+        if answer.status_code != 200:
+            raise Retry(f"our own Orthanc answers {answer.status_code} to an upload")
+        body = answer.json()
+        return StoreAnswer(str(body.get("Status", "")), str(body.get("ID", "")), str(body.get("ParentStudy", "")))
+
+    def same_content(self, instance: str, md5: str) -> bool:
+        """Whether the file that Orthanc holds has this MD5 (hexadecimal)."""
+        answer = self._request("GET", f"/instances/{instance}/attachments/dicom/md5")
+        return answer.status_code == 200 and answer.text.strip().lower() == md5.lower()
+
+
+def _study(answer: Mapping[str, Any]) -> Study:
+    return Study(
+        id=str(answer["ID"]),
+        stable=bool(answer["IsStable"]),
+        last_update=str(answer["LastUpdate"]),
+        series=tuple(sorted(str(series) for series in answer["Series"])),
+    )

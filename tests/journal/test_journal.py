@@ -1,0 +1,348 @@
+"""The journal on both databases: every change of state, and that nothing else can change it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sendit.errors import Misconfigured, Retry
+from sendit.journal import Journal, Superseded
+from sendit.journal.database import journal_url, open_engine
+from sendit.model import BatchState, DeliveryState, FileFate, InstanceState, Quarantined, Receipt, Rejected
+
+
+@pytest.fixture
+def journal(database: str, data_directory: Path) -> Iterator[Journal]:
+    opened = Journal.open(database, data_directory)
+    yield opened
+    opened.close()
+
+
+def receipt(uid: str, content: str = "a") -> Receipt:
+    return Receipt(
+        input_sha256=content * 64,
+        plan_sha256="0" * 64,
+        output_sha256=content * 64,
+        output_md5="0" * 32,
+        output_size=10,
+        patient_id="P",
+        study_instance_uid="2.25.1",
+        series_instance_uid="2.25.2",
+        sop_instance_uid=uid,
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        actions={"X": 3},
+        released=True,
+    )
+
+
+def queued(journal: Journal, *instances: str, study: str = "study") -> int:
+    batch_id = journal.intake.queue(study, "irb", instances, "20260101T000000")
+    assert batch_id is not None
+    return batch_id
+
+
+def delivering(journal: Journal, *destinations: str) -> int:
+    """A batch of one released instance on its way."""
+    batch_id = queued(journal, "a")
+    journal.batches.begin(batch_id, 1)
+    journal.batches.record(batch_id, 1, {"a": receipt("2.25.3")})
+    assert journal.batches.conclude(batch_id, 1, destinations) is BatchState.DELIVERING
+    return batch_id
+
+
+def state(journal: Journal, batch_id: int) -> BatchState:
+    batch = journal.batches.get(batch_id)
+    assert batch is not None
+    return batch.state
+
+
+def test_a_batch_opens_counts_and_is_queued(journal: Journal) -> None:
+    """RECEIVING with the count so far, then QUEUED with the instances listed."""
+    journal.intake.receiving("study", 1)
+    journal.intake.receiving("study", 3)
+    [batch] = journal.batches.page(10)
+    assert (batch.state, batch.received, batch.project) == (BatchState.RECEIVING, 3, None)
+    assert queued(journal, "a", "b", "c", "d") == batch.id
+    found = journal.batches.get(batch.id)
+    assert found is not None
+    assert (found.state, found.received, found.project, found.follows) == (BatchState.QUEUED, 4, "irb", None)
+    assert journal.batches.tallies([batch.id]) == {batch.id: {InstanceState.PENDING: 4}}
+
+
+def test_the_same_instances_are_queued_once(journal: Journal) -> None:
+    """A second stable event of the same study makes no batch, and an open one with nothing in it disappears."""
+    queued(journal, "a", "b")
+    journal.intake.receiving("study", 2)
+    assert journal.intake.queue("study", "irb", ["a", "b"], "x") is None
+    assert len(journal.batches.page(10)) == 1
+
+
+def test_late_instances_are_a_batch_of_their_own(journal: Journal) -> None:
+    """Only what is new is listed, and the new batch names the one that it follows."""
+    first = queued(journal, "a", "b")
+    second = queued(journal, "a", "b", "c")
+    found = journal.batches.get(second)
+    assert found is not None
+    assert (found.received, found.follows) == (1, first)
+    assert [i.orthanc_id for i in journal.batches.instances(second)] == ["c"]
+
+
+def test_another_project_gets_the_study_too(journal: Journal) -> None:
+    """Instances are covered once for each project."""
+    queued(journal, "a")
+    assert journal.intake.queue("study", "other", ["a"], "x") is not None
+
+
+def test_a_study_that_no_project_matches_ends_empty(journal: Journal) -> None:
+    """Its instances are rejected with that reason, and a retry can name a project."""
+    batch_id = journal.intake.queue("study", None, ["a", "b"], "x")
+    assert batch_id is not None
+    assert state(journal, batch_id) is BatchState.EMPTY
+    assert journal.batches.reasons(batch_id) == {(InstanceState.REJECTED, "no project's Match fits this study"): 2}
+    renewed = journal.batches.retry(batch_id, "irb")
+    assert renewed is not None
+    assert (renewed.state, renewed.project) == (BatchState.QUEUED, "irb")
+    assert journal.batches.tallies([batch_id]) == {batch_id: {InstanceState.PENDING: 2}}
+
+
+def test_a_study_deleted_before_it_was_stable_ends_empty(journal: Journal) -> None:
+    """The open batch says why."""
+    journal.intake.receiving("study", 1)
+    journal.intake.drop_receiving("study")
+    [batch] = journal.batches.page(10)
+    assert batch.state is BatchState.EMPTY
+    assert "deleted" in str(batch.reason)
+
+
+def test_every_outcome_is_counted_and_the_rest_goes_on(journal: Journal) -> None:
+    """A rejected instance does not hold the others."""
+    batch_id = queued(journal, "a", "b")
+    journal.batches.begin(batch_id, 1)
+    journal.batches.record(batch_id, 1, {"a": receipt("2.25.3"), "b": Rejected("truncated")})
+    assert journal.batches.conclude(batch_id, 1, ["x"]) is BatchState.DELIVERING
+    tally = {InstanceState.RELEASED: 1, InstanceState.REJECTED: 1}
+    assert journal.batches.tallies([batch_id]) == {batch_id: tally}
+    [released] = journal.batches.instances(batch_id, InstanceState.RELEASED)
+    assert released.receipt == receipt("2.25.3")
+
+
+def test_one_doubtful_instance_holds_the_batch(journal: Journal) -> None:
+    """Nothing of a quarantined batch is addressed to a destination."""
+    batch_id = queued(journal, "a", "b")
+    journal.batches.begin(batch_id, 1)
+    journal.batches.record(batch_id, 1, {"a": receipt("2.25.3"), "b": Quarantined("text in PatientComments")})
+    assert journal.batches.conclude(batch_id, 1, ["x"]) is BatchState.QUARANTINED
+    assert journal.batches.tallies([batch_id]) == {batch_id: {InstanceState.QUARANTINED: 2}}
+    assert journal.deliveries.of([batch_id]) == {batch_id: []}
+
+
+def test_a_batch_of_which_nothing_is_left_is_empty(journal: Journal) -> None:
+    """All instances rejected: EMPTY, with a reason."""
+    batch_id = queued(journal, "a")
+    journal.batches.begin(batch_id, 1)
+    journal.batches.record(batch_id, 1, {"a": Rejected("not DICOM")})
+    assert journal.batches.conclude(batch_id, 1, ["x"]) is BatchState.EMPTY
+
+
+def test_two_contents_under_one_uid_are_held(journal: Journal) -> None:
+    """In one batch, and across batches of the project."""
+    batch_id = queued(journal, "a", "b")
+    journal.batches.begin(batch_id, 1)
+    journal.batches.record(batch_id, 1, {"a": receipt("2.25.3", "a"), "b": receipt("2.25.3", "b")})
+    assert journal.batches.conclude(batch_id, 1, ["x"]) is BatchState.QUARANTINED
+    first = queued(journal, "c", study="second")
+    journal.batches.begin(first, 1)
+    journal.batches.record(first, 1, {"c": receipt("2.25.4", "c")})
+    assert journal.batches.conclude(first, 1, ["x"]) is BatchState.DELIVERING
+    other = queued(journal, "d", study="third")
+    journal.batches.begin(other, 1)
+    journal.batches.record(other, 1, {"d": receipt("2.25.4", "d")})
+    assert journal.batches.conclude(other, 1, ["x"]) is BatchState.QUARANTINED
+    assert state(journal, first) is BatchState.DELIVERING
+
+
+def test_a_batch_is_not_concluded_with_an_instance_pending(journal: Journal) -> None:
+    """An instance without an outcome cannot be passed over."""
+    batch_id = queued(journal, "a", "b")
+    journal.batches.begin(batch_id, 1)
+    journal.batches.record(batch_id, 1, {"a": receipt("2.25.3")})
+    with pytest.raises(Superseded):
+        journal.batches.conclude(batch_id, 1, ["x"])
+    assert state(journal, batch_id) is BatchState.PROCESSING
+
+
+def test_writes_of_an_old_attempt_change_nothing(journal: Journal) -> None:
+    """A worker that was frozen while another took over cannot write."""
+    batch_id = queued(journal, "a")
+    journal.batches.begin(batch_id, 1)
+    assert journal.batches.renew(batch_id, 1) == 2
+    with pytest.raises(Superseded):
+        journal.batches.record(batch_id, 1, {"a": receipt("2.25.3")})
+    with pytest.raises(Superseded):
+        journal.batches.postpone(batch_id, 1, "x", datetime.now(UTC))
+    with pytest.raises(Superseded):
+        journal.batches.begin(batch_id, 1)
+    assert journal.batches.begin(batch_id, 2).starts == 2
+    assert journal.batches.tallies([batch_id]) == {batch_id: {InstanceState.PENDING: 1}}
+
+
+def test_a_postponed_batch_waits_and_counts(journal: Journal) -> None:
+    """QUEUED again with the reason, the time, and one more failure."""
+    batch_id = queued(journal, "a")
+    journal.batches.begin(batch_id, 1)
+    until = datetime.now(UTC) + timedelta(minutes=5)
+    assert journal.batches.postpone(batch_id, 1, "Orthanc does not answer", until) == 2
+    batch = journal.batches.get(batch_id)
+    assert batch is not None
+    assert (batch.state, batch.failures, batch.reason) == (BatchState.QUEUED, 1, "Orthanc does not answer")
+    assert batch.next_attempt_at is not None
+    assert abs(batch.next_attempt_at - until) < timedelta(seconds=1)
+
+
+def test_all_destinations_verified_means_sent_then_done(journal: Journal) -> None:
+    """SENT only after the last one; the instances are SENT then too."""
+    batch_id = delivering(journal, "x", "y")
+    x, _ = journal.deliveries.begin(batch_id, "x", 1)
+    assert journal.deliveries.verified(x, 1) is BatchState.DELIVERING
+    y, _ = journal.deliveries.begin(batch_id, "y", 1)
+    assert journal.deliveries.verified(y, 1) is BatchState.SENT
+    assert journal.batches.tallies([batch_id]) == {batch_id: {InstanceState.SENT: 1}}
+    journal.batches.done(batch_id)
+    assert state(journal, batch_id) is BatchState.DONE
+    with pytest.raises(Superseded):
+        journal.batches.done(batch_id)
+
+
+def test_one_failed_destination_fails_the_batch_once_the_others_are_through(journal: Journal) -> None:
+    """It does not stop the other one, and a retry sends only to the one that failed."""
+    batch_id = delivering(journal, "x", "y")
+    x, _ = journal.deliveries.begin(batch_id, "x", 1)
+    journal.deliveries.fail(x, "the peer refuses us")
+    assert state(journal, batch_id) is BatchState.DELIVERING
+    y, _ = journal.deliveries.begin(batch_id, "y", 1)
+    assert journal.deliveries.verified(y, 1) is BatchState.FAILED
+    batch = journal.batches.get(batch_id)
+    assert batch is not None
+    assert batch.reason == "x: the peer refuses us"
+    renewed = journal.batches.retry(batch_id)
+    assert renewed is not None
+    journal.batches.begin(batch_id, renewed.attempt)
+    assert journal.batches.conclude(batch_id, renewed.attempt, ["x", "y"]) is BatchState.DELIVERING
+    states = {d.destination: d.state for d in journal.deliveries.of([batch_id])[batch_id]}
+    assert states == {"x": DeliveryState.WAITING, "y": DeliveryState.VERIFIED}
+    assert [d.destination for d in journal.deliveries.open()] == ["x"]
+
+
+def test_a_delivery_of_an_old_attempt_changes_nothing(journal: Journal) -> None:
+    """Fenced like batches."""
+    batch_id = delivering(journal, "x")
+    old, _ = journal.deliveries.begin(batch_id, "x", 1)
+    journal.deliveries.renew(old)
+    with pytest.raises(Superseded):
+        journal.deliveries.verified(old, 1)
+    with pytest.raises(Superseded):
+        journal.deliveries.progress(old, 1)
+    with pytest.raises(Superseded):
+        journal.deliveries.begin(batch_id, "x", 1)
+
+
+def test_retry_is_refused_for_what_is_under_way_or_sent(journal: Journal) -> None:
+    """Only ended batches that were not sent."""
+    batch_id = delivering(journal, "x")
+    assert journal.batches.retry(batch_id) is None
+    delivery, _ = journal.deliveries.begin(batch_id, "x", 1)
+    journal.deliveries.verified(delivery, 1)
+    assert journal.batches.retry(batch_id) is None
+
+
+def test_an_overwritten_instance_is_listed_again(journal: Journal) -> None:
+    """Its new content gets a batch of its own."""
+    first = queued(journal, "a")
+    second = journal.intake.queue_overwritten("study", "irb", "a")
+    assert [i.orthanc_id for i in journal.batches.instances(second)] == ["a"]
+    assert journal.intake.covered(["a"])["a"][0] == second > first
+
+
+def test_pages_do_not_overlap(journal: Journal) -> None:
+    """The newest first, and `before` goes on where the page ended."""
+    made = [queued(journal, str(n), study=f"s{n}") for n in range(5)]
+    first = journal.batches.page(2)
+    second = journal.batches.page(2, before=first[-1].id)
+    assert [b.id for b in first + second] == made[:0:-1]
+
+
+def test_two_threads_queue_a_study_once(journal: Journal) -> None:
+    """Stable events from several workers at once make one batch."""
+    made: list[int | None] = []
+
+    def queue() -> None:
+        made.append(journal.intake.queue("study", "irb", ["a", "b"], "x"))
+
+    threads = [threading.Thread(target=queue) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 8
+    assert len([batch_id for batch_id in made if batch_id is not None]) == 1
+    assert len(journal.batches.page(10)) == 1
+
+
+def test_imports_keep_every_files_fate(journal: Journal) -> None:
+    """The last fate of a path counts."""
+    import_id = journal.imports.begin("irb", "/data", "ST-1")
+    journal.imports.record(import_id, "a", FileFate.UNREADABLE, "no", None)
+    journal.imports.record(import_id, "a", FileFate.IMPORTED, None, "study")
+    journal.imports.record(import_id, "b", FileFate.NOT_DICOM, None, None)
+    journal.imports.finish(import_id, ok=False)
+    summary = journal.imports.summary(import_id)
+    assert summary is not None
+    assert summary["files"] == {"imported": 1, "not DICOM": 1}
+    assert summary["state"] == "ERRORS"
+
+
+def test_a_key_is_remembered_once(journal: Journal) -> None:
+    """The first fingerprint stays."""
+    assert journal.facts.key_fingerprint("irb") is None
+    journal.facts.remember_key("irb", "one")
+    journal.facts.remember_key("irb", "two")
+    assert journal.facts.key_fingerprint("irb") == "one"
+
+
+def test_a_database_of_a_newer_version_is_refused(database: str, data_directory: Path) -> None:
+    """With the cure, and untouched."""
+    Journal.open(database, data_directory).close()
+    engine = sa.create_engine(journal_url(database, data_directory))
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(Misconfigured, match="newer SendIt") as caught:
+        open_engine(database, data_directory)
+    assert caught.value.place == "SendIt.Database"
+    assert "newer" in caught.value.problem
+
+
+def test_a_database_that_does_not_answer_is_tried_again(data_directory: Path) -> None:
+    """Retry, and the message shows no password."""
+    with pytest.raises(Retry) as caught:
+        open_engine("postgresql://user:secret-word@127.0.0.1:1/none", data_directory)
+    assert "secret-word" not in str(caught.value)
+
+
+def test_the_tables_equal_what_the_migrations_make(database: str, data_directory: Path) -> None:
+    """No column was added to the tables without a migration."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    from sendit.journal.tables import metadata
+
+    engine = open_engine(database, data_directory)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()

@@ -1,0 +1,80 @@
+"""A PostgreSQL server of the tests' own: apt's binaries, a private port on loopback, a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from tests.servers.ports import free_port
+from tests.servers.waiting import wait_for
+
+
+def _binaries() -> Path:
+    """The newest PostgreSQL that Debian installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: float(p.parts[4]))
+    if not found:
+        raise RuntimeError("PostgreSQL is not installed: make setup-test")
+    return found[-1].parent
+
+
+class PostgresServer:
+    """One cluster; `database()` makes an empty database in it."""
+
+    def __init__(self) -> None:
+        # PostgreSQL refuses to run as root, and its own user must be able to reach the folder.
+        self._folder = Path(tempfile.mkdtemp(prefix="sendit-postgres-"))
+        self._as: list[str] = []
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self._folder, user.pw_uid, user.pw_gid)
+            self._as = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups"]
+        self.port = free_port()
+        self._count = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> PostgresServer:
+        data, log = self._folder / "data", self._folder / "log"
+        options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "--locale=C.UTF-8"]
+        command = [*self._as, str(_binaries() / "initdb"), "-D", str(data), *options]
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
+        settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off".split()
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*self._as, str(_binaries() / "postgres"), "-D", str(data), *settings],
+                stdout=output,
+                stderr=output,
+                cwd="/",
+            )
+        wait_for(self._answers, f"PostgreSQL on port {self.port}", limit=30)
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def url(self, name: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        self._count += 1
+        name = f"test{self._count}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self.url(name)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # "fast": do not wait for clients
+            self._process.wait(20)
+        shutil.rmtree(self._folder, ignore_errors=True)
