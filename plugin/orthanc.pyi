@@ -1,0 +1,78 @@
+"""The calls of Orthanc's Python plugin that SendIt uses, and only those (plugin 4.0 to 7.1).
+
+Orthanc makes this module inside its own process; it cannot be installed. A test compares every name here with the
+running plugin. In plugin 4.0 each call holds Python's lock, so none of them may take long.
+"""
+
+from collections.abc import Callable
+
+class ChangeType:
+    """What an OnChange callback tells. The members are plain integers."""
+
+    DELETED: int
+    NEW_STUDY: int
+    ORTHANC_STARTED: int
+    ORTHANC_STOPPED: int
+    STABLE_STUDY: int
+
+class ResourceType:
+    """The level of the resource that a change is about."""
+
+    STUDY: int
+
+class DicomInstance:
+    """An instance that was just stored; valid during the callback alone. SendIt takes nothing from it."""
+
+class RestOutput:
+    """Where a REST callback writes its answer: headers, then exactly one of the four other calls."""
+
+    def AnswerBuffer(self, answer: bytes | str, mime: str, /) -> None:
+        """Answer 200 with this body."""
+
+    def Redirect(self, location: str, /) -> None:
+        """Answer 301; the only way to that status."""
+
+    def SendHttpStatus(self, status: int, body: str, size: int, /) -> None:
+        """Answer with this status. `size` is in bytes of UTF-8; bytes, or a NUL in the body, raise.
+
+        301, 405 and any status that Orthanc does not know close the connection without an answer.
+        """
+
+    def SendMethodNotAllowed(self, allowed: str, /) -> None:
+        """Answer 405 with an Allow header, for example `GET,POST`; the only way to that status."""
+
+    def SetHttpHeader(self, name: str, value: str, /) -> None:
+        """Add a header to the answer that follows."""
+
+def ExtendOrthancExplorer(javascript: str, /) -> None:
+    """Add JavaScript to Orthanc Explorer. At load only."""
+
+def GenerateRestApiAuthorizationToken() -> str:
+    """A value for the Authorization header that Orthanc's REST API takes as its own, until this Orthanc ends."""
+
+def GetConfiguration() -> str:
+    """The whole configuration as JSON, environment variables put in. It holds the passwords of registered users."""
+
+def LogError(message: str, /) -> None:
+    """Write to Orthanc's log, always."""
+
+def LogInfo(message: str, /) -> None:
+    """Write to Orthanc's log when it runs with --verbose."""
+
+def LogWarning(message: str, /) -> None:
+    """Write to Orthanc's log, always; Orthanc's own notices use this level."""
+
+def RegisterOnChangeCallback(callback: Callable[[int, int, str], None], /) -> None:
+    """callback(ChangeType, ResourceType, Orthanc id), on one thread of its own, one at a time."""
+
+def RegisterOnStoredInstanceCallback(callback: Callable[[DicomInstance, str], None], /) -> None:
+    """callback(instance, Orthanc id), on the thread that receives; its sender waits meanwhile."""
+
+def RegisterRestCallback(uri: str, callback: Callable[..., None], /) -> None:
+    """callback(output, uri, **request) for the URIs that match this regular expression; several at the same time.
+
+    `request` has method, groups, headers (names in lower case), for GET also get (not decoded), for POST and PUT body.
+    """
+
+def RestApiGet(uri: str, /) -> bytes:
+    """The answer of Orthanc's own REST API. Python stands still meanwhile; not from OnStoredInstance, not at load."""
