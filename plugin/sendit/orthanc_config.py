@@ -152,11 +152,11 @@ def _address(url: str, username: str, password: str, place: str) -> tuple[str, s
     """
     if not url:
         raise Misconfigured(place, "the URL is missing", "Write it as http://host:8042/.")
-    parts = urlsplit(url if "://" in url else f"http://{url}")
     try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         port = parts.port
     except ValueError:
-        raise Misconfigured(place, "the port is not a number up to 65535", "Correct it.") from None
+        raise Misconfigured(place, "this is no URL of an Orthanc", "Write it as http://host:8042/.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise Misconfigured(place, "this is no URL of an Orthanc", "Write it as http://host:8042/.")
     if parts.username:

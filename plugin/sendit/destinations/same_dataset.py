@@ -1,0 +1,135 @@
+"""Do two DICOM files say the same, although their bytes differ? A server may transcode what it is given.
+
+Every element of the data set has to be equal at every depth, and the pixels once decoded. The file meta information
+(group 0002) is the writer's own and is not compared. A lossy transcoding changes pixels and is reported as different.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels.utils import iter_pixels
+from pydicom.tag import BaseTag
+
+_PIXEL_DATA = 0x7FE00010
+
+#: What a lossless transcoding may change: how the pixels are laid out and indexed (PS3.5 Section 8.2, PS3.3 C.7.6.3),
+#: and the padding at the end of the data set (PS3.10 Section 7.2).
+_ENCODING = {
+    0x00280004,  # PhotometricInterpretation
+    0x00280006,  # PlanarConfiguration
+    0x7FE00001,  # ExtendedOffsetTable
+    0x7FE00002,  # ExtendedOffsetTableLengths
+    _PIXEL_DATA,
+    0xFFFCFFFC,  # DataSetTrailingPadding
+}
+
+#: What pydicom and its decoders raise for pixels that they cannot decode.
+_UNDECODABLE = (
+    AttributeError,
+    ImportError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+#: How many attributes a message names.
+_NAMED = 5
+
+
+class CannotCompare(Exception):
+    """The pixels of one of the two cannot be decoded here."""
+
+
+def difference(ours: bytes, theirs: bytes) -> str | None:
+    """What differs, by the names of attributes and never by their values, or None if both say the same.
+
+    Raises:
+        CannotCompare: the data sets are equal, and the pixels of one cannot be decoded here.
+    """
+    a = _read(ours)
+    try:
+        b = _read(theirs)
+    except (InvalidDicomError, *_UNDECODABLE):
+        return "it is not a DICOM file that can be read"
+    differing = sorted(_differing(a, b))
+    if differing:
+        names = ", ".join(keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in differing[:_NAMED])
+        more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
+        return f"these attributes differ: {names}{more}"
+    return None if _same_pixels(a, b) else "the pixels differ"
+
+
+def _read(data: bytes) -> FileDataset:
+    return pydicom.dcmread(io.BytesIO(data))
+
+
+def _differing(a: FileDataset, b: FileDataset) -> Iterator[int]:
+    ignored = _ENCODING if _syntax(a) != _syntax(b) else _ENCODING - {0x00280004, 0x00280006}
+    for tag in a.keys() | b.keys():
+        if tag.element != 0 and tag not in ignored and not _same_element(a, b, tag):
+            yield int(tag)
+
+
+def _syntax(dataset: FileDataset) -> str:
+    return str(dataset.file_meta.get("TransferSyntaxUID", ""))
+
+
+def _same_element(a: Dataset, b: Dataset, tag: BaseTag) -> bool:
+    if tag not in a or tag not in b:
+        return False
+    raw_a, raw_b = a.get_item(tag), b.get_item(tag)
+    if isinstance(raw_a, RawDataElement) and isinstance(raw_b, RawDataElement) and _same_bytes(raw_a, raw_b):
+        return True
+    return _same_value(a[tag], b[tag])
+
+
+def _same_bytes(a: RawDataElement, b: RawDataElement) -> bool:
+    return a.is_little_endian == b.is_little_endian and (a.value or b"") == (b.value or b"")
+
+
+def _same_value(a: DataElement, b: DataElement) -> bool:
+    if a.VR == "SQ" or b.VR == "SQ":
+        return a.VR == b.VR and len(a.value) == len(b.value) and all(map(_same_item, a.value, b.value))
+    return bool(_plain(a.value) == _plain(b.value))
+
+
+def _same_item(a: Dataset, b: Dataset) -> bool:
+    return all(_same_element(a, b, tag) for tag in a.keys() | b.keys() if tag.element != 0)
+
+
+def _plain(value: Any) -> Any:
+    """A value without the padding that a writer adds to an odd length (PS3.5 Section 6.2)."""
+    if isinstance(value, bytes):
+        return value[:-1] if value and len(value) % 2 == 0 and value[-1] == 0 else value
+    if isinstance(value, str):
+        return value.rstrip(" \0")
+    if value is None:
+        return ""
+    return value
+
+
+def _same_pixels(a: FileDataset, b: FileDataset) -> bool:
+    if ("PixelData" in a) != ("PixelData" in b):
+        return False
+    if "PixelData" not in a or (_syntax(a) == _syntax(b) and a.PixelData == b.PixelData):
+        return True
+    # Colours are compared as they are stored where both store the same kind, and as RGB where they don't.
+    raw = a.get("PhotometricInterpretation") == b.get("PhotometricInterpretation")
+    try:
+        frames = zip_longest(iter_pixels(a, raw=raw), iter_pixels(b, raw=raw))
+        return all(x is not None and y is not None and np.array_equal(x, y) for x, y in frames)
+    except _UNDECODABLE as error:
+        raise CannotCompare(f"the pixels cannot be decoded here ({type(error).__name__})") from None
