@@ -1,0 +1,152 @@
+"""`make run`, `make up`, `make down`, `make status`. SENDIT_STATE names another folder than var/ for what they keep."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from scripts.demo import samples
+from scripts.demo.failure import Failure
+from scripts.demo.journey import Outcome, put, studies_at, verify, watch
+from scripts.demo.ports import from_environment
+from scripts.demo.screen import Screen
+from scripts.demo.stack import ROOT, Stack
+
+
+def run(stack: Stack, screen: Screen) -> int:
+    """Start, put the samples through, show the table, serve until Ctrl-C. With ONESHOT=1: end after the table."""
+    oneshot = os.environ.get("ONESHOT", "") not in ("", "0")
+    started = serving = False
+    try:
+        started = stack.up(screen.say)
+        good = _put_through(stack, screen)
+        if oneshot:
+            return 0 if good else 1
+        screen.how_to_send(stack)
+        if not started:
+            screen.say("These servers were running already (make up) and go on; make down stops them.")
+            return 0 if good else 1
+        screen.say("Serving until Ctrl-C.")
+        serving = True
+        _serve(stack)
+    except KeyboardInterrupt:
+        return 0 if serving else 130
+    finally:
+        if started:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses Ctrl-C twice wants it stopped, not left behind
+            screen.say("\nStopping both servers")
+            stack.down()
+    return 0
+
+
+def _put_through(stack: Stack, screen: Screen) -> bool:
+    """Whether all samples were delivered and verified."""
+    outcomes = [Outcome(sample) for sample in samples.make()]
+    before = studies_at(stack)
+    screen.say("Putting sample studies through: by folder, REST and C-STORE")
+    with screen.progress(outcomes) as progress:
+        for outcome in outcomes:
+            put(outcome.sample, stack)
+            progress.show()
+        watch(outcomes, stack, progress.show)
+    verify(outcomes, stack, before)
+    screen.table(outcomes, stack)
+    return all(outcome.good for outcome in outcomes)
+
+
+def _serve(stack: Stack) -> None:
+    """Until interrupted; Failure if a server ends by itself."""
+    while True:
+        for server in stack.servers:
+            server.must_run()
+        time.sleep(0.5)
+
+
+def up(stack: Stack, screen: Screen) -> int:
+    """The same servers in the background; back when everything answers."""
+    started = stack.up(screen.say)
+    screen.say("Up:" if started else "Up already:")
+    return status(stack, screen)
+
+
+def down(stack: Stack, screen: Screen) -> int:
+    """Stop them."""
+    stopped = stack.down()
+    screen.say(f"Stopped: {', '.join(server.name for server in stopped)}." if stopped else "Nothing was running.")
+    return 0
+
+
+def status(stack: Stack, screen: Screen) -> int:
+    """What runs; exit code 0 if everything answers."""
+    for server in stack.servers:
+        pid = server.pid()
+        screen.say(f"  {server.name:8} {f'{server.url}/  (process {pid})' if pid else 'not running'}")
+    health = stack.health() if stack.source.pid() else "not running"
+    screen.say(f"  SendIt   {f'{stack.source.url}/sendit/' if health == 'ok' else health}")
+    return 0 if health == "ok" and stack.target.pid() else 1
+
+
+@contextmanager
+def _own_foreground() -> Iterator[None]:
+    """Ctrl-C reaches this process and not the `make` around it, which would call an orderly end an error.
+
+    For that it becomes the terminal's foreground process group. Where it is not in the foreground, nothing changes.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    before = os.tcgetpgrp(terminal)
+    if before != os.getpgrp() or before == os.getpid():
+        os.close(terminal)
+        yield
+        return
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # to give the terminal back, from the background
+    signal.signal(
+        signal.SIGTSTP, signal.SIG_IGN
+    )  # stopped by Ctrl-Z, it would leave make waiting and nobody to wake it
+    os.setpgid(0, 0)
+    os.tcsetpgrp(terminal, os.getpgrp())
+    try:
+        yield
+    finally:
+        os.tcsetpgrp(terminal, before)
+        os.close(terminal)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.demo")
+    commands = {"run": run, "up": up, "down": down, "status": status}
+    parser.add_argument("command", choices=commands)
+    command = commands[parser.parse_args().command]
+    screen = Screen()
+    state = Path(os.environ.get("SENDIT_STATE") or ROOT / "var").resolve()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        with _own_foreground():
+            return command(Stack(from_environment(os.environ), state), screen)
+    except Failure as failure:
+        print(f"\n{failure}", file=sys.stderr)
+    except requests.RequestException as error:
+        print(f"\na server did not answer as it should: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""The four ports, and who holds one that is taken."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.demo.failure import Failure
+
+_LISTENING = "0A"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the two servers listen."""
+
+    http: int = 8042
+    dicom: int = 4242
+    target_http: int = 8043
+    target_dicom: int = 4243
+
+
+#: The environment variable that changes each port.
+VARIABLES = {
+    "http": "SENDIT_HTTP_PORT",
+    "dicom": "SENDIT_DICOM_PORT",
+    "target_http": "SENDIT_TARGET_HTTP_PORT",
+    "target_dicom": "SENDIT_TARGET_DICOM_PORT",
+}
+
+
+def from_environment(environment: Mapping[str, str]) -> Ports:
+    """The ports to use; Failure for a value that is no port, and for one that is given twice."""
+    chosen: dict[str, int] = {}
+    for name, variable in VARIABLES.items():
+        text = environment.get(variable) or str(getattr(Ports(), name))
+        if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+            raise Failure(f"{variable} is {text!r}, which is no port number (1 to 65535)")
+        if int(text) in chosen.values():
+            raise Failure(f"{variable} names port {text} a second time; give each of the four ports its own number")
+        chosen[name] = int(text)
+    return Ports(**chosen)
+
+
+def refuse_taken(ports: Ports) -> None:
+    """Failure naming every port that is taken, what holds it, and the variable that changes it."""
+    taken = [
+        f"port {port} is taken by {holder(port)}; choose another with {variable}=…"
+        for port, variable in ((getattr(ports, name), variable) for name, variable in VARIABLES.items())
+        if not is_free(port)
+    ]
+    if taken:
+        raise Failure("\n".join(taken))
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on it now, on every address: Orthanc's DICOM server always takes them all."""
+    with socket.socket() as probe:
+        # As servers do: connections of a server that has just ended don't count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+        return True
+
+
+def holder(port: int) -> str:
+    """What listens there, for example `Orthanc (process 123)`."""
+    inodes = set(_listening(port))
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            descriptors = [os.readlink(entry) for entry in (process / "fd").iterdir()]
+            if inodes.intersection(descriptors):
+                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+        except OSError:  # it has ended, or belongs to another user
+            continue
+    return "a process of another user" if inodes else "a process that cannot be seen from here"
+
+
+def _listening(port: int) -> Iterator[str]:
+    """The sockets that listen on a port, as /proc/PID/fd names them."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                yield f"socket:[{fields[9]}]"

@@ -1,0 +1,118 @@
+"""What the demonstration shows: progress while it goes on, the table, and where to look."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from scripts.demo.journey import Outcome
+from scripts.demo.stack import Stack
+
+_COLOURS = {"DONE": "green", "SENT": "green", "WAITING": "dim"}
+_BAD = frozenset({"QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECALLED"})
+
+
+class Screen:
+    """A terminal, or plain lines where there is none."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    @contextmanager
+    def progress(self, outcomes: list[Outcome]) -> Iterator[Progress]:
+        """Shows the outcomes each time `show` of what it yields is called."""
+        if self.console.is_terminal:
+            with Live(_progress(outcomes), console=self.console, transient=True, auto_refresh=False) as live:
+                yield Progress(outcomes, self, live)
+        else:
+            yield Progress(outcomes, self, None)
+
+    def table(self, outcomes: list[Outcome], stack: Stack) -> None:
+        """The result, a row for each way in."""
+        table = Table(box=SIMPLE, title="What went through", title_justify="left")
+        for heading in ("way in", "study"):
+            table.add_column(heading)
+        for heading in ("received", "sent", "verified", "batch"):
+            table.add_column(heading, justify="right")
+        table.add_column("state")
+        for outcome in outcomes:
+            numbers = (outcome.received, outcome.sent, outcome.verified, outcome.batch or "")
+            row = (outcome.sample.way, f"{outcome.sample.modality}, {outcome.sample.patient_name}", *map(str, numbers))
+            table.add_row(*row, _state(outcome.state))
+        # In a file or a pipe there is no width to fit into, and a cut cell would be of no use.
+        self.console.print(table, crop=False, no_wrap=not self.console.is_terminal)
+        for outcome in outcomes:
+            if not outcome.good:
+                self.console.print(f"[red]{outcome.sample.way}:[/] {_shortfall(outcome)}")
+        self._where_to_look(outcomes, stack)
+
+    def _where_to_look(self, outcomes: list[Outcome], stack: Stack) -> None:
+        explorer = "/app/explorer.html"
+        self.say(
+            "Verified: the image is at the target, and its file holds none of the patient's names, numbers and UIDs.\n"
+        )
+        self.say(f"  Before   {stack.source.url}{explorer}")
+        self.say(f"  SendIt   {stack.source.url}/sendit/")
+        self.say(f"  After    {stack.target.url}{explorer}")
+        for outcome in outcomes:
+            for study in sorted(outcome.target_studies):
+                self.say(f"           {stack.target.url}{explorer}#study?uuid={study}  ({outcome.sample.way})")
+
+    def how_to_send(self, stack: Stack) -> None:
+        """The three ways in, for the reader's own studies."""
+        self.say("\nSend your own (they never leave this machine):")
+        self.say(f"  mv A_FOLDER {os.path.relpath(stack.inbox)}/")
+        self.say(f"  curl --data-binary @FILE.dcm {stack.source.url}/instances")
+        self.say(f"  storescu 127.0.0.1 {stack.ports.dicom} FILE.dcm\n")
+
+
+class Progress:
+    """One row for each sample, redrawn; without a terminal, a line for each change."""
+
+    def __init__(self, outcomes: list[Outcome], screen: Screen, live: Live | None) -> None:
+        self._outcomes = outcomes
+        self._screen = screen
+        self._live = live
+        self._shown: dict[str, str] = {}
+
+    def show(self) -> None:
+        if self._live is not None:
+            self._live.update(_progress(self._outcomes), refresh=True)
+            return
+        for outcome in self._outcomes:
+            if self._shown.get(outcome.sample.way) != outcome.state:
+                self._shown[outcome.sample.way] = outcome.state
+                self._screen.say(f"  {outcome.sample.way:8} {outcome.state}")
+
+
+def _progress(outcomes: list[Outcome]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for outcome in outcomes:
+        total = len(outcome.sample.files)
+        bar = "█" * outcome.sent + "▒" * (outcome.received - outcome.sent) + "·" * (total - outcome.received)
+        table.add_row(f"  {outcome.sample.way}", outcome.sample.modality, bar, _state(outcome.state))
+    return table
+
+
+def _state(state: str) -> str:
+    colour = "red" if state in _BAD else _COLOURS.get(state, "yellow")
+    return f"[{colour}]{state}[/]"
+
+
+def _shortfall(outcome: Outcome) -> str:
+    """Why an outcome is not good."""
+    total = len(outcome.sample.files)
+    if outcome.leaks:
+        return f"{outcome.leaks} of {total} instances reached the target with something of the patient left in them"
+    if outcome.reason:
+        return outcome.reason
+    return f"of {total} instances {outcome.received} were received, {outcome.sent} sent, {outcome.verified} verified"

@@ -1,0 +1,156 @@
+"""The two servers: their configuration, starting and stopping them, and knowing when all of it answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from scripts.demo.failure import Failure
+from scripts.demo.ports import Ports, refuse_taken
+from scripts.demo.server import Server
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "sendit-demo"
+PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
+SENDER_AET = "SENDIT-DEMO"  # what the demonstration's own C-STORE calls itself
+
+_START_SECONDS = 60.0
+
+Say = Callable[[str], None]
+
+
+class Stack:
+    """The source Orthanc with SendIt, and the target Orthanc that it delivers to. All they keep is under `state`."""
+
+    def __init__(self, ports: Ports, state: Path) -> None:
+        self.ports = ports
+        self.state = state
+        self.inbox = state / "inbox"
+        self.source = Server("source", state, ports.http, _source_configuration(ports, state))
+        self.target = Server("target", state, ports.target_http, _target_configuration(ports, state))
+        self.servers = (self.source, self.target)
+
+    @property
+    def api(self) -> str:
+        return f"{self.source.url}/sendit/api"
+
+    def running(self) -> list[Server]:
+        return [server for server in self.servers if server.pid() is not None]
+
+    def up(self, say: Say) -> bool:
+        """Start what does not run, and wait until everything answers; False if all of it was up already."""
+        running = self.running()
+        if len(running) == len(self.servers):
+            self.wait()
+            return False
+        # Half of a stack is what a crash leaves. Its ports may be others than those asked for now.
+        for server in running:
+            say(f"The {server.name} Orthanc runs alone; starting it again.")
+            server.stop()
+        refuse_taken(self.ports)
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        (self.state / "sendit").mkdir(mode=0o700, exist_ok=True)
+        say("Starting two Orthancs and SendIt's worker")
+        try:
+            for server in (self.target, self.source):
+                server.start()
+            self.wait()
+        except BaseException:
+            self.down()
+            raise
+        return True
+
+    def down(self) -> list[Server]:
+        """Stop what runs; the servers that did. The source goes first: it then misses no target."""
+        return [server for server in self.servers if server.stop()]
+
+    def wait(self) -> None:
+        """Until both servers and the worker answer; Failure with the reason otherwise."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not all(server.answers() for server in self.servers) or (answer := self.health()) != "ok":
+            if time.monotonic() > deadline:
+                silent = [server.name for server in self.servers if not server.answers()]
+                raise Failure(
+                    f"the {' and the '.join(silent)} Orthanc did not answer within {_START_SECONDS:g} s"
+                    if silent
+                    else f"SendIt is not ready after {_START_SECONDS:g} s: {answer}\n{self.source.last_lines()}"
+                )
+            time.sleep(0.1)
+
+    def health(self) -> str:
+        """`ok`, or what /sendit/api/health says instead."""
+        try:
+            answer = requests.get(f"{self.api}/health", timeout=10, headers={"Accept": "application/json"})
+        except requests.RequestException as error:
+            return type(error).__name__
+        try:
+            body: Any = answer.json()
+        except ValueError:
+            body = answer.text[:500]
+        if answer.status_code == 200 and isinstance(body, dict) and body.get("status") == "ok":
+            return "ok"
+        return f"HTTP {answer.status_code} {body}"
+
+
+def _shared_configuration(name: str, http_port: int, dicom_port: int) -> dict[str, Any]:
+    """What both servers have. No password: so nothing but this machine may speak to them.
+
+    HTTP listens on 127.0.0.1 alone. Orthanc cannot bind its DICOM port to an address; instead it refuses every
+    association whose caller is not in DicomModalities, and every one there has to come from 127.0.0.1.
+    """
+    return {
+        "Name": name,
+        "HttpPort": http_port,
+        "DicomPort": dicom_port,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+        "DicomAlwaysAllowEcho": False,
+        "DicomAlwaysAllowStore": False,
+        "DicomCheckModalityHost": True,
+        "DicomModalities": {
+            aet.lower(): {"AET": aet, "Host": "127.0.0.1", "Port": 104}
+            for aet in (SENDER_AET, "STORESCU", "ECHOSCU", "FINDSCU")
+        },
+    }
+
+
+def _source_configuration(ports: Ports, state: Path) -> dict[str, Any]:
+    storage = str(state / "source" / "storage")
+    return {
+        **_shared_configuration("SendIt source", ports.http, ports.dicom),
+        "DicomAet": "SOURCE",
+        "StorageDirectory": storage,
+        "IndexDirectory": storage,
+        "StableAge": 2,  # seconds without a further instance; a modality needs more, a newcomer does not wait
+        "Plugins": [str(PLUGIN)],
+        "PythonScript": str(ROOT / "plugin" / "sendit_plugin.py"),
+        "OrthancPeers": {"research": [f"http://127.0.0.1:{ports.target_http}/"]},
+        "SendIt": {
+            "DataDirectory": str(state / "sendit"),
+            "Python": str(ROOT / ".venv" / "bin" / "python"),
+            "WatchedFolders": [{"Path": str(state / "inbox"), "Project": PROJECT}],
+            "Destinations": {"research": {"Type": "OrthancPeer", "Peer": "research"}},
+            "Projects": {
+                PROJECT: {
+                    "Match": {},
+                    "Options": ["RetainLongitudinalModifiedDates"],
+                    "Destinations": ["research"],
+                }
+            },
+        },
+    }
+
+
+def _target_configuration(ports: Ports, state: Path) -> dict[str, Any]:
+    storage = str(state / "target" / "storage")
+    return {
+        **_shared_configuration("Research", ports.target_http, ports.target_dicom),
+        "DicomAet": "RESEARCH",
+        "StorageDirectory": storage,
+        "IndexDirectory": storage,
+        "Plugins": [],
+    }
