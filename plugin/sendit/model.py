@@ -63,6 +63,8 @@ class FileFate(StrEnum):
     UNREADABLE = "unreadable"  # DICOM by its looks, and refused, for the reason beside it
     CONFLICT = "conflict"  # Orthanc holds another content under the same UIDs
     NOT_STORED = "not stored"  # Orthanc refused it for a reason of its own
+    INDEX = "index only"  # a DICOMDIR: it lists the other files and holds no image
+    IGNORED = "ignored"  # what systems leave behind (Thumbs.db), or a link to a file that is imported by itself
 
 
 #: A directory with one of these goes to `.err/`.

@@ -1,0 +1,1 @@
+"""How studies come in besides DICOM and REST: watched folders."""

@@ -1,0 +1,67 @@
+"""One file: what it is, and what Orthanc says to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import BinaryIO
+
+from sendit.errors import Reject
+from sendit.intake.archives import Member, decide_by_kind
+from sendit.intake.base import Finding, Store
+from sendit.intake.naming import shown
+from sendit.intake.sniff import HEAD, Kind, kind_of
+from sendit.intake.walk import FoundFile, open_regular, refusal
+from sendit.model import FileFate
+
+_CHUNK = 1024 * 1024
+
+
+def judge_file(found: FoundFile, store: Store) -> Finding | None:
+    """The fate of a file on disk, which is opened here and streamed; None if it is an archive.
+
+    Raises:
+        Retry, Misconfigured: from the store, or if the folder went away.
+    """
+    try:
+        with os.fdopen(open_regular(found.path), "rb") as stream:
+            kind = kind_of(stream.read(HEAD), found.name)
+            decided = decide_by_kind(kind, found.name)
+            if decided is not None or kind is Kind.ARCHIVE:
+                return decided
+            stream.seek(0)
+            return judge_stream(stream, shown(found.name), kind, store)
+    except OSError as error:
+        return Finding(shown(found.name), FileFate.UNREADABLE, refusal(error))
+
+
+def judge_member(member: Member, store: Store) -> Finding:
+    """The fate of a member of an archive; closes its stream. Raises as judge_file."""
+    with member.stream:
+        return judge_stream(member.stream, member.name, member.kind, store)
+
+
+def judge_stream(stream: BinaryIO, name: str, kind: Kind, store: Store) -> Finding:
+    """Store it; what Orthanc has already is compared by its MD5."""
+    try:
+        answer = store.store(stream)
+    except Reject as error:
+        if kind is Kind.BARE:
+            return Finding(name, FileFate.NOT_DICOM, "it has no DICOM header, and Orthanc makes nothing of it")
+        return Finding(name, FileFate.UNREADABLE, str(error))
+    if answer.status == "Success":
+        return Finding(name, FileFate.IMPORTED, None, answer.study, answer.instance)
+    if answer.status != "AlreadyStored":
+        return Finding(name, FileFate.NOT_STORED, f"Orthanc did not store it ({answer.status})", answer.study or None)
+    stream.seek(0)
+    if store.same_content(answer.instance, _md5(stream)):
+        return Finding(name, FileFate.ALREADY_THERE, None, answer.study, answer.instance)
+    reason = "Orthanc holds another content under the same UIDs; it was left as it is"
+    return Finding(name, FileFate.CONFLICT, reason, answer.study)
+
+
+def _md5(stream: BinaryIO) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()

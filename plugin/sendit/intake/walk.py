@@ -1,0 +1,168 @@
+"""Goes through a directory lazily, with one open folder at a time, and never leaves it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sendit.errors import Retry
+from sendit.intake.base import Finding
+from sendit.intake.naming import shown
+from sendit.model import FileFate
+
+#: The folder itself is not well, not this one file: a network mount that went away, a machine without memory.
+_AWAY = frozenset(
+    {
+        errno.ESTALE,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.ECONNABORTED,
+        errno.ECONNRESET,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EINTR,
+        errno.EAGAIN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A regular file that is to be opened."""
+
+    path: str
+    name: str  # relative to the directory
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What links may lead to: a folder, and which names directly in it are imported."""
+
+    folder: str
+    is_taken: Callable[[str], bool]
+
+
+def refusal(error: OSError) -> str:
+    """Why a file cannot be read, in the system's words and without its path.
+
+    Raises:
+        Retry: the fault is not this file's.
+    """
+    words = error.strerror or type(error).__name__
+    if error.errno in _AWAY:
+        raise Retry(f"the folder cannot be read at the moment ({words})") from None
+    return f"it cannot be read ({words})"
+
+
+def walk(top: str, bounds: Bounds) -> Iterator[FoundFile | Finding]:
+    """Every file under `top`, at any depth, in no order; `top` may be a file itself.
+
+    What is not to be opened (a link, a socket) or cannot be listed comes as a Finding.
+
+    Raises:
+        Retry: the folder went away.
+    """
+    if os.path.islink(top) or not os.path.isdir(top):
+        yield _look(top, os.path.basename(top), bounds)
+        return
+    pending = [""]
+    while pending:
+        relative = pending.pop()
+        try:
+            with os.scandir(os.path.join(top, relative)) as entries:
+                for entry in entries:
+                    name = os.path.join(relative, entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(name)
+                    else:
+                        yield _look(entry.path, name, bounds)
+        except OSError as error:
+            yield Finding(shown(relative or "."), FileFate.UNREADABLE, refusal(error))
+
+
+def _look(path: str, name: str, bounds: Bounds) -> FoundFile | Finding:
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError as error:
+        return Finding(shown(name), FileFate.UNREADABLE, refusal(error))
+    if stat.S_ISREG(mode):
+        return FoundFile(path, name)
+    if stat.S_ISLNK(mode):
+        return _look_at_link(path, name, bounds)
+    return Finding(shown(name), FileFate.UNREADABLE, "it is no file but a device, a pipe or a socket")
+
+
+def _look_at_link(path: str, name: str, bounds: Bounds) -> Finding:
+    """Links are never followed: one that stays inside leads to something that is imported by itself."""
+    try:
+        target = os.path.realpath(path, strict=True)
+    except OSError:
+        return Finding(shown(name), FileFate.UNREADABLE, "it is a symbolic link that leads nowhere")
+    inside = os.path.relpath(target, os.path.realpath(bounds.folder))
+    if inside.split(os.sep)[0] != os.pardir and (inside == os.curdir or bounds.is_taken(inside.split(os.sep)[0])):
+        return Finding(shown(name), FileFate.IGNORED, "it is a symbolic link to what is imported by itself")
+    return Finding(shown(name), FileFate.UNREADABLE, "it is a symbolic link that leads out of the folder")
+
+
+def open_regular(path: str) -> int:
+    """A file descriptor of a regular file; whatever took its place since it was found is not opened. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look at a directory or a file saw, without opening anything."""
+
+    fingerprint: int  # changes when any name, size, time of change or identity in it does
+    files: int
+    renamed: bool  # the last thing that happened was to the directory itself, for example that it got its name
+
+
+def sight(top: str) -> Sight:
+    """Look at a directory or a file. What may not be listed counts as a file, so that its import can say so.
+
+    Raises:
+        OSError: it vanished, or the folder went away.
+    """
+    own = os.lstat(top)
+    if not stat.S_ISDIR(own.st_mode):
+        return Sight(_mark("", own), 1, False)
+    fingerprint, files, newest = own.st_ino, 0, 0
+    pending = [""]
+    while pending:
+        relative = pending.pop()
+        try:
+            with os.scandir(os.path.join(top, relative)) as entries:
+                for entry in entries:
+                    name = os.path.join(relative, entry.name)
+                    state = entry.stat(follow_symlinks=False)
+                    newest = max(newest, state.st_ctime_ns)
+                    fingerprint += _mark(name, state)
+                    if stat.S_ISDIR(state.st_mode):
+                        pending.append(name)
+                    else:
+                        files += 1
+        except OSError as error:
+            if error.errno in _AWAY or not os.path.lexists(top):
+                raise
+            fingerprint, files = fingerprint + hash((relative, error.errno)), files + 1
+    renamed = own.st_ctime_ns > own.st_mtime_ns and own.st_ctime_ns >= newest
+    return Sight(fingerprint % 2**64, files, renamed)
+
+
+def _mark(name: str, state: os.stat_result) -> int:
+    """A sum of these does not depend on the order of a listing, and needs no memory for it."""
+    return hash((name, state.st_ino, state.st_size, state.st_mtime_ns, state.st_mode))
