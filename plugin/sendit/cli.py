@@ -132,7 +132,7 @@ def import_(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Push a folder's DICOM files into Orthanc, for a project. Nothing is moved or deleted. Exit code 1 if any failed."""
+    """Push a folder's DICOM files into Orthanc, for a project; nothing is moved or deleted. Exit code 1: any failed."""
     client = _client(config)
     body = {"folder": str(folder.resolve()), "project": project or _only_project(client)}
     started = client.call("POST", "/api/imports", body)
@@ -158,7 +158,7 @@ def _fates(answer: dict[str, Any]) -> str:
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check the configuration, keys, database, peers and disk, and say what to mend. Exit code 1 if anything is wrong."""
+    """Check configuration, keys, database, peers and disk, and say what to mend. Exit code 1: something is wrong."""
     wrong = 0
     for finding in examine(config or configuration.find()):
         _show(finding)

@@ -10,12 +10,13 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from sendit.errors import Reject, Retry
+from sendit.intake.base import StoreAnswer
 
 _CHANGES = 1000
 _PAGE = 200
@@ -39,15 +40,6 @@ class StudyFacts:
     called_aet: str
     calling_aet: str
     description: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoreAnswer:
-    """What Orthanc says to an upload: `status` is "Success", "AlreadyStored", or another word of Orthanc's."""
-
-    status: str
-    instance: str
-    study: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +182,7 @@ class Source:
         listed = [c for c in answer["Changes"] if c["ChangeType"] in ("NewStudy", "StableStudy")]
         return Changes(frozenset(str(c["ID"]) for c in listed), int(answer["Last"]), bool(answer["Done"]))
 
-    def store(self, data: bytes | IO[bytes]) -> StoreAnswer:
+    def store(self, data: bytes | BinaryIO) -> StoreAnswer:
         """Upload one DICOM file.
 
         Raises:

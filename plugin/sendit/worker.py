@@ -1,4 +1,4 @@
-"""The worker: the process beside Orthanc that does the work. The plugin starts it and talks to it over its standard input.
+"""The worker: the process beside Orthanc that does the work. The plugin starts it and writes to its standard input.
 
 Input: one JSON object a line; the first says hello and brings the configuration, the others are events (arrivals.py).
 The end of the input is the order to stop, whether Orthanc was stopped or killed. Output: log lines, then
@@ -205,7 +205,7 @@ def main() -> NoReturn:
     except Retry as error:
         _say(stopped={"reason": str(error), "place": "", "retry": True})
         _end(EX_TEMPFAIL)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the plugin has to be told, whatever it is
         _say(stopped={"reason": f"unexpected fault of SendIt: {logs.places(error)}", "place": "", "retry": True})
         _end(EX_TEMPFAIL)
     _say(ready=True, socket=str(worker.socket))

@@ -297,9 +297,8 @@ def test_two_threads_queue_a_study_once(journal: Journal) -> None:
 def test_imports_keep_every_files_fate(journal: Journal) -> None:
     """The last fate of a path counts."""
     import_id = journal.imports.begin("irb", "/data", "ST-1")
-    journal.imports.record(import_id, "a", FileFate.UNREADABLE, "no", None)
-    journal.imports.record(import_id, "a", FileFate.IMPORTED, None, "study")
-    journal.imports.record(import_id, "b", FileFate.NOT_DICOM, None, None)
+    journal.imports.record_all(import_id, {"a": (FileFate.UNREADABLE, "no", None)})
+    journal.imports.record_all(import_id, {"a": (FileFate.IMPORTED, None, "s"), "b": (FileFate.NOT_DICOM, None, None)})
     journal.imports.finish(import_id, ok=False)
     summary = journal.imports.summary(import_id)
     assert summary is not None

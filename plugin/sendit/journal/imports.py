@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,17 +24,29 @@ class Imports:
             done = c.execute(sa.insert(t.imports).values(**values, started_at=now()))
             return int(done.inserted_primary_key[0])  # type: ignore[index]
 
-    def record(self, import_id: int, path: str, fate: FileFate, reason: str | None, study: str | None) -> None:
-        key = (t.import_files.c.import_id == import_id) & (t.import_files.c.path == path)
-        values = {"fate": fate.value, "reason": reason, "study": study}
+    def record_all(self, import_id: int, fates: Mapping[str, tuple[FileFate, str | None, str | None]]) -> None:
+        """The fate, reason and study of each of these paths; a later fate replaces the one before."""
+        if not fates:
+            return
+        f = t.import_files.c
+        rows = [
+            {"import_id": import_id, "path": path, "fate": fate.value, "reason": reason, "study": study}
+            for path, (fate, reason, study) in fates.items()
+        ]
         with self._engine.begin() as c:
-            if c.execute(sa.update(t.import_files).where(key).values(**values)).rowcount == 0:
-                c.execute(sa.insert(t.import_files).values(import_id=import_id, path=path, **values))
+            c.execute(sa.delete(t.import_files).where((f.import_id == import_id) & f.path.in_(list(fates))))
+            c.execute(sa.insert(t.import_files), rows)
 
     def finish(self, import_id: int, ok: bool) -> None:
         values = {"state": "DONE" if ok else "ERRORS", "finished_at": now()}
         with self._engine.begin() as c:
             c.execute(sa.update(t.imports).where(t.imports.c.id == import_id).values(**values))
+
+    def close_interrupted(self) -> None:
+        """Imports that a kill cut off are over; the same files are imported again, as a new import."""
+        values = {"state": "INTERRUPTED", "finished_at": now()}
+        with self._engine.begin() as c:
+            c.execute(sa.update(t.imports).where(t.imports.c.state == "RUNNING").values(**values))
 
     def summary(self, import_id: int) -> dict[str, Any] | None:
         """The import's state and how many files had each fate; without names of files."""

@@ -131,7 +131,7 @@ imports = sa.Table(
     sa.Column("project", sa.String(64), nullable=False),
     sa.Column("folder", sa.Text, nullable=False),
     sa.Column("directory", sa.Text, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),  # RUNNING, DONE, ERRORS
+    sa.Column("state", sa.String(16), nullable=False),  # RUNNING, DONE, ERRORS, INTERRUPTED
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),
 )

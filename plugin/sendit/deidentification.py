@@ -1,0 +1,87 @@
+"""De-identifies the instances of a batch in the pool of processes, and writes down what became of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+
+from sendit.deidentify_pool import DeidentifyPool, Job
+from sendit.errors import Misconfigured
+from sendit.journal import Journal
+from sendit.model import Batch, Instance, InstanceState, Quarantined, Receipt, Rejected
+from sendit.projects import ReadyProject
+from sendit.source import Source
+from sendit.staging import Staging
+
+log = logging.getLogger(__name__)
+
+#: So many outcomes are written to the journal at once: a kill costs no more than their work.
+_TOGETHER = 50
+
+
+class Deidentification:
+    """The stage between listing and delivery. Safe to use from several threads."""
+
+    def __init__(
+        self, journal: Journal, source: Source, staging: Staging, projects: Mapping[str, ReadyProject], workers: int
+    ) -> None:
+        self._journal = journal
+        self._source = source
+        self._staging = staging
+        self._projects = projects
+        self._pool = DeidentifyPool(workers)
+
+    def close(self) -> None:
+        """End the pool's processes, at once."""
+        self._pool.close()
+
+    def run(self, batch: Batch) -> None:
+        """Give every instance of the batch an outcome. What a former attempt did is kept.
+
+        Raises:
+            Retry: Orthanc or the disk is not well.
+            Superseded: another attempt owns the batch.
+        """
+        project = self._projects.get(batch.project or "")
+        if project is None:
+            raise Misconfigured(f"batch {batch.id}", f"project '{batch.project}' is not configured any more", "Add it.")
+        self._journal.facts.remember_key(project.name, project.key_fingerprint)
+        self._renew_lost(batch)
+        outcomes: dict[str, Receipt | Rejected | Quarantined] = {}
+        pending = self._journal.batches.instances(batch.id, InstanceState.PENDING)
+        try:
+            for result in self._pool.run(self._jobs(batch, project, pending)):
+                outcomes[result.name] = result.outcome
+                if len(outcomes) >= _TOGETHER:
+                    self._record(batch, outcomes)
+        finally:
+            # What was done is kept, also if an instance after it could not be read for now.
+            self._record(batch, outcomes)
+
+    def _record(self, batch: Batch, outcomes: dict[str, Receipt | Rejected | Quarantined]) -> None:
+        if outcomes:
+            self._journal.batches.record(batch.id, batch.attempt, outcomes)
+            outcomes.clear()
+
+    def _jobs(self, batch: Batch, project: ReadyProject, pending: list[Instance]) -> Iterator[Job]:
+        for instance in pending:
+            yield Job(
+                name=instance.orthanc_id,
+                project=project.spec,
+                source=self._source.file_url(instance.orthanc_id),
+                headers=self._source.headers,
+                certificate=self._source.certificate,
+                output=self._staging.output(batch.id, instance.orthanc_id),
+            )
+
+    def _renew_lost(self, batch: Batch) -> None:
+        """Released instances whose staged file is gone (a disk was cleaned by hand) are done again."""
+        output = self._staging.output
+        released = self._journal.batches.instances(batch.id, InstanceState.RELEASED)
+        lost = [
+            i.orthanc_id
+            for i in released
+            if i.receipt is None or not self._staging.holds(output(batch.id, i.orthanc_id), i.receipt)
+        ]
+        if lost:
+            self._journal.batches.renew_instances(batch.id, batch.attempt, lost)

@@ -1,0 +1,271 @@
+"""The main job, with two real Orthancs: a study arrives in one and leaves de-identified for the other."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections import Counter
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from pydicom.uid import CTImageStorage, generate_uid
+
+from tests.dicom import PLANTED_NAME, Person, StudyMaker
+from tests.servers.waiting import wait_for
+from tests.system.conftest import MakeStack
+from tests.system.stack import Stack, dcmread_bytes
+
+
+def assert_sums(batch: dict[str, int]) -> None:
+    """received = sent + rejected + quarantined + still under way."""
+    parts = ("sent", "rejected", "quarantined", "under_way")
+    assert batch["received"] == sum(batch[part] for part in parts)
+
+
+def assert_clean(stack: Stack, *makers: StudyMaker) -> None:
+    """Nothing that identifies these studies is in any byte that the target holds."""
+    for data in stack.delivered_files():
+        for maker in makers:
+            words = [maker.person.patient_id, maker.accession_number, maker.study_uid, maker.series_uid]
+            for word in [*words, *maker.person.name.split("^"), maker.person.birth_date, maker.study_date]:
+                assert word.encode() not in data
+
+
+@pytest.mark.parametrize("way", ["rest", "c-store", "zip"])
+def test_a_study_arrives_and_leaves_de_identified(
+    make_stack: MakeStack, tmp_path: Path, database: str, way: str
+) -> None:
+    """Whatever the way in and whatever the database: all instances at the target, coded, read back; nothing staged."""
+    stack = make_stack(database).start()
+    maker = StudyMaker()
+    files = maker.instances(4)
+    if way == "rest":
+        for file in files:
+            stack.source.upload(file)
+    elif way == "zip":
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as z:
+            for number, file in enumerate(files):
+                z.writestr(f"{number}.dcm", file)
+        stack.source.upload(archive.getvalue())
+    else:
+        paths = [tmp_path / f"{number}.dcm" for number in range(len(files))]
+        for path, file in zip(paths, files, strict=True):
+            path.write_bytes(file)
+        stack.store_scu(*paths)
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["received"], batch["sent"]) == ("DONE", 4, 4), stack.describe()
+    assert_sums(batch)
+    assert len(stack.delivered_files()) == 4
+    assert_clean(stack, maker)
+    assert stack.staged() == []
+    assert PLANTED_NAME not in stack.source.log()
+    assert maker.person.patient_id not in stack.source.log()
+
+
+def test_a_batch_is_seen_receiving_before_the_study_is_stable(make_stack: MakeStack) -> None:
+    """It opens with the first instance, and counts."""
+    stack = make_stack()
+    stack.configure(StableAge=30)
+    stack.start()
+    maker = StudyMaker()
+    stack.source.upload(maker.instance(1))
+    stack.wait_batch(lambda b: b["state"] == "RECEIVING" and b["received"] == 1)
+    stack.source.upload(maker.instance(2))
+    stack.wait_batch(lambda b: b["state"] == "RECEIVING" and b["received"] == 2)
+
+
+def test_a_late_instance_is_delivered_alone_under_the_same_codes(stack: Stack) -> None:
+    """A further batch of just that instance; the same pseudonym, the same study and series UIDs."""
+    maker = StudyMaker()
+    for file in maker.instances(2):
+        stack.source.upload(file)
+    [first] = stack.wait_batches(1)
+    stack.source.upload(maker.instance(3))
+    _, second = stack.wait_batches(2)
+    assert (second["received"], second["sent"], second["follows"]) == (1, 1, first["id"])
+    delivered = stack.delivered()
+    assert len(delivered) == 3
+    assert len({d.SOPInstanceUID for d in delivered}) == 3
+    for keyword in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "AccessionNumber", "StudyDate"):
+        assert len({str(d[keyword].value) for d in delivered}) == 1, keyword
+
+
+def test_sending_the_same_again_changes_nothing(stack: Stack) -> None:
+    """Orthanc answers AlreadyStored; no second batch, nothing twice at the target."""
+    maker = StudyMaker()
+    files = maker.instances(2)
+    for file in files:
+        stack.source.upload(file)
+    stack.wait_batches(1)
+    assert [stack.source.upload(file)["Status"] for file in files] == ["AlreadyStored"] * 2
+    other = StudyMaker(Person("OTHER-1", "Nobody^Else"))
+    stack.source.upload(other.instance())  # something to wait for, after which the first would have shown
+    batches = stack.wait_batches(2)
+    assert [b["received"] for b in batches] == [2, 1]
+    assert len(stack.delivered_files()) == 3
+
+
+def test_two_studies_of_one_patient_stay_together_in_time(stack: Stack) -> None:
+    """One pseudonym, the exact interval between the dates, and references between the studies resolve at the target."""
+    person = Person()
+    first = StudyMaker(person, study_date="20240115", accession_number="A1")
+    target_uid = generate_uid()
+    stack.source.upload(first.instance(1, uid=target_uid))
+    stack.wait_batches(1)
+    second = StudyMaker(person, study_date="20240302", accession_number="A2")
+    second.refers_to = (CTImageStorage, target_uid)
+    stack.source.upload(second.instance(1))
+    stack.wait_batches(2)
+    delivered = sorted(stack.delivered(), key=lambda d: str(d.StudyDate))
+    earlier, later = delivered
+    assert earlier.PatientID == later.PatientID != person.patient_id
+    assert earlier.AccessionNumber != later.AccessionNumber
+    assert earlier.StudyInstanceUID != later.StudyInstanceUID
+    assert day(later.StudyDate) - day(earlier.StudyDate) == date(2024, 3, 2) - date(2024, 1, 15)
+    assert (date(2024, 1, 15) - day(earlier.StudyDate)).days % 7 == 0
+    assert later.ReferencedImageSequence[0].ReferencedSOPInstanceUID == earlier.SOPInstanceUID
+    assert_clean(stack, first, second)
+
+
+def day(value: str) -> date:
+    return datetime.strptime(value, "%Y%m%d").date()
+
+
+def test_the_same_codes_after_a_restart(stack: Stack) -> None:
+    """The key lasts: a study of the same patient after a restart has the same pseudonym."""
+    person = Person()
+    stack.source.upload(StudyMaker(person).instance())
+    stack.wait_batches(1)
+    stack.source.stop()
+    stack.source.start()
+    stack.wait_ready()
+    stack.source.upload(StudyMaker(person, study_date="20240501").instance())
+    stack.wait_batches(2)
+    assert len({d.PatientID for d in stack.delivered()}) == 1
+
+
+def test_a_study_that_came_while_sendit_was_away_is_found(stack: Stack) -> None:
+    """The sweep at the start takes it up: Orthanc never tells of it again."""
+    stack.source.stop()
+    configuration = stack.source.configuration
+    stack.source.configuration = {**configuration, "Plugins": []}
+    stack.source.start()
+    stack.source.upload(StudyMaker().instance())
+    stack.source.stop()
+    stack.source.configuration = configuration
+    stack.source.start()
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["sent"]) == ("DONE", 1)
+
+
+def test_a_study_that_no_project_wants_ends_empty_and_can_be_retried(make_stack: MakeStack) -> None:
+    """It says why; nothing leaves."""
+    stack = make_stack()
+    stack.sendit["Projects"]["irb1"]["Match"] = {"Modality": ["MR"]}
+    stack.start()
+    stack.source.upload(StudyMaker(modality="CT").instance())
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["rejected"]) == ("EMPTY", 1)
+    assert "Match" in batch["reason"]
+    answer = stack.source.session.post(f"{stack.source.url}/sendit/api/batches/{batch['id']}/retry", timeout=30)
+    assert answer.status_code == 409
+    assert "Match" in answer.json()["error"]
+    assert stack.delivered_files() == []
+
+
+def test_projects_are_chosen_by_what_matches_first(make_stack: MakeStack, tmp_path: Path) -> None:
+    """By modality and by called AET; each project codes with a key of its own."""
+    stack = make_stack()
+    projects = stack.sendit["Projects"]
+    projects.clear()
+    common = {"Options": ["RetainLongitudinalModifiedDates"], "Destinations": ["research"]}
+    projects["by-title"] = {"Match": {"CalledAET": "SOU*", "Modality": ["MR"]}, **common}
+    projects["all"] = {"Match": {}, **common}
+    stack.start()
+    path = tmp_path / "a.dcm"
+    path.write_bytes(StudyMaker(modality="MR").instance())
+    stack.store_scu(path)
+    stack.wait_batches(1)
+    stack.source.upload(StudyMaker(modality="CT").instance())
+    batches = stack.wait_batches(2)
+    assert [b["project"] for b in batches] == ["by-title", "all"]
+    assert len({d.PatientID for d in stack.delivered()}) == 2
+
+
+def test_an_unreadable_instance_is_rejected_with_a_reason_and_the_rest_is_sent(stack: Stack) -> None:
+    """A file cut off inside its pixels: Orthanc stores it, SendIt does not send it."""
+    maker = StudyMaker()
+    stack.source.upload(maker.instance(1))
+    whole = maker.instance(2)
+    stack.source.upload(whole[:-500])
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["sent"], batch["rejected"]) == ("DONE", 1, 1), stack.describe()
+    assert_sums(batch)
+    detail = stack.api(f"batches/{batch['id']}")
+    [reason] = detail["reasons"]
+    assert reason["state"] == "REJECTED"
+    assert reason["reason"]
+    assert len(stack.delivered_files()) == 1
+
+
+def test_two_contents_under_one_uid_are_quarantined(stack: Stack) -> None:
+    """The same SOPInstanceUID in two series with different pixels: nobody can say which is right; nothing leaves."""
+    uid = generate_uid()
+    maker = StudyMaker()
+    stack.source.upload(maker.instance(1, uid=uid, pixel=1))
+    maker.series_uid = generate_uid()
+    stack.source.upload(maker.instance(1, uid=uid, pixel=2))
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["quarantined"]) == ("QUARANTINED", 2)
+    assert stack.delivered_files() == []
+    assert stack.staged() == []
+
+
+def test_an_overwritten_instance_is_quarantined(make_stack: MakeStack) -> None:
+    """Orthanc set to overwrite: the content changed after it was sent; the new one is held, the old one stays."""
+    stack = make_stack()
+    stack.configure(OverwriteInstances=True)
+    stack.start()
+    uid = generate_uid()
+    maker = StudyMaker()
+    stack.source.upload(maker.instance(1, uid=uid, pixel=1))
+    stack.wait_batches(1)
+    stack.source.upload(maker.instance(1, uid=uid, pixel=2))
+    batches = stack.wait_batches(2)
+    assert Counter(b["state"] for b in batches) == {"DONE": 1, "QUARANTINED": 1}
+    assert len(stack.delivered_files()) == 1
+
+
+def test_a_folder_becomes_a_batch_at_once(make_stack: MakeStack, tmp_path: Path) -> None:
+    """ST-1.tmp2343 is left alone, ST-1 is taken, moved to .done and sent, without waiting for stability."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    stack = make_stack(
+        WatchedFolders=[{"Path": str(inbox), "Project": "irb1", "QuietSeconds": 0.5, "PollSeconds": 0.5}]
+    )
+    stack.configure(StableAge=600)
+    stack.sendit["Projects"]["irb1"].pop("Match")
+    stack.start()
+    growing = inbox / "ST-1.tmp2343"
+    (growing / "series").mkdir(parents=True)
+    maker = StudyMaker()
+    for number, file in enumerate(maker.instances(3)):
+        (growing / "series" / f"IM{number}").write_bytes(file)
+    growing.rename(inbox / "ST-1")
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["sent"], batch["project"]) == ("DONE", 3, "irb1")
+    wait_for((inbox / ".done" / "ST-1").is_dir, "the folder in .done")
+    assert_clean(stack, maker)
+
+
+def test_files_of_the_target_are_dicom_files_with_a_blank_preamble(stack: Stack) -> None:
+    """File meta rebuilt, preamble zero, the coded UID in both places."""
+    stack.source.upload(StudyMaker().instance())
+    stack.wait_batches(1)
+    [data] = stack.delivered_files()
+    assert data[:132] == bytes(128) + b"DICM"
+    dataset = dcmread_bytes(data)
+    assert dataset.file_meta.MediaStorageSOPInstanceUID == dataset.SOPInstanceUID
+    assert "SourceApplicationEntityTitle" not in dataset.file_meta
