@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
+from concurrent.futures import Future
 
 from sendit.destinations.base import Destination, Progress, open_parcel
 from sendit.destinations.in_threads import in_threads
@@ -84,7 +86,8 @@ class _Shipment:
 
     def __init__(self, peer: PeerConnections) -> None:
         self._peer = peer
-        self._known_studies: dict[str, bool] = {}  # was it there before we began? Two threads may ask at once: harmless
+        self._known_studies: dict[str, Future[bool]] = {}  # was it there before this shipment began?
+        self._lock = threading.Lock()
 
     def send(self, parcel: Parcel) -> None:
         """Return when the peer holds the parcel, sent now or before."""
@@ -109,10 +112,18 @@ class _Shipment:
         return number, Discrepancy(parcel.receipt.sop_instance_uid, problem) if problem else None
 
     def _knows_study(self, receipt: Receipt) -> bool:
+        """Asked once per study, by the thread that needs it first; the others wait for its answer or its error."""
         study = orthanc_id(receipt.patient_id, receipt.study_instance_uid)
-        if study not in self._known_studies:
-            self._known_studies[study] = self._peer.get(f"/studies/{study}") is not None
-        return self._known_studies[study]
+        with self._lock:
+            first = study not in self._known_studies
+            known = self._known_studies.setdefault(study, Future())
+        if first:
+            try:
+                known.set_result(self._peer.get(f"/studies/{study}") is not None)
+            except BaseException as error:
+                known.set_exception(error)
+                raise
+        return known.result()
 
     def _compare(self, receipt: Receipt, ours: bytes | Parcel) -> str | None:
         """None if the peer holds it as the receipt says; otherwise `_NOT_THERE` or what is wrong."""

@@ -1,0 +1,1 @@
+"""One contract suite for every destination, and what is particular to each."""

@@ -1,0 +1,160 @@
+"""The contract of base.py, for every destination: all there once, equal to the receipts, or an error that says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sendit.destinations import DESTINATIONS
+from sendit.errors import Misconfigured, Quarantine, Retry
+from sendit.model import Consignment
+from tests.destinations.conftest import Bench
+from tests.destinations.parcels import altered, consignment, with_receipt
+from tests.servers.fault_proxy import DropAfter, DropBefore, Silence, Status
+
+
+def _nothing(_: int) -> None:
+    pass
+
+
+def test_every_destination_is_under_the_contract() -> None:
+    """The registry holds nothing that the fixture `bench` does not know."""
+    assert set(DESTINATIONS) == {"OrthancPeer"}
+
+
+def test_delivers_everything_once(bench: Bench, tmp_path: Path) -> None:
+    """What was delivered is there byte for byte, counted up one by one, and verifies."""
+    sent = consignment(tmp_path)
+    counts: list[int] = []
+    assert bench.destination.deliver(sent, counts.append) == 5
+    assert counts == [1, 2, 3, 4, 5]
+    assert bench.holds_all(sent)
+    assert bench.destination.verify(sent) == []
+
+
+def test_an_empty_consignment_is_delivered(bench: Bench) -> None:
+    """Nothing to send is not an error."""
+    empty = Consignment(1, "IRB1", [])
+    assert bench.destination.deliver(empty, _nothing) == 0
+    assert bench.destination.verify(empty) == []
+
+
+def test_a_second_delivery_sends_nothing(bench: Bench, tmp_path: Path) -> None:
+    """What the destination already holds counts as delivered and is not sent again."""
+    sent = consignment(tmp_path)
+    bench.destination.deliver(sent, _nothing)
+    before = bench.uploads()
+    assert bench.destination.deliver(sent, _nothing) == 5
+    assert bench.uploads() == before
+
+
+def test_only_what_is_missing_is_sent(bench: Bench, tmp_path: Path) -> None:
+    """A late instance of a study that is already there goes alone."""
+    sent = consignment(tmp_path)
+    bench.destination.deliver(Consignment(1, "IRB1", sent.parcels[:3]), _nothing)
+    before = bench.uploads()
+    assert bench.destination.deliver(sent, _nothing) == 5
+    assert bench.uploads() == before + 2
+    assert bench.holds_all(sent)
+
+
+@pytest.mark.parametrize("fault", [DropBefore(), DropAfter(), Silence(), Status(503), Status(429), Status(507)])
+def test_resumes_after_a_fault(bench: Bench, tmp_path: Path, fault: DropBefore) -> None:
+    """A fault that may heal is a Retry; the next attempt completes the delivery and sends nothing twice."""
+    sent = consignment(tmp_path)
+    fault.times = 1
+    bench.proxy.inject(fault, bench.upload)
+    with pytest.raises(Retry):
+        bench.destination.deliver(sent, _nothing)
+    assert bench.destination.deliver(sent, _nothing) == 5
+    assert bench.uploads() == 5
+    assert bench.holds_all(sent)
+    assert bench.destination.verify(sent) == []
+
+
+def test_nothing_leaves_without_a_receipt_that_says_released(bench: Bench, tmp_path: Path) -> None:
+    """Law 1: the instance whose receipt does not say released never reaches the server."""
+    parcels = list(consignment(tmp_path).parcels)
+    parcels[2] = with_receipt(parcels[2], released=False)
+    with pytest.raises(Quarantine):
+        bench.destination.deliver(Consignment(1, "IRB1", parcels), _nothing)
+    assert bench.held(parcels[2].receipt) is None
+
+
+def test_an_altered_staged_file_does_not_leave(bench: Bench, tmp_path: Path) -> None:
+    """A staged file that is not what its receipt describes is held, also if it is good DICOM."""
+    parcels = list(consignment(tmp_path).parcels)
+    other = altered(parcels[1], tmp_path / "other", PatientName="Somebody^Else")
+    parcels[1].path.write_bytes(other.path.read_bytes())
+    with pytest.raises(Quarantine):
+        bench.destination.deliver(Consignment(1, "IRB1", parcels), _nothing)
+    assert bench.held(parcels[1].receipt) is None
+
+
+def test_a_lost_staged_file_is_a_retry(bench: Bench, tmp_path: Path) -> None:
+    """The batch is processed again rather than delivered without it."""
+    sent = consignment(tmp_path)
+    sent.parcels[4].path.unlink()
+    with pytest.raises(Retry, match="processed again"):
+        bench.destination.deliver(sent, _nothing)
+
+
+def test_the_gravest_error_is_raised(bench: Bench, tmp_path: Path) -> None:
+    """Where one instance is not clean and the server is down as well, the first is what the operator hears of."""
+    parcels = list(consignment(tmp_path, 3).parcels)
+    parcels[0] = with_receipt(parcels[0], released=False)
+    bench.proxy.inject(DropBefore(times=2))
+    with pytest.raises(Quarantine):
+        bench.destination.deliver(Consignment(1, "IRB1", parcels), _nothing)
+
+
+def test_another_content_under_the_same_uid_is_not_overwritten(bench: Bench, tmp_path: Path) -> None:
+    """The destination holds something else under this UID: an operator is told, and nothing there changes."""
+    sent = consignment(tmp_path)
+    other = altered(sent.parcels[3], tmp_path / "other", StudyDescription="another")
+    bench.put(other)
+    with pytest.raises(Misconfigured, match="another content") as caught:
+        bench.destination.deliver(sent, _nothing)
+    assert sent.parcels[3].receipt.sop_instance_uid in str(caught.value)
+    assert bench.held(other.receipt) == other.path.read_bytes()
+
+
+def test_verify_finds_what_is_missing(bench: Bench, tmp_path: Path) -> None:
+    """An instance that disappeared at the destination is named."""
+    sent = consignment(tmp_path)
+    bench.destination.deliver(sent, _nothing)
+    gone = sent.parcels[2].receipt
+    bench.remove(gone)
+    assert [(d.sop_instance_uid, d.problem) for d in bench.destination.verify(sent)] == [
+        (gone.sop_instance_uid, "not there")
+    ]
+
+
+def test_verify_finds_what_differs(bench: Bench, tmp_path: Path) -> None:
+    """An instance with another content is named with the attribute that differs, and without its value."""
+    sent = consignment(tmp_path)
+    other = altered(sent.parcels[0], tmp_path / "other", StudyDescription="another")
+    bench.destination.deliver(Consignment(1, "IRB1", sent.parcels[1:]), _nothing)
+    bench.put(other)
+    (found,) = bench.destination.verify(sent)
+    assert found.sop_instance_uid == other.receipt.sop_instance_uid
+    assert "StudyDescription" in found.problem
+    assert "another" not in found.problem
+
+
+def test_verify_does_not_mistake_an_outage_for_a_loss(bench: Bench, tmp_path: Path) -> None:
+    """While the server is not well, nothing is said about what it holds."""
+    sent = consignment(tmp_path)
+    bench.destination.deliver(sent, _nothing)
+    bench.proxy.inject(Status(503), "GET ")
+    with pytest.raises(Retry):
+        bench.destination.verify(sent)
+
+
+def test_check(bench: Bench) -> None:
+    """A destination that is well passes; one that is down is a Retry."""
+    bench.destination.check()
+    bench.proxy.close()
+    with pytest.raises(Retry):
+        bench.destination.check()

@@ -1,0 +1,355 @@
+"""What an Orthanc peer can answer, and what becomes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from sendit.errors import Misconfigured, Retry, SendItError
+from sendit.model import Consignment
+from tests.destinations.conftest import OrthancPeerBench, instance_id, open_peer
+from tests.destinations.parcels import altered, consignment, with_receipt
+from tests.servers.fault_proxy import FaultProxy, Silence, Status, Truncate
+from tests.servers.orthanc import OrthancServer
+from tests.servers.ports import free_port
+
+PASSWORD = "pässword:with a colon"
+
+
+def _nothing(_: int) -> None:
+    pass
+
+
+def _failure(peer: object, sent: Consignment, **configuration: object) -> SendItError:
+    with pytest.raises(SendItError) as caught:
+        open_peer(peer, **configuration).deliver(sent, _nothing)
+    assert PASSWORD not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 507])
+def test_statuses_that_may_heal(proxy: FaultProxy, tmp_path: Path, status: int) -> None:
+    """The peer or what stands before it is not well: tried again."""
+    proxy.inject(Status(status), "POST /instances")
+    error = _failure([proxy.url], consignment(tmp_path, 1))
+    assert isinstance(error, Retry)
+    assert f"the peer research is not well: it answered {status} to POST /instances" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "place", "words"),
+    [
+        (401, "OrthancPeers.research", "Check Username and Password"),
+        (403, "OrthancPeers.research", "does not let SendIt store"),
+        (404, "OrthancPeers.research", "no Orthanc at this URL"),
+        (405, "OrthancPeers.research", "no Orthanc at this URL"),
+        (407, "HttpProxy", "Check its user and password"),
+        (413, "OrthancPeers.research", "too large"),
+        (400, "OrthancPeers.research", "the peer refuses the instance"),
+        (418, "OrthancPeers.research", "unexpected: it answered 418"),
+        (501, "OrthancPeers.research", "unexpected: it answered 501"),
+    ],
+)
+def test_statuses_that_need_a_person(proxy: FaultProxy, tmp_path: Path, status: int, place: str, words: str) -> None:
+    """Trying again would not help: place, problem and cure are told."""
+    proxy.inject(Status(status), "POST /instances")
+    error = _failure([proxy.url], consignment(tmp_path, 1))
+    assert isinstance(error, Misconfigured)
+    assert error.place == place
+    assert words in str(error)
+
+
+def test_of_an_error_only_orthancs_message_is_told(proxy: FaultProxy, tmp_path: Path) -> None:
+    """The body of an error may hold anything; the field Message of Orthanc does not."""
+    body = json.dumps({"Message": "Bad file format", "Details": "secret detail", "OrthancStatus": 15}).encode()
+    proxy.inject(Status(400, body), "POST /instances")
+    error = str(_failure([proxy.url], consignment(tmp_path, 1)))
+    assert "Bad file format" in error
+    assert "secret" not in error
+    proxy.inject(Status(400, b"<html>secret page"), "POST /instances")
+    assert "secret" not in str(_failure([proxy.url], consignment(tmp_path, 1)))
+
+
+def test_what_the_peer_cannot_read_is_told_with_its_reason(proxy: FaultProxy, tmp_path: Path) -> None:
+    """A real Orthanc refuses what is not DICOM with 400."""
+    (parcel,) = consignment(tmp_path, 1).parcels
+    parcel.path.write_bytes(b"not DICOM")
+    broken = with_receipt(parcel, output_sha256=hashlib.sha256(b"not DICOM").hexdigest())
+    error = _failure([proxy.url], Consignment(1, "IRB1", [broken]))
+    assert isinstance(error, Misconfigured)
+    assert "Bad file format" in str(error)
+
+
+def test_a_redirection_is_told_and_not_followed(proxy: FaultProxy, tmp_path: Path) -> None:
+    """A POST that is redirected would silently become a GET; the credentials in the target are not shown."""
+    proxy.inject(Status(301, headers={"Location": "https://bob:hunter2@elsewhere:8043/orthanc/?token=hunter2"}))
+    error = _failure([proxy.url], consignment(tmp_path, 1))
+    assert isinstance(error, Misconfigured)
+    assert "redirected to https://elsewhere:8043/orthanc/," in str(error)
+    assert "hunter2" not in str(error)
+
+
+def test_refused_and_unresolvable(tmp_path: Path) -> None:
+    """A closed port and an unknown host may both heal."""
+    sent = consignment(tmp_path, 1)
+    refused = _failure([f"http://127.0.0.1:{free_port()}"], sent)
+    assert isinstance(refused, Retry)
+    assert "connection refused" in str(refused)
+    unknown = _failure(["http://nowhere.invalid:8042"], sent)
+    assert isinstance(unknown, Retry)
+    assert "cannot be resolved" in str(unknown)
+
+
+def test_a_peer_that_says_nothing(proxy: FaultProxy, tmp_path: Path) -> None:
+    """The peer's own Timeout counts before the global one."""
+    proxy.inject(Silence(), "POST /instances")
+    error = _failure({"Url": proxy.url, "Timeout": 1}, consignment(tmp_path, 1), HttpTimeout=600)
+    assert isinstance(error, Retry)
+    assert "did not answer within 1 s" in str(error)
+
+
+def test_a_truncated_answer(proxy: FaultProxy, tmp_path: Path) -> None:
+    """Half an answer is none; the next attempt finds the instance there."""
+    sent = consignment(tmp_path, 2)
+    proxy.inject(Truncate(), "POST /instances")
+    assert isinstance(_failure([proxy.url], sent), Retry)
+    assert open_peer([proxy.url]).deliver(sent, _nothing) == 2
+    assert proxy.uploads() == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Welcome to our network", b"[]", b"{}", b'"x"'])
+def test_a_success_that_is_not_orthancs_is_none(proxy: FaultProxy, tmp_path: Path, body: bytes) -> None:
+    """200 alone is no acknowledgement: without Orthanc's Status nothing was delivered."""
+    proxy.inject(Status(200, body), "POST /instances")
+    error = _failure([proxy.url], consignment(tmp_path, 1))
+    assert isinstance(error, Retry)
+    assert "not Orthanc's" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        ("FilteredOut", Misconfigured, "filtered the instance out"),
+        ("Failure", Misconfigured, "did not store the instance"),
+        ("StorageFull", Retry, "is full"),
+    ],
+)
+def test_an_answer_that_is_not_success(
+    proxy: FaultProxy, tmp_path: Path, status: str, kind: type[SendItError], words: str
+) -> None:
+    """HTTP 200 with another Status: never taken for delivered."""
+    proxy.inject(Status(200, json.dumps({"ID": "x", "Status": status}).encode()), "POST /instances")
+    error = _failure([proxy.url], consignment(tmp_path, 1))
+    assert isinstance(error, kind)
+    assert words in str(error)
+
+
+def test_stored_under_other_identifiers(proxy: FaultProxy, tmp_path: Path) -> None:
+    """A peer that changes what it receives has not stored what was sent."""
+    proxy.inject(Status(200, json.dumps({"ID": "0" * 8, "Status": "Success"}).encode()), "POST /instances")
+    error = _failure([proxy.url], consignment(tmp_path, 1))
+    assert isinstance(error, Misconfigured)
+    assert "under other identifiers" in str(error)
+
+
+def test_said_to_be_there_and_is_not(proxy: FaultProxy, tmp_path: Path) -> None:
+    """AlreadyStored is believed only after a look."""
+    sent = consignment(tmp_path, 1)
+    said = {"ID": instance_id(sent.parcels[0].receipt), "Status": "AlreadyStored"}
+    proxy.inject(Status(200, json.dumps(said).encode()), "POST /instances")
+    assert isinstance(_failure([proxy.url], sent), Retry)
+
+
+def test_stored_by_another_in_the_meantime(target: OrthancServer, proxy: FaultProxy, tmp_path: Path) -> None:
+    """The peer did not know the study when asked and holds the instance when it arrives: compared, not assumed."""
+    sent = consignment(tmp_path, 2)
+    other = altered(sent.parcels[1], tmp_path / "other", StudyDescription="another")
+    target.upload(sent.parcels[0].path.read_bytes())
+    proxy.inject(Status(404), "GET /studies/")
+    assert open_peer([proxy.url]).deliver(Consignment(1, "IRB1", sent.parcels[:1]), _nothing) == 1
+    target.upload(other.path.read_bytes())
+    proxy.inject(Status(404), "GET /studies/")
+    assert "another content" in str(_failure([proxy.url], Consignment(1, "IRB1", sent.parcels[1:])))
+
+
+def test_an_orthanc_that_filters_everything_out(tmp_path: Path) -> None:
+    """A real filter in Lua: the delivery fails with the true reason, and is never called delivered."""
+    script = tmp_path / "filter.lua"
+    script.write_text("function ReceivedInstanceFilter(dicom, origin, info)\n return false\nend\n")
+    sent = consignment(tmp_path, 2)
+    with OrthancServer(tmp_path / "orthanc", {"LuaScripts": [str(script)]}) as server:
+        error = _failure([server.url], sent)
+        assert isinstance(error, Misconfigured)
+        assert "filtered the instance out" in str(error)
+        assert [found.problem for found in open_peer([server.url]).verify(sent)] == ["not there"] * 2
+
+
+def test_a_peer_that_lets_store_but_not_read(tmp_path: Path) -> None:
+    """A real filter on HTTP in Lua: reading back has to be allowed, and `check` tells so beforehand."""
+    script = tmp_path / "filter.lua"
+    script.write_text(
+        "function IncomingHttpRequestFilter(method, uri, ip, username, httpHeaders)\n"
+        " return method ~= 'GET' or string.find(uri, '/instances') == nil\nend\n"
+    )
+    sent = consignment(tmp_path, 1)
+    with OrthancServer(tmp_path / "orthanc", {"LuaScripts": [str(script)]}) as server:
+        destination = open_peer([server.url])
+        assert destination.deliver(sent, _nothing) == 1
+        for read in (lambda: destination.verify(sent), destination.check):
+            with pytest.raises(Misconfigured, match="does not let SendIt read") as caught:
+                read()
+            assert "reads back what it has sent" in caught.value.cure
+
+
+def test_a_peer_without_digests(tmp_path: Path) -> None:
+    """A peer that keeps no MD5 is read back and compared here; nothing is sent twice."""
+    sent = consignment(tmp_path, 2)
+    with (
+        OrthancServer(tmp_path / "orthanc", {"StoreMD5ForAttachments": False}) as server,
+        FaultProxy(server.url) as proxy,
+    ):
+        destination = open_peer([proxy.url])
+        assert destination.deliver(sent, _nothing) == 2
+        assert destination.verify(sent) == []
+        assert destination.deliver(sent, _nothing) == 2
+        assert proxy.uploads() == 2
+
+
+def test_a_peer_that_compresses_its_storage(tmp_path: Path) -> None:
+    """StorageCompression changes nothing of what is compared."""
+    sent = consignment(tmp_path, 2)
+    with OrthancServer(tmp_path / "orthanc", {"StorageCompression": True}) as server:
+        destination = open_peer([server.url])
+        destination.deliver(sent, _nothing)
+        assert destination.verify(sent) == []
+
+
+def test_a_peer_that_would_overwrite_is_not_let(tmp_path: Path) -> None:
+    """OverwriteInstances at the peer: what it holds under the same UID stays as it is."""
+    sent = consignment(tmp_path, 1)
+    other = altered(sent.parcels[0], tmp_path / "other", StudyDescription="another")
+    with OrthancServer(tmp_path / "orthanc", {"OverwriteInstances": True}) as server:
+        server.upload(other.path.read_bytes())
+        assert "another content" in str(_failure([server.url], sent))
+        assert server.instance_file(instance_id(other.receipt)) == other.path.read_bytes()
+
+
+def test_users_and_passwords(tmp_path: Path) -> None:
+    """All the places where Orthanc takes credentials from, with characters beyond Latin-1; and wrong ones."""
+    users = {"AuthenticationEnabled": True, "RegisteredUsers": {"alice": PASSWORD, "bob€": "pw"}}
+    sent = consignment(tmp_path, 1)
+    with OrthancServer(tmp_path / "orthanc", users) as server:
+        host = server.url.removeprefix("http://")
+        basic = b64encode(f"alice:{PASSWORD}".encode()).decode()
+        for peer in (
+            [server.url, "alice", PASSWORD],
+            {"Url": server.url, "Username": "alice", "Password": PASSWORD},
+            {"URL": server.url + "/", "Username": "bob€", "Password": "pw"},
+            {"Url": server.url, "HttpHeaders": {"Authorization": f"Basic {basic}", "Expect": ""}},
+            [f"http://alice:{quote(PASSWORD, safe='')}@{host}"],
+        ):
+            destination = open_peer(peer)
+            destination.check()
+            assert destination.deliver(sent, _nothing) == 1
+        for peer in ([server.url], [server.url, "alice", "wrong"]):
+            error = _failure(peer, sent)
+            assert isinstance(error, Misconfigured)
+            assert error.place == "OrthancPeers.research"
+            assert error.cure == "Check Username and Password."
+            with pytest.raises(Misconfigured, match="does not let SendIt in"):
+                open_peer(peer).check()
+
+
+def test_headers_and_keep_alive(target: OrthancServer, proxy: FaultProxy, tmp_path: Path) -> None:
+    """HttpHeaders go along; an empty one is left out, as curl does; answers are asked for uncompressed."""
+    peer = {"Url": proxy.url, "HttpHeaders": {"Token": "Hello wörld", "Expect": "", "Content-Length": "1"}}
+    open_peer(peer).deliver(consignment(tmp_path, 2), _nothing)
+    for _, headers in proxy.seen:
+        assert headers["token"].encode("latin-1").decode() == "Hello wörld"
+        assert headers["accept-encoding"] == "identity"
+        assert headers["connection"] == "keep-alive"
+        assert "expect" not in headers
+
+
+def test_a_header_that_cannot_be_sent(proxy: FaultProxy, tmp_path: Path) -> None:
+    """A line break in a header is told with its place, and not with its value."""
+    error = _failure({"Url": proxy.url, "HttpHeaders": {"Token": "a\r\nhunter2: b"}}, consignment(tmp_path, 1))
+    assert isinstance(error, Misconfigured)
+    assert "HttpHeaders" in str(error)
+    assert "hunter2" not in str(error)
+
+
+def test_a_url_with_a_path(proxy: FaultProxy, tmp_path: Path) -> None:
+    """A peer behind a reverse proxy, under a path of it."""
+    body = json.dumps({"ApiVersion": 17, "Version": "1.10.1"}).encode()
+    proxy.inject(Status(200, body), "GET /some/path/system")
+    proxy.inject(Status(404), "GET /some/path/instances/")
+    open_peer([proxy.url + "/some/path/"]).check()
+    assert [request.split("/instances")[0] for request, _ in proxy.seen] == [
+        "GET /some/path/system",
+        "GET /some/path",
+    ]
+
+
+def test_the_configured_proxy_is_used(target: OrthancServer, proxy: FaultProxy, tmp_path: Path) -> None:
+    """HttpProxy, with and without credentials and scheme."""
+    host = proxy.url.removeprefix("http://")
+    for configured in (host, proxy.url, f"carl:secret@{host}"):
+        proxy.seen.clear()
+        open_peer(["http://peer.invalid:8042"], HttpProxy=configured).check()
+        headers = proxy.seen[0][1]
+        assert headers["host"] == "peer.invalid:8042"
+    assert headers["proxy-authorization"] == "Basic " + b64encode(b"carl:secret").decode()
+    proxy.close()
+    error = _failure(["http://peer.invalid:8042"], consignment(tmp_path, 1), HttpProxy=f"carl:secret@{host}")
+    assert isinstance(error, Retry)
+    assert "the proxy (HttpProxy) cannot be reached" in str(error)
+    assert "secret" not in str(error)
+
+
+def test_a_proxy_of_another_kind(tmp_path: Path) -> None:
+    """SOCKS is told to be out of reach before anything is sent."""
+    error = _failure(["http://peer.invalid:8042"], consignment(tmp_path, 1), HttpProxy="socks5://127.0.0.1:1080")
+    assert isinstance(error, Misconfigured)
+    assert error.place == "HttpProxy"
+
+
+def test_nothing_of_the_environment_is_used(
+    target: OrthancServer, proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proxies and .netrc of the environment would send studies where orthanc.json does not say."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login bob password hunter2\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
+    assert open_peer([proxy.url]).deliver(consignment(tmp_path, 1), _nothing) == 1
+    assert all("authorization" not in headers for _, headers in proxy.seen)
+
+
+def test_check_knows_an_orthanc(proxy: FaultProxy) -> None:
+    """What answers but is no Orthanc, or a read-only one, is told before anything is sent."""
+    for body in (b"<html>Welcome", b"{}", b"[]"):
+        proxy.inject(Status(200, body), "GET /system")
+        with pytest.raises(Misconfigured, match="not an Orthanc"):
+            open_peer([proxy.url]).check()
+    proxy.inject(Status(404), "GET /system")
+    with pytest.raises(Misconfigured, match="not an Orthanc"):
+        open_peer([proxy.url]).check()
+    proxy.inject(Status(200, b'{"ApiVersion": 27, "ReadOnly": true}'), "GET /system")
+    with pytest.raises(Misconfigured, match="read-only"):
+        open_peer([proxy.url]).check()
+
+
+def test_a_large_consignment_through_few_connections(bench: OrthancPeerBench, tmp_path: Path) -> None:
+    """One question about the study suffices for hundred instances, whichever thread asks it."""
+    sent = consignment(tmp_path, 100)
+    assert bench.destination.deliver(sent, _nothing) == 100
+    questions = [request for request in bench.proxy.passed if request.startswith("GET ")]
+    assert len(questions) == 1
+    assert bench.destination.verify(sent) == []

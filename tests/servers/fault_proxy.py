@@ -1,0 +1,182 @@
+"""An HTTP proxy in front of a real server that does harm on demand, on real sockets.
+
+    with FaultProxy(target.url) as proxy:
+        proxy.inject(Status(503, times=2), "POST /instances")
+
+A fault applies to requests whose "METHOD /path" begins with the text given, `times` times; everything else passes.
+`proxy.passed` has what reached the server behind, as "METHOD /path", in order.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Fault:
+    """The common part: how often. Subclasses are what can be injected."""
+
+    times: int = field(default=1, kw_only=True)
+
+
+@dataclass
+class Status(Fault):
+    """The request is not forwarded; this is answered in its place."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class DropBefore(Fault):
+    """The connection ends before the server behind has seen the request."""
+
+
+@dataclass
+class DropAfter(Fault):
+    """The server behind has acted; the connection ends before a byte of its answer is passed on."""
+
+
+@dataclass
+class Truncate(Fault):
+    """The server behind has acted; its answer ends in the middle of the body."""
+
+
+@dataclass
+class Silence(Fault):
+    """Nothing is answered for as long as the proxy lives; the request is not forwarded."""
+
+
+@dataclass
+class _Injected:
+    fault: Fault
+    prefix: str
+
+
+class FaultProxy:
+    """Listens on loopback from its making to its end."""
+
+    def __init__(self, target: str) -> None:
+        parts = urlsplit(target)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        self.target = (parts.hostname, parts.port)
+        self.passed: list[str] = []
+        self.seen: list[tuple[str, dict[str, str]]] = []  # every request, with its headers in lower case
+        self.ended = threading.Event()
+        self._injected: list[_Injected] = []
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), self)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def inject(self, fault: Fault, prefix: str = "") -> None:
+        """For the next `fault.times` requests whose "METHOD /path" begins with `prefix`."""
+        with self._lock:
+            self._injected.append(_Injected(fault, prefix))
+
+    def next_fault(self, request: str) -> Fault | None:
+        with self._lock:
+            for injected in self._injected:
+                if request.startswith(injected.prefix) and injected.fault.times > 0:
+                    injected.fault.times -= 1
+                    return injected.fault
+        return None
+
+    def uploads(self) -> int:
+        """How many uploads reached the server behind."""
+        return self.passed.count("POST /instances")
+
+    def close(self) -> None:
+        self.ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> FaultProxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], proxy: FaultProxy) -> None:
+        self.proxy = proxy
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that gave up on us is what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet: the tests look at `passed`."""
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        proxy = self.server.proxy
+        # As a forward proxy the whole URL is asked for, as a reverse proxy the path.
+        path = urlsplit(self.path).path if "://" in self.path else self.path
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request = f"{self.command} {path}"
+        proxy.seen.append((request, {key.lower(): value for key, value in self.headers.items()}))
+        fault = proxy.next_fault(request)
+        if isinstance(fault, Status):
+            self._answer(fault.status, dict(fault.headers), fault.body)
+        elif isinstance(fault, Silence):
+            proxy.ended.wait()
+            self.close_connection = True
+        elif isinstance(fault, DropBefore):
+            self.close_connection = True
+        else:
+            status, headers, answer = self._forward(path, body)
+            proxy.passed.append(request)
+            if isinstance(fault, DropAfter):
+                self.close_connection = True
+            else:
+                self._answer(status, headers, answer, cut=isinstance(fault, Truncate))
+
+    def _forward(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection(*self.server.proxy.target, timeout=60)
+        headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
+        try:
+            connection.request(self.command, path, body or None, headers)
+            answer = connection.getresponse()
+            kept = {
+                k: v for k, v in answer.getheaders() if k.lower() not in ("connection", "content-length", "keep-alive")
+            }
+            return answer.status, kept, answer.read()
+        finally:
+            connection.close()
+
+    def _answer(self, status: int, headers: Mapping[str, str], body: bytes, cut: bool = False) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut:
+            self.close_connection = True
