@@ -92,6 +92,10 @@ class FolderWatcher:
                 self._report("folder", f"watching failed with {type(error).__name__}")
             stop.wait(0 if stop.is_set() else self._folder.poll_seconds)
 
+    def problems(self) -> list[str]:
+        """What is wrong with this folder at the moment, in words, without paths. May be called from any thread."""
+        return [f"{self._place}: {message}" for message in list(self._trouble.values())]
+
     def _watch(self, stop: threading.Event) -> None:
         """Until the folder is another one (mounted, unmounted, renamed) or `stop` is set."""
         identity = self._identity()
