@@ -34,6 +34,7 @@ class Outcome:
     batch: int | None = None
     received: int = 0
     sent: int = 0
+    trouble: str = ""  # why it was not delivered yet
     verified: int = 0  # found at the target, the same image, with nothing planted left
     leaks: int = 0  # found at the target with something planted left
     target_studies: set[str] = field(default_factory=set)
@@ -95,7 +96,7 @@ def watch(outcomes: list[Outcome], stack: Stack, show: Callable[[], None]) -> No
         _look(outcomes, stack)
         show()
         if time.monotonic() > deadline:
-            waiting = ", ".join(f"{o.sample.way} {o.state}" for o in outcomes if not o.ended)
+            waiting = ", ".join(f"{o.sample.way} {o.state} {o.trouble}".strip() for o in outcomes if not o.ended)
             raise Failure(f"not finished after {_LIMIT_SECONDS:g} s: {waiting}\n{stack.source.last_lines()}")
         time.sleep(0.2)
 
@@ -116,6 +117,7 @@ def _look(outcomes: list[Outcome], stack: Stack) -> None:
         unhappy = [batch for batch in of_study if batch["state"] in _ENDS - {"DONE"}]
         newest = (unhappy or of_study)[-1]
         outcome.batch, outcome.state, outcome.reason = newest["id"], newest["state"], newest.get("reason") or ""
+        outcome.trouble = "; ".join(d["last_error"] for d in newest.get("deliveries", []) if d["last_error"])
         outcome.received = sum(batch["received"] for batch in of_study)
         outcome.sent = sum(batch["sent"] for batch in of_study)
 

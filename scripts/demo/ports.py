@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -72,13 +73,17 @@ def holder(port: int) -> str:
     """What listens there, for example `Orthanc (process 123)`."""
     inodes = set(_listening(port))
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            descriptors = [os.readlink(entry) for entry in (process / "fd").iterdir()]
-            if inodes.intersection(descriptors):
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
-        except OSError:  # it has ended, or belongs to another user
-            continue
+        if inodes.intersection(_open_files(process)):
+            return f"{(process / 'comm').read_text().strip()} (process {process.name})"
     return "a process of another user" if inodes else "a process that cannot be seen from here"
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """What its file descriptors lead to; nothing for a process that has ended or belongs to another user."""
+    with contextlib.suppress(OSError):
+        for entry in (process / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed since
+                yield os.readlink(entry)
 
 
 def _listening(port: int) -> Iterator[str]:
