@@ -20,9 +20,6 @@ class ResourceType:
 
     STUDY: int
 
-class DicomInstance:
-    """An instance that was just stored; valid during the callback alone. SendIt takes nothing from it."""
-
 class RestOutput:
     """Where a REST callback writes its answer: headers, then exactly one of the four other calls."""
 
@@ -65,7 +62,7 @@ def LogWarning(message: str, /) -> None:
 def RegisterOnChangeCallback(callback: Callable[[int, int, str], None], /) -> None:
     """callback(ChangeType, ResourceType, Orthanc id), on one thread of its own, one at a time."""
 
-def RegisterOnStoredInstanceCallback(callback: Callable[[DicomInstance, str], None], /) -> None:
+def RegisterOnStoredInstanceCallback(callback: Callable[[object, str], None], /) -> None:
     """callback(instance, Orthanc id), on the thread that receives; its sender waits meanwhile."""
 
 def RegisterRestCallback(uri: str, callback: Callable[..., None], /) -> None:

@@ -46,7 +46,7 @@ MAX_MERGED = 500  # instances in one line
 LINGER = 0.1  # seconds in which events gather before they are written
 FIRST_DELAY, MAX_DELAY = 1.0, 60.0  # seconds before the worker is started again
 HEALTHY = 300.0  # seconds of running after which an exit begins a new series of delays
-EOF_GRACE, TERM_GRACE = 5.0, 1.0  # seconds that the worker has to end by itself, and after SIGTERM
+EOF_GRACE, TERM_GRACE = 4.0, 1.0  # seconds that the worker has to end by itself, and after SIGTERM
 PROXY_TIMEOUT = 60.0  # seconds
 
 #: What the worker has a use for (and all of Http…, Https…, Ssl…). RegisteredUsers and other plugins' secrets stay here.

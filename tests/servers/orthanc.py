@@ -63,11 +63,15 @@ class OrthancServer:
         assert self.process is not None
         return self.process.pid
 
+    def configuration_text(self) -> str:
+        """What stands in its orthanc.json."""
+        return json.dumps(self.configuration, indent=1)
+
     def start(self, wait: bool = True, environment: Mapping[str, str] | None = None) -> OrthancServer:
         """Start, and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "orthanc.json"
-        path.write_text(json.dumps(self.configuration, indent=1))
+        path.write_text(self.configuration_text())
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 ["Orthanc", str(path)],
