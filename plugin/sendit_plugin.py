@@ -19,6 +19,7 @@ An event may be lost (the queue is bounded, the worker may be down): the worker'
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import html
 import http.client
@@ -26,7 +27,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 import traceback
@@ -34,6 +34,7 @@ import urllib.parse
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import PIPE, STDOUT, Popen
 from typing import IO, Any, NamedTuple
 
 import orthanc
@@ -180,14 +181,14 @@ class Worker:
         self.ended = threading.Event()
         self._closing = threading.Event()
         self._events = events
-        self._process = subprocess.Popen(
+        self._process = Popen(
             [python, *WORKER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=STDOUT,
             encoding="utf-8",
             errors="replace",
-            env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")},
+            env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
             cwd="/",
             start_new_session=True,  # Orthanc's signals are not for it, and it can be ended with its children
         )
@@ -211,7 +212,8 @@ class Worker:
         for number, grace in ((signal.SIGTERM, EOF_GRACE), (signal.SIGKILL, TERM_GRACE)):
             if not self.ended.wait(grace):
                 log("warning", f"the worker does not end, sending {number.name}")
-                os.killpg(self._process.pid, number)
+                with contextlib.suppress(ProcessLookupError):  # in this very moment
+                    os.killpg(self._process.pid, number)
 
     def _close_stdin(self) -> None:
         self._closing.set()
@@ -219,14 +221,11 @@ class Worker:
 
     def _write(self, pipe: IO[str], greeting: Mapping[str, Any]) -> None:
         lines = [greeting]
-        try:
-            with pipe:
-                while not self._closing.is_set():
-                    pipe.writelines(json.dumps(line) + "\n" for line in lines)
-                    pipe.flush()
-                    lines = [*self._events.take(self._closing)]
-        except BrokenPipeError:
-            pass  # it ended; `wait` sees that
+        with contextlib.suppress(BrokenPipeError), pipe:  # if it breaks the worker has ended, which `wait` sees
+            while not self._closing.is_set():
+                pipe.writelines(json.dumps(line) + "\n" for line in lines)
+                pipe.flush()
+                lines = [*self._events.take(self._closing)]
 
     def _read(self, pipe: IO[str]) -> None:
         for line in pipe:
@@ -410,10 +409,10 @@ _EXPLORER = """(function () {
     return $('<a data-role="button" data-icon="forward" data-ajax="false" href="../sendit/">' + text + '</a>');
   }
   $('#lookup').live('pagebeforecreate', function () { button('SendIt').insertAfter($('#lookup-result')); });
-  $('#study').live('pagebeforecreate', function () {
-    button('SendIt: batches of this study').insertBefore($('#study-delete').parent().parent()).click(function () {
-      this.href = '../sendit/?study=' + encodeURIComponent($.mobile.pageData.uuid);
-    });
+  var ofStudy = button('SendIt: batches of this study');
+  $('#study').live('pagebeforecreate', function () { ofStudy.insertBefore($('#study-delete').parent().parent()); });
+  $('#study').live('pagebeforeshow', function () {
+    ofStudy.attr('href', '../sendit/?study=' + encodeURIComponent($.mobile.pageData.uuid));
   });
 })();"""
 
