@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.servers.postgres import PostgresServer
+from tests.servers.stack import Stack
+
+MakeStack = Callable[..., Stack]
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +37,25 @@ def data_directory(tmp_path: Path) -> Path:
     path = tmp_path / "data"
     path.mkdir(mode=0o700)
     return path
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[MakeStack]:
+    """Makes stacks that end with the test, whatever happens in it."""
+    made: list[Stack] = []
+
+    def make(database: str = "sqlite", **sendit: Any) -> Stack:
+        made.append(Stack(tmp_path / f"stack{len(made)}", database, **sendit))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        for server in (stack.source, stack.target):
+            if server.process is not None and server.process.poll() is None:
+                server.kill()
+
+
+@pytest.fixture
+def stack(make_stack: MakeStack) -> Stack:
+    """A running stack with the configuration of `Stack`."""
+    return make_stack().start()

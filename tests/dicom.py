@@ -35,6 +35,7 @@ class StudyMaker:
     rows: int = 64
     study_uid: str = field(default_factory=generate_uid)
     series_uid: str = field(default_factory=generate_uid)
+    frame_uid: str = field(default_factory=generate_uid)
     refers_to: tuple[str, str] | None = None  # SOP class and instance UID of an instance of another study
 
     def instance(self, number: int = 1, uid: str | None = None, pixel: int = 0) -> bytes:
@@ -61,7 +62,7 @@ class StudyMaker:
         d.SOPInstanceUID = uid
         d.StudyInstanceUID = self.study_uid
         d.SeriesInstanceUID = self.series_uid
-        d.FrameOfReferenceUID = self.series_uid + ".1"
+        d.FrameOfReferenceUID = self.frame_uid
         d.PatientID = self.person.patient_id
         d.PatientName = self.person.name
         d.PatientBirthDate = self.person.birth_date

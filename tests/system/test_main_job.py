@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from pydicom.uid import CTImageStorage, generate_uid
 
+from tests.conftest import MakeStack
 from tests.dicom import PLANTED_NAME, Person, StudyMaker
+from tests.servers.stack import Stack, dcmread_bytes
 from tests.servers.waiting import wait_for
-from tests.system.conftest import MakeStack
-from tests.system.stack import Stack, dcmread_bytes
 
 
 def assert_sums(batch: dict[str, int]) -> None:
@@ -195,11 +195,14 @@ def test_projects_are_chosen_by_what_matches_first(make_stack: MakeStack, tmp_pa
 
 
 def test_an_unreadable_instance_is_rejected_with_a_reason_and_the_rest_is_sent(stack: Stack) -> None:
-    """A file cut off inside its pixels: Orthanc stores it, SendIt does not send it."""
+    """A file that a failing disk cut off inside Orthanc's storage, while the study was arriving."""
     maker = StudyMaker()
     stack.source.upload(maker.instance(1))
-    whole = maker.instance(2)
-    stack.source.upload(whole[:-500])
+    stored = set(stack.stored_files())
+    stack.source.upload(maker.instance(2))
+    [path] = set(stack.stored_files()) - stored
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 500)
     [batch] = stack.wait_batches(1)
     assert (batch["state"], batch["sent"], batch["rejected"]) == ("DONE", 1, 1), stack.describe()
     assert_sums(batch)

@@ -21,8 +21,6 @@ from sendit.errors import Misconfigured, Retry
 from sendit.model import BatchState
 from sendit.pipeline import Pipeline
 
-PREFIX = "/sendit"
-
 #: Starts an import of a folder for a project; the import's number.
 StartImport = Callable[[Path, str], int]
 
@@ -43,7 +41,6 @@ def make_app(pipeline: Pipeline, start_import: StartImport, health: Callable[[],
         summary="Batches of studies: de-identified, proved clean, delivered.",
         openapi_url="/api/openapi.json",
         static_url="/api/docs-files",
-        root_path=PREFIX,
     )
     views = Views(pipeline)
     _translate_errors(app)

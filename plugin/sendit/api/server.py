@@ -12,6 +12,8 @@ from fastapi import FastAPI
 
 from sendit.errors import Misconfigured
 
+#: Where the plugin registers us in Orthanc.
+PREFIX = "/sendit"
 SOCKET_FILE = "sendit.sock"
 #: sun_path holds 108 bytes on Linux, the last of them zero.
 _LONGEST = 107
@@ -37,7 +39,7 @@ class Server:
             self._socket.bind(str(path))
         finally:
             os.umask(mask)
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", root_path=PREFIX))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="api", daemon=True)
 
     def start(self) -> None:

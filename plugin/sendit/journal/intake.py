@@ -21,14 +21,24 @@ class Intake:
         self._engine = engine
 
     def receiving(self, study: str, count: int) -> None:
-        """Note that a study is arriving, with `count` instances so far; opens its batch if none is open."""
+        """Note that a study is arriving, of which Orthanc holds `count` instances now.
+
+        Opens its batch if none is open, and counts what no batch covers yet; does nothing if all is covered (an event
+        may come after the import or the sweep that queued what it tells of).
+        """
         with self._engine.begin() as c:
+            new = count - self._count_covered(c, study)
             where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
             row = c.execute(sa.select(t.batches.c.id).where(where)).first()
-            if row is None:
-                self._open(c, study, BatchState.RECEIVING, count)
-            else:
-                c.execute(sa.update(t.batches).where(where).values(received=count, changed_at=now()))
+            if row is not None:
+                c.execute(sa.update(t.batches).where(where).values(received=max(new, 0), changed_at=now()))
+            elif new > 0:
+                self._open(c, study, BatchState.RECEIVING, new)
+
+    def _count_covered(self, c: sa.Connection, study: str) -> int:
+        query = sa.select(sa.func.count(sa.distinct(t.instances.c.instance)))
+        query = query.join(t.batches, t.batches.c.id == t.instances.c.batch_id).where(t.batches.c.study == study)
+        return int(c.execute(query).scalar_one())
 
     def _open(self, c: sa.Connection, study: str, state: BatchState, count: int) -> int:
         before = c.execute(sa.select(sa.func.max(t.batches.c.id)).where(t.batches.c.study == study)).scalar()

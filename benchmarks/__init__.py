@@ -1,0 +1,1 @@
+"""Measurements: `make bench`. Every figure is a ratio against something run beside it, in turn."""
