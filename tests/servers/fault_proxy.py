@@ -10,10 +10,13 @@ A fault applies to requests whose "METHOD /path" begins with the text given, `ti
 from __future__ import annotations
 
 import http.client
+import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -60,9 +63,9 @@ class _Injected:
 
 
 class FaultProxy:
-    """Listens on loopback from its making to its end."""
+    """Listens on loopback from its making to its end; with a TLS context it speaks HTTPS to its clients."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, tls: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(target)
         assert parts.hostname is not None
         assert parts.port is not None
@@ -70,6 +73,7 @@ class FaultProxy:
         self.passed: list[str] = []
         self.seen: list[tuple[str, dict[str, str]]] = []  # every request, with its headers in lower case
         self.ended = threading.Event()
+        self.tls = tls
         self._injected: list[_Injected] = []
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), self)
@@ -78,7 +82,11 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
 
     def inject(self, fault: Fault, prefix: str = "") -> None:
         """For the next `fault.times` requests whose "METHOD /path" begins with `prefix`."""
@@ -117,6 +125,12 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], proxy: FaultProxy) -> None:
         self.proxy = proxy
         super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        accepted, address = super().get_request()
+        if self.proxy.tls is not None:  # the handshake is left to the thread that reads first
+            accepted = self.proxy.tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        return accepted, address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that gave up on us is what some tests are about."""

@@ -131,7 +131,12 @@ class OrthancServer:
         return answer.content
 
     def __enter__(self) -> OrthancServer:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            if self.process is not None and self.process.poll() is None:
+                self.kill()
+            raise
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:

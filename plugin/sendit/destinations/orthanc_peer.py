@@ -151,7 +151,7 @@ class _Shipment:
         question = {"Transcode": _EXPLICIT_LITTLE_ENDIAN, "Keep": ["SOPInstanceUID"], "Force": True}
         try:
             answer = self._peer.post(f"{instance}/modify", json.dumps(question).encode(), "application/json")
-            return difference(data, answer.content)
+            return difference(data, answer.content, transcoded=True)
         except (Misconfigured, CannotCompare):
             return "it cannot be compared: the peer has stored it in a compression that cannot be decoded here"
 

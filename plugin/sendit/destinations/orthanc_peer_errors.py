@@ -97,7 +97,7 @@ def translate(peer: Peer, timeout: float, error: Exception) -> SendItError:
         if found is not None:
             return found
     where = "the proxy (HttpProxy)" if isinstance(error, requests.exceptions.ProxyError) else f"the peer {peer.name}"
-    return Retry(f"{where} {_what_happened(error, causes, timeout)}")
+    return Retry(f"{where} {_what_happened(error, causes, timeout)}{_hint(peer, causes)}")
 
 
 def _translate_tls(peer: Peer, error: ssl.SSLError) -> SendItError | None:
@@ -126,8 +126,15 @@ def _what_happened(error: Exception, causes: list[BaseException], timeout: float
         return "cannot be reached: connection refused"
     if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
         return f"did not answer within {timeout:g} s"
-    errno = next((c.strerror for c in causes if isinstance(c, OSError) and c.errno and c.strerror), None)
-    return f"dropped the connection ({errno.lower()})" if errno else "dropped the connection"
+    return "dropped the connection"
+
+
+def _hint(peer: Peer, causes: list[BaseException]) -> str:
+    """In TLS 1.3 a server refuses a client after the handshake, and its reason may be lost with the connection."""
+    cut = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, BrokenPipeError)
+    if peer.url.startswith("https:") and any(isinstance(cause, cut) for cause in causes):
+        return f"; if that goes on, it may want another certificate (OrthancPeers.{peer.name}.CertificateFile)"
+    return ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

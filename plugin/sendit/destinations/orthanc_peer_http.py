@@ -190,8 +190,9 @@ def _present_certificate(context: ssl.SSLContext, peer: Peer) -> None:
             password=lambda: peer.certificate_key_password,  # a function: without one OpenSSL asks on the terminal
         )
     except ssl.SSLError as error:
-        if error.reason in (None, "BAD_DECRYPT", "BAD_PASSWORD_READ", "PROBLEMS_GETTING_PASSWORD", "CIPHER_ERROR"):
-            problem, cure = "the key cannot be decrypted, or there is none", "Check CertificateKeyPassword."
-        else:
-            problem, cure = f"the certificate or its key cannot be used ({error.reason})", "Both have to be PEM files."
+        if error.reason == "KEY_VALUES_MISMATCH":
+            problem, cure = "this is not the key of the certificate", "Name the two that belong together."
+        else:  # OpenSSL does not say which of these it is
+            problem = "the certificate or its key is no PEM file, or the key's password is wrong"
+            cure = "Check CertificateFile, CertificateKeyFile and CertificateKeyPassword."
         raise Misconfigured(place + "CertificateKeyFile", problem, cure) from None

@@ -21,6 +21,7 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.tag import BaseTag
 
 _PIXEL_DATA = 0x7FE00010
+_DERIVATION_DESCRIPTION = BaseTag(0x00082111)
 
 #: What a lossless transcoding may change: how the pixels are laid out and indexed (PS3.5 Section 8.2, PS3.3 C.7.6.3),
 #: and the padding at the end of the data set (PS3.10 Section 7.2).
@@ -29,7 +30,6 @@ _ENCODING = {
     0x00280006,  # PlanarConfiguration
     0x7FE00001,  # ExtendedOffsetTable
     0x7FE00002,  # ExtendedOffsetTableLengths
-    _PIXEL_DATA,
     0xFFFCFFFC,  # DataSetTrailingPadding
 }
 
@@ -53,8 +53,11 @@ class CannotCompare(Exception):
     """The pixels of one of the two cannot be decoded here."""
 
 
-def difference(ours: bytes, theirs: bytes) -> str | None:
+def difference(ours: bytes, theirs: bytes, transcoded: bool = False) -> str | None:
     """What differs, by the names of attributes and never by their values, or None if both say the same.
+
+    Args:
+        transcoded: theirs was transcoded, although its transfer syntax may be ours (it was transcoded twice).
 
     Raises:
         CannotCompare: the data sets are equal, and the pixels of one cannot be decoded here.
@@ -64,7 +67,7 @@ def difference(ours: bytes, theirs: bytes) -> str | None:
         b = _read(theirs)
     except (InvalidDicomError, *_UNDECODABLE):
         return "it is not a DICOM file that can be read"
-    differing = sorted(_differing(a, b))
+    differing = sorted(_differing(a, b, transcoded or _syntax(a) != _syntax(b)))
     if differing:
         names = ", ".join(keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in differing[:_NAMED])
         more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
@@ -76,11 +79,21 @@ def _read(data: bytes) -> FileDataset:
     return pydicom.dcmread(io.BytesIO(data))
 
 
-def _differing(a: FileDataset, b: FileDataset) -> Iterator[int]:
-    ignored = _ENCODING if _syntax(a) != _syntax(b) else _ENCODING - {0x00280004, 0x00280006}
-    for tag in a.keys() | b.keys():
-        if tag.element != 0 and tag not in ignored and not _same_element(a, b, tag):
+def _differing(ours: FileDataset, theirs: FileDataset, transcoded: bool) -> Iterator[int]:
+    for tag in ours.keys() | theirs.keys():
+        if tag.element == 0 or tag == _PIXEL_DATA or _same_element(ours, theirs, tag):
+            continue
+        if not transcoded or not (tag in _ENCODING or _says_lossless(ours, theirs, tag)):
             yield int(tag)
+
+
+def _says_lossless(ours: FileDataset, theirs: FileDataset, tag: BaseTag) -> bool:
+    """dcmtk writes "Lossless JPEG compression, …" before what DerivationDescription said."""
+    if tag != _DERIVATION_DESCRIPTION or tag not in theirs:
+        return False
+    before = str(ours[tag].value or "") if tag in ours else ""
+    after = str(theirs[tag].value or "")
+    return after.endswith(before) and "lossless" in after.removesuffix(before).lower()
 
 
 def _syntax(dataset: FileDataset) -> str:

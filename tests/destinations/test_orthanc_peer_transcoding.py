@@ -1,0 +1,98 @@
+"""Peers that transcode on arrival: what they hold differs in its bytes and has to say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import FileDataset
+
+from sendit.errors import Misconfigured
+from tests.destinations.conftest import open_peer
+from tests.destinations.parcels import altered, consignment_of, read_testfile
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.orthanc import OrthancServer
+
+EXPLICIT = "1.2.840.10008.1.2.1"
+JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
+JPEG_LS_LOSSLESS = "1.2.840.10008.1.2.4.80"
+JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+
+#: Grey in three encodings, colour by pixel, palette; and one compressed already.
+SOURCES = ["MR_small_implicit.dcm", "MR_small_bigendian.dcm", "CT_small.dcm", "MR_small_RLE.dcm", "SC_rgb_rle.dcm"]
+
+
+@pytest.fixture(scope="module", params=[EXPLICIT, JPEG_LOSSLESS, JPEG_LS_LOSSLESS])
+def transcoding(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
+    """A real Orthanc with IngestTranscoding to a lossless transfer syntax."""
+    with OrthancServer(tmp_path_factory.mktemp("transcoding"), {"IngestTranscoding": request.param}) as server:
+        yield server
+
+
+def _nothing(_: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_lossless_transcoding_verifies(transcoding: OrthancServer, tmp_path: Path, source: str) -> None:
+    """Other bytes, the same data set and pixels: verified, and known as delivered when it comes again."""
+    sent = consignment_of(read_testfile(source), folder=tmp_path)
+    with FaultProxy(transcoding.url) as proxy:
+        destination = open_peer([proxy.url])
+        assert destination.deliver(sent, _nothing) == 1
+        assert destination.verify(sent) == []
+        assert destination.deliver(sent, _nothing) == 1
+        assert proxy.uploads() == 1
+
+
+def _one_pixel_less(dataset: FileDataset) -> bytes:
+    pixels = np.array(dataset.pixel_array)
+    pixels.flat[0] ^= 1
+    return pixels.tobytes()
+
+
+def test_one_different_pixel_is_found(transcoding: OrthancServer, tmp_path: Path) -> None:
+    """The peer holds a transcoded image that differs in one bit of one pixel."""
+    sent = consignment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
+    pixels = _one_pixel_less(read_testfile("MR_small_implicit.dcm"))
+    other = altered(sent.parcels[0], tmp_path / "other", PixelData=pixels)
+    transcoding.upload(other.path.read_bytes())
+    (found,) = open_peer([transcoding.url]).verify(sent)
+    assert found.problem == "the pixels differ"
+
+
+def test_one_different_attribute_is_found(transcoding: OrthancServer, tmp_path: Path) -> None:
+    """The peer holds a transcoded image with another value, which is not told."""
+    sent = consignment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
+    other = altered(sent.parcels[0], tmp_path / "other", StudyDescription="another")
+    transcoding.upload(other.path.read_bytes())
+    (found,) = open_peer([transcoding.url]).verify(sent)
+    assert found.problem == "these attributes differ: StudyDescription"
+
+
+def test_a_lossy_transcoding_is_told(tmp_path: Path) -> None:
+    """A lossy transcoding changes pixels and UID at the peer: what was sent is not there."""
+    sent = consignment_of(read_testfile("examples_rgb_color.dcm"), folder=tmp_path)
+    with OrthancServer(tmp_path / "orthanc", {"IngestTranscoding": JPEG_BASELINE}) as server:
+        destination = open_peer([server.url])
+        with pytest.raises(Misconfigured, match="under other identifiers"):
+            destination.deliver(sent, _nothing)
+        assert [found.problem for found in destination.verify(sent)] == ["not there"]
+
+
+def test_what_can_be_decoded_nowhere_is_not_called_verified(tmp_path: Path) -> None:
+    """The peer holds an undecodable compression, and may not be asked to decode it either: told as it is."""
+    script = tmp_path / "filter.lua"
+    script.write_text(
+        "function IncomingHttpRequestFilter(method, uri, ip, username, httpHeaders)\n"
+        " return string.find(uri, '/modify') == nil\nend\n"
+    )
+    sent = consignment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
+    configuration = {"IngestTranscoding": JPEG_LOSSLESS, "LuaScripts": [str(script)]}
+    with OrthancServer(tmp_path / "orthanc", configuration) as server:
+        destination = open_peer([server.url])
+        destination.deliver(sent, _nothing)
+        (found,) = destination.verify(sent)
+    assert found.problem.startswith("it cannot be compared")

@@ -1,0 +1,54 @@
+"""A certificate authority made with openssl, for servers and clients of tests."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """PEM files."""
+
+    certificate: Path
+    key: Path
+
+    def joined(self) -> Path:
+        """Certificate and key in one file, as Orthanc's SslCertificate wants it."""
+        path = self.certificate.with_suffix(".both.pem")
+        path.write_bytes(self.certificate.read_bytes() + self.key.read_bytes())
+        return path
+
+
+class Authority:
+    """One authority with its files in a folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.certificate = folder / f"{name}.crt"
+        self._key = folder / f"{name}.key"
+        _openssl(
+            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"),
+            *("-keyout", str(self._key), "-out", str(self.certificate)),
+        )
+
+    def issue(self, name: str, alternative: str = "IP:127.0.0.1", key_password: str = "") -> Certificate:
+        """A certificate for a server or a client; `alternative` is its subject alternative name."""
+        key, request, certificate = (self.folder / f"{name}.{end}" for end in ("key", "csr", "crt"))
+        protection = ["-passout", f"pass:{key_password}"] if key_password else ["-nodes"]
+        _openssl(
+            *("req", "-newkey", "rsa:2048", *protection, "-subj", f"/CN={name}"),
+            *("-keyout", str(key), "-out", str(request)),
+        )
+        extensions = self.folder / f"{name}.ext"
+        extensions.write_text(f"subjectAltName={alternative}\n")
+        _openssl(
+            *("x509", "-req", "-in", str(request), "-CA", str(self.certificate), "-CAkey", str(self._key)),
+            *("-CAcreateserial", "-days", "2", "-extfile", str(extensions), "-out", str(certificate)),
+        )
+        return Certificate(certificate, key)
+
+
+def _openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
