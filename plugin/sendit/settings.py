@@ -87,7 +87,7 @@ class WatchedFolder(_Section):
     project: Name
     polling: bool = False  # network mounts send no change events: look every PollSeconds instead
     poll_seconds: float = Field(default=5.0, gt=0, le=3600)
-    quiet_seconds: float = Field(default=10.0, gt=0, le=86_400)  # a loose file unchanged for so long is complete
+    quiet_seconds: float = Field(default=10.0, gt=0, le=86_400)  # what is filled in place and rests so long is complete
     after_import: Literal["Move", "Delete"] = "Move"  # to .done/, or delete what was imported whole
 
 
@@ -166,9 +166,16 @@ def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigu
     for index, folder in enumerate(settings.watched_folders):
         if folder.project not in settings.projects:
             yield _unknown(f"WatchedFolders[{index}].Project", "project", folder.project, settings.projects)
+        if any(_overlap(folder.path, other.path) for other in settings.watched_folders[:index]):
+            place = f"{SECTION}.WatchedFolders[{index}].Path"
+            yield Misconfigured(place, "this folder is watched already, or lies in or around one", "Keep them apart.")
     for name, destination in settings.destinations.items():
         if destination.peer not in orthanc.peers:
             yield _unknown(f"Destinations.{name}.Peer", 'peer of "OrthancPeers"', destination.peer, orthanc.peers)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _unknown(place: str, kind: str, name: str, known: Mapping[str, Any]) -> Misconfigured:

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from sendit.intake.walk import Bounds, Sight, sight, walk
 from sendit.settings import WatchedFolder
 
 log = logging.getLogger(__name__)
+logging.getLogger("watchfiles").setLevel(logging.WARNING)  # below that it logs paths
 
 _LOOSE = "."  # what stands in the import log for loose files
 _FIRST_DELAY = 1.0  # seconds
@@ -88,21 +90,21 @@ class FolderWatcher:
             except OSError as error:
                 self._report("folder", f"the folder cannot be watched ({error.strerror or type(error).__name__})")
             except Exception as error:  # noqa: BLE001 - a watcher that died would be noticed by nobody
-                # The text of an unknown error could hold a path, so only its kind is told.
-                self._report("folder", f"watching failed with {type(error).__name__}")
+                self._report("folder", f"watching failed with {_kind(error)}")
             stop.wait(0 if stop.is_set() else self._folder.poll_seconds)
 
     def problems(self) -> list[str]:
         """What is wrong with this folder at the moment, in words, without paths. May be called from any thread."""
-        return [f"{self._place}: {message}" for message in list(self._trouble.values())]
+        return [f"{self._place}: {message}" for message in dict.fromkeys(list(self._trouble.values()))]
 
     def _watch(self, stop: threading.Event) -> None:
         """Until the folder is another one (mounted, unmounted, renamed) or `stop` is set."""
         identity = self._identity()
         try:
             finish_deletions(self._root)
+            self._well("delete")
         except OSError as error:
-            self._report("move", f"what was imported cannot be deleted ({error.strerror})")
+            self._report("delete", f"what was imported cannot be deleted ({error.strerror})")
         for changes in self._changes(stop):
             for _, path in changes:
                 self._settling.heard_of(os.path.basename(path))
@@ -144,6 +146,8 @@ class FolderWatcher:
         self._settling.keep_only(names)
         for name in [n for n in self._attempts if n != _LOOSE and n not in names]:
             del self._attempts[name]
+            self._well(f"import {name}")
+            self._well(f"move {name}")
         directories, loose = self._complete(names, now)
         for name in sorted(directories):
             if not self._attempt(name, {name: directories[name]}, stop):
@@ -202,12 +206,12 @@ class FolderWatcher:
         except Stopped:
             return False
         except SendItError as error:
-            self._report("import", f"an import waits and is tried again: {error}")
+            self._report(f"import {name}", f"an import waits and is tried again: {error}")
         except Exception as error:  # noqa: BLE001 - one directory must not end the watching of all others
-            self._report("import", f"an import failed with {type(error).__name__} and is tried again")
+            self._report(f"import {name}", f"an import failed with {_kind(error)} and is tried again")
         else:
-            self._well("import")
-            if not self._dispose(attempts):
+            self._well(f"import {name}")
+            if not self._dispose(name, attempts):
                 attempts.patience.failed(time.monotonic())
             elif attempts.import_id is None:
                 del self._attempts[name]
@@ -253,7 +257,7 @@ class FolderWatcher:
                 self._settling.forget(name)
         return unchanged
 
-    def _dispose(self, attempts: _Attempts) -> bool:
+    def _dispose(self, name: str, attempts: _Attempts) -> bool:
         """Move away all that has ended; False if something could not be moved."""
         kept: list[Ended] = []
         for ended in attempts.ended:
@@ -264,23 +268,32 @@ class FolderWatcher:
             except OSError as error:
                 kept.append(ended)
                 cure = f"let SendIt's user write there; it needs {DONE} and {ERR}"
-                self._report("move", f"what was imported cannot be moved away ({error.strerror}); {cure}")
+                self._report(f"move {name}", f"what was imported cannot be moved away ({error.strerror}); {cure}")
             else:
                 self._settling.forget(ended.name)
         attempts.ended = kept
         if not kept:
-            self._well("move")
+            self._well(f"move {name}")
         return not kept
 
     def _report(self, about: str, message: str) -> None:
-        """Log once what is wrong; it is said again only after it was well, or when something else is wrong."""
-        if self._trouble.get(about) != message:
-            self._trouble[about] = message
+        """Log what is wrong, once; it is said again only after it was well. `about` is not shown."""
+        known = message in self._trouble.values()
+        self._trouble[about] = message
+        if not known:
             log.warning("%s: %s", self._place, message)
 
     def _well(self, about: str) -> None:
-        if self._trouble.pop(about, None) is not None:
-            log.info("%s: the %s is well again", self._place, about)
+        message = self._trouble.pop(about, None)
+        if message is not None and message not in self._trouble.values():
+            log.info("%s: no longer so: %s", self._place, message)
+
+
+def _kind(error: Exception) -> str:
+    """An unforeseen error without its text, which could hold a path: what it is, and where it came up."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + where
 
 
 def _ended(name: str, seen: Sight, tally: Tally) -> Ended:
