@@ -6,13 +6,16 @@ import logging
 import threading
 from collections.abc import Mapping, Set
 from pathlib import Path
+from typing import BinaryIO
 
 from sendit.errors import Retry, SendItError
-from sendit.intake.base import Stopped
+from sendit.intake.base import Stopped, StoreAnswer
 from sendit.intake.folder import FolderWatcher, import_folder
 from sendit.journal.imports import Imports
+from sendit.journal.intake import Intake
 from sendit.model import FileFate
 from sendit.pipeline import Pipeline
+from sendit.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,29 @@ class BufferedLog:
         self._imports.finish(import_id, ok)
 
 
+class RoutedStore:
+    """Our Orthanc for one project's importer: the journal learns the project with a study's first instance.
+
+    A long import may see its study become stable before it is complete; the study is then queued for this project.
+    """
+
+    def __init__(self, source: Source, intake: Intake, project: str) -> None:
+        self._source = source
+        self._intake = intake
+        self._project = project
+        self._routed: set[str] = set()
+
+    def store(self, data: bytes | BinaryIO) -> StoreAnswer:
+        answer = self._source.store(data)
+        if answer.study and answer.study not in self._routed:
+            self._intake.route(answer.study, self._project)
+            self._routed.add(answer.study)
+        return answer
+
+    def same_content(self, instance: str, md5: str) -> bool:
+        return self._source.same_content(instance, md5)
+
+
 class Importing:
     """Starts importers in threads of their own, and knows what ails them."""
 
@@ -55,6 +81,10 @@ class Importing:
         self._pipeline = pipeline
         self._stop = stop
         self._watchers: list[FolderWatcher] = []
+        self._spool = pipeline.rooms.settings.data_directory
+
+    def _store(self, project: str) -> RoutedStore:
+        return RoutedStore(self._pipeline.rooms.source, self._pipeline.rooms.journal.intake, project)
 
     def watch(self) -> None:
         """Watch every folder of the configuration; what the last run left unfinished is closed first."""
@@ -62,7 +92,8 @@ class Importing:
         for index, folder in enumerate(self._pipeline.rooms.settings.watched_folders):
             imports = BufferedLog(self._pipeline.rooms.journal.imports)
             place = f"SendIt.WatchedFolders[{index}]"
-            watcher = FolderWatcher(folder, self._pipeline.rooms.source, imports, self._imported, place)
+            store = self._store(folder.project)
+            watcher = FolderWatcher(folder, store, imports, self._imported, place, self._spool)
             self._watchers.append(watcher)
             threading.Thread(target=watcher.run, args=(self._stop,), name=place, daemon=True).start()
 
@@ -83,7 +114,8 @@ class Importing:
 
     def _once(self, folder: Path, project: str, imports: BufferedLog) -> None:
         try:
-            import_folder(folder, project, self._pipeline.rooms.source, imports, self._imported, stop=self._stop)
+            store = self._store(project)
+            import_folder(folder, project, store, imports, self._imported, stop=self._stop, spool=self._spool)
         except Stopped:
             log.warning("import %d was interrupted", imports.last_id)
         except SendItError as error:

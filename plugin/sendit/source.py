@@ -190,8 +190,10 @@ class Source:
             Retry: Orthanc does not answer, or cannot write (its disk is full).
         """
         answer = self._request("POST", "/instances", data=data)
-        if answer.status_code == 400:
-            raise Reject("Orthanc cannot read it as DICOM")
+        if answer.status_code in (400, 404):  # 404 is Orthanc's answer to DICOM without its identifiers
+            raise Reject("Orthanc cannot make an instance of it: not DICOM, truncated, or without its UIDs")
+        if answer.status_code == 413:
+            raise Reject("Orthanc says that it is too large")
         if answer.status_code != 200:
             raise Retry(f"our own Orthanc answers {answer.status_code} to an upload")
         body = answer.json()
