@@ -153,7 +153,7 @@ class _Shipment:
             answer = self._peer.post(f"{instance}/modify", json.dumps(question).encode(), "application/json")
             return difference(data, answer.content, transcoded=True)
         except (Misconfigured, CannotCompare):
-            return "it cannot be compared: the peer has stored it in a compression that cannot be decoded here"
+            return "it cannot be compared: the peer has transcoded it, and a compression cannot be decoded here"
 
     def _upload(self, receipt: Receipt, data: bytes) -> str:
         """POST one instance; "Success" or "AlreadyStored"."""

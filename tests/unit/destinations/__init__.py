@@ -1,0 +1,1 @@
+"""The parts of destinations that need no server."""

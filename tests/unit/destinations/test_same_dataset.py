@@ -1,0 +1,157 @@
+"""Do two files say the same? What a transcoding may change, and what it may not."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import JPEGLSLossless, RLELossless
+
+from sendit.destinations.same_dataset import CannotCompare, difference
+from tests.destinations.parcels import read_testfile, to_bytes
+
+PAIRS = [
+    ("MR_small.dcm", "MR_small_implicit.dcm"),
+    ("MR_small.dcm", "MR_small_bigendian.dcm"),
+    ("MR_small.dcm", "MR_small_RLE.dcm"),
+    ("MR_small_implicit.dcm", "MR_small_bigendian.dcm"),
+    ("MR_small_bigendian.dcm", "MR_small_RLE.dcm"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_encodings_of_one_image(one: str, other: str) -> None:
+    """Implicit, explicit, big endian and RLE of one image say the same, in either direction."""
+    a, b = to_bytes(_same_uids(one)), to_bytes(_same_uids(other))
+    assert difference(a, b) is None
+    assert difference(b, a) is None
+
+
+def _same_uids(name: str) -> FileDataset:
+    """pydicom's files of this image differ in what their writers noted; the pixels are one."""
+    base = read_testfile("MR_small.dcm")
+    dataset = read_testfile(name)
+    for keyword in ("SOPInstanceUID", "InstanceCreationDate", "InstanceCreationTime"):
+        if keyword in base:
+            setattr(dataset, keyword, base[keyword].value)
+    return dataset
+
+
+def test_sequences_keep_their_depth() -> None:
+    """A value at the second depth is compared too, and named by its place at the top."""
+    first, second = read_testfile("rtplan.dcm"), read_testfile("rtplan.dcm")
+    assert difference(to_bytes(first), to_bytes(second)) is None
+    second.BeamSequence[0].ControlPointSequence[0].NominalBeamEnergy = "7"
+    assert difference(to_bytes(first), to_bytes(second)) == "these attributes differ: BeamSequence"
+
+
+def _change_text(dataset: FileDataset) -> None:
+    dataset.StudyDescription = "secret"
+
+
+def _remove(dataset: FileDataset) -> None:
+    del dataset.Modality
+
+
+def _add_private(dataset: FileDataset) -> None:
+    dataset.private_block(0x0041, "SECRET", create=True).add_new(1, "LO", "secret")
+
+
+def _empty_sequence(dataset: FileDataset) -> None:
+    dataset.ReferencedStudySequence = Sequence([Dataset()])
+
+
+def _photometric(dataset: FileDataset) -> None:
+    dataset.PhotometricInterpretation = "MONOCHROME1"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_change_text, "StudyDescription"),
+        (_remove, "Modality"),
+        (_add_private, "(0041,0010), (0041,1001)"),
+        (_empty_sequence, "ReferencedStudySequence"),
+        (_photometric, "PhotometricInterpretation"),
+    ],
+)
+def test_what_differs_is_named_without_its_value(change: Callable[[FileDataset], None], named: str) -> None:
+    """Changed, removed, added; and an interpretation of the pixels that no transcoding explains."""
+    dataset = read_testfile("CT_small.dcm")
+    ours = to_bytes(dataset)
+    change(dataset)
+    assert difference(ours, to_bytes(dataset)) == f"these attributes differ: {named}"
+
+
+def test_many_differences_are_counted() -> None:
+    """A message stays short."""
+    dataset = read_testfile("CT_small.dcm")
+    ours = to_bytes(dataset)
+    for element in list(dataset)[:40]:
+        if element.VR in ("LO", "SH", "DA", "TM"):
+            element.value = None
+    assert " and " in str(difference(ours, to_bytes(dataset)))
+
+
+def test_one_bit_of_one_pixel() -> None:
+    """Also when the other copy is compressed."""
+    dataset = read_testfile("CT_small.dcm")
+    ours = to_bytes(dataset)
+    pixels = np.array(dataset.pixel_array)
+    pixels.flat[1000] ^= 1
+    dataset.PixelData = pixels.tobytes()
+    assert difference(ours, to_bytes(dataset)) == "the pixels differ"
+    dataset.compress(RLELossless, pixels, generate_instance_uid=False)
+    assert difference(ours, to_bytes(dataset)) == "the pixels differ"
+
+
+def test_a_missing_frame() -> None:
+    """Fewer frames than were sent."""
+    dataset = read_testfile("rtdose.dcm")
+    ours = to_bytes(dataset)
+    frames = dataset.pixel_array
+    dataset.PixelData = frames[:-1].tobytes()
+    assert difference(ours, to_bytes(dataset)) == "the pixels differ"
+
+
+def test_a_note_of_a_lossless_compression_may_be_added() -> None:
+    """dcmtk writes one, with what stood there in brackets; any other change of the description is one."""
+    dataset = read_testfile("CT_small.dcm")
+    dataset.DerivationDescription = "ours"
+    ours = to_bytes(dataset)
+    pixels = dataset.pixel_array
+    for text, expected in (
+        ("Lossless JPEG compression, compression ratio 2.5 [ours]", None),
+        ("Lossless JPEG compression, compression ratio 2.5", "DerivationDescription"),
+        ("Lossy compression [ours]", "DerivationDescription"),
+        ("", "DerivationDescription"),
+    ):
+        theirs = read_testfile("CT_small.dcm")
+        theirs.DerivationDescription = text
+        theirs.compress(RLELossless, pixels, generate_instance_uid=False)
+        found = difference(ours, to_bytes(theirs))
+        assert found == (f"these attributes differ: {expected}" if expected else None)
+        uncompressed = read_testfile("CT_small.dcm")
+        uncompressed.DerivationDescription = text
+        assert difference(ours, to_bytes(uncompressed)) is not None
+
+
+def test_what_cannot_be_decoded_is_not_equal() -> None:
+    """No decoder here: neither same nor different."""
+    dataset = read_testfile("CT_small.dcm")
+    ours = to_bytes(dataset)
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
+    with pytest.raises(CannotCompare):
+        difference(ours, to_bytes(dataset))
+
+
+def test_what_is_not_dicom() -> None:
+    """The destination holds something, and it is no DICOM file."""
+    ours = to_bytes(read_testfile("CT_small.dcm"))
+    for theirs in (b"", b"<html>", ours[:100], io.BytesIO(ours).read(140)):
+        assert difference(ours, theirs) is not None

@@ -1,0 +1,123 @@
+"""orthanc.json as Orthanc reads it: comments, variables, a folder of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sendit import configuration
+from sendit.errors import Misconfigured
+
+
+def _file(folder: Path, text: str, name: str = "orthanc.json") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _value(folder: Path, text: str) -> object:
+    return configuration.read(_file(folder, f'{{"X": {text}}}'))["X"]
+
+
+def test_comments_and_trailing_commas(tmp_path: Path) -> None:
+    """Both kinds of comments, and what looks like one inside a string."""
+    text = """{
+      // one line with ${A_VARIABLE_THAT_IS_NOT_SET}
+      "Url": "http://host/", /* several
+      lines with "quotes" */
+      "Quoted": "a \\" // b /* c */",
+    }"""
+    assert configuration.read(_file(tmp_path, text)) == {"Url": "http://host/", "Quoted": 'a " // b /* c */'}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('"[${WORLD}]"', "[world]"),
+        ('"[${ WORLD }]"', "[world]"),
+        ('"[${WORLD:-x}]"', "[world]"),
+        ('"[${NOPE:-dflt}]"', "[dflt]"),
+        ('"[${NOPE:-a:b/c}]"', "[a:b/c]"),
+        ('"[${NOPE:-}]"', "[]"),
+        ("\"[${NOPE:-'q'}]\"", "[q]"),
+        ("\"[${NOPE:-'a}b'}]\"", "[a}b]"),
+        ('"[${NOPE:-"quoted"}]"', "[quoted]"),
+        ('"[$WORLD]"', "[$WORLD]"),
+        ("${PORT}", 8042),
+        ("${NOPE:-8043}", 8043),
+        ('"http://${WORLD}/" // ${NOPE}\n', "http://world/"),
+    ],
+)
+def test_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, value: object) -> None:
+    """As Orthanc 1.10.1 puts them in (each was run there), inside strings and outside."""
+    monkeypatch.setenv("WORLD", "world")
+    monkeypatch.setenv("PORT", "8042")
+    monkeypatch.delenv("NOPE", raising=False)
+    assert _value(tmp_path, text) == value
+
+
+def test_a_variable_without_a_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orthanc would quietly put nothing in its place; here the variable is named."""
+    monkeypatch.delenv("SENDIT_NOPE", raising=False)
+    with pytest.raises(Misconfigured, match="variable SENDIT_NOPE is not set") as caught:
+        _value(tmp_path, '"${SENDIT_NOPE}"')
+    assert caught.value.place.endswith("orthanc.json")
+    assert "Set it" in caught.value.cure
+
+
+def test_a_folder_of_files(tmp_path: Path) -> None:
+    """All the *.json files together; other files and folders are not read."""
+    _file(tmp_path, '{"A": 1}', "a.json")
+    _file(tmp_path, '{"B": 2}', "b.json")
+    _file(tmp_path, "not JSON", "c.json.bak")
+    (tmp_path / "more").mkdir()
+    _file(tmp_path / "more", '{"C": 3}', "c.json")
+    assert configuration.read(tmp_path) == {"A": 1, "B": 2}
+
+
+def test_a_section_in_two_files(tmp_path: Path) -> None:
+    """Orthanc refuses it; the second file and the key are named."""
+    _file(tmp_path, '{"SendIt": {}}', "a.json")
+    _file(tmp_path, '{"SendIt": {}}', "b.json")
+    with pytest.raises(Misconfigured, match='"SendIt" stands in another file too') as caught:
+        configuration.read(tmp_path)
+    assert caught.value.place.endswith("b.json")
+
+
+def test_a_key_twice_in_one_file(tmp_path: Path) -> None:
+    """Orthanc would take the last one, and half of what was written would not count."""
+    with pytest.raises(Misconfigured, match="Projects"):
+        configuration.read(_file(tmp_path, '{"SendIt": {"Projects": {}, "Projects": {}}}'))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [('{"A": ', "is not JSON"), ("", "is not JSON"), ("[1]", "holds no JSON object"), ('"x"', "holds no JSON object")],
+)
+def test_what_is_no_configuration(tmp_path: Path, text: str, words: str) -> None:
+    """The file is named."""
+    path = _file(tmp_path, text)
+    with pytest.raises(Misconfigured, match=words) as caught:
+        configuration.read(path)
+    assert caught.value.place == str(path)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """A missing file, an empty folder and a file in another encoding."""
+    with pytest.raises(Misconfigured, match="No such file"):
+        configuration.read(tmp_path / "nowhere.json")
+    with pytest.raises(Misconfigured, match=r"holds no \*.json file"):
+        configuration.read(tmp_path)
+    path = tmp_path / "latin.json"
+    path.write_bytes('{"A": "ä"}'.encode("latin-1"))
+    with pytest.raises(Misconfigured, match="UTF-8"):
+        configuration.read(path)
+
+
+def test_where_it_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """$SENDIT_CONFIG, else the folder of Debian's package."""
+    monkeypatch.setenv("SENDIT_CONFIG", "/some/where.json")
+    assert configuration.find() == Path("/some/where.json")
+    monkeypatch.delenv("SENDIT_CONFIG")
+    assert configuration.find() == Path("/etc/orthanc")

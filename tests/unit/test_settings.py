@@ -1,0 +1,182 @@
+"""The section "SendIt": what is right is read, what is wrong is named with its place and its cure."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sendit.errors import Misconfigured
+from sendit.settings import Option, Settings, load
+
+WHOLE: dict[str, Any] = {
+    "OrthancPeers": {"research": ["http://127.0.0.1:8043/"]},
+    "SendIt": {
+        "DataDirectory": "/srv/sendit",
+        "Database": "postgresql://sendit:hunter2@db/sendit",
+        "Python": "/srv/venv/bin/python",
+        "Workers": 4,
+        "BatchesAtOnce": 3,
+        "ReconcileSeconds": 30,
+        "Retry": {"Limit": 5, "FirstDelay": 1, "MaxDelay": 60},
+        "WatchedFolders": [{"Path": "/data", "Project": "IRB1", "Polling": True, "AfterImport": "Delete"}],
+        "Destinations": {"out": {"Type": "OrthancPeer", "Peer": "research", "Concurrency": 2, "Retry": {"Limit": 1}}},
+        "Projects": {
+            "IRB1": {
+                "Match": {"Modality": ["CT", "MR"], "CalledAET": "IRB1", "CallingAET": ["A", "B"]},
+                "Options": ["CleanDescriptors"],
+                "Recipes": ["irb1.deid"],
+                "Identities": {"Source": "Keyed"},
+                "Destinations": ["out"],
+                "Release": "Automatic",
+                "AfterDelivery": "KeepOriginals",
+            }
+        },
+    },
+}
+
+
+def _refused(document: dict[str, Any]) -> Misconfigured:
+    with pytest.raises(Misconfigured) as caught:
+        load(document)
+    assert "hunter2" not in str(caught.value)
+    return caught.value
+
+
+def _changed(place: str, value: object) -> dict[str, Any]:
+    """WHOLE with another value at this place of the section, for example Projects.IRB1.Release."""
+    document = copy.deepcopy(WHOLE)
+    section: Any = document["SendIt"]
+    *way, last = place.split(".")
+    for key in way:
+        section = section[int(key) if key.isdigit() else key]
+    section[int(last) if last.isdigit() else last] = value
+    return document
+
+
+def test_the_whole_section() -> None:
+    """Every key is read under its name in orthanc.json."""
+    settings, orthanc = load(WHOLE)
+    assert settings.data_directory == Path("/srv/sendit")
+    assert settings.retry.limit == 5
+    assert settings.watched_folders[0].after_import == "Delete"
+    assert settings.destinations["out"].concurrency == 2
+    assert settings.destinations["out"].retry.limit == 1
+    match = settings.projects["IRB1"].match
+    assert match is not None
+    assert (match.called_aet, match.calling_aet) == ("IRB1", ["A", "B"])
+    assert settings.projects["IRB1"].options == [Option.CLEAN_DESCRIPTORS]
+    assert orthanc.peers["research"].url == "http://127.0.0.1:8043"
+
+
+def test_an_empty_section() -> None:
+    """Everything has a default."""
+    settings, _ = load({"SendIt": {}})
+    assert settings == Settings()
+    assert settings.database == "sqlite"
+
+
+def test_the_password_of_the_database_is_not_shown() -> None:
+    """Settings may be printed."""
+    settings, _ = load(WHOLE)
+    assert "hunter2" not in repr(settings)
+
+
+def test_no_section() -> None:
+    """Orthanc runs without SendIt's section; SendIt says what to add."""
+    error = _refused({})
+    assert error.place == "SendIt"
+    assert "Add" in error.cure
+
+
+@pytest.mark.parametrize(
+    ("place", "cure"),
+    [
+        ("DataDirektory", "Did you mean DataDirectory?"),
+        ("Zzz", "Known here: DataDirectory, Database,"),
+        ("data_directory", "DataDirectory"),
+        ("Retry.Limt", "Did you mean Limit?"),
+        ("WatchedFolders.0.Pth", "Did you mean Path?"),
+        ("Destinations.out.Per", "Did you mean Peer?"),
+        ("Destinations.out.Retry.Zzz", "Known here: Limit, FirstDelay, MaxDelay."),
+        ("Projects.IRB1.Optoins", "Did you mean Options?"),
+        ("Projects.IRB1.Match.CalledAet", "Did you mean CalledAET?"),
+        ("Projects.IRB1.Identities.Sauce", "Did you mean Source?"),
+    ],
+)
+def test_unknown_keys(place: str, cure: str) -> None:
+    """At every depth, with the key that was probably meant."""
+    error = _refused(_changed(place, 1))
+    assert error.place == "SendIt." + place.replace(".0.", "[0].")
+    assert error.problem == "there is no such key"
+    assert cure in error.cure
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "problem"),
+    [
+        ("DataDirectory", "relative", "whole path"),
+        ("Database", "mysql://x", "should match pattern"),
+        ("Database", 7, "valid string"),
+        ("Workers", -1, "greater than or equal to 0"),
+        ("Workers", "many", "valid integer"),
+        ("Retry.FirstDelay", 0, "greater than 0"),
+        ("WatchedFolders.0.Path", "data", "whole path"),
+        ("WatchedFolders.0.AfterImport", "Burn", "'Move' or 'Delete'"),
+        ("Destinations.out.Type", "CarrierPigeon", "'OrthancPeer'"),
+        ("Destinations.out.Concurrency", 0, "greater than or equal to 1"),
+        ("Projects.IRB1.Options.0", "CleanEverything", "'RetainSafePrivate'"),
+        ("Projects.IRB1.Release", "Never", "'Automatic'"),
+        ("Projects.IRB1.Match.CalledAET", 7, "a string, or a list of strings"),
+        ("Projects.IRB1.Destinations", [], "at least 1 item"),
+        ("Projects.IRB1", [], "valid dictionary"),
+    ],
+)
+def test_wrong_values(place: str, value: object, problem: str) -> None:
+    """The place is told as it stands in orthanc.json, and what would be right there."""
+    error = _refused(_changed(place, value))
+    shown = "SendIt." + place.replace(".0", "[0]")
+    assert error.place == shown
+    assert problem in error.problem
+    assert error.cure
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "where"),
+    [
+        ("Projects.no spaces", {"Destinations": ["out"]}, "Projects.no spaces"),
+        ("Destinations..hidden", {"Type": "OrthancPeer", "Peer": "research"}, "Destinations..hidden"),
+    ],
+)
+def test_names_that_cannot_stand_in_file_names(place: str, value: object, where: str) -> None:
+    """Projects and destinations are named in file names and URLs."""
+    document = copy.deepcopy(WHOLE)
+    section, _, name = place.partition(".")
+    document["SendIt"][section][name] = value
+    error = _refused(document)
+    assert error.place == f"SendIt.{where}"
+    assert "letters, digits" in error.problem
+
+
+def test_missing_keys() -> None:
+    """Named with the place where they are missing."""
+    error = _refused(_changed("Destinations.out", {"Type": "OrthancPeer"}))
+    assert (error.place, error.problem) == ("SendIt.Destinations.out.Peer", "this key is missing")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "where", "words"),
+    [
+        ("Projects.IRB1.Destinations", ["out", "bin"], "Projects.IRB1.Destinations[1]", "Known: out."),
+        ("Projects.IRB1.Destinations", ["out", "out"], "Projects.IRB1.Destinations[1]", "named twice"),
+        ("WatchedFolders.0.Project", "IRB2", "WatchedFolders[0].Project", "Known: IRB1."),
+        ("Destinations.out.Peer", "nobody", "Destinations.out.Peer", "Known: research."),
+    ],
+)
+def test_names_that_point_nowhere(place: str, value: object, where: str, words: str) -> None:
+    """Unknown destinations, projects and peers, with those that are known."""
+    error = _refused(_changed(place, value))
+    assert error.place == f"SendIt.{where}"
+    assert words in str(error)
