@@ -87,7 +87,7 @@ def translate(peer: Peer, timeout: float, error: Exception) -> SendItError:
         return Misconfigured(place, "HttpHeaders cannot be sent as they stand", "Check them for line breaks.")
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return Misconfigured("HttpProxy", "this is no address of a proxy", "Write it as host:port.")
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+    if isinstance(error, ValueError):  # requests' InvalidURL and InvalidSchema are such, and urllib3's own
         return Misconfigured(place, "the URL cannot be used", "Write it as http://host:8042/.")
     if any("407" in str(cause) for cause in causes if isinstance(cause, OSError) and "unnel" in str(cause)):
         return Misconfigured("HttpProxy", "the proxy does not let SendIt in", "Check its user and password.")
