@@ -1,0 +1,23 @@
+"""De-identification: pure functions from one DICOM file to another. No network, no database, no clock.
+
+plan = compile_plan(project.options, recipes)      once per project
+identities = KeyedIdentities(key)                  once per project
+outcome = deidentify(source, plan, identities)     once per instance: Released, Rejected or Quarantined
+"""
+
+from sendit.deidentify.compiler import compile_plan
+from sendit.deidentify.engine import deidentify
+from sendit.deidentify.identity import KeyedIdentities, Patient
+from sendit.deidentify.plan import Action, Plan, Rule
+from sendit.deidentify.recipe import RecipeText
+
+__all__ = [
+    "Action",
+    "KeyedIdentities",
+    "Patient",
+    "Plan",
+    "RecipeText",
+    "Rule",
+    "compile_plan",
+    "deidentify",
+]

@@ -1,0 +1,111 @@
+"""Is this an instance that SendIt can answer for? Checks before anything is changed; messages carry no value."""
+
+from __future__ import annotations
+
+import re
+
+from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Element, Instance, find
+from sendit.deidentify.identity import Patient
+from sendit.deidentify.text import decoded
+from sendit.deidentify.values import Subject
+from sendit.errors import Reject
+
+_CHARACTER_SET = 0x00080005
+_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+_ACCESSION, _PATIENT_ID, _ISSUER = 0x00080050, 0x00100020, 0x00100021
+_ROWS, _COLUMNS, _BITS, _SAMPLES = 0x00280010, 0x00280011, 0x00280100, 0x00280002
+_FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
+_PIXELS = (PIXEL_DATA, 0x7FE00008, 0x7FE00009)
+
+_STANDARD_CLASSES = "1.2.840.10008."
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
+
+
+def subject_of(elements: Dataset) -> Subject:
+    """Whom and what the instance is about.
+
+    Raises:
+        Reject: a UID is missing, or the object is of a kind that is not de-identified.
+    """
+    sop_class = text_of(elements, _SOP_CLASS)
+    _check_class(sop_class)
+    study = _uid(elements, _STUDY, "StudyInstanceUID")
+    patient = Patient(text_of(elements, _PATIENT_ID), text_of(elements, _ISSUER), study)
+    return Subject(
+        patient=patient,
+        accession_number=text_of(elements, _ACCESSION),
+        study_instance_uid=study,
+        series_instance_uid=_uid(elements, _SERIES, "SeriesInstanceUID"),
+        sop_instance_uid=_uid(elements, _SOP_INSTANCE, "SOPInstanceUID"),
+        sop_class_uid=sop_class,
+    )
+
+
+def text_of(elements: Dataset, tag: int) -> str:
+    """The text of an attribute without the spaces around it; "" if it is not there."""
+    element = find(elements, tag)
+    if element is None or element.items is not None:
+        return ""
+    character_set = find(elements, _CHARACTER_SET)
+    return decoded(element.value, b"" if character_set is None else character_set.value).strip("\0 ")
+
+
+def _check_class(uid: str) -> None:
+    if not uid:
+        raise Reject("it has no SOPClassUID")
+    if uid == _DIRECTORY:
+        raise Reject("a DICOMDIR: it lists other files and holds no image")
+    if uid.startswith(_DOCUMENTS):
+        raise Reject("an encapsulated document (PDF, CDA, model): SendIt cannot de-identify what stands in it")
+    if not uid.startswith(_STANDARD_CLASSES):
+        raise Reject("its SOP class is not of the DICOM standard: nobody can say what it holds")
+
+
+def _uid(elements: Dataset, tag: int, name: str) -> str:
+    uid = text_of(elements, tag)
+    if not uid:
+        raise Reject(f"it has no {name}")
+    if "\\" in uid:
+        raise Reject(f"damaged: its {name} has more than one value")
+    return uid
+
+
+def check_pixels(instance: Instance) -> None:
+    """Raises Reject where an image has no pixels, or fewer than it says: the end of the file is missing."""
+    elements = instance.elements
+    pixels = next((e for e in elements if e.tag in _PIXELS), None)
+    rows, columns, bits = (find(elements, tag) for tag in (_ROWS, _COLUMNS, _BITS))
+    if pixels is None:
+        if rows and columns and bits:
+            raise Reject("truncated: it describes an image and holds no pixels")
+        return
+    if pixels.items is not None:
+        raise Reject("damaged: its pixel data are a sequence")
+    if pixels.encapsulated:
+        return
+    if instance.syntax.encapsulated and pixels.tag == PIXEL_DATA:
+        raise Reject("damaged: its pixel data are not encapsulated as its transfer syntax says")
+    if rows is None or columns is None or bits is None:
+        raise Reject("damaged: Rows, Columns or BitsAllocated is missing beside its pixel data")
+    order = instance.syntax.encoding.order
+    samples = find(elements, _SAMPLES)
+    per_frame = _number(rows, order) * _number(columns, order) * _number(bits, order)
+    per_frame *= _number(samples, order) if samples else 1
+    if text_of(elements, _PHOTOMETRIC) == "YBR_FULL_422":  # two samples of colour for every four of luminance
+        per_frame = per_frame * 2 // 3
+    if (per_frame * _frames(elements) + 7) // 8 > len(pixels.value):
+        raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
+
+
+def _number(element: Element, order: str) -> int:
+    if element.items is not None or len(element.value) < 2:
+        raise Reject("damaged: the description of its pixels has no numbers")
+    return int.from_bytes(element.value[:2], "little" if order == "<" else "big")
+
+
+def _frames(elements: Dataset) -> int:
+    text = text_of(elements, _FRAMES) or "1"
+    if not re.fullmatch(r"\+?\d{1,9}", text):
+        raise Reject("damaged: its NumberOfFrames is no number")
+    return int(text)

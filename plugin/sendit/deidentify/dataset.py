@@ -1,0 +1,90 @@
+"""A DICOM dataset as SendIt handles it: elements whose values stay the bytes of the file until something changes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+#: VRs whose length field has 4 bytes in explicit VR (PS3.5 table 7.1-1).
+LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+#: All others of the standard; their length field has 2 bytes.
+SHORT_VRS = frozenset(
+    {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM"}
+    | {"UI", "UL", "US"}
+)
+
+#: They hold what a person typed.
+TEXT_VRS = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+#: They hold bytes of any kind.
+BYTES_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+DATE_VRS = frozenset({"DA", "DT", "TM"})
+
+PIXEL_DATA = 0x7FE00010
+
+
+@dataclass(slots=True)
+class Element:
+    """One element. `vr` is that of the file (explicit VR), or the dictionary's (implicit VR).
+
+    `value` are the bytes as they stand in the file; of encapsulated pixel data everything from the first item to the
+    sequence delimiter, both included (PS3.5 A.4). A sequence has `items` and no value.
+    """
+
+    tag: int
+    vr: str
+    value: bytes | memoryview = b""
+    items: list[Dataset] | None = None
+    encapsulated: bool = False
+
+
+#: Elements in ascending order of their tags, each tag once.
+Dataset: TypeAlias = list[Element]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a dataset is written down (PS3.5 section 7 and 10)."""
+
+    explicit: bool
+    little: bool
+
+    @property
+    def order(self) -> str:
+        """The character of `struct` for the byte order."""
+        return "<" if self.little else ">"
+
+
+IMPLICIT_LITTLE = Encoding(explicit=False, little=True)
+EXPLICIT_LITTLE = Encoding(explicit=True, little=True)
+EXPLICIT_BIG = Encoding(explicit=True, little=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSyntax:
+    """A transfer syntax that SendIt can read and write."""
+
+    uid: str
+    encoding: Encoding = EXPLICIT_LITTLE
+    deflated: bool = False
+    encapsulated: bool = True
+
+
+@dataclass(slots=True)
+class Instance:
+    """A DICOM file, taken apart. Its meta information is not kept: SendIt writes its own."""
+
+    syntax: TransferSyntax
+    elements: Dataset = field(default_factory=list)
+
+
+def find(elements: Dataset, tag: int) -> Element | None:
+    """The element with this tag at the top of a dataset."""
+    for element in elements:
+        if element.tag == tag:
+            return element
+    return None
+
+
+def group_and_element(tag: int) -> str:
+    """(gggg,eeee), for messages."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

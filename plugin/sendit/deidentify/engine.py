@@ -1,0 +1,313 @@
+"""One DICOM file in, one DICOM file and its receipt out, by a plan. Works on the bytes; what stays is never re-encoded."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import re
+import struct
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sendit.deidentify.checks import check_pixels, subject_of, text_of
+from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS, Dataset, Element, Encoding, find
+from sendit.deidentify.dates import shifted
+from sendit.deidentify.identity import KeyedIdentities, Patient
+from sendit.deidentify.plan import Action, Plan, Rule
+from sendit.deidentify.reader import read_file
+from sendit.deidentify.text import decoded, encoded
+from sendit.deidentify.values import DUMMIES, FUNCTIONS, VARIABLES, Subject
+from sendit.deidentify.writer import Chunks, write_file
+from sendit.errors import Quarantine, Reject
+from sendit.model import Outcome, Quarantined, Receipt, Rejected, Released
+
+_CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00080005, 0x00100010, 0x00100020, 0x00100021
+_SOP_INSTANCE, _STUDY, _SERIES = 0x00080018, 0x0020000D, 0x0020000E
+_IDENTITY_REMOVED, _METHOD, _METHOD_CODES, _DATES_MODIFIED = 0x00120062, 0x00120063, 0x00120064, 0x00280303
+_CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
+
+#: Codes that name a person or an institution: in them even the text of codes becomes a dummy.
+#: (PersonIdentificationCodeSequence, OperatorIdentificationSequence, InstitutionCodeSequence)
+_NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
+
+_BINARY = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
+_KINDS = (TEXT_VRS, BYTES_VRS - {"UN"}, DATE_VRS, _BINARY, frozenset({"DS", "IS"}))
+#: What a number or an age looks like; a text in its place is no number, and goes.
+_NUMERIC = {
+    "DS": re.compile(rb"[0-9+\-.eE\\ \0]*"),
+    "IS": re.compile(rb"[0-9+\-\\ \0]*"),
+    "AS": re.compile(rb"(?:[0-9]{3}[DWMY])?[ \0]*"),
+}
+_INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
+
+
+def deidentify(
+    source: bytes | memoryview | mmap.mmap, plan: Plan, identities: KeyedIdentities
+) -> Released | Rejected | Quarantined:
+    """De-identify one PS3.10 file. Never raises for what is in `source`; the same arguments give the same bytes.
+
+    The chunks of what is released may be views into `source`: keep it open until they are written.
+    """
+    with memoryview(source) as view:
+        digest = hashlib.sha256(view).hexdigest()
+    try:
+        return _release(memoryview(source), digest, plan, identities)
+    except Reject as refusal:
+        return Rejected(str(refusal), digest)
+    except Quarantine as doubt:
+        return Quarantined(str(doubt), digest)
+    except Exception as error:  # noqa: BLE001  law 1: a fault of ours may not let anything pass, nor end the batch
+        return Quarantined(f"a fault of SendIt while de-identifying ({type(error).__name__})", digest)
+
+
+def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentities) -> Outcome:
+    instance = read_file(view)
+    subject = subject_of(instance.elements)
+    check_pixels(instance)
+    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding)
+    instance.elements = cleaner.top(instance.elements)
+    sop_instance_uid = text_of(instance.elements, _SOP_INSTANCE)
+    chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
+    sha256, md5, size = _digests(chunks)
+    receipt = Receipt(
+        input_sha256=digest,
+        plan_sha256=plan.digest,
+        output_sha256=sha256,
+        output_md5=md5,
+        output_size=size,
+        patient_id=identities.patient_id(subject.patient),
+        study_instance_uid=text_of(instance.elements, _STUDY),
+        series_instance_uid=text_of(instance.elements, _SERIES),
+        sop_instance_uid=sop_instance_uid,
+        sop_class_uid=subject.sop_class_uid,
+        transfer_syntax_uid=instance.syntax.uid,
+        actions={str(action): count for action, count in sorted(cleaner.counts.items())},
+        released=True,
+    )
+    return Released(chunks, receipt)
+
+
+def _digests(chunks: Chunks) -> tuple[str, str, int]:
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    for chunk in chunks:
+        sha256.update(chunk)
+        md5.update(chunk)
+    return sha256.hexdigest(), md5.hexdigest(), sum(map(len, chunks))
+
+
+@dataclass(slots=True)
+class _Surroundings:
+    """The dataset that an element stands in."""
+
+    elements: Dataset
+    character_set: bytes | memoryview = b""
+    naming: bool = False  # within a code that names a person or an institution
+    top: bool = False
+
+
+@dataclass(slots=True)
+class _Cleaner:
+    """Applies a plan to the datasets of one instance."""
+
+    plan: Plan
+    identities: KeyedIdentities
+    subject: Subject
+    encoding: Encoding
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def top(self, elements: Dataset) -> Dataset:
+        """The dataset of the file: cleaned, completed, and marked as de-identified."""
+        around = _Surroundings(elements, _character_set(elements, b""), top=True)
+        cleaned = {element.tag: element for element in self._cleaned(around)}
+        for tag in (_PATIENT_NAME, _PATIENT_ID, *self.plan.added):
+            rule = self.plan.rules[tag]
+            if find(elements, tag) is None and rule.action in (Action.PATIENT, Action.ADD):
+                cleaned[tag] = self._apply(Element(tag, rule.vr), rule, around)  # type: ignore[assignment]
+        cleaned.update((element.tag, element) for element in self._marks())
+        return [cleaned[tag] for tag in sorted(cleaned)]
+
+    def _marks(self) -> Dataset:
+        """What PS3.15 E.1.1 and PS3.3 C.7.1.1, C.12.1 want to be written."""
+        plan = self.plan
+        codes = [
+            [
+                Element(_CODE_VALUE, "SH", value.encode("ascii")),
+                Element(_CODE_SCHEME, "SH", scheme.encode("ascii")),
+                Element(_CODE_MEANING, "LO", meaning.encode("ascii")),
+            ]
+            for value, scheme, meaning in plan.method_codes
+        ]
+        return [
+            Element(_IDENTITY_REMOVED, "CS", b"YES" if plan.identity_removed else b"NO"),
+            Element(_METHOD, "LO", "\\".join(plan.method).encode("ascii")),
+            Element(_METHOD_CODES, "SQ", items=codes),
+            Element(_DATES_MODIFIED, "CS", plan.dates.encode("ascii")),
+        ]
+
+    def _cleaned(self, around: _Surroundings) -> Dataset:
+        cleaned = []
+        rules = self.plan.rules
+        for element in around.elements:
+            rule = rules.get(element.tag)
+            if rule is None:
+                self.counts["X"] += 1
+                continue
+            kept = self._apply(element, rule, around)
+            if kept is not None:
+                cleaned.append(kept)
+        return cleaned
+
+    def _apply(self, element: Element, rule: Rule, around: _Surroundings) -> Element | None:
+        """The element as it leaves; None if it goes. Counts what was done."""
+        action = rule.action
+        if action is Action.REMOVE:
+            self.counts["X"] += 1
+            return None
+        if element.items is not None or rule.vr == "SQ":
+            return self._sequence(element, rule, around)
+        if action is Action.KEEP:
+            return self._keep(element, rule, around)
+        if action in (Action.KEEP_DATE, Action.SHIFT):
+            return self._date(element, rule)
+        self.counts[action] += 1
+        value = _MAKERS[action](self, element, rule, around)
+        if value is None:
+            return None
+        return Element(element.tag, _single_vr(element, rule), value)
+
+    def _sequence(self, element: Element, rule: Rule, around: _Surroundings) -> Element | None:
+        if rule.vr != "SQ" or element.items is None:  # the file and the standard disagree on what this is
+            self.counts["X"] += 1
+            return None
+        if rule.action is Action.EMPTY:
+            self.counts["Z"] += 1
+            return Element(element.tag, "SQ", items=[])
+        self.counts[rule.action] += 1
+        naming = around.naming or element.tag in _NAMING
+        items = [
+            self._cleaned(_Surroundings(item, _character_set(item, around.character_set), naming))
+            for item in element.items
+        ]
+        return Element(element.tag, "SQ", items=items)
+
+    def _keep(self, element: Element, rule: Rule, around: _Surroundings) -> Element | None:
+        vr = element.vr
+        if vr == "UN":
+            vr = _resolved(rule.vr, self.encoding)
+        elif vr != rule.vr and not rule.origin.startswith("recipe") and not _alike(vr, rule.vr):
+            vr = ""
+        if not vr:
+            self.counts["X"] += 1
+            return None
+        if around.naming and vr in TEXT_VRS:
+            self.counts["D"] += 1
+            return Element(element.tag, vr, DUMMIES[vr])
+        numeric = _NUMERIC.get(vr)
+        if numeric is not None and not numeric.fullmatch(element.value):
+            self.counts["Z"] += 1
+            return Element(element.tag, vr)
+        self.counts["K"] += 1
+        if vr is element.vr:
+            return element
+        return Element(element.tag, vr, element.value, encapsulated=element.encapsulated)
+
+    def _date(self, element: Element, rule: Rule) -> Element | None:
+        days = 0
+        if rule.action is Action.SHIFT:
+            days = self.identities.date_offset_days(self.subject.patient) if rule.days is None else rule.days
+        original = _ascii(element.value)
+        moved = shifted(rule.vr, original, days)
+        if moved is None:
+            self.counts[rule.fallback] += 1
+            if rule.fallback is Action.REMOVE:
+                return None
+            return Element(element.tag, rule.vr, DUMMIES[rule.vr] if rule.fallback is Action.DUMMY else b"")
+        self.counts["K" if rule.action is Action.KEEP_DATE else "C"] += 1
+        return Element(element.tag, rule.vr, moved.encode("ascii"))
+
+    # --- the values that take the place of others; None: the attribute goes ----------------------------------------
+
+    def _empty(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+        return b""
+
+    def _dummy(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+        return DUMMIES[_single_vr(element, rule)]
+
+    def _uid(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+        uids = _ascii(element.value).split("\\")
+        return "\\".join(self.identities.uid(uid.strip("\0 ")) for uid in uids).encode("latin-1")
+
+    def _patient(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+        """In an item, the patient is the one that the item names."""
+        patient = self.subject.patient
+        if not around.top:
+            patient = Patient(
+                self._text(find(around.elements, _PATIENT_ID), around),
+                self._text(find(around.elements, _ISSUER), around),
+            )
+            if not patient.patient_id:
+                return DUMMIES[rule.vr] if element.tag == _PATIENT_NAME else b""
+        return self.identities.patient_id(patient).encode("ascii")
+
+    def _accession(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+        return self.identities.accession_number(self._text(element, around)).encode("ascii")
+
+    def _set(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+        """A recipe's value. A function without an answer (a date that is none) lets the attribute go."""
+        if rule.kind == "var":
+            return VARIABLES[rule.value].value(self.subject, self.identities).encode("latin-1")
+        if rule.kind == "func":
+            original = self._text(element, around)
+            made = FUNCTIONS[rule.value].value(original, rule.vr, self.subject, self.identities)
+            return None if made is None else made.encode("latin-1")
+        if rule.vr in _INTEGERS:
+            return struct.pack(self.encoding.order + _INTEGERS[rule.vr], int(rule.value))
+        return encoded(rule.value, around.character_set)
+
+    def _text(self, element: Element | None, around: _Surroundings) -> str:
+        return "" if element is None else decoded(element.value, around.character_set).strip("\0 ")
+
+
+_MAKERS: Mapping[Action, Callable[[_Cleaner, Element, Rule, _Surroundings], bytes | None]] = {
+    Action.EMPTY: _Cleaner._empty,
+    Action.DUMMY: _Cleaner._dummy,
+    Action.UID: _Cleaner._uid,
+    Action.PATIENT: _Cleaner._patient,
+    Action.ACCESSION: _Cleaner._accession,
+    Action.SET: _Cleaner._set,
+    Action.ADD: _Cleaner._set,
+}
+
+
+def _character_set(elements: Dataset, inherited: bytes | memoryview) -> bytes | memoryview:
+    found = find(elements, _CHARACTER_SET)
+    return inherited if found is None or found.items is not None else found.value
+
+
+def _single_vr(element: Element, rule: Rule) -> str:
+    """The dictionary's VR; where that depends ("OB or OW"), the file's if it is one of them."""
+    choices = rule.vr.split(" or ")
+    return element.vr if element.vr in choices else choices[-1]
+
+
+def _resolved(vr: str, encoding: Encoding) -> str:
+    """The VR to write for a known attribute that came as UN; "" if its value cannot be told.
+
+    UN is little endian always (PS3.5 6.2.2), so binary values cannot stay in a big endian file as they are.
+    """
+    choices = vr.split(" or ")
+    if choices[0] in _BINARY or choices[-1] in BYTES_VRS:
+        single = "OW" if "OW" in choices else choices[0]
+        return single if encoding.little and (len(choices) == 1 or single == "OW") else ""
+    return vr
+
+
+def _alike(vr: str, expected: str) -> bool:
+    """Whether a VR that is not the dictionary's holds the same kind of value, as files of older editions do."""
+    choices = expected.split(" or ")
+    return vr in choices or any(vr in kind and choices[0] in kind for kind in _KINDS)
+
+
+def _ascii(value: bytes | memoryview) -> str:
+    return bytes(value).decode("latin-1").strip("\0 ")

@@ -1,0 +1,87 @@
+"""What is done to every attribute, decided once: tag → rule. An attribute without a rule goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+
+#: Counted up when the engine gives other bytes for the same rules, so that the digest of a plan tells the two apart.
+ENGINE_VERSION = 1
+
+
+class Action(StrEnum):
+    """What a rule does. The codes are those of PS3.15 Table E.1-1, where it has one; receipts count them."""
+
+    KEEP = "K"  # stays as it is; of a sequence, its items are gone through
+    REMOVE = "X"
+    EMPTY = "Z"  # zero length
+    DUMMY = "D"  # a valid value that says nothing; of a sequence, its items are gone through
+    UID = "U"  # a UID coded under the key; of a sequence, its items are gone through
+    PATIENT = "P"  # the patient's pseudonym (PatientID, PatientName)
+    ACCESSION = "N"  # the pseudonym of an accession number
+    SHIFT = "C"  # a date moved, by the patient's offset or by a number of days; no date: see `fallback`
+    KEEP_DATE = "KD"  # a date stays; no date: see `fallback`
+    SET = "R"  # a value of the recipe's
+    ADD = "A"  # the same, also where the attribute is not there (at the top of the dataset only)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What happens to one attribute."""
+
+    action: Action
+    vr: str  # of the dictionary; "OB or OW" and the like where it depends
+    value: str = ""  # of SET and ADD: a literal, or the name of a variable or function
+    kind: str = ""  # of SET and ADD: "literal", "var" or "func"
+    days: int | None = None  # of SHIFT; None is the patient's keyed offset
+    fallback: Action = Action.REMOVE  # of SHIFT and KEEP_DATE
+    origin: str = "profile"  # who decided: "profile", "allowlist", "recipe NAME, line N"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Profile, options and recipes, compiled. Immutable; can be pickled."""
+
+    edition: str
+    options: tuple[str, ...]
+    rules: Mapping[int, Rule]
+    method: tuple[str, ...]  # DeidentificationMethod, LO
+    method_codes: tuple[tuple[str, str, str], ...]  # CID 7050: value, scheme, meaning
+    identity_removed: bool
+    dates: str  # LongitudinalTemporalInformationModified: UNMODIFIED, MODIFIED or REMOVED
+    added: tuple[int, ...] = field(default=())  # tags whose rule is ADD
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
+
+    def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
+        values = (self.edition, self.options, dict(self.rules), self.method, self.method_codes)
+        return (Plan, (*values, self.identity_removed, self.dates, self.added))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that the plan says: the same on every machine, another one when anything changes."""
+        content = {
+            "engine": ENGINE_VERSION,
+            "edition": self.edition,
+            "options": self.options,
+            "method": self.method,
+            "codes": self.method_codes,
+            "identity_removed": self.identity_removed,
+            "dates": self.dates,
+            "rules": {f"{tag:08X}": asdict(rule) for tag, rule in sorted(self.rules.items())},
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def dates_kept(rules: Iterable[Rule]) -> str:
+    """LongitudinalTemporalInformationModified, as these rules make it (PS3.3 C.12.1)."""
+    found = {rule.action for rule in rules if rule.vr in ("DA", "DT")}
+    if Action.SHIFT in found:
+        return "MODIFIED"
+    return "UNMODIFIED" if found & {Action.KEEP, Action.KEEP_DATE} else "REMOVED"

@@ -1,0 +1,162 @@
+"""The Basic Application Level Confidentiality Profile and its options as data (PS3.15 Annex E, Table E.1-1).
+
+Order of the decisions for an attribute: the table; else, for text and bytes, the allowlist; else coded and numeric
+attributes of the standard stay, and everything that the dictionary does not know goes.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.datadict import tag_for_keyword
+
+from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS
+from sendit.deidentify.plan import Action, Rule
+from sendit.errors import Misconfigured
+from sendit.settings import Option
+
+EDITION = "2026d"
+
+#: The column of the table that an option looks into, and what its cells may make of an attribute.
+_COLUMNS: Mapping[Option, str] = {
+    Option.RETAIN_UIDS: "retain_uids",
+    Option.RETAIN_DEVICE_IDENTITY: "retain_device_identity",
+    Option.RETAIN_INSTITUTION_IDENTITY: "retain_institution_identity",
+    Option.RETAIN_PATIENT_CHARACTERISTICS: "retain_patient_characteristics",
+    Option.RETAIN_LONGITUDINAL_FULL_DATES: "retain_longitudinal_full_dates",
+    Option.RETAIN_LONGITUDINAL_MODIFIED_DATES: "retain_longitudinal_modified_dates",
+}
+_CODES: Mapping[Option, str] = {
+    Option.RETAIN_UIDS: "113110",
+    Option.RETAIN_DEVICE_IDENTITY: "113109",
+    Option.RETAIN_INSTITUTION_IDENTITY: "113112",
+    Option.RETAIN_PATIENT_CHARACTERISTICS: "113108",
+    Option.RETAIN_LONGITUDINAL_FULL_DATES: "113106",
+    Option.RETAIN_LONGITUDINAL_MODIFIED_DATES: "113107",
+}
+_BASIC_CODE = "113100"
+
+#: Pairs that contradict each other in this edition.
+_CONFLICTS = (
+    (
+        Option.RETAIN_LONGITUDINAL_FULL_DATES,
+        Option.RETAIN_LONGITUDINAL_MODIFIED_DATES,
+        "dates cannot both stay and move",
+    ),
+    (
+        Option.RETAIN_DEVICE_IDENTITY,
+        Option.RETAIN_LONGITUDINAL_MODIFIED_DATES,
+        "Table E.1-1 of edition 2026d keeps the 11 dates of the device under the one and moves them under the other, "
+        "and the dates kept would disclose by how much the others moved",
+    ),
+)
+
+#: Compound codes: the first form that is allowed of D, U, Z, X. It is conformant whatever the type of the attribute is.
+_FORMS = (("D", Action.DUMMY), ("U", Action.UID), ("Z", Action.EMPTY), ("X", Action.REMOVE))
+
+_PSEUDONYMS = {
+    0x00080050: Action.ACCESSION,  # AccessionNumber: the table empties it; a code keeps the studies apart
+    0x00100010: Action.PATIENT,  # PatientName: the same pseudonym as PatientID, readable where only names are shown
+    0x00100020: Action.PATIENT,  # PatientID
+}
+
+
+def check_options(options: Sequence[Option]) -> None:
+    """Raises Misconfigured for an option that is not available yet, and for two that contradict each other."""
+    for option in options:
+        if option not in _COLUMNS:
+            available = ", ".join(_COLUMNS)
+            raise Misconfigured(
+                "Options", f"{option} is not available in this version", f"Remove it. Available: {available}."
+            )
+    for first, second, reason in _CONFLICTS:
+        if first in options and second in options:
+            raise Misconfigured("Options", f"{first} and {second} contradict each other: {reason}", "Choose one.")
+
+
+def method_codes(options: Iterable[Option]) -> tuple[tuple[str, str, str], ...]:
+    """DeidentificationMethodCodeSequence for the profile with these options: CID 7050, ascending."""
+    wanted = {_BASIC_CODE, *(_CODES[option] for option in options)}
+    return tuple(
+        (row["code_value"], row["coding_scheme"], row["code_meaning"])
+        for row in sorted(_read("cid_7050_deidentification_methods.csv"), key=lambda row: row["code_value"])
+        if row["code_value"] in wanted
+    )
+
+
+def rules(options: Sequence[Option]) -> dict[int, Rule]:
+    """Tag → rule for every attribute of the standard that has one. What is not in it goes."""
+    found = {tag: rule for tag, rule in _unlisted()}
+    for row in _read("ps3_15_table_e1_1.csv"):
+        if _is_hexadecimal(row["tag_pattern"]):  # the patterns name private attributes, curves, overlays: no rule
+            tag = int(row["tag_pattern"], 16)
+            found[tag] = _rule_of_row(tag, row, options)
+    return found
+
+
+def _rule_of_row(tag: int, row: Mapping[str, str], options: Sequence[Option]) -> Rule:
+    vr = DicomDictionary[tag][0] if tag in DicomDictionary else "UN"
+    if vr == "UN":  # of a later edition than pydicom's dictionary: nobody could say what an option would keep
+        return Rule(Action.REMOVE, vr)
+    basic = _basic_action(tag, vr, row["basic_profile"])
+    for option in options:
+        cell = row[_COLUMNS[option]]
+        if option is Option.RETAIN_LONGITUDINAL_MODIFIED_DATES:
+            # A date of the device is known from elsewhere (its label, its log): moved, it would disclose the offset.
+            if cell == "C" and vr in DATE_VRS and not row["retain_device_identity"]:
+                return Rule(Action.SHIFT, vr, fallback=basic)
+        elif cell == "K":
+            return Rule(Action.KEEP_DATE if vr in DATE_VRS else Action.KEEP, vr, fallback=basic)
+    return Rule(basic, vr)
+
+
+def _basic_action(tag: int, vr: str, codes: str) -> Action:
+    if tag in _PSEUDONYMS:
+        return _PSEUDONYMS[tag]
+    form = next(action for letter, action in _FORMS if letter in codes)
+    return Action.UID if form is Action.DUMMY and vr == "UI" else form
+
+
+def _unlisted() -> Iterator[tuple[int, Rule]]:
+    """Rules for the attributes of the standard that the table does not name."""
+    allowed = _allowlist()
+    for tag, (vr, _, _, _, _) in DicomDictionary.items():
+        group = tag >> 16
+        if group <= 0x0006 or group % 2 or group >= 0xFFFA:  # commands, file meta, DICOMDIR; private; delimiters
+            continue
+        if tag in allowed:
+            yield tag, Rule(allowed[tag], vr, origin="allowlist")
+        elif vr == "UI":
+            yield tag, Rule(Action.UID, vr, origin="allowlist")
+        elif vr in DATE_VRS or not set(vr.split(" or ")).isdisjoint(TEXT_VRS | BYTES_VRS):
+            yield tag, Rule(Action.REMOVE, vr, origin="allowlist")
+        elif vr != "NONE":
+            yield tag, Rule(Action.KEEP, vr, origin="allowlist")
+
+
+@cache
+def _allowlist() -> Mapping[int, Action]:
+    """`tables/allowlist.txt`: a keyword, and Z or D after it where it does not stay as it is."""
+    found = {}
+    for line in (files("sendit.deidentify") / "tables" / "allowlist.txt").read_text("utf-8").splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            tag = tag_for_keyword(words[0])
+            if tag is None:
+                raise LookupError(f"allowlist.txt: {words[0]} is no keyword of DICOM")
+            found[int(tag)] = Action(words[1]) if len(words) > 1 else Action.KEEP
+    return found
+
+
+@cache
+def _read(name: str) -> list[dict[str, str]]:
+    text = (files("sendit.deidentify") / "tables" / EDITION / name).read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def _is_hexadecimal(pattern: str) -> bool:
+    return len(pattern) == 8 and all(digit in "0123456789ABCDEFabcdef" for digit in pattern)

@@ -1,0 +1,232 @@
+"""Takes a DICOM file apart without believing it: every length has to add up, or the file is rejected (PS3.5 7, PS3.10 7).
+
+A lenient reader returns what it could read of a truncated file, and what it returns looks whole. This one does not.
+No value of the file ever stands in a message.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from pydicom._dicom_dict import DicomDictionary
+
+from sendit.deidentify.dataset import (
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    LONG_VRS,
+    PIXEL_DATA,
+    SHORT_VRS,
+    Dataset,
+    Element,
+    Encoding,
+    Instance,
+    group_and_element,
+)
+from sendit.deidentify.syntaxes import transfer_syntax
+from sendit.errors import Reject
+
+_UNDEFINED = 0xFFFFFFFF
+_ITEM = 0xFFFEE000
+_ITEM_END = 0xFFFEE00D
+_SEQUENCE_END = 0xFFFEE0DD
+_TRANSFER_SYNTAX = 0x00020010
+#: Deeper nesting than any real object has; the limit keeps a forged file from exhausting the stack.
+_DEEPEST = 64
+#: A deflated dataset may grow to this many bytes; more is a bomb, or nothing that fits into memory.
+_LARGEST_INFLATED = 2 << 30
+
+_VRS = {tag: entry[0] for tag, entry in DicomDictionary.items()}
+
+
+def read_file(data: memoryview) -> Instance:
+    """The dataset of a PS3.10 file.
+
+    A file without the preamble and "DICM" is rejected, even where it might be read by guessing: its transfer syntax
+    and with it every boundary between two values would be a guess, too.
+
+    Raises:
+        Reject: not DICOM, truncated, or of a kind that SendIt cannot take apart.
+    """
+    if len(data) == 0:
+        raise Reject("the file is empty")
+    if len(data) < 132 or data[128:132] != b"DICM":
+        raise Reject("not DICOM: the letters DICM are missing after the preamble")
+    syntax_uid, start = _read_meta(data)
+    syntax = transfer_syntax(syntax_uid)
+    body = data[start:]
+    if syntax.deflated:
+        body = _inflate(body)
+    reader = _Reader(body, syntax.encoding, syntax.encapsulated)
+    return Instance(syntax, reader.top())
+
+
+def _read_meta(data: memoryview) -> tuple[str, int]:
+    """The transfer syntax, and where the dataset begins. The group length is not believed, it is often wrong."""
+    reader = _Reader(data, EXPLICIT_LITTLE, encapsulated=False)
+    position, uid = 132, ""
+    while position + 8 <= len(data) and data[position : position + 2] == b"\x02\x00":
+        element, position = reader.element(position, len(data), depth=0)
+        if element.tag == _TRANSFER_SYNTAX:
+            uid = bytes(element.value).decode("latin-1").rstrip("\0 ")
+    if not uid:
+        raise Reject("its file meta information names no transfer syntax")
+    return uid, position
+
+
+def _inflate(body: memoryview) -> memoryview:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        found = inflater.decompress(body, _LARGEST_INFLATED)
+    except zlib.error:
+        raise Reject("truncated or damaged: its deflated dataset cannot be inflated") from None
+    if inflater.unconsumed_tail:
+        raise Reject("its deflated dataset is larger than SendIt takes on")
+    if not inflater.eof:
+        raise Reject("truncated: its deflated dataset has no end")
+    return memoryview(found)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads elements of one buffer in one encoding. Positions count from the beginning of the buffer."""
+
+    data: memoryview
+    encoding: Encoding
+    encapsulated: bool
+
+    def top(self) -> Dataset:
+        """All of the buffer, as the dataset of a file."""
+        elements, position = self.elements(0, len(self.data), depth=0)
+        # Some writers fill the last block of the file with zeros.
+        if any(self.data[position:]):
+            raise Reject("truncated or damaged: it does not end with a whole element")
+        return elements
+
+    def elements(self, position: int, end: int, depth: int, open_end: bool = False) -> tuple[Dataset, int]:
+        """Elements up to `end`, or, in an item of undefined length, up to its delimiter."""
+        found: Dataset = []
+        while position + 8 <= end:
+            if open_end and self._tag(position) == _ITEM_END:
+                return _in_order(found), position + 8
+            if depth == 0 and self._tag(position) == 0:
+                break
+            element, position = self.element(position, end, depth)
+            found.append(element)
+        if open_end:
+            raise Reject("truncated: an item has no end")
+        if depth and position != end:
+            raise Reject("truncated or damaged: an item does not end with a whole element")
+        return _in_order(found), position
+
+    def element(self, position: int, end: int, depth: int) -> tuple[Element, int]:
+        """The element that begins at `position`, and where it ends."""
+        tag = self._tag(position)
+        vr, length, start = self._head(tag, position, end)
+        if tag >> 16 == 0xFFFE:
+            raise Reject("damaged: an item or its end stands where an element should")
+        if length == _UNDEFINED:
+            return self._open(tag, vr, start, end, depth)
+        stop = start + length
+        if stop > end:
+            raise Reject(f"truncated: {group_and_element(tag)} is longer than what is left")
+        if vr == "SQ":
+            items, stop = self._items(start, stop, depth, open_end=False)
+            return Element(tag, vr, items=items), stop
+        if vr == "UN" and _VRS.get(tag) == "SQ":
+            return Element(tag, "SQ", items=self._implicit()._items(start, stop, depth, open_end=False)[0]), stop
+        return Element(tag, vr, self.data[start:stop]), stop
+
+    def _head(self, tag: int, position: int, end: int) -> tuple[str, int, int]:
+        """VR, length, and where the value begins."""
+        order = self.encoding.order
+        if not self.encoding.explicit or tag >> 16 == 0xFFFE:
+            (length,) = struct.unpack_from(order + "I", self.data, position + 4)
+            return _VRS.get(tag, "UN"), length, position + 8
+        vr = bytes(self.data[position + 4 : position + 6]).decode("latin-1")
+        if vr in SHORT_VRS:
+            (length,) = struct.unpack_from(order + "H", self.data, position + 6)
+            return vr, length, position + 8
+        if vr not in LONG_VRS and not (vr.isascii() and vr.isalpha() and vr.isupper()):
+            raise Reject(f"damaged: {group_and_element(tag)} has no value representation")
+        # A VR that a later edition may bring has a long length (PS3.5 7.1.2); its value is not understood.
+        if position + 12 > end:
+            raise Reject("truncated: the last element has no length")
+        (length,) = struct.unpack_from(order + "I", self.data, position + 8)
+        return vr if vr in LONG_VRS else "UN", length, position + 12
+
+    def _open(self, tag: int, vr: str, start: int, end: int, depth: int) -> tuple[Element, int]:
+        """An element of undefined length: encapsulated pixel data, or a sequence."""
+        if tag == PIXEL_DATA and vr != "SQ":
+            stop = self._fragments(start, end)
+            return Element(tag, "OB", self.data[start:stop], encapsulated=True), stop
+        if vr == "SQ":
+            items, stop = self._items(start, end, depth, open_end=True)
+        elif vr == "UN":  # PS3.5 6.2.2: a sequence, in implicit VR little endian
+            items, stop = self._implicit()._items(start, end, depth, open_end=True)
+        else:
+            raise Reject(f"damaged: {group_and_element(tag)} has no length")
+        return Element(tag, "SQ", items=items), stop
+
+    def _implicit(self) -> _Reader:
+        return _Reader(self.data, IMPLICIT_LITTLE, encapsulated=False)
+
+    def _items(self, position: int, end: int, depth: int, open_end: bool) -> tuple[list[Dataset], int]:
+        if depth >= _DEEPEST:
+            raise Reject(f"its sequences are nested more than {_DEEPEST} deep")
+        items: list[Dataset] = []
+        while position + 8 <= end:
+            tag = self._tag(position)
+            (length,) = struct.unpack_from(self.encoding.order + "I", self.data, position + 4)
+            position += 8
+            if tag == _SEQUENCE_END and open_end:
+                return items, position
+            if tag != _ITEM:
+                raise Reject("damaged: a sequence holds something that is no item")
+            undefined = length == _UNDEFINED
+            if not undefined and position + length > end:
+                raise Reject("truncated: an item is longer than what is left")
+            stop = end if undefined else position + length
+            item, position = self.elements(position, stop, depth + 1, open_end=undefined)
+            items.append(item)
+        if open_end:
+            raise Reject("truncated: a sequence has no end")
+        if position != end:
+            raise Reject("damaged: a sequence does not end with a whole item")
+        return items, position
+
+    def _fragments(self, position: int, end: int) -> int:
+        """Where encapsulated pixel data ends."""
+        if not self.encapsulated:
+            raise Reject("damaged: its pixel data have no length")
+        while position + 8 <= end:
+            tag = self._tag(position)
+            (length,) = struct.unpack_from(self.encoding.order + "I", self.data, position + 4)
+            position += 8
+            if tag == _SEQUENCE_END:
+                return position
+            if tag != _ITEM or length == _UNDEFINED:
+                raise Reject("damaged: its pixel data hold something that is no fragment")
+            position += length
+        raise Reject("truncated: its pixel data have no end")
+
+    def _tag(self, position: int) -> int:
+        group, element = struct.unpack_from(self.encoding.order + "HH", self.data, position)
+        return int(group) << 16 | int(element)
+
+
+def _in_order(elements: Dataset) -> Dataset:
+    """Ascending tags (PS3.5 7.1); files that break the rule exist. One tag twice leaves open which of them counts."""
+    previous = -1
+    ordered = True
+    for element in elements:
+        if element.tag <= previous:
+            ordered = False
+        previous = element.tag
+    if not ordered:
+        elements.sort(key=lambda element: element.tag)
+        for first, second in zip(elements, elements[1:], strict=False):
+            if first.tag == second.tag:
+                raise Reject(f"damaged: {group_and_element(first.tag)} stands twice in one dataset")
+    return elements

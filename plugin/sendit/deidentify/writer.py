@@ -1,0 +1,139 @@
+"""Writes a dataset as a PS3.10 file: the preamble zero, the file meta information SendIt's own, large values not copied."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from sendit.deidentify.dataset import (
+    EXPLICIT_LITTLE,
+    LONG_VRS,
+    PIXEL_DATA,
+    Dataset,
+    Element,
+    Encoding,
+    Instance,
+    TransferSyntax,
+)
+from sendit.errors import Reject
+
+#: SendIt's own, made once (2.25 and a random UUID, PS3.5 B.2). It names the implementation, not the site.
+IMPLEMENTATION_CLASS_UID = "2.25.280032317910430772795082263026934656337"
+IMPLEMENTATION_VERSION_NAME = "SENDIT_1"
+
+_UNDEFINED = 0xFFFFFFFF
+#: Values from this size on are handed through; smaller ones are gathered into one buffer.
+_LARGE = 1 << 16
+_ITEM = (0xFFFE, 0xE000)
+
+Chunks = list[bytes | memoryview]
+
+
+def write_file(instance: Instance, sop_class_uid: str, sop_instance_uid: str) -> Chunks:
+    """The bytes of the file, in pieces.
+
+    Raises:
+        Reject: a sequence became longer than DICOM can say (4 GiB).
+    """
+    chunks: Chunks = [b"\0" * 128 + b"DICM" + _meta(instance.syntax, sop_class_uid, sop_instance_uid)]
+    body: Chunks = []
+    _write(instance.elements, instance.syntax.encoding, body)
+    chunks.extend(_deflate(body) if instance.syntax.deflated else body)
+    return _gathered(chunks)
+
+
+def _meta(syntax: TransferSyntax, sop_class_uid: str, sop_instance_uid: str) -> bytes:
+    """PS3.10 table 7.1-1, and no more than what it demands."""
+    elements = [
+        Element(0x00020001, "OB", b"\0\1"),
+        Element(0x00020002, "UI", sop_class_uid.encode("ascii")),
+        Element(0x00020003, "UI", sop_instance_uid.encode("ascii")),
+        Element(0x00020010, "UI", syntax.uid.encode("ascii")),
+        Element(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
+        Element(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
+    ]
+    body: Chunks = []
+    length = _write(elements, EXPLICIT_LITTLE, body)
+    return struct.pack("<HH2sHI", 2, 0, b"UL", 4, length) + b"".join(body)
+
+
+def _write(elements: Dataset, encoding: Encoding, out: Chunks) -> int:
+    """Append the elements to `out`; their length in bytes."""
+    total = 0
+    for element in elements:
+        if element.items is not None:
+            value: Chunks = []
+            length = _write_items(element.items, encoding, value)
+        else:
+            value, length = _value(element)
+        head = _head(element, _UNDEFINED if element.encapsulated else length, encoding)
+        out.append(head)
+        out.extend(value)
+        total += len(head) + length
+    return total
+
+
+def _write_items(items: list[Dataset], encoding: Encoding, out: Chunks) -> int:
+    total = 0
+    for item in items:
+        value: Chunks = []
+        length = _write(item, encoding, value)
+        out.append(struct.pack(encoding.order + "HHI", *_ITEM, _checked(length)))
+        out.extend(value)
+        total += 8 + length
+    return total
+
+
+def _value(element: Element) -> tuple[Chunks, int]:
+    """A value of even length (PS3.5 7.1.1). Pixel data stay as they are, whatever their length."""
+    length = len(element.value)
+    if length % 2 == 0 or element.tag == PIXEL_DATA:
+        return [element.value], length
+    filler = b"\0" if element.vr in ("UI", "OB", "UN") else b" "
+    return [element.value, filler], length + 1
+
+
+def _head(element: Element, length: int, encoding: Encoding) -> bytes:
+    group, number = element.tag >> 16, element.tag & 0xFFFF
+    if length != _UNDEFINED or not element.encapsulated:
+        _checked(length)
+    if not encoding.explicit:
+        return struct.pack(encoding.order + "HHI", group, number, length)
+    if element.vr in LONG_VRS:
+        return struct.pack(encoding.order + "HH2sHI", group, number, element.vr.encode("ascii"), 0, length)
+    if length > 0xFFFE:  # only a value that was read as UN can be so long (PS3.5 6.2.2)
+        return struct.pack(encoding.order + "HH2sHI", group, number, b"UN", 0, length)
+    return struct.pack(encoding.order + "HH2sH", group, number, element.vr.encode("ascii"), length)
+
+
+def _checked(length: int) -> int:
+    if length >= _UNDEFINED:
+        raise Reject("a sequence is longer than DICOM can say")
+    return length
+
+
+def _deflate(body: Chunks) -> Chunks:
+    """Raw deflate (PS3.5 A.5), of even length."""
+    deflater = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = [deflater.compress(chunk) for chunk in body]
+    packed.append(deflater.flush())
+    if sum(map(len, packed)) % 2:
+        packed.append(b"\0")
+    return [*packed]
+
+
+def _gathered(chunks: Chunks) -> Chunks:
+    """Few buffers instead of many: runs of small ones joined."""
+    gathered: Chunks = []
+    small: Chunks = []
+    for chunk in chunks:
+        if len(chunk) < _LARGE:
+            small.append(chunk)
+            continue
+        if small:
+            gathered.append(b"".join(small))
+            small = []
+        gathered.append(chunk)
+    if small:
+        gathered.append(b"".join(small))
+    return gathered

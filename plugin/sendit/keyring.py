@@ -1,0 +1,92 @@
+"""The keys of the projects, `<directory>/<project>.key`: 32 random bytes in hexadecimal, for SendIt's own user alone.
+
+Who holds a key can tie coded studies to their patients again; who loses it can never code a further study alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from sendit.errors import Misconfigured
+
+_SIZE = 32  # bytes
+_LABEL = b"sendit key fingerprint"
+
+
+def load_key(directory: Path, project: str, *, create: bool) -> bytes:
+    """The key of a project, 32 bytes.
+
+    Args:
+        directory: made (0700) if a key has to be made and it is not there.
+        create: make the key if there is none. Only where nothing was ever coded with it.
+
+    Raises:
+        Misconfigured: it is missing, cannot be read, is damaged, or other users may read it.
+    """
+    path = directory / f"{project}.key"
+    if create and not path.exists():
+        _create(path)
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
+            text = file.read(1024)
+    except FileNotFoundError:
+        cure = "Put it back from your backup: without it the project's patients cannot be coded as before."
+        raise Misconfigured(str(path), "the key is missing", cure) from None
+    except OSError as error:
+        raise Misconfigured(str(path), f"the key cannot be read ({error.strerror})", "Run as its owner.") from None
+    if mode & 0o077:
+        problem = f"other users may read or change the key (mode {mode:o})"
+        raise Misconfigured(str(path), problem, f"Run: chmod 600 {path}")
+    return _decoded(path, text)
+
+
+def fingerprint(key: bytes) -> str:
+    """16 hexadecimal digits that tell keys apart and give nothing of them away; may be stored and shown."""
+    return hmac.new(key, _LABEL, hashlib.sha256).hexdigest()[:16]
+
+
+def _decoded(path: Path, text: bytes) -> bytes:
+    try:
+        key = bytes.fromhex(text.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != _SIZE:
+        problem = f"this is no key: {2 * _SIZE} hexadecimal digits are expected"
+        raise Misconfigured(str(path), problem, "Put it back from your backup.")
+    return key
+
+
+def _create(path: Path) -> None:
+    """Write beside, synchronise, link: the file appears whole or not at all, and never over another one."""
+    directory = path.parent
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=directory, prefix=".key-")  # mode 0600
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_hex(_SIZE).encode("ascii") + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(temporary, path)
+        except FileExistsError:
+            pass  # another process made it just now; that one counts
+        finally:
+            os.unlink(temporary)
+        _synchronise(directory)
+    except OSError as error:
+        cure = "Make its folder writable for SendIt's user."
+        raise Misconfigured(str(path), f"the key cannot be made ({error.strerror})", cure) from None
+
+
+def _synchronise(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
