@@ -63,7 +63,11 @@ def stop_orthanc(stack: Stack) -> Callable[[], None]:
 
 def kill_target(stack: Stack) -> Callable[[], None]:
     stack.target.kill()
-    return lambda: stack.target.start() and None
+    return lambda: _start_target(stack)
+
+
+def _start_target(stack: Stack) -> None:
+    stack.target.start()
 
 
 def _restart(stack: Stack) -> None:

@@ -101,6 +101,11 @@ class FaultProxy:
                     return injected.fault
         return None
 
+    def heal(self) -> None:
+        """No more faults."""
+        with self._lock:
+            self._injected.clear()
+
     def uploads(self) -> int:
         """How many uploads reached the server behind."""
         return self.passed.count("POST /instances")
