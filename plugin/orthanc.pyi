@@ -5,6 +5,7 @@ running plugin. In plugin 4.0 each call holds Python's lock, so none of them may
 """
 
 from collections.abc import Callable
+from typing import overload
 
 class ChangeType:
     """What an OnChange callback tells. The members are plain integers."""
@@ -21,19 +22,21 @@ class ResourceType:
     STUDY: int
 
 class RestOutput:
-    """Where a REST callback writes its answer: headers, then exactly one of the four other calls."""
+    """Where a REST callback writes its answer: headers, then exactly one of the three other calls."""
 
     def AnswerBuffer(self, answer: bytes | str, mime: str, /) -> None:
         """Answer 200 with this body."""
 
-    def Redirect(self, location: str, /) -> None:
-        """Answer 301; the only way to that status."""
-
-    def SendHttpStatus(self, status: int, body: str, size: int, /) -> None:
-        """Answer with this status. `size` is in bytes of UTF-8; bytes, or a NUL in the body, raise.
+    @overload
+    def SendHttpStatus(self, status: int, body: bytes, /) -> None:
+        """Answer with this status; since plugin 5.0. An earlier one raises TypeError.
 
         301, 405 and any status that Orthanc does not know close the connection without an answer.
         """
+
+    @overload
+    def SendHttpStatus(self, status: int, body: str, size: int, /) -> None:
+        """The same until plugin 4.x; a later one raises TypeError. `size` is in bytes of UTF-8; a NUL raises."""
 
     def SendMethodNotAllowed(self, allowed: str, /) -> None:
         """Answer 405 with an Allow header, for example `GET,POST`; the only way to that status."""
@@ -68,7 +71,8 @@ def RegisterOnStoredInstanceCallback(callback: Callable[[object, str], None], /)
 def RegisterRestCallback(uri: str, callback: Callable[..., None], /) -> None:
     """callback(output, uri, **request) for the URIs that match this regular expression; several at the same time.
 
-    `request` has method, groups, headers (names in lower case), for GET also get (not decoded), for POST and PUT body.
+    `request` has method, groups and headers (names in lower case). GET adds get (URL-decoded from Orthanc 1.13 on; of
+    several with one name the last), POST and PUT add body. The query of other methods is lost.
     """
 
 def RestApiGet(uri: str, /) -> bytes:

@@ -320,10 +320,10 @@ class Supervisor:
 
 #: Headers of the connection between this proxy and the worker, or Orthanc's own to write.
 _NOT_PASSED = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "set-cookie"}
-#: The statuses that Orthanc can answer with a body (measured with 1.10.1); any other closes the connection.
+#: The statuses that Orthanc can answer with a body (measured with 1.10.1 and 1.12.7); any other closes the connection.
 _ANSWERABLE = {*range(200, 209), 226, 300, *range(302, 306), 307, *range(400, 418), 422, 423, 424, 426} - {405}
 _ANSWERABLE |= {*range(500, 508), 509, 510}
-_NEAREST = {308: 307, 429: 503}
+_NEAREST = {301: 307, 308: 307, 429: 503}
 _PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>SendIt</title></head>
 <body style="font: 1rem/1.5 sans-serif; max-width: 42rem; margin: 3rem auto"><h1>SendIt is not running</h1>
 <p><strong>%s</strong></p><p>%s</p><p>Orthanc goes on receiving; nothing is forwarded meanwhile.</p></body></html>"""
@@ -340,15 +340,15 @@ class Proxied:
     def answer(self, supervisor: Supervisor) -> None:
         where = supervisor.where()
         if isinstance(where, Problem):
-            return self._explain(503, where)
+            return self.explain(503, where)
         try:
             status, headers, body = self._ask(where)
         except TimeoutError:
-            return self._explain(504, Problem("SendIt's worker does not answer.", "Look in Orthanc's log."))
+            return self.explain(504, Problem("SendIt's worker does not answer.", "Look in Orthanc's log."))
         except (OSError, http.client.HTTPException):
             where = supervisor.where()
             broken = Problem("SendIt's worker broke off.", "Try again in a moment.")
-            return self._explain(503, where if isinstance(where, Problem) else broken)
+            return self.explain(503, where if isinstance(where, Problem) else broken)
         return self._reply(status, headers, body)
 
     def _ask(self, path: str) -> tuple[int, dict[str, str], bytes]:
@@ -363,7 +363,7 @@ class Proxied:
             return answer.status, headers, answer.read()
 
     def _target(self) -> str:
-        """Path and query for the worker. Orthanc has decoded the path, but not the query: its % and + stay."""
+        """Path and query for the worker. Orthanc has decoded the path, and from 1.13 on the query; until then % stays."""
         path = urllib.parse.quote(self._uri.removeprefix(PREFIX)) or "/"
         quote = functools.partial(urllib.parse.quote, safe="%+/:,")
         query = "&".join(f"{quote(name)}={quote(value)}" for name, value in self._request.get("get", {}).items())
@@ -380,8 +380,6 @@ class Proxied:
         return passed
 
     def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        if status == 301:
-            return self._output.Redirect(headers.get("location", "."))
         if status == 405:
             return self._output.SendMethodNotAllowed(headers.get("allow", "GET"))
         if status not in _ANSWERABLE:
@@ -392,10 +390,13 @@ class Proxied:
         if status == 200:
             return self._output.AnswerBuffer(body, mime)
         self._output.SetHttpHeader("Content-Type", mime)
-        text = body.decode(errors="replace").replace("\0", "?")  # Orthanc takes no bytes here
-        return self._output.SendHttpStatus(status, text, len(text.encode()))
+        try:
+            return self._output.SendHttpStatus(status, body)
+        except TypeError:  # plugin 4.0 takes text and its size, and has sent nothing yet
+            text = body.decode(errors="replace").replace("\0", "?")
+            return self._output.SendHttpStatus(status, text, len(text.encode()))
 
-    def _explain(self, status: int, problem: Problem) -> None:
+    def explain(self, status: int, problem: Problem) -> None:
         """A small page for a person, JSON for a program."""
         mime, body = "application/json", json.dumps(problem._asdict())
         if "text/html" in self._given.get("accept", ""):
@@ -415,6 +416,10 @@ _EXPLORER = """(function () {
     ofStudy.attr('href', '../sendit/?study=' + encodeURIComponent($.mobile.pageData.uuid));
   });
 })();"""
+
+
+#: With plugin 5.0 Orthanc crashes at its end when a REST callback is held by nothing but its registration.
+_KEPT: list[Callable[..., None]] = []
 
 
 @guarded
@@ -444,8 +449,14 @@ def install() -> None:
 
     @guarded
     def on_request(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
-        Proxied(output, uri, **request).answer(supervisor)
+        proxied = Proxied(output, uri, **request)
+        try:
+            proxied.answer(supervisor)
+        except Exception:
+            proxied.explain(500, Problem("SendIt's plugin cannot answer this.", "Look in Orthanc's log."))
+            raise
 
+    _KEPT.append(on_request)
     orthanc.RegisterRestCallback(PREFIX, on_request)
     orthanc.RegisterRestCallback(PREFIX + "/(.*)", on_request)
     orthanc.RegisterOnChangeCallback(on_change)
