@@ -51,7 +51,7 @@ class Changes:
     done: bool
 
 
-class _OwnServer(HTTPAdapter):
+class OwnServer(HTTPAdapter):
     """HTTPS to the loopback address: the certificate has to be the server's own, whatever name it carries."""
 
     def __init__(self, certificate: str) -> None:
@@ -89,7 +89,7 @@ class Source:
             session.trust_env = False
             session.headers.update(self.headers)
             if self.certificate:
-                session.mount("https://", _OwnServer(self.certificate))
+                session.mount("https://", OwnServer(self.certificate))
             self._local.session = session
         session_: requests.Session = self._local.session
         return session_

@@ -1,4 +1,4 @@
-"""A DICOM dataset as SendIt handles it: elements whose values stay the bytes of the file until something changes them."""
+"""A DICOM dataset as SendIt handles it: values stay the bytes of the file until something changes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One DICOM file in, one DICOM file and its receipt out, by a plan. Works on the bytes; what stays is never re-encoded."""
+"""One DICOM file in, one DICOM file and its receipt out, by a plan. What stays is never encoded anew."""
 
 from __future__ import annotations
 

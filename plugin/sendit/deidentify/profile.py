@@ -90,7 +90,7 @@ def method_codes(options: Iterable[Option]) -> tuple[tuple[str, str, str], ...]:
 
 def rules(options: Sequence[Option]) -> dict[int, Rule]:
     """Tag → rule for every attribute of the standard that has one. What is not in it goes."""
-    found = {tag: rule for tag, rule in _unlisted()}
+    found = dict(_unlisted())
     for row in _read("ps3_15_table_e1_1.csv"):
         if _is_hexadecimal(row["tag_pattern"]):  # the patterns name private attributes, curves, overlays: no rule
             tag = int(row["tag_pattern"], 16)

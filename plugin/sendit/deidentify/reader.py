@@ -1,4 +1,4 @@
-"""Takes a DICOM file apart without believing it: every length has to add up, or the file is rejected (PS3.5 7, PS3.10 7).
+"""Takes a DICOM file apart without believing it: every length has to add up (PS3.5 7, PS3.10 7).
 
 A lenient reader returns what it could read of a truncated file, and what it returns looks whole. This one does not.
 No value of the file ever stands in a message.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pydicom._dicom_dict import DicomDictionary
 
@@ -51,7 +52,7 @@ def read_file(data: memoryview) -> Instance:
     """
     if len(data) == 0:
         raise Reject("the file is empty")
-    if len(data) < 132 or data[128:132] != b"DICM":
+    if len(data) < 132 or bytes(data[128:132]) != b"DICM":
         raise Reject("not DICOM: the letters DICM are missing after the preamble")
     syntax_uid, start = _read_meta(data)
     syntax = transfer_syntax(syntax_uid)
@@ -66,7 +67,7 @@ def _read_meta(data: memoryview) -> tuple[str, int]:
     """The transfer syntax, and where the dataset begins. The group length is not believed, it is often wrong."""
     reader = _Reader(data, EXPLICIT_LITTLE, encapsulated=False)
     position, uid = 132, ""
-    while position + 8 <= len(data) and data[position : position + 2] == b"\x02\x00":
+    while position + 8 <= len(data) and bytes(data[position : position + 2]) == b"\x02\x00":
         element, position = reader.element(position, len(data), depth=0)
         if element.tag == _TRANSFER_SYNTAX:
             uid = bytes(element.value).decode("latin-1").rstrip("\0 ")
@@ -226,7 +227,7 @@ def _in_order(elements: Dataset) -> Dataset:
         previous = element.tag
     if not ordered:
         elements.sort(key=lambda element: element.tag)
-        for first, second in zip(elements, elements[1:], strict=False):
+        for first, second in pairwise(elements):
             if first.tag == second.tag:
                 raise Reject(f"damaged: {group_and_element(first.tag)} stands twice in one dataset")
     return elements

@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 
 from pydicom.charset import convert_encodings, decode_bytes, encode_string
+from pydicom.valuerep import TEXT_VR_DELIMS
 
 from sendit.errors import Reject
-
-_DELIMITERS = {"\r", "\n", "\t", "\f", "\\", "^", "="}
 
 
 def decoded(value: bytes | memoryview, character_set: bytes | memoryview) -> str:
@@ -19,7 +18,7 @@ def decoded(value: bytes | memoryview, character_set: bytes | memoryview) -> str
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            return decode_bytes(raw, _encodings(character_set), _DELIMITERS)
+            return decode_bytes(raw, _encodings(character_set), TEXT_VR_DELIMS)
         except (LookupError, ValueError, UserWarning):
             return raw.decode("latin-1")
 
@@ -36,7 +35,7 @@ def encoded(text: str, character_set: bytes | memoryview) -> bytes:
         warnings.simplefilter("error")
         try:
             raw = encode_string(text, _encodings(character_set))
-            if decode_bytes(raw, _encodings(character_set), _DELIMITERS) == text:
+            if decode_bytes(raw, _encodings(character_set), TEXT_VR_DELIMS) == text:
                 return raw
         except (LookupError, ValueError, UserWarning):
             pass

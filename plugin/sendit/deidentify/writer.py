@@ -1,4 +1,4 @@
-"""Writes a dataset as a PS3.10 file: the preamble zero, the file meta information SendIt's own, large values not copied."""
+"""Writes a PS3.10 file: the preamble zero, the file meta information SendIt's own, large values not copied."""
 
 from __future__ import annotations
 
