@@ -28,7 +28,7 @@ class RestOutput:
         """Answer 200 with this body."""
 
     @overload
-    def SendHttpStatus(self, status: int, body: bytes, /) -> None:
+    def SendHttpStatus(self, status: int, body: str, /) -> None:
         """Answer with this status; since plugin 5.0. An earlier one raises TypeError.
 
         301, 405 and any status that Orthanc does not know close the connection without an answer.
@@ -49,6 +49,9 @@ def ExtendOrthancExplorer(javascript: str, /) -> None:
 
 def GenerateRestApiAuthorizationToken() -> str:
     """A value for the Authorization header that Orthanc's REST API takes as its own, until this Orthanc ends."""
+
+def GetConfigurationPath() -> str:
+    """The whole path of the configuration file, or of the folder of configuration files."""
 
 def GetConfiguration() -> str:
     """The whole configuration as JSON, environment variables put in. It holds the passwords of registered users."""

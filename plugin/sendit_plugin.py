@@ -4,7 +4,8 @@ It runs in Orthanc's own process, so it uses the standard library alone, never b
 Orthanc loads it: what is wrong stands in Orthanc's log and at /sendit/, and Orthanc goes on receiving.
 
 The worker is `PYTHON -m sendit` in a session of its own. They speak JSON, one object a line. To the worker:
-    {"hello": 1, "configuration": {…}, "url": "http://127.0.0.1:8042", "authorization": "…", "orthanc_version": "…"}
+    {"hello": 1, "configuration": {…}, "configuration_path": "/etc/orthanc/orthanc.json",
+     "url": "http://127.0.0.1:8042", "authorization": "…", "orthanc_version": "…"}
     {"event": "stored", "instances": ["<Orthanc id>", …]}      up to 500 in one line
     {"event": "new_study" | "stable" | "deleted", "study": "<Orthanc id>"}
     end of file: Orthanc stops, or was killed; the worker ends too
@@ -99,6 +100,8 @@ def greet(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "configuration": {k: v for k, v in configuration.items() if k in _PASSED or k.startswith(("Http", "Ssl"))},
         "url": f"{scheme}://127.0.0.1:{configuration.get('HttpPort', 8042)}",
         "authorization": orthanc.GenerateRestApiAuthorizationToken(),
+        # Recipes stand beside it, and Orthanc sorts the projects by their names: the file has them in their order.
+        "configuration_path": orthanc.GetConfigurationPath(),
         "orthanc_version": json.loads(orthanc.RestApiGet("/system"))["Version"],
     }
 
@@ -363,7 +366,7 @@ class Proxied:
             return answer.status, headers, answer.read()
 
     def _target(self) -> str:
-        """Path and query for the worker. Orthanc has decoded the path, and from 1.13 on the query; until then % stays."""
+        """Path and query for the worker. Orthanc decoded the path, and from 1.13 on the query (before, % stays)."""
         path = urllib.parse.quote(self._uri.removeprefix(PREFIX)) or "/"
         quote = functools.partial(urllib.parse.quote, safe="%+/:,")
         query = "&".join(f"{quote(name)}={quote(value)}" for name, value in self._request.get("get", {}).items())
@@ -390,10 +393,10 @@ class Proxied:
         if status == 200:
             return self._output.AnswerBuffer(body, mime)
         self._output.SetHttpHeader("Content-Type", mime)
+        text = body.decode(errors="replace").replace("\0", "?")  # Orthanc takes bytes to be Latin-1, or not at all
         try:
-            return self._output.SendHttpStatus(status, body)
-        except TypeError:  # plugin 4.0 takes text and its size, and has sent nothing yet
-            text = body.decode(errors="replace").replace("\0", "?")
+            return self._output.SendHttpStatus(status, text)
+        except TypeError:  # until plugin 4.x it wants the size too, and has sent nothing yet
             return self._output.SendHttpStatus(status, text, len(text.encode()))
 
     def explain(self, status: int, problem: Problem) -> None:
