@@ -20,31 +20,30 @@ from scripts.demo.ports import from_environment
 from scripts.demo.screen import Screen
 from scripts.demo.stack import ROOT, Stack
 
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def run(stack: Stack, screen: Screen) -> int:
-    """Start, put the samples through, show the table, serve until Ctrl-C. With ONESHOT=1: end after the table."""
-    oneshot = os.environ.get("ONESHOT", "") not in ("", "0")
-    started = serving = False
+    """Start, put the samples through, show the table, serve until Ctrl-C. With ONESHOT=1: end after the table.
+
+    Servers that were running before (`make up`) are used, and go on.
+    """
+    started = stack.up(screen.say)
     try:
-        started = stack.up(screen.say)
         good = _put_through(stack, screen)
-        if oneshot:
-            return 0 if good else 1
-        screen.how_to_send(stack)
-        if not started:
-            screen.say("These servers were running already (make up) and go on; make down stops them.")
-            return 0 if good else 1
-        screen.say("Serving until Ctrl-C.")
-        serving = True
-        _serve(stack)
-    except KeyboardInterrupt:
-        return 0 if serving else 130
+        if os.environ.get("ONESHOT", "") in ("", "0"):
+            screen.how_to_send(stack)
+            if started:
+                _serve(stack, screen)
+        return 0 if good else 1
     finally:
         if started:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses Ctrl-C twice wants it stopped, not left behind
-            screen.say("\nStopping both servers")
+            for number in _STOP_SIGNALS:  # who presses Ctrl-C twice wants both stopped, not left behind
+                signal.signal(number, signal.SIG_IGN)
+            screen.say("\nStopping both servers; make up starts them again.")
             stack.down()
-    return 0
+        else:
+            screen.say("\nBoth servers were running before and go on; make down stops them.")
 
 
 def _put_through(stack: Stack, screen: Screen) -> bool:
@@ -62,12 +61,16 @@ def _put_through(stack: Stack, screen: Screen) -> bool:
     return all(outcome.good for outcome in outcomes)
 
 
-def _serve(stack: Stack) -> None:
-    """Until interrupted; Failure if a server ends by itself."""
-    while True:
-        for server in stack.servers:
-            server.must_run()
-        time.sleep(0.5)
+def _serve(stack: Stack, screen: Screen) -> None:
+    """Until interrupted, which is the orderly end; Failure if a server ends by itself."""
+    try:
+        screen.say("Serving until Ctrl-C.")
+        while True:
+            for server in stack.servers:
+                server.must_run()
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        pass
 
 
 def up(stack: Stack, screen: Screen) -> int:
@@ -134,7 +137,7 @@ def main() -> int:
     command = commands[parser.parse_args().command]
     screen = Screen()
     state = Path(os.environ.get("SENDIT_STATE") or ROOT / "var").resolve()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _STOP_SIGNALS:
         signal.signal(number, _interrupt)
     try:
         with _own_foreground():

@@ -30,7 +30,7 @@ class Sample:
 #: Way in, file in pydicom's package, how many instances, the patient's name.
 _PLAN = (
     ("folder", "CT_small.dcm", 4, "APPLESEED^JOHANNA"),
-    ("REST", "MR_small.dcm", 3, "MUSTERMANN^MAXIMILIAN"),
+    ("REST", "MR_small.dcm", 3, "MUSTERMANN^ERIKA"),
     ("C-STORE", "dicomdirtests/77654033/CR1/6154", 2, "BLOGGS^JOSEPHINE"),
 )
 

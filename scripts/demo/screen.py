@@ -23,9 +23,11 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = 120  # a pipe or a file has no width that a table would have to fit into
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, outcomes: list[Outcome]) -> Iterator[Progress]:
@@ -48,8 +50,7 @@ class Screen:
             numbers = (outcome.received, outcome.sent, outcome.verified, outcome.batch or "")
             row = (outcome.sample.way, f"{outcome.sample.modality}, {outcome.sample.patient_name}", *map(str, numbers))
             table.add_row(*row, _state(outcome.state))
-        # In a file or a pipe there is no width to fit into, and a cut cell would be of no use.
-        self.console.print(table, crop=False, no_wrap=not self.console.is_terminal)
+        self.console.print(table)
         for outcome in outcomes:
             if not outcome.good:
                 self.console.print(f"[red]{outcome.sample.way}:[/] {_shortfall(outcome)}")
