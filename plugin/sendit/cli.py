@@ -13,6 +13,7 @@ from rich.table import Table
 
 from sendit import __version__, configuration, settings
 from sendit.api.server import socket_path
+from sendit.cli_deidentify import deidentify
 from sendit.client import Client
 from sendit.doctor import Finding, examine
 from sendit.errors import SendItError
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("deidentify")(deidentify)
 console = Console()
 
 ConfigOption = Annotated[

@@ -18,7 +18,6 @@ _FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
 _PIXELS = (PIXEL_DATA, 0x7FE00008, 0x7FE00009)
 
 _STANDARD_CLASSES = "1.2.840.10008."
-_DIRECTORY = "1.2.840.10008.1.3.10"
 _DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 
 
@@ -54,8 +53,6 @@ def text_of(elements: Dataset, tag: int) -> str:
 def _check_class(uid: str) -> None:
     if not uid:
         raise Reject("it has no SOPClassUID")
-    if uid == _DIRECTORY:
-        raise Reject("a DICOMDIR: it lists other files and holds no image")
     if uid.startswith(_DOCUMENTS):
         raise Reject("an encapsulated document (PDF, CDA, model): SendIt cannot de-identify what stands in it")
     if not uid.startswith(_STANDARD_CLASSES):
@@ -77,7 +74,7 @@ def check_pixels(instance: Instance) -> None:
     pixels = next((e for e in elements if e.tag in _PIXELS), None)
     rows, columns, bits = (find(elements, tag) for tag in (_ROWS, _COLUMNS, _BITS))
     if pixels is None:
-        if rows and columns and bits:
+        if rows and columns and bits and not _goes_on(elements):
             raise Reject("truncated: it describes an image and holds no pixels")
         return
     if pixels.items is not None:
@@ -96,6 +93,14 @@ def check_pixels(instance: Instance) -> None:
         per_frame = per_frame * 2 // 3
     if (per_frame * _frames(elements) + 7) // 8 > len(pixels.value):
         raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
+
+
+def _goes_on(elements: Dataset) -> bool:
+    """Whether an image without pixels has standard attributes after their description (group 0028).
+
+    Then somebody took the pixels out, or never put any in; a file that was cut off mostly ends before.
+    """
+    return any(element.tag >> 16 > 0x0028 and not element.tag >> 16 & 1 for element in elements)
 
 
 def _number(element: Element, order: str) -> int:

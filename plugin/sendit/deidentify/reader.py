@@ -33,6 +33,8 @@ _ITEM = 0xFFFEE000
 _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
 _TRANSFER_SYNTAX = 0x00020010
+_CLASS = 0x00020002
+_DIRECTORY = b"1.2.840.10008.1.3.10"
 #: Deeper nesting than any real object has; the limit keeps a forged file from exhausting the stack.
 _DEEPEST = 64
 #: A deflated dataset may grow to this many bytes; more is a bomb, or nothing that fits into memory.
@@ -71,6 +73,8 @@ def _read_meta(data: memoryview) -> tuple[str, int]:
         element, position = reader.element(position, len(data), depth=0)
         if element.tag == _TRANSFER_SYNTAX:
             uid = bytes(element.value).decode("latin-1").rstrip("\0 ")
+        elif element.tag == _CLASS and bytes(element.value).rstrip(b"\0 ") == _DIRECTORY:
+            raise Reject("a DICOMDIR: it lists other files and holds no image")
     if not uid:
         raise Reject("its file meta information names no transfer syntax")
     return uid, position

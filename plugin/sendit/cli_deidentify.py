@@ -1,0 +1,118 @@
+"""`sendit deidentify SRC DST`: files in, files out, no Orthanc needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sendit import configuration, data_directory, keyring, settings
+from sendit.deidentify import compile_plan
+from sendit.deidentify_folder import FolderRun, Tally, count_inputs
+from sendit.deidentify_pool import DeidentifyPool, ProjectSpec
+from sendit.errors import Misconfigured, SendItError
+from sendit.journal.database import JOURNAL_FILE
+from sendit.projects import KEYS, recipes_of
+from sendit.settings import Settings
+
+_BUILT_IN = "default"
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+def deidentify(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder, with all that is below it, or one file.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="The folder for the results; made if needed.")],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", help="As which project; may be left out if there is one only.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="orthanc.json, or its folder. Without it: the Basic profile alone."),
+    ] = None,
+    key_directory: Annotated[
+        Path | None, typer.Option("--key-directory", help="Where the project's key is, or is made.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, max=256, help="Processes; 0: one per core.")] = 0,
+) -> None:
+    """De-identify files. Exit code 1: at least one was not released; DST/receipts.jsonl says why.
+
+    Each file becomes DST/<same relative path>. These paths, and the list of them in receipts.jsonl, are your own: if
+    names of files or folders identify patients, so do they.
+    """
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    # multiprocessing would run this script again in every process of the pool, with all that the command line imports.
+    vars(sys.modules["__main__"]).pop("__file__", None)
+    try:
+        spec, loaded_workers = _project(project, config, key_directory, errors)
+        tally = _run(FolderRun(source, target, spec), workers or loaded_workers, errors)
+    except KeyboardInterrupt:
+        errors.print("sendit: interrupted; what was released so far is in DST and in its receipts.jsonl")
+        raise typer.Exit(_INTERRUPTED) from None
+    except SendItError as error:
+        errors.print(f"sendit: {error}", style="red")
+        raise typer.Exit(2) from None
+    print(tally.summary())
+    if tally.total != tally.released:
+        raise typer.Exit(1)
+
+
+def _run(run: FolderRun, workers: int, errors: Console) -> Tally:
+    columns = (TextColumn("de-identifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    shown = errors.is_terminal
+    total = count_inputs(run.source) if shown else None
+    with DeidentifyPool(workers) as pool, Progress(*columns, console=errors, disable=not shown, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        return run.run(pool, lambda: bar.advance(task))
+
+
+def _project(
+    name: str | None, config: Path | None, key_directory: Path | None, errors: Console
+) -> tuple[ProjectSpec, int]:
+    """What to do, and how many processes the configuration wants."""
+    if config is None:
+        if name is not None:
+            raise Misconfigured("--project", "projects stand in a configuration", "Name it with --config.")
+        return _with_key(ProjectSpec((), (), key_directory or _own_directory(), _BUILT_IN), True, errors), 0
+    loaded, _ = settings.load(configuration.read(config))
+    name = name or _only(loaded)
+    if name not in loaded.projects:
+        raise Misconfigured("--project", f"there is no project '{name}'", f"Known: {', '.join(loaded.projects)}.")
+    chosen = loaded.projects[name]
+    recipes = recipes_of(chosen, name, config if config.is_dir() else config.parent)
+    create = True
+    if key_directory is None:
+        data_directory.prepare(loaded.data_directory)
+        key_directory = loaded.data_directory / KEYS
+        # Where SendIt has worked already, a missing key is a lost one.
+        create = not (loaded.data_directory / JOURNAL_FILE).exists()
+    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), key_directory, name)
+    return _with_key(spec, create, errors), loaded.workers
+
+
+def _with_key(spec: ProjectSpec, create: bool, errors: Console) -> ProjectSpec:
+    compile_plan(spec.options, spec.recipes)
+    path = spec.key_directory / f"{spec.project}.key"
+    new = create and not path.exists()
+    keyring.load_key(spec.key_directory, spec.project, create=create)
+    if new:
+        errors.print(f"sendit: made a new key, {path}; keep it safe: it ties the coded identifiers to the patients")
+    return spec
+
+
+def _only(loaded: Settings) -> str:
+    if len(loaded.projects) != 1:
+        names = ", ".join(loaded.projects) or "none is configured"
+        raise Misconfigured("--project", "which project is meant is not clear", f"Name one of: {names}.")
+    return next(iter(loaded.projects))
+
+
+def _own_directory() -> Path:
+    """The XDG base directory specification: $XDG_DATA_HOME, which has to be absolute, else ~/.local/share."""
+    named = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (named if named.is_absolute() else Path.home() / ".local" / "share") / "sendit"

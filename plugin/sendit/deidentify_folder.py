@@ -1,0 +1,235 @@
+"""A folder of files de-identified into another one, with one line per input in receipts.jsonl."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from sendit.deidentify_pool import DeidentifyPool, Job, ProjectSpec, Result
+from sendit.errors import Misconfigured, Retry
+from sendit.instance_io import synchronise
+from sendit.model import Quarantined, Receipt, Rejected
+
+RECEIPTS = "receipts.jsonl"
+_CONFLICT = "two inputs have one SOPInstanceUID and different content; none of them is released"
+_FIELDS = (
+    "input_sha256",
+    "plan_sha256",
+    "output_sha256",
+    "patient_id",
+    "study_instance_uid",
+    "series_instance_uid",
+    "sop_instance_uid",
+    "sop_class_uid",
+    "transfer_syntax_uid",
+    "actions",
+    "proof",
+)
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many inputs there were, and what became of them."""
+
+    released: int = 0
+    rejected: int = 0
+    quarantined: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.released + self.rejected + self.quarantined
+
+    def summary(self) -> str:
+        return f"{self.total} files: {self.released} released, {self.rejected} rejected, {self.quarantined} quarantined"
+
+
+@dataclass(slots=True)
+class _First:
+    """The output that an SOPInstanceUID was released to."""
+
+    path: str
+    digest: str
+    conflict: bool = False
+
+
+@dataclass(slots=True)
+class FolderRun:
+    """One run over a folder, or over one file."""
+
+    source: Path
+    target: Path
+    project: ProjectSpec
+    tally: Tally = field(default_factory=Tally)
+    _seen: dict[str, _First] = field(default_factory=dict)
+    _withdrawn: set[str] = field(default_factory=set)
+
+    def run(self, pool: DeidentifyPool, advance: Callable[[], None]) -> Tally:
+        """De-identify everything; `advance` is called once per input.
+
+        Raises:
+            Misconfigured: SRC or DST will not do.
+            Retry: the disk is full.
+        """
+        self._prepare()
+        former = _released_before(self.target)
+        beside = self.target / f".{RECEIPTS}.part"
+        try:
+            with beside.open("w", encoding="utf-8") as out:
+                try:
+                    self._write_lines(pool, out, advance, former)
+                finally:
+                    # Also after Ctrl-C or a full disk: the list names what lies in DST.
+                    out.flush()
+                    os.fsync(out.fileno())
+                    self._withdraw(beside)
+                    beside.replace(self.target / RECEIPTS)
+                    synchronise(self.target)
+        except OSError as error:
+            raise Retry(f"{self.target / RECEIPTS} cannot be written ({error.strerror}); make room") from None
+        return self.tally
+
+    def _prepare(self) -> None:
+        if not self.source.exists():
+            raise Misconfigured(str(self.source), "there is no such file or folder", "Name another SRC.")
+        self.source = self.source.resolve()
+        target = self.target.resolve()
+        folder = self.source if self.source.is_dir() else self.source.parent
+        if target == folder or (self.source.is_dir() and (folder in target.parents or target in folder.parents)):
+            raise Misconfigured(str(self.target), "DST and SRC lie within each other", "Name another DST.")
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Misconfigured(str(self.target), f"cannot be made ({error.strerror})", "Name another DST.") from None
+        if not os.access(target, os.W_OK | os.X_OK):
+            raise Misconfigured(str(self.target), "cannot be written", "Name another DST, or change its owner.")
+        self.target = target
+
+    def _write_lines(self, pool: DeidentifyPool, out: IO[str], advance: Callable[[], None], former: set[str]) -> None:
+        refused: list[Result] = []
+        for result in pool.run(self._jobs(refused), alone_again=True):
+            for ready in (*refused, result):
+                self._line(ready, out, former)
+                advance()
+            refused.clear()
+        for ready in refused:
+            self._line(ready, out, former)
+            advance()
+
+    def _jobs(self, refused: list[Result]) -> Iterator[Job]:
+        """A job for every file; what is not even looked into gets its result at once."""
+        for name, reason in inputs(self.source):
+            if name == RECEIPTS:
+                reason = f"its name is that of the list which SendIt writes, {RECEIPTS}"
+            output = self.target / name
+            if not reason:
+                try:
+                    output.parent.mkdir(parents=True, exist_ok=True)
+                    if output.is_dir():
+                        reason = "a folder stands in DST where its output should"
+                except FileExistsError:
+                    reason = "a file stands in DST where its folder should"
+            if reason:
+                refused.append(Result(name, Rejected(reason)))
+                continue
+            source = self.source / name if self.source.is_dir() else self.source
+            yield Job(name=name, project=self.project, source=source, output=output)
+
+    def _line(self, result: Result, out: IO[str], former: set[str]) -> None:
+        line = {"path": result.name, **self._outcome(result, former)}
+        # ASCII with escapes: a name whose bytes are no UTF-8 comes through as well.
+        out.write(json.dumps(line) + "\n")
+
+    def _outcome(self, result: Result, former: set[str]) -> dict[str, Any]:
+        outcome = result.outcome
+        if isinstance(outcome, Receipt):
+            if not self._conflicts(result.name, outcome):
+                self.tally.released += 1
+                values = outcome.as_dict()
+                return {"status": "released", "reason": "", **{name: values[name] for name in _FIELDS}}
+            outcome = Quarantined(_CONFLICT, outcome.input_sha256)
+            (self.target / result.name).unlink(missing_ok=True)
+        elif result.name in former:  # an earlier run released it under other rules
+            (self.target / result.name).unlink(missing_ok=True)
+        if isinstance(outcome, Rejected):
+            self.tally.rejected += 1
+            return {"status": "rejected", "reason": outcome.reason, "input_sha256": outcome.input_sha256}
+        self.tally.quarantined += 1
+        return {"status": "quarantined", "reason": outcome.reason, "input_sha256": outcome.input_sha256}
+
+    def _conflicts(self, name: str, receipt: Receipt) -> bool:
+        """Whether another content was released under this SOPInstanceUID; that one is then withdrawn, too."""
+        first = self._seen.setdefault(receipt.sop_instance_uid, _First(name, receipt.output_sha256))
+        if first.digest == receipt.output_sha256 and not first.conflict:
+            return False
+        if not first.conflict:
+            first.conflict = True
+            self._withdrawn.add(receipt.sop_instance_uid)
+        return True
+
+    def _withdraw(self, lines: Path) -> None:
+        """Rewrite the lines of outputs that were released before their conflict was seen, and remove these outputs."""
+        if not self._withdrawn:
+            return
+        corrected = lines.with_name(lines.name + "2")
+        with lines.open(encoding="utf-8") as old, corrected.open("w", encoding="utf-8") as new:
+            for text in old:
+                line = json.loads(text)
+                if line["status"] == "released" and line["sop_instance_uid"] in self._withdrawn:
+                    (self.target / line["path"]).unlink(missing_ok=True)
+                    line = {key: line[key] for key in ("path", "input_sha256")}
+                    line |= {"status": "quarantined", "reason": _CONFLICT}
+                    self.tally.released -= 1
+                    self.tally.quarantined += 1
+                new.write(json.dumps(line) + "\n")
+            new.flush()
+            os.fsync(new.fileno())
+        corrected.replace(lines)
+
+
+def inputs(source: Path) -> Iterator[tuple[str, str]]:
+    """Relative path of every input below `source`, in a fixed order, and why it is not even looked into ("" if it is).
+
+    Symbolic links are not followed: one that leads out of the folder would bring in what nobody meant.
+    """
+    if not source.is_dir():
+        yield source.name, ""
+        return
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        below = []
+        try:
+            entries = sorted(os.scandir(source / folder), key=lambda entry: entry.name)
+        except OSError as error:
+            yield folder, f"this folder cannot be read ({error.strerror})"
+            continue
+        for entry in entries:
+            name = os.path.join(folder, entry.name)
+            if entry.is_symlink():
+                yield name, "a symbolic link: not followed"
+            elif entry.is_dir():
+                below.append(name)
+            else:
+                yield name, "" if entry.is_file() else "not a file"
+        waiting.extend(reversed(below))
+
+
+def count_inputs(source: Path) -> int:
+    """How many there are, for the progress bar."""
+    return sum(1 for _ in inputs(source))
+
+
+def _released_before(target: Path) -> set[str]:
+    """What the list of an earlier run says was released into `target`."""
+    found: set[str] = set()
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError), (target / RECEIPTS).open("rb") as lines:
+        for text in lines:
+            line = json.loads(text)
+            if line["status"] == "released":
+                found.add(line["path"])
+    return found
