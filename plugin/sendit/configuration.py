@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,22 @@ def read(path: Path) -> dict[str, Any]:
                 raise Misconfigured(str(file), f'"{key}" stands in another file too', "Keep one of them.")
             document[key] = value
     return document
+
+
+def in_the_order_written(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The same document, its projects in the order in which the files at `path` name them.
+
+    Orthanc sorts the keys of an object, and the first project whose Match fits has the study.
+
+    Raises:
+        Misconfigured: the files cannot be read.
+    """
+    section = document.get("SendIt")
+    if not isinstance(section, dict) or not isinstance(projects := section.get("Projects"), dict):
+        return dict(document)
+    written = list(read(path).get("SendIt", {}).get("Projects", {}))
+    ordered = {name: projects[name] for name in [*written, *projects] if name in projects}
+    return {**document, "SendIt": {**section, "Projects": ordered}}
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sendit.client import Client
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, SendItError
 from sendit.journal import Journal
+from sendit.journal.database import JOURNAL_FILE, NotMade
 from sendit.orthanc_config import OrthancConfig
 from sendit.projects import recipes_of
 from sendit.settings import Settings
@@ -81,9 +82,13 @@ def _disk(loaded: Settings) -> str:
 
 
 def _database(loaded: Settings) -> str:
-    if not loaded.data_directory.exists():
-        return "not made yet"
-    journal = Journal.open(loaded.database, loaded.data_directory, upgrade=False)
+    file = loaded.data_directory / JOURNAL_FILE
+    if loaded.database == "sqlite" and not file.exists():
+        return "SQLite; made at the first start"
+    try:
+        journal = Journal.open(loaded.database, loaded.data_directory, upgrade=False)
+    except NotMade:
+        return "PostgreSQL answers; its tables are made at the first start"
     try:
         total = sum(journal.batches.count_by_state().values())
     finally:

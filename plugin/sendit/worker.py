@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sendit import data_directory, logs, settings
+from sendit import configuration, data_directory, logs, settings
 from sendit.api.app import make_app
 from sendit.api.server import Server, socket_path
 from sendit.arrivals import Arrivals
@@ -50,7 +50,8 @@ class Worker:
     """Everything that runs in this process."""
 
     def __init__(self, hello: Mapping[str, Any]) -> None:
-        self.settings, self.orthanc = settings.load(hello["configuration"])
+        path = Path(hello["configuration_path"])
+        self.settings, self.orthanc = settings.load(configuration.in_the_order_written(hello["configuration"], path))
         if not self.orthanc.http_server_enabled:
             raise Misconfigured("HttpServerEnabled", "SendIt reads instances over HTTP", "Set it to true.")
         self._directory = self.settings.data_directory
@@ -70,7 +71,8 @@ class Worker:
     def _furnish(self, hello: Mapping[str, Any]) -> Rooms:
         certificate = self.orthanc.ssl_certificate if self.orthanc.ssl_enabled else ""
         source = Source(str(hello["url"]), str(hello.get("authorization", "")), certificate)
-        projects = prepare_projects(self.settings, self.journal, _folder(hello))
+        path = Path(hello["configuration_path"])
+        projects = prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent)
         staging = Staging(self._directory)
         queues = {"process": self.settings.batches_at_once}
         queues |= {deliver_queue(name): 2 for name in self.settings.destinations}
@@ -159,11 +161,6 @@ class Worker:
 
 def _destinations(all_settings: Settings, orthanc: OrthancConfig) -> dict[str, Any]:
     return {name: open_destination(name, one, orthanc) for name, one in all_settings.destinations.items()}
-
-
-def _folder(hello: Mapping[str, Any]) -> Path:
-    """Where relative paths of recipes start: the folder of orthanc.json, else the data directory's."""
-    return Path(str(hello.get("folder") or "/etc/orthanc"))
 
 
 def _lines() -> Iterator[Mapping[str, Any]]:

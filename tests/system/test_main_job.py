@@ -194,8 +194,11 @@ def test_projects_are_chosen_by_what_matches_first(make_stack: MakeStack, tmp_pa
     assert len({d.PatientID for d in stack.delivered()}) == 2
 
 
-def test_an_unreadable_instance_is_rejected_with_a_reason_and_the_rest_is_sent(stack: Stack) -> None:
+def test_an_unreadable_instance_is_rejected_with_a_reason_and_the_rest_is_sent(make_stack: MakeStack) -> None:
     """A file that a failing disk cut off inside Orthanc's storage, while the study was arriving."""
+    stack = make_stack()
+    stack.configure(MaximumStorageCacheSize=0)
+    stack.start()
     maker = StudyMaker()
     stack.source.upload(maker.instance(1))
     stored = set(stack.stored_files())

@@ -39,7 +39,9 @@ class Server:
             self._socket.bind(str(path))
         finally:
             os.umask(mask)
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", root_path=PREFIX))
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", root_path=PREFIX)
+        )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="api", daemon=True)
 
     def start(self) -> None:

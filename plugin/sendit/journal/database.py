@@ -21,6 +21,10 @@ JOURNAL_FILE = "journal.sqlite"
 _MIGRATION_LOCK = 7_365_646_974
 
 
+class NotMade(Misconfigured):
+    """The database answers and is empty."""
+
+
 def journal_url(database: str, data_directory: Path) -> str:
     """SQLAlchemy's URL for the configured Database ("sqlite" or "postgresql://…")."""
     if database == "sqlite":
@@ -108,6 +112,8 @@ def migrate(engine: sa.Engine, upgrade: bool = True) -> None:
                 ) from None
         if current == scripts.get_current_head():
             return
+        if not upgrade and current is None:
+            raise NotMade(PLACE, "the database has no tables yet", "The first start of Orthanc makes them.")
         if not upgrade:
             raise Misconfigured(PLACE, "the database is of an older SendIt", "The next start of Orthanc upgrades it.")
         command.upgrade(config, "head")
