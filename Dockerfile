@@ -25,7 +25,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /etc/orthanc/* /etc/init.d/orthanc \
  && install -d -o orthanc -g orthanc -m 700 /var/lib/sendit /var/lib/orthanc/db
 COPY --from=builder /opt/sendit /opt/sendit
-COPY plugin/sendit_plugin.py docker/healthcheck.py /usr/share/sendit/
+COPY plugin/sendit_plugin.py docker/healthcheck.py docker/entrypoint.sh /usr/share/sendit/
 COPY orthanc-config/ /etc/orthanc/
 COPY LICENSE /usr/share/doc/sendit/copyright
 
@@ -36,5 +36,5 @@ EXPOSE 8042 4242
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 \
   CMD ["/opt/sendit/bin/python", "/usr/share/sendit/healthcheck.py"]
-ENTRYPOINT ["/usr/bin/tini", "--", "Orthanc"]
+ENTRYPOINT ["/usr/bin/tini", "--", "/usr/share/sendit/entrypoint.sh"]
 CMD ["/etc/orthanc/orthanc.json"]
