@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+
+from pydicom._uid_dict import UID_dictionary
 
 from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Element, Instance, find
 from sendit.deidentify.identity import Patient
@@ -18,6 +21,7 @@ _FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
 _PIXELS = (PIXEL_DATA, 0x7FE00008, 0x7FE00009)
 
 _STANDARD_CLASSES = "1.2.840.10008."
+_MAPS = ("Segmentation Storage", "Parametric Map Storage")
 _DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 
 
@@ -74,8 +78,9 @@ def check_pixels(instance: Instance) -> None:
     pixels = next((e for e in elements if e.tag in _PIXELS), None)
     rows, columns, bits = (find(elements, tag) for tag in (_ROWS, _COLUMNS, _BITS))
     if pixels is None:
-        if rows and columns and bits and not _goes_on(elements):
-            raise Reject("truncated: it describes an image and holds no pixels")
+        # A file may be cut exactly between two elements; then the missing pixels are all that shows it.
+        if (rows and columns and bits) or text_of(elements, _SOP_CLASS) in _images():
+            raise Reject("an image without pixels: truncated, or they were taken out")
         return
     if pixels.items is not None:
         raise Reject("damaged: its pixel data are a sequence")
@@ -95,12 +100,12 @@ def check_pixels(instance: Instance) -> None:
         raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
 
 
-def _goes_on(elements: Dataset) -> bool:
-    """Whether an image without pixels has standard attributes after their description (group 0028).
-
-    Then somebody took the pixels out, or never put any in; a file that was cut off mostly ends before.
-    """
-    return any(element.tag >> 16 > 0x0028 and not element.tag >> 16 & 1 for element in elements)
+@cache
+def _images() -> frozenset[str]:
+    """The SOP classes whose objects always have pixels."""
+    return frozenset(
+        uid for uid, (name, *_) in UID_dictionary.items() if name.endswith(" Image Storage") or name in _MAPS
+    )
 
 
 def _number(element: Element, order: str) -> int:

@@ -1,0 +1,259 @@
+"""One file in, one file out."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mmap
+from datetime import datetime
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from sendit.deidentify import KeyedIdentities, compile_plan, deidentify
+from sendit.model import Quarantined, Rejected, Released
+from sendit.settings import Option
+from tests.unit.deidentify.samples import IDENTITIES, VARIED, dataset, file_of, output, path, plan, released, sample
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_what_leaves_is_whole_and_marked(name: str) -> None:
+    """Every kind of file comes out readable, in its transfer syntax, with its pixels, and says what was done to it."""
+    before, after = dataset(name), output(sample(name))
+    assert after.file_meta.TransferSyntaxUID == before.file_meta.TransferSyntaxUID
+    assert after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID != before.SOPInstanceUID
+    assert after.get("PixelData") == before.get("PixelData")
+    assert after.PatientIdentityRemoved == "YES"
+    assert after.LongitudinalTemporalInformationModified == "REMOVED"
+    assert [code.CodeValue for code in after.DeidentificationMethodCodeSequence] == ["113100"]
+    assert after.PatientID == after.PatientName != before.get("PatientID")
+    assert after.preamble == b"\0" * 128
+    assert [element.keyword for element in after.file_meta] == [
+        "FileMetaInformationGroupLength",
+        "FileMetaInformationVersion",
+        "MediaStorageSOPClassUID",
+        "MediaStorageSOPInstanceUID",
+        "TransferSyntaxUID",
+        "ImplementationClassUID",
+        "ImplementationVersionName",
+    ]
+    assert not [element for element in after.iterall() if element.tag.is_private]
+    assert all(uid.is_valid for element in after.iterall() if element.VR == "UI" for uid in _uids(element.value))
+
+
+def _uids(value: object) -> list[UID]:
+    values = [value] if isinstance(value, str) else value if isinstance(value, MultiValue) else []
+    return [UID(uid) for uid in values if uid]
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_the_same_again(name: str) -> None:
+    """The same input, plan and key give the same bytes; from bytes, a view or a mapped file."""
+    source = sample(name)
+    first = b"".join(released(source).chunks)
+    assert b"".join(released(source).chunks) == first
+    with path(name).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        outcome = deidentify(mapped, plan(), IDENTITIES)
+        assert isinstance(outcome, Released)
+        assert b"".join(outcome.chunks) == first
+        del outcome
+
+
+def test_the_receipt_tells_the_truth() -> None:
+    """Digests, size and coded UIDs are those of the files."""
+    source = sample()
+    outcome = released(source)
+    content, receipt = b"".join(outcome.chunks), outcome.receipt
+    after = pydicom.dcmread(io.BytesIO(content))
+    assert receipt.input_sha256 == hashlib.sha256(source).hexdigest()
+    assert receipt.output_sha256 == hashlib.sha256(content).hexdigest()
+    assert receipt.output_md5 == hashlib.md5(content).hexdigest()
+    assert receipt.output_size == len(content)
+    assert receipt.plan_sha256 == plan().digest
+    assert (receipt.patient_id, receipt.study_instance_uid) == (after.PatientID, after.StudyInstanceUID)
+    assert (receipt.series_instance_uid, receipt.sop_instance_uid) == (after.SeriesInstanceUID, after.SOPInstanceUID)
+    assert (receipt.released, receipt.proof) == (True, "none")
+    assert set(receipt.actions) <= set("KXZDUPNCRA")
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_a_file_cut_anywhere_is_rejected(name: str) -> None:
+    """However much of its end is missing, a file is never taken for a whole one."""
+    source = sample(name)
+    for cut in [len(source) * twentieth // 20 for twentieth in range(20)]:
+        outcome = deidentify(source[:cut], plan(), IDENTITIES)
+        assert isinstance(outcome, Rejected), f"cut to {cut} of {len(source)} bytes"
+        assert outcome.reason
+
+
+def test_pixels_shorter_than_the_header_says_are_rejected() -> None:
+    """Also when every length in the file adds up."""
+    before = dataset()
+    before.PixelData = before.PixelData[:-2]
+    outcome = deidentify(file_of(before), plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert "pixel data are shorter" in outcome.reason
+
+
+@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID"])
+@pytest.mark.parametrize("empty", [True, False])
+def test_without_its_uids_it_is_rejected(keyword: str, empty: bool) -> None:
+    """The reason names the attribute that is missing or empty."""
+    before = dataset()
+    if empty:
+        before[keyword].value = ""
+    else:
+        del before[keyword]
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, before, enforce_file_format=False)
+    outcome = deidentify(buffer.getvalue(), plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert keyword in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (b"", "empty"),
+        (b"%PDF-1.7" * 100, "not DICOM"),
+        (b"\0" * 128 + b"DICM", "no transfer syntax"),
+        (sample().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0"), "transfer syntax is unknown"),
+        (sample("dicomdirtests/DICOMDIR"), "DICOMDIR"),
+    ],
+)
+def test_what_is_no_instance_is_rejected(source: bytes, reason: str) -> None:
+    """With a reason that says what it is."""
+    outcome = deidentify(source, plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert reason in outcome.reason
+    assert outcome.input_sha256 == hashlib.sha256(source).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "reason"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.104.1", "encapsulated document"),
+        ("1.3.12.2.1107.5.9.1", "not of the DICOM standard"),
+    ],
+)
+def test_what_cannot_be_judged_is_rejected(sop_class: str, reason: str) -> None:
+    """Documents, and objects of a vendor's own making."""
+    before = dataset()
+    before.SOPClassUID = before.file_meta.MediaStorageSOPClassUID = UID(sop_class)
+    outcome = deidentify(file_of(before), plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert reason in outcome.reason
+
+
+def test_every_file_of_pydicom_has_an_outcome() -> None:
+    """Broken ones among them: released or rejected, and never an exception."""
+    names = [file for file in path("CT_small.dcm").parent.rglob("*") if file.is_file()]
+    outcomes = [deidentify(name.read_bytes(), plan(), IDENTITIES) for name in names]
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
+    assert sum(isinstance(outcome, Released) for outcome in outcomes) > 80
+
+
+def test_any_byte_may_be_wrong() -> None:
+    """A damaged byte never raises, wherever it is."""
+    source = bytearray(sample("rtplan.dcm"))
+    for position in range(132, len(source), 7):
+        kept, source[position] = source[position], 0xFF
+        assert isinstance(deidentify(bytes(source), plan(), IDENTITIES), Released | Rejected | Quarantined)
+        source[position] = kept
+
+
+def test_a_fault_of_ours_is_quarantined() -> None:
+    """An exception that nobody thought of holds the instance, and gives away nothing but its kind."""
+
+    class Broken(KeyedIdentities):
+        def uid(self, original: str) -> str:
+            raise ZeroDivisionError(original)
+
+    outcome = deidentify(sample(), plan(), Broken(bytes(32)))
+    assert outcome == Quarantined("a fault of SendIt while de-identifying (ZeroDivisionError)", outcome.input_sha256)  # type: ignore[union-attr]
+
+
+def test_without_the_preamble_it_is_rejected() -> None:
+    """SendIt does not guess a transfer syntax."""
+    outcome = deidentify(sample()[132:], plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason.startswith("not DICOM")
+
+
+def test_references_between_instances_resolve() -> None:
+    """A UID is coded alike wherever it stands; those of the standard stay."""
+    before = dataset()
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = before.SOPClassUID, before.SOPInstanceUID
+    before.SourceImageSequence = [item]
+    after = output(file_of(before))
+    assert after.SourceImageSequence[0].ReferencedSOPInstanceUID == after.SOPInstanceUID
+    assert after.SourceImageSequence[0].ReferencedSOPClassUID == before.SOPClassUID == after.SOPClassUID
+
+
+def test_two_studies_of_one_patient() -> None:
+    """One pseudonym, and dates that are exactly as far apart as they were."""
+    moved = compile_plan([Option.RETAIN_LONGITUDINAL_MODIFIED_DATES], [])
+    one, two = dataset(), dataset()
+    one.StudyDate, two.StudyDate = "20200101", "20200131"
+    two.StudyInstanceUID = "1.2.3"
+    after = [output(file_of(study), moved) for study in (one, two)]
+    assert after[0].PatientID == after[1].PatientID
+    assert after[0].StudyInstanceUID != after[1].StudyInstanceUID
+    assert (_day(after[1].StudyDate) - _day(after[0].StudyDate)).days == 30
+    assert after[0].LongitudinalTemporalInformationModified == "MODIFIED"
+
+
+def _day(value: str) -> datetime:
+    return datetime.strptime(value, "%Y%m%d")
+
+
+def test_without_a_patient_id_two_studies_are_two_patients() -> None:
+    """Otherwise all patients without one would become one person."""
+    one, two = dataset(), dataset()
+    one.PatientID = two.PatientID = ""
+    two.StudyInstanceUID = "1.2.3"
+    first, second = output(file_of(one)), output(file_of(two))
+    assert first.PatientID
+    assert first.PatientID != second.PatientID
+
+
+def test_the_issuer_is_part_of_the_patient() -> None:
+    """The same number of two hospitals means two people."""
+    one, two = dataset(), dataset()
+    two.IssuerOfPatientID = "other hospital"
+    assert output(file_of(one)).PatientID != output(file_of(two)).PatientID
+
+
+def test_kept_values_stay_in_their_character_set() -> None:
+    """What stays is not encoded anew, and means the same as before."""
+    before = dataset()
+    before.SpecificCharacterSet = "ISO_IR 192"
+    before.Manufacturer = "Gerätebau 装置"
+    assert output(file_of(before)).Manufacturer == "Gerätebau 装置"
+
+
+def test_text_where_a_number_belongs_goes() -> None:
+    """IS, DS and AS are kept for their numbers only."""
+    before = dataset()
+    before.add_new("SliceThickness", "LO", "Quixworth")
+    source = file_of(before).replace(b"\x18\0\x50\0LO", b"\x18\0\x50\0DS")
+    assert b"Quixworth" in source
+    assert output(source).SliceThickness is None
+
+
+def test_un_is_resolved_or_goes() -> None:
+    """A known attribute that came as UN is treated by what it is; an unknown one goes."""
+    before = dataset()
+    before.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    source = file_of(before)
+    start = source.index(b"\x08\0\x70\0LO")
+    length = source[start + 6]
+    value = source[start + 8 : start + 8 + length]
+    unknown = b"\x08\0\x70\0UN\0\0" + length.to_bytes(4, "little") + value
+    changed = source[:start] + unknown + source[start + 8 + length :]
+    after = output(changed)
+    assert (after["Manufacturer"].VR, after.Manufacturer) == ("LO", before.Manufacturer)
