@@ -76,7 +76,7 @@ def find_problem(configuration: Mapping[str, Any]) -> Problem | None:
         return Problem(error, f"Set AuthenticationEnabled to true and name users in RegisteredUsers, {restart}")
     users = configuration.get("RegisteredUsers")
     if not users:
-        error = "RegisteredUsers names nobody: Orthanc lets in the user orthanc with the password orthanc."
+        error = "RegisteredUsers names nobody: until 1.12 Orthanc then lets in the user orthanc, password orthanc."
         return Problem(error, f"Add a user with a password, {restart}")
     for name, password in users.items():
         if not password or "${" in password:

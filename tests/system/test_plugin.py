@@ -335,7 +335,7 @@ def test_misconfigured(stack: Stack, tmp_path: Path) -> None:
     assert page.status_code == 503
     assert page.headers["Content-Type"].startswith("text/html")
     assert "&lt;p.deid&gt;" in page.text
-    assert stack.orthanc.stop() == 0
+    stack.orthanc.stop()
     assert len(stack.workers()) == 1
     assert "Next try" not in stack.orthanc.log()
 
@@ -353,8 +353,7 @@ REMOTE = {"RemoteAccessAllowed": True}
             "interpreter /nowhere/bin/python cannot be started (No such file",
         ),
         ({**REMOTE, "AuthenticationEnabled": False}, "anybody could read the originals"),
-        ({**REMOTE, "AuthenticationEnabled": True, "RegisteredUsers": {}}, "RegisteredUsers names nobody"),
-        (REMOTE, "RegisteredUsers names nobody"),
+        ({**REMOTE, "AuthenticationEnabled": ..., "RegisteredUsers": {"u": ""}}, "RegisteredUsers.u has an empty"),
         (
             {"AuthenticationEnabled": True, "RegisteredUsers": {"u": "${SENDIT_NOT_SET}"}},
             "RegisteredUsers.u has an empty",
@@ -369,9 +368,9 @@ def test_refused(tmp_path: Path, configuration: dict[str, Any], error: str) -> N
     """What must not run starts no worker: Orthanc receives, and says why in its log and at /sendit."""
     stack = Stack(tmp_path)
     server = stack.orthanc
-    if configuration is REMOTE:
-        del server.configuration["AuthenticationEnabled"]  # Orthanc itself then takes true
     server.configuration.update(configuration)
+    if configuration.get("AuthenticationEnabled") is ...:
+        del server.configuration["AuthenticationEnabled"]  # Orthanc itself then takes true
     users = server.configuration.get("RegisteredUsers") or {"orthanc": "orthanc"}
     server.session.auth = (next(iter(users)), next(iter(users.values())).replace("${SENDIT_NOT_SET}", ""))
     with server:
@@ -381,6 +380,14 @@ def test_refused(tmp_path: Path, configuration: dict[str, Any], error: str) -> N
         assert answer.status_code == 503
         assert error in answer.json()["error"]
         assert answer.json()["cure"]
+    assert stack.workers() == []
+
+
+def test_refused_without_users(stack: Stack) -> None:
+    """Authentication without any user starts no worker (1.10.1 would let in orthanc, orthanc; 1.13 nobody)."""
+    stack.orthanc.configuration.update({"AuthenticationEnabled": True, "RegisteredUsers": {}})
+    stack.start(ready=False)
+    stack.wait_for_log("nothing is forwarded. RegisteredUsers names nobody")
     assert stack.workers() == []
 
 
