@@ -20,7 +20,7 @@ from sendit.pipeline import Pipeline
 log = logging.getLogger(__name__)
 
 #: How many of the instances that arrived within one interval are looked up to learn what studies are arriving.
-_LOOKED_UP = 5
+_LOOKED_UP = 2
 _INTERVAL = 1.0  # seconds
 
 
