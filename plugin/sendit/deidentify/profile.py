@@ -99,9 +99,9 @@ def rules(options: Sequence[Option]) -> dict[int, Rule]:
 
 
 def _rule_of_row(tag: int, row: Mapping[str, str], options: Sequence[Option]) -> Rule:
-    vr = DicomDictionary[tag][0] if tag in DicomDictionary else "UN"
-    if vr == "UN":  # of a later edition than pydicom's dictionary: nobody could say what an option would keep
-        return Rule(Action.REMOVE, vr)
+    if tag not in DicomDictionary:  # of a later edition than pydicom's: nobody could say what an option would keep
+        return Rule(Action.REMOVE, "UN")
+    vr = DicomDictionary[tag][0]
     basic = _basic_action(tag, vr, row["basic_profile"])
     for option in options:
         cell = row[_COLUMNS[option]]

@@ -6,12 +6,11 @@ because that parser passes over what it does not know, and calls sys.exit at wha
 
 from __future__ import annotations
 
-import contextlib
 import io
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sendit.errors import Misconfigured
@@ -56,22 +55,18 @@ def read_recipe(recipe: RecipeText) -> list[Line]:
     Raises:
         Misconfigured: at the first line that is not understood.
     """
-    checked = list(_checked(recipe))
-    parsed = _parse(recipe, checked)
     lines = []
-    for (number, _), entry in zip(checked, parsed, strict=True):
-        value = str(entry.get("value", "")).strip()
-        line = Line(recipe.name, number, str(entry["action"]), str(entry["field"]), value)
-        if line.action == "REMOVE" and value:
+    for here, text in _checked(recipe):
+        entry = _parse(here, text)
+        line = replace(here, action=entry["action"], field=entry["field"], value=str(entry.get("value", "")).strip())
+        if line.action == "REMOVE" and line.value:
             raise line.wrong("REMOVE with a condition is not available in this version", "Remove the condition.")
-        if line.action in _WITH_VALUE and not value:
-            raise line.wrong(f"{line.action} needs a value", "Write it after the field.")
         lines.append(line)
     return lines
 
 
-def _checked(recipe: RecipeText) -> Iterator[tuple[int, str]]:
-    """The action lines with their numbers, once everything around them is known to be right."""
+def _checked(recipe: RecipeText) -> Iterator[tuple[Line, str]]:
+    """The places and texts of the action lines, once everything around them is known to be right."""
     formatted = section = False
     for number, raw in enumerate(recipe.text.splitlines(), start=1):
         text = raw.strip()
@@ -88,7 +83,7 @@ def _checked(recipe: RecipeText) -> Iterator[tuple[int, str]]:
         elif not section:
             raise here.wrong("an action stands before its section", "Write %header above it.")
         else:
-            yield number, _check_action(here, text)
+            yield here, _check_action(here, text)
     if not formatted:
         raise Misconfigured(f"recipe {recipe.name}, line 1", "the recipe is empty", "Write: FORMAT dicom")
 
@@ -109,35 +104,37 @@ def _check_action(here: Line, text: str) -> str:
         raise here.wrong(f"'{words[0]}' is no action", hint or f"Known: {', '.join(_ACTIONS)}.")
     if len(words) < 2 or words[1].startswith("#"):
         raise here.wrong(f"{words[0]} names no field", "Write a keyword or a tag after it.")
-    rest = words[2:]
-    if words[0] in ("BLANK", "KEEP") and rest and not rest[0].startswith("#") and '"' not in text:
+    said = text.partition("#")[0].rstrip()
+    if said.count('"') % 2 or said.count("'") % 2:
+        raise here.wrong("a quotation mark stands alone", "deid's parser would drop it: write the line without it.")
+    rest = said.split()[2:]
+    if words[0] in ("BLANK", "KEEP") and rest and '"' not in said:
         raise here.wrong(f"{words[0]} takes no value", f"Remove what follows {words[1]}.")
-    if words[0] == "JITTER" and (not rest or rest[0].startswith("#")):
-        return f"JITTER {words[1]} {_OWN_OFFSET}"
-    return text
+    if words[0] == "JITTER" and not rest:
+        return f"{said} {_OWN_OFFSET}"
+    if words[0] in _WITH_VALUE and not rest:
+        raise here.wrong(f"{words[0]} needs a value", "Write it after the field.")
+    return said
 
 
-def _parse(recipe: RecipeText, checked: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
-    """deid's view of the lines. That it has one for each of them is checked, not hoped."""
-    # Imported here: it is slow to import, and most installations that read no recipe need not wait for it.
+def _parse(here: Line, text: str) -> dict[str, Any]:
+    """deid's view of a line. That it takes the line for what it is, is checked and not hoped."""
+    # Imported here: only those who have recipes need to wait for it.
     from deid.config.utils import load_deid
+    from deid.logger import bot
 
-    text = "\n".join(["FORMAT dicom", "%header", *(line for _, line in checked)]) + "\n"
     with tempfile.NamedTemporaryFile("w", suffix=".deid", encoding="utf-8") as file:
-        file.write(text)
+        file.write(f"FORMAT dicom\n%header\n{text}\n")
         file.flush()
-        said = io.StringIO()
+        streams = bot.errorStream, bot.outputStream
+        bot.errorStream = bot.outputStream = io.StringIO()
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-                parsed = load_deid(file.name).get("header", [])
-        except (SystemExit, Exception) as error:  # noqa: BLE001  deid exits, and its text may be anything
-            raise _disagreement(recipe, type(error).__name__) from None
-    ours = [tuple(line.split()[:2]) for _, line in checked]
-    theirs = [(entry["action"], entry["field"].split(" ")[0]) for entry in parsed]
-    if ours != theirs:
-        raise _disagreement(recipe, "other lines than there are")
-    return list(parsed)
-
-
-def _disagreement(recipe: RecipeText, what: str) -> Misconfigured:
-    return Misconfigured(f"recipe {recipe.name}, line 1", f"deid's parser cannot read it ({what})", "Correct it.")
+            entries = load_deid(file.name)["header"]
+        except (SystemExit, Exception) as error:  # noqa: BLE001  deid exits, and may raise anything
+            raise here.wrong(f"deid's parser cannot read this line ({type(error).__name__})", "Correct it.") from None
+        finally:
+            bot.errorStream, bot.outputStream = streams
+    action, field = text.split()[:2]
+    if len(entries) != 1 or entries[0]["action"] != action or entries[0]["field"].split()[0] != field:
+        raise here.wrong("deid's parser takes this line for another one", "Write it more simply.")
+    return dict(entries[0])
