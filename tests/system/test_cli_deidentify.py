@@ -1,0 +1,308 @@
+"""`sendit deidentify`, as a person runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+
+from tests.dicom import PLANTED_NAME, StudyMaker
+from tests.servers.waiting import wait_for
+
+SENDIT = Path(sys.executable).with_name("sendit")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Where the built-in project keeps its key."""
+    return tmp_path / "home"
+
+
+def run(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command, to its end."""
+    environment = {**os.environ, "XDG_DATA_HOME": str(home)}
+    command = [str(SENDIT), "deidentify", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def lines(target: Path) -> dict[str, dict[str, Any]]:
+    """receipts.jsonl by path."""
+    found = [json.loads(text) for text in (target / "receipts.jsonl").read_text().splitlines()]
+    assert len({line["path"] for line in found}) == len(found)
+    return {line["path"]: line for line in found}
+
+
+def fill(folder: Path, count: int = 3) -> StudyMaker:
+    """A study in nested folders."""
+    maker = StudyMaker()
+    for number, content in enumerate(maker.instances(count)):
+        path = folder / f"series {number % 2}" / f"IM{number:04}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return maker
+
+
+def test_a_folder(home: Path, tmp_path: Path) -> None:
+    """Every file at the same relative path, a receipt for each, exit 0; the key made once, for us alone."""
+    fill(tmp_path / "in")
+    done = run(home, tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "3 files: 3 released, 0 rejected, 0 quarantined\n"
+    key = home / "sendit" / "default.key"
+    assert str(key) in done.stderr
+    assert key.stat().st_mode & 0o777 == 0o600
+    found = lines(tmp_path / "out")
+    assert set(found) == {"series 0/IM0000", "series 1/IM0001", "series 0/IM0002"}
+    for path, line in found.items():
+        content = (tmp_path / "out" / path).read_bytes()
+        assert (line["status"], line["reason"]) == ("released", "")
+        assert line["output_sha256"] == hashlib.sha256(content).hexdigest()
+        assert line["input_sha256"] == hashlib.sha256((tmp_path / "in" / path).read_bytes()).hexdigest()
+        assert pydicom.dcmread(io.BytesIO(content)).SOPInstanceUID == line["sop_instance_uid"]
+        assert PLANTED_NAME.encode() not in content
+    assert PLANTED_NAME not in (tmp_path / "out" / "receipts.jsonl").read_text()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"series 0", "series 1", "receipts.jsonl"}
+
+
+def test_again_gives_the_same(home: Path, tmp_path: Path) -> None:
+    """Existing outputs are replaced by the same bytes; the key is not spoken of again."""
+    fill(tmp_path / "in")
+    run(home, tmp_path / "in", tmp_path / "out")
+    first = {path: path.read_bytes() for path in (tmp_path / "out").rglob("IM*")}
+    done = run(home, tmp_path / "in", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("IM*")} == first
+
+
+def test_one_file(home: Path, tmp_path: Path) -> None:
+    """SRC may be a file."""
+    fill(tmp_path / "in", 1)
+    done = run(home, tmp_path / "in" / "series 0" / "IM0000", tmp_path / "out")
+    assert done.returncode == 0
+    assert set(lines(tmp_path / "out")) == {"IM0000"}
+    assert (tmp_path / "out" / "IM0000").exists()
+
+
+def test_what_is_not_released_is_named(home: Path, tmp_path: Path) -> None:
+    """Not DICOM, empty, truncated, a link, a pipe, no UIDs: exit 1, a reason each, and no output."""
+    source = tmp_path / "in"
+    maker = fill(source, 1)
+    good = (source / "series 0" / "IM0000").read_bytes()
+    (source / "text").write_text("hello")
+    (source / "empty").write_bytes(b"")
+    (source / "cut").write_bytes(maker.instance(9)[:-10])
+    (source / "link").symlink_to(source / "series 0" / "IM0000")
+    (source / "linked folder").symlink_to("/etc")
+    os.mkfifo(source / "pipe")
+    (source / "receipts.jsonl").write_bytes(good)
+    (source / os.fsdecode(b"caf\xe9")).write_text("a name that is no UTF-8")
+    done = run(home, source, tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stdout == "9 files: 1 released, 8 rejected, 0 quarantined\n"
+    found = lines(tmp_path / "out")
+    reasons = {path: line["reason"] for path, line in found.items() if line["status"] == "rejected"}
+    assert "not DICOM" in reasons["text"]
+    assert "empty" in reasons["empty"]
+    assert "truncated" in reasons["cut"]
+    assert "symbolic link" in reasons["link"]
+    assert "symbolic link" in reasons["linked folder"]
+    assert "not a file" in reasons["pipe"]
+    assert "name is that of the list" in reasons["receipts.jsonl"]
+    assert os.fsdecode(b"caf\xe9") in reasons
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name != "receipts.jsonl"] == [
+        tmp_path / "out" / "series 0" / "IM0000"
+    ]
+
+
+def test_one_uid_with_different_contents(home: Path, tmp_path: Path) -> None:
+    """None of them is released, whichever came first; the same content twice is fine."""
+    source, maker = tmp_path / "in", StudyMaker()
+    source.mkdir()
+    for name, pixel in (("a", 1), ("b", 2), ("c", 1)):
+        (source / name).write_bytes(maker.instance(1, uid="1.2.3.4", pixel=pixel))
+    for name in ("d", "e"):
+        (source / name).write_bytes(maker.instance(2, uid="1.2.3.5"))
+    done = run(home, source, tmp_path / "out")
+    assert done.returncode == 1
+    found = lines(tmp_path / "out")
+    assert {path: line["status"] for path, line in found.items()} == {
+        **dict.fromkeys("abc", "quarantined"),
+        **dict.fromkeys("de", "released"),
+    }
+    assert "one SOPInstanceUID and different content" in found["a"]["reason"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"d", "e", "receipts.jsonl"}
+
+
+def test_an_output_of_before_does_not_stay(home: Path, tmp_path: Path) -> None:
+    """What was released by an earlier run and is not any more is removed; files of others are left alone."""
+    fill(tmp_path / "in", 1)
+    run(home, tmp_path / "in", tmp_path / "out")
+    (tmp_path / "in" / "series 0" / "IM0000").write_bytes(b"broken now")
+    (tmp_path / "out" / "mine").write_text("stays")
+    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 1
+    assert not (tmp_path / "out" / "series 0" / "IM0000").exists()
+    assert (tmp_path / "out" / "mine").exists()
+
+
+def _configuration(tmp_path: Path, **project: Any) -> Path:
+    (tmp_path / "data").mkdir(mode=0o700, exist_ok=True)
+    section = {
+        "DataDirectory": str(tmp_path / "data"),
+        "Destinations": {"research": {"Type": "OrthancPeer", "Peer": "research"}},
+        "Projects": {"IRB1": {"Destinations": ["research"], **project}},
+    }
+    path = tmp_path / "orthanc.json"
+    path.write_text(json.dumps({"OrthancPeers": {"research": ["http://127.0.0.1:1/"]}, "SendIt": section}))
+    return path
+
+
+def test_a_project_of_the_configuration(home: Path, tmp_path: Path) -> None:
+    """Its options, its recipes (beside the configuration file), and its key in the data directory."""
+    fill(tmp_path / "in", 1)
+    (tmp_path / "site.deid").write_text("FORMAT dicom\n%header\nKEEP StudyDescription\n")
+    config = _configuration(tmp_path, Options=["RetainInstitutionIdentity"], Recipes=["site.deid"])
+    done = run(home, tmp_path / "in", tmp_path / "out", "--config", config, "--project", "IRB1")
+    assert done.returncode == 0, done.stderr
+    after = pydicom.dcmread(tmp_path / "out" / "series 0" / "IM0000")
+    assert (after.StudyDescription, after.InstitutionName) == ("CT HEAD", "Hospital of Nowhere")
+    assert (tmp_path / "data" / "keys" / "IRB1.key").stat().st_mode & 0o777 == 0o600
+    assert not home.exists()
+
+
+def test_a_lost_key_is_not_made_anew(home: Path, tmp_path: Path) -> None:
+    """Where SendIt has worked already, it would code the same patients differently."""
+    fill(tmp_path / "in", 1)
+    config = _configuration(tmp_path)
+    (tmp_path / "data" / "journal.sqlite").write_bytes(b"")
+    done = run(home, tmp_path / "in", tmp_path / "out", "--config", config)
+    assert done.returncode == 2
+    assert "the key is missing" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere", "out"], "there is no such file or folder"),
+        (["in", "in/out"], "lie within each other"),
+        (["in/series 0", "in"], "lie within each other"),
+        (["in", "in"], "lie within each other"),
+        (["in/series 0/IM0000", "in/series 0"], "lie within each other"),
+        (["in", "file/out"], "cannot be made"),
+        (["in", "out", "--project", "IRB1"], "--config"),
+        (["in", "out", "--config", "orthanc.json", "--project", "IRB2"], "there is no project 'IRB2'"),
+        (["in", "out", "--config", "nowhere.json"], "cannot be read"),
+        (["in", "out", "--key-directory", "open"], "chmod 600"),
+        (["in"], "Missing argument"),
+    ],
+)
+def test_wrong_use(home: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
+    """Exit 2, one message, no traceback, and nothing written."""
+    fill(tmp_path / "in", 1)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "default.key").write_text("00" * 32)
+    (tmp_path / "open" / "default.key").chmod(0o644)
+    _configuration(tmp_path)
+    command = [str(SENDIT), "deidentify", *arguments]
+    environment = {**os.environ, "XDG_DATA_HOME": str(home), "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.rglob("receipts.jsonl"))
+
+
+def test_a_wrong_recipe(home: Path, tmp_path: Path) -> None:
+    """Is named with its line."""
+    fill(tmp_path / "in", 1)
+    (tmp_path / "site.deid").write_text("FORMAT dicom\n%header\nKEPT StudyDescription\n")
+    config = _configuration(tmp_path, Recipes=["site.deid"])
+    done = run(home, tmp_path / "in", tmp_path / "out", "--config", config)
+    assert done.returncode == 2
+    assert "recipe site.deid, line 3" in done.stderr
+
+
+def test_interrupted(home: Path, tmp_path: Path) -> None:
+    """Ctrl-C: no traceback, nothing half-written under a final name, no process left, the list as far as it came."""
+    fill(tmp_path / "in", 3)
+    for number, content in enumerate(StudyMaker(rows=1024).instances(4) * 100):
+        (tmp_path / "in" / f"{number:05}").write_bytes(content)
+    environment = {**os.environ, "XDG_DATA_HOME": str(home)}
+    process = subprocess.Popen(
+        [str(SENDIT), "deidentify", str(tmp_path / "in"), str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    wait_for(lambda: len(list((tmp_path / "out").glob("000*"))) > 3, "the first outputs")
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    wait_for(lambda: not _group_lives(process.pid), "every process of the command to end")
+    released = [path for path, line in lines(tmp_path / "out").items() if line["status"] == "released"]
+    for path in released:
+        pydicom.dcmread(tmp_path / "out" / path)
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="a small file system needs root")
+def test_a_full_disk(home: Path, tmp_path: Path) -> None:
+    """One message that says so, exit 2, and no half output."""
+    fill(tmp_path / "in", 1)
+    for number, content in enumerate(StudyMaker(rows=1024).instances(4)):
+        (tmp_path / "in" / str(number)).write_bytes(content)
+    target = tmp_path / "small"
+    target.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", target], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        done = run(home, tmp_path / "in", target / "out")
+        assert done.returncode == 2
+        assert "No space left" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not [path for path in (target / "out").rglob("*") if path.name.endswith(".part")]
+    finally:
+        subprocess.run(["umount", target], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_thousand_files(home: Path, tmp_path: Path) -> None:
+    """All of them, in memory that does not grow with their number."""
+    source, maker = tmp_path / "in", StudyMaker(rows=8)
+    source.mkdir()
+    for number in range(10_000):
+        (source / f"{number:05}").write_bytes(maker.instance(number))
+    peak = tmp_path / "peak"
+    program = (
+        "import resource, sys; from sendit.cli import app\n"
+        "try: app()\n"
+        f"finally: open({str(peak)!r}, 'w').write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))\n"
+    )
+    command = [sys.executable, "-c", program, "deidentify", str(source), str(tmp_path / "out")]
+    environment = {**os.environ, "XDG_DATA_HOME": str(home)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == "10000 files: 10000 released, 0 rejected, 0 quarantined\n"
+    assert int(peak.read_text()) < 250_000  # KiB; most of it is the command line's own libraries
