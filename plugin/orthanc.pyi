@@ -31,7 +31,8 @@ class RestOutput:
     def SendHttpStatus(self, status: int, body: str, /) -> None:
         """Answer with this status; since plugin 5.0. An earlier one raises TypeError.
 
-        301, 405 and any status that Orthanc does not know close the connection without an answer.
+        301, 405 and any status that Orthanc does not know close the connection without an answer. From 1.12 on Orthanc
+        adds `Content-Type: text/plain` and `X-Content-Type-Options: nosniff`, whatever header was set before.
         """
 
     @overload

@@ -22,10 +22,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
-import html
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -327,9 +327,7 @@ _NOT_PASSED = {"connection", "keep-alive", "transfer-encoding", "content-length"
 _ANSWERABLE = {*range(200, 209), 226, 300, *range(302, 306), 307, *range(400, 418), 422, 423, 424, 426} - {405}
 _ANSWERABLE |= {*range(500, 508), 509, 510}
 _NEAREST = {301: 307, 308: 307, 429: 503}
-_PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>SendIt</title></head>
-<body style="font: 1rem/1.5 sans-serif; max-width: 42rem; margin: 3rem auto"><h1>SendIt is not running</h1>
-<p><strong>%s</strong></p><p>%s</p><p>Orthanc goes on receiving; nothing is forwarded meanwhile.</p></body></html>"""
+_PAGE = "SendIt is not running\n\n{error}\n{cure}\n\nOrthanc goes on receiving; nothing is forwarded meanwhile.\n"
 
 
 class Proxied:
@@ -393,17 +391,19 @@ class Proxied:
         if status == 200:
             return self._output.AnswerBuffer(body, mime)
         self._output.SetHttpHeader("Content-Type", mime)
-        text = body.decode(errors="replace").replace("\0", "?")  # Orthanc takes bytes to be Latin-1, or not at all
+        text = body.decode(errors="replace").replace("\0", "?")  # until plugin 4.x Orthanc takes no bytes here
+        if "json" in mime:  # Orthanc 1.12 adds a second Content-Type, text/plain, which stands for Latin-1
+            text = re.sub(r"[^\0-\x7f]", lambda found: json.dumps(found[0])[1:-1], text)
         try:
             return self._output.SendHttpStatus(status, text)
         except TypeError:  # until plugin 4.x it wants the size too, and has sent nothing yet
             return self._output.SendHttpStatus(status, text, len(text.encode()))
 
     def explain(self, status: int, problem: Problem) -> None:
-        """A small page for a person, JSON for a program."""
+        """A small page for a person (text: from 1.12 on Orthanc shows no HTML with such a status), or JSON."""
         mime, body = "application/json", json.dumps(problem._asdict())
         if "text/html" in self._given.get("accept", ""):
-            mime, body = "text/html; charset=utf-8", _PAGE % (html.escape(problem.error), html.escape(problem.cure))
+            mime, body = "text/plain; charset=utf-8", _PAGE.format(**problem._asdict())
         self._reply(status, {"content-type": mime, "cache-control": "no-store"}, body.encode())
 
 

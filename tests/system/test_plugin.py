@@ -237,7 +237,7 @@ def test_statuses(served: Stack, said: int, answered: int) -> None:
     assert answer.status_code == answered
     if said not in (204, 304, 405):
         assert answer.json() == {"detail": "détail"}
-        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["Content-Type"].startswith("application/json")  # 1.12.7 adds a second one
     if said // 100 == 3:
         assert answer.headers["Location"] == "../elsewhere"
     if said == 405:
@@ -333,8 +333,8 @@ def test_misconfigured(stack: Stack, tmp_path: Path) -> None:
     assert "restart Orthanc" in answer.json()["cure"]
     page = stack.ask("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
-    assert page.headers["Content-Type"].startswith("text/html")
-    assert "&lt;p.deid&gt;" in page.text
+    assert page.headers["Content-Type"].startswith("text/plain")
+    assert "SendIt.Projects.P: the recipe <p.deid> is not there" in page.text
     stack.orthanc.stop()
     assert len(stack.workers()) == 1
     assert "Next try" not in stack.orthanc.log()
