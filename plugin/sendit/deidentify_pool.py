@@ -143,7 +143,8 @@ class DeidentifyPool:
                 if self._executor is None:
                     self._executor = _executor(self._workers)
                 try:
-                    return self._executor.submit(_work, job)
+                    with _no_interrupt():
+                        return self._executor.submit(_work, job)
                 except BrokenProcessPool:
                     self._executor = None  # its other jobs hear of it through their own futures
         raise Retry(_DIED)
@@ -151,7 +152,9 @@ class DeidentifyPool:
     def _alone(self, job: Job) -> Result:
         executor = _executor(1)
         try:
-            return executor.submit(_work, job).result()
+            with _no_interrupt():
+                future = executor.submit(_work, job)
+            return future.result()
         except BrokenProcessPool:
             return Result(job.name, Quarantined("it ended the process that worked on it, twice (too large?)"))
         finally:
@@ -161,6 +164,16 @@ class DeidentifyPool:
 def _executor(workers: int) -> ProcessPoolExecutor:
     # Not fork: a forked child keeps the sockets, locks and threads of the worker half alive.
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Processes that begin here never see Ctrl-C, not even while they still import; it is the parent's business."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(executor: ProcessPoolExecutor) -> None:
@@ -173,8 +186,7 @@ def _end(executor: ProcessPoolExecutor) -> None:
 
 
 def _begin() -> None:
-    """Ctrl-C is the parent's business; the parent's end is ours, too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The parent's end is ours, too."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -184,7 +184,7 @@ class _Cleaner:
             self.counts["Z"] += 1
             return Element(element.tag, "SQ", items=[])
         self.counts[rule.action] += 1
-        naming = around.naming or element.tag in _NAMING
+        naming = around.naming or (element.tag in _NAMING and rule.action is Action.DUMMY)
         items = [
             self._cleaned(_Surroundings(item, _character_set(item, around.character_set), naming))
             for item in element.items
@@ -200,6 +200,8 @@ class _Cleaner:
         if not vr:
             self.counts["X"] += 1
             return None
+        if " or " in vr and self.encoding.explicit:  # from a sequence that came as UN, which is implicit VR
+            vr = "OW" if "OW" in vr else "US"
         if around.naming and vr in TEXT_VRS:
             self.counts["D"] += 1
             return Element(element.tag, vr, DUMMIES[vr])

@@ -139,7 +139,7 @@ class _Reader:
         if vr == "SQ":
             items, stop = self._items(start, stop, depth, open_end=False)
             return Element(tag, vr, items=items), stop
-        if vr == "UN" and _VRS.get(tag) == "SQ":
+        if vr == "UN" and _VRS.get(tag) == "SQ" and self.encoding.little:
             return Element(tag, "SQ", items=self._implicit()._items(start, stop, depth, open_end=False)[0]), stop
         return Element(tag, vr, self.data[start:stop]), stop
 
@@ -170,6 +170,8 @@ class _Reader:
             items, stop = self._items(start, end, depth, open_end=True)
         elif vr == "UN":  # PS3.5 6.2.2: a sequence, in implicit VR little endian
             items, stop = self._implicit()._items(start, end, depth, open_end=True)
+            if not self.encoding.little:  # its numbers would have to be turned round: not taken for what it is
+                return Element(tag, "UN"), stop
         else:
             raise Reject(f"damaged: {group_and_element(tag)} has no length")
         return Element(tag, "SQ", items=items), stop

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import mmap
+import struct
 from datetime import datetime
 
 import pydicom
@@ -257,3 +258,33 @@ def test_un_is_resolved_or_goes() -> None:
     changed = source[:start] + unknown + source[start + 8 + length :]
     after = output(changed)
     assert (after["Manufacturer"].VR, after.Manufacturer) == ("LO", before.Manufacturer)
+
+
+def test_a_sequence_that_came_as_un() -> None:
+    """It is implicit VR inside; it leaves as what it is, cleaned, or in a big endian file not at all."""
+    inner = struct.pack("<HHI", 0x0028, 0x3002, 6) + struct.pack("<HHH", 4, 0, 16)
+    inner += struct.pack("<HHI", 0x0028, 0x3006, 8) + bytes(range(8))
+    inner += struct.pack("<HHI", 0x0010, 0x0010, 10) + b"Quixworth "
+    for length, end in ((len(inner) + 8, b""), (0xFFFFFFFF, struct.pack("<HHI", 0xFFFE, 0xE0DD, 0))):
+        value = struct.pack("<HHI", 0xFFFE, 0xE000, len(inner)) + inner + end
+        element = struct.pack("<HH2sHI", 0x0028, 0x3000, b"UN", 0, length) + value
+        source = sample()
+        at = source.index(struct.pack("<HH2s", 0x7FE0, 0x0010, b"OW"))
+        item = output(source[:at] + element + source[at:]).ModalityLUTSequence[0]
+        assert (item["LUTDescriptor"].VR, list(item.LUTDescriptor)) == ("US", [4, 0, 16])
+        assert (item["LUTData"].VR, item.LUTData) == ("OW", bytes(range(8)))
+        assert item.PatientName == "Anonymous"
+        big = sample("MR_small_bigendian.dcm")
+        at = big.index(struct.pack(">HH2s", 0x7FE0, 0x0010, b"OW"))
+        element = struct.pack(">HH2sHI", 0x0028, 0x3000, b"UN", 0, length) + value
+        assert "ModalityLUTSequence" not in output(big[:at] + element + big[at:])
+
+
+def test_codes_kept_by_an_option_stay() -> None:
+    """InstitutionCodeSequence says nothing by default, and all under RetainInstitutionIdentity."""
+    before, code = dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99HOSP", "Hospital"
+    before.InstitutionCodeSequence = [code]
+    kept = compile_plan([Option.RETAIN_INSTITUTION_IDENTITY], [])
+    assert output(file_of(before)).InstitutionCodeSequence[0].CodeMeaning == "Removed"
+    assert output(file_of(before), kept).InstitutionCodeSequence[0].CodeMeaning == "Hospital"
