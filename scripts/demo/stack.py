@@ -52,7 +52,9 @@ class Stack:
             say(f"The {server.name} Orthanc runs alone; starting it again.")
             server.stop()
         refuse_taken(self.ports)
-        self.inbox.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.state.chmod(0o700)  # whoever tries it with studies of their own keeps them to themselves
+        self.inbox.mkdir(exist_ok=True)
         (self.state / "sendit").mkdir(mode=0o700, exist_ok=True)
         say("Starting two Orthancs and SendIt's worker")
         try:
