@@ -20,6 +20,8 @@ _ROWS, _COLUMNS, _BITS, _SAMPLES = 0x00280010, 0x00280011, 0x00280100, 0x0028000
 _FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
 _PIXELS = (PIXEL_DATA, 0x7FE00008, 0x7FE00009)
 
+_PIXEL_VRS = frozenset({"OB", "OW", "OB or OW", "OF", "OD"})
+
 _STANDARD_CLASSES = "1.2.840.10008."
 _MAPS = ("Segmentation Storage", "Parametric Map Storage")
 _DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
@@ -59,6 +61,8 @@ def _check_class(uid: str) -> None:
         raise Reject("it has no SOPClassUID")
     if uid.startswith(_DOCUMENTS):
         raise Reject("an encapsulated document (PDF, CDA, model): SendIt cannot de-identify what stands in it")
+    if not re.fullmatch(r"[0-9.]{1,64}", uid):
+        raise Reject("damaged: its SOPClassUID is no UID")
     if not uid.startswith(_STANDARD_CLASSES):
         raise Reject("its SOP class is not of the DICOM standard: nobody can say what it holds")
 
@@ -82,8 +86,8 @@ def check_pixels(instance: Instance) -> None:
         if (rows and columns and bits) or text_of(elements, _SOP_CLASS) in _images():
             raise Reject("an image without pixels: truncated, or they were taken out")
         return
-    if pixels.items is not None:
-        raise Reject("damaged: its pixel data are a sequence")
+    if pixels.items is not None or pixels.vr not in _PIXEL_VRS:
+        raise Reject("damaged: its pixel data are of another kind of value")
     if pixels.encapsulated:
         return
     if instance.syntax.encapsulated and pixels.tag == PIXEL_DATA:
@@ -109,7 +113,7 @@ def _images() -> frozenset[str]:
 
 
 def _number(element: Element, order: str) -> int:
-    if element.items is not None or len(element.value) < 2:
+    if element.items is not None or element.vr not in ("US", "UN") or len(element.value) < 2:
         raise Reject("damaged: the description of its pixels has no numbers")
     return int.from_bytes(element.value[:2], "little" if order == "<" else "big")
 

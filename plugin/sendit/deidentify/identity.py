@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 
 #: The roots of UIDs that mean the same everywhere: DICOM's own (SOP classes, transfer syntaxes, coding schemes,
@@ -17,6 +18,11 @@ WELL_KNOWN_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 
 _FEWEST_WEEKS = 52
 _MOST_WEEKS = 520
+
+
+def is_well_known(uid: str) -> bool:
+    """Whether a UID means the same everywhere. A text behind such a root is none."""
+    return uid.startswith(WELL_KNOWN_ROOTS) and re.fullmatch(r"[0-9.]{1,64}", uid) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class KeyedIdentities:
 
     def uid(self, original: str) -> str:
         """`2.25.` and a UUID as an integer (PS3.5 B.2), at most 44 characters; empty and well-known ones stay."""
-        if not original or original.startswith(WELL_KNOWN_ROOTS):
+        if not original or is_well_known(original):
             return original
         number = int.from_bytes(self._mac("uid", original)[:16], "big")
         # The bits that make it a UUID of version 8, "made by a method of one's own" (RFC 9562 5.8).

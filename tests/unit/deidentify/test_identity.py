@@ -66,6 +66,7 @@ def test_what_is_never_coded() -> None:
     for uid in ("", "1.2.840.10008.5.1.4.1.1.2", "2.16.840.1.113883.6.96"):
         assert IDENTITIES.uid(uid) == uid
     assert IDENTITIES.accession_number("") == ""
+    assert IDENTITIES.uid("1.2.840.10008.Quixworth").startswith("2.25.")
 
 
 def test_the_key_does_not_show() -> None:
