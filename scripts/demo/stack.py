@@ -101,8 +101,9 @@ class Stack:
 def _shared_configuration(name: str, http_port: int, dicom_port: int) -> dict[str, Any]:
     """What both servers have. No password: so nothing but this machine may speak to them.
 
-    HTTP listens on 127.0.0.1 alone. Orthanc cannot bind its DICOM port to an address; instead it refuses every
-    association whose caller is not in DicomModalities, and every one there has to come from 127.0.0.1.
+    HTTP listens on 127.0.0.1 alone. Orthanc cannot bind its DICOM port to an address; instead a filter stores nothing
+    that comes from another one. Any title may store: a newcomer sends from what is at hand. Queries are refused, as
+    Orthanc does by default.
     """
     return {
         "Name": name,
@@ -110,13 +111,7 @@ def _shared_configuration(name: str, http_port: int, dicom_port: int) -> dict[st
         "DicomPort": dicom_port,
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
-        "DicomAlwaysAllowEcho": False,
-        "DicomAlwaysAllowStore": False,
-        "DicomCheckModalityHost": True,
-        "DicomModalities": {
-            aet.lower(): {"AET": aet, "Host": "127.0.0.1", "Port": 104}
-            for aet in (SENDER_AET, "STORESCU", "ECHOSCU", "FINDSCU")
-        },
+        "LuaScripts": [str(ROOT / "scripts" / "demo" / "loopback.lua")],
     }
 
 
