@@ -13,10 +13,10 @@ from typing import IO, Any
 from sendit.deidentify_pool import DeidentifyPool, Job, ProjectSpec, Result
 from sendit.errors import Misconfigured, Retry
 from sendit.instance_io import synchronise
-from sendit.model import Quarantined, Receipt, Rejected
+from sendit.model import Receipt, Rejected
 
 RECEIPTS = "receipts.jsonl"
-_CONFLICT = "two inputs have one SOPInstanceUID and different content; none of them is released"
+_TWIN = "note: an input before it has the same SOPInstanceUID and different content"
 _FIELDS = (
     "input_sha256",
     "plan_sha256",
@@ -39,22 +39,16 @@ class Tally:
     released: int = 0
     rejected: int = 0
     quarantined: int = 0
+    twins: int = 0  # released, with the SOPInstanceUID of another input of different content
 
     @property
     def total(self) -> int:
         return self.released + self.rejected + self.quarantined
 
     def summary(self) -> str:
-        return f"{self.total} files: {self.released} released, {self.rejected} rejected, {self.quarantined} quarantined"
-
-
-@dataclass(slots=True)
-class _First:
-    """The output that an SOPInstanceUID was released to."""
-
-    path: str
-    digest: str
-    conflict: bool = False
+        counts = f"{self.released} released, {self.rejected} rejected, {self.quarantined} quarantined"
+        note = f"; {self.twins} share a SOPInstanceUID with another content, see receipts.jsonl" if self.twins else ""
+        return f"{self.total} files: {counts}{note}"
 
 
 @dataclass(slots=True)
@@ -65,8 +59,7 @@ class FolderRun:
     target: Path
     project: ProjectSpec
     tally: Tally = field(default_factory=Tally)
-    _seen: dict[str, _First] = field(default_factory=dict)
-    _withdrawn: set[str] = field(default_factory=set)
+    _seen: dict[str, str] = field(default_factory=dict)  # coded SOPInstanceUID → digest of its first output
 
     def run(self, pool: DeidentifyPool, advance: Callable[[], None]) -> Tally:
         """De-identify everything; `advance` is called once per input.
@@ -86,7 +79,6 @@ class FolderRun:
                     # Also after Ctrl-C or a full disk: the list names what lies in DST.
                     out.flush()
                     os.fsync(out.fileno())
-                    self._withdraw(beside)
                     beside.replace(self.target / RECEIPTS)
                     synchronise(self.target)
         except OSError as error:
@@ -147,13 +139,10 @@ class FolderRun:
     def _outcome(self, result: Result, former: set[str]) -> dict[str, Any]:
         outcome = result.outcome
         if isinstance(outcome, Receipt):
-            if not self._conflicts(result.name, outcome):
-                self.tally.released += 1
-                values = outcome.as_dict()
-                return {"status": "released", "reason": "", **{name: values[name] for name in _FIELDS}}
-            outcome = Quarantined(_CONFLICT, outcome.input_sha256)
-            (self.target / result.name).unlink(missing_ok=True)
-        elif result.name in former:  # an earlier run released it under other rules
+            self.tally.released += 1
+            values = outcome.as_dict()
+            return {"status": "released", "reason": self._note(outcome), **{name: values[name] for name in _FIELDS}}
+        if result.name in former:  # an earlier run released it under other rules
             (self.target / result.name).unlink(missing_ok=True)
         if isinstance(outcome, Rejected):
             self.tally.rejected += 1
@@ -161,34 +150,13 @@ class FolderRun:
         self.tally.quarantined += 1
         return {"status": "quarantined", "reason": outcome.reason, "input_sha256": outcome.input_sha256}
 
-    def _conflicts(self, name: str, receipt: Receipt) -> bool:
-        """Whether another content was released under this SOPInstanceUID; that one is then withdrawn, too."""
-        first = self._seen.setdefault(receipt.sop_instance_uid, _First(name, receipt.output_sha256))
-        if first.digest == receipt.output_sha256 and not first.conflict:
-            return False
-        if not first.conflict:
-            first.conflict = True
-            self._withdrawn.add(receipt.sop_instance_uid)
-        return True
-
-    def _withdraw(self, lines: Path) -> None:
-        """Rewrite the lines of outputs that were released before their conflict was seen, and remove these outputs."""
-        if not self._withdrawn:
-            return
-        corrected = lines.with_name(lines.name + "2")
-        with lines.open(encoding="utf-8") as old, corrected.open("w", encoding="utf-8") as new:
-            for text in old:
-                line = json.loads(text)
-                if line["status"] == "released" and line["sop_instance_uid"] in self._withdrawn:
-                    (self.target / line["path"]).unlink(missing_ok=True)
-                    line = {key: line[key] for key in ("path", "input_sha256")}
-                    line |= {"status": "quarantined", "reason": _CONFLICT}
-                    self.tally.released -= 1
-                    self.tally.quarantined += 1
-                new.write(json.dumps(line) + "\n")
-            new.flush()
-            os.fsync(new.fileno())
-        corrected.replace(lines)
+    def _note(self, receipt: Receipt) -> str:
+        """Files stand each for itself here, so both are released; whoever loads them into one archive has to know."""
+        first = self._seen.setdefault(receipt.sop_instance_uid, receipt.output_sha256)
+        if first == receipt.output_sha256:
+            return ""
+        self.tally.twins += 1
+        return _TWIN
 
 
 def inputs(source: Path) -> Iterator[tuple[str, str]]:

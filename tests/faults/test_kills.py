@@ -93,9 +93,13 @@ def processes_with(text: str) -> set[int]:
     return found
 
 
+#: Struck in every run of the tests; the other stages belong to the slow ones.
+USUAL = {"processing", "delivering"}
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("blow", BLOWS)
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [s if s in USUAL else pytest.param(s, marks=pytest.mark.slow) for s in STAGES])
 def test_every_study_arrives_once_after(make_stack: MakeStack, stage: str, blow: str) -> None:
     """Whoever is struck, and whenever."""
     stack = make_stack().start()

@@ -82,9 +82,10 @@ def check_pixels(instance: Instance) -> None:
     pixels = next((e for e in elements if e.tag in _PIXELS), None)
     rows, columns, bits = (find(elements, tag) for tag in (_ROWS, _COLUMNS, _BITS))
     if pixels is None:
-        # A file may be cut exactly between two elements; then the missing pixels are all that shows it.
-        if (rows and columns and bits) or text_of(elements, _SOP_CLASS) in _images():
-            raise Reject("an image without pixels: truncated, or they were taken out")
+        # A file may be cut exactly between two elements; an image that does not even describe its pixels shows it.
+        # One that does, and has none, is a header that somebody took out on purpose.
+        if not (rows and columns and bits) and text_of(elements, _SOP_CLASS) in _images():
+            raise Reject("an image without pixels and their description: truncated")
         return
     if pixels.items is not None or pixels.vr not in _PIXEL_VRS:
         raise Reject("damaged: its pixel data are of another kind of value")
