@@ -50,7 +50,7 @@ class Deidentification:
         outcomes: dict[str, Receipt | Rejected | Quarantined] = {}
         pending = self._journal.batches.instances(batch.id, InstanceState.PENDING)
         try:
-            for result in self._pool.run(self._jobs(batch, project, pending)):
+            for result in self._pool.run(self._jobs(batch, project, pending), alone_again=True):
                 outcomes[result.name] = result.outcome
                 if len(outcomes) >= _TOGETHER:
                     self._record(batch, outcomes)

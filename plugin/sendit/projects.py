@@ -45,7 +45,10 @@ def recipes_of(project: Project, name: str, folder: Path) -> list[RecipeText]:
             cure = f"It is looked for as {folder / recipe}."
             raise Misconfigured(place, f"the recipe '{recipe}' cannot be read ({reason})", cure) from None
         found.append(RecipeText(recipe, text))
-    compile_plan(project.options, found)
+    try:
+        compile_plan(project.options, found)
+    except Misconfigured as error:
+        raise Misconfigured(f"SendIt.Projects.{name}, {error.place}", error.problem, error.cure) from None
     return found
 
 
