@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import IO
 from sendit.errors import Misconfigured, Retry
 
 PLACE = "SendIt.DataDirectory"
+#: Bytes. With less than this a study of some size cannot be staged.
+LITTLE_ROOM = 512 << 20
 
 
 def prepare(path: Path) -> None:
@@ -41,6 +44,14 @@ def _user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())
+
+
+def problems(path: Path) -> list[str]:
+    """That there is hardly any room left, in words; nothing if there is."""
+    free = shutil.disk_usage(path).free
+    if free >= LITTLE_ROOM:
+        return []
+    return [f"the disk of {PLACE} has {free / 2**20:.0f} MiB left; batches wait until there is room"]
 
 
 def node(path: Path) -> str:

@@ -18,9 +18,6 @@ from sendit.orthanc_config import OrthancConfig
 from sendit.projects import recipes_of
 from sendit.settings import Settings
 
-#: With less room than this a study of some size cannot be staged.
-_LITTLE_ROOM = 2 << 30
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -76,7 +73,7 @@ def _directory(loaded: Settings) -> str:
 def _disk(loaded: Settings) -> str:
     usage = shutil.disk_usage(loaded.data_directory if loaded.data_directory.exists() else "/")
     room = f"{usage.free / 2**30:.1f} GiB free"
-    if usage.free < _LITTLE_ROOM:
+    if usage.free < data_directory.LITTLE_ROOM:
         raise Misconfigured(data_directory.PLACE, room, "Make room, or move DataDirectory to a larger disk.")
     return room
 

@@ -38,6 +38,7 @@ class Reconciler:
         self._pipeline = pipeline
         self._rooms = pipeline.rooms
         self._stable_age = stable_age
+        self._silent: set[str] = set()  # said to run here at the last reconciliation, and did not
         self._complete = False  # whether a full sweep came to its end since the start
 
     def run(self) -> None:
@@ -50,12 +51,21 @@ class Reconciler:
     # --- work ----------------------------------------------------------------------------------------------------
 
     def take_over(self) -> None:
-        """Work that runs on a worker that is not alive is cancelled; `reschedule` then finds it without any."""
-        alive = self._rooms.journal.facts.alive(_ALIVE_SECONDS) | {self._rooms.scheduler.executor}
-        dead = [w.key for w in self._rooms.scheduler.active() if w.running_on is not None and w.running_on not in alive]
-        self._rooms.scheduler.cancel(*dead)
+        """Work that is said to run and does not is cancelled; `reschedule` then finds its batch without any.
+
+        It runs on a worker that is not alive; or here, and was not seen running here twice in a row: once may be the
+        moment between the engine's taking it and its beginning.
+        """
+        scheduler = self._rooms.scheduler
+        alive = self._rooms.journal.facts.alive(_ALIVE_SECONDS)
+        running = [w for w in scheduler.active() if w.running_on is not None]
+        dead = {w.key for w in running if w.running_on not in alive and w.running_on != scheduler.executor}
+        silent = {w.key for w in running if w.running_on == scheduler.executor and not scheduler.runs_here(w.key)}
+        dead |= silent & self._silent
+        self._silent = silent - dead
+        scheduler.cancel(*dead)
         for key in dead:
-            log.warning("%s ran on a worker that is gone; it is taken over", key)
+            log.warning("%s is said to run and does not; it is taken over", key)
 
     def reschedule(self) -> None:
         """Every unfinished batch with nothing scheduled is taken up."""

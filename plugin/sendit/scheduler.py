@@ -83,6 +83,7 @@ class Scheduler:
         self._queues = dict(queues)
         self._poll = poll_seconds
         self.executor = executor
+        self._here: set[str] = set()  # the keys whose stage runs in this process at the moment
         self._client: DBOSClient | None = None
 
     def start(self) -> None:
@@ -105,6 +106,10 @@ class Scheduler:
         # How often work may be begun is counted in the journal, not here.
         DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(stage)
         DBOS.launch()
+        # The engine has put a handler of its own on its logger, which prints tracebacks with their texts.
+        engine_log = logging.getLogger("dbos")
+        engine_log.handlers.clear()
+        engine_log.propagate = True
         for name, concurrency in self._queues.items():
             DBOS.register_queue(
                 name, worker_concurrency=concurrency, polling_interval_sec=self._poll, on_conflict="always_update"
@@ -112,12 +117,20 @@ class Scheduler:
         self._client = DBOSClient(system_database_url=self._url, dbos_system_schema="sendit_engine", serializer=_Json())
 
     def _run(self, stage: str, key: str, arguments: list[Any]) -> None:
+        self._here.add(key)
         try:
             self._stages[stage](*arguments)
         except Exception as error:
             # A stage accounts for its failures in the journal; what arrives here could not even do that (the database
             # is gone, say). For the engine the work is over; the reconciliation finds the batch and takes it up again.
             log.error("%s stopped; it will be taken up again", key, exc_info=error)
+        finally:
+            self._here.discard(key)
+
+    def runs_here(self, key: str) -> bool:
+        """Whether this process is running that work now. The engine may believe so although the stage has ended: it
+        could not write its end down, because the disk was full."""
+        return key in self._here
 
     @property
     def _engine(self) -> DBOSClient:

@@ -136,7 +136,7 @@ class Worker:
                 log.error("the journal cannot be written", exc_info=error)
 
     def _health(self) -> dict[str, Any]:
-        problems = [*self._problems.values(), *self._importing.problems()]
+        problems = [*self._problems.values(), *self._importing.problems(), *data_directory.problems(self._directory)]
         return {
             "status": "degraded" if problems else "ok",
             "problems": problems,

@@ -38,9 +38,10 @@ def make_app(pipeline: Pipeline, start_import: StartImport, health: Callable[[],
         redoc_url=None,
         title="SendIt",
         version=__version__,
-        summary="Batches of studies: de-identified, proved clean, delivered.",
+        summary="Batches of studies: de-identified, delivered, read back.",
         openapi_url="/api/openapi.json",
         static_url="/api/docs-files",
+        redirect_slashes=False,
     )
     views = Views(pipeline)
     _translate_errors(app)

@@ -21,6 +21,9 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 .why { opacity: .85; max-width: 30rem }
 """
 
+# Orthanc answers /sendit and /sendit/ alike; the links below are relative to the latter.
+_SLASH = "if (!location.pathname.endsWith('/')) location.replace(location.pathname + '/' + location.search)"
+
 _HEAD = (
     "<th class=n>Batch<th>Project<th>State<th class=n>Received<th class=n>Sent<th class=n>Rejected"
     "<th class=n>Quarantined<th class=n>Under way<th>Why, or what next"
@@ -34,6 +37,7 @@ def render(batches: Sequence[BatchAnswer], counts: Mapping[BatchState, int], stu
     which = "The batches of this study. <a href=./>All batches</a>" if study else f"Batches: {escape(totals)}."
     return f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <meta http-equiv=refresh content=5><title>SendIt</title><style>{_STYLE}</style>
+<script>{_SLASH}</script>
 <h1>SendIt <small>{__version__} in Orthanc</small></h1>
 <p>{which} <a href=api/docs>API</a> · <a href=../app/explorer.html>Orthanc Explorer</a></p>
 <table><thead><tr>{_HEAD}</thead><tbody>
