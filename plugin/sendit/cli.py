@@ -29,7 +29,11 @@ console = Console()
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="orthanc.json, or its folder. Default: $SENDIT_CONFIG, else /etc/orthanc."),
+    typer.Option(
+        "--config",
+        "-c",
+        help="orthanc.json, or its folder. Default: $SENDIT_CONFIG, else /etc/orthanc, else the demonstration's.",
+    ),
 ]
 _STYLES = {"DONE": "green", "SENT": "green", "FAILED": "red", "QUARANTINED": "red", "EMPTY": "yellow"}
 

@@ -16,8 +16,10 @@ import json5
 
 from sendit.errors import Misconfigured
 
-#: Looked at in this order when --config is not given.
-DEFAULT_PLACES = (Path("/etc/orthanc"),)
+#: Where Debian's orthanc has its configuration.
+INSTALLED = Path("/etc/orthanc")
+#: Where `make run` and `make up` write that of the demonstration, in a checkout.
+DEMONSTRATION = Path(__file__).parents[2] / "var" / "source" / "orthanc.json"
 
 _VARIABLE = r"""\$\{\s*(?P<name>[^:}\s]+)\s*(?::-(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<bare>[^}]*)))?\}"""
 _COMMENT = r"(?P<comment>//[^\n]*|/\*.*?\*/)"
@@ -27,9 +29,19 @@ _IN_STRING = re.compile(_VARIABLE)
 
 
 def find() -> Path:
-    """The configuration that the command line uses when it is told of none: $SENDIT_CONFIG, else /etc/orthanc."""
+    """The configuration that the command line uses when it is told of none.
+
+    $SENDIT_CONFIG; else /etc/orthanc, if SendIt is configured there; else the demonstration's, if there is one.
+    """
     named = os.environ.get("SENDIT_CONFIG")
-    return Path(named) if named else DEFAULT_PLACES[0]
+    if named:
+        return Path(named)
+    installed = any('"SendIt"' in file.read_text(errors="replace") for file in _readable(INSTALLED))
+    return DEMONSTRATION if not installed and DEMONSTRATION.exists() else INSTALLED
+
+
+def _readable(folder: Path) -> list[Path]:
+    return [file for file in folder.glob("*.json") if os.access(file, os.R_OK)]
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -115,9 +115,17 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         configuration.read(path)
 
 
-def test_where_it_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """$SENDIT_CONFIG, else the folder of Debian's package."""
+def test_where_it_is_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """$SENDIT_CONFIG; else Debian's folder, if SendIt is in it; else the demonstration's, if there is one."""
+    installed, demonstration = tmp_path / "etc", tmp_path / "demonstration.json"
+    monkeypatch.setattr(configuration, "INSTALLED", installed)
+    monkeypatch.setattr(configuration, "DEMONSTRATION", demonstration)
     monkeypatch.setenv("SENDIT_CONFIG", "/some/where.json")
     assert configuration.find() == Path("/some/where.json")
     monkeypatch.delenv("SENDIT_CONFIG")
-    assert configuration.find() == Path("/etc/orthanc")
+    assert configuration.find() == installed
+    demonstration.write_text("{}")
+    assert configuration.find() == demonstration
+    installed.mkdir()
+    (installed / "sendit.json").write_text('{"SendIt": {}}')
+    assert configuration.find() == installed
