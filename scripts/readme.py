@@ -19,11 +19,30 @@ BEGIN = "<!-- generated: what is removed, replaced and kept (scripts/readme.py) 
 END = "<!-- end of generated -->\n"
 
 #: What people ask about first.
-ASKED = (
-    "PatientName PatientID PatientBirthDate PatientSex PatientAge AccessionNumber StudyDate StudyTime StudyDescription "
-    "SeriesDescription ReferringPhysicianName InstitutionName StationName DeviceSerialNumber Manufacturer "
-    "ManufacturerModelName SoftwareVersions SOPInstanceUID FrameOfReferenceUID SOPClassUID SliceThickness KVP PixelData"
-).split()
+ASKED = [
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "PatientAge",
+    "AccessionNumber",
+    "StudyDate",
+    "StudyTime",
+    "StudyDescription",
+    "SeriesDescription",
+    "ReferringPhysicianName",
+    "InstitutionName",
+    "StationName",
+    "DeviceSerialNumber",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "SoftwareVersions",
+    "SOPInstanceUID",
+    "FrameOfReferenceUID",
+    "SliceThickness",
+    "KVP",
+    "PixelData",
+]
 
 WORDS = {
     Action.KEEP: "kept",
@@ -40,6 +59,8 @@ WORDS = {
 
 def _word(plan: Plan, keyword: str) -> str:
     rule = plan.rules.get(int(tag_for_keyword(keyword) or 0))
+    if rule is not None and rule.action is Action.SHIFT and rule.vr == "TM":
+        return "kept"  # whole weeks do not change the time of day
     return "removed" if rule is None else WORDS.get(rule.action, "kept")
 
 
@@ -70,7 +91,7 @@ def generate() -> str:
     return f"""## What is removed, replaced and kept
 
 Every attribute of the standard has a rule, at every depth; by the Basic profile: {listed}.
-What has no rule goes: private attributes, overlays, curves, unknown groups. `docs/deidentification.md` has the whole story.
+What has no rule goes: private attributes, overlays, curves, unknown groups. More in `docs/deidentification.md`.
 
 | Attribute | Basic profile | Otherwise |
 | --- | --- | --- |
