@@ -192,6 +192,22 @@ def test_writes_of_an_old_attempt_change_nothing(journal: Journal) -> None:
     assert journal.batches.tallies([batch_id]) == {batch_id: {InstanceState.PENDING: 1}}
 
 
+def test_what_ends_its_worker_is_counted_until_there_is_progress(journal: Journal) -> None:
+    """Starts without an end, of batches and of deliveries; an outcome or an acknowledgement begins the count anew."""
+    batch_id = queued(journal, "a", "b")
+    assert [journal.batches.begin(batch_id, 1).starts for _ in range(3)] == [1, 2, 3]
+    journal.batches.record(batch_id, 1, {"a": receipt("2.25.3")})
+    assert journal.batches.begin(batch_id, 1).starts == 2
+    journal.batches.record(batch_id, 1, {"b": receipt("2.25.4")})
+    journal.batches.conclude(batch_id, 1, ["x"])
+    assert [journal.deliveries.begin(batch_id, "x", 1)[1] for _ in range(3)] == [1, 2, 3]
+    delivery, _ = journal.deliveries.begin(batch_id, "x", 1)
+    journal.deliveries.progress(delivery, 1)
+    assert journal.deliveries.begin(batch_id, "x", 1)[1] == 2
+    journal.deliveries.progress(delivery, 1)
+    assert journal.deliveries.begin(batch_id, "x", 1)[1] == 3
+
+
 def test_a_postponed_batch_waits_and_counts(journal: Journal) -> None:
     """QUEUED again with the reason, the time, and one more failure."""
     batch_id = queued(journal, "a")

@@ -127,9 +127,9 @@ class Batches:
         return (b.id == batch_id) & (b.attempt == attempt) & (b.state == BatchState.PROCESSING)
 
     def record(self, batch_id: int, attempt: int, outcomes: Mapping[str, Receipt | Rejected | Quarantined]) -> None:
-        """What became of these instances (by Orthanc's identifier)."""
+        """What became of these instances (by Orthanc's identifier). Progress: the count of starts begins anew."""
         with self._engine.begin() as c:
-            move(c, self._own(batch_id, attempt))
+            move(c, self._own(batch_id, attempt), starts=1)
             for identifier, outcome in outcomes.items():
                 i = t.instances.c
                 where = (i.batch_id == batch_id) & (i.instance == identifier) & (i.state == InstanceState.PENDING)

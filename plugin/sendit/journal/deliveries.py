@@ -73,8 +73,10 @@ class Deliveries:
             return Delivery(**{**values, "state": DeliveryState.SENDING}), int(row.starts)
 
     def progress(self, delivery: Delivery, sent: int) -> None:
+        """So many instances are acknowledged. Where that is news, the count of starts begins anew."""
         with self._engine.begin() as c:
-            self._set(c, delivery, sent=sent)
+            starts = sa.case((t.deliveries.c.sent < sent, 1), else_=t.deliveries.c.starts)
+            self._set(c, delivery, sent=sent, starts=starts)
 
     def postpone(self, delivery: Delivery, reason: str, until: datetime) -> int:
         """→ RETRYING; the number of the next attempt."""
