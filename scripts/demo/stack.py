@@ -101,8 +101,8 @@ class Stack:
 def _shared_configuration(name: str, http_port: int, dicom_port: int) -> dict[str, Any]:
     """What both servers have. No password: so nothing but this machine may speak to them.
 
-    Orthanc can bind neither port to an address (`RemoteAccessAllowed: false` listens everywhere, and refuses whoever
-    calls from another machine). For DICOM, a filter stores nothing that comes from elsewhere. Any title may store: a
+    Orthanc can bind neither port to an address: `RemoteAccessAllowed: false` listens everywhere, and refuses whoever
+    calls from another machine. For DICOM, a filter stores nothing that comes from elsewhere. Any title may store: a
     newcomer sends from what is at hand. Queries are refused, as Orthanc does by default.
     """
     return {
