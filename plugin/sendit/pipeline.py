@@ -12,7 +12,9 @@ place, `_account`: `Retry` means later, `Misconfigured` means a person, `Quarant
 from __future__ import annotations
 
 import logging
+import math
 import random
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -187,7 +189,7 @@ class Pipeline:
         if destination is None:
             raise Misconfigured(place, f"destination '{delivery.destination}' is not configured any more", "Add it.")
         consignment = self._consignment(delivery.batch_id)
-        destination.deliver(consignment, lambda sent: self._journal.deliveries.progress(delivery, sent))
+        destination.deliver(consignment, self._progress(delivery))
         wrong = destination.verify(consignment)
         if wrong:
             raise Retry(f"read back: {len(wrong)} of {len(consignment.parcels)} are not as sent ({wrong[0].problem})")
@@ -195,6 +197,18 @@ class Pipeline:
         log.info("batch %d: %s holds %d instances, read back", *_facts(delivery), len(consignment.parcels))
         if state is BatchState.SENT:
             self.clean_up(delivery.batch_id)
+
+    def _progress(self, delivery: Delivery) -> Callable[[int], None]:
+        """Notes how many instances are acknowledged, once a second: each note is a write to the disk."""
+        noted = -math.inf
+
+        def note(sent: int) -> None:
+            nonlocal noted
+            if time.monotonic() - noted >= 1:
+                noted = time.monotonic()
+                self._journal.deliveries.progress(delivery, sent)
+
+        return note
 
     def _consignment(self, batch_id: int) -> Consignment:
         batch = self._journal.batches.get(batch_id)
