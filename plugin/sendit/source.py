@@ -58,6 +58,8 @@ class OwnServer(HTTPAdapter):
         self._context = ssl.create_default_context(cafile=certificate)
         self._context.check_hostname = False
         self._context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        # From Python 3.13 on certificates that lack extensions of RFC 5280 are refused; Orthanc's are often home-made.
+        self._context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

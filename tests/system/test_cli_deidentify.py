@@ -235,8 +235,10 @@ def test_a_wrong_recipe(home: Path, tmp_path: Path) -> None:
 def test_interrupted(home: Path, tmp_path: Path) -> None:
     """Ctrl-C: no traceback, nothing half-written under a final name, no process left, the list as far as it came."""
     fill(tmp_path / "in", 3)
-    for number, content in enumerate(StudyMaker(rows=1024).instances(4) * 100):
-        (tmp_path / "in" / f"{number:05}").write_bytes(content)
+    for number, content in enumerate(StudyMaker(rows=1024).instances(4)):
+        (tmp_path / f"{number}").write_bytes(content)
+    for number in range(6000):  # work for longer than it takes to interrupt it
+        (tmp_path / "in" / f"{number:05}").hardlink_to(tmp_path / str(number % 4))
     environment = {**os.environ, "XDG_DATA_HOME": str(home)}
     process = subprocess.Popen(
         [str(SENDIT), "deidentify", str(tmp_path / "in"), str(tmp_path / "out")],

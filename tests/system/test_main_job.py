@@ -110,11 +110,11 @@ def test_sending_the_same_again_changes_nothing(stack: Stack) -> None:
 def test_two_studies_of_one_patient_stay_together_in_time(stack: Stack) -> None:
     """One pseudonym, the exact interval between the dates, and references between the studies resolve at the target."""
     person = Person()
-    first = StudyMaker(person, study_date="20240115", accession_number="A1")
+    first = StudyMaker(person, study_date="20240115", accession_number="ACC9000001")
     target_uid = generate_uid()
     stack.source.upload(first.instance(1, uid=target_uid))
     stack.wait_batches(1)
-    second = StudyMaker(person, study_date="20240302", accession_number="A2")
+    second = StudyMaker(person, study_date="20240302", accession_number="ACC9000002")
     second.refers_to = (CTImageStorage, target_uid)
     stack.source.upload(second.instance(1))
     stack.wait_batches(2)
