@@ -19,7 +19,7 @@ from sendit.deidentify_pool import DeidentifyPool, ProjectSpec
 from sendit.errors import Misconfigured, SendItError
 from sendit.journal.database import JOURNAL_FILE
 from sendit.projects import KEYS, recipes_of
-from sendit.settings import Settings
+from sendit.settings import Keyed, Settings
 
 _BUILT_IN = "default"
 _INTERRUPTED = 128 + signal.SIGINT
@@ -84,6 +84,10 @@ def _project(
     if name not in loaded.projects:
         raise Misconfigured("--project", f"there is no project '{name}'", f"Known: {', '.join(loaded.projects)}.")
     chosen = loaded.projects[name]
+    if not isinstance(chosen.identities, Keyed):
+        place = f"SendIt.Projects.{name}.Identities"
+        problem = "`sendit deidentify` knows the pseudonyms of the project's key only"
+        raise Misconfigured(place, problem, "Send these files through Orthanc: sendit import.")
     recipes = recipes_of(chosen, name, config if config.is_dir() else config.parent)
     create = True
     if key_directory is None:

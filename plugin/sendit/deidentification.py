@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from sendit.deidentify_pool import DeidentifyPool, Job
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, Quarantine
 from sendit.journal import Journal
 from sendit.model import Batch, Instance, InstanceState, Quarantined, Receipt, Rejected
 from sendit.projects import ReadyProject
@@ -14,6 +15,8 @@ from sendit.source import Source
 from sendit.staging import Staging
 
 log = logging.getLogger(__name__)
+
+Codes: TypeAlias = Mapping[tuple[str, ...], str]
 
 #: So many outcomes are written to the journal at once: a kill costs no more than their work.
 _TOGETHER = 50
@@ -39,18 +42,21 @@ class Deidentification:
         """Give every instance of the batch an outcome. What a former attempt did is kept.
 
         Raises:
-            Retry: Orthanc or the disk is not well.
+            Retry: Orthanc, the disk, or what knows the pseudonyms is not well.
+            Quarantine: it cannot be said of which patient the study is, or they have no pseudonym.
             Superseded: another attempt owns the batch.
         """
         project = self._projects.get(batch.project or "")
         if project is None:
             raise Misconfigured(f"batch {batch.id}", f"project '{batch.project}' is not configured any more", "Add it.")
         self._journal.facts.remember_key(project.name, project.key_fingerprint)
+        self._check_one_patient(batch)
         self._renew_lost(batch)
         outcomes: dict[str, Receipt | Rejected | Quarantined] = {}
         pending = self._journal.batches.instances(batch.id, InstanceState.PENDING)
+        codes = self._codes(batch, project, pending)
         try:
-            for result in self._pool.run(self._jobs(batch, project, pending), alone_again=True):
+            for result in self._pool.run(self._jobs(batch, project, pending, codes), alone_again=True):
                 outcomes[result.name] = result.outcome
                 if len(outcomes) >= _TOGETHER:
                     self._record(batch, outcomes)
@@ -63,7 +69,29 @@ class Deidentification:
             self._journal.batches.record(batch.id, batch.attempt, outcomes)
             outcomes.clear()
 
-    def _jobs(self, batch: Batch, project: ReadyProject, pending: list[Instance]) -> Iterator[Job]:
+    def _check_one_patient(self, batch: Batch) -> None:
+        """To Orthanc, a study is of one PatientID: the same StudyInstanceUID under another one is another study."""
+        if self._source.namesakes(batch.study):
+            raise Quarantine(
+                "two patients in one study: Orthanc holds its StudyInstanceUID under another PatientID, too"
+            )
+
+    def _codes(self, batch: Batch, project: ReadyProject, pending: list[Instance]) -> Codes | None:
+        """The pseudonym of the batch's patient, asked for once; None where all pseudonyms are the key's.
+
+        The patient is that of its first instance. The engine holds every instance of another one.
+        """
+        if project.codes is None or not pending:
+            return None
+        patient = self._pool.patient(self._jobs(batch, project, pending, None))
+        if patient is None:  # nothing of it can be read, so each instance will be rejected for its own reason
+            return {}
+        code = project.codes.code(patient)
+        if code is None and project.unknown_stops:
+            raise Quarantine("no pseudonym: the project's identities do not know this patient (with this issuer)")
+        return {patient.parts(): code or ""}
+
+    def _jobs(self, batch: Batch, project: ReadyProject, pending: list[Instance], codes: Codes | None) -> Iterator[Job]:
         for instance in pending:
             yield Job(
                 name=instance.orthanc_id,
@@ -72,6 +100,7 @@ class Deidentification:
                 headers=self._source.headers,
                 certificate=self._source.certificate,
                 output=self._staging.output(batch.id, instance.orthanc_id),
+                codes=codes,
             )
 
     def _renew_lost(self, batch: Batch) -> None:

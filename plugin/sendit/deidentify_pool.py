@@ -7,24 +7,28 @@ it ends. One that dies (killed for want of memory) hangs nothing: the pool start
 from __future__ import annotations
 
 import contextlib
+import mmap
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing.connection import wait as wait_for_sentinel
 from pathlib import Path
+from typing import TypeVar
 
 from sendit import keyring
-from sendit.deidentify import KeyedIdentities, Plan, RecipeText, compile_plan, deidentify
+from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
 from sendit.errors import Reject, Retry
 from sendit.instance_io import fetched, opened, written
 from sendit.model import Quarantined, Receipt, Rejected, Released
 from sendit.settings import Option
+
+T = TypeVar("T")
 
 _DIED = "a de-identification process ended unexpectedly; if the system's log says out of memory, lower SendIt.Workers"
 
@@ -53,6 +57,8 @@ class Job:
     output: Path
     headers: Mapping[str, str] = field(default_factory=dict)
     certificate: str = ""
+    #: Pseudonyms by `Patient.parts()`, as ListedIdentities takes them; None where all of them are the key's.
+    codes: Mapping[tuple[str, ...], str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ class DeidentifyPool:
         try:
             while True:
                 while len(pending) < self._in_flight and (job := next(source, None)) is not None:
-                    pending[self._submit(job)] = job
+                    pending[self._submit(job, _work)] = job
                 if not pending:
                     break
                 yield from self._collect(pending, suspects if alone_again else None)
@@ -110,6 +116,26 @@ class DeidentifyPool:
                 future.cancel()
             wait(pending)
         yield from map(self._alone, suspects)
+
+    def patient(self, jobs: Iterable[Job]) -> Patient | None:
+        """Whom the first of these instances that can be read is about; None if none can.
+
+        Raises:
+            Retry: an instance could not be read for now.
+        """
+        died = False
+        for job in jobs:
+            future = self._submit(job, _whose)
+            try:
+                found = future.result()
+            except (BrokenProcessPool, CancelledError):
+                died = True
+                continue
+            if found is not None:
+                return found
+        if died:
+            raise Retry(_DIED)
+        return None
 
     def close(self) -> None:
         """End the processes at once; what they were writing stays behind as `.part` and is written over."""
@@ -135,7 +161,7 @@ class DeidentifyPool:
         if trouble is not None:
             raise trouble
 
-    def _submit(self, job: Job) -> Future[Result]:
+    def _submit(self, job: Job, work: Callable[[Job], T]) -> Future[T]:
         with self._lock:
             for _ in range(2):
                 if self._closed:
@@ -144,7 +170,7 @@ class DeidentifyPool:
                     self._executor = _executor(self._workers)
                 try:
                     with _no_interrupt():
-                        return self._executor.submit(_work, job)
+                        return self._executor.submit(work, job)
                 except BrokenProcessPool:
                     self._executor = None  # its other jobs hear of it through their own futures
         raise Retry(_DIED)
@@ -197,14 +223,30 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+@contextlib.contextmanager
+def _source(job: Job) -> Iterator[bytes | mmap.mmap]:
+    if isinstance(job.source, Path):
+        with opened(job.source) as source:
+            yield source
+    else:
+        with fetched(job.source, job.headers, job.certificate, job.output.parent) as source:
+            yield source
+
+
+def _whose(job: Job) -> Patient | None:
+    try:
+        with _source(job) as source:
+            return patient_of(source)
+    except Reject:
+        return None
+
+
 def _work(job: Job) -> Result:
     plan, identities = _ready(job.project)
+    if job.codes is not None:
+        identities = identities.listed(job.codes)
     try:
-        with contextlib.ExitStack() as stack:
-            if isinstance(job.source, Path):
-                source = stack.enter_context(opened(job.source))
-            else:
-                source = stack.enter_context(fetched(job.source, job.headers, job.certificate, job.output.parent))
+        with _source(job) as source:
             outcome = deidentify(source, plan, identities)
             if not isinstance(outcome, Released):
                 return Result(job.name, outcome)

@@ -12,6 +12,7 @@ from sendit.api.server import socket_path
 from sendit.client import Client
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, SendItError
+from sendit.identities import open_source
 from sendit.journal import Journal
 from sendit.journal.database import JOURNAL_FILE, NotMade
 from sendit.orthanc_config import OrthancConfig
@@ -96,10 +97,13 @@ def _database(loaded: Settings) -> str:
 def _project(loaded: Settings, name: str, folder: Path) -> Callable[[], str]:
     def check() -> str:
         recipes_of(loaded.projects[name], name, folder)
+        codes = open_source(loaded.projects[name].identities, f"SendIt.Projects.{name}.Identities")
+        also = f"; {codes.check()}" if codes else ""
         directory = loaded.data_directory / "keys"
         if not (directory / f"{name}.key").exists():
-            return "its recipes are right; its key is made at the first start"
-        return f"its recipes are right; its key {keyring.fingerprint(keyring.load_key(directory, name, create=False))}"
+            return "its recipes are right; its key is made at the first start" + also
+        key = keyring.load_key(directory, name, create=False)
+        return f"its recipes are right; its key {keyring.fingerprint(key)}{also}"
 
     return check
 

@@ -13,8 +13,9 @@ from sendit import keyring
 from sendit.deidentify import RecipeText, compile_plan
 from sendit.deidentify_pool import ProjectSpec
 from sendit.errors import Misconfigured
+from sendit.identities import CodeSource, open_source
 from sendit.journal import Journal
-from sendit.settings import Project, Settings
+from sendit.settings import Keyed, Project, Settings
 
 KEYS = "keys"
 
@@ -27,6 +28,8 @@ class ReadyProject:
     spec: ProjectSpec  # what the pool's processes need: plan, and where the key lies
     key_fingerprint: str
     plan_digest: str
+    codes: CodeSource | None = None  # where pseudonyms come from, if not from the key
+    unknown_stops: bool = False  # a patient whom `codes` does not know
 
 
 def recipes_of(project: Project, name: str, folder: Path) -> list[RecipeText]:
@@ -70,4 +73,11 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, keys: 
             "Put the right key back from your backup, or give the project another name to start anew.",
         )
     spec = ProjectSpec(options=tuple(project.options), recipes=tuple(recipes), key_directory=keys, project=name)
-    return ReadyProject(name, spec, fingerprint, compile_plan(project.options, recipes).digest)
+    return ReadyProject(
+        name=name,
+        spec=spec,
+        key_fingerprint=fingerprint,
+        plan_digest=compile_plan(project.options, recipes).digest,
+        codes=open_source(project.identities, f"SendIt.Projects.{name}.Identities"),
+        unknown_stops=not isinstance(project.identities, Keyed) and project.identities.unknown == "Stop",
+    )

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_pascal
 
 from sendit.errors import Misconfigured
@@ -80,6 +81,11 @@ def _absolute(path: Path) -> Path:
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
+#: What may stand in a line of an HTTP request.
+HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+HeaderValue: TypeAlias = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]
+
+
 class WatchedFolder(_Section):
     """A folder whose studies are pushed into Orthanc."""
 
@@ -100,10 +106,72 @@ class Match(_Section):
     study_description: str | list[str] | None = None
 
 
-class Identities(_Section):
-    """Where pseudonyms come from. Keyed: HMAC-SHA256 under the project's key."""
+class Keyed(_Section):
+    """Pseudonyms are HMAC-SHA256 under the project's key."""
 
     source: Literal["Keyed"] = "Keyed"
+
+
+#: What to do with a patient that a list or a service does not know: hold the study, or use the pseudonym of the key.
+Unknown: TypeAlias = Literal["Stop", "Keyed"]
+
+
+class CsvColumns(_Section):
+    """The names of a list's columns, as its first line has them."""
+
+    patient_id: str = Field(default="PatientID", alias="PatientID", min_length=1)
+    issuer_of_patient_id: str | None = Field(default=None, alias="IssuerOfPatientID", min_length=1)
+    code: str = Field(default="Code", min_length=1)
+
+
+class CsvList(_Section):
+    """Pseudonyms stand in a list, which is read again when it changes."""
+
+    source: Literal["Csv"]
+    path: AbsolutePath
+    columns: CsvColumns = CsvColumns()
+    delimiter: Literal[",", ";", "\t"] = ","
+    unknown: Unknown = "Stop"
+
+
+def _private_way(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("this is no URL") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError("give a whole URL, beginning with https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("user and password have keys of their own, Username and Password")
+    if parts.fragment or not url.isascii() or any(c.isspace() for c in url):
+        raise ValueError("this is no URL of a service")
+    if parts.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("PatientIDs travel encrypted only: https://, or http:// to this machine itself")
+    return url
+
+
+class IdentityService(_Section):
+    """Pseudonyms are asked for over HTTP, once per batch."""
+
+    source: Literal["Service"]
+    url: Annotated[str, AfterValidator(_private_way)]
+    username: str | None = None
+    password: str | None = Field(default=None, repr=False)
+    headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
+    timeout: float = Field(default=30.0, gt=0, le=600)  # seconds, for the whole answer
+    certificate_authority: AbsolutePath | None = None  # PEM file; None: those that the system trusts
+    unknown: Unknown = "Stop"
+
+    @model_validator(mode="after")
+    def _both(self) -> IdentityService:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("Username and Password go together")
+        return self
+
+
+#: Where pseudonyms come from: one type per value of "Source".
+Identities: TypeAlias = Annotated[Keyed | CsvList | IdentityService, Field(discriminator="source")]
 
 
 class Project(_Section):
@@ -112,7 +180,7 @@ class Project(_Section):
     match: Match | None = None  # None: only what a watched folder or `sendit import` names it for
     options: list[Option] = []
     recipes: list[str] = []
-    identities: Identities = Identities()
+    identities: Identities = Keyed()
     destinations: list[Name] = Field(min_length=1)
     release: Literal["Automatic"] = "Automatic"
     after_delivery: Literal["KeepOriginals"] = "KeepOriginals"
@@ -186,25 +254,38 @@ def _unknown(place: str, kind: str, name: str, known: Mapping[str, Any]) -> Misc
 def _translate(error: ValidationError) -> Misconfigured:
     """The first of pydantic's errors as ours. The input is left out: it may hold a password."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    location = first["loc"]
+    location, member = _untagged(first["loc"])
     message = first["msg"].removeprefix("Value error, ")
-    if location and location[-1] in ("str", "list[str]"):  # pydantic names the member of the union that it tried
+    if first["type"].startswith("union_tag"):
+        location, message = (*location, "Source"), f"give one of {', '.join(_SOURCES)}"
+    elif location and location[-1] in ("str", "list[str]"):  # pydantic names the member of the union that it tried
         location, message = location[:-1], "give a string, or a list of strings"
     elif location and location[-1] == "[key]":  # a name that is a key of a dictionary
         location, message = location[:-1], "a name holds up to 64 letters, digits, dots, dashes and underscores"
     place = SECTION + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     if first["type"] == "extra_forbidden":
-        return Misconfigured(place, "there is no such key", _suggest(location))
+        return Misconfigured(place, "there is no such key", _suggest(location, member))
     if first["type"] == "missing":
         return Misconfigured(place, "this key is missing", "Add it.")
     return Misconfigured(place, message[0].lower() + message[1:], "Correct it in orthanc.json.")
 
 
-def _suggest(location: tuple[int | str, ...]) -> str:
+#: The types of a project's Identities by their Source: pydantic names the one that it took in its places.
+_SOURCES: Mapping[str, type[_Section]] = {"Keyed": Keyed, "Csv": CsvList, "Service": IdentityService}
+
+
+def _untagged(location: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], type[_Section] | None]:
+    """A place as it stands in orthanc.json, and which type of Identities it leads through."""
+    if len(location) > 3 and location[0] == "Projects" and location[2] == "Identities":
+        return location[:3] + location[4:], _SOURCES[str(location[3])]
+    return location, None
+
+
+def _suggest(location: tuple[int | str, ...], member: type[_Section] | None) -> str:
     """The keys that stand at this place, the nearest one first."""
     section: Any = Settings
     for part in location[:-1]:
-        section = _descend(section, part)
+        section = member if member is not None and part == "Identities" else _descend(section, part)
         if section is None:
             return "Remove it."
     keys = [field.alias or name for name, field in section.model_fields.items()]

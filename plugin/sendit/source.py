@@ -131,6 +131,17 @@ class Source:
         answer = self._get(f"/studies/{study}")
         return None if answer is None else _study(answer)
 
+    def namesakes(self, study: str) -> list[str]:
+        """The other studies with its StudyInstanceUID: to Orthanc, each PatientID has studies of its own."""
+        answer = self._get(f"/studies/{study}")
+        uid = "" if answer is None else str(answer["MainDicomTags"].get("StudyInstanceUID", ""))
+        if not uid:
+            return []
+        found = self._request("POST", "/tools/lookup", data=uid.encode())
+        if found.status_code != 200:
+            raise Retry(f"our own Orthanc answers {found.status_code} to a look-up")
+        return [str(one["ID"]) for one in found.json() if one["Type"] == "Study" and one["ID"] != study]
+
     def instances(self, study: Study) -> list[str]:
         """The identifiers of its instances, in an order that does not change."""
         found: list[str] = []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sendit.errors import Misconfigured
-from sendit.settings import Option, Settings, load
+from sendit.settings import CsvList, IdentityService, Option, Settings, load
 
 WHOLE: dict[str, Any] = {
     "OrthancPeers": {"research": ["http://127.0.0.1:8043/"]},
@@ -179,4 +179,48 @@ def test_names_that_point_nowhere(place: str, value: object, where: str, words: 
     """Unknown destinations, projects and peers, with those that are known."""
     error = _refused(_changed(place, value))
     assert error.place == f"SendIt.{where}"
+    assert words in str(error)
+
+
+CSV = {"Source": "Csv", "Path": "/srv/codes.csv"}
+SERVICE = {"Source": "Service", "Url": "https://codes.example.org/"}
+
+
+def test_sources_of_identities() -> None:
+    """Lists and services, with their defaults."""
+    settings, _ = load(_changed("Projects.IRB1.Identities", CSV))
+    listed = settings.projects["IRB1"].identities
+    assert isinstance(listed, CsvList)
+    assert (listed.unknown, listed.columns.patient_id, listed.columns.code) == ("Stop", "PatientID", "Code")
+    secret = {**SERVICE, "Username": "u", "Password": "hunter3", "Headers": {"X-Key": "hunter3"}}
+    settings, _ = load(_changed("Projects.IRB1.Identities", secret))
+    assert isinstance(settings.projects["IRB1"].identities, IdentityService)
+    assert "hunter3" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("value", "where", "words"),
+    [
+        ({"Source": "Guess"}, ".Source", "one of Keyed, Csv, Service"),
+        ({"Path": "/srv/codes.csv"}, ".Source", "one of Keyed, Csv, Service"),
+        ({"Source": "Csv"}, ".Path", "missing"),
+        ({**CSV, "Path": "codes.csv"}, ".Path", "whole path"),
+        ({**CSV, "Unknown": "Ignore"}, ".Unknown", "'Stop' or 'Keyed'"),
+        ({**CSV, "Url": "x"}, ".Url", "no such key"),
+        ({**CSV, "Colums": {}}, ".Colums", "Did you mean Columns?"),
+        ({**CSV, "Columns": {"Cod": "x"}}, ".Columns.Cod", "Did you mean Code?"),
+        ({**CSV, "Delimiter": "|"}, ".Delimiter", "',', ';'"),
+        ({**SERVICE, "Url": "codes.example.org"}, ".Url", "https://"),
+        ({**SERVICE, "Url": "http://codes.example.org/"}, ".Url", "travel encrypted"),
+        ({**SERVICE, "Url": "https://u:hunter2@codes.example.org/"}, ".Url", "keys of their own"),
+        ({**SERVICE, "Username": "u"}, "", "go together"),
+        ({**SERVICE, "Timeout": 0}, ".Timeout", "greater than 0"),
+        ({**SERVICE, "Headers": {"X": "a\r\nb"}}, ".Headers.X", "match pattern"),
+        ({"Source": "Keyed", "Path": "/x"}, ".Path", "no such key"),
+    ],
+)
+def test_wrong_identities(value: object, where: str, words: str) -> None:
+    """The place is told without the type that was taken."""
+    error = _refused(_changed("Projects.IRB1.Identities", value))
+    assert error.place == f"SendIt.Projects.IRB1.Identities{where}"
     assert words in str(error)

@@ -7,17 +7,20 @@ outcome = deidentify(source, plan, identities)     once per instance: Released, 
 
 from sendit.deidentify.compiler import compile_plan
 from sendit.deidentify.engine import deidentify
-from sendit.deidentify.identity import KeyedIdentities, Patient
+from sendit.deidentify.identity import KeyedIdentities, ListedIdentities, Patient
+from sendit.deidentify.patients import patient_of
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.recipe import RecipeText
 
 __all__ = [
     "Action",
     "KeyedIdentities",
+    "ListedIdentities",
     "Patient",
     "Plan",
     "RecipeText",
     "Rule",
     "compile_plan",
     "deidentify",
+    "patient_of",
 ]

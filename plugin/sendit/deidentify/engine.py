@@ -64,6 +64,7 @@ def deidentify(
 def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentities) -> Outcome:
     instance = read_file(view)
     subject = subject_of(instance.elements)
+    identities.admit(subject.patient)
     check_pixels(instance)
     cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding)
     instance.elements = cleaner.top(instance.elements)
@@ -258,11 +259,14 @@ class _Cleaner:
     def _set(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
         """A recipe's value. A function without an answer (a date that is none) lets the attribute go."""
         if rule.kind == "var":
-            return VARIABLES[rule.value].value(self.subject, self.identities).encode("latin-1")
+            made = VARIABLES[rule.value].value(self.subject, self.identities)
+            if rule.vr in ("AE", "SH") and len(made) > 16:
+                raise Quarantine(f"the pseudonym is longer than {rule.vr} may be, where a recipe puts it")
+            return made.encode("latin-1")
         if rule.kind == "func":
             original = self._text(element, around)
-            made = FUNCTIONS[rule.value].value(original, rule.vr, self.subject, self.identities)
-            return None if made is None else made.encode("latin-1")
+            answer = FUNCTIONS[rule.value].value(original, rule.vr, self.subject, self.identities)
+            return None if answer is None else answer.encode("latin-1")
         if rule.vr in _INTEGERS:
             return struct.pack(self.encoding.order + _INTEGERS[rule.vr], int(rule.value))
         return encoded(rule.value, around.character_set)

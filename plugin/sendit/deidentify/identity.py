@@ -10,7 +10,10 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from sendit.errors import Quarantine
 
 #: The roots of UIDs that mean the same everywhere: DICOM's own (SOP classes, transfer syntaxes, coding schemes,
 #: well-known instances), and the code systems registered with HL7. They are never coded.
@@ -62,6 +65,17 @@ class KeyedIdentities:
     def __setstate__(self, key: bytes) -> None:
         self._key = key
 
+    def listed(self, codes: Mapping[tuple[str, ...], str]) -> ListedIdentities:
+        """The same, with pseudonyms from elsewhere."""
+        return ListedIdentities(self._key, codes)
+
+    def admit(self, patient: Patient) -> None:
+        """Whether an instance of this patient may be de-identified.
+
+        Raises:
+            Quarantine: there is no pseudonym for them.
+        """
+
     def patient_id(self, patient: Patient) -> str:
         """16 characters of A–Z and 2–7: fits PatientID (LO), PatientName (PN) and any identifier."""
         return self._pseudonym("patient-id", *patient.parts())
@@ -93,3 +107,31 @@ class KeyedIdentities:
         encoded = [part.encode("utf-8", "surrogateescape") for part in ("sendit", domain, *parts)]
         message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
         return hmac.new(self._key, message, hashlib.sha256).digest()
+
+
+class ListedIdentities(KeyedIdentities):
+    """Pseudonyms that a list or a service gave; all the other codes, and the dates, are still those of the key.
+
+    Args:
+        codes: by `Patient.parts()`, the patients whose instances may be de-identified. "": one without a pseudonym of
+            their own, who has that of the key. So has a patient who is only named within an item.
+    """
+
+    __slots__ = ("_codes",)
+
+    def __init__(self, key: bytes, codes: Mapping[tuple[str, ...], str]) -> None:
+        super().__init__(key)
+        self._codes = dict(codes)
+
+    def __repr__(self) -> str:
+        return "ListedIdentities(…)"
+
+    def __reduce__(self) -> tuple[type[ListedIdentities], tuple[bytes, dict[tuple[str, ...], str]]]:
+        return ListedIdentities, (self._key, self._codes)
+
+    def admit(self, patient: Patient) -> None:
+        if patient.parts() not in self._codes:
+            raise Quarantine("no pseudonym: its patient is not the one that the rest of its study is of")
+
+    def patient_id(self, patient: Patient) -> str:
+        return self._codes.get(patient.parts()) or super().patient_id(patient)

@@ -140,6 +140,7 @@ class Batches:
         with self._engine.begin() as c:
             move(c, self._own(batch_id, attempt))
             self._quarantine_twins(c, batch_id)
+            self._quarantine_patients(c, batch_id)
             i = t.instances.c
             query = sa.select(i.state, sa.func.count()).where(i.batch_id == batch_id).group_by(i.state)
             tally: dict[str, int] = {str(state): int(count) for state, count in c.execute(query)}
@@ -166,6 +167,20 @@ class Batches:
         twins = list(c.execute(query).scalars())
         reason = "another instance with the same SOPInstanceUID and different content exists"
         where = t.instances.c.id.in_(twins)
+        c.execute(sa.update(t.instances).where(where).values(state=InstanceState.QUARANTINED, reason=reason))
+
+    def _quarantine_patients(self, c: sa.Connection, batch_id: int) -> None:
+        """Two patients in one study, in this batch or between it and one before: nobody can say whose it is."""
+        mine, other = t.batches.alias("mine"), t.batches.alias("other")
+        same = (mine.c.study == other.c.study) & (mine.c.project == other.c.project) & (mine.c.id == batch_id)
+        batches = sa.select(other.c.id).select_from(mine.join(other, same)).scalar_subquery()
+        i = t.instances.c
+        left = i.state.in_([InstanceState.RELEASED, InstanceState.SENT])
+        patient = i.receipt["patient_id"].as_string()
+        if len(list(c.execute(sa.select(patient).where(i.batch_id.in_(batches) & left).distinct()))) < 2:
+            return
+        where = (i.batch_id == batch_id) & (i.state == InstanceState.RELEASED)
+        reason = "two patients in one study, or the study left under another pseudonym before"
         c.execute(sa.update(t.instances).where(where).values(state=InstanceState.QUARANTINED, reason=reason))
 
     def _hold_all(self, c: sa.Connection, batch_id: int) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 
+import pydicom
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
 
-from sendit.deidentify import KeyedIdentities, Patient
-from tests.unit.deidentify.samples import IDENTITIES, KEY
+from sendit.deidentify import KeyedIdentities, Patient, deidentify
+from sendit.model import Quarantined
+from tests.unit.deidentify.samples import IDENTITIES, KEY, output, plan, released, sample
 
 OTHER = KeyedIdentities(bytes(32))
 
@@ -73,3 +76,38 @@ def test_the_key_does_not_show() -> None:
     """Neither in text nor lost in a pickle."""
     assert "KeyedIdentities(…)" == repr(IDENTITIES) == str(IDENTITIES)
     assert pickle.loads(pickle.dumps(IDENTITIES)).uid("1.2.3") == IDENTITIES.uid("1.2.3")
+
+
+LISTED = IDENTITIES.listed({Patient("1CT1", "").parts(): "SUBJECT-1", Patient("2", "").parts(): ""})
+
+
+def test_listed_pseudonyms() -> None:
+    """Only the pseudonym is from the list; dates, UIDs and everybody else's pseudonym are the key's."""
+    patient = Patient("1CT1")
+    assert LISTED.patient_id(patient) == "SUBJECT-1"
+    assert LISTED.patient_id(Patient("2")) == IDENTITIES.patient_id(Patient("2"))
+    assert LISTED.patient_id(Patient("1CT1", "B")) == IDENTITIES.patient_id(Patient("1CT1", "B"))
+    assert LISTED.date_offset_days(patient) == IDENTITIES.date_offset_days(patient)
+    assert LISTED.uid("1.2.3") == IDENTITIES.uid("1.2.3")
+    assert "1CT1" not in repr(LISTED)
+    assert pickle.loads(pickle.dumps(LISTED)).patient_id(patient) == "SUBJECT-1"
+
+
+def test_the_engine_with_listed_pseudonyms() -> None:
+    """A patient who was not asked for is held; one who was carries the pseudonym, dates as under the key."""
+    out = pydicom.dcmread(io.BytesIO(b"".join(released(sample(), identities=LISTED).chunks)))
+    keyed = output(sample())
+    assert (out.PatientID, str(out.PatientName)) == ("SUBJECT-1", "SUBJECT-1")
+    assert released(sample(), identities=LISTED).receipt.patient_id == "SUBJECT-1"
+    assert out.SOPInstanceUID == keyed.SOPInstanceUID
+    held = deidentify(sample("MR_small.dcm"), plan(), LISTED)
+    assert isinstance(held, Quarantined)
+    assert "no pseudonym" in held.reason
+
+
+def test_a_pseudonym_that_does_not_fit_where_a_recipe_puts_it() -> None:
+    """It is not cut off: the instance is held."""
+    listed = IDENTITIES.listed({Patient("1CT1").parts(): "S" * 17})
+    held = deidentify(sample(), plan("REPLACE StudyID var:patient_id"), listed)
+    assert isinstance(held, Quarantined)
+    assert "longer than SH" in held.reason
