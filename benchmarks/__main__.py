@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import receiving
+from benchmarks import proof, receiving
 
-BENCHMARKS = {"receiving": receiving.main}
+BENCHMARKS = {"receiving": receiving.main, "proof": proof.main}
 
 
 def main() -> int:

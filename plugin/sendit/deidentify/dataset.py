@@ -71,10 +71,11 @@ class TransferSyntax:
 
 @dataclass(slots=True)
 class Instance:
-    """A DICOM file, taken apart. Its meta information is not kept: SendIt writes its own."""
+    """A DICOM file, taken apart. Its meta information is read and never written: SendIt writes its own."""
 
     syntax: TransferSyntax
     elements: Dataset = field(default_factory=list)
+    meta: Dataset = field(default_factory=list)
 
 
 def find(elements: Dataset, tag: int) -> Element | None:

@@ -14,7 +14,9 @@ from sendit.deidentify.checks import check_pixels, subject_of, text_of
 from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS, Dataset, Element, Encoding, find
 from sendit.deidentify.dates import shifted
 from sendit.deidentify.identity import KeyedIdentities, Patient
+from sendit.deidentify.known import Known
 from sendit.deidentify.plan import Action, Plan, Rule
+from sendit.deidentify.proof import prove
 from sendit.deidentify.reader import read_file
 from sendit.deidentify.text import decoded, encoded
 from sendit.deidentify.values import DUMMIES, FUNCTIONS, VARIABLES, Subject
@@ -66,10 +68,12 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
     subject = subject_of(instance.elements)
     identities.admit(subject.patient)
     check_pixels(instance)
+    known = Known.of(instance, plan, identities.date_offset_days(subject.patient))
     cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding)
     instance.elements = cleaner.top(instance.elements)
     sop_instance_uid = text_of(instance.elements, _SOP_INSTANCE)
     chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
+    proof = prove(instance, chunks, known)
     sha256, md5, size = _digests(chunks)
     receipt = Receipt(
         input_sha256=digest,
@@ -84,6 +88,7 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
         sop_class_uid=subject.sop_class_uid,
         transfer_syntax_uid=instance.syntax.uid,
         actions={str(action): count for action, count in sorted(cleaner.counts.items())},
+        proof=proof,
         released=True,
     )
     return Released(chunks, receipt)

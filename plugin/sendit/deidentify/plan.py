@@ -64,6 +64,11 @@ class Plan:
         return (Plan, (*values, self.identity_removed, self.dates, self.added))
 
     @cached_property
+    def literals(self) -> tuple[str, ...]:
+        """The texts that recipes write."""
+        return tuple(sorted({rule.value for rule in self.rules.values() if rule.kind == "literal" and rule.value}))
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of all that the plan says: the same on every machine, another one when anything changes."""
         content = {

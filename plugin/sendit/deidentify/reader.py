@@ -56,28 +56,33 @@ def read_file(data: memoryview) -> Instance:
         raise Reject("the file is empty")
     if len(data) < 132 or bytes(data[128:132]) != b"DICM":
         raise Reject("not DICOM: the letters DICM are missing after the preamble")
-    syntax_uid, start = _read_meta(data)
+    syntax_uid, start, meta = _read_meta(data)
     syntax = transfer_syntax(syntax_uid)
     body = data[start:]
     if syntax.deflated:
         body = _inflate(body)
     reader = _Reader(body, syntax.encoding, syntax.encapsulated)
-    return Instance(syntax, reader.top())
+    return Instance(syntax, reader.top(), meta)
 
 
-def _read_meta(data: memoryview) -> tuple[str, int]:
-    """The transfer syntax, and where the dataset begins. The group length is not believed, it is often wrong."""
+def _read_meta(data: memoryview) -> tuple[str, int, Dataset]:
+    """The transfer syntax, where the dataset begins, and the elements.
+
+    The group length is not believed, it is often wrong.
+    """
     reader = _Reader(data, EXPLICIT_LITTLE, encapsulated=False)
     position, uid = 132, ""
+    meta: Dataset = []
     while position + 8 <= len(data) and bytes(data[position : position + 2]) == b"\x02\x00":
         element, position = reader.element(position, len(data), depth=0)
+        meta.append(element)
         if element.tag == _TRANSFER_SYNTAX:
             uid = bytes(element.value).decode("latin-1").rstrip("\0 ")
         elif element.tag == _CLASS and bytes(element.value).rstrip(b"\0 ") == _DIRECTORY:
             raise Reject("a DICOMDIR: it lists other files and holds no image")
     if not uid:
         raise Reject("its file meta information names no transfer syntax")
-    return uid, position
+    return uid, position, meta
 
 
 def _inflate(body: memoryview) -> memoryview:
