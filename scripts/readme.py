@@ -53,6 +53,7 @@ WORDS = {
     Action.PATIENT: "the pseudonym",
     Action.ACCESSION: "coded",
     Action.SHIFT: "moved by whole weeks",
+    Action.CLEAN: "cleaned",
     Action.KEEP_DATE: "kept",
 }
 

@@ -95,12 +95,12 @@ def _project(
         key_directory = loaded.data_directory / KEYS
         # Where SendIt has worked already, a missing key is a lost one.
         create = not (loaded.data_directory / JOURNAL_FILE).exists()
-    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), key_directory, name)
+    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), key_directory, name, tuple(chosen.safe_private))
     return _with_key(spec, create, errors), loaded.workers
 
 
 def _with_key(spec: ProjectSpec, create: bool, errors: Console) -> ProjectSpec:
-    compile_plan(spec.options, spec.recipes)
+    compile_plan(spec.options, spec.recipes, spec.safe_private)
     path = spec.key_directory / f"{spec.project}.key"
     new = create and not path.exists()
     keyring.load_key(spec.key_directory, spec.project, create=create)

@@ -41,6 +41,7 @@ class ProjectSpec:
     recipes: tuple[RecipeText, ...]
     key_directory: Path
     project: str
+    safe_private: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,4 +261,4 @@ def _work(job: Job) -> Result:
 def _ready(spec: ProjectSpec) -> tuple[Plan, KeyedIdentities]:
     """Compiled once in each process. A key that is not there is never made here."""
     key = keyring.load_key(spec.key_directory, spec.project, create=False)
-    return compile_plan(spec.options, spec.recipes), KeyedIdentities(key)
+    return compile_plan(spec.options, spec.recipes, spec.safe_private), KeyedIdentities(key)

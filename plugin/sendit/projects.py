@@ -49,7 +49,7 @@ def recipes_of(project: Project, name: str, folder: Path) -> list[RecipeText]:
             raise Misconfigured(place, f"the recipe '{recipe}' cannot be read ({reason})", cure) from None
         found.append(RecipeText(recipe, text))
     try:
-        compile_plan(project.options, found)
+        compile_plan(project.options, found, project.safe_private)
     except Misconfigured as error:
         raise Misconfigured(f"SendIt.Projects.{name}, {error.place}", error.problem, error.cure) from None
     return found
@@ -72,12 +72,13 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, keys: 
             f"the key {keys / (name + '.key')} is not the one that its studies were coded with",
             "Put the right key back from your backup, or give the project another name to start anew.",
         )
-    spec = ProjectSpec(options=tuple(project.options), recipes=tuple(recipes), key_directory=keys, project=name)
+    private = tuple(project.safe_private)
+    spec = ProjectSpec(tuple(project.options), tuple(recipes), keys, name, private)
     return ReadyProject(
         name=name,
         spec=spec,
         key_fingerprint=fingerprint,
-        plan_digest=compile_plan(project.options, recipes).digest,
+        plan_digest=compile_plan(project.options, recipes, private).digest,
         codes=open_source(project.identities, f"SendIt.Projects.{name}.Identities"),
         unknown_stops=not isinstance(project.identities, Keyed) and project.identities.unknown == "Stop",
     )

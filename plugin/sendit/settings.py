@@ -179,6 +179,7 @@ class Project(_Section):
 
     match: Match | None = None  # None: only what a watched folder or `sendit import` names it for
     options: list[Option] = []
+    safe_private: list[str] = []  # (gggg,"CREATOR",ee); needs RetainSafePrivate
     recipes: list[str] = []
     identities: Identities = Keyed()
     destinations: list[Name] = Field(min_length=1)

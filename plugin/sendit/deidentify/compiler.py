@@ -30,12 +30,13 @@ _NUMBERS = {"US": (0, 2**16 - 1), "SS": (-(2**15), 2**15 - 1), "UL": (0, 2**32 -
 _WRITABLE = TEXT_VRS | DATE_VRS | {"AS", "CS", "DS", "IS", "UI"} | set(_NUMBERS)
 
 
-def compile_plan(options: Sequence[Option], recipes: Sequence[RecipeText]) -> Plan:
+def compile_plan(options: Sequence[Option], recipes: Sequence[RecipeText], safe_private: Sequence[str] = ()) -> Plan:
     """Decide what happens to every attribute.
 
     Args:
         options: of PS3.15 Table E.1-1, in any order.
         recipes: deid recipes, in the order of the configuration.
+        safe_private: private attributes that the project knows to be safe, `(gggg,"CREATOR",ee)`.
 
     Raises:
         Misconfigured: an option that is not available or contradicts another; a line of a recipe that is not
@@ -60,6 +61,8 @@ def compile_plan(options: Sequence[Option], recipes: Sequence[RecipeText]) -> Pl
         identity_removed=not any(rules[tag].action is Action.KEEP for tag in (_PATIENT_NAME, _PATIENT_ID)),
         dates=dates_kept(rules.values()),
         added=tuple(sorted(tag for tag, rule in rules.items() if rule.action is Action.ADD)),
+        private=profile.private_rules(wanted, safe_private),
+        graphics=Option.CLEAN_GRAPHICS in wanted,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,12 +12,17 @@ from dataclasses import dataclass, field
 from sendit.deidentify.checks import check_pixels, subject_of, text_of
 from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS, Dataset, Element, Encoding, find
 from sendit.deidentify.dates import shifted
+from sendit.deidentify.freetext import TextCleaner, known_of
+from sendit.deidentify.graphics import without_drawings
 from sendit.deidentify.identity import KeyedIdentities, Patient
 from sendit.deidentify.known import Known
 from sendit.deidentify.plan import Action, Plan, Rule
+from sendit.deidentify.private import rules_here
 from sendit.deidentify.proof import prove
 from sendit.deidentify.reader import read_file
+from sendit.deidentify.structured import identifies
 from sendit.deidentify.text import decoded, encoded
+from sendit.deidentify.validity import valid
 from sendit.deidentify.values import DUMMIES, FUNCTIONS, VARIABLES, Subject
 from sendit.deidentify.writer import Chunks, write_file
 from sendit.errors import Quarantine, Reject
@@ -33,14 +37,10 @@ _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 #: (PersonIdentificationCodeSequence, OperatorIdentificationSequence, InstitutionCodeSequence)
 _NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
 
+_TEXT_VALUE = 0x0040A160
+_SINGLE_TEXTS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash in them is one
 _BINARY = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _KINDS = (TEXT_VRS, BYTES_VRS - {"UN"}, DATE_VRS, _BINARY, frozenset({"DS", "IS"}))
-#: What a number or an age looks like; a text in its place is no number, and goes.
-_NUMERIC = {
-    "DS": re.compile(rb"[0-9+\-.eE\\ \0]*"),
-    "IS": re.compile(rb"[0-9+\-\\ \0]*"),
-    "AS": re.compile(rb"(?:[0-9]{3}[DWMY])?[ \0]*"),
-}
 _INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 
 
@@ -69,7 +69,8 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
     identities.admit(subject.patient)
     check_pixels(instance)
     known = Known.of(instance, plan, identities.date_offset_days(subject.patient))
-    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding)
+    texts = TextCleaner(known_of(instance.elements, plan))
+    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, texts)
     instance.elements = cleaner.top(instance.elements)
     sop_instance_uid = text_of(instance.elements, _SOP_INSTANCE)
     chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
@@ -120,6 +121,7 @@ class _Cleaner:
     identities: KeyedIdentities
     subject: Subject
     encoding: Encoding
+    texts: TextCleaner
     counts: Counter[str] = field(default_factory=Counter)
 
     def top(self, elements: Dataset) -> Dataset:
@@ -153,9 +155,14 @@ class _Cleaner:
 
     def _cleaned(self, around: _Surroundings) -> Dataset:
         cleaned = []
-        rules = self.plan.rules
-        for element in around.elements:
-            rule = rules.get(element.tag)
+        rules, elements = self.plan.rules, around.elements
+        private: Mapping[int, Rule] = {}
+        if self.plan.private:
+            private = rules_here(elements, self.plan.private, around.character_set)
+        if self.plan.graphics:
+            elements = without_drawings(elements, self.encoding.order)
+        for element in elements:
+            rule = rules.get(element.tag) or private.get(element.tag)
             if rule is None:
                 self.counts["X"] += 1
                 continue
@@ -211,14 +218,44 @@ class _Cleaner:
         if around.naming and vr in TEXT_VRS:
             self.counts["D"] += 1
             return Element(element.tag, vr, DUMMIES[vr])
-        numeric = _NUMERIC.get(vr)
-        if numeric is not None and not numeric.fullmatch(element.value):
-            self.counts["Z"] += 1
-            return Element(element.tag, vr)
-        self.counts["K"] += 1
-        if vr is element.vr:
-            return element
-        return Element(element.tag, vr, element.value, encapsulated=element.encapsulated)
+        value = element.value if rule.origin.startswith("recipe") else self._checked(element, vr, rule, around)
+        if value is element.value:
+            self.counts["K"] += 1
+            if vr is element.vr:
+                return element
+            return Element(element.tag, vr, value, encapsulated=element.encapsulated)
+        self.counts["T" if value else "Z"] += 1
+        return Element(element.tag, vr, value)
+
+    def _checked(self, element: Element, vr: str, rule: Rule, around: _Surroundings) -> bytes | memoryview:
+        """The value of an attribute that stays, without what breaks the rules of its VR or is known of a person."""
+        if vr in TEXT_VRS:
+            if rule.origin != "allowlist":
+                return element.value
+            cleaned = self._rewritten(element, self.texts.technical, around)
+            return DUMMIES[vr] if cleaned is not element.value and not cleaned else cleaned
+        value = valid(element.tag, vr, element.value)
+        if rule.origin != "allowlist":
+            return value
+        if vr == "CS" and self.texts.knows(bytes(value).decode("latin-1")):
+            return b""
+        if vr in ("DS", "IS") and 5 <= len(value) <= 18 and self.texts.is_identifier(_ascii(value).strip()):
+            return b""
+        return value
+
+    def _rewritten(self, element: Element, clean: Callable[[str], str], around: _Surroundings) -> bytes | memoryview:
+        """A text without what has to go; the value itself if nothing has."""
+        original = decoded(element.value, around.character_set)
+        parts = [original] if element.vr in _SINGLE_TEXTS else original.split("\\")
+        cleaned = [clean(part) for part in parts]
+        if cleaned == parts:
+            return element.value
+        if not any(cleaned):
+            return b""
+        try:
+            return encoded("\\".join(cleaned), around.character_set)
+        except Reject:  # it was not written in the character set that the file names: what it says is not known
+            return b""
 
     def _date(self, element: Element, rule: Rule) -> Element | None:
         days = 0
@@ -241,6 +278,17 @@ class _Cleaner:
 
     def _dummy(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
         return DUMMIES[_single_vr(element, rule)]
+
+    def _clean(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+        """A description. What is left of a text in which all had to go is what the profile says without the option."""
+        text = element.vr in TEXT_VRS or element.vr == "UN"
+        if text and not (element.tag == _TEXT_VALUE and identifies(around.elements)):
+            cleaned = bytes(self._rewritten(element, self.texts.description, around))
+            if cleaned or not element.value:
+                return cleaned
+        if rule.fallback is Action.REMOVE:
+            return None
+        return self._dummy(element, rule, around) if rule.fallback is Action.DUMMY else b""
 
     def _uid(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
         uids = _ascii(element.value).split("\\")
@@ -284,6 +332,7 @@ _MAKERS: Mapping[Action, Callable[[_Cleaner, Element, Rule, _Surroundings], byte
     Action.EMPTY: _Cleaner._empty,
     Action.DUMMY: _Cleaner._dummy,
     Action.UID: _Cleaner._uid,
+    Action.CLEAN: _Cleaner._clean,
     Action.PATIENT: _Cleaner._patient,
     Action.ACCESSION: _Cleaner._accession,
     Action.SET: _Cleaner._set,

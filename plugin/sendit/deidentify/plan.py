@@ -11,7 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 #: Counted up when the engine gives other bytes for the same rules, so that the digest of a plan tells the two apart.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 
 class Action(StrEnum):
@@ -26,6 +26,7 @@ class Action(StrEnum):
     ACCESSION = "N"  # the pseudonym of an accession number
     SHIFT = "C"  # a date moved, by the patient's offset or by a number of days; no date: see `fallback`
     KEEP_DATE = "KD"  # a date stays; no date: see `fallback`
+    CLEAN = "T"  # free text without what is a person's; nothing left: see `fallback`
     SET = "R"  # a value of the recipe's
     ADD = "A"  # the same, also where the attribute is not there (at the top of the dataset only)
 
@@ -39,7 +40,7 @@ class Rule:
     value: str = ""  # of SET and ADD: a literal, or the name of a variable or function
     kind: str = ""  # of SET and ADD: "literal", "var" or "func"
     days: int | None = None  # of SHIFT; None is the patient's keyed offset
-    fallback: Action = Action.REMOVE  # of SHIFT and KEEP_DATE
+    fallback: Action = Action.REMOVE  # of SHIFT, KEEP_DATE and CLEAN
     origin: str = "profile"  # who decided: "profile", "allowlist", "recipe NAME, line N"
 
 
@@ -55,13 +56,16 @@ class Plan:
     identity_removed: bool
     dates: str  # LongitudinalTemporalInformationModified: UNMODIFIED, MODIFIED or REMOVED
     added: tuple[int, ...] = field(default=())  # tags whose rule is ADD
+    private: Mapping[tuple[int, str, int], Rule] = field(default_factory=dict)  # group, creator, last digits of element
+    graphics: bool = False  # overlays are cleaned instead of removed
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
+        object.__setattr__(self, "private", MappingProxyType(dict(self.private)))
 
     def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
         values = (self.edition, self.options, dict(self.rules), self.method, self.method_codes)
-        return (Plan, (*values, self.identity_removed, self.dates, self.added))
+        return (Plan, (*values, self.identity_removed, self.dates, self.added, dict(self.private), self.graphics))
 
     @cached_property
     def literals(self) -> tuple[str, ...]:
@@ -80,6 +84,8 @@ class Plan:
             "identity_removed": self.identity_removed,
             "dates": self.dates,
             "rules": {f"{tag:08X}": asdict(rule) for tag, rule in sorted(self.rules.items())},
+            "private": [[*tag, asdict(rule)] for tag, rule in sorted(self.private.items())],
+            "graphics": self.graphics,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

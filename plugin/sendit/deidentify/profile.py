@@ -15,7 +15,9 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS
+from sendit.deidentify.graphics import overlay_rules
 from sendit.deidentify.plan import Action, Rule
+from sendit.deidentify.private import PrivateTag, safe_rules
 from sendit.errors import Misconfigured
 from sendit.settings import Option
 
@@ -29,6 +31,10 @@ _COLUMNS: Mapping[Option, str] = {
     Option.RETAIN_PATIENT_CHARACTERISTICS: "retain_patient_characteristics",
     Option.RETAIN_LONGITUDINAL_FULL_DATES: "retain_longitudinal_full_dates",
     Option.RETAIN_LONGITUDINAL_MODIFIED_DATES: "retain_longitudinal_modified_dates",
+    Option.RETAIN_SAFE_PRIVATE: "retain_safe_private",
+    Option.CLEAN_DESCRIPTORS: "clean_descriptors",
+    Option.CLEAN_STRUCTURED_CONTENT: "clean_structured_content",
+    Option.CLEAN_GRAPHICS: "clean_graphics",
 }
 _CODES: Mapping[Option, str] = {
     Option.RETAIN_UIDS: "113110",
@@ -37,8 +43,21 @@ _CODES: Mapping[Option, str] = {
     Option.RETAIN_PATIENT_CHARACTERISTICS: "113108",
     Option.RETAIN_LONGITUDINAL_FULL_DATES: "113106",
     Option.RETAIN_LONGITUDINAL_MODIFIED_DATES: "113107",
+    Option.RETAIN_SAFE_PRIVATE: "113111",
+    Option.CLEAN_DESCRIPTORS: "113105",
+    Option.CLEAN_STRUCTURED_CONTENT: "113104",
+    Option.CLEAN_GRAPHICS: "113103",
 }
 _BASIC_CODE = "113100"
+
+#: Options whose C is about free text. (That of RetainDeviceIdentity is about AE titles, which nobody can clean.)
+_CLEANING = (
+    Option.CLEAN_DESCRIPTORS,
+    Option.CLEAN_STRUCTURED_CONTENT,
+    Option.CLEAN_GRAPHICS,
+    Option.RETAIN_PATIENT_CHARACTERISTICS,
+    Option.RETAIN_LONGITUDINAL_MODIFIED_DATES,  # TimezoneOffsetFromUTC: a zone stays
+)
 
 #: Pairs that contradict each other in this edition.
 _CONFLICTS = (
@@ -58,6 +77,8 @@ _CONFLICTS = (
 #: Compound codes: the first form that is allowed of D, U, Z, X. It is conformant whatever the type of the attribute is.
 _FORMS = (("D", Action.DUMMY), ("U", Action.UID), ("Z", Action.EMPTY), ("X", Action.REMOVE))
 
+_TEXT_VALUE, _UNFORMATTED_TEXT = 0x0040A160, 0x00700006
+
 _PSEUDONYMS = {
     0x00080050: Action.ACCESSION,  # AccessionNumber: the table empties it; a code keeps the studies apart
     0x00100010: Action.PATIENT,  # PatientName: the same pseudonym as PatientID, readable where only names are shown
@@ -69,10 +90,8 @@ def check_options(options: Sequence[Option]) -> None:
     """Raises Misconfigured for an option that is not available yet, and for two that contradict each other."""
     for option in options:
         if option not in _COLUMNS:
-            available = ", ".join(_COLUMNS)
-            raise Misconfigured(
-                "Options", f"{option} is not available in this version", f"Remove it. Available: {available}."
-            )
+            cure = f"Remove it. Available: {', '.join(sorted(_COLUMNS))}."
+            raise Misconfigured("Options", f"{option} is not available in this version", cure)
     for first, second, reason in _CONFLICTS:
         if first in options and second in options:
             raise Misconfigured("Options", f"{first} and {second} contradict each other: {reason}", "Choose one.")
@@ -95,7 +114,33 @@ def rules(options: Sequence[Option]) -> dict[int, Rule]:
         if _is_hexadecimal(row["tag_pattern"]):  # the patterns name private attributes, curves, overlays: no rule
             tag = int(row["tag_pattern"], 16)
             found[tag] = _rule_of_row(tag, row, options)
+    if Option.CLEAN_STRUCTURED_CONTENT in options:
+        found[_TEXT_VALUE] = Rule(Action.CLEAN, "UT", fallback=Action.DUMMY)
+    if Option.CLEAN_GRAPHICS in options:
+        found[_UNFORMATTED_TEXT] = Rule(Action.CLEAN, "ST", fallback=Action.DUMMY)
+        found.update(overlay_rules())
     return found
+
+
+def private_rules(options: Sequence[Option], own: Sequence[str]) -> dict[PrivateTag, Rule]:
+    """Rules for the private attributes that stay: table E.3.10-1, and a project's own list over it.
+
+    Raises:
+        Misconfigured: an entry of the list is wrong, or there is a list without the option.
+    """
+    if Option.RETAIN_SAFE_PRIVATE not in options:
+        if own:
+            raise Misconfigured(
+                "SafePrivate", f"it needs the option {Option.RETAIN_SAFE_PRIVATE}", "Add it to Options."
+            )
+        return {}
+    dates = Action.REMOVE
+    if Option.RETAIN_LONGITUDINAL_FULL_DATES in options:
+        dates = Action.KEEP_DATE
+    elif Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
+        dates = Action.SHIFT
+    uids = Action.KEEP if Option.RETAIN_UIDS in options else Action.UID
+    return safe_rules(_read("ps3_15_table_e3_10_1_safe_private.csv"), own, dates, uids)
 
 
 def _rule_of_row(tag: int, row: Mapping[str, str], options: Sequence[Option]) -> Rule:
@@ -103,15 +148,23 @@ def _rule_of_row(tag: int, row: Mapping[str, str], options: Sequence[Option]) ->
         return Rule(Action.REMOVE, "UN")
     vr = DicomDictionary[tag][0]
     basic = _basic_action(tag, vr, row["basic_profile"])
-    for option in options:
-        cell = row[_COLUMNS[option]]
-        if option is Option.RETAIN_LONGITUDINAL_MODIFIED_DATES:
-            # A date of the device is known from elsewhere (its label, its log): moved, it would disclose the offset.
-            if cell == "C" and vr in DATE_VRS and not row["retain_device_identity"]:
-                return Rule(Action.SHIFT, vr, fallback=basic)
-        elif cell == "K":
-            return Rule(Action.KEEP_DATE if vr in DATE_VRS else Action.KEEP, vr, fallback=basic)
+    cells = {option: row[_COLUMNS[option]] for option in options}
+    if "K" in cells.values():
+        return Rule(Action.KEEP_DATE if vr in DATE_VRS else Action.KEEP, vr, fallback=basic)
+    if vr in DATE_VRS:
+        # A date of the device is known from elsewhere (its label, its log): moved, it would disclose the offset.
+        moved = cells.get(Option.RETAIN_LONGITUDINAL_MODIFIED_DATES) == "C" and not row["retain_device_identity"]
+        return Rule(Action.SHIFT, vr, fallback=basic) if moved else Rule(basic, vr)
+    if any(cells.get(option) == "C" for option in _CLEANING):
+        return _cleaned(vr, basic)
     return Rule(basic, vr)
+
+
+def _cleaned(vr: str, basic: Action) -> Rule:
+    """What is to be cleaned: text as text; of a sequence, its items are gone through; bytes cannot be cleaned."""
+    if vr == "SQ":
+        return Rule(Action.KEEP, vr, fallback=basic)
+    return Rule(Action.CLEAN, vr, fallback=basic) if vr in TEXT_VRS else Rule(basic, vr)
 
 
 def _basic_action(tag: int, vr: str, codes: str) -> Action:

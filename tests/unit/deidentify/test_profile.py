@@ -60,13 +60,15 @@ def test_every_row_of_the_basic_profile(codes: str) -> None:
     ],
 )
 def test_an_option_keeps_its_rows_and_no_others(option: Option, column: str) -> None:
-    """K in its column stays; everything else is as without the option."""
+    """K in its column stays, text that RetainPatientCharacteristics marks C is cleaned; the rest is as without it."""
     basic, with_option = plan().rules, compile_plan([option], []).rules
     for row in LISTED:
         tag = int(row["tag_pattern"], 16)
         kept = row[column] == "K" and dictionary_has_tag(tag)
         if kept:
             assert with_option[tag].action in (Action.KEEP, Action.KEEP_DATE), row["keyword"]
+        elif row[column] == "C" and option.endswith("Characteristics") and dictionary_has_tag(tag):
+            assert with_option[tag].action is Action.CLEAN, row["keyword"]
         else:
             assert with_option[tag] == basic[tag], row["keyword"]
 
@@ -114,7 +116,7 @@ def test_retain_uids() -> None:
     assert after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID == dataset().SOPInstanceUID
 
 
-@pytest.mark.parametrize("option", [o for o in Option if o.startswith("Clean")] + [Option.RETAIN_SAFE_PRIVATE])
+@pytest.mark.parametrize("option", [Option.CLEAN_PIXEL_DATA, Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES])
 def test_options_to_come_are_refused(option: Option) -> None:
     """Rather than passed over."""
     with pytest.raises(Misconfigured, match=f"{option} is not available in this version"):

@@ -1,0 +1,112 @@
+"""What looks like a name, a date, a number of a patient, a phone number, an address or a link in free text.
+
+The patterns are for descriptions, which are short and mostly about the examination: where one of them could also mean
+a word of medicine ("DR CHEST" is no Doctor Chest), the vocabulary decides.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+_MONTH = (
+    r"(?:jan|feb|febr|mar|mär|mrz|apr|avr|may|mai|jun|juin|jul|juil|aug|août|sep|sept|oct|okt|nov|dec|dez|déc"
+    r"|january|february|march|april|june|july|august|september|october|november|december"
+    r"|januar|februar|märz|juni|juli|oktober|dezember)"
+)
+_YEAR = r"(?:19|20)\d{2}"
+_CLOCK = r"(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?|[T ]?\d{6}(?:\.\d+)?(?!\d))?"
+_PARTICLE = r"(?:\b(?:van|von|de|der|den|del|della|dela|la|le|da|di|dos|du|el|al|bin|ibn|ter|ten|zu|zur|st\.?)\s+)*"
+_ROAD = (
+    r"(?:street|st\.|avenue|ave\.?|road|rd\.?|lane|ln\.|boulevard|blvd\.?|drive|terrace|square|crescent|highway|hwy\.?)"
+)
+_TITLE = r"(?:drs?|prof|professor|doctor|mr|mrs|ms|miss|herr|frau|mme|mlle|sra?|dott)"
+_LABEL = (
+    r"(?:patient(?:'?s)?(?:\s+name)?|pt\.?|name|nom|physician|doctor|surgeon|radiologist|technologist|tech|operator"
+    r"|referr(?:ed|ing)(?:\s+by)?(?:\s+physician)?|ref(?:erred)?\.?\s+by|performed\s+by|read\s+by|dictated\s+by"
+    r"|reported\s+by|signed\s+by|attn|nurse)"
+)
+_NUMBER_LABEL = (
+    r"(?:m\.?r\.?n\.?|mr\s?no|pat(?:ient)?\.?\s?-?(?:id|no|nr|number)|pid|ssn|dob|acc(?:ession)?(?:\s?(?:no|nr|number))?"
+    r"|case\s?(?:no|nr|number)|hosp(?:ital)?\.?\s?(?:no|nr|number)|visit\s?(?:no|nr|number)|nhs|phone|tel|fax|mobile|pager)"
+)
+_NAME_WORD = r"[^\W\d_][\w'’\-]*\.?"
+
+#: What is none of medicine, whatever stands around it.
+LINKS = re.compile(
+    r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*|(?:https?|ftps?|file|mailto|urn):\S+|\bwww\.\S+|\\\\[\w.\-]+\\\S+"
+    r"|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])",
+    re.IGNORECASE,
+)
+#: The form of PN; of a kernel or sequence name, it could be a part only if it had two letters on both sides.
+NAME_FORM = re.compile(_PARTICLE + r"[^\W\d_][\w'’.\-]+\^[\w'’.\-^]*[^\W\d_][\w'’.\-^]*", re.IGNORECASE)
+
+#: The same in a description, where a caret means a name, or joins two words ("Head^Routine").
+_CARETS = re.compile(rf"{_PARTICLE}[^\s,;:^]*\^[^\s,;:]*", re.IGNORECASE)
+
+_PLAIN = re.compile(
+    "|".join(
+        (
+            rf"(?<!\d){_YEAR}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_CLOCK}",
+            rf"(?<![\d.])(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]){_CLOCK}",
+            rf"(?<!\d){_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?(?:\.\d+)?(?!\d){_CLOCK}",
+            rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[ \-]?{_MONTH}\b\.?[ ,\-]*(?:{_YEAR}|\d{{2}})(?!\d){_CLOCK}",
+            rf"\b{_MONTH}\b\.?[ \-]*(?:\d{{1,2}}(?:st|nd|rd|th)?[ ,\-]+)?{_YEAR}(?!\d)",
+            r"(?<!\d)\d+(?:\.\d+){4,}(?!\d)",
+            rf"\b{_NUMBER_LABEL}\b[ .:#=]*(?=[\w\-/.]*\d)[\w\-/.]+",
+            r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",
+            r"(?<!\w)(?:\+|00)\d[\d\s().\-/]{6,}\d|\(\d{2,5}\)\s*\d[\d\s.\-/]{4,}\d",
+            r"(?<![\d.])\d{3}[\-. ]\d{3}[\-. ]\d{4}(?!\d)|(?<![\d.\-])\d{3}-\d{4}(?!\d)|(?<![\d.])0\d{2,4}[/\- ]\d{5,}",
+            rf"\b\d{{1,5}}[a-z]?\s+(?:[^\W\d_][\w'’\-]*\.?\s+){{1,3}}{_ROAD}(?!\w)",
+            r"\b[^\W\d_]+(?:straße|strasse|str\.|gasse|allee)\s*\d+\w?\b|\b(?:rue|via|calle|avenida)\s+[^\d,;]{2,30}\d+",
+            r"\bp\.?\s?o\.?\s?box\s*\d+",
+            r"(?<![^\W_])[^\W\d_]{0,4}[\-_#]?\d{5,}[^\W\d_]?(?![^\W_])|\d{6,}",
+        )
+    ),
+    re.IGNORECASE,
+)
+_LABELLED = re.compile(rf"\b({_LABEL})\s*[:=]\s*((?:{_NAME_WORD}[ ,]*){{1,4}})", re.IGNORECASE)
+_TITLED = re.compile(rf"\b({_TITLE})\b\.?\s+((?:{_NAME_WORD}\s*){{1,3}})", re.IGNORECASE)
+_LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Words of medicine and of DICOM, in lower case: alone they are no name."""
+    text = (files("sendit.deidentify") / "tables" / "vocabulary.txt").read_text("utf-8")
+    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+
+
+def medical(text: str) -> bool:
+    """Whether all words of a text are words of medicine or of DICOM."""
+    words = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])", text)
+    return all(word in vocabulary() for word in map(str.lower, words) if len(word) > 1)
+
+
+def without_patterns(text: str) -> str:
+    """A description without what looks like something of a person."""
+    text = LINKS.sub(" ", text)
+    if "^" in text:
+        text = _CARETS.sub(lambda match: match[0] if medical(match[0]) else " ", text)
+    text = _PLAIN.sub(" ", text)
+    text = _LABELLED.sub(lambda m: f"{m[1]} {_words(m[2])}", text)
+    text = _TITLED.sub(_titled, text)
+    return _LISTED.sub(_listed, text)
+
+
+def _words(names: str) -> str:
+    """What of supposed names is medicine."""
+    return " ".join(word for word in names.split() if medical(word) and len(word.strip(".,")) > 1) + " "
+
+
+def _titled(match: re.Match[str]) -> str:
+    first = match[2].split()[0]
+    return match[0] if medical(first) else _words(match[2])
+
+
+def _listed(match: re.Match[str]) -> str:
+    """ "Family, Given": one of the two may be a word of medicine, too, if both begin with a capital."""
+    one, other = medical(match[1]), medical(match[2])
+    titles = match[1].istitle() and match[2].istitle()
+    return match[0] if (one and other) or ((one or other) and not titles) else " "

@@ -1,0 +1,65 @@
+"""Values that break the rules of their own VR (PS3.5 6.2): a name in a CS, a date in an IS. They are text, and go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from pydicom._dicom_dict import DicomDictionary
+
+from sendit.deidentify.patterns import medical
+
+_NUMBER = rb"(?: *+[+-]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?+\d++)?+ *+)?+"
+_INTEGER = rb"(?: *+[+-]?+\d{1,12}+(?:\.0*+)?+ *+)?+"
+
+
+def _listed(single: bytes) -> re.Pattern[bytes]:
+    return re.compile(single + rb"(?:\\" + single + rb")*+[ \0]*+")
+
+
+#: Values of DS may be longer than the 16 characters that are allowed: many are, and they are numbers all the same.
+_WHOLE: Mapping[str, re.Pattern[bytes]] = {
+    "AS": _listed(rb"(?:[0-9]{3}[DWMY])?+ *+"),
+    "CS": _listed(rb"[A-Z0-9 _]{0,16}+"),
+    "DS": _listed(_NUMBER),
+    "IS": _listed(_INTEGER),
+    "UI": _listed(rb"[0-9.]{0,64}+"),
+}
+_SIZES = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
+
+
+def valid(tag: int, vr: str, value: bytes | memoryview) -> bytes | memoryview:
+    """The value if it is one of this VR; else without those of its values that are none.
+
+    A code string in small letters, as some machines write, stays if all its words are of medicine or of DICOM.
+    """
+    pattern = _WHOLE.get(vr)
+    if pattern is not None:
+        return value if pattern.fullmatch(value) else _without_wrong(bytes(value), vr, pattern)
+    size = _SIZES.get(vr)
+    if size is not None and (len(value) % size or len(value) > _longest().get(tag, len(value))):
+        return b""
+    return value
+
+
+def _without_wrong(value: bytes, vr: str, pattern: re.Pattern[bytes]) -> bytes:
+    good: Callable[[bytes], bool] = lambda v: pattern.fullmatch(v) is not None or (vr == "CS" and _is_code(v))  # noqa: E731
+    kept = [single if good(single) else b"" for single in value.rstrip(b"\0 ").split(b"\\")]
+    return b"\\".join(kept) if any(kept) else b""
+
+
+def _is_code(value: bytes) -> bool:
+    text = value.decode("latin-1")
+    return re.fullmatch(r"[A-Za-z0-9 _\-/.,()]{0,64}", text) is not None and medical(text)
+
+
+@cache
+def _longest() -> Mapping[int, int]:
+    """Attributes with numbers of which there cannot be any number: the most bytes."""
+    found = {}
+    for tag, (vr, multiplicity, *_) in DicomDictionary.items():
+        most = multiplicity.rpartition("-")[2]
+        if vr in _SIZES and most.isdigit():
+            found[tag] = int(most) * _SIZES[vr]
+    return found
