@@ -36,8 +36,13 @@ test: setup-tests ## unit, destination and system tests, with real servers; unde
 	$(python) -m pytest -m "not slow"
 test-all: setup-tests ## those, the slow ones, and the container image
 	$(python) -m pytest
-bench: setup ## the benchmarks
+bench: setup-tests ## the benchmarks
+	@scripts/bench-venv.sh
 	$(python) -m benchmarks
+.PHONY: bench-leaks
+bench-leaks: setup-tests ## what leaks, of SendIt and of other tools; writes docs/benchmarks/leaks.md
+	@scripts/bench-venv.sh
+	$(python) -m benchmarks leaks
 
 .PHONY: lock clean
 lock: ## renew the lock files from pyproject.toml

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from benchmarks import proof, receiving
+from benchmarks.leaks import run as leaks
 
-BENCHMARKS = {"receiving": receiving.main, "proof": proof.main}
+BENCHMARKS = {"receiving": receiving.main, "proof": proof.main, "leaks": leaks.main}
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 # Installs what is missing: Debian packages, then the Python environment in .venv. Where nothing is missing, it does nothing.
 #
 #   scripts/setup.sh            what SendIt and its demonstration need
-#   scripts/setup.sh --tests    and what the tests need besides (PostgreSQL)
+#   scripts/setup.sh --tests    and what the tests need besides (PostgreSQL, dicom3tools)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin  # Orthanc is in /usr/sbin, which a plain user of Debian does not search
@@ -29,6 +29,7 @@ need curl command -v curl
 need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
 if [[ ${1:-} == --tests ]]; then
   need postgresql compgen -G '/usr/lib/postgresql/*/bin/initdb'
+  need dicom3tools command -v dciodvfy
 fi
 
 if ((${#missing[@]})); then

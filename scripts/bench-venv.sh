@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The environment of the tools that the leak benchmark compares with: var/bench-venv. Their versions are those of
+# pyproject.toml's extra `bench`; what they need is held to the versions of requirements.lock.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+wanted=$(sha256sum pyproject.toml requirements.lock)
+if [[ $(cat var/bench-venv/installed 2>/dev/null) == "$wanted" ]]; then
+  exit 0
+fi
+echo "Installing the tools to compare with into var/bench-venv"
+mkdir -p var
+rm -rf var/bench-venv
+"${SENDIT_PYTHON:-/usr/bin/python3}" -m venv var/bench-venv
+grep -oE '^[a-z0-9-]+==[^ ]+( ; [^\\]+)?' requirements.lock >var/bench-venv/constraints.txt
+.venv/bin/python - >var/bench-venv/requirements.txt <<'END'
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    print("\n".join(tomllib.load(file)["project"]["optional-dependencies"]["bench"]))
+END
+var/bench-venv/bin/python -m pip --disable-pip-version-check --no-input --quiet install --progress-bar off \
+  -c var/bench-venv/constraints.txt -r var/bench-venv/requirements.txt
+echo "$wanted" >var/bench-venv/installed
