@@ -10,7 +10,7 @@ from benchmarks.leaks.tokens import Tokens
 register_keywords(
     "listed",
     """PatientName PatientID PatientBirthName PatientMotherBirthName PatientAddress AdditionalPatientHistory
-    BranchOfService CountryOfResidence RegionOfResidence EthnicGroup PatientReligiousPreference
+    BranchOfService CountryOfResidence RegionOfResidence PatientReligiousPreference
     MedicalRecordLocator MedicalAlerts InsurancePlanIdentification IssuerOfPatientID ResponsiblePerson
     ResponsibleOrganization ReferringPhysicianName ReferringPhysicianTelephoneNumbers ConsultingPhysicianName
     PerformingPhysicianName NameOfPhysiciansReadingStudy PhysiciansOfRecord OperatorsName RequestingPhysician
@@ -42,7 +42,7 @@ register_keywords(
     "technical text",
     """ContrastBolusRoute InterventionDrugName LUTExplanation WindowCenterWidthExplanation AlgorithmName
     ApplicableSafetyStandardDescription PixelSpacingCalibrationDescription PositionReferenceIndicator
-    ReconstructionMethod DetectorDescription ExposureControlModeDescription SoftwareVersions""",
+    ReconstructionMethod DetectorDescription ExposureControlModeDescription""",
 )
 
 

@@ -14,10 +14,12 @@ from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS, Dataset, El
 from sendit.deidentify.dates import shifted
 from sendit.deidentify.freetext import TextCleaner, known_of
 from sendit.deidentify.graphics import without_drawings
+from sendit.deidentify.icc import without_texts
 from sendit.deidentify.identity import KeyedIdentities, Patient
 from sendit.deidentify.known import Known
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.private import rules_here
+from sendit.deidentify.profile import terse
 from sendit.deidentify.proof import prove
 from sendit.deidentify.reader import read_file
 from sendit.deidentify.structured import identifies
@@ -38,6 +40,7 @@ _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
 
 _TEXT_VALUE = 0x0040A160
+_ICC_PROFILE = 0x00282000
 _SINGLE_TEXTS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash in them is one
 _BINARY = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _KINDS = (TEXT_VRS, BYTES_VRS - {"UN"}, DATE_VRS, _BINARY, frozenset({"DS", "IS"}))
@@ -232,11 +235,14 @@ class _Cleaner:
         if vr in TEXT_VRS:
             if rule.origin != "allowlist":
                 return element.value
-            cleaned = self._rewritten(element, self.texts.technical, around)
+            clean = self.texts.technical if element.tag in terse() else self.texts.description
+            cleaned = self._rewritten(element, clean, around)
             return DUMMIES[vr] if cleaned is not element.value and not cleaned else cleaned
         value = valid(element.tag, vr, element.value)
         if rule.origin != "allowlist":
             return value
+        if element.tag == _ICC_PROFILE:
+            return without_texts(bytes(value))
         if vr == "CS" and self.texts.knows(bytes(value).decode("latin-1")):
             return b""
         if vr in ("DS", "IS") and 5 <= len(value) <= 18 and self.texts.is_identifier(_ascii(value).strip()):

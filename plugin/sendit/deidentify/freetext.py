@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sendit.deidentify.dataset import Dataset, Element, find
-from sendit.deidentify.patterns import LINKS, NAME_FORM, medical, vocabulary, without_patterns
+from sendit.deidentify.patterns import LINKS, NAME_FORM, medical, vocabulary, without_base64, without_patterns
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import decoded
 
@@ -99,7 +99,8 @@ def _fold_one(character: str) -> str:
     parts = unicodedata.normalize("NFD", character)
     if all(map(unicodedata.combining, parts[1:])):
         character = parts[0]
-    return character.lower() if len(character.lower()) == 1 else character
+    lower = character.lower().replace("ς", "σ")  # in capitals the two are one
+    return lower if len(lower) == 1 else character
 
 
 class TextCleaner:
@@ -113,7 +114,7 @@ class TextCleaner:
 
     def description(self, text: str) -> str:
         """A text that a person typed: without what is known, and without what looks like a person's. May be empty."""
-        return _tidied(text, without_patterns(self._without_known(text)))
+        return _tidied(text, without_patterns(without_base64(self._without_known(text))))
 
     def technical(self, text: str) -> str:
         """A text about the technique: without what is known, names in PN form, and links."""

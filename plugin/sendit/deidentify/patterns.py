@@ -6,6 +6,8 @@ a word of medicine ("DR CHEST" is no Doctor Chest), the vocabulary decides.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from functools import cache
 from importlib.resources import files
@@ -66,6 +68,7 @@ _PLAIN = re.compile(
     ),
     re.IGNORECASE,
 )
+_BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{12,}={0,2}(?![\w+/=])")
 _LABELLED = re.compile(rf"\b({_LABEL})\s*[:=]\s*((?:{_NAME_WORD}[ ,]*){{1,4}})", re.IGNORECASE)
 _TITLED = re.compile(rf"\b({_TITLE})\b\.?\s+((?:{_NAME_WORD}\s*){{1,3}})", re.IGNORECASE)
 _LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
@@ -82,6 +85,20 @@ def medical(text: str) -> bool:
     """Whether all words of a text are words of medicine or of DICOM."""
     words = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])", text)
     return all(word in vocabulary() for word in map(str.lower, words) if len(word) > 1)
+
+
+def without_base64(text: str) -> str:
+    """Without the words that are another text in base64. A long word that is none decodes to no text, and stays."""
+    return _BASE64.sub(lambda match: " " if _is_text(match[0]) else match[0], text)
+
+
+def _is_text(word: str) -> bool:
+    bare = word.rstrip("=")
+    try:
+        raw = base64.b64decode(bare[: len(bare) - (len(bare) % 4 == 1)] + "=" * (-len(bare) % 4))
+    except binascii.Error:
+        return False
+    return sum(32 <= byte < 127 for byte in raw) >= 0.9 * len(raw)
 
 
 def without_patterns(text: str) -> str:

@@ -205,6 +205,24 @@ def _allowlist() -> Mapping[int, Action]:
     return found
 
 
+#: Texts that are short codes, names of makes and numbers of versions: what looks like a date or an identifier in any
+#: other text is meant to be there.
+_TERSE = """CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry
+    MappingResourceName Manufacturer ManufacturerModelName ManufacturerRelatedModelGroup ManufacturerModelVersion
+    SoftwareVersions SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName
+    SecondaryCaptureDeviceSoftwareVersions DetectorManufacturerName DetectorManufacturerModelName ReceiveCoilName
+    ReceiveCoilManufacturerName TransmitCoilName TransmitCoilManufacturerName ApplicationName ApplicationVersion
+    ApplicationManufacturer AlgorithmVersion AlgorithmParameters SequenceName PulseSequenceName ImagedNucleus
+    ConvolutionKernel StackID TransducerData MultiCoilElementName EnergyWindowName DimensionIndexPrivateCreator
+    FunctionalGroupPrivateCreator"""
+
+
+@cache
+def terse() -> frozenset[int]:
+    """The tags of those texts."""
+    return frozenset(int(tag) for keyword in _TERSE.split() if (tag := tag_for_keyword(keyword)) is not None)
+
+
 @cache
 def _read(name: str) -> list[dict[str, str]]:
     text = (files("sendit.deidentify") / "tables" / EDITION / name).read_text("utf-8")
