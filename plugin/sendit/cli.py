@@ -17,6 +17,7 @@ from sendit.cli_deidentify import deidentify
 from sendit.client import Client
 from sendit.doctor import Finding, examine
 from sendit.errors import SendItError
+from sendit.model import BatchState
 
 app = typer.Typer(
     help="De-identifies the studies of an Orthanc server, proves them clean and delivers them.",
@@ -77,11 +78,11 @@ def status(config: ConfigOption = None) -> None:
 def batches(
     config: ConfigOption = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, the newest first.")] = 20,
-    before: Annotated[int | None, typer.Option(help="Those older than this batch.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only those in this state, for example FAILED.")] = None,
+    before: Annotated[int | None, typer.Option(min=1, help="Those older than this batch.")] = None,
+    state: Annotated[BatchState | None, typer.Option(case_sensitive=False, help="Only those in this state.")] = None,
 ) -> None:
     """The batches, the newest first."""
-    query = f"?limit={limit}" + (f"&before={before}" if before else "") + (f"&state={state.upper()}" if state else "")
+    query = f"?limit={limit}" + (f"&before={before}" if before else "") + (f"&state={state}" if state else "")
     page = _client(config).call("GET", f"/api/batches{query}")
     table = Table(box=None, pad_edge=False)
     for name in ("batch", "project", "state"):

@@ -46,7 +46,7 @@ class Client:
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
-            content = json.loads(answer.read() or b"null")
+            content = _content(answer.read())
         except PermissionError:
             problem = f"you may not open {self._path}"
             raise Misconfigured("SendIt.DataDirectory", problem, "Run this as Orthanc's user or as root.") from None
@@ -60,6 +60,13 @@ class Client:
         if answer.status >= 400:
             raise Refused(_words(content))
         return content
+
+
+def _content(body: bytes) -> Any:
+    try:
+        return json.loads(body or b"null")
+    except ValueError:
+        return body.decode(errors="replace")
 
 
 def _words(content: Any) -> str:

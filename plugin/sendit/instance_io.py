@@ -15,6 +15,7 @@ from pathlib import Path
 import requests
 
 from sendit.errors import Reject, Retry
+from sendit.model import DELETED
 from sendit.source import OwnServer
 
 #: Larger instances are mapped from a file, so that they do not have to fit into memory.
@@ -56,7 +57,7 @@ def fetched(url: str, headers: Mapping[str, str], certificate: str, near: Path) 
     try:
         with _session(certificate).get(url, headers=dict(headers), stream=True, timeout=_TIMEOUT) as answer:
             if answer.status_code == 404:
-                raise Reject("it was deleted from Orthanc before it was processed")
+                raise Reject(DELETED)
             if answer.status_code != 200:
                 raise Retry(f"our own Orthanc answers {answer.status_code}")
             content = _received(answer, near)

@@ -44,6 +44,10 @@ class InstanceState(StrEnum):
     QUARANTINED = "QUARANTINED"  # held, for the reason beside it
 
 
+#: Why an instance is rejected that Orthanc no longer has. If it is sent again, it is taken up again.
+DELETED = "it was deleted from Orthanc before it was processed"
+
+
 class DeliveryState(StrEnum):
     """Where a batch is on its way to one destination."""
 

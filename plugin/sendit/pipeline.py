@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class Pipeline:
 
     def __init__(self, rooms: Rooms) -> None:
         self.rooms = rooms
+        self.stopping = threading.Event()
         self._journal = rooms.journal
 
     # --- collect and filter: a study becomes a batch -------------------------------------------------------------
@@ -100,15 +102,11 @@ class Pipeline:
                 self._queue(study, listed, project)
 
     def _projects_of(self, study: Study, listed: list[str]) -> list[str | None]:
-        """Those that an import named; else that of the study's former batch; else the first whose Match fits."""
+        """Those of the study's former batches and those that an import named; else the first whose Match fits."""
         known = self.rooms.settings.projects
-        routed = [name for name in self._journal.intake.routes(study.id) if name in known]
-        if routed:
-            return list(routed)
-        former = self._journal.batches.page(limit=1, study=study.id, with_project=True)
-        if former and former[0].project in known:
-            return [former[0].project]
-        return [project_of(self.rooms.source.facts(study, listed), known)]
+        named = [*self._journal.batches.projects_of(study.id), *self._journal.intake.routes(study.id)]
+        found = [name for name in dict.fromkeys(named) if name in known]
+        return [*found] if found else [project_of(self.rooms.source.facts(study, listed), known)]
 
     def _queue(self, study: Study, listed: list[str], project: str | None) -> int | None:
         batch_id = self._journal.intake.queue(study.id, project, listed, study.last_update)
@@ -146,7 +144,11 @@ class Pipeline:
             )
         project = self.rooms.settings.projects.get(batch.project or "")
         if project is None:
-            raise Misconfigured(f"batch {batch.id}", f"project '{batch.project}' is not configured any more", "Add it.")
+            raise Misconfigured(
+                f"batch {batch.id}",
+                f"project '{batch.project}' is not configured any more",
+                "Configure it again under this name, then: sendit retry.",
+            )
         self.rooms.deidentification.run(batch)
         state = self._journal.batches.conclude(batch.id, batch.attempt, project.destinations)
         log.info("batch %d: %s", batch.id, state)
@@ -154,6 +156,10 @@ class Pipeline:
             self.schedule_deliveries(batch.id)
         else:
             self.rooms.staging.remove(batch.id)
+
+    def stop(self) -> None:
+        """From now on nothing that fails is counted; what was begun is taken up at the next start."""
+        self.stopping.set()
 
     def _process_failed(self, batch: Batch, error: SendItError) -> None:
         retry = self.rooms.settings.retry
@@ -187,7 +193,11 @@ class Pipeline:
             raise Misconfigured(place, problem, "Look in the log for what ended the worker, then: sendit retry.")
         destination = self.rooms.destinations.get(delivery.destination)
         if destination is None:
-            raise Misconfigured(place, f"destination '{delivery.destination}' is not configured any more", "Add it.")
+            raise Misconfigured(
+                place,
+                f"destination '{delivery.destination}' is not configured any more",
+                "Configure it again under this name, then: sendit retry.",
+            )
         consignment = self._consignment(delivery.batch_id)
         destination.deliver(consignment, self._progress(delivery))
         wrong = destination.verify(consignment)
@@ -226,7 +236,8 @@ class Pipeline:
                 self._journal.batches.fail(batch.id, batch.attempt, str(error), BatchState.QUARANTINED)
             log.error("batch %d: QUARANTINED on its way to %s: %s", *_facts(delivery), error)
             return
-        retry = self.rooms.settings.destinations[delivery.destination].retry
+        configured = self.rooms.settings.destinations.get(delivery.destination)
+        retry = configured.retry if configured is not None else self.rooms.settings.retry
         if isinstance(error, Retry) and delivery.failures < retry.limit:
             delay = backoff(delivery.failures, retry)
             attempt = self._journal.deliveries.postpone(delivery, str(error), _in(delay))
@@ -254,7 +265,10 @@ class Pipeline:
         project = None
         if batch is not None and batch.project is None:
             study = self.rooms.source.study(batch.study)
-            project = self._projects_of(study, self.rooms.source.instances(study))[0] if study else None
+            if study is None:
+                cure = "Send it again: it becomes a batch of its own."
+                raise Misconfigured(f"batch {batch_id}", "its study is not in Orthanc any more", cure)
+            project = self._projects_of(study, self.rooms.source.instances(study))[0]
             if project is None:
                 raise Misconfigured(
                     f"batch {batch_id}", "no project's Match fits this study", "Change SendIt.Projects, then retry."
@@ -286,10 +300,14 @@ class Pipeline:
             try:
                 stage()
             except SendItError as error:
+                if self.stopping.is_set():
+                    return  # what is being stopped fails in many ways, and none of them counts
                 failed(error)
             except Superseded:
                 raise
             except Exception as error:
+                if self.stopping.is_set():
+                    return
                 log.error("batch %d: unexpected", batch_id, exc_info=error)
                 failed(Retry(f"unexpected fault of SendIt: {places(error)}"))
         except Superseded:

@@ -78,6 +78,15 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+def _database(url: str) -> str:
+    if url != "sqlite" and not url.startswith("postgresql://"):
+        raise ValueError("give sqlite or postgresql://user:password@host/database")
+    # Read wrongly, a part of the password would be taken for the host, and shown in errors.
+    if url.partition("://")[2].partition("/")[0].count("@") > 1:
+        raise ValueError("write an @ in the password as %40")
+    return url
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
@@ -191,7 +200,7 @@ class Settings(_Section):
     """The section "SendIt" of orthanc.json."""
 
     data_directory: AbsolutePath = Path("/var/lib/sendit")
-    database: str = Field(default="sqlite", pattern=r"^(sqlite|postgresql://.+)$", repr=False)
+    database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite", repr=False)
     python: AbsolutePath | None = None  # the worker's interpreter; read by the plugin alone
     workers: int = Field(default=0, ge=0, le=256)  # de-identification processes; 0: one per core
     batches_at_once: int = Field(default=2, ge=1, le=64)

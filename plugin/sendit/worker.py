@@ -152,6 +152,8 @@ class Worker:
     def stop(self) -> None:
         """End all that runs; what is unfinished is taken up at the next start."""
         self._stop.set()
+        self.pipeline.stop()
+        self.journal.batches.rest()
         self._api.stop()
         self._arrivals.stop()
         self.pipeline.rooms.deidentification.close()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sendit.errors import Misconfigured, Retry
 from sendit.journal import Journal, Superseded
 from sendit.journal.database import journal_url, open_engine
-from sendit.model import BatchState, DeliveryState, FileFate, InstanceState, Quarantined, Receipt, Rejected
+from sendit.model import DELETED, BatchState, DeliveryState, FileFate, InstanceState, Quarantined, Receipt, Rejected
 
 
 @pytest.fixture
@@ -190,6 +190,65 @@ def test_writes_of_an_old_attempt_change_nothing(journal: Journal) -> None:
         journal.batches.begin(batch_id, 1)
     assert journal.batches.begin(batch_id, 2).starts == 2
     assert journal.batches.tallies([batch_id]) == {batch_id: {InstanceState.PENDING: 1}}
+
+
+def test_what_was_deleted_before_it_was_processed_is_taken_up_when_it_comes_again(journal: Journal) -> None:
+    """It was received, and never seen: a re-send is a new batch of just that instance, as often as it takes."""
+    for _ in range(2):
+        batch_id = journal.intake.queue("study", "irb", ["a"], "x")
+        assert batch_id is not None
+        assert journal.intake.queue("study", "irb", ["a"], "x") is None
+        journal.batches.begin(batch_id, 1)
+        journal.batches.record(batch_id, 1, {"a": Rejected(DELETED)})
+        assert journal.batches.conclude(batch_id, 1, ["x"]) is BatchState.EMPTY
+
+
+def test_a_third_content_under_a_quarantined_uid_is_held_too(journal: Journal) -> None:
+    """Also if the two before it were never sent."""
+    first = queued(journal, "a", "b")
+    journal.batches.begin(first, 1)
+    journal.batches.record(first, 1, {"a": receipt("2.25.3", "a"), "b": receipt("2.25.3", "b")})
+    journal.batches.conclude(first, 1, ["x"])
+    late = queued(journal, "a", "b", "c")
+    journal.batches.begin(late, 1)
+    journal.batches.record(late, 1, {"c": receipt("2.25.3", "c")})
+    assert journal.batches.conclude(late, 1, ["x"]) is BatchState.QUARANTINED
+    batch = journal.batches.get(late)
+    assert batch is not None
+    assert "same SOPInstanceUID" in str(batch.reason)
+
+
+def test_a_destination_that_a_project_no_longer_names_is_forgotten(journal: Journal) -> None:
+    """A retry goes to those that it names now; what was verified stays on record."""
+    batch_id = delivering(journal, "old", "kept")
+    kept, _ = journal.deliveries.begin(batch_id, "kept", 1)
+    journal.deliveries.verified(kept, 1)
+    old, _ = journal.deliveries.begin(batch_id, "old", 1)
+    journal.deliveries.fail(old, "not configured any more")
+    renewed = journal.batches.retry(batch_id)
+    assert renewed is not None
+    journal.batches.begin(batch_id, renewed.attempt)
+    journal.batches.conclude(batch_id, renewed.attempt, ["new", "kept"])
+    states = {d.destination: d.state for d in journal.deliveries.of([batch_id])[batch_id]}
+    assert states == {"new": DeliveryState.WAITING, "kept": DeliveryState.VERIFIED}
+
+
+def test_a_retry_does_not_take_what_another_batch_covers(journal: Journal) -> None:
+    """No project matched; then one did, and a late instance brought all of the study along."""
+    empty = journal.intake.queue("study", None, ["a"], "x")
+    assert empty is not None
+    queued(journal, "a", "b")
+    with pytest.raises(Misconfigured, match="another batch covers"):
+        journal.batches.retry(empty, "irb")
+    assert state(journal, empty) is BatchState.EMPTY
+
+
+def test_an_ordinary_stop_is_no_failure(journal: Journal) -> None:
+    """However often: the count of starts without an end begins anew."""
+    batch_id = queued(journal, "a")
+    for _ in range(8):
+        assert journal.batches.begin(batch_id, 1).starts == 1
+        journal.batches.rest()
 
 
 def test_what_ends_its_worker_is_counted_until_there_is_progress(journal: Journal) -> None:

@@ -38,7 +38,14 @@ def test_the_api_shows_pages_and_details_and_refuses_clearly(stack: Stack) -> No
     refused = call(stack, "api/batches/1/retry", "POST")
     assert refused.status_code == 409
     assert "DONE" in refused.json()["error"]
-    assert call(stack, "api/batches?limit=0").status_code == 422
+    for wrong in ("batches?limit=0", "batches?before=0", f"batches?before={2**70}", f"batches/{2**70}", "imports/x"):
+        answer = call(stack, f"api/{wrong}")
+        assert answer.status_code in (400, 422), wrong
+        assert answer.json()["error"], wrong
+    assert call(stack, "api/nothing").json()["error"]
+    for folder in ("", "relative", "/" + "x" * 300, "/nowhere"):
+        answer = call(stack, "api/imports", "POST", json={"folder": folder, "project": "irb1"})
+        assert (answer.status_code, answer.json()["error"]) == (409, "there is no such folder on the server"), folder
     assert call(stack, "api/batches?state=NONSENSE").status_code == 422
 
 

@@ -275,3 +275,58 @@ def test_files_of_the_target_are_dicom_files_with_a_blank_preamble(stack: Stack)
     dataset = dcmread_bytes(data)
     assert dataset.file_meta.MediaStorageSOPInstanceUID == dataset.SOPInstanceUID
     assert "SourceApplicationEntityTitle" not in dataset.file_meta
+
+
+def test_a_study_deleted_while_it_waited_and_sent_again_leaves(stack: Stack) -> None:
+    """What was never processed is not covered: the second sending is taken up."""
+    maker = StudyMaker()
+    files = maker.instances(2)
+    for file in files:
+        stack.source.upload(file)
+    stack.wait_batch(lambda b: b["state"] != "RECEIVING")
+    [study] = stack.source.get("/studies")
+    stack.source.session.delete(f"{stack.source.url}/studies/{study}", timeout=30).raise_for_status()
+    stack.wait_batches(1)
+    for file in files:
+        stack.source.upload(file)
+    wait_for(lambda: len(stack.target.get("/instances")) == 2, "both instances at the target")
+    assert {b["state"] for b in stack.wait_batches(1)} <= {"DONE", "EMPTY"}
+
+
+def test_a_late_instance_goes_to_every_project_that_has_the_study(make_stack: MakeStack, tmp_path: Path) -> None:
+    """Sent for one by its Match, then imported for another: both get what comes later."""
+    stack = make_stack()
+    projects = stack.sendit["Projects"]
+    projects["imported"] = {"Destinations": ["research"]}
+    stack.start()
+    maker = StudyMaker()
+    data = maker.instance(1)
+    stack.source.upload(data)
+    stack.wait_batches(1)
+    folder = tmp_path / "cd"
+    folder.mkdir()
+    (folder / "a").write_bytes(data)
+    assert stack.cli("import", str(folder), "--project", "imported").returncode == 0
+    stack.wait_batches(2)
+    stack.source.upload(maker.instance(2))
+    batches = stack.wait_batches(4)
+    assert sorted(str(b["project"]) for b in batches) == ["imported", "imported", "irb1", "irb1"]
+    assert len(stack.delivered_files()) == 4
+
+
+def test_a_destination_that_was_renamed_under_way_fails_and_a_retry_finds_the_new_one(make_stack: MakeStack) -> None:
+    """FAILED with the reason, not stuck; the retry goes where the project points now."""
+    stack = make_stack().start(target=False)
+    stack.source.upload(StudyMaker().instance())
+    stack.wait_batch(lambda b: b["state"] == "DELIVERING")
+    stack.source.stop()
+    stack.sendit["Destinations"]["archive"] = stack.sendit["Destinations"].pop("research")
+    stack.sendit["Projects"]["irb1"]["Destinations"] = ["archive"]
+    stack.target.start()
+    stack.source.start()
+    [batch] = stack.wait_batches(1)
+    assert batch["state"] == "FAILED"
+    assert "not configured any more" in batch["reason"]
+    stack.api(f"batches/{batch['id']}/retry", "POST")
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["sent"]) == ("DONE", 1)

@@ -118,7 +118,7 @@ def test_unknown_keys(place: str, cure: str) -> None:
     ("place", "value", "problem"),
     [
         ("DataDirectory", "relative", "whole path"),
-        ("Database", "mysql://x", "should match pattern"),
+        ("Database", "mysql://x", "give sqlite or postgresql"),
         ("Database", 7, "valid string"),
         ("Workers", -1, "greater than or equal to 0"),
         ("Workers", "many", "valid integer"),

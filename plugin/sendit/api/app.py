@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import Path as PathParameter
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from sendit import __version__
 from sendit.api import page
@@ -23,6 +26,10 @@ from sendit.pipeline import Pipeline
 
 #: Starts an import of a folder for a project; the import's number.
 StartImport = Callable[[Path, str], int]
+
+#: What the database can number.
+_LARGEST = 2**31 - 1
+Number = Annotated[int, PathParameter(ge=1, le=_LARGEST)]
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
 
@@ -63,8 +70,14 @@ def make_app(pipeline: Pipeline, start_import: StartImport, health: Callable[[],
 def _translate_errors(app: FastAPI) -> None:
     """Every error is JSON {"error", "cure"}."""
 
-    @app.exception_handler(HTTPException)
-    async def of_ours(_: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return JSONResponse({"error": f"{place}: {first['msg']}", "cure": "See /sendit/api/docs."}, 422)
+
+    @app.exception_handler(StarletteHTTPException)  # and so FastAPI's own
+    async def of_ours(_: Request, error: StarletteHTTPException) -> JSONResponse:
         body = error.detail if isinstance(error.detail, dict) else {"error": str(error.detail), "cure": ""}
         return JSONResponse(body, error.status_code)
 
@@ -85,7 +98,7 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
     @app.get("/api/batches", tags=["batches"])
     def get_batches(
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        before: Annotated[int | None, Query(description="the `next` of the page before")] = None,
+        before: Annotated[int | None, Query(ge=1, le=_LARGEST, description="the `next` of the page before")] = None,
         state: BatchState | None = None,
         study: Annotated[str | None, Query(description="Orthanc's identifier of the original study")] = None,
     ) -> BatchPage:
@@ -93,7 +106,7 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
         return views.page(limit, before, state, study)
 
     @app.get("/api/batches/{batch_id}", tags=["batches"], responses=_NOT_FOUND)
-    def get_batch(batch_id: int) -> BatchDetail:
+    def get_batch(batch_id: Number) -> BatchDetail:
         """One batch: its counts, deliveries, the reasons of what was not sent, and its story."""
         detail = views.detail(batch_id)
         if detail is None:
@@ -101,12 +114,13 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
         return detail
 
     @app.post("/api/batches/{batch_id}/retry", tags=["batches"], responses={**_NOT_FOUND, 409: {"model": Problem}})
-    def post_retry(batch_id: int) -> BatchAnswer:
+    def post_retry(batch_id: Number) -> BatchAnswer:
         """Take up again a batch that is FAILED, QUARANTINED, EMPTY or CANCELLED."""
         batch = views.batch(batch_id)
         if batch is None:
             raise _no_batch(batch_id)
         if pipeline.retry(batch_id) is None:
+            batch = views.batch(batch_id) or batch  # as it is now: somebody else may have been quicker
             raise _problem(
                 409, f"batch {batch_id} is {batch.state}", "Only ended batches that were not sent are retried."
             )
@@ -118,6 +132,13 @@ def _no_batch(batch_id: int) -> HTTPException:
     return _problem(404, f"there is no batch {batch_id}", "GET /sendit/api/batches lists them.")
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_absolute() and path.is_dir()
+    except (OSError, ValueError):  # not ours to enter, too long, or with a NUL
+        return False
+
+
 def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> None:
     @app.post("/api/imports", status_code=202, tags=["imports"], responses={409: {"model": Problem}})
     def post_import(wanted: ImportRequest) -> ImportAnswer:
@@ -125,12 +146,12 @@ def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> Non
         if wanted.project not in pipeline.rooms.settings.projects:
             names = ", ".join(pipeline.rooms.settings.projects) or "none"
             raise _problem(409, f"there is no project '{wanted.project}'", f"Known: {names}.")
-        if not wanted.folder.is_dir():
-            raise _problem(409, "there is no such folder on the server", "Give its whole path.")
+        if not _is_folder(wanted.folder):
+            raise _problem(409, "there is no such folder on the server", "Give its whole path, beginning with /.")
         return _import(start_import(wanted.folder, wanted.project))
 
     @app.get("/api/imports/{import_id}", tags=["imports"], responses=_NOT_FOUND)
-    def get_import(import_id: int) -> ImportAnswer:
+    def get_import(import_id: Number) -> ImportAnswer:
         """How an import goes: how many files had which fate."""
         return _import(import_id)
 

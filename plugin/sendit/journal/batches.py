@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sendit.errors import Misconfigured
 from sendit.journal import tables as t
 from sendit.journal.writing import Superseded, add_event, move, now, reading
 from sendit.model import (
@@ -55,12 +56,9 @@ class Batches:
         before: int | None = None,
         state: BatchState | None = None,
         study: str | None = None,
-        with_project: bool = False,
     ) -> list[Batch]:
         """The newest batches first; `before` is the last id of the page before."""
         query = sa.select(*_COLUMNS).order_by(t.batches.c.id.desc()).limit(limit)
-        if with_project:
-            query = query.where(t.batches.c.project.is_not(None))
         if before is not None:
             query = query.where(t.batches.c.id < before)
         if state is not None:
@@ -69,6 +67,13 @@ class Batches:
             query = query.where(t.batches.c.study == study)
         with reading(self._engine) as c:
             return [_batch(row) for row in c.execute(query)]
+
+    def projects_of(self, study: str) -> list[str]:
+        """The projects that have a batch of this study, the first one first."""
+        b = t.batches.c
+        query = sa.select(b.project).where((b.study == study) & b.project.is_not(None)).group_by(b.project)
+        with reading(self._engine) as c:
+            return [str(name) for name in c.execute(query.order_by(sa.func.min(b.id))).scalars()]
 
     def unfinished(self) -> list[Batch]:
         """Those for which something must be scheduled (law 2)."""
@@ -127,9 +132,9 @@ class Batches:
         return (b.id == batch_id) & (b.attempt == attempt) & (b.state == BatchState.PROCESSING)
 
     def record(self, batch_id: int, attempt: int, outcomes: Mapping[str, Receipt | Rejected | Quarantined]) -> None:
-        """What became of these instances (by Orthanc's identifier). Progress: the count of starts begins anew."""
+        """What became of these instances (by Orthanc's identifier). Progress: starts and failures count anew."""
         with self._engine.begin() as c:
-            move(c, self._own(batch_id, attempt), starts=1)
+            move(c, self._own(batch_id, attempt), starts=1, failures=0)
             for identifier, outcome in outcomes.items():
                 i = t.instances.c
                 where = (i.batch_id == batch_id) & (i.instance == identifier) & (i.state == InstanceState.PENDING)
@@ -146,7 +151,7 @@ class Batches:
             tally: dict[str, int] = {str(state): int(count) for state, count in c.execute(query)}
             if tally.get(InstanceState.PENDING):
                 raise Superseded
-            state, reason = _conclusion(tally)
+            state, reason = _conclusion(tally, self._why_held(c, batch_id))
             if state is BatchState.QUARANTINED:
                 self._hold_all(c, batch_id)
             if state is BatchState.DELIVERING:
@@ -155,12 +160,18 @@ class Batches:
             add_event(c, batch_id, f"de-identified: {_words(tally)}" + (f"; {reason}" if reason else ""))
             return state
 
+    def _why_held(self, c: sa.Connection, batch_id: int) -> str:
+        """The reason of the first instance that is held; "" if none is."""
+        i = t.instances.c
+        held = (i.batch_id == batch_id) & (i.state == InstanceState.QUARANTINED)
+        return str(c.execute(sa.select(i.reason).where(held).order_by(i.id).limit(1)).scalar() or "")
+
     def _quarantine_twins(self, c: sa.Connection, batch_id: int) -> None:
         """Two instances with one SOPInstanceUID and different content: nobody can say which is right."""
         mine, other = t.instances.alias("mine"), t.instances.alias("other")
         same = (mine.c.project == other.c.project) & (mine.c.sop_instance_uid == other.c.sop_instance_uid)
         same &= (mine.c.id != other.c.id) & (mine.c.input_sha256 != other.c.input_sha256)
-        same &= other.c.state.in_([InstanceState.RELEASED, InstanceState.SENT])
+        same &= other.c.state.in_([InstanceState.RELEASED, InstanceState.SENT, InstanceState.QUARANTINED])
         query = sa.select(mine.c.id).where(
             (mine.c.batch_id == batch_id) & (mine.c.state == InstanceState.RELEASED) & same
         )
@@ -190,7 +201,11 @@ class Batches:
         c.execute(sa.update(t.instances).where(where).values(**values))
 
     def _address(self, c: sa.Connection, batch_id: int, destinations: Iterable[str]) -> None:
+        """A delivery for each; one that was not made and that the project no longer names is forgotten."""
         d = t.deliveries.c
+        destinations = list(destinations)
+        stale = (d.batch_id == batch_id) & (d.state != DeliveryState.VERIFIED) & d.destination.not_in(destinations)
+        c.execute(sa.delete(t.deliveries).where(stale))
         known = set(c.execute(sa.select(d.destination).where(d.batch_id == batch_id)).scalars())
         for name in destinations:
             if name not in known:
@@ -234,6 +249,9 @@ class Batches:
                      attempt=b.attempt + 1, **values)  # fmt: skip
             except Superseded:
                 return None
+            if project and self._covered_elsewhere(c, batch_id, project):
+                problem, cure = "another batch covers its instances now", "Nothing is to be done."
+                raise Misconfigured(f"batch {batch_id}", problem, cure)
             renew: dict[str, Any] = {"state": InstanceState.PENDING, "reason": None, "receipt": None}
             renew |= {"project": project} if project else {}
             c.execute(sa.update(t.instances).where((i.batch_id == batch_id) & i.state.in_(again)).values(**renew))
@@ -241,11 +259,24 @@ class Batches:
             add_event(c, batch_id, "taken up again by an operator")
             return _batch(c.execute(sa.select(*_COLUMNS).where(b.id == batch_id)).one())
 
+    def _covered_elsewhere(self, c: sa.Connection, batch_id: int, project: str) -> bool:
+        mine, other = t.instances.alias("mine"), t.instances.alias("other")
+        same = (mine.c.instance == other.c.instance) & (mine.c.generation == other.c.generation)
+        query = sa.select(other.c.id).where((mine.c.batch_id == batch_id) & (other.c.project == project) & same)
+        return c.execute(query.where(other.c.batch_id != batch_id).limit(1)).first() is not None
+
     def _renew_deliveries(self, c: sa.Connection, batch_id: int) -> None:
         d = t.deliveries.c
         where = (d.batch_id == batch_id) & (d.state != DeliveryState.VERIFIED)
         values = {"state": DeliveryState.WAITING, "failures": 0, "starts": 0, "next_attempt_at": None}
         c.execute(sa.update(t.deliveries).where(where).values(**values, attempt=d.attempt + 1, changed_at=now()))
+
+    def rest(self) -> None:
+        """SendIt is being stopped: the starts of what is under way are not ones that failed to come to an end."""
+        with self._engine.begin() as c:
+            c.execute(sa.update(t.batches).where(t.batches.c.state == BatchState.PROCESSING).values(starts=0))
+            sending = t.deliveries.c.state == DeliveryState.SENDING
+            c.execute(sa.update(t.deliveries).where(sending).values(starts=0))
 
     def renew(self, batch_id: int, attempt: int) -> int:
         """Nothing is scheduled for this attempt any more: a new one, which fences the old; its number."""
@@ -288,10 +319,12 @@ def _outcome_values(outcome: Receipt | Rejected | Quarantined) -> dict[str, Any]
     return {"state": state, "reason": outcome.reason, "input_sha256": outcome.input_sha256 or None}
 
 
-def _conclusion(tally: Mapping[str, int]) -> tuple[BatchState, str | None]:
+def _conclusion(tally: Mapping[str, int], why_held: str) -> tuple[BatchState, str | None]:
     held = tally.get(InstanceState.QUARANTINED, 0)
     if held:
-        return BatchState.QUARANTINED, f"{held} of {sum(tally.values())} instances could not be shown to be clean"
+        return BatchState.QUARANTINED, f"{held} of {sum(tally.values())} instances are held: {why_held}"
+    if not tally:
+        return BatchState.EMPTY, "it holds no instance: all of them are covered by other batches"
     if tally.get(InstanceState.RELEASED) or tally.get(InstanceState.SENT):
         return BatchState.DELIVERING, None
     return BatchState.EMPTY, "every instance was rejected"

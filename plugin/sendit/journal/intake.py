@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from sendit.journal import tables as t
 from sendit.journal.writing import add_event, now, reading
-from sendit.model import BatchState, InstanceState
+from sendit.model import DELETED, BatchState, InstanceState
 
 #: SQLite takes at most 32,766 bound values a statement.
 _CHUNK = 5_000
@@ -94,12 +94,11 @@ class Intake:
             last = c.execute(sa.select(sa.func.max(t.instances.c.generation)).where(same)).scalar() or 0
             batch_id = self._open(c, study, BatchState.QUEUED, 1)
             c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(project=project))
-            self._list(c, batch_id, project, [instance], generation=last + 1)
+            self._list(c, batch_id, project, {instance: last + 1})
             return batch_id
 
-    def _list(
-        self, c: sa.Connection, batch_id: int, project: str, identifiers: Iterable[str], generation: int = 0
-    ) -> None:
+    def _list(self, c: sa.Connection, batch_id: int, project: str, new: Mapping[str, int]) -> None:
+        """`new`: Orthanc's identifier → generation."""
         rows = [
             {
                 "batch_id": batch_id,
@@ -108,7 +107,7 @@ class Intake:
                 "generation": generation,
                 "state": InstanceState.PENDING,
             }
-            for identifier in identifiers
+            for identifier, generation in new.items()
         ]
         c.execute(sa.insert(t.instances), rows)
 
@@ -116,13 +115,21 @@ class Intake:
         where = t.instances.c.batch_id == batch_id
         c.execute(sa.update(t.instances).where(where).values(state=InstanceState.REJECTED, reason=reason))
 
-    def _uncovered(self, c: sa.Connection, project: str, listed: Sequence[str]) -> list[str]:
-        covered: set[str] = set()
+    def _uncovered(self, c: sa.Connection, project: str, listed: Sequence[str]) -> dict[str, int]:
+        """Those that no batch covers → their generation. What was deleted before it was processed, and is there again,
+        is not covered."""
+        i = t.instances.c
+        found: dict[str, tuple[int, str | None]] = {}
         for start in range(0, len(listed), _CHUNK):
-            chunk = listed[start : start + _CHUNK]
-            where = t.instances.c.instance.in_(chunk) & (t.instances.c.project == project)
-            covered.update(c.execute(sa.select(t.instances.c.instance).where(where)).scalars())
-        return [identifier for identifier in listed if identifier not in covered]
+            where = i.instance.in_(listed[start : start + _CHUNK]) & (i.project == project)
+            rows = c.execute(sa.select(i.instance, i.generation, i.reason).where(where).order_by(i.generation))
+            found |= {instance: (generation, reason) for instance, generation, reason in rows}
+        new = {}
+        for instance in listed:
+            generation, reason = found.get(instance, (-1, DELETED))
+            if reason == DELETED:
+                new[instance] = generation + 1
+        return new
 
     def _forget(self, c: sa.Connection, study: str, opened: int | None, last_update: str | None) -> None:
         """All of the study is covered: an open batch has nothing to carry, and its newest one saw this LastUpdate."""

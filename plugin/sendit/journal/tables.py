@@ -1,7 +1,8 @@
 """The tables of the journal. Only this package writes them; migrations/ holds how they came to be.
 
-No table holds a patient identifier in clear: studies and instances stand by Orthanc's identifiers, outputs by coded
-UIDs. (Orthanc's identifiers are digests of the original ones, so the database is protected like the originals: 0600.)
+No table holds what is in a DICOM file in clear: studies and instances stand by Orthanc's identifiers, outputs by coded
+UIDs. The imports hold the names of folders and files as they came; where these name patients, so does the database.
+(Orthanc's identifiers are digests of the original ones. The database is protected like the originals: 0600.)
 """
 
 from __future__ import annotations
