@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import proof, receiving
+from benchmarks import deidentify, proof, receiving
 from benchmarks.leaks import run as leaks
 
-BENCHMARKS = {"receiving": receiving.main, "proof": proof.main, "leaks": leaks.main}
+BENCHMARKS = {
+    "receiving": receiving.main,
+    "proof": proof.main,
+    "leaks": leaks.main,
+    "deidentify": deidentify.main,
+}
 
 
 def main() -> int:

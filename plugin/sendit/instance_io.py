@@ -14,6 +14,7 @@ from pathlib import Path
 
 import requests
 
+from sendit.deidentify.bulk import pieces
 from sendit.errors import Reject, Retry
 from sendit.model import DELETED
 from sendit.source import OwnServer
@@ -118,7 +119,8 @@ def written(chunks: Sequence[bytes | memoryview], output: Path) -> None:
     with _room():
         try:
             with beside.open("wb") as file:
-                file.writelines(chunks)
+                for piece in pieces(chunks):
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(output)

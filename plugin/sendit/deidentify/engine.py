@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sendit.deidentify.bulk import pieces
 from sendit.deidentify.checks import check_pixels, subject_of, text_of
 from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS, Dataset, Element, Encoding, find
 from sendit.deidentify.dates import shifted
@@ -54,10 +55,10 @@ def deidentify(
 
     The chunks of what is released may be views into `source`: keep it open until they are written.
     """
-    with memoryview(source) as view:
-        digest = hashlib.sha256(view).hexdigest()
+    view = memoryview(source)
+    digest = _sha256(view)
     try:
-        return _release(memoryview(source), digest, plan, identities)
+        return _release(view, digest, plan, identities)
     except Reject as refusal:
         return Rejected(str(refusal), digest)
     except Quarantine as doubt:
@@ -98,11 +99,18 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
     return Released(chunks, receipt)
 
 
+def _sha256(view: memoryview) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces([view]):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 def _digests(chunks: Chunks) -> tuple[str, str, int]:
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    for chunk in chunks:
-        sha256.update(chunk)
-        md5.update(chunk)
+    for piece in pieces(chunks):
+        sha256.update(piece)
+        md5.update(piece)
     return sha256.hexdigest(), md5.hexdigest(), sum(map(len, chunks))
 
 

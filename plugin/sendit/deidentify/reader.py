@@ -34,6 +34,7 @@ _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
 _TRANSFER_SYNTAX = 0x00020010
 _CLASS = 0x00020002
+_IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 _DIRECTORY = b"1.2.840.10008.1.3.10"
 #: Deeper nesting than any real object has; the limit keeps a forged file from exhausting the stack.
 _DEEPEST = 64
@@ -44,10 +45,10 @@ _VRS = {tag: entry[0] for tag, entry in DicomDictionary.items()}
 
 
 def read_file(data: memoryview) -> Instance:
-    """The dataset of a PS3.10 file.
+    """The dataset of a PS3.10 file, or of a file that holds nothing but a dataset, as some archives keep them.
 
-    A file without the preamble and "DICM" is rejected, even where it might be read by guessing: its transfer syntax
-    and with it every boundary between two values would be a guess, too.
+    A file without the preamble and "DICM" has to be understood to its last byte in implicit or explicit VR little
+    endian; every other transfer syntax would be a guess.
 
     Raises:
         Reject: not DICOM, truncated, or of a kind that SendIt cannot take apart.
@@ -55,8 +56,13 @@ def read_file(data: memoryview) -> Instance:
     if len(data) == 0:
         raise Reject("the file is empty")
     if len(data) < 132 or bytes(data[128:132]) != b"DICM":
-        raise Reject("not DICOM: the letters DICM are missing after the preamble")
-    syntax_uid, start, meta = _read_meta(data)
+        return _read_bare(data)
+    return _read_from(data, 132)
+
+
+def _read_from(data: memoryview, position: int) -> Instance:
+    """What follows the preamble."""
+    syntax_uid, start, meta = _read_meta(data, position)
     syntax = transfer_syntax(syntax_uid)
     body = data[start:]
     if syntax.deflated:
@@ -65,13 +71,30 @@ def read_file(data: memoryview) -> Instance:
     return Instance(syntax, reader.top(), meta)
 
 
-def _read_meta(data: memoryview) -> tuple[str, int, Dataset]:
+def _read_bare(data: memoryview) -> Instance:
+    head = bytes(data[:6])
+    if head[:2] == b"\2\0" and head[4:] in (b"UL", b"OB", b"UI"):
+        return _read_from(data, 0)
+    if head[:2] != b"\x08\0":
+        raise Reject("not DICOM: the letters DICM are missing after the preamble")
+    explicit = head[4:].decode("latin-1") in SHORT_VRS | LONG_VRS
+    syntax = transfer_syntax(_EXPLICIT if explicit else _IMPLICIT)
+    try:
+        elements, end = _Reader(data, syntax.encoding, encapsulated=False).elements(0, len(data), depth=0)
+    except Reject as refusal:
+        raise Reject(f"not DICOM, or damaged: no letters DICM, and as a dataset alone it is {refusal}") from None
+    if end != len(data):
+        raise Reject("not DICOM, or truncated: no letters DICM, and no dataset to its last byte")
+    return Instance(syntax, elements)
+
+
+def _read_meta(data: memoryview, position: int) -> tuple[str, int, Dataset]:
     """The transfer syntax, where the dataset begins, and the elements.
 
     The group length is not believed, it is often wrong.
     """
     reader = _Reader(data, EXPLICIT_LITTLE, encapsulated=False)
-    position, uid = 132, ""
+    uid = ""
     meta: Dataset = []
     while position + 8 <= len(data) and bytes(data[position : position + 2]) == b"\x02\x00":
         element, position = reader.element(position, len(data), depth=0)

@@ -134,6 +134,28 @@ def test_what_is_no_instance_is_rejected(source: bytes, reason: str) -> None:
     assert outcome.input_sha256 == hashlib.sha256(source).hexdigest()
 
 
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_implicit.dcm"])
+@pytest.mark.parametrize("start", [132, None])
+def test_a_file_without_preamble(name: str, start: int | None) -> None:
+    """With its file meta information or as a dataset alone: it gives what the whole file gives; cut, it is rejected."""
+    content = dataset(name)
+    del content[0xFFFCFFFC:]
+    whole = file_of(content)
+    begin = start or 144 + int.from_bytes(whole[140:144], "little")
+    bare = released(whole[begin:])
+    assert b"".join(bare.chunks) == b"".join(released(whole).chunks)
+    for cut in (1, 7, 1000):
+        assert isinstance(deidentify(whole[begin:-cut], plan(), IDENTITIES), Rejected)
+
+
+def test_a_compressed_dataset_alone_is_rejected() -> None:
+    """Nobody says how its pixels are compressed."""
+    whole = sample("JPEG2000.dcm")
+    outcome = deidentify(whole[144 + int.from_bytes(whole[140:144], "little") :], plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert "not DICOM" in outcome.reason
+
+
 @pytest.mark.parametrize(
     ("sop_class", "reason"),
     [
@@ -176,13 +198,6 @@ def test_a_fault_of_ours_is_quarantined() -> None:
 
     outcome = deidentify(sample(), plan(), Broken(bytes(32)))
     assert outcome == Quarantined("a fault of SendIt while de-identifying (ZeroDivisionError)", outcome.input_sha256)  # type: ignore[union-attr]
-
-
-def test_without_the_preamble_it_is_rejected() -> None:
-    """SendIt does not guess a transfer syntax."""
-    outcome = deidentify(sample()[132:], plan(), IDENTITIES)
-    assert isinstance(outcome, Rejected)
-    assert outcome.reason.startswith("not DICOM")
 
 
 def test_references_between_instances_resolve() -> None:
