@@ -14,6 +14,7 @@ from rich.table import Table
 from sendit import __version__, configuration, settings
 from sendit.api.server import socket_path
 from sendit.cli_deidentify import deidentify
+from sendit.cli_verify import verify
 from sendit.client import Client
 from sendit.doctor import Finding, examine
 from sendit.errors import SendItError
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("deidentify")(deidentify)
+app.command("verify")(verify)
 console = Console()
 
 ConfigOption = Annotated[

@@ -204,3 +204,4 @@ class Batch:
     opened_at: datetime
     changed_at: datetime
     next_attempt_at: datetime | None
+    manifest: str | None = None  # the end of the chain of its receipts, once it was de-identified

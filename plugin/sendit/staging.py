@@ -31,7 +31,12 @@ class Staging:
 
         The name is a digest of it: the coded UID is known only once the instance was processed.
         """
-        return self.folder(batch_id) / (hashlib.sha256(instance.encode()).hexdigest()[:32] + ".dcm")
+        self.folder(batch_id)
+        return self.name(batch_id, instance)
+
+    def name(self, batch_id: int, instance: str) -> Path:
+        """The same, for asking whether it is there: nothing is made."""
+        return self._root / str(batch_id) / (hashlib.sha256(instance.encode()).hexdigest()[:32] + ".dcm")
 
     def holds(self, path: Path, receipt: Receipt) -> bool:
         """Whether the staged file is there in its full size; its digest is compared when it leaves."""

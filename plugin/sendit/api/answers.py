@@ -46,6 +46,7 @@ class BatchAnswer(BaseModel):
     opened_at: datetime
     changed_at: datetime
     next_attempt_at: datetime | None
+    manifest: str | None = Field(description="the end of the chain of its receipts, once it was de-identified")
     deliveries: list[DeliveryAnswer]
 
 
@@ -76,6 +77,32 @@ class BatchDetail(BatchAnswer):
 
     reasons: list[ReasonAnswer]
     events: list[EventAnswer]
+
+
+class DiscrepancyAnswer(BaseModel):
+    """An instance that a destination does not hold as its receipt says."""
+
+    sop_instance_uid: str = Field(description="coded")
+    problem: str
+
+
+class DestinationVerdictAnswer(BaseModel):
+    """What one destination holds of a batch."""
+
+    destination: str
+    discrepancies: list[DiscrepancyAnswer]
+    error: str | None = Field(description="why it could not be asked")
+
+
+class VerdictAnswer(BaseModel):
+    """Whether a batch's receipts and its destinations are as they were."""
+
+    ok: bool
+    intact: bool = Field(description="the receipts are those that were recorded")
+    instances: int = Field(description="that have a receipt")
+    manifest: str | None
+    recomputed: str
+    destinations: list[DestinationVerdictAnswer]
 
 
 class Health(BaseModel):

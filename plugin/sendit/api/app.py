@@ -6,6 +6,7 @@ Answers hold batch ids, coded values and Orthanc's identifiers; never a patient'
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,11 +19,21 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from sendit import __version__
 from sendit.api import page
-from sendit.api.answers import BatchAnswer, BatchDetail, BatchPage, Health, ImportAnswer, ImportRequest, Problem
+from sendit.api.answers import (
+    BatchAnswer,
+    BatchDetail,
+    BatchPage,
+    Health,
+    ImportAnswer,
+    ImportRequest,
+    Problem,
+    VerdictAnswer,
+)
 from sendit.api.views import Views
 from sendit.errors import Misconfigured, Retry
 from sendit.model import BatchState
 from sendit.pipeline import Pipeline
+from sendit.verification import VERIFIABLE, verify
 
 #: Starts an import of a folder for a project; the import's number.
 StartImport = Callable[[Path, str], int]
@@ -126,6 +137,17 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
             )
         renewed = views.batch(batch_id)
         return renewed if renewed is not None else batch
+
+    @app.post("/api/batches/{batch_id}/verify", tags=["batches"], responses={**_NOT_FOUND, 409: {"model": Problem}})
+    def post_verify(batch_id: int) -> VerdictAnswer:
+        """Compare the batch's receipts with its manifest, and what its destinations hold with the receipts."""
+        batch, rooms = views.batch(batch_id), pipeline.rooms
+        verdict = verify(rooms.journal, rooms.staging, rooms.destinations, batch_id)
+        if batch is None or verdict is None:
+            raise _no_batch(batch_id)
+        if batch.state not in VERIFIABLE:
+            raise _problem(409, f"batch {batch_id} is {batch.state}", "Only batches that were sent can be verified.")
+        return VerdictAnswer(ok=verdict.ok, intact=verdict.intact, **asdict(verdict))
 
 
 def _no_batch(batch_id: int) -> HTTPException:

@@ -137,6 +137,8 @@ class _Shipment:
             return _NOT_THERE
         if hashlib.md5(theirs.content, usedforsecurity=False).hexdigest() == receipt.output_md5:
             return None
+        if isinstance(ours, Parcel) and not ours.path.exists():
+            return "other bytes than were sent; what was sent is no longer kept, so the contents cannot be compared"
         data = open_parcel(ours) if isinstance(ours, Parcel) else ours
         try:
             return difference(data, theirs.content)

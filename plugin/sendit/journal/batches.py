@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sendit import manifest
 from sendit.errors import Misconfigured
 from sendit.journal import tables as t
 from sendit.journal.writing import Superseded, add_event, move, now, reading
@@ -104,6 +105,11 @@ class Batches:
         with reading(self._engine) as c:
             return [_instance(row) for row in c.execute(query)]
 
+    def receipts(self, batch_id: int) -> list[tuple[str, dict[str, Any]]]:
+        """Of what was released: Orthanc's identifier and the receipt as it is stored, in the order of the manifest."""
+        with reading(self._engine) as c:
+            return _receipts(c, batch_id)
+
     def reasons(self, batch_id: int) -> dict[tuple[InstanceState, str], int]:
         """Why instances were rejected or quarantined, and how many for each reason."""
         i = t.instances.c
@@ -154,9 +160,11 @@ class Batches:
             state, reason = _conclusion(tally, self._why_held(c, batch_id))
             if state is BatchState.QUARANTINED:
                 self._hold_all(c, batch_id)
+            end = None
             if state is BatchState.DELIVERING:
                 self._address(c, batch_id, destinations)
-            move(c, self._own(batch_id, attempt), state=state, reason=reason, starts=0, failures=0)
+                end = manifest.head(receipt for _, receipt in _receipts(c, batch_id))
+            move(c, self._own(batch_id, attempt), state=state, reason=reason, starts=0, failures=0, manifest=end)
             add_event(c, batch_id, f"de-identified: {_words(tally)}" + (f"; {reason}" if reason else ""))
             return state
 
@@ -304,6 +312,13 @@ class Batches:
         with self._engine.begin() as c:
             move(c, where, state=BatchState.DONE)
             add_event(c, batch_id, "done")
+
+
+def _receipts(c: sa.Connection, batch_id: int) -> list[tuple[str, dict[str, Any]]]:
+    i = t.instances.c
+    released = i.state.in_([InstanceState.RELEASED, InstanceState.SENT])
+    query = sa.select(i.instance, i.receipt).where((i.batch_id == batch_id) & released).order_by(i.id)
+    return [(instance, receipt) for instance, receipt in c.execute(query)]
 
 
 def _outcome_values(outcome: Receipt | Rejected | Quarantined) -> dict[str, Any]:

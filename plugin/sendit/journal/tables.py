@@ -52,6 +52,7 @@ batches = sa.Table(
     sa.Column("opened_at", UtcDateTime, nullable=False),
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.Column("next_attempt_at", UtcDateTime),
+    sa.Column("manifest", sa.String(64)),  # the end of the chain of its receipts; NULL until it was de-identified
     sqlite_autoincrement=True,
 )
 
