@@ -22,9 +22,28 @@ _PIXELS = (PIXEL_DATA, 0x7FE00008, 0x7FE00009)
 
 _PIXEL_VRS = frozenset({"OB", "OW", "OB or OW", "OF", "OD"})
 
+#: The defined terms of SpecificCharacterSet (PS3.3 C.12.1.1.2), and ISO_IR 6, as many write the default repertoire.
+_CHARACTER_SETS = frozenset(
+    {"", "ISO_IR 6", "ISO_IR 192", "GB18030", "GBK"}
+    | {f"ISO_IR {number}" for number in (13, 100, 101, 109, 110, 126, 127, 138, 144, 148, 166, 203)}
+    | {f"ISO 2022 IR {number}" for number in (6, 13, 100, 101, 109, 110, 126, 127, 138, 144, 148, 166, 203)}
+    | {f"ISO 2022 IR {number}" for number in (58, 87, 149, 159)}
+)
+
 _STANDARD_CLASSES = "1.2.840.10008."
 _MAPS = ("Segmentation Storage", "Parametric Map Storage")
 _DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
+
+
+def check_character_sets(elements: Dataset) -> None:
+    """Raises Reject where one is not of the standard: it would stay as it is, whatever somebody wrote there."""
+    for element in elements:
+        for item in element.items or ():
+            check_character_sets(item)
+        if element.tag == _CHARACTER_SET and element.items is None:
+            terms = bytes(element.value).decode("latin-1").rstrip("\0 ").split("\\")
+            if not _CHARACTER_SETS.issuperset(term.strip(" ") for term in terms):
+                raise Reject("its SpecificCharacterSet is none that the DICOM standard defines")
 
 
 def subject_of(elements: Dataset) -> Subject:
@@ -77,7 +96,7 @@ def _uid(elements: Dataset, tag: int, name: str) -> str:
 
 
 def check_pixels(instance: Instance) -> None:
-    """Raises Reject where an image has no pixels, or fewer than it says: the end of the file is missing."""
+    """Raises Reject where an image has no pixels, or fewer than it says (the end of the file is missing), or more."""
     elements = instance.elements
     pixels = next((e for e in elements if e.tag in _PIXELS), None)
     rows, columns, bits = (find(elements, tag) for tag in (_ROWS, _COLUMNS, _BITS))
@@ -101,8 +120,15 @@ def check_pixels(instance: Instance) -> None:
     per_frame *= _number(samples, order) if samples else 1
     if text_of(elements, _PHOTOMETRIC) == "YBR_FULL_422":  # two samples of colour for every four of luminance
         per_frame = per_frame * 2 // 3
-    if (per_frame * _frames(elements) + 7) // 8 > len(pixels.value):
+    size = (per_frame * _frames(elements) + 7) // 8
+    if size > len(pixels.value):
         raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
+    behind = pixels.value[size:]
+    # One byte pads to an even length; some machines pad to whole blocks, with zeros.
+    if len(behind) > 1 and bytes(behind).strip(b"\0"):
+        raise Reject(
+            "something stands behind its last frame: its pixel data are longer than Rows, Columns and so on say"
+        )
 
 
 @cache

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sendit.deidentify.bulk import pieces
-from sendit.deidentify.checks import check_pixels, subject_of, text_of
+from sendit.deidentify.checks import check_character_sets, check_pixels, subject_of, text_of
 from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS, Dataset, Element, Encoding, find
 from sendit.deidentify.dates import shifted
 from sendit.deidentify.freetext import TextCleaner, known_of
@@ -69,6 +69,7 @@ def deidentify(
 
 def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentities) -> Outcome:
     instance = read_file(view)
+    check_character_sets(instance.elements)
     subject = subject_of(instance.elements)
     identities.admit(subject.patient)
     check_pixels(instance)

@@ -304,3 +304,47 @@ def test_codes_kept_by_an_option_stay() -> None:
     kept = compile_plan([Option.RETAIN_INSTITUTION_IDENTITY], [])
     assert output(file_of(before)).InstitutionCodeSequence[0].CodeMeaning == "Removed"
     assert output(file_of(before), kept).InstitutionCodeSequence[0].CodeMeaning == "Hospital"
+
+
+@pytest.mark.parametrize("terms", ["", "ISO_IR 100", "ISO_IR 6", "\\ISO 2022 IR 87", "ISO 2022 IR 6\\ISO 2022 IR 58"])
+def test_character_sets_of_the_standard_stay(terms: str) -> None:
+    """One, several, and an empty one."""
+    source = _with_character_set(sample(), terms)
+    assert pydicom.dcmread(io.BytesIO(source)).SpecificCharacterSet in (terms, terms.split("\\"), None)
+    assert isinstance(deidentify(source, plan(), IDENTITIES), Released)
+
+
+@pytest.mark.parametrize("terms", ["QUIXWORTH", "ISO_IR 100\\QUIXWORTH", "ISO_IR 999"])
+def test_an_unknown_character_set_is_rejected(terms: str) -> None:
+    """It would stay, whatever it says; at the top and in an item."""
+    outcome = deidentify(_with_character_set(sample(), terms), plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert "SpecificCharacterSet" in outcome.reason
+    assert "QUIXWORTH" not in outcome.reason
+    nested, item = dataset(), Dataset()
+    item.add_new("SpecificCharacterSet", "CS", "ISO_IR 100")
+    nested.AnatomicRegionSequence = [item]
+    source = file_of(nested)
+    at = source.rindex(b"ISO_IR 100")
+    outcome = deidentify(source[:at] + b"QUIXWORTH " + source[at + 10 :], plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+
+
+def _with_character_set(source: bytes, terms: str) -> bytes:
+    """The file with other terms, whatever pydicom thinks of them."""
+    at = source.index(b"\x08\0\x05\0CS")
+    length = int.from_bytes(source[at + 6 : at + 8], "little")
+    value = terms.encode() + b" " * (len(terms) % 2)
+    return source[: at + 6] + struct.pack("<H", len(value)) + value + source[at + 8 + length :]
+
+
+def test_what_stands_behind_the_last_frame_is_rejected() -> None:
+    """A pad byte and blocks of zeros are harmless; anything else is no pixel."""
+    before = dataset()
+    pixels = before.PixelData
+    before.PixelData = pixels + b"QUIXWORTH "
+    outcome = deidentify(file_of(before), plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert "behind its last frame" in outcome.reason
+    before.PixelData = pixels + bytes(128)
+    assert output(file_of(before)).PixelData == pixels + bytes(128)
