@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -69,9 +71,10 @@ class FolderRun:
             Retry: the disk is full.
         """
         self._prepare()
-        former = _released_before(self.target)
         beside = self.target / f".{RECEIPTS}.part"
         try:
+            _take_over(beside, self.target / RECEIPTS)
+            former = _released_before(self.target)
             with beside.open("w", encoding="utf-8") as out:
                 try:
                     self._write_lines(pool, out, advance, former)
@@ -99,6 +102,10 @@ class FolderRun:
             raise Misconfigured(str(self.target), f"cannot be made ({error.strerror})", "Name another DST.") from None
         if not os.access(target, os.W_OK | os.X_OK):
             raise Misconfigured(str(self.target), "cannot be written", "Name another DST, or change its owner.")
+        for name in (RECEIPTS, f".{RECEIPTS}.part"):
+            if (target / name).is_dir():
+                problem = "a folder stands where SendIt writes the list of what became of each file"
+                raise Misconfigured(str(target / name), problem, "Rename it, or name another DST.")
         self.target = target
 
     def _write_lines(self, pool: DeidentifyPool, out: IO[str], advance: Callable[[], None], former: set[str]) -> None:
@@ -118,23 +125,40 @@ class FolderRun:
             if name == RECEIPTS:
                 reason = f"its name is that of the list which SendIt writes, {RECEIPTS}"
             output = self.target / name
-            if not reason:
-                try:
-                    output.parent.mkdir(parents=True, exist_ok=True)
-                    if output.is_dir():
-                        reason = "a folder stands in DST where its output should"
-                except FileExistsError:
-                    reason = "a file stands in DST where its folder should"
+            reason = reason or self._unfit(output)
             if reason:
                 refused.append(Result(name, Rejected(reason)))
                 continue
             source = self.source / name if self.source.is_dir() else self.source
             yield Job(name=name, project=self.project, source=source, output=output)
 
+    def _within(self, output: Path) -> bool:
+        """Whether it lies in DST, links resolved: through one that leads to SRC, originals would be overwritten."""
+        return Path(os.path.realpath(output.parent)).is_relative_to(self.target)
+
+    def _unfit(self, output: Path) -> str:
+        """Make the folder of an output; why it cannot be written there, "" if it can."""
+        if not self._within(output):
+            return "a symbolic link in DST leads its output out of DST"
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            if output.is_dir():
+                return "a folder stands in DST where its output should"
+        except (FileExistsError, NotADirectoryError):
+            return "a file stands in DST where its folder should"
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            return f"its folder in DST cannot be used ({error.strerror})"
+        if not os.access(output.parent, os.W_OK | os.X_OK):
+            return "its folder in DST cannot be written"
+        return ""
+
     def _line(self, result: Result, out: IO[str], former: set[str]) -> None:
         line = {"path": result.name, **self._outcome(result, former)}
         # ASCII with escapes: a name whose bytes are no UTF-8 comes through as well.
         out.write(json.dumps(line) + "\n")
+        out.flush()  # a run that is killed leaves it for the next one
 
     def _outcome(self, result: Result, former: set[str]) -> dict[str, Any]:
         outcome = result.outcome
@@ -143,12 +167,17 @@ class FolderRun:
             values = outcome.as_dict()
             return {"status": "released", "reason": self._note(outcome), **{name: values[name] for name in _FIELDS}}
         if result.name in former:  # an earlier run released it under other rules
-            (self.target / result.name).unlink(missing_ok=True)
+            self._remove(self.target / result.name)
         if isinstance(outcome, Rejected):
             self.tally.rejected += 1
             return {"status": "rejected", "reason": outcome.reason, "input_sha256": outcome.input_sha256}
         self.tally.quarantined += 1
         return {"status": "quarantined", "reason": outcome.reason, "input_sha256": outcome.input_sha256}
+
+    def _remove(self, output: Path) -> None:
+        if self._within(output):
+            with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                output.unlink()
 
     def _note(self, receipt: Receipt) -> str:
         """Files stand each for itself here, so both are released; whoever loads them into one archive has to know."""
@@ -192,12 +221,28 @@ def count_inputs(source: Path) -> int:
     return sum(1 for _ in inputs(source))
 
 
+def _take_over(killed: Path, receipts: Path) -> None:
+    """What a killed run wrote down comes behind the list of the run before it, so that it is not forgotten."""
+    if not killed.exists():
+        return
+    both = killed.with_name(f"{killed.name}.both")
+    with both.open("wb") as out:
+        for path in (receipts, killed):
+            with suppress(FileNotFoundError), path.open("rb") as lines:
+                shutil.copyfileobj(lines, out)
+            out.write(b"\n")  # a line that a kill cut off spoils no other
+        out.flush()
+        os.fsync(out.fileno())
+    both.replace(receipts)
+
+
 def _released_before(target: Path) -> set[str]:
     """What the list of an earlier run says was released into `target`."""
     found: set[str] = set()
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError), (target / RECEIPTS).open("rb") as lines:
+    with suppress(FileNotFoundError), (target / RECEIPTS).open("rb") as lines:
         for text in lines:
-            line = json.loads(text)
-            if line["status"] == "released":
-                found.add(line["path"])
+            with suppress(ValueError, KeyError, TypeError):
+                line = json.loads(text)
+                if line["status"] == "released":
+                    found.add(line["path"])
     return found

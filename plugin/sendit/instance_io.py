@@ -115,7 +115,7 @@ def written(chunks: Sequence[bytes | memoryview], output: Path) -> None:
     Raises:
         Retry: it cannot be written, for example because the disk is full.
     """
-    beside = output.with_name(f".{hashlib.sha256(output.name.encode()).hexdigest()[:32]}.part")
+    beside = output.with_name(f".{hashlib.sha256(os.fsencode(output.name)).hexdigest()[:32]}.part")
     with _room():
         try:
             with beside.open("wb") as file:

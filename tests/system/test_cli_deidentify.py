@@ -16,6 +16,7 @@ from typing import Any
 import pydicom
 import pytest
 
+from sendit.deidentify_folder import _take_over
 from tests.dicom import PLANTED_NAME, StudyMaker
 from tests.servers.waiting import wait_for
 
@@ -151,6 +152,80 @@ def test_an_output_of_before_does_not_stay(home: Path, tmp_path: Path) -> None:
     assert run(home, tmp_path / "in", tmp_path / "out").returncode == 1
     assert not (tmp_path / "out" / "series 0" / "IM0000").exists()
     assert (tmp_path / "out" / "mine").exists()
+
+
+def test_an_output_of_a_killed_run_does_not_stay(home: Path, tmp_path: Path) -> None:
+    """Its list, cut off anywhere, is read by the next run, and by the one after that if that is killed as well."""
+    fill(tmp_path / "in", 3)
+    run(home, tmp_path / "in", tmp_path / "out")
+    part = tmp_path / "out" / ".receipts.jsonl.part"
+    (tmp_path / "out" / "receipts.jsonl").rename(part)
+    part.write_text(part.read_text() + '{"path": "cut o')
+    _take_over(part, tmp_path / "out" / "receipts.jsonl")  # the second run begins its own list, and is killed
+    part.write_text("")
+    (tmp_path / "in" / "series 0" / "IM0000").write_bytes(b"broken now")
+    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 1
+    assert lines(tmp_path / "out")["series 0/IM0000"]["status"] == "rejected"
+    assert not (tmp_path / "out" / "series 0" / "IM0000").exists()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"series 0", "series 1", "receipts.jsonl"}
+
+
+def test_a_line_is_there_before_the_run_ends(home: Path, tmp_path: Path) -> None:
+    """Killed with -9, a run leaves the names of what it released."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "file").write_bytes(StudyMaker(rows=1024).instance(1))
+    for number in range(3000):
+        (tmp_path / "in" / f"{number:05}").hardlink_to(tmp_path / "file")
+    command = [str(SENDIT), "deidentify", str(tmp_path / "in"), str(tmp_path / "out"), "--workers", "1"]
+    process = subprocess.Popen(command, env={**os.environ, "XDG_DATA_HOME": str(home)})
+    part = tmp_path / "out" / ".receipts.jsonl.part"
+    wait_for(lambda: part.exists() and part.read_text().count("\n") > 2, "the first lines")
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "out" / "receipts.jsonl").exists()
+
+
+def test_an_output_never_leaves_the_folder(home: Path, tmp_path: Path) -> None:
+    """A link in DST that leads to SRC: the originals stay as they are, even if an earlier run released there."""
+    fill(tmp_path / "in", 2)
+    run(home, tmp_path / "in", tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "series 0")
+    (tmp_path / "out" / "series 0").symlink_to(tmp_path / "in" / "series 0")
+    original = (tmp_path / "in" / "series 0" / "IM0000").read_bytes()
+    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 1
+    assert (tmp_path / "in" / "series 0" / "IM0000").read_bytes() == original
+    found = lines(tmp_path / "out")
+    assert "out of DST" in found["series 0/IM0000"]["reason"]
+    assert found["series 1/IM0001"]["status"] == "released"
+
+
+def test_outputs_that_have_no_place(home: Path, tmp_path: Path) -> None:
+    """A file where a folder should be, at any depth; the others are released, one with a name that is not UTF-8 too."""
+    maker, odd = StudyMaker(), os.fsdecode(b"caf\xe9")
+    for number, name in enumerate(("a/b/c/file", "a/file", odd, "good")):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(maker.instance(number))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("mine")
+    done = run(home, tmp_path / "in", tmp_path / "out")
+    assert (done.returncode, done.stderr.count("Traceback")) == (1, 0), done.stderr
+    found = lines(tmp_path / "out")
+    assert {found[name]["reason"] for name in ("a/file", "a/b/c/file")} == {
+        "a file stands in DST where its folder should"
+    }
+    assert found[odd]["status"] == found["good"]["status"] == "released"
+    assert (tmp_path / "out" / odd).is_file()
+    assert (tmp_path / "out" / "a").read_text() == "mine"
+
+
+def test_a_folder_in_the_place_of_the_list(home: Path, tmp_path: Path) -> None:
+    """One message."""
+    fill(tmp_path / "in", 1)
+    (tmp_path / "out" / "receipts.jsonl").mkdir(parents=True)
+    done = run(home, tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 2
+    assert "a folder stands where" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def _configuration(tmp_path: Path, **project: Any) -> Path:
