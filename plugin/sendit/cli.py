@@ -14,6 +14,7 @@ from rich.table import Table
 from sendit import __version__, configuration, settings
 from sendit.api.server import socket_path
 from sendit.cli_deidentify import deidentify
+from sendit.cli_recipe import recipe_app
 from sendit.cli_verify import verify
 from sendit.client import Client
 from sendit.doctor import Finding, examine
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command("deidentify")(deidentify)
 app.command("verify")(verify)
+app.add_typer(recipe_app, name="recipe")
 console = Console()
 
 ConfigOption = Annotated[

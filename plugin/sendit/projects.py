@@ -5,12 +5,13 @@ What is missing or wrong stops SendIt at its start, with its place; nothing is w
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sendit import keyring
-from sendit.deidentify import RecipeText, compile_plan
+from sendit.deidentify import FunctionsText, RecipeText, compile_plan
 from sendit.deidentify_pool import ProjectSpec
 from sendit.errors import Misconfigured
 from sendit.identities import CodeSource, open_source
@@ -33,26 +34,45 @@ class ReadyProject:
 
 
 def recipes_of(project: Project, name: str, folder: Path) -> list[RecipeText]:
-    """The texts of its recipes; relative paths start at `folder`.
+    """The texts of its recipes, and of its Python file; relative paths start at `folder`.
 
     Raises:
         Misconfigured: one is not there, or is wrong; the place names the line.
     """
-    found = []
-    for index, recipe in enumerate(project.recipes):
-        place = f"SendIt.Projects.{name}.Recipes[{index}]"
-        try:
-            text = (folder / recipe).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            cure = f"It is looked for as {folder / recipe}."
-            raise Misconfigured(place, f"the recipe '{recipe}' cannot be read ({reason})", cure) from None
-        found.append(RecipeText(recipe, text))
+    place = f"SendIt.Projects.{name}"
+    found = [
+        RecipeText(recipe, read_text(folder / recipe, f"{place}.Recipes[{index}]", "recipe", recipe))
+        for index, recipe in enumerate(project.recipes)
+    ]
+    if project.functions is not None:
+        found.append(functions_of(folder / project.functions, f"{place}.Functions", project.functions))
     try:
         compile_plan(project.options, found, project.safe_private)
     except Misconfigured as error:
-        raise Misconfigured(f"SendIt.Projects.{name}, {error.place}", error.problem, error.cure) from None
+        raise Misconfigured(f"{place}, {error.place}", error.problem, error.cure) from None
     return found
+
+
+def read_text(path: Path, place: str, kind: str, name: str) -> str:
+    """The text of a file that the configuration names.
+
+    Raises:
+        Misconfigured: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        cure = f"It is looked for as {path}."
+        raise Misconfigured(place, f"the {kind} '{name}' cannot be read ({reason})", cure) from None
+
+
+def functions_of(path: Path, place: str, name: str) -> FunctionsText:
+    """The project's Python file. What stands in it is run by SendIt, so nobody else may be able to change it."""
+    text = read_text(path, place, "Python file", name)
+    if path.stat().st_mode & stat.S_IWOTH:
+        raise Misconfigured(place, f"everybody may write to '{name}'", f"Change that: chmod o-w {path}")
+    return FunctionsText(name, text)
 
 
 def prepare_projects(settings: Settings, journal: Journal, folder: Path) -> Mapping[str, ReadyProject]:

@@ -190,6 +190,7 @@ class Project(_Section):
     options: list[Option] = []
     safe_private: list[str] = []  # (gggg,"CREATOR",ee); needs RetainSafePrivate
     recipes: list[str] = []
+    functions: str | None = None  # a Python file: the recipes' own func: and var:
     identities: Identities = Keyed()
     destinations: list[Name] = Field(min_length=1)
     release: Literal["Automatic"] = "Automatic"

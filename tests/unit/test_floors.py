@@ -17,7 +17,8 @@ FLOORS = {
     "identities": 2,
     "deidentify_pool": 2, "deidentify_folder": 2, "instance_io": 2, "projects": 2, "deidentification": 2,
     "pipeline": 3, "reconcile": 3, "arrivals": 3, "importing": 3, "verification": 3,
-    "worker": 4, "api": 4, "cli": 4, "cli_deidentify": 4, "cli_verify": 4, "client": 4, "doctor": 4, "__main__": 4,
+    "worker": 4, "api": 4, "cli": 4, "cli_deidentify": 4, "cli_recipe": 4, "cli_verify": 4,
+    "client": 4, "doctor": 4, "__main__": 4,
 }  # fmt: skip
 
 

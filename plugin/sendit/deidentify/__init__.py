@@ -7,6 +7,7 @@ outcome = deidentify(source, plan, identities)     once per instance: Released, 
 
 from sendit.deidentify.compiler import compile_plan
 from sendit.deidentify.engine import deidentify
+from sendit.deidentify.functions import FunctionsText
 from sendit.deidentify.identity import KeyedIdentities, ListedIdentities, Patient
 from sendit.deidentify.patients import patient_of
 from sendit.deidentify.plan import Action, Plan, Rule
@@ -14,6 +15,7 @@ from sendit.deidentify.recipe import RecipeText
 
 __all__ = [
     "Action",
+    "FunctionsText",
     "KeyedIdentities",
     "ListedIdentities",
     "Patient",

@@ -23,6 +23,7 @@ from sendit.deidentify.private import rules_here
 from sendit.deidentify.profile import terse
 from sendit.deidentify.proof import prove
 from sendit.deidentify.reader import read_file
+from sendit.deidentify.site import Decisions, decide
 from sendit.deidentify.structured import identifies
 from sendit.deidentify.text import decoded, encoded
 from sendit.deidentify.validity import valid
@@ -73,9 +74,10 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
     subject = subject_of(instance.elements)
     identities.admit(subject.patient)
     check_pixels(instance)
+    decisions = decide(plan, instance, view, subject, identities)
     known = Known.of(instance, plan, identities.date_offset_days(subject.patient))
     texts = TextCleaner(known_of(instance.elements, plan))
-    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, texts)
+    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, texts, decisions)
     instance.elements = cleaner.top(instance.elements)
     sop_instance_uid = text_of(instance.elements, _SOP_INSTANCE)
     chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
@@ -134,6 +136,7 @@ class _Cleaner:
     subject: Subject
     encoding: Encoding
     texts: TextCleaner
+    decisions: Decisions
     counts: Counter[str] = field(default_factory=Counter)
 
     def top(self, elements: Dataset) -> Dataset:
@@ -141,7 +144,7 @@ class _Cleaner:
         around = _Surroundings(elements, _character_set(elements, b""), top=True)
         cleaned = {element.tag: element for element in self._cleaned(around)}
         for tag in (_PATIENT_NAME, _PATIENT_ID, *self.plan.added):
-            rule = self.plan.rules[tag]
+            rule = self.decisions.added.get(tag) or self.plan.rules[tag]
             if find(elements, tag) is None and rule.action in (Action.PATIENT, Action.ADD):
                 cleaned[tag] = self._apply(Element(tag, rule.vr), rule, around)  # type: ignore[assignment]
         cleaned.update((element.tag, element) for element in self._marks())
@@ -167,14 +170,14 @@ class _Cleaner:
 
     def _cleaned(self, around: _Surroundings) -> Dataset:
         cleaned = []
-        rules, elements = self.plan.rules, around.elements
+        elements = around.elements
         private: Mapping[int, Rule] = {}
         if self.plan.private:
             private = rules_here(elements, self.plan.private, around.character_set)
         if self.plan.graphics:
             elements = without_drawings(elements, self.encoding.order)
         for element in elements:
-            rule = rules.get(element.tag) or private.get(element.tag)
+            rule = self.decisions.rule(element, self.plan) or private.get(element.tag)
             if rule is None:
                 self.counts["X"] += 1
                 continue

@@ -1,25 +1,38 @@
-"""Which attributes the field of a recipe's line means: one by keyword or tag, or all that a pattern fits.
+"""What the field of a recipe's line means: attributes by keyword, tag, pattern, path, private creator, or value.
 
 deid looks while it works on a file; SendIt looks once, through the attributes of the DICOM dictionary, so that a field
-that can never mean anything is found when the recipe is read. Private attributes never stay, so no line reaches them.
+that can never mean anything is found when the recipe is read. What only the file can tell (the VR of an attribute that
+has several, which block a private creator reserved, whether a value occurs) is left open in the Selection.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 
 from pydicom._dicom_dict import DicomDictionary
+from pydicom.datadict import tag_for_keyword
+
+from sendit.deidentify.dataset import LONG_VRS, SHORT_VRS
 
 _TAG = re.compile(r"\(?([0-9a-fA-F]{4}),? ?([0-9a-fA-F]{4})\)?")
-_PRIVATE = re.compile(r"\(?[0-9a-fA-F]{4},\s*[\"']")
+_PRIVATE = re.compile(r"""\(?([0-9a-fA-F]{4}),\s*(["'])(.{1,64}?)\2,\s*([0-9a-fA-F]{2})\)?""")
 _PATTERNS = ("startswith", "endswith", "contains", "except")
-_NOT_YET = ("select", "fields", "values")
+_KINDS = (*_PATTERNS, "select", "fields", "values")
+_EVERYTHING = ("all", "allfields")
+_ANY_ITEM = -1
 
 #: A pattern never reaches them: without them, or with another value, the file would be no DICOM object any more.
 #: (SpecificCharacterSet, SOPClassUID, SOPInstanceUID, StudyInstanceUID, SeriesInstanceUID)
 STRUCTURE = frozenset({0x00080005, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E})
+
+#: From the top of the dataset: the sequences with the numbers of their items, then the attribute itself.
+Path = tuple[tuple[int, int], ...]
+#: Group, creator, and the last byte of the element's number (PS3.5 7.8.1).
+Private = tuple[int, str, int]
 
 
 class UnknownField(ValueError):
@@ -31,41 +44,107 @@ class UnknownField(ValueError):
         self.cure = cure
 
 
-def is_pattern(field: str) -> bool:
-    """Whether the field may mean several attributes."""
-    return field.lower() in ("all", "allfields") or field.partition(":")[0].lower() in _PATTERNS
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a field means."""
+
+    tags: frozenset[int] = frozenset()  # wherever they stand
+    varying: frozenset[tuple[int, str]] = frozenset()  # these, where the file gives them this VR
+    private: frozenset[Private] = frozenset()
+    paths: frozenset[Path] = frozenset()
+    values: str = ""  # attributes that hold a value of this %values group
+    several: bool = True  # a pattern or a group: what does not fit is passed over
+
+    def __or__(self, other: Selection) -> Selection:
+        sets = (self.tags | other.tags, self.varying | other.varying, self.private | other.private)
+        return Selection(*sets, self.paths | other.paths)
+
+    @property
+    def of_the_file(self) -> bool:
+        """Whether only the file can tell some of it."""
+        return bool(self.varying or self.private or self.paths or self.values)
+
+    def holds_at(self, path: Path, vr: str, private: Private | None) -> bool:
+        """Whether an element is meant, by what only the file can tell (values apart)."""
+        if private is not None:
+            return private in self.private
+        if any((path[-1][0], choice) in self.varying for choice in vr.split(" or ")):
+            return True
+        return any(_leads(wanted, path) for wanted in self.paths)
 
 
-def resolve(field: str) -> list[int]:
-    """The tags that a field means, ascending.
+def _leads(wanted: Path, path: Path) -> bool:
+    return len(wanted) == len(path) and all(
+        tag == other and item in (_ANY_ITEM, index) for (tag, item), (other, index) in zip(wanted, path, strict=True)
+    )
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """ "Did you mean …?", or, where nothing is near, all that is known (of a short list)."""
+    by_case = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_case, n=1, cutoff=0.7)
+    if near:
+        return f"Did you mean {by_case[near[0]]}?"
+    return f"Known: {', '.join(by_case.values())}." if by_case else "There is none."
+
+
+def resolve(field: str, groups: Mapping[str, Selection] | None = None, values: Collection[str] = ()) -> Selection:
+    """What a field means.
+
+    Args:
+        groups: the %fields groups of the recipe.
+        values: the names of its %values groups.
 
     Raises:
-        UnknownField: it means none.
+        UnknownField: it means nothing.
     """
-    if field.lower() in ("all", "allfields"):
-        return sorted(_attributes().keys() - STRUCTURE)
+    if field.lower() in _EVERYTHING:
+        return Selection(frozenset(_attributes().keys() - STRUCTURE))
+    if "__" in field and '"' not in field:
+        return Selection(paths=frozenset({_path(field)}), several=False)
+    if _PRIVATE.fullmatch(field):
+        return Selection(private=frozenset({_private(field)}), several=False)
     kind, colon, expression = field.partition(":")
-    if colon and kind.lower() in _PATTERNS:
-        return _resolve_pattern(kind.lower(), expression)
-    if _PRIVATE.match(field):
-        raise UnknownField("private attributes are always removed in this version", "Remove the line.")
-    if colon and kind.lower() in _NOT_YET:
-        raise UnknownField(f"'{kind}:' is not available in this version", "Name the attributes one by one.")
-    if colon:
-        raise UnknownField(f"there is no '{kind}:'", f"Known: ALL, {', '.join(f'{p}:' for p in _PATTERNS)}.")
-    return [_resolve_one(field)]
+    if not colon or '"' in kind:
+        return Selection(frozenset({resolve_one(field)}), several=False)
+    kind = kind.lower()
+    if kind not in _KINDS:
+        raise UnknownField(f"there is no '{kind}:'", nearest(f"{kind}:", ("ALL", *(f"{name}:" for name in _KINDS))))
+    if not expression:
+        raise UnknownField(f"'{kind}:' without a text", f"Write for example {_EXAMPLES.get(kind, kind + ':Date')}.")
+    if kind == "select":
+        return _select(expression)
+    if kind in ("fields", "values"):
+        known: Collection[str] = (groups or {}) if kind == "fields" else values
+        if expression not in known:
+            raise UnknownField(f"the recipe has no group %{kind} {expression}", nearest(expression, known))
+        return (groups or {})[expression] if kind == "fields" else Selection(values=expression)
+    return _resolve_pattern(kind, expression)
 
 
-def _resolve_one(field: str) -> int:
+_EXAMPLES = {"select": "select:VR:PN", "fields": "fields:NAME", "values": "values:NAME"}
+
+
+def resolve_one(field: str) -> int:
+    """The tag of one attribute of the standard.
+
+    Raises:
+        UnknownField: it is none.
+    """
     match = _TAG.fullmatch(field)
     if match is None:
         tag = _keywords().get(field.lower())
+        if (tag_for_keyword(field) or 0) >> 16 == 0x0002:
+            raise UnknownField("the file meta information is always made anew", "Remove the line.")
         if tag is None:
-            raise UnknownField(f"'{field}' is no attribute of DICOM", "Write its keyword, or its tag as (gggg,eeee).")
+            near = nearest(field, (names[0] for names in _attributes().values()))
+            cure = near if near.startswith("Did") else "Write its keyword, or its tag as (gggg,eeee)."
+            raise UnknownField(f"'{field}' is no attribute of DICOM", cure)
         return tag
     tag = int(match[1] + match[2], 16)
     if tag >> 16 & 1:
-        raise UnknownField("private attributes are always removed in this version", "Remove the line.")
+        cure = 'Write (gggg,"CREATOR",ee): which block a creator gets differs from file to file.'
+        raise UnknownField("a private attribute is named by its creator", cure)
     if tag >> 16 == 0x0002:
         raise UnknownField("the file meta information is always made anew", "Remove the line.")
     if tag >> 16 < 0x0008 or tag not in DicomDictionary:
@@ -73,21 +152,67 @@ def _resolve_one(field: str) -> int:
     return tag
 
 
-def _resolve_pattern(kind: str, expression: str) -> list[int]:
+def _private(field: str) -> Private:
+    match = _PRIVATE.fullmatch(field)
+    assert match is not None
+    group = int(match[1], 16)
+    if not group & 1 or group < 0x0009:
+        raise UnknownField(f"the group {match[1]} is not private", "Private groups are odd, and 0009 or more.")
+    return group, match[3].strip(), int(match[4], 16)
+
+
+def _path(field: str) -> Path:
+    """As deid names nested attributes: Sequence__Child, or (gggg,eeee)__ITEM__(gggg,eeee)."""
+    parts: list[tuple[int, int]] = []
+    for word in field.split("__"):
+        if re.fullmatch(r"\d{1,6}", word) and parts:
+            parts[-1] = (parts[-1][0], int(word))
+        else:
+            parts.append((resolve_one(word), _ANY_ITEM))
+    if len(parts) < 2 or any(DicomDictionary[tag][0] != "SQ" for tag, _ in parts[:-1]) or parts[-1][1] != _ANY_ITEM:
+        cure = "Write Sequence__Attribute, with a number of an item between them if only that one is meant."
+        raise UnknownField(f"'{field}' does not lead through sequences to an attribute", cure)
+    return tuple(parts)
+
+
+def _select(expression: str) -> Selection:
+    """select:VR:PN and select:GROUP:0010, upper and lower case alike."""
+    kind, colon, wanted = expression.partition(":")
+    if kind.upper() not in ("VR", "GROUP") or not colon:
+        raise UnknownField(f"there is no 'select:{kind}:'", nearest(f"select:{kind}:", ("select:VR:", "select:GROUP:")))
+    if kind.upper() == "VR":
+        vr = wanted.upper()
+        if vr not in LONG_VRS | SHORT_VRS:
+            raise UnknownField(f"'{wanted}' is no value representation", nearest(wanted, LONG_VRS | SHORT_VRS))
+        by_vr = {tag: DicomDictionary[tag][0].split(" or ") for tag in _attributes().keys() - STRUCTURE}
+        return Selection(
+            frozenset(tag for tag, choices in by_vr.items() if choices == [vr]),
+            frozenset((tag, vr) for tag, choices in by_vr.items() if len(choices) > 1 and vr in choices),
+        )
+    if not re.fullmatch(r"(?:0x)?[0-9a-fA-F]{1,4}", wanted):
+        raise UnknownField(f"'{wanted}' is no group", "Write its hexadecimal number, for example select:GROUP:0010.")
+    group = int(wanted, 16)
+    found = frozenset(tag for tag in _attributes().keys() - STRUCTURE if tag >> 16 == group)
+    if not found:
+        raise UnknownField(f"no attribute of DICOM is in the group {wanted}", "Correct it.")
+    return Selection(found)
+
+
+def _resolve_pattern(kind: str, expression: str) -> Selection:
     """As deid does: a regular expression, looked for in keyword, name and tag, upper and lower case alike."""
+    if '"' in expression:
+        cure = "Name it without a pattern, or put several into a %fields group."
+        raise UnknownField("a pattern does not reach private attributes", cure)
     anchored = {"startswith": f"^({expression})", "endswith": f"({expression})$"}.get(kind, expression)
     try:
         pattern = re.compile(anchored, re.IGNORECASE)
     except re.error as error:
         raise UnknownField(f"'{expression}' is no regular expression ({error.msg})", "Correct it.") from None
-    if not expression:
-        raise UnknownField(f"'{kind}:' without a text", f"Write for example {kind}:Date.")
     wanted: Callable[[tuple[str, ...]], bool] = lambda names: any(map(pattern.search, names))  # noqa: E731
-    found = sorted(tag for tag, names in _attributes().items() if wanted(names) is not (kind == "except"))
-    found = [tag for tag in found if tag not in STRUCTURE]
+    found = {tag for tag, names in _attributes().items() if wanted(names) is not (kind == "except")} - STRUCTURE
     if not found:
         raise UnknownField(f"no attribute of DICOM fits '{kind}:{expression}'", "Correct it.")
-    return found
+    return Selection(frozenset(found))
 
 
 @cache

@@ -9,6 +9,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sendit.deidentify.site import Site
 
 #: Counted up when the engine gives other bytes for the same rules, so that the digest of a plan tells the two apart.
 ENGINE_VERSION = 2
@@ -38,10 +42,11 @@ class Rule:
     action: Action
     vr: str  # of the dictionary; "OB or OW" and the like where it depends
     value: str = ""  # of SET and ADD: a literal, or the name of a variable or function
-    kind: str = ""  # of SET and ADD: "literal", "var" or "func"
+    kind: str = ""  # of SET and ADD: "literal", "var", "func" or "project" (a function of the project's; of SHIFT, too)
     days: int | None = None  # of SHIFT; None is the patient's keyed offset
     fallback: Action = Action.REMOVE  # of SHIFT, KEEP_DATE and CLEAN
     origin: str = "profile"  # who decided: "profile", "allowlist", "recipe NAME, line N"
+    rank: tuple[int, int, int] = (0, 0, 0)  # of two lines for one element the greater decides; the profile is lowest
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Plan:
     added: tuple[int, ...] = field(default=())  # tags whose rule is ADD
     private: Mapping[tuple[int, str, int], Rule] = field(default_factory=dict)  # group, creator, last digits of element
     graphics: bool = False  # overlays are cleaned instead of removed
+    site: Site | None = None  # what the recipes leave open until they see the instance
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
@@ -65,12 +71,14 @@ class Plan:
 
     def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
         values = (self.edition, self.options, dict(self.rules), self.method, self.method_codes)
-        return (Plan, (*values, self.identity_removed, self.dates, self.added, dict(self.private), self.graphics))
+        more = (self.identity_removed, self.dates, self.added, dict(self.private), self.graphics, self.site)
+        return (Plan, (*values, *more))
 
     @cached_property
     def literals(self) -> tuple[str, ...]:
         """The texts that recipes write."""
-        return tuple(sorted({rule.value for rule in self.rules.values() if rule.kind == "literal" and rule.value}))
+        found = {rule.value for rule in self.rules.values() if rule.kind == "literal" and rule.value}
+        return tuple(sorted(found.union(self.site.literals() if self.site else ())))
 
     @cached_property
     def digest(self) -> str:
@@ -83,6 +91,7 @@ class Plan:
             "codes": self.method_codes,
             "identity_removed": self.identity_removed,
             "dates": self.dates,
+            "site": self.site.content() if self.site else None,
             "rules": {f"{tag:08X}": asdict(rule) for tag, rule in sorted(self.rules.items())},
             "private": [[*tag, asdict(rule)] for tag, rule in sorted(self.private.items())],
             "graphics": self.graphics,

@@ -170,15 +170,23 @@ def test_a_value_that_the_character_set_lacks() -> None:
         ("REMOVE PatientIDD", "is no attribute"),
         ("REMOVE (0010,9999)", "is no attribute"),
         ("REMOVE (0002,0016)", "always made anew"),
-        ("KEEP (0009,1001)", "private attributes"),
-        ('KEEP (0009,"GEMS_IDEN_01",01)', "private attributes"),
+        ("KEEP (0009,1001)", "named by its creator"),
+        ('KEEP (0008,"GEMS_IDEN_01",01)', "is not private"),
+        ('KEEP contains:(0009,"GEMS_IDEN_01",01)', "does not reach private"),
+        ('ADD (0009,"GEMS_IDEN_01",01) x', "ADD needs one attribute"),
+        ("ADD PersonIdentificationCodeSequence__CodeValue x", "ADD needs one attribute"),
+        ("REMOVE PatientID__CodeValue", "does not lead through sequences"),
+        ("REMOVE contains:__", "fits|lead|attribute"),
         ("KEEP contains:(", "no regular expression"),
         ("KEEP contains:Zebra", "fits"),
         ("KEEP contains:", "without a text"),
         ("KEEP beginswith:Patient", "there is no 'beginswith:'"),
-        ("REMOVE fields:group", "not available"),
-        ("REMOVE values:group", "not available"),
-        ("KEEP select:VR:PN", "not available"),
+        ("REMOVE fields:group", "has no group %fields group"),
+        ("REMOVE values:group", "has no group %values group"),
+        ("KEEP select:VR:XX", "no value representation"),
+        ("KEEP select:VM:1", "there is no 'select:VM:'"),
+        ("KEEP select:GROUP:patient", "is no group"),
+        ("KEEP select:GROUP:7001", "no attribute"),
         ("KEEP PatientSex F", "takes no value"),
         ("REPLACE PatientID", "needs a value"),
         ("REPLACE PatientID # later", "needs a value"),
@@ -198,7 +206,11 @@ def test_a_value_that_the_character_set_lacks() -> None:
         ("JITTER PatientID 5", "no date"),
         ("JITTER StudyDate five", "no number of days"),
         ("JITTER StudyDate var:jitter", "no number of days"),
-        ("REMOVE StudyDate func:is_old", "condition"),
+        ("REMOVE StudyDate func:is_old", "the project has no function is_old"),
+        ("REMOVE StudyDate re:2004", "no condition"),
+        ("REMOVE StudyDate 2004", "no condition"),
+        ("REPLACE StudyInstanceUID deid_func:pydicom_uuid", "recompute"),
+        ("REPLACE PatientID values:ids", "is no value"),
         ("REMOVE SOPInstanceUID", "has to stay"),
         ("BLANK SOPClassUID", "has to stay"),
         ("REPLACE SpecificCharacterSet ISO_IR 192", "has to stay"),
@@ -206,7 +218,7 @@ def test_a_value_that_the_character_set_lacks() -> None:
         ("BLANK PixelData", "cannot be blanked"),
         ("FIELD PatientID", "is no action"),
         ("REPLACE InstitutionName O'Brien", "quotation mark"),
-        ('KEEP (0008,"x y",01) z', "private attributes"),
+        ('KEEP (0009,"x y",01) z', "takes no value"),
     ],
 )
 def test_a_wrong_line_stops_the_recipe(line: str, problem: str) -> None:
@@ -224,17 +236,57 @@ def test_a_wrong_line_stops_the_recipe(line: str, problem: str) -> None:
         ("FORMAT nifti\n%header\n", 1, "begins with its format"),
         ("FORMAT dicom\nKEEP Modality\n", 2, "before its section"),
         ("FORMAT dicom\n%headers\nKEEP Modality\n", 2, "no section"),
-        ("FORMAT dicom\n\n%filter greylist\nLABEL x\n", 3, "not available"),
-        ("FORMAT dicom\n%values names\nFIELD PatientName\n", 2, "not available"),
-        ("FORMAT dicom\n%fields all\nFIELD PatientName\n", 2, "not available"),
+        ("FORMAT dicom\n%header patient\nKEEP Modality\n", 2, "takes no name"),
+        ("FORMAT dicom\n%values\nFIELD PatientName\n", 2, "needs a name"),
+        ("FORMAT dicom\n%values a\nKEEP PatientName\n", 3, "is no action of %values"),
+        ("FORMAT dicom\n%values a\nFIELD PatientNam\n", 3, "is no attribute"),
+        ("FORMAT dicom\n%values a\nFIELD PatientName by=x\n", 3, "takes no options"),
+        ("FORMAT dicom\n%values a\nSPLIT PatientName bye=x\n", 3, "no option of SPLIT"),
+        ("FORMAT dicom\n%values a\nSPLIT PatientName minlength=none\n", 3, "no option of SPLIT"),
+        ("FORMAT dicom\n%values a\nFIELD values:a\n", 3, "has no group"),
+        ("FORMAT dicom\n%fields a\nSPLIT PatientName\n", 3, "is no action of %fields"),
+        ("FORMAT dicom\n%fields a\nFIELD\n", 3, "names no field"),
+        ("FORMAT dicom\n%labels\nADDD name value\n", 3, "is no action"),
+        ("FORMAT dicom\n\n%filter gray\nLABEL x\n", 3, "no %filter gray"),
+        ("FORMAT dicom\n%filter graylist\nLABEL\n", 3, "LABEL has no name"),
+        ("FORMAT dicom\n%filter graylist\nLABEL x\n", 3, "without criteria"),
+        ("FORMAT dicom\n%filter graylist\ncontains Modality CT\n", 3, "before its label"),
+        ("FORMAT dicom\n%filter graylist\nLABEL x\ncontain Modality CT\n", 4, "is no criterion"),
+        ("FORMAT dicom\n%filter graylist\nLABEL x\ncontains Modality\n", 4, "needs a value"),
+        ("FORMAT dicom\n%filter graylist\nLABEL x\ncontains Modalitie CT\n", 4, "is no attribute"),
+        ("FORMAT dicom\n%filter graylist\nLABEL x\ncontains Modality (\n", 4, "no regular expression"),
+        ("FORMAT dicom\n%filter graylist\nLABEL x\nmissing Modality CT\n", 4, "takes no value"),
+        ("FORMAT dicom\n%filter graylist\nLABEL x\nempty\n", 4, "names no field"),
+        ("FORMAT dicom\n%filter graylist\nLABEL x\nempty Modality\ncoordinates 0,0,x,9\n", 5, "is no region"),
         ("FORMAT dicom\n%header\nKEEP Modality\nFORMAT dicom\n", 4, "is no action"),
     ],
 )
 def test_a_wrong_frame_stops_the_recipe(text: str, line: int, problem: str) -> None:
-    """Format and sections are checked, too; what is not there yet is not passed over."""
+    """Format, sections and groups are checked, too; nothing is passed over."""
     with pytest.raises(Misconfigured, match=problem) as caught:
         compile_plan([], [RecipeText("r", text)])
     assert caught.value.place == f"recipe r, line {line}"
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("REMOV PatientID", "Did you mean REMOVE?"),
+        ("keep PatientID", "Did you mean KEEP?"),
+        ("REMOVE PatientNmae", "Did you mean PatientName?"),
+        ("REMOVE startwith:Patient", "Did you mean startswith:?"),
+        ("REPLACE PatientID func:pateint_id", "Did you mean func:patient_id?"),
+        ("REPLACE PatientID var:patientid", "Did you mean var:patient_id?"),
+        ("REMOVE values:pateint", "Did you mean patient?"),
+        ("REMOVE fields:date", "Did you mean dates?"),
+        ("%hedaer", "Did you mean %header?"),
+    ],
+)
+def test_did_you_mean(line: str, cure: str) -> None:
+    """The cure names what is nearest."""
+    with pytest.raises(Misconfigured) as caught:
+        plan("%values patient", "FIELD PatientID", "%fields dates", "FIELD endswith:Date", "%header", line)
+    assert (caught.value.cure, caught.value.place) == (cure, "recipe site.deid, line 8")
 
 
 def test_an_empty_header_is_fine() -> None:

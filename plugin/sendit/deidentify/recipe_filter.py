@@ -1,0 +1,204 @@
+"""%filter of a recipe: criteria on the header by which deid tells images with burned-in text, and their evaluation.
+
+SendIt does not clean pixels in this version. So an instance that a blacklist or a graylist names is rejected, unless,
+of a graylist, the whitelist names it as well.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+from pydicom._dicom_dict import RepeatersDictionary
+
+from sendit.deidentify.dataset import BYTES_VRS, Dataset, Encoding, find
+from sendit.deidentify.fields import UnknownField, resolve_one
+from sendit.deidentify.text import decoded
+from sendit.errors import Misconfigured, Reject
+
+#: The groups, as they may be written.
+GROUPS: Mapping[str, str] = {
+    "whitelist": "whitelist",
+    "graylist": "graylist",
+    "greylist": "graylist",
+    "blacklist": "blacklist",
+}
+_WITH_VALUE = ("contains", "notcontains", "equals", "notequals")
+_WITHOUT = ("missing", "present", "empty")
+_TESTS = _WITH_VALUE + _WITHOUT
+_COORDINATES = ("ctpkeepcoordinates", "ctpcoordinates", "keepcoordinates", "coordinates")
+_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
+_CHARACTER_SET = 0x00080005
+
+
+class Place(Protocol):
+    """A line of a recipe."""
+
+    def wrong(self, problem: str, cure: str) -> Misconfigured: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One question about one attribute."""
+
+    joined: str  # to what stands before it: "and", "or"
+    kind: str
+    tag: int
+    value: str = ""
+
+
+@dataclass(slots=True)
+class Label:
+    """A named set of criteria. Each is a line; lines are joined by their first test's `joined`, left to right."""
+
+    origin: str
+    group: str
+    name: str
+    criteria: list[tuple[Test, ...]]
+    coordinates: bool = False
+
+    def check_whole(self) -> None:
+        """Raises Misconfigured where there is nothing to go by."""
+        if not self.criteria:
+            problem = "a label without criteria means every instance, and pixels are not cleaned in this version"
+            raise Misconfigured(self.origin, problem, "Write criteria below it, or remove it.")
+
+
+def is_coordinates(here: Place, text: str) -> bool:
+    """Whether a line gives a region of the image; it is checked, too.
+
+    Raises:
+        Misconfigured: it means to, and does not.
+    """
+    word, *rest = text.partition("#")[0].split(maxsplit=1)
+    if word.lower() not in _COORDINATES:
+        return False
+    region = "".join(rest).replace(" ", "")
+    if re.fullmatch(r"\d{1,5}(,\d{1,5}){3},?|all", region):
+        return True
+    if re.fullmatch(r"from:\w+", region) and not word.lower().startswith("ctp"):
+        _tag(here, region.removeprefix("from:"))
+        return True
+    raise here.wrong(f"'{region}' is no region", "Write four whole numbers with commas, all, or from: and a sequence.")
+
+
+def criterion(here: Place, text: str) -> tuple[Test, ...]:
+    """The tests of one line.
+
+    Raises:
+        Misconfigured: it is not understood.
+    """
+    text = text.strip()
+    joined = "or" if text.startswith("||") else "and"
+    text = text.removeprefix("||").removeprefix("+").strip()
+    # A + or || within a value separates nothing, unless a test comes after it: as in deid.
+    parts = re.split(rf"\s*(\|\||\+)\s*(?=(?:{'|'.join(_TESTS)})\s)", text, flags=re.IGNORECASE)
+    joints = [joined, *("or" if sign == "||" else "and" for sign in parts[1::2])]
+    return tuple(_test(here, sign, part) for sign, part in zip(joints, parts[::2], strict=True))
+
+
+def _test(here: Place, joined: str, text: str) -> Test:
+    word, *rest = text.split(maxsplit=1)
+    kind = word.lower()
+    if kind not in _TESTS:
+        raise here.wrong(f"'{word}' is no criterion", f"Known: {', '.join(_TESTS)}, and coordinates.")
+    field, *values = "".join(rest).split(maxsplit=1)[:2] or [""]
+    if not field:
+        raise here.wrong(f"{word} names no field", "Write a keyword or a tag after it.")
+    if kind in _WITHOUT:
+        if values and not values[0].startswith("#"):
+            raise here.wrong(f"{word} takes no value", f"Remove what follows {field}.")
+        return Test(joined, kind, _tag(here, field))
+    if not values:
+        raise here.wrong(f"{word} needs a value", f"Write it after {field}.")
+    value = values[0].strip()
+    if kind.endswith("contains"):
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise here.wrong(f"'{value}' is no regular expression ({error.msg})", "Correct it.") from None
+    return Test(joined, kind, _tag(here, field), value)
+
+
+def _tag(here: Place, field: str) -> int:
+    if field in _overlays():
+        return _overlays()[field]
+    try:
+        return resolve_one(field.removeprefix("0x"))
+    except UnknownField as error:
+        raise here.wrong(error.problem, error.cure) from None
+
+
+@cache
+def _overlays() -> Mapping[str, int]:
+    """Keywords of the repeating groups, as attributes of the first of them: (6000,eeee), (5000,eeee)."""
+    return {
+        keyword: int(mask.replace("x", "0"), 16)
+        for mask, (_, _, _, _, keyword) in RepeatersDictionary.items()
+        if mask[2:4] == "xx" and keyword
+    }
+
+
+def check_filters(labels: tuple[Label, ...], elements: Dataset, encoding: Encoding) -> None:
+    """Raises Reject for an instance that the filters of a recipe do not let pass."""
+    found = {label.group: label for label in reversed(labels) if _fits(label, elements, encoding)}
+    label = found.get("blacklist") or (found.get("graylist") if "whitelist" not in found else None)
+    if label is not None:
+        reason = f"the recipe's {label.group} names it ({label.origin})"
+        if label.group == "graylist":
+            reason += ": text may be burned into its pixels, and this version does not clean pixels"
+        raise Reject(reason)
+
+
+def _fits(label: Label, elements: Dataset, encoding: Encoding) -> bool:
+    """Left to right within a line; then the lines, top to bottom."""
+    whole: bool | None = None
+    for line in label.criteria:
+        answer: bool | None = None
+        for test in line:
+            answer = _joined(answer, test.joined, _holds(test, elements, encoding))
+        whole = _joined(whole, line[0].joined, bool(answer))
+    return bool(whole)
+
+
+def _joined(before: bool | None, how: str, now: bool) -> bool:
+    if before is None:
+        return now
+    return before or now if how == "or" else before and now
+
+
+def _holds(test: Test, elements: Dataset, encoding: Encoding) -> bool:
+    element = find(elements, test.tag)
+    if test.kind in ("missing", "present"):
+        return (element is None) == (test.kind == "missing")
+    values = list(_values(test.tag, elements, encoding))
+    if test.kind == "empty":
+        empty = not any(values) if element is None or element.items is None else not element.items
+        return element is not None and empty
+    if test.kind.endswith("contains"):
+        pattern = re.compile(test.value, re.IGNORECASE)
+        return any(map(pattern.search, values)) is (test.kind == "contains")
+    same = any(value.strip().lower() == test.value.lower() for value in values)
+    return same is (test.kind == "equals")
+
+
+def _values(tag: int, elements: Dataset, encoding: Encoding) -> Iterator[str]:
+    """Every value as text; of several also all together."""
+    element = find(elements, tag)
+    if element is None or element.items is not None or (element.vr in BYTES_VRS and element.vr != "UN"):
+        return
+    code = _NUMBERS.get(element.vr.split(" or ")[0])
+    if code is not None:
+        size = struct.calcsize(code)
+        if element.value and len(element.value) % size == 0:
+            yield from map(str, struct.unpack(f"{encoding.order}{len(element.value) // size}{code}", element.value))
+        return
+    character_set = find(elements, _CHARACTER_SET)
+    text = decoded(element.value, b"" if character_set is None else character_set.value).strip("\0 ")
+    yield text
+    if "\\" in text:
+        yield from (single.strip() for single in text.split("\\"))
