@@ -75,7 +75,7 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
     identities.admit(subject.patient)
     check_pixels(instance)
     decisions = decide(plan, instance, view, subject, identities)
-    known = Known.of(instance, plan, identities.date_offset_days(subject.patient))
+    known = Known.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
     texts = TextCleaner(known_of(instance.elements, plan))
     cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, texts, decisions)
     instance.elements = cleaner.top(instance.elements)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import tag_for_keyword
@@ -50,13 +51,16 @@ class Known:
     character_sets: set[bytes] = field(default_factory=set)  # of the original; none if all that is known is ASCII
 
     @classmethod
-    def of(cls, original: Instance, plan: Plan, offset_days: int) -> Known:
+    def of(
+        cls, original: Instance, plan: Plan, offset_days: int, decided: Mapping[int, Rule] = MappingProxyType({})
+    ) -> Known:
         """Gather it.
 
         Args:
+            decided: what holds for single elements, by their id(), in place of the plan's rules.
             offset_days: by which the patient's dates move: a moved date may be equal to another original one.
         """
-        gathering = _Gathering(plan, offset_days)
+        gathering = _Gathering(plan, offset_days, decided)
         gathering.walk(original.elements, b"")
         gathering.walk(original.meta, b"")
         return gathering.known()
@@ -69,6 +73,7 @@ class Known:
 class _Gathering:
     plan: Plan
     offset_days: int
+    decided: Mapping[int, Rule]
     found: set[tuple[Kind, str]] = field(default_factory=set)
     kept: set[tuple[Kind, str]] = field(default_factory=set)
     own: dict[int, tuple[Kind, set[bytes]]] = field(default_factory=dict)
@@ -91,7 +96,7 @@ class _Gathering:
                     continue
                 kind = _BY_VR[element.vr]
             if element.value:
-                self._take(element, kind, rules.get(tag), character_set)
+                self._take(element, kind, self.decided.get(id(element)) or rules.get(tag), character_set)
 
     def _take(self, element: Element, kind: Kind, rule: Rule | None, character_set: bytes | memoryview) -> None:
         raw = bytes(element.value).strip(b"\0 ")

@@ -149,9 +149,11 @@ class _Place:
 
     @property
     def vr(self) -> str:
-        """Of the file; of private ones that it does not tell, of pydicom's list of private attributes."""
-        if self.private is None or self.element.vr != "UN":
+        """Of the file; where it does not tell, of the dictionary, or of pydicom's list of private attributes."""
+        if self.element.vr != "UN":
             return self.element.vr
+        if self.private is None:
+            return DicomDictionary[self.element.tag][0] if self.element.tag in DicomDictionary else "UN"
         try:
             return private_dictionary_VR(self.element.tag, self.private[1])
         except KeyError:
@@ -159,7 +161,7 @@ class _Place:
 
     def texts(self) -> list[str]:
         """Its values as text; none where it holds no text."""
-        if self.element.items is not None or self.element.vr not in _SEARCHED:
+        if self.element.items is not None or self.vr not in _SEARCHED:
             return []
         text = decoded(self.element.value, self.character_set).strip("\0 ")
         return [single.strip() for single in text.split("\\")] if text else []
@@ -225,7 +227,7 @@ class _Deciding:
                 return False
         elif not (
             (tag in selection.tags and line.line.value and line.line.action == "REMOVE")
-            or selection.holds_at(place.path, place.element.vr, place.private)
+            or selection.holds_at(place.path, place.vr, place.private)
         ):
             return False
         if line.line.action == "REMOVE" and line.line.value:
@@ -274,7 +276,7 @@ def _places(elements: Dataset, above: Path = (), character_set: bytes | memoryvi
 def _drawn(source: ValueSource, place: _Place) -> list[str]:
     """The values that one element gives to a group."""
     selection, tag = source.selection, place.element.tag
-    if tag not in selection.tags and not selection.holds_at(place.path, place.element.vr, place.private):
+    if tag not in selection.tags and not selection.holds_at(place.path, place.vr, place.private):
         return []
     if source.line.action == "FIELD":
         return [text for text in place.texts() if text]
