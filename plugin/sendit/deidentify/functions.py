@@ -192,6 +192,8 @@ def _field(dicom: Dataset, path: Path) -> Field:
 class _View(io.RawIOBase):
     """A buffer as a file, without a copy of it."""
 
+    name = ""  # pydicom asks for it
+
     def __init__(self, data: memoryview) -> None:
         super().__init__()
         self._data, self._position = data, 0
