@@ -85,7 +85,7 @@ def bare_plan(name: str) -> Plan:
     rules = dict(base())
     site = apply_recipes([_recipe(name)], rules)
     added = tuple(sorted(tag for tag, rule in rules.items() if rule.action is Action.ADD))
-    return Plan("", (), rules, ("test",), (("1", "2", "3"),), False, dates_kept(rules.values()), added, site)
+    return Plan("", (), rules, ("test",), (("1", "2", "3"),), False, dates_kept(rules.values()), added, site=site)
 
 
 def _recipe(name: str) -> RecipeText:
