@@ -13,7 +13,7 @@ FUNCTIONS = "def site(item, value, field, dicom):\n    return 'Site 4'\n"
 
 
 def sendit(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("sendit"), "recipe", *map(str, arguments)]
+    command = [str(Path(sys.executable).with_name("sendit")), "recipe", *map(str, arguments)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
