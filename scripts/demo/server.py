@@ -68,6 +68,14 @@ class Server:
         ours = os.fsencode(self._configuration_file) in command and _start_time(pid) == started
         return pid if ours else None
 
+    def differing_port(self) -> int | None:
+        """A port that it was started with where it would now be given another one."""
+        try:
+            before = json.loads(self._configuration_file.read_text())
+        except (OSError, ValueError):
+            return None
+        return next((before[k] for k in ("HttpPort", "DicomPort") if before[k] != self._configuration[k]), None)
+
     def answers(self) -> bool:
         """Whether its HTTP server does; Failure if its process has ended."""
         self.must_run()

@@ -45,6 +45,7 @@ class Stack:
         """Start what does not run, and wait until everything answers; False if all of it was up already."""
         running = self.running()
         if len(running) == len(self.servers):
+            self._refuse_other_ports()
             self.wait()
             return False
         # Half of a stack is what a crash leaves. Its ports may be others than those asked for now.
@@ -65,6 +66,11 @@ class Stack:
             self.down()
             raise
         return True
+
+    def _refuse_other_ports(self) -> None:
+        for server in self.servers:
+            if other := server.differing_port():
+                raise Failure(f"the stack runs on port {other} ({server.name} Orthanc); call make down first")
 
     def down(self) -> list[Server]:
         """Stop what runs; the servers that did. The source goes first: it then misses no target."""

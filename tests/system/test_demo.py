@@ -98,6 +98,9 @@ def test_up_and_down_can_be_called_twice(demo: Demo) -> None:
     """`up` comes back when everything answers; the second `up` finds it so; `down` leaves nothing behind."""
     assert demo.call("up").count("http://127.0.0.1:") == 3
     assert "Up already" in demo.call("up")
+    output = demo.call("up", expected=1, SENDIT_DICOM_PORT=str(free_port()))
+    assert f"the stack runs on port {demo.environment['SENDIT_DICOM_PORT']}" in output
+    assert "make down first" in output
     demo.call("run", ONESHOT="1")  # through the servers that run, which go on
     assert demo.call("status").count("process") == 2
     assert "Stopped: source, target" in demo.call("down")
