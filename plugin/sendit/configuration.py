@@ -37,7 +37,8 @@ def find() -> Path:
     if named:
         return Path(named)
     installed = any('"SendIt"' in file.read_text(errors="replace") for file in _readable(INSTALLED))
-    return DEMONSTRATION if not installed and DEMONSTRATION.exists() else INSTALLED
+    # Not Path.exists(), which raises where a folder above cannot be entered: then it is somebody else's.
+    return DEMONSTRATION if not installed and os.path.exists(DEMONSTRATION) else INSTALLED
 
 
 def _readable(folder: Path) -> list[Path]:
@@ -50,7 +51,10 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         Misconfigured: the file is missing, is not JSON, or names an environment variable that is not set.
     """
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    try:
+        files = sorted(file for file in path.iterdir() if file.suffix == ".json") if path.is_dir() else [path]
+    except OSError as error:
+        raise _unreadable(path, error) from None
     if not files:
         raise Misconfigured(str(path), "this folder holds no *.json file", "Name another one with --config.")
     document: dict[str, Any] = {}
@@ -82,9 +86,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise Misconfigured(
-            str(path), f"cannot be read ({error.strerror})", "Name another one with --config."
-        ) from None
+        raise _unreadable(path, error) from None
     except UnicodeDecodeError:
         raise Misconfigured(str(path), "is not UTF-8 text", "Save it as UTF-8.") from None
     try:
@@ -94,6 +96,11 @@ def _read_file(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Misconfigured(str(path), "holds no JSON object", "It must begin with {.")
     return document
+
+
+def _unreadable(path: Path, error: OSError) -> Misconfigured:
+    cure = "Run as Orthanc's user." if isinstance(error, PermissionError) else "Name another one with --config."
+    return Misconfigured(str(path), f"cannot be read ({error.strerror})", cure)
 
 
 def _substitute(text: str, path: Path) -> str:

@@ -60,6 +60,8 @@ def _find(what: str, check: Callable[[], str]) -> Finding:
         return Finding(what, False, f"{error.place}: {error.problem}", error.cure)
     except SendItError as error:
         return Finding(what, False, str(error))
+    except PermissionError as error:  # a folder of another user: the keys, a watched folder, the data directory
+        return Finding(what, False, f"{error.filename} cannot be read ({error.strerror})", "Run as Orthanc's user.")
 
 
 def _directory(loaded: Settings) -> str:

@@ -420,3 +420,12 @@ def test_the_tables_equal_what_the_migrations_make(database: str, data_directory
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+@pytest.mark.parametrize("port", ["543x", "99999999999"])
+def test_a_url_that_is_none(tmp_path: Path, port: str) -> None:
+    """Its place is named, and its password is not."""
+    with pytest.raises((Misconfigured, Retry)) as caught:
+        open_engine(f"postgresql://sendit:quixworth@127.0.0.1:{port}/sendit", tmp_path)
+    assert "SendIt.Database" in str(caught.value)
+    assert "quixworth" not in str(caught.value)

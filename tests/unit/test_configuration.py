@@ -129,3 +129,17 @@ def test_where_it_is_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     installed.mkdir()
     (installed / "sendit.json").write_text('{"SendIt": {}}')
     assert configuration.find() == installed
+
+
+def test_a_folder_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is a message with a way out; root may enter all folders, so an operating system's refusal is played here."""
+
+    def refuse(path: Path) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(Misconfigured, match=r"Permission denied.*Orthanc's user"):
+        configuration.read(tmp_path)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(Misconfigured, match="Permission denied"):
+        configuration.read(tmp_path / "orthanc.json")

@@ -48,7 +48,11 @@ def open_engine(database: str, data_directory: Path, upgrade: bool = True) -> sa
         engine = sa.create_engine(url, connect_args={"timeout": 30})
         _set_up_sqlite(engine)
     else:
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        try:
+            engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        except (sa.exc.ArgumentError, ValueError):  # their messages may hold the password
+            cure = "Write postgresql://user:password@host:port/name."
+            raise Misconfigured(PLACE, "this is no URL of a database (is its port a number?)", cure) from None
     try:
         migrate(engine, upgrade)
     except sa.exc.OperationalError as error:
