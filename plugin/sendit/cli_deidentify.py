@@ -91,6 +91,9 @@ def _project(
     recipes = recipes_of(chosen, name, config if config.is_dir() else config.parent)
     create = True
     if key_directory is None:
+        if not loaded.data_directory.exists():
+            problem = f"{loaded.data_directory} does not exist yet, and has to belong to Orthanc's user"
+            raise Misconfigured(data_directory.PLACE, problem, "Start Orthanc once first, or give --key-directory.")
         data_directory.prepare(loaded.data_directory)
         key_directory = loaded.data_directory / KEYS
         # Where SendIt has worked already, a missing key is a lost one.

@@ -66,13 +66,16 @@ def _create(path: Path) -> None:
     """Write beside, synchronise, link: the file appears whole or not at all, and never over another one."""
     directory = path.parent
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not directory.exists():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _give(directory, directory.parent)
         handle, temporary = tempfile.mkstemp(dir=directory, prefix=".key-")  # mode 0600
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(secrets.token_hex(_SIZE).encode("ascii") + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
+            _give(Path(temporary), directory)
             os.link(temporary, path)
         except FileExistsError:
             pass  # another process made it just now; that one counts
@@ -82,6 +85,13 @@ def _create(path: Path) -> None:
     except OSError as error:
         cure = "Make its folder writable for SendIt's user."
         raise Misconfigured(str(path), f"the key cannot be made ({error.strerror})", cure) from None
+
+
+def _give(path: Path, folder: Path) -> None:
+    """What root makes belongs to the owner of the folder around it: Orthanc's user has to read it afterwards."""
+    if os.geteuid() == 0:
+        state = folder.stat()
+        os.chown(path, state.st_uid, state.st_gid)
 
 
 def _synchronise(directory: Path) -> None:

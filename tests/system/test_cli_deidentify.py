@@ -263,6 +263,17 @@ def test_a_lost_key_is_not_made_anew(home: Path, tmp_path: Path) -> None:
     assert "the key is missing" in done.stderr
 
 
+def test_no_data_directory_is_made(home: Path, tmp_path: Path) -> None:
+    """It would belong to whoever runs the command, and Orthanc could not read it."""
+    fill(tmp_path / "in", 1)
+    config = _configuration(tmp_path)
+    (tmp_path / "data").rmdir()
+    done = run(home, tmp_path / "in", tmp_path / "out", "--config", config)
+    assert done.returncode == 2
+    assert "Start Orthanc once first" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

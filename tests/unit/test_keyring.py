@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,15 @@ def test_made_once(tmp_path: Path) -> None:
     assert (folder / "irb.key").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in folder.iterdir()] == ["irb.key"]
     assert load_key(folder, "other", create=True) != key
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_belongs_to_the_owner_of_the_data_directory(tmp_path: Path) -> None:
+    """Orthanc's user has to read the key afterwards."""
+    os.chown(tmp_path, 65534, 65534)
+    load_key(tmp_path / "keys", "irb", create=True)
+    for path in (tmp_path / "keys", tmp_path / "keys" / "irb.key"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534)
 
 
 def test_two_at_once_agree(tmp_path: Path) -> None:
