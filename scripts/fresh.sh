@@ -31,6 +31,7 @@ else
   root=$(mktemp -d "${TMPDIR:-/tmp}/fresh-$suite.XXXXXX")
   # One filesystem only: should something still be mounted in there, it is not emptied.
   trap 'rm -rf --one-file-system "$root"' EXIT
+  trap 'exit 143' INT TERM HUP  # for a signal alone, bash does not come to what stands under EXIT
 fi
 
 if [[ -n ${FRESH_BASE:-} ]]; then
