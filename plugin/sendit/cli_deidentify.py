@@ -62,13 +62,46 @@ def deidentify(
         raise typer.Exit(1)
 
 
+class _Interruption:
+    """Ctrl-C is heard between two files: raised wherever it comes, it could leave a lock of the pool held for good.
+
+    The second one is raised at once, for whoever does not want to wait for a large file.
+    """
+
+    def __init__(self) -> None:
+        self._heard = False
+
+    def __enter__(self) -> _Interruption:
+        self._before = signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _hear(self, *_: object) -> None:
+        if self._heard:
+            raise KeyboardInterrupt
+        self._heard = True
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt if Ctrl-C was pressed."""
+        if self._heard:
+            raise KeyboardInterrupt
+
+
 def _run(run: FolderRun, workers: int, errors: Console) -> Tally:
     columns = (TextColumn("de-identifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     shown = errors.is_terminal
     total = count_inputs(run.source) if shown else None
     with DeidentifyPool(workers) as pool, Progress(*columns, console=errors, disable=not shown, transient=True) as bar:
         task = bar.add_task("", total=total)
-        return run.run(pool, lambda: bar.advance(task))
+
+        def advance() -> None:
+            interruption.check()
+            bar.advance(task)
+
+        with _Interruption() as interruption:
+            return run.run(pool, advance)
 
 
 def _project(
