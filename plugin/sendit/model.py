@@ -93,6 +93,9 @@ class Receipt:
     sop_instance_uid: str
     sop_class_uid: str
     transfer_syntax_uid: str
+    study_date: str = ""  # of the output, YYYYMMDD, or as much of it as there is
+    accession_number: str = ""  # of the output
+    modality: str = ""  # as the standard codes it, for example "CT"
     actions: Mapping[str, int] = field(default_factory=dict)  # how often each action was applied, for example {"X": 12}
     proof: str = "none"  # which proof ran and its result; "none" until there is one
     released: bool = False
@@ -147,11 +150,15 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Consignment:
-    """What one batch hands to a destination. `parcels` are read lazily by destinations, so it may be long."""
+    """What one batch hands to a destination. `parcels` are read lazily by destinations, so it may be long.
+
+    All parcels are of one study. What came late of a study is a batch of its own, with the next `part`.
+    """
 
     batch_id: int
     project: str
     parcels: Sequence[Parcel]
+    part: int = 1  # 1 for the first batch of the study, 2 for the first late one, …
 
 
 @dataclass(frozen=True, slots=True)

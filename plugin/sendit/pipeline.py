@@ -28,7 +28,8 @@ from sendit.journal import Journal, Superseded
 from sendit.logs import places
 from sendit.model import Batch, BatchState, Consignment, Delivery, InstanceState, Parcel
 from sendit.scheduler import Scheduler
-from sendit.settings import RetrySettings, Settings
+from sendit.section import RetrySettings
+from sendit.settings import Settings
 from sendit.source import Source, Study
 from sendit.staging import Staging
 
@@ -227,7 +228,7 @@ class Pipeline:
         released = self._journal.batches.instances(batch_id, InstanceState.RELEASED, InstanceState.SENT)
         output = self.rooms.staging.output
         parcels = [Parcel(i.receipt, output(batch_id, i.orthanc_id)) for i in released if i.receipt is not None]
-        return Consignment(batch_id, batch.project, parcels)
+        return Consignment(batch_id, batch.project, parcels, self._journal.batches.part(batch_id))
 
     def _deliver_failed(self, delivery: Delivery, error: SendItError) -> None:
         if isinstance(error, Quarantine):

@@ -10,20 +10,17 @@ import difflib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
-from urllib.parse import urlsplit
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_pascal
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from sendit.destination_settings import DestinationSettings, OrthancPeerSettings
 from sendit.errors import Misconfigured
 from sendit.orthanc_config import OrthancConfig
+from sendit.section import AbsolutePath, HeaderName, HeaderValue, Name, PrivateWay, RetrySettings, Section
 
 SECTION = "SendIt"
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-
-#: Names of projects and destinations stand in file names, URLs and logs.
-Name = Annotated[str, Field(pattern=_NAME)]
 
 
 class Option(StrEnum):
@@ -43,41 +40,6 @@ class Option(StrEnum):
     CLEAN_RECOGNIZABLE_VISUAL_FEATURES = "CleanRecognizableVisualFeatures"
 
 
-class _Section(BaseModel):
-    """A JSON object with PascalCase keys, as Orthanc writes them; anything unknown is refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_pascal, validate_default=True, hide_input_in_errors=True
-    )
-
-
-class RetrySettings(_Section):
-    """Exponential backoff with jitter: FirstDelay, twice that, four times that … never more than MaxDelay (seconds)."""
-
-    limit: int = Field(default=10, ge=0, le=1000)  # tries after the first one; then the batch is FAILED
-    first_delay: float = Field(default=5.0, gt=0, le=86_400)
-    max_delay: float = Field(default=3600.0, gt=0, le=604_800)
-
-
-class OrthancPeerSettings(_Section):
-    """Delivery to another Orthanc, named in "OrthancPeers"."""
-
-    type: Literal["OrthancPeer"]
-    peer: str
-    concurrency: int = Field(default=4, ge=1, le=64)  # uploads at the same time
-    retry: RetrySettings = RetrySettings()
-
-
-#: One type per value of "Type". A second one makes this Annotated[A | B, Field(discriminator="type")].
-DestinationSettings: TypeAlias = OrthancPeerSettings
-
-
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        raise ValueError("give the whole path, beginning with /")
-    return path
-
-
 def _database(url: str) -> str:
     if url != "sqlite" and not url.startswith("postgresql://"):
         raise ValueError("give sqlite or postgresql://user:password@host/database")
@@ -87,15 +49,7 @@ def _database(url: str) -> str:
     return url
 
 
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-
-
-#: What may stand in a line of an HTTP request.
-HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
-HeaderValue: TypeAlias = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]
-
-
-class WatchedFolder(_Section):
+class WatchedFolder(Section):
     """A folder whose studies are pushed into Orthanc."""
 
     path: AbsolutePath
@@ -106,7 +60,7 @@ class WatchedFolder(_Section):
     after_import: Literal["Move", "Delete"] = "Move"  # to .done/, or delete what was imported whole
 
 
-class Match(_Section):
+class Match(Section):
     """Which studies belong to a project. Every key given must match; patterns may hold * and ?. {} is every study."""
 
     modality: list[str] | None = None  # any series of the study has one of these
@@ -115,7 +69,7 @@ class Match(_Section):
     study_description: str | list[str] | None = None
 
 
-class Keyed(_Section):
+class Keyed(Section):
     """Pseudonyms are HMAC-SHA256 under the project's key."""
 
     source: Literal["Keyed"] = "Keyed"
@@ -125,7 +79,7 @@ class Keyed(_Section):
 Unknown: TypeAlias = Literal["Stop", "Keyed"]
 
 
-class CsvColumns(_Section):
+class CsvColumns(Section):
     """The names of a list's columns, as its first line has them."""
 
     patient_id: str = Field(default="PatientID", alias="PatientID", min_length=1)
@@ -133,7 +87,7 @@ class CsvColumns(_Section):
     code: str = Field(default="Code", min_length=1)
 
 
-class CsvList(_Section):
+class CsvList(Section):
     """Pseudonyms stand in a list, which is read again when it changes."""
 
     source: Literal["Csv"]
@@ -143,28 +97,11 @@ class CsvList(_Section):
     unknown: Unknown = "Stop"
 
 
-def _private_way(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise ValueError("this is no URL") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise ValueError("give a whole URL, beginning with https://")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("user and password have keys of their own, Username and Password")
-    if parts.fragment or not url.isascii() or any(c.isspace() for c in url):
-        raise ValueError("this is no URL of a service")
-    if parts.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
-        raise ValueError("PatientIDs travel encrypted only: https://, or http:// to this machine itself")
-    return url
-
-
-class IdentityService(_Section):
+class IdentityService(Section):
     """Pseudonyms are asked for over HTTP, once per batch."""
 
     source: Literal["Service"]
-    url: Annotated[str, AfterValidator(_private_way)]
+    url: PrivateWay
     username: str | None = None
     password: str | None = Field(default=None, repr=False)
     headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
@@ -183,7 +120,7 @@ class IdentityService(_Section):
 Identities: TypeAlias = Annotated[Keyed | CsvList | IdentityService, Field(discriminator="source")]
 
 
-class Project(_Section):
+class Project(Section):
     """A research study: how its batches are de-identified and where they go."""
 
     match: Match | None = None  # None: only what a watched folder or `sendit import` names it for
@@ -197,7 +134,7 @@ class Project(_Section):
     after_delivery: Literal["KeepOriginals"] = "KeepOriginals"
 
 
-class Settings(_Section):
+class Settings(Section):
     """The section "SendIt" of orthanc.json."""
 
     data_directory: AbsolutePath = Path("/var/lib/sendit")
@@ -249,7 +186,7 @@ def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigu
             place = f"{SECTION}.WatchedFolders[{index}].Path"
             yield Misconfigured(place, "this folder is watched already, or lies in or around one", "Keep them apart.")
     for name, destination in settings.destinations.items():
-        if destination.peer not in orthanc.peers:
+        if isinstance(destination, OrthancPeerSettings) and destination.peer not in orthanc.peers:
             yield _unknown(f"Destinations.{name}.Peer", 'peer of "OrthancPeers"', destination.peer, orthanc.peers)
 
 
@@ -264,54 +201,79 @@ def _unknown(place: str, kind: str, name: str, known: Mapping[str, Any]) -> Misc
 
 def _translate(error: ValidationError) -> Misconfigured:
     """The first of pydantic's errors as ours. The input is left out: it may hold a password."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    location, member = _untagged(first["loc"])
+    first = error.errors(include_url=False, include_input=False)[0]
+    location, parent, here = _placed(first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"].startswith("union_tag"):
-        location, message = (*location, "Source"), f"give one of {', '.join(_SOURCES)}"
+        tag = first["ctx"]["discriminator"].split("'")[-2]  # 'type' | 'Type': the field, and its alias
+        location, message = (*location, tag), f"give one of {', '.join(_choices(here))}"
     elif location and location[-1] in ("str", "list[str]"):  # pydantic names the member of the union that it tried
         location, message = location[:-1], "give a string, or a list of strings"
     elif location and location[-1] == "[key]":  # a name that is a key of a dictionary
         location, message = location[:-1], "a name holds up to 64 letters, digits, dots, dashes and underscores"
     place = SECTION + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     if first["type"] == "extra_forbidden":
-        return Misconfigured(place, "there is no such key", _suggest(location, member))
+        return Misconfigured(place, "there is no such key", _suggest(str(location[-1]), parent))
     if first["type"] == "missing":
         return Misconfigured(place, "this key is missing", "Add it.")
     return Misconfigured(place, message[0].lower() + message[1:], "Correct it in orthanc.json.")
 
 
-#: The types of a project's Identities by their Source: pydantic names the one that it took in its places.
-_SOURCES: Mapping[str, type[_Section]] = {"Keyed": Keyed, "Csv": CsvList, "Service": IdentityService}
-
-
-def _untagged(location: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], type[_Section] | None]:
-    """A place as it stands in orthanc.json, and which type of Identities it leads through."""
-    if len(location) > 3 and location[0] == "Projects" and location[2] == "Identities":
-        return location[:3] + location[4:], _SOURCES[str(location[3])]
-    return location, None
-
-
-def _suggest(location: tuple[int | str, ...], member: type[_Section] | None) -> str:
+def _suggest(key: str, parent: type[Section] | None) -> str:
     """The keys that stand at this place, the nearest one first."""
-    section: Any = Settings
-    for part in location[:-1]:
-        section = member if member is not None and part == "Identities" else _descend(section, part)
-        if section is None:
-            return "Remove it."
-    keys = [field.alias or name for name, field in section.model_fields.items()]
-    near = difflib.get_close_matches(str(location[-1]), keys, n=1)
+    if parent is None:
+        return "Remove it."
+    keys = [field.alias or name for name, field in parent.model_fields.items()]
+    near = difflib.get_close_matches(key, keys, n=1)
     return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(keys)}."
 
 
-def _descend(section: Any, part: int | str) -> type[_Section] | None:
-    """The section that the key `part` of `section` leads to: through Optional, lists and dictionaries."""
-    fields = getattr(section, "model_fields", {})
-    by_alias = {field.alias or name: field.annotation for name, field in fields.items()}
-    found: Any = by_alias.get(str(part), section)
-    while get_origin(found) is not None:
-        if get_origin(found) is Annotated:
-            found = get_args(found)[0]
+def _placed(location: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], type[Section] | None, Any]:
+    """A place as it stands in orthanc.json; the section that its last key stands in, if it is one of ours; its type.
+
+    Where several types of a section are possible, pydantic puts the one that it took into the place; it goes out.
+    """
+    here: Any = Settings
+    parent: type[Section] | None = None
+    place: list[int | str] = []
+    for part in location:
+        options = list(_sections(here))
+        chosen = [option for option in options if part in _tags(option)]
+        if len(options) > 1 and chosen:
+            here = chosen[0]
             continue
-        found = next((a for a in reversed(get_args(found)) if a is not type(None) and not isinstance(a, str)), None)
-    return found if isinstance(found, type) and issubclass(found, _Section) else None
+        place.append(part)
+        parent = options[0] if len(options) == 1 else None
+        here = _below(here, parent, part)
+    return tuple(place), parent, here
+
+
+def _choices(annotation: Any) -> list[str]:
+    return [str(tag) for section in _sections(annotation) for tag in _tags(section)]
+
+
+def _sections(annotation: Any) -> Iterator[type[Section]]:
+    """The sections that a value of this type can be, through Annotated and unions."""
+    if get_origin(annotation) is Annotated:
+        yield from _sections(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, UnionType):
+        for member in get_args(annotation):
+            yield from _sections(member)
+    elif isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+
+
+def _tags(section: type[Section]) -> list[object]:
+    """The values of "Type" or "Source" that name this section."""
+    fields = (section.model_fields.get(name) for name in ("type", "source"))
+    return [value for field in fields if field is not None for value in get_args(field.annotation)]
+
+
+def _below(here: Any, parent: type[Section] | None, part: int | str) -> Any:
+    """The type of what stands under `part`: a field of a section, an item of a list, a value of a dictionary."""
+    if parent is not None:
+        fields = {field.alias or name: field.annotation for name, field in parent.model_fields.items()}
+        return fields.get(str(part))
+    while get_origin(here) is Annotated:
+        here = get_args(here)[0]
+    return get_args(here)[-1] if get_args(here) else None

@@ -62,7 +62,7 @@ def verify(
             parcels.append(Parcel(Receipt.from_dict(values), staging.name(batch_id, instance)))
         except TypeError:
             broken.append(Discrepancy("?", "its receipt in the journal cannot be read"))
-    consignment = Consignment(batch_id, batch.project or "", parcels)
+    consignment = Consignment(batch_id, batch.project or "", parcels, journal.batches.part(batch_id))
     delivered = [d for d in journal.deliveries.of([batch_id])[batch_id] if d.state is DeliveryState.VERIFIED]
     verdicts = [_ask(destinations.get(d.destination), d.destination, consignment, broken) for d in delivered]
     return Verdict(len(receipts), batch.manifest, manifest.head(values for _, values in receipts), verdicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,13 @@ import pytest
 from sendit.destinations import DESTINATIONS
 from sendit.errors import Misconfigured, Quarantine, Retry
 from sendit.model import Consignment
-from tests.destinations.conftest import Bench
+from tests.destinations.bench import Bench
+from tests.destinations.conftest import BENCHES
 from tests.destinations.parcels import altered, consignment, with_receipt
-from tests.servers.fault_proxy import DropAfter, DropBefore, Silence, Status
+from tests.servers.fault_proxy import DropBefore, Fault, Status
+
+#: Every fault that any bench knows, once.
+FAULTS = {repr(fault): fault for one in BENCHES.values() for fault in getattr(one, "faults", Bench.faults)}
 
 
 def _nothing(_: int) -> None:
@@ -20,7 +25,7 @@ def _nothing(_: int) -> None:
 
 def test_every_destination_is_under_the_contract() -> None:
     """The registry holds nothing that the fixture `bench` does not know."""
-    assert set(DESTINATIONS) == {"OrthancPeer"}
+    assert set(DESTINATIONS) == {name.partition("/")[0] for name in BENCHES}
 
 
 def test_delivers_everything_once(bench: Bench, tmp_path: Path) -> None:
@@ -59,16 +64,18 @@ def test_only_what_is_missing_is_sent(bench: Bench, tmp_path: Path) -> None:
     assert bench.holds_all(sent)
 
 
-@pytest.mark.parametrize("fault", [DropBefore(), DropAfter(), Silence(), Status(503), Status(429), Status(507)])
-def test_resumes_after_a_fault(bench: Bench, tmp_path: Path, fault: DropBefore) -> None:
+@pytest.mark.parametrize("name", FAULTS)
+def test_resumes_after_a_fault(bench: Bench, tmp_path: Path, name: str) -> None:
     """A fault that may heal is a Retry; the next attempt completes the delivery and sends nothing twice."""
+    fault: Fault = copy(FAULTS[name])
+    if fault not in bench.faults:
+        pytest.skip("its wire knows no such fault")
     sent = consignment(tmp_path)
-    fault.times = 1
-    bench.proxy.inject(fault, bench.upload)
+    bench.harm_uploads(fault)
     with pytest.raises(Retry):
         bench.destination.deliver(sent, _nothing)
     assert bench.destination.deliver(sent, _nothing) == 5
-    assert bench.uploads() == 5
+    assert bench.uploads() == bench.expected(5)
     assert bench.holds_all(sent)
     assert bench.destination.verify(sent) == []
 
@@ -104,7 +111,7 @@ def test_the_gravest_error_is_raised(bench: Bench, tmp_path: Path) -> None:
     """Where one instance is not clean and the server is down as well, the first is what the operator hears of."""
     parcels = list(consignment(tmp_path, 3).parcels)
     parcels[0] = with_receipt(parcels[0], released=False)
-    bench.proxy.inject(DropBefore(times=2))
+    bench.harm_uploads(DropBefore(times=2))
     with pytest.raises(Quarantine):
         bench.destination.deliver(Consignment(1, "IRB1", parcels), _nothing)
 
@@ -147,7 +154,7 @@ def test_verify_does_not_mistake_an_outage_for_a_loss(bench: Bench, tmp_path: Pa
     """While the server is not well, nothing is said about what it holds."""
     sent = consignment(tmp_path)
     bench.destination.deliver(sent, _nothing)
-    bench.proxy.inject(Status(503), "GET ")
+    bench.harm_reading(Status(503) if Status(503) in bench.faults else DropBefore())
     with pytest.raises(Retry):
         bench.destination.verify(sent)
 
@@ -155,6 +162,43 @@ def test_verify_does_not_mistake_an_outage_for_a_loss(bench: Bench, tmp_path: Pa
 def test_check(bench: Bench) -> None:
     """A destination that is well passes; one that is down is a Retry."""
     bench.destination.check()
-    bench.proxy.close()
+    bench.take_down()
     with pytest.raises(Retry):
         bench.destination.check()
+
+
+def test_recall_removes_everything(bench: Bench, tmp_path: Path) -> None:
+    """Nothing of a recalled batch is left, and of another batch everything; the staged files are not needed."""
+    if not bench.can_recall:
+        pytest.skip("it has no way to remove what it was given; see its own tests")
+    sent, other = consignment(tmp_path), consignment(tmp_path, 2)
+    for one in (sent, other):
+        bench.destination.deliver(one, _nothing)
+    for parcel in sent.parcels:
+        parcel.path.unlink()
+    assert bench.destination.recall(sent) == []
+    assert [bench.held(parcel.receipt) for parcel in sent.parcels] == [None] * 5
+    assert bench.holds_all(other)
+
+
+def test_recall_twice_and_in_part(bench: Bench, tmp_path: Path) -> None:
+    """What is not there (any more) is recalled: a recall that was interrupted is simply done again."""
+    if not bench.can_recall:
+        pytest.skip("it has no way to remove what it was given; see its own tests")
+    sent = consignment(tmp_path)
+    bench.destination.deliver(sent, _nothing)
+    bench.remove(sent.parcels[1].receipt)
+    assert bench.destination.recall(sent) == []
+    assert bench.destination.recall(sent) == []
+    assert [bench.held(parcel.receipt) for parcel in sent.parcels] == [None] * 5
+
+
+def test_recall_does_not_mistake_an_outage_for_success(bench: Bench, tmp_path: Path) -> None:
+    """While the server is down, nothing is said to be gone."""
+    if not bench.can_recall:
+        pytest.skip("it has no way to remove what it was given; see its own tests")
+    sent = consignment(tmp_path)
+    bench.destination.deliver(sent, _nothing)
+    bench.take_down()
+    with pytest.raises(Retry):
+        bench.destination.recall(sent)

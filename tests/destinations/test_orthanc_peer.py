@@ -12,7 +12,7 @@ import pytest
 
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.model import Consignment
-from tests.destinations.conftest import OrthancPeerBench, instance_id, open_peer
+from tests.destinations.bench_orthanc_peer import OrthancPeerBench, instance_id, open_peer
 from tests.destinations.parcels import altered, consignment, with_receipt
 from tests.servers.fault_proxy import FaultProxy, Silence, Status, Truncate
 from tests.servers.orthanc import OrthancServer

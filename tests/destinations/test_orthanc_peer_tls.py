@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sendit.errors import Misconfigured, Retry
-from tests.destinations.conftest import open_peer
+from tests.destinations.bench_orthanc_peer import open_peer
 from tests.destinations.parcels import consignment
 from tests.servers.certificates import Authority, Certificate
 from tests.servers.fault_proxy import FaultProxy

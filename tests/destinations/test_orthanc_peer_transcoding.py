@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import FileDataset
 
 from sendit.errors import Misconfigured
-from tests.destinations.conftest import open_peer
+from tests.destinations.bench_orthanc_peer import open_peer
 from tests.destinations.parcels import altered, consignment_of, read_testfile
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.orthanc import OrthancServer

@@ -154,10 +154,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
+    def do_PATCH(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         proxy = self.server.proxy
         # As a forward proxy the whole URL is asked for, as a reverse proxy the path.
-        path = urlsplit(self.path).path if "://" in self.path else self.path
+        path = self.path.split("/", 3)[3] if "://" in self.path else self.path
+        path = path if path.startswith("/") else f"/{path}"
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = f"{self.command} {path}"
         proxy.seen.append((request, {key.lower(): value for key, value in self.headers.items()}))

@@ -125,7 +125,7 @@ def test_unknown_keys(place: str, cure: str) -> None:
         ("Retry.FirstDelay", 0, "greater than 0"),
         ("WatchedFolders.0.Path", "data", "whole path"),
         ("WatchedFolders.0.AfterImport", "Burn", "'Move' or 'Delete'"),
-        ("Destinations.out.Type", "CarrierPigeon", "'OrthancPeer'"),
+        ("Destinations.out.Type", "CarrierPigeon", "one of OrthancPeer, GoogleCloudStorage"),
         ("Destinations.out.Concurrency", 0, "greater than or equal to 1"),
         ("Projects.IRB1.Options.0", "CleanEverything", "'RetainSafePrivate'"),
         ("Projects.IRB1.Release", "Never", "'Automatic'"),
@@ -223,4 +223,40 @@ def test_wrong_identities(value: object, where: str, words: str) -> None:
     """The place is told without the type that was taken."""
     error = _refused(_changed("Projects.IRB1.Identities", value))
     assert error.place == f"SendIt.Projects.IRB1.Identities{where}"
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "words"),
+    [
+        ({"Type": "GoogleCloudStorage", "Bucket": "b"}, ".Bucket", "match pattern"),
+        ({"Type": "GoogleCloudStorage"}, ".Bucket", "missing"),
+        ({"Type": "GoogleCloudStorage", "Bucket": "radiology", "Buckett": 1}, ".Buckett", "Did you mean Bucket?"),
+        ({"Type": "GoogleCloudStorage", "Bucket": "radiology", "Index": {}}, ".Index[0].Type", "Datastore, BigQuery"),
+        (
+            {"Type": "GoogleCloudStorage", "Bucket": "radiology", "Index": {"Type": "Datastore", "GoogleProject": 1}},
+            ".Index[0].GoogleProject",
+            "string",
+        ),
+        (
+            {"Type": "GoogleCloudStorage", "Bucket": "radiology", "Credentials": {"Source": "ServiceAccountFile"}},
+            ".Credentials",
+            "go together",
+        ),
+        ({"Type": "Folder", "Path": "relative"}, ".Path", "whole path"),
+        ({"Type": "DicomWeb", "Url": "https://u:p@x/"}, ".Url", "keys of their own"),
+        ({"Type": "DicomWeb", "Url": "https://x/", "Username": "u"}, "", "go together"),
+        ({"Type": "Folder", "Path": "/x", "Window": {"From": "20:00", "To": "20:00"}}, ".Window", "same time"),
+        ({"Type": "Folder", "Path": "/x", "Window": {"From": "8", "To": "20:00"}}, ".Window.From", "as 20:00"),
+        (
+            {"Type": "Folder", "Path": "/x", "Window": {"From": "08:00", "To": "20:00", "TimeZone": "Mars/One"}},
+            ".Window.TimeZone",
+            "no such time zone",
+        ),
+    ],
+)
+def test_wrong_destinations(change: object, where: str, words: str) -> None:
+    """Every type of destination names the wrong place, as it stands in the file."""
+    error = _refused(_changed("Destinations.out", change))
+    assert error.place == f"SendIt.Destinations.out{where}"
     assert words in str(error)

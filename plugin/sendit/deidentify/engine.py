@@ -34,6 +34,7 @@ from sendit.model import Outcome, Quarantined, Receipt, Rejected, Released
 
 _CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00080005, 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE, _STUDY, _SERIES = 0x00080018, 0x0020000D, 0x0020000E
+_STUDY_DATE, _ACCESSION_NUMBER, _MODALITY = 0x00080020, 0x00080050, 0x00080060
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES, _DATES_MODIFIED = 0x00120062, 0x00120063, 0x00120064, 0x00280303
 _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 
@@ -95,6 +96,9 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
         sop_instance_uid=sop_instance_uid,
         sop_class_uid=subject.sop_class_uid,
         transfer_syntax_uid=instance.syntax.uid,
+        study_date=text_of(instance.elements, _STUDY_DATE),
+        accession_number=text_of(instance.elements, _ACCESSION_NUMBER),
+        modality=text_of(instance.elements, _MODALITY),
         actions={str(action): count for action, count in sorted(cleaner.counts.items())},
         proof=proof,
         released=True,

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from sendit.errors import Quarantine, Retry
 from sendit.model import Consignment, Discrepancy, Parcel
 
-#: Called after each acknowledged instance with the number acknowledged so far.
+#: Called after each acknowledged instance with the number acknowledged so far. What it raises ends the delivery: its
+#: hours are over, or another attempt has taken over. What was acknowledged stays so.
 Progress = Callable[[int], None]
 
+#: A `Discrepancy` of `verify` for what the destination does not hold at all.
+NOT_THERE = "not there"
 
-def open_parcel(parcel: Parcel) -> bytes:
-    """The bytes of a parcel, or no bytes at all: law 1 stands here and nowhere else.
+#: Files up to this size (bytes) are held in memory between the gate and the wire; larger ones are read twice.
+_IN_MEMORY = 8 * 1024 * 1024
+_PIECE = 1024 * 1024
+
+
+@contextmanager
+def open_parcel(parcel: Parcel) -> Iterator[BinaryIO]:
+    """The bytes of a parcel as a file, seekable and at its beginning: law 1 stands here and nowhere else.
+
+    The whole of it is compared with the receipt before the first byte is given out. Memory is bounded: a large file is
+    read twice, by one descriptor.
 
     Raises:
         Quarantine: the receipt does not say "released", or the staged file is not what the receipt describes.
@@ -23,17 +37,29 @@ def open_parcel(parcel: Parcel) -> bytes:
     """
     if not parcel.receipt.released:
         raise Quarantine("an instance without a receipt that says released was about to leave")
-    data = _read(parcel.path)
-    if hashlib.sha256(data).hexdigest() != parcel.receipt.output_sha256:
-        raise Quarantine("a staged file is not what its receipt describes")
-    return data
-
-
-def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        staged = parcel.path.open("rb")
     except FileNotFoundError:
         raise Retry("a staged file is gone; the batch has to be processed again") from None
+    with staged:
+        file: BinaryIO = io.BytesIO(staged.read()) if parcel.receipt.output_size <= _IN_MEMORY else staged
+        if _sha256(file) != parcel.receipt.output_sha256:
+            raise Quarantine("a staged file is not what its receipt describes")
+        file.seek(0)
+        yield file
+
+
+def read_parcel(parcel: Parcel) -> bytes:
+    """The same in one piece, for what is known to be small."""
+    with open_parcel(parcel) as file:
+        return file.read()
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 class Destination(ABC):
@@ -58,4 +84,15 @@ class Destination(ABC):
 
     @abstractmethod
     def verify(self, consignment: Consignment) -> list[Discrepancy]:
-        """Read back what arrived and compare it with the receipts; nothing in the list means that all is there."""
+        """Read back what arrived and compare it with the receipts; nothing in the list means that all is there.
+
+        The staged files may be gone: then digests and what the destination itself knows are all there is to go by.
+        """
+
+    @abstractmethod
+    def recall(self, consignment: Consignment) -> list[Discrepancy]:
+        """Remove what arrived; what could not be removed, and why. Nothing in the list means that nothing is left.
+
+        Idempotent: what is not there (any more) is removed. The staged files are gone; only receipts are read. A
+        destination that has no way to remove what it was given says so for every instance.
+        """

@@ -12,19 +12,18 @@ import logging
 import threading
 from concurrent.futures import Future
 
-from sendit.destinations.base import Destination, Progress, open_parcel
+from sendit.destination_settings import OrthancPeerSettings
+from sendit.destinations.base import NOT_THERE, Destination, Progress, read_parcel
 from sendit.destinations.in_threads import in_threads
 from sendit.destinations.orthanc_peer_http import PeerConnections
 from sendit.destinations.same_dataset import CannotCompare, difference
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Consignment, Discrepancy, Parcel, Receipt
 from sendit.orthanc_config import OrthancConfig
-from sendit.settings import OrthancPeerSettings
 
 _log = logging.getLogger(__name__)
 
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
-_NOT_THERE = "not there"
 
 
 class OrthancPeerDestination(Destination):
@@ -68,6 +67,13 @@ class OrthancPeerDestination(Destination):
             problems = dict(in_threads(shipment.inspect, enumerate(consignment.parcels), self._threads))
         return [found for _, found in sorted(problems.items()) if found is not None]
 
+    def recall(self, consignment: Consignment) -> list[Discrepancy]:
+        """See `Destination`. An Orthanc deletes at once, and says so."""
+        with self._connect() as peer:
+            for _ in in_threads(_Shipment(peer).remove, consignment.parcels, self._threads):
+                pass
+        return []
+
     def _connect(self) -> PeerConnections:
         return PeerConnections(self._peer, self._orthanc)
 
@@ -91,16 +97,16 @@ class _Shipment:
 
     def send(self, parcel: Parcel) -> None:
         """Return when the peer holds the parcel, sent now or before."""
-        data = open_parcel(parcel)
+        data = read_parcel(parcel)
         if self._knows_study(parcel.receipt):
             problem = self._compare(parcel.receipt, data)
             if problem is None:
                 return
-            if problem != _NOT_THERE:
+            if problem != NOT_THERE:
                 raise self._other_content(parcel.receipt, problem)
         if self._upload(parcel.receipt, data) == "AlreadyStored":
             problem = self._compare(parcel.receipt, data)
-            if problem == _NOT_THERE:
+            if problem == NOT_THERE:
                 raise Retry(f"the peer {self._peer.peer.name} said that it holds an instance, and then did not")
             if problem is not None:
                 raise self._other_content(parcel.receipt, problem)
@@ -110,6 +116,10 @@ class _Shipment:
         number, parcel = numbered
         problem = self._compare(parcel.receipt, parcel)
         return number, Discrepancy(parcel.receipt.sop_instance_uid, problem) if problem else None
+
+    def remove(self, parcel: Parcel) -> None:
+        """Return when the peer does not hold it."""
+        self._peer.delete(f"/instances/{_instance_id(parcel.receipt)}")
 
     def _knows_study(self, receipt: Receipt) -> bool:
         """Asked once per study, by the thread that needs it first; the others wait for its answer or its error."""
@@ -126,7 +136,7 @@ class _Shipment:
         return known.result()
 
     def _compare(self, receipt: Receipt, ours: bytes | Parcel) -> str | None:
-        """None if the peer holds it as the receipt says; otherwise `_NOT_THERE` or what is wrong."""
+        """None if the peer holds it as the receipt says; otherwise `NOT_THERE` or what is wrong."""
         instance = f"/instances/{_instance_id(receipt)}"
         md5 = self._peer.get(f"{instance}/attachments/dicom/md5")
         if md5 is not None and md5.text.strip() == receipt.output_md5:
@@ -134,12 +144,12 @@ class _Shipment:
         # Other bytes, or none; or the peer keeps no digests (its StoreMD5ForAttachments).
         theirs = self._peer.get(f"{instance}/file")
         if theirs is None:
-            return _NOT_THERE
+            return NOT_THERE
         if hashlib.md5(theirs.content, usedforsecurity=False).hexdigest() == receipt.output_md5:
             return None
         if isinstance(ours, Parcel) and not ours.path.exists():
             return "other bytes than were sent; what was sent is no longer kept, so the contents cannot be compared"
-        data = open_parcel(ours) if isinstance(ours, Parcel) else ours
+        data = read_parcel(ours) if isinstance(ours, Parcel) else ours
         try:
             return difference(data, theirs.content)
         except CannotCompare:

@@ -68,6 +68,12 @@ class PeerConnections:
         """The peer's answer to an upload or a question with a body; the errors are those of `get`, and 404 is one."""
         return self._granted(self._request("POST", route, body, content_type), "POST", route)
 
+    def delete(self, route: str) -> None:
+        """Deleted now, or not there; the errors are those of `get`."""
+        answer = self._request("DELETE", route)
+        if answer.status_code != requests.codes.not_found:
+            self._granted(answer, "DELETE", route)
+
     def _granted(self, answer: requests.Response, method: str, route: str) -> requests.Response:
         if answer.status_code != requests.codes.ok:
             raise refusal(self.peer, method, route, answer)

@@ -76,6 +76,13 @@ class Batches:
         with reading(self._engine) as c:
             return [str(name) for name in c.execute(query.order_by(sa.func.min(b.id))).scalars()]
 
+    def part(self, batch_id: int) -> int:
+        """1 for the first batch of its study in its project, 2 for the next one (late instances), and so on."""
+        b, this = t.batches.c, t.batches.alias("this")
+        same = (this.c.id == batch_id) & (b.study == this.c.study) & (b.project == this.c.project) & (b.id <= batch_id)
+        with reading(self._engine) as c:
+            return int(c.execute(sa.select(sa.func.count()).select_from(t.batches.join(this, same))).scalar_one())
+
     def unfinished(self) -> list[Batch]:
         """Those for which something must be scheduled (law 2)."""
         query = sa.select(*_COLUMNS).where(t.batches.c.state.in_(UNFINISHED)).order_by(t.batches.c.id)

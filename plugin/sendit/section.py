@@ -1,0 +1,74 @@
+"""What every part of the configuration is made of: sections, and the forms of their values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_pascal
+
+
+class Section(BaseModel):
+    """A JSON object with PascalCase keys, as Orthanc writes them; anything unknown is refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_pascal, validate_default=True, hide_input_in_errors=True
+    )
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("give the whole path, beginning with /")
+    return path
+
+
+def web_address(url: str) -> str:
+    """A URL without credentials and without a fragment.
+
+    Raises:
+        ValueError: it is none; the text says what to write instead.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("this is no URL") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError("give a whole URL, beginning with https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("user and password have keys of their own, Username and Password")
+    if parts.fragment or not url.isascii() or any(c.isspace() for c in url):
+        raise ValueError("this is no URL of a service")
+    return url
+
+
+def private_way(url: str) -> str:
+    """A `web_address` that identifiers may travel to.
+
+    Raises:
+        ValueError: it is none, or others can listen.
+    """
+    parts = urlsplit(web_address(url))
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("PatientIDs travel encrypted only: https://, or http:// to this machine itself")
+    return url
+
+
+#: Names of projects and destinations stand in file names, URLs and logs.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+WebAddress = Annotated[str, AfterValidator(web_address)]
+PrivateWay = Annotated[str, AfterValidator(private_way)]
+#: What may stand in a line of an HTTP request.
+HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+HeaderValue: TypeAlias = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]
+
+
+class RetrySettings(Section):
+    """Exponential backoff with jitter: FirstDelay, twice that, four times that … never more than MaxDelay (seconds)."""
+
+    limit: int = Field(default=10, ge=0, le=1000)  # tries after the first one; then the batch is FAILED
+    first_delay: float = Field(default=5.0, gt=0, le=86_400)
+    max_delay: float = Field(default=3600.0, gt=0, le=604_800)

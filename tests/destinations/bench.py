@@ -1,0 +1,93 @@
+"""What the contract suite has to know of a destination's server. Each destination has a bench of its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import ClassVar, TypeVar, cast
+
+from sendit.destinations.base import Destination
+from sendit.model import Consignment, Parcel, Receipt
+from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence, Status
+
+Server = TypeVar("Server")
+
+
+class Servers:
+    """Servers that all tests of a session share: each is started when the first test needs it."""
+
+    def __init__(self, stack: ExitStack, folder: Callable[[str], Path]) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._running: dict[str, object] = {}
+
+    def get(self, name: str, start: Callable[[Path], Server]) -> Server:
+        """The server of this name; `start` gets a folder of its own and returns a context manager."""
+        if name not in self._running:
+            self._running[name] = self._stack.enter_context(start(self._folder(name)))  # type: ignore[arg-type]
+        return cast(Server, self._running[name])
+
+
+class Bench(ABC):
+    """A destination, its server, and the harm that can be done between them.
+
+    A bench is made for one test (`Servers` are shared: each test sends a study of its own) and closed after it.
+    """
+
+    destination: Destination
+
+    #: Which faults its wire knows. A destination without HTTP has other ones than 503.
+    faults: ClassVar[tuple[Fault, ...]] = (
+        DropBefore(),
+        DropAfter(),
+        Silence(),
+        Status(503),
+        Status(429),
+        Status(507),
+    )
+    #: False where all instances of a batch travel as one object.
+    one_by_one: ClassVar[bool] = True
+    #: False where what was given away can never be removed.
+    can_recall: ClassVar[bool] = True
+
+    @abstractmethod
+    def harm_uploads(self, fault: Fault) -> None:
+        """The next `fault.times` uploads suffer this."""
+
+    @abstractmethod
+    def harm_reading(self, fault: Fault) -> None:
+        """The next `fault.times` questions about what is there suffer this."""
+
+    @abstractmethod
+    def take_down(self) -> None:
+        """From now on nothing listens any more."""
+
+    @abstractmethod
+    def held(self, receipt: Receipt) -> bytes | None:
+        """The file that the server holds under this receipt's identifiers, read past all harm."""
+
+    @abstractmethod
+    def put(self, parcel: Parcel) -> None:
+        """Store this file behind the destination's back."""
+
+    @abstractmethod
+    def remove(self, receipt: Receipt) -> None:
+        """Delete it behind the destination's back."""
+
+    @abstractmethod
+    def uploads(self) -> int:
+        """How many instances (objects, where they do not travel one by one) reached the server."""
+
+    def close(self) -> None:
+        """End what was made for this test alone."""
+        return
+
+    def holds_all(self, consignment: Consignment) -> bool:
+        """All there, byte for byte."""
+        return all(self.held(parcel.receipt) == parcel.path.read_bytes() for parcel in consignment.parcels)
+
+    def expected(self, instances: int) -> int:
+        """What `uploads` counts for so many instances of one batch."""
+        return instances if self.one_by_one else min(instances, 1)

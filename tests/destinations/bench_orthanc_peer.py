@@ -1,0 +1,68 @@
+"""An Orthanc peer under the contract: a real Orthanc, behind a proxy that does harm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sendit.destinations import open_destination
+from sendit.destinations.base import Destination
+from sendit.destinations.orthanc_peer import orthanc_id
+from sendit.model import Parcel, Receipt
+from sendit.settings import load
+from tests.destinations.bench import Bench, Servers
+from tests.servers.fault_proxy import Fault, FaultProxy
+from tests.servers.orthanc import OrthancServer
+
+
+def start_target(folder: Path) -> OrthancServer:
+    return OrthancServer(folder, name="TARGET")
+
+
+class OrthancPeerBench(Bench):
+    def __init__(self, servers: Servers) -> None:
+        self.server = servers.get("target", start_target)
+        self.proxy = FaultProxy(self.server.url)
+        self.destination = open_peer({"Url": self.proxy.url, "Timeout": 2})
+
+    def harm_uploads(self, fault: Fault) -> None:
+        self.proxy.inject(fault, "POST /instances")
+
+    def harm_reading(self, fault: Fault) -> None:
+        self.proxy.inject(fault, "GET ")
+
+    def take_down(self) -> None:
+        self.proxy.close()
+
+    def held(self, receipt: Receipt) -> bytes | None:
+        answer = self.server.session.get(f"{self.server.url}/instances/{instance_id(receipt)}/file")
+        return answer.content if answer.ok else None
+
+    def put(self, parcel: Parcel) -> None:
+        self.server.upload(parcel.path.read_bytes())
+
+    def remove(self, receipt: Receipt) -> None:
+        self.server.session.delete(f"{self.server.url}/instances/{instance_id(receipt)}").raise_for_status()
+
+    def uploads(self) -> int:
+        return self.proxy.uploads()
+
+    def close(self) -> None:
+        self.proxy.close()
+
+
+def instance_id(receipt: Receipt) -> str:
+    return orthanc_id(
+        receipt.patient_id, receipt.study_instance_uid, receipt.series_instance_uid, receipt.sop_instance_uid
+    )
+
+
+def open_peer(peer: object, **configuration: object) -> Destination:
+    """The destination for one entry of "OrthancPeers", by way of the configuration as an operator writes it."""
+    settings, orthanc = load(
+        {
+            "OrthancPeers": {"research": peer},
+            "SendIt": {"Destinations": {"out": {"Type": "OrthancPeer", "Peer": "research", "Concurrency": 3}}},
+            **configuration,
+        }
+    )
+    return open_destination("out", settings.destinations["out"], orthanc)
