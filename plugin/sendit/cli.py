@@ -149,9 +149,9 @@ def import_(
     started = client.call("POST", "/api/imports", body)
     with console.status("importing") as spinner:
         while (now := client.call("GET", f"/api/imports/{started['id']}"))["state"] == "RUNNING":
-            spinner.update(f"importing: {_fates(now)}")
+            spinner.update(f"importing: {_fates(now) or 'no files yet'}")
             time.sleep(0.3)
-    console.print(f"import {now['id']}: {_fates(now)}")
+    console.print(f"import {now['id']}: {_fates(now) or 'nothing to import, the folder holds no files'}")
     if now["state"] != "DONE":
         raise typer.Exit(1)
 
@@ -164,7 +164,7 @@ def _only_project(client: Client) -> str:
 
 
 def _fates(answer: dict[str, Any]) -> str:
-    return ", ".join(f"{count} {fate}" for fate, count in sorted(answer["files"].items())) or "no files yet"
+    return ", ".join(f"{count} {fate}" for fate, count in sorted(answer["files"].items()))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from sendit.errors import Misconfigured, Retry
 from sendit.journal import Journal, Superseded
 from sendit.journal.database import journal_url, open_engine
 from sendit.model import DELETED, BatchState, DeliveryState, FileFate, InstanceState, Quarantined, Receipt, Rejected
+from tests.servers.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -400,6 +401,16 @@ def test_a_database_of_a_newer_version_is_refused(database: str, data_directory:
         open_engine(database, data_directory)
     assert caught.value.place == "SendIt.Database"
     assert "newer" in caught.value.problem
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_of_another_encoding_is_refused(
+    postgres: PostgresServer, data_directory: Path, encoding: str
+) -> None:
+    """Before anything is written, with the cure."""
+    with pytest.raises(Misconfigured, match=f"keeps its text as {encoding}") as caught:
+        open_engine(postgres.database(encoding), data_directory)
+    assert "ENCODING 'UTF8'" in caught.value.cure
 
 
 def test_a_database_that_does_not_answer_is_tried_again(data_directory: Path) -> None:

@@ -65,12 +65,14 @@ class PostgresServer:
     def url(self, name: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
-    def database(self) -> str:
+    def database(self, encoding: str = "UTF8") -> str:
         """The URL of a new, empty database."""
         self._count += 1
         name = f"test{self._count}"
+        locale = "" if encoding == "UTF8" else "LC_COLLATE 'C' LC_CTYPE 'C'"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            statement = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' {locale}"
+            connection.execute(statement.encode())
         return self.url(name)
 
     def stop(self) -> None:

@@ -130,6 +130,9 @@ def test_import_by_command(make_stack: MakeStack, tmp_path: Path) -> None:
     (folder / "letter.txt").write_text("no image")
     assert stack.cli("import", str(tmp_path / "cd")).returncode == 1
     assert len(list(folder.iterdir())) == 4
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+    empty = stack.cli("import", str(tmp_path / "empty"))
+    assert (empty.returncode, "nothing to import, the folder holds no files" in empty.stdout) == (0, True)
     missing = stack.cli("import", str(tmp_path / "nothing"))
     assert missing.returncode == 2
     assert "no such folder" in missing.stderr

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import io
-import json
-import sqlite3
 
 import pydicom
 import pytest
+import sqlalchemy as sa
 
+from sendit.journal import tables as t
+from sendit.journal.database import journal_url
 from tests.conftest import MakeStack
 from tests.dicom import StudyMaker
 from tests.servers.stack import Stack, dcmread_bytes
 
 
 @pytest.fixture
-def sent(make_stack: MakeStack) -> Stack:
-    """A stack that has sent one study of three instances."""
-    stack = make_stack().start()
+def sent(make_stack: MakeStack, database: str) -> Stack:
+    """A stack that has sent one study of three instances; on each kind of database."""
+    stack = make_stack(database).start()
     for data in StudyMaker().instances(3):
         stack.source.upload(data)
     [batch] = stack.wait_batches(1)
@@ -71,18 +72,28 @@ def test_a_target_that_is_down_is_no_proof(sent: Stack) -> None:
 
 
 def test_a_receipt_changed_in_the_journal(sent: Stack) -> None:
-    """The chain does not end as it was recorded; also when a row is gone."""
-    with sqlite3.connect(sent.data_directory / "journal.sqlite", timeout=30) as journal:
-        row, text = journal.execute("SELECT id, receipt FROM instances ORDER BY id LIMIT 1").fetchone()
-        receipt = {**json.loads(text), "proof": "none"}
-        journal.execute("UPDATE instances SET receipt = ? WHERE id = ?", (json.dumps(receipt), row))
+    """The chain does not end as it was recorded; nor when a row is gone, or has changed places with another."""
+    engine = sa.create_engine(journal_url(sent.sendit["Database"], sent.data_directory))
+
+    def write(row: int, receipt: dict[str, object]) -> None:
+        with engine.begin() as journal:
+            journal.execute(sa.update(t.instances).where(t.instances.c.id == row).values(receipt=receipt))
+
+    with engine.connect() as journal:
+        query = sa.select(t.instances.c.id, t.instances.c.receipt).order_by(t.instances.c.id).limit(2)
+        (row, receipt), (other, second) = journal.execute(query).all()
+    write(row, {**receipt, "proof": "none"})
     code, said = verify(sent)
     assert code == 1
     assert "NOT as recorded" in said
     assert "research: holds all of them" in said
-    with sqlite3.connect(sent.data_directory / "journal.sqlite", timeout=30) as journal:
-        journal.execute("UPDATE instances SET receipt = ? WHERE id = ?", (text, row))
+    write(row, second)
+    write(other, receipt)
+    assert "NOT as recorded" in verify(sent)[1]
+    write(row, receipt)
+    write(other, second)
     assert verify(sent)[0] == 0
-    with sqlite3.connect(sent.data_directory / "journal.sqlite", timeout=30) as journal:
-        journal.execute("DELETE FROM instances WHERE id = ?", (row,))
+    with engine.begin() as journal:
+        journal.execute(sa.delete(t.instances).where(t.instances.c.id == row))
+    engine.dispose()
     assert verify(sent)[0] == 1

@@ -74,19 +74,30 @@ def walk(top: str, bounds: Bounds) -> Iterator[FoundFile | Finding]:
     if os.path.islink(top) or not os.path.isdir(top):
         yield _look(top, os.path.basename(top), bounds)
         return
+    for name, entry in _below(top):
+        if isinstance(entry, OSError):
+            yield Finding(shown(name or "."), FileFate.UNREADABLE, refusal(entry))
+        elif not entry.is_dir(follow_symlinks=False):
+            yield _look(entry.path, name, bounds)
+
+
+def _below(top: str) -> Iterator[tuple[str, os.DirEntry[str] | OSError]]:
+    """All that lies under a directory, at any depth, in no order, by its name relative to it.
+
+    A folder that cannot be listed to its end comes once more, with the reason.
+    """
     pending = [""]
     while pending:
-        relative = pending.pop()
+        folder = pending.pop()
         try:
-            with os.scandir(os.path.join(top, relative)) as entries:
+            with os.scandir(os.path.join(top, folder)) as entries:
                 for entry in entries:
-                    name = os.path.join(relative, entry.name)
+                    name = os.path.join(folder, entry.name)
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(name)
-                    else:
-                        yield _look(entry.path, name, bounds)
+                    yield name, entry
         except OSError as error:
-            yield Finding(shown(relative or "."), FileFate.UNREADABLE, refusal(error))
+            yield folder, error
 
 
 def _look(path: str, name: str, bounds: Bounds) -> FoundFile | Finding:
@@ -141,24 +152,20 @@ def sight(top: str) -> Sight:
     if not stat.S_ISDIR(own.st_mode):
         return Sight(_mark("", own), 1, False)
     fingerprint, files, newest = own.st_ino, 0, 0
-    pending = [""]
-    while pending:
-        relative = pending.pop()
+    for name, entry in _below(top):
         try:
-            with os.scandir(os.path.join(top, relative)) as entries:
-                for entry in entries:
-                    name = os.path.join(relative, entry.name)
-                    state = entry.stat(follow_symlinks=False)
-                    newest = max(newest, state.st_ctime_ns)
-                    fingerprint += _mark(name, state)
-                    if stat.S_ISDIR(state.st_mode):
-                        pending.append(name)
-                    else:
-                        files += 1
+            if isinstance(entry, OSError):
+                raise entry
+            state = entry.stat(follow_symlinks=False)
         except OSError as error:
             if error.errno in _AWAY or not os.path.lexists(top):
                 raise
-            fingerprint, files = fingerprint + hash((relative, error.errno)), files + 1
+            fingerprint += hash((name, error.errno))
+            files += isinstance(entry, OSError) or not entry.is_dir(follow_symlinks=False)
+            continue
+        newest = max(newest, state.st_ctime_ns)
+        fingerprint += _mark(name, state)
+        files += not stat.S_ISDIR(state.st_mode)
     renamed = own.st_ctime_ns > own.st_mtime_ns and own.st_ctime_ns >= newest
     return Sight(fingerprint % 2**64, files, renamed)
 

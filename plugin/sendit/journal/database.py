@@ -53,6 +53,8 @@ def open_engine(database: str, data_directory: Path, upgrade: bool = True) -> sa
         except (sa.exc.ArgumentError, ValueError):  # their messages may hold the password
             cure = "Write postgresql://user:password@host:port/name."
             raise Misconfigured(PLACE, "this is no URL of a database (is its port a number?)", cure) from None
+        # First of all: SQLAlchemy's own look at the server fails without words where text comes as bytes (SQL_ASCII).
+        sa.event.listen(engine, "connect", _check_encoding, insert=True)
     try:
         migrate(engine, upgrade)
     except sa.exc.OperationalError as error:
@@ -67,6 +69,14 @@ def _translate(error: sa.exc.OperationalError) -> Misconfigured | Retry:
     if any(word in text for word in ("authentication failed", "does not exist", "no pg_hba.conf entry")):
         return Misconfigured(PLACE, f"PostgreSQL refuses us ({text})", "Check its user, password and database name.")
     return Retry(f"the database does not answer ({text}); check {PLACE} and that the server runs")
+
+
+def _check_encoding(connection: Any, _: Any) -> None:
+    """Names of files and reasons may hold any character; another encoding than UTF8 would fail at some of them."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        cure = "Make one for it: CREATE DATABASE sendit ENCODING 'UTF8' TEMPLATE template0."
+        raise Misconfigured(PLACE, f"the database keeps its text as {encoding}, and SendIt needs UTF8", cure)
 
 
 def _make_private(path: Path) -> None:
