@@ -17,9 +17,11 @@ from sendit.deidentify import compile_plan
 from sendit.deidentify_folder import FolderRun, Tally, count_inputs
 from sendit.deidentify_pool import DeidentifyPool, ProjectSpec
 from sendit.errors import Misconfigured, SendItError
+from sendit.identities import open_source, unknown_stops
+from sendit.identities.asking import Pseudonyms
 from sendit.journal.database import JOURNAL_FILE
 from sendit.projects import KEYS, recipes_of
-from sendit.settings import Keyed, Settings
+from sendit.settings import Settings
 
 _BUILT_IN = "default"
 _INTERRUPTED = 128 + signal.SIGINT
@@ -49,8 +51,8 @@ def deidentify(
     # multiprocessing would run this script again in every process of the pool, with all that the command line imports.
     vars(sys.modules["__main__"]).pop("__file__", None)
     try:
-        spec, loaded_workers = _project(project, config, key_directory, errors)
-        tally = _run(FolderRun(source, target, spec), workers or loaded_workers, errors)
+        spec, pseudonyms, loaded_workers = _project(project, config, key_directory, errors)
+        tally = _run(FolderRun(source, target, spec, pseudonyms), workers or loaded_workers, errors)
     except KeyboardInterrupt:
         errors.print("sendit: interrupted; what was released so far is in DST and in its receipts.jsonl")
         raise typer.Exit(_INTERRUPTED) from None
@@ -106,33 +108,33 @@ def _run(run: FolderRun, workers: int, errors: Console) -> Tally:
 
 def _project(
     name: str | None, config: Path | None, key_directory: Path | None, errors: Console
-) -> tuple[ProjectSpec, int]:
-    """What to do, and how many processes the configuration wants."""
+) -> tuple[ProjectSpec, Pseudonyms | None, int]:
+    """What to do, where pseudonyms come from, and how many processes the configuration wants."""
     if config is None:
         if name is not None:
             raise Misconfigured("--project", "projects stand in a configuration", "Name it with --config.")
-        return _with_key(ProjectSpec((), (), key_directory or _own_directory(), _BUILT_IN), True, errors), 0
+        return _with_key(ProjectSpec((), (), key_directory or _own_directory(), _BUILT_IN), True, errors), None, 0
     loaded, _ = settings.load(configuration.read(config))
     name = name or _only(loaded)
     if name not in loaded.projects:
         raise Misconfigured("--project", f"there is no project '{name}'", f"Known: {', '.join(loaded.projects)}.")
     chosen = loaded.projects[name]
-    if not isinstance(chosen.identities, Keyed):
-        place = f"SendIt.Projects.{name}.Identities"
-        problem = "`sendit deidentify` knows the pseudonyms of the project's key only"
-        raise Misconfigured(place, problem, "Send these files through Orthanc: sendit import.")
     recipes = recipes_of(chosen, name, config if config.is_dir() else config.parent)
-    create = True
-    if key_directory is None:
-        if not loaded.data_directory.exists():
-            problem = f"{loaded.data_directory} does not exist yet, and has to belong to Orthanc's user"
-            raise Misconfigured(data_directory.PLACE, problem, "Start Orthanc once first, or give --key-directory.")
-        data_directory.prepare(loaded.data_directory)
-        key_directory = loaded.data_directory / KEYS
-        # Where SendIt has worked already, a missing key is a lost one.
-        create = not (loaded.data_directory / JOURNAL_FILE).exists()
-    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), key_directory, name, tuple(chosen.safe_private))
-    return _with_key(spec, create, errors), loaded.workers
+    source = open_source(chosen.identities, f"SendIt.Projects.{name}.Identities")
+    pseudonyms = None if source is None else Pseudonyms(source, unknown_stops(chosen.identities))
+    keys, create = (key_directory, True) if key_directory is not None else _keys_of(loaded)
+    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), keys, name, tuple(chosen.safe_private))
+    return _with_key(spec, create, errors), pseudonyms, loaded.workers
+
+
+def _keys_of(loaded: Settings) -> tuple[Path, bool]:
+    """The folder of the configuration's keys, and whether a key that is missing may be made."""
+    if not loaded.data_directory.exists():
+        problem = f"{loaded.data_directory} does not exist yet, and has to belong to Orthanc's user"
+        raise Misconfigured(data_directory.PLACE, problem, "Start Orthanc once first, or give --key-directory.")
+    data_directory.prepare(loaded.data_directory)
+    # Where SendIt has worked already, a missing key is a lost one.
+    return loaded.data_directory / KEYS, not (loaded.data_directory / JOURNAL_FILE).exists()
 
 
 def _with_key(spec: ProjectSpec, create: bool, errors: Console) -> ProjectSpec:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
 
 from sendit.deidentify_pool import DeidentifyPool, Job
 from sendit.errors import Misconfigured, Quarantine
+from sendit.identities import Codes, codes_of
 from sendit.journal import Journal
 from sendit.model import Batch, Instance, InstanceState, Quarantined, Receipt, Rejected
 from sendit.projects import ReadyProject
@@ -15,8 +15,6 @@ from sendit.source import Source
 from sendit.staging import Staging
 
 log = logging.getLogger(__name__)
-
-Codes: TypeAlias = Mapping[tuple[str, ...], str]
 
 #: So many outcomes are written to the journal at once: a kill costs no more than their work.
 _TOGETHER = 50
@@ -84,12 +82,7 @@ class Deidentification:
         if project.codes is None or not pending:
             return None
         patient = self._pool.patient(self._jobs(batch, project, pending, None))
-        if patient is None:  # nothing of it can be read, so each instance will be rejected for its own reason
-            return {}
-        code = project.codes.code(patient)
-        if code is None and project.unknown_stops:
-            raise Quarantine("no pseudonym: the project's identities do not know this patient (with this issuer)")
-        return {patient.parts(): code or ""}
+        return codes_of(project.codes, patient, project.unknown_stops)
 
     def _jobs(self, batch: Batch, project: ReadyProject, pending: list[Instance], codes: Codes | None) -> Iterator[Job]:
         for instance in pending:

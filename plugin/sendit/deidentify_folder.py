@@ -8,14 +8,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 from sendit.deidentify_pool import DeidentifyPool, Job, ProjectSpec, Result
-from sendit.errors import Misconfigured, Retry
+from sendit.errors import Misconfigured, Quarantine, Retry
+from sendit.identities.asking import Pseudonyms
 from sendit.instance_io import synchronise
-from sendit.model import Receipt, Rejected
+from sendit.model import Quarantined, Receipt, Rejected
 
 RECEIPTS = "receipts.jsonl"
 _TWIN = "note: an input before it has the same SOPInstanceUID and different content"
@@ -60,6 +61,7 @@ class FolderRun:
     source: Path
     target: Path
     project: ProjectSpec
+    pseudonyms: Pseudonyms | None = None  # None: all of them are the key's
     tally: Tally = field(default_factory=Tally)
     _seen: dict[str, str] = field(default_factory=dict)  # coded SOPInstanceUID → digest of its first output
 
@@ -67,8 +69,8 @@ class FolderRun:
         """De-identify everything; `advance` is called once per input.
 
         Raises:
-            Misconfigured: SRC or DST will not do.
-            Retry: the disk is full.
+            Misconfigured: SRC or DST will not do; or the list or service of pseudonyms.
+            Retry: the disk is full, or there is no answer of the service.
         """
         self._prepare()
         beside = self.target / f".{RECEIPTS}.part"
@@ -110,7 +112,7 @@ class FolderRun:
 
     def _write_lines(self, pool: DeidentifyPool, out: IO[str], advance: Callable[[], None], former: set[str]) -> None:
         refused: list[Result] = []
-        for result in pool.run(self._jobs(refused), alone_again=True):
+        for result in pool.run(self._named(pool, self._jobs(refused), refused), alone_again=True):
             for ready in (*refused, result):
                 self._line(ready, out, former)
                 advance()
@@ -131,6 +133,19 @@ class FolderRun:
                 continue
             source = self.source / name if self.source.is_dir() else self.source
             yield Job(name=name, project=self.project, source=source, output=output)
+
+    def _named(self, pool: DeidentifyPool, jobs: Iterator[Job], refused: list[Result]) -> Iterator[Job]:
+        """The jobs with the pseudonyms of their patients, where these are not the key's."""
+        if self.pseudonyms is None:
+            yield from jobs
+            return
+        for job, patient in pool.patients(jobs):
+            try:
+                codes = self.pseudonyms.of(patient)
+            except Quarantine as held:
+                refused.append(Result(job.name, Quarantined(str(held))))
+                continue
+            yield replace(job, codes=codes)
 
     def _within(self, output: Path) -> bool:
         """Whether it lies in DST, links resolved: through one that leads to SRC, originals would be overwritten."""

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -136,6 +137,34 @@ class DeidentifyPool:
                 return found
         if died:
             raise Retry(_DIED)
+        return None
+
+    def patients(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Patient | None]]:
+        """Each of these jobs with whom its instance is about, in their order; None if it cannot be read.
+
+        Raises:
+            Retry: an instance could not be read for now.
+        """
+        source = iter(jobs)
+        waiting: deque[tuple[Job, Future[Patient | None]]] = deque()
+        try:
+            while True:
+                while len(waiting) < self._in_flight and (job := next(source, None)) is not None:
+                    waiting.append((job, self._submit(job, _whose)))
+                if not waiting:
+                    return
+                job, future = waiting.popleft()
+                yield job, self._patient_of(job, future)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _patient_of(self, job: Job, future: Future[Patient | None]) -> Patient | None:
+        """One that ended its process is asked once more: another one may have ended it."""
+        with contextlib.suppress(BrokenProcessPool, CancelledError):
+            return future.result()
+        with contextlib.suppress(BrokenProcessPool):
+            return self._submit(job, _whose).result()
         return None
 
     def close(self) -> None:

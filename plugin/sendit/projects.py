@@ -14,9 +14,9 @@ from sendit import keyring
 from sendit.deidentify import FunctionsText, RecipeText, compile_plan
 from sendit.deidentify_pool import ProjectSpec
 from sendit.errors import Misconfigured
-from sendit.identities import CodeSource, open_source
+from sendit.identities import CodeSource, open_source, unknown_stops
 from sendit.journal import Journal
-from sendit.settings import Keyed, Project, Settings
+from sendit.settings import Project, Settings
 
 KEYS = "keys"
 
@@ -100,5 +100,5 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, keys: 
         key_fingerprint=fingerprint,
         plan_digest=compile_plan(project.options, recipes, private).digest,
         codes=open_source(project.identities, f"SendIt.Projects.{name}.Identities"),
-        unknown_stops=not isinstance(project.identities, Keyed) and project.identities.unknown == "Stop",
+        unknown_stops=unknown_stops(project.identities),
     )

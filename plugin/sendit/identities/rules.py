@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
 
 from sendit.deidentify import Patient
+from sendit.errors import Quarantine
+
+#: Pseudonyms by `Patient.parts()`; "" where the patient has that of the key.
+Codes: TypeAlias = Mapping[tuple[str, ...], str]
 
 #: PatientID is an LO, PatientName a PN: at most 64 characters, no backslash (it parts values), no = and ^ (they part
 #: names), and ASCII, because the pseudonym has to fit every character set.
@@ -26,6 +31,21 @@ class CodeSource(Protocol):
 
     def check(self) -> str:
         """For `sendit doctor`: what there is to say; raises as `code` does."""
+
+
+def codes_of(source: CodeSource, patient: Patient | None, unknown_stops: bool) -> Codes:
+    """What an instance of this patient is de-identified with. Nothing for None: it can't be read, and is rejected.
+
+    Raises:
+        Quarantine: the patient is not known, and `unknown_stops`.
+        Retry, Misconfigured: from the source.
+    """
+    if patient is None:
+        return {}
+    code = source.code(patient)
+    if code is None and unknown_stops:
+        raise Quarantine("no pseudonym: the project's identities do not know this patient (with this issuer)")
+    return {patient.parts(): code or ""}
 
 
 def fault_of(code: str, patient_id: str) -> str:
