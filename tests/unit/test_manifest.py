@@ -29,6 +29,9 @@ def receipt(number: int) -> dict[str, Any]:
         actions={"X": 3, "Z": 1},
         proof="clean",
         released=True,
+        study_date="20200101",
+        accession_number="CODED",
+        modality="CT",
     ).as_dict()
 
 
