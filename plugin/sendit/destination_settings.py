@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from sendit.names import NameTemplate
 from sendit.section import (
     AbsolutePath,
     HeaderName,
@@ -168,12 +169,25 @@ class DicomWebSettings(_Destination):
         return self
 
 
+def _file_name(template: str) -> str:
+    NameTemplate(template, unique=["instance"])
+    return template
+
+
+#: As chmod takes it.
+Mode = Annotated[str, Field(pattern=r"^0[0-7]{3}$")]
+
+
 class FolderSettings(_Destination):
     """Delivery into a directory, which may be a mounted share."""
 
     type: Literal["Folder"]
-    path: AbsolutePath
-    file_name: str = "{patient}/{study}/{series}/{instance}.dcm"  # a template
+    path: AbsolutePath  # has to be there: SendIt does not make it
+    file_name: Annotated[str, AfterValidator(_file_name)] = "{patient}/{study}/{series}/{instance}.dcm"
+    #: A file in Path by which a mounted share is known: where it is missing, nothing is mounted and nothing is written.
+    marker: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    file_mode: Mode = "0640"
+    directory_mode: Mode = "0750"
     dicomdir: bool = False  # keep a DICOMDIR of all that is there
 
 
