@@ -1,0 +1,93 @@
+"""The contract of an index: what makes the objects of a destination findable. `INDEXES` is the registry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TypeAlias, cast
+
+from sendit.destination_settings import GoogleCredentials
+from sendit.destination_settings import Index as IndexSettings
+from sendit.errors import Misconfigured
+from sendit.model import Consignment, Discrepancy
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an instance lies: in an object of its own, or as a member of an archive that holds its study."""
+
+    bucket: str
+    name: str  # of the object
+    generation: int
+    size: int  # bytes of the object
+    crc32c: str  # of the object, as Google writes it: base64 of the four bytes, the highest first
+    md5: str | None = None  # of the object, base64
+    member: str | None = None  # the path in the archive; None: the object is the instance
+
+    @property
+    def url(self) -> str:
+        """gs://bucket/name, the same for all members of an archive."""
+        return f"gs://{self.bucket}/{self.name}"
+
+
+class Index(ABC):
+    """Entries about the instances of a destination, in a database of their own.
+
+    An index never points at nothing: it is written after the objects were verified, and emptied before they are
+    removed. All methods may be called from any thread, and again after a kill at any instant. They raise as those of
+    `Destination` do: `Retry` for what may heal by itself, `Misconfigured` for what a person has to change.
+    """
+
+    #: Where it stands in orthanc.json, for example `SendIt.Destinations.bucket.Index[0]`.
+    place: str
+
+    @abstractmethod
+    def check(self) -> None:
+        """Return if the database is reachable and lets us in; otherwise raise, saying what to mend."""
+
+    @abstractmethod
+    def write(self, consignment: Consignment, places: Mapping[str, Place]) -> None:
+        """Enter every instance of the consignment. Idempotent: what is there already is not entered twice.
+
+        The headers are read from the staged files, through `open_parcel`.
+
+        Args:
+            places: coded SOPInstanceUID → where it lies; every parcel of the consignment is in it.
+        """
+
+    @abstractmethod
+    def verify(self, consignment: Consignment, places: Mapping[str, Place]) -> list[Discrepancy]:
+        """Read back what was entered and compare it; nothing in the list means that all is there, once.
+
+        The staged files may be gone: then the receipts and `places` are all there is to compare with.
+        """
+
+    @abstractmethod
+    def remove(self, consignment: Consignment) -> None:
+        """Remove what was entered of this consignment, and nothing else. Idempotent; only receipts are read."""
+
+
+#: The value of "Type" → where the class is. A module is imported when an index of its type is configured.
+INDEXES: Mapping[str, str] = {}
+
+_Maker: TypeAlias = Callable[[str, IndexSettings, GoogleCredentials], Index]
+
+
+def open_index(place: str, settings: IndexSettings, credentials: GoogleCredentials) -> Index:
+    """The index that these settings describe. Nothing is connected yet.
+
+    Args:
+        place: where the settings stand in orthanc.json.
+        credentials: those of the destination; the index may have its own.
+
+    Raises:
+        Misconfigured: this version has no such index.
+    """
+    known = INDEXES.get(settings.type)
+    if known is None:
+        cure = f"Known: {', '.join(sorted(INDEXES)) or 'none'}."
+        raise Misconfigured(f"{place}.Type", f"this version has no index '{settings.type}'", cure)
+    module, _, maker = known.partition(":")
+    return cast(_Maker, getattr(import_module(module), maker))(place, settings, settings.credentials or credentials)
