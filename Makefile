@@ -5,6 +5,8 @@ SHELL := bash
 # Orthanc is in /usr/sbin, which a plain user of Debian does not search.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 python := .venv/bin/python
+# A process for each core; the tests of one file stay together, because they share servers.
+parallel := -n auto --dist loadfile
 
 .PHONY: help
 help: ## this list
@@ -31,9 +33,9 @@ check: setup ## ruff, mypy and the unit tests; under a minute
 	$(python) -m ruff format --check .
 	$(python) -m ruff check .
 	$(python) -m mypy
-	$(python) -m pytest -q -m "not slow" tests/unit
+	$(python) -m pytest -q $(parallel) -m "not slow" tests/unit
 test: setup-tests ## unit, destination and system tests, with real servers; under 20 minutes on two cores
-	$(python) -m pytest -m "not slow"
+	$(python) -m pytest $(parallel) -m "not slow"
 test-all: setup-tests ## those, the slow ones, and the container image
 	$(python) -m pytest
 bench: setup-tests ## the benchmarks
