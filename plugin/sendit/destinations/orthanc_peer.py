@@ -7,7 +7,6 @@ beginning after a failure. Here each answer is read, and what the peer already h
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import threading
 from concurrent.futures import Future
@@ -153,19 +152,7 @@ class _Shipment:
         try:
             return difference(data, theirs.content)
         except CannotCompare:
-            return self._compare_decoded_there(instance, data)
-
-    def _compare_decoded_there(self, instance: str, data: bytes) -> str | None:
-        """For a compression that cannot be decoded here: the peer is asked for the instance uncompressed.
-
-        /modify answers with the file and stores nothing; it keeps the UIDs and changes nothing but the encoding.
-        """
-        question = {"Transcode": _EXPLICIT_LITTLE_ENDIAN, "Keep": ["SOPInstanceUID"], "Force": True}
-        try:
-            answer = self._peer.post(f"{instance}/modify", json.dumps(question).encode(), "application/json")
-            return difference(data, answer.content, transcoded=True)
-        except (Misconfigured, CannotCompare):
-            return "it cannot be compared: the peer has transcoded it, and a compression cannot be decoded here"
+            return "it cannot be compared: the peer has transcoded it, and its pixels cannot be decoded here"
 
     def _upload(self, receipt: Receipt, data: bytes) -> str:
         """POST one instance; "Success" or "AlreadyStored"."""
