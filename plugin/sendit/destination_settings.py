@@ -188,7 +188,6 @@ class FolderSettings(_Destination):
     marker: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,200}$")
     file_mode: Mode = "0640"
     directory_mode: Mode = "0750"
-    dicomdir: bool = False  # keep a DICOMDIR of all that is there
 
 
 DestinationSettings: TypeAlias = Annotated[

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from sendit.destination_settings import DestinationSettings, OrthancPeerSettings
+from sendit.destination_settings import DestinationSettings, FolderSettings, OrthancPeerSettings
 from sendit.errors import Misconfigured
 from sendit.orthanc_config import OrthancConfig
 from sendit.section import AbsolutePath, HeaderName, HeaderValue, Name, PrivateWay, RetrySettings, Section
@@ -185,9 +185,28 @@ def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigu
         if any(_overlap(folder.path, other.path) for other in settings.watched_folders[:index]):
             place = f"{SECTION}.WatchedFolders[{index}].Path"
             yield Misconfigured(place, "this folder is watched already, or lies in or around one", "Keep them apart.")
+    yield from _misplaced_destinations(settings, orthanc)
+
+
+def _misplaced_destinations(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
     for name, destination in settings.destinations.items():
         if isinstance(destination, OrthancPeerSettings) and destination.peer not in orthanc.peers:
             yield _unknown(f"Destinations.{name}.Peer", 'peer of "OrthancPeers"', destination.peer, orthanc.peers)
+        if isinstance(destination, FolderSettings):
+            yield from _in_the_way(name, destination, settings)
+
+
+def _in_the_way(name: str, destination: FolderSettings, settings: Settings) -> Iterator[Misconfigured]:
+    """What is delivered must not be taken up again, nor lie among SendIt's own files."""
+    for what, path in (
+        *((f"WatchedFolders[{index}]", watched.path) for index, watched in enumerate(settings.watched_folders)),
+        ("DataDirectory", settings.data_directory),
+    ):
+        if _overlap(destination.path, path):
+            place = f"{SECTION}.Destinations.{name}.Path"
+            yield Misconfigured(
+                place, f"this folder is that of {SECTION}.{what}, or lies in or around it", "Part them."
+            )
 
 
 def _overlap(one: Path, other: Path) -> bool:

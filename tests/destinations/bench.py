@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
+from sendit.destinations import open_destination
 from sendit.destinations.base import Destination
 from sendit.model import Consignment, Parcel, Receipt
+from sendit.settings import load
 from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence, Status
 
 Server = TypeVar("Server")
+
+
+def open_out(document: Mapping[str, Any]) -> Destination:
+    """The destination "out" of this configuration, as an operator writes it."""
+    settings, orthanc = load(document)
+    return open_destination("out", settings.destinations["out"], orthanc)
 
 
 class Servers:
@@ -22,6 +30,10 @@ class Servers:
         self._stack = stack
         self._folder = folder
         self._running: dict[str, object] = {}
+
+    def new_folder(self, name: str) -> Path:
+        """An empty folder for one test."""
+        return self._folder(name)
 
     def get(self, name: str, start: Callable[[Path], Server]) -> Server:
         """The server of this name; `start` gets a folder of its own and returns a context manager."""
@@ -37,6 +49,8 @@ class Bench(ABC):
     """
 
     destination: Destination
+    #: The configuration that `destination` was made of, under the name "out": another process makes it again.
+    document: Mapping[str, Any]
 
     #: Which faults its wire knows. A destination without HTTP has other ones than 503.
     faults: ClassVar[tuple[Fault, ...]] = (
@@ -59,6 +73,10 @@ class Bench(ABC):
     @abstractmethod
     def harm_reading(self, fault: Fault) -> None:
         """The next `fault.times` questions about what is there suffer this."""
+
+    def heal(self) -> None:
+        """End the harm that does not end by itself."""
+        return
 
     @abstractmethod
     def take_down(self) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sendit.destinations import open_destination
 from sendit.destinations.base import Destination
 from sendit.destinations.orthanc_peer import orthanc_id
 from sendit.model import Parcel, Receipt
-from sendit.settings import load
-from tests.destinations.bench import Bench, Servers
+from tests.destinations.bench import Bench, Servers, open_out
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.orthanc import OrthancServer
 
@@ -22,7 +20,8 @@ class OrthancPeerBench(Bench):
     def __init__(self, servers: Servers) -> None:
         self.server = servers.get("target", start_target)
         self.proxy = FaultProxy(self.server.url)
-        self.destination = open_peer({"Url": self.proxy.url, "Timeout": 2})
+        self.document = peer_document({"Url": self.proxy.url, "Timeout": 2})
+        self.destination = open_out(self.document)
 
     def harm_uploads(self, fault: Fault) -> None:
         self.proxy.inject(fault, "POST /instances")
@@ -58,11 +57,12 @@ def instance_id(receipt: Receipt) -> str:
 
 def open_peer(peer: object, **configuration: object) -> Destination:
     """The destination for one entry of "OrthancPeers", by way of the configuration as an operator writes it."""
-    settings, orthanc = load(
-        {
-            "OrthancPeers": {"research": peer},
-            "SendIt": {"Destinations": {"out": {"Type": "OrthancPeer", "Peer": "research", "Concurrency": 3}}},
-            **configuration,
-        }
-    )
-    return open_destination("out", settings.destinations["out"], orthanc)
+    return open_out(peer_document(peer, **configuration))
+
+
+def peer_document(peer: object, **configuration: object) -> dict[str, object]:
+    return {
+        "OrthancPeers": {"research": peer},
+        "SendIt": {"Destinations": {"out": {"Type": "OrthancPeer", "Peer": "research", "Concurrency": 3}}},
+        **configuration,
+    }

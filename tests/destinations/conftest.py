@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.destinations.bench import Bench, Servers
+from tests.destinations.bench_folder import FolderBench
 from tests.destinations.bench_orthanc_peer import OrthancPeerBench, start_target
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.orthanc import OrthancServer
@@ -15,6 +16,7 @@ from tests.servers.orthanc import OrthancServer
 #: Every destination of the registry (the part before a "/"; after it stands a variant). test_contract.py holds it so.
 BENCHES: Mapping[str, Callable[[Servers], Bench]] = {
     "OrthancPeer": OrthancPeerBench,
+    "Folder": FolderBench,
 }
 
 

@@ -12,6 +12,7 @@ from sendit.errors import Misconfigured, Quarantine, Retry
 from sendit.model import Consignment
 from tests.destinations.bench import Bench
 from tests.destinations.conftest import BENCHES
+from tests.destinations.killed_sender import KilledSender
 from tests.destinations.parcels import altered, consignment, with_receipt
 from tests.servers.fault_proxy import DropBefore, Fault, Status
 
@@ -74,10 +75,25 @@ def test_resumes_after_a_fault(bench: Bench, tmp_path: Path, name: str) -> None:
     bench.harm_uploads(fault)
     with pytest.raises(Retry):
         bench.destination.deliver(sent, _nothing)
+    bench.heal()
     assert bench.destination.deliver(sent, _nothing) == 5
     assert bench.uploads() == bench.expected(5)
     assert bench.holds_all(sent)
     assert bench.destination.verify(sent) == []
+
+
+@pytest.mark.parametrize("acknowledged", [0, 1, 7, 12, 15])
+def test_resumes_after_a_kill(bench: Bench, tmp_path: Path, acknowledged: int) -> None:
+    """The sending process is killed with SIGKILL; the next one completes the delivery, and all is there once."""
+    sent = consignment(tmp_path, 15)
+    with KilledSender(bench.document, sent, tmp_path) as sender:
+        sender.kill_at(acknowledged)
+    assert bench.destination.deliver(sent, _nothing) == 15
+    assert bench.holds_all(sent)
+    assert bench.destination.verify(sent) == []
+    before = bench.uploads()
+    assert bench.destination.deliver(sent, _nothing) == 15
+    assert bench.uploads() == before
 
 
 def test_nothing_leaves_without_a_receipt_that_says_released(bench: Bench, tmp_path: Path) -> None:
@@ -202,3 +218,15 @@ def test_recall_does_not_mistake_an_outage_for_success(bench: Bench, tmp_path: P
     bench.take_down()
     with pytest.raises(Retry):
         bench.destination.recall(sent)
+
+
+def test_what_cannot_be_recalled_is_said(bench: Bench, tmp_path: Path) -> None:
+    """A destination that has no way to remove what it was given says so for every instance, each time."""
+    if bench.can_recall:
+        pytest.skip("it removes what it was given")
+    sent = consignment(tmp_path, 3)
+    bench.destination.deliver(sent, _nothing)
+    for _ in range(2):
+        said = bench.destination.recall(sent)
+        assert [found.sop_instance_uid for found in said] == [one.receipt.sop_instance_uid for one in sent.parcels]
+        assert all(found.problem for found in said)

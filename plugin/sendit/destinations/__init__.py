@@ -14,6 +14,7 @@ from sendit.orthanc_config import OrthancConfig
 #: clients cost a second and 100 MB, which nobody pays who does not use them.
 DESTINATIONS: Mapping[str, str] = {
     "OrthancPeer": "sendit.destinations.orthanc_peer:OrthancPeerDestination",
+    "Folder": "sendit.destinations.folder:FolderDestination",
 }
 
 _Maker: TypeAlias = Callable[[str, DestinationSettings, OrthancConfig], Destination]

@@ -1,0 +1,73 @@
+"""A process that delivers, to be killed. `python -m tests.destinations.killed_sender FILE` is its own side.
+
+It says "0" before it begins, then the number of instances that are acknowledged after each.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sendit.model import Consignment, Parcel, Receipt
+from tests.destinations.bench import open_out
+
+ROOT = Path(__file__).parents[2]
+
+
+class KilledSender:
+    """Delivers the consignment to the destination "out" of `document`, until it is killed."""
+
+    def __init__(self, document: Mapping[str, Any], consignment: Consignment, folder: Path) -> None:
+        parcels = [{"receipt": one.receipt.as_dict(), "path": str(one.path)} for one in consignment.parcels]
+        order = folder / "order.json"
+        order.write_text(
+            json.dumps(
+                {
+                    "document": document,
+                    "batch_id": consignment.batch_id,
+                    "project": consignment.project,
+                    "part": consignment.part,
+                    "parcels": parcels,
+                }
+            )
+        )
+        command = [sys.executable, "-m", "tests.destinations.killed_sender", str(order)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+    def kill_at(self, acknowledged: int) -> None:
+        """SIGKILL once so many are acknowledged; at most a few more will be. 0: as it begins."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if int(line) >= acknowledged:
+                break
+        self.kill()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def __enter__(self) -> KilledSender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+
+
+def _deliver(order: Path) -> None:
+    given = json.loads(order.read_text())
+    destination = open_out(given["document"])
+    parcels = [Parcel(Receipt.from_dict(one["receipt"]), Path(one["path"])) for one in given["parcels"]]
+    print(0, flush=True)
+    destination.deliver(
+        Consignment(given["batch_id"], given["project"], parcels, given["part"]),
+        lambda count: print(count, flush=True),
+    )
+
+
+if __name__ == "__main__":
+    _deliver(Path(sys.argv[1]))
