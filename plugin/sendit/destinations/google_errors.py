@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import requests
 import urllib3
 from google.api_core.exceptions import GoogleAPICallError, RetryError
-from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
+from google.auth.exceptions import GoogleAuthError, InvalidOperation, RefreshError, TransportError
 
 from sendit.errors import Misconfigured, Retry, SendItError
 
@@ -89,6 +89,9 @@ def shortened(text: str) -> str:
 def _no_token(error: GoogleAuthError, place: str) -> SendItError:
     if isinstance(error, TransportError) or getattr(error, "retryable", False):
         return Retry(f"Google's service for credentials does not answer ({type(error).__name__})")
+    if isinstance(error, InvalidOperation):  # 401, where there is nothing to renew
+        cure = 'Write "Credentials": {"Source": "Default"}, or a service account\'s file.'
+        return Misconfigured(f"{place}.Credentials", "Google lets nobody in who is anonymous", cure)
     problem = "Google gives no access token for these credentials"
     if isinstance(error, RefreshError) and "impersonated" in str(error):
         cure = "Give the account that SendIt runs as the role Service Account Token Creator on the one to impersonate."
