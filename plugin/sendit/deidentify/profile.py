@@ -110,16 +110,21 @@ def method_codes(options: Iterable[Option]) -> tuple[tuple[str, str, str], ...]:
 def rules(options: Sequence[Option]) -> dict[int, Rule]:
     """Tag → rule for every attribute of the standard that has one. What is not in it goes."""
     found = dict(_unlisted())
-    for row in _read("ps3_15_table_e1_1.csv"):
-        if _is_hexadecimal(row["tag_pattern"]):  # the patterns name private attributes, curves, overlays: no rule
-            tag = int(row["tag_pattern"], 16)
-            found[tag] = _rule_of_row(tag, row, options)
+    for tag, row in listed().items():
+        found[tag] = _rule_of_row(tag, row, options)
     if Option.CLEAN_STRUCTURED_CONTENT in options:
         found[_TEXT_VALUE] = Rule(Action.CLEAN, "UT", fallback=Action.DUMMY)
     if Option.CLEAN_GRAPHICS in options:
         found[_UNFORMATTED_TEXT] = Rule(Action.CLEAN, "ST", fallback=Action.DUMMY)
         found.update(overlay_rules())
     return found
+
+
+@cache
+def listed() -> Mapping[int, Mapping[str, str]]:
+    """The rows of Table E.1-1 by their tag. Those that are patterns (private, curves, overlays) have no rule."""
+    rows = _read("ps3_15_table_e1_1.csv")
+    return {int(row["tag_pattern"], 16): row for row in rows if _is_hexadecimal(row["tag_pattern"])}
 
 
 def private_rules(options: Sequence[Option], own: Sequence[str]) -> dict[PrivateTag, Rule]:
@@ -176,7 +181,7 @@ def _basic_action(tag: int, vr: str, codes: str) -> Action:
 
 def _unlisted() -> Iterator[tuple[int, Rule]]:
     """Rules for the attributes of the standard that the table does not name."""
-    allowed = _allowlist()
+    allowed = allowlist()
     for tag, (vr, _, _, _, _) in DicomDictionary.items():
         group = tag >> 16
         if group <= 0x0006 or group % 2 or group >= 0xFFFA:  # commands, file meta, DICOMDIR; private; delimiters
@@ -192,8 +197,11 @@ def _unlisted() -> Iterator[tuple[int, Rule]]:
 
 
 @cache
-def _allowlist() -> Mapping[int, Action]:
-    """`tables/allowlist.txt`: a keyword, and Z or D after it where it does not stay as it is."""
+def allowlist() -> Mapping[int, Action]:
+    """Tag → action of text and bytes that the table does not name: `tables/allowlist.txt`.
+
+    It has a keyword in each line, and Z, D or N after it where the attribute does not stay as it is.
+    """
     found = {}
     for line in (files("sendit.deidentify") / "tables" / "allowlist.txt").read_text("utf-8").splitlines():
         words = line.partition("#")[0].split()
