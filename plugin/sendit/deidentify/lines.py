@@ -27,15 +27,8 @@ _OWN = frozenset({IDENTITY_REMOVED, 0x00120063, 0x00120064, 0x00280303})
 _NUMBERS = {"US": (0, 2**16 - 1), "SS": (-(2**15), 2**15 - 1), "UL": (0, 2**32 - 1), "SL": (-(2**31), 2**31 - 1)}
 #: A recipe can put a value into attributes of these VRs.
 _WRITABLE = TEXT_VRS | DATE_VRS | {"AS", "CS", "DS", "IS", "UI"} | set(_NUMBERS)
-_KINDS = ("var", "func", "deid_func", "values", "fields", "re")
+_KINDS = ("var", "func", "values", "fields", "re")
 _SIMPLE = {"KEEP": Action.KEEP, "REMOVE": Action.REMOVE, "BLANK": Action.EMPTY}
-_NO_DEID_FUNCTIONS = {
-    "jitter": "Write JITTER and the number of days.",
-    "basic_uuid": "Write func:uid, or a function of the project's.",
-    "dicom_uuid": "Write func:uid.",
-    "pydicom_uuid": "Write func:uid.",
-    "suffix_uuid": "Write a function of the project's.",
-}
 
 
 def check_line(line: Line, selection: Selection, names: ProjectNames) -> None:
@@ -143,10 +136,6 @@ def _kind(line: Line, names: ProjectNames) -> tuple[str, str]:
     kind, colon, name = line.value.partition(":")
     if not colon or kind not in _KINDS:
         return "literal", line.value
-    if kind == "deid_func":
-        word = name.split(" ")[0]
-        cure = _NO_DEID_FUNCTIONS.get(word, nearest(word, _NO_DEID_FUNCTIONS))
-        raise line.wrong("deid's own functions give values that are no valid UIDs, or that anyone can recompute", cure)
     if kind not in ("var", "func"):
         raise line.wrong(f"'{kind}:' is no value", "Write a text, var: or func:.")
     if kind == "var" and name in names.variables:

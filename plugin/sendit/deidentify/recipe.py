@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sendit.deidentify.deid_functions import translated
 from sendit.deidentify.fields import nearest
 from sendit.deidentify.recipe_filter import GROUPS, Label, criterion, is_coordinates
 from sendit.errors import Misconfigured
@@ -230,7 +231,8 @@ def _check_action(here: Line, text: str) -> str:
 
 
 def _line(here: Line, entry: Mapping[str, Any]) -> Line:
-    return replace(here, action=entry["action"], field=entry["field"], value=str(entry.get("value", "")).strip())
+    value = str(entry.get("value", "")).strip()
+    return translated(replace(here, action=entry["action"], field=entry["field"], value=value))
 
 
 def _parse(here: Line, section: str, text: str) -> dict[str, Any]:
