@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sendit.deidentify.dataset import Dataset, Element, find
-from sendit.deidentify.patterns import LINKS, NAME_FORM, medical, vocabulary, without_base64, without_patterns
+from sendit.deidentify.patterns import LINKS, NAME_FORM, medical, without_base64, without_patterns
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import decoded
+from sendit.deidentify.vocabulary import medicine
 
 _CHARACTER_SET = 0x00080005
 #: Attributes whose value, whole, means a patient, an order or a stay.
@@ -164,11 +165,11 @@ def _identifier_patterns(known: Known) -> Iterator[str]:
         characters = [c for c in identifier if c.isalnum()]
         if len(characters) >= 5:
             yield r"(?<![^\W_])" + r"[\-\s./_]?".join(map(re.escape, characters)) + r"(?![^\W_])"
-        elif not identifier.isalpha() or identifier not in vocabulary():
+        elif not identifier.isalpha() or identifier not in medicine():
             yield r"(?<![\w.])" + re.escape(identifier) + r"(?![\w]|\.\d)"
     for place in sorted(known.places, key=lambda p: (-len(p), p)):
         words = re.findall(r"\w+", place)
-        if words and not all(word in vocabulary() for word in words):
+        if words and not all(word in medicine() for word in words):
             yield r"(?<!\w)" + r"\W+".join(map(re.escape, words)) + r"(?!\w)"
 
 
@@ -179,7 +180,7 @@ def _name_patterns(names: frozenset[str]) -> Iterator[str]:
     if len(spoken) > 1:
         part = f"(?:{'|'.join(map(re.escape, spoken))})"
         yield rf"(?<![^\W\d_]){part}(?:{_GAP}{part})+(?:{_GAP}(?:{_initials(names)})(?![^\W\d_]))?(?![^\W\d_])"
-    alone = [n for n in spoken if n not in vocabulary()]
+    alone = [n for n in spoken if n not in medicine()]
     if alone:
         initials = _initials(names)
         part = f"(?:{'|'.join(map(re.escape, alone))})"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from functools import cache
-from importlib.resources import files
+
+from sendit.deidentify.vocabulary import medicine
 
 _MONTH = (
     r"(?:jan|feb|febr|mar|mär|mrz|apr|avr|may|mai|jun|juin|jul|juil|aug|août|sep|sept|oct|okt|nov|dec|dez|déc"
@@ -74,17 +74,10 @@ _TITLED = re.compile(rf"\b({_TITLE})\b\.?\s+((?:{_NAME_WORD}\s*){{1,3}})", re.IG
 _LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
 
 
-@cache
-def vocabulary() -> frozenset[str]:
-    """Words of medicine and of DICOM, in lower case: alone they are no name."""
-    text = (files("sendit.deidentify") / "tables" / "vocabulary.txt").read_text("utf-8")
-    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
-
-
 def medical(text: str) -> bool:
     """Whether all words of a text are words of medicine or of DICOM."""
     words = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])", text)
-    return all(word in vocabulary() for word in map(str.lower, words) if len(word) > 1)
+    return all(word in medicine() for word in map(str.lower, words) if len(word) > 1)
 
 
 def without_base64(text: str) -> str:
