@@ -13,6 +13,7 @@ from rich.table import Table
 
 from sendit import __version__, configuration, settings
 from sendit.api.server import socket_path
+from sendit.cli_crosswalk import crosswalk, cut_ties, lookup
 from sendit.cli_deidentify import deidentify
 from sendit.cli_recipe import recipe_app
 from sendit.cli_verify import verify
@@ -30,6 +31,9 @@ app = typer.Typer(
 app.command("deidentify")(deidentify)
 app.command("verify")(verify)
 app.add_typer(recipe_app, name="recipe")
+app.command("lookup")(lookup)
+app.add_typer(crosswalk, name="crosswalk")
+app.command("cut-ties")(cut_ties)
 console = Console()
 
 ConfigOption = Annotated[

@@ -19,7 +19,8 @@ from sendit.deidentify_pool import DeidentifyPool, ProjectSpec
 from sendit.errors import Misconfigured, SendItError
 from sendit.identities import open_source, unknown_stops
 from sendit.identities.asking import Pseudonyms
-from sendit.journal.database import JOURNAL_FILE
+from sendit.journal import Journal
+from sendit.journal.database import JOURNAL_FILE, NotMade
 from sendit.projects import KEYS, recipes_of
 from sendit.settings import Settings
 
@@ -122,19 +123,39 @@ def _project(
     recipes = recipes_of(chosen, name, config if config.is_dir() else config.parent)
     source = open_source(chosen.identities, f"SendIt.Projects.{name}.Identities")
     pseudonyms = None if source is None else Pseudonyms(source, unknown_stops(chosen.identities))
-    keys, create = (key_directory, True) if key_directory is not None else _keys_of(loaded)
+    keys, create = (key_directory, True) if key_directory is not None else _keys_of(loaded, name)
     spec = ProjectSpec(tuple(chosen.options), tuple(recipes), keys, name, tuple(chosen.safe_private))
     return _with_key(spec, create, errors), pseudonyms, loaded.workers
 
 
-def _keys_of(loaded: Settings) -> tuple[Path, bool]:
+def _keys_of(loaded: Settings, name: str) -> tuple[Path, bool]:
     """The folder of the configuration's keys, and whether a key that is missing may be made."""
     if not loaded.data_directory.exists():
         problem = f"{loaded.data_directory} does not exist yet, and has to belong to Orthanc's user"
         raise Misconfigured(data_directory.PLACE, problem, "Start Orthanc once first, or give --key-directory.")
     data_directory.prepare(loaded.data_directory)
-    # Where SendIt has worked already, a missing key is a lost one.
-    return loaded.data_directory / KEYS, not (loaded.data_directory / JOURNAL_FILE).exists()
+    return loaded.data_directory / KEYS, _never_worked(loaded, name)
+
+
+def _never_worked(loaded: Settings, name: str) -> bool:
+    """Whether a key may be made. Where SendIt has worked already, a missing key is a lost one.
+
+    Raises:
+        Misconfigured: the project's ties were cut.
+        Retry: the database does not answer.
+    """
+    if loaded.database == "sqlite" and not (loaded.data_directory / JOURNAL_FILE).exists():
+        return True
+    try:
+        journal = Journal.open(loaded.database, loaded.data_directory, upgrade=False)
+    except NotMade:
+        return loaded.database != "sqlite"
+    try:
+        if cut := journal.cutting.of(name):
+            raise cut.refusal(f"SendIt.Projects.{name}", name)
+    finally:
+        journal.close()
+    return False
 
 
 def _with_key(spec: ProjectSpec, create: bool, errors: Console) -> ProjectSpec:

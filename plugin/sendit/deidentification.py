@@ -9,7 +9,7 @@ from sendit.deidentify_pool import DeidentifyPool, Job
 from sendit.errors import Misconfigured, Quarantine
 from sendit.identities import Codes, codes_of
 from sendit.journal import Journal
-from sendit.model import Batch, Instance, InstanceState, Quarantined, Receipt, Rejected
+from sendit.model import Batch, Instance, InstanceState, Quarantined, Receipt, Rejected, Ties
 from sendit.projects import ReadyProject
 from sendit.source import Source
 from sendit.staging import Staging
@@ -53,8 +53,13 @@ class Deidentification:
         outcomes: dict[str, Receipt | Rejected | Quarantined] = {}
         pending = self._journal.batches.instances(batch.id, InstanceState.PENDING)
         codes = self._codes(batch, project, pending)
+        ties: set[Ties] = set()
         try:
             for result in self._pool.run(self._jobs(batch, project, pending, codes), alone_again=True):
+                if project.crosswalk is not None and result.ties is not None and result.ties not in ties:
+                    # Before the outcome: nothing is released that cannot be looked up.
+                    project.crosswalk.write([result.ties])
+                    ties.add(result.ties)
                 outcomes[result.name] = result.outcome
                 if len(outcomes) >= _TOGETHER:
                     self._record(batch, outcomes)

@@ -26,7 +26,7 @@ from sendit import keyring
 from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
 from sendit.errors import Reject, Retry
 from sendit.instance_io import fetched, opened, written
-from sendit.model import Quarantined, Receipt, Rejected, Released
+from sendit.model import Quarantined, Receipt, Rejected, Released, Ties
 from sendit.settings import Option
 
 T = TypeVar("T")
@@ -69,6 +69,7 @@ class Result:
 
     name: str
     outcome: Receipt | Rejected | Quarantined
+    ties: Ties | None = None  # of a released one
 
 
 class DeidentifyPool:
@@ -281,7 +282,7 @@ def _work(job: Job) -> Result:
             if not isinstance(outcome, Released):
                 return Result(job.name, outcome)
             written(outcome.chunks, job.output)
-            return Result(job.name, outcome.receipt)
+            return Result(job.name, outcome.receipt, outcome.ties)
     except Reject as refusal:
         return Result(job.name, Rejected(str(refusal)))
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sendit import configuration, data_directory, keyring, settings
 from sendit.api.server import socket_path
 from sendit.client import Client
+from sendit.crosswalk import key_folder
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, SendItError
 from sendit.identities import open_source
 from sendit.journal import Journal
+from sendit.journal.cutting import Cut
 from sendit.journal.database import JOURNAL_FILE, NotMade
 from sendit.orthanc_config import OrthancConfig
-from sendit.projects import recipes_of
+from sendit.projects import KEYS, recipes_of
 from sendit.settings import Settings
 
 
@@ -96,18 +99,59 @@ def _database(loaded: Settings) -> str:
     return f"{'SQLite' if loaded.database == 'sqlite' else 'PostgreSQL'}, {total} batches"
 
 
+@contextmanager
+def _journal(loaded: Settings) -> Iterator[Journal | None]:
+    """None if there is none yet, or it cannot be asked: what there is to say of that, the database's check says."""
+    if loaded.database == "sqlite" and not (loaded.data_directory / JOURNAL_FILE).exists():
+        yield None
+        return
+    try:
+        journal = Journal.open(loaded.database, loaded.data_directory, upgrade=False)
+    except SendItError:
+        yield None
+        return
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
 def _project(loaded: Settings, name: str, folder: Path) -> Callable[[], str]:
     def check() -> str:
+        with _journal(loaded) as journal:
+            if journal is not None and (cut := journal.cutting.of(name)):
+                return _cut(loaded, name, cut)
+            known = None if journal is None else journal.facts.key_fingerprint(name)
+            sealed_with = None if journal is None else journal.crosswalk.fingerprint(name)
         recipes_of(loaded.projects[name], name, folder)
         codes = open_source(loaded.projects[name].identities, f"SendIt.Projects.{name}.Identities")
         also = f"; {codes.check()}" if codes else ""
-        directory = loaded.data_directory / "keys"
-        if not (directory / f"{name}.key").exists():
-            return "its recipes are right; its key is made at the first start" + also
-        key = keyring.load_key(directory, name, create=False)
-        return f"its recipes are right; its key {keyring.fingerprint(key)}{also}"
+        says = _key(loaded.data_directory / KEYS, name, known, "its key")
+        if loaded.projects[name].crosswalk:
+            says += "; " + _key(key_folder(loaded), name, sealed_with, "its crosswalk's key")
+        return f"its recipes are right; {says}{also}"
 
     return check
+
+
+def _key(directory: Path, name: str, known: str | None, what: str) -> str:
+    path = directory / f"{name}.key"
+    if known is None and not path.exists():
+        return f"{what} is made at the first start"
+    found = keyring.fingerprint(keyring.load_key(directory, name, create=False))
+    if known is not None and found != known:
+        raise Misconfigured(str(path), f"this is not {what} that was used before", "Put it back from your backup.")
+    return f"{what} {found}"
+
+
+def _cut(loaded: Settings, name: str, cut: Cut) -> str:
+    keys = [folder / f"{name}.key" for folder in (loaded.data_directory / KEYS, key_folder(loaded))]
+    there = [path for path in keys if path.exists()]
+    if there or not cut.complete:
+        problem = f"{there[0]} is there again" if there and cut.complete else "that did not come to its end"
+        cure = f"Run: sendit cut-ties --project {name} --reason …"
+        raise Misconfigured(f"its ties were cut on {cut.at:%Y-%m-%d}", problem, cure)
+    return f"its ties were cut on {cut.at:%Y-%m-%d}: it has no key, and takes no studies (they fail and say so)"
 
 
 def _destination(loaded: Settings, orthanc: OrthancConfig, name: str) -> Callable[[], str]:

@@ -46,6 +46,30 @@ def load_key(directory: Path, project: str, *, create: bool) -> bytes:
     return _decoded(path, text)
 
 
+def destroy_key(directory: Path, project: str) -> None:
+    """Overwrite a key and remove its file; fine if it is not there. Copies elsewhere (backups) are not reached.
+
+    Raises:
+        Misconfigured: it cannot be destroyed.
+    """
+    path = directory / f"{project}.key"
+    try:
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            for content in (os.urandom(size), bytes(size)):
+                file.seek(0)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        path.unlink()
+        _synchronise(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problem = f"the key cannot be destroyed ({error.strerror})"
+        raise Misconfigured(str(path), problem, "Remove the file yourself.") from None
+
+
 def fingerprint(key: bytes) -> str:
     """16 hexadecimal digits that tell keys apart and give nothing of them away; may be stored and shown."""
     return hmac.new(key, _LABEL, hashlib.sha256).hexdigest()[:16]

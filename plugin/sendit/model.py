@@ -111,6 +111,19 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Ties:
+    """Originals of one instance and their codes, for the crosswalk. Not shown, logged or written anywhere else."""
+
+    patient_id: str = field(repr=False)
+    issuer: str = field(repr=False)
+    study_instance_uid: str = field(repr=False)
+    accession_number: str = field(repr=False)
+    coded_patient_id: str
+    coded_study_instance_uid: str
+    coded_accession_number: str
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """The instance may leave. `chunks` joined are the bytes of the DICOM file (PS3.10), preamble included.
 
@@ -119,6 +132,7 @@ class Released:
 
     chunks: Sequence[bytes | memoryview]
     receipt: Receipt
+    ties: Ties | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,10 @@ class Pipeline:
     def _projects_of(self, study: Study, listed: list[str]) -> list[str | None]:
         """Those of the study's former batches and those that an import named; else the first whose Match fits."""
         known = self.rooms.settings.projects
-        named = [*self._journal.batches.projects_of(study.id), *self._journal.intake.routes(study.id)]
-        found = [name for name in dict.fromkeys(named) if name in known]
+        # A cut project's study stays its own, and is refused there: no other project's Match may take it instead.
+        cut = self._journal.cutting.projects_of(study.id)
+        named = [*self._journal.batches.projects_of(study.id), *cut, *self._journal.intake.routes(study.id)]
+        found = [name for name in dict.fromkeys(named) if name in known or name in cut]
         return [*found] if found else [project_of(self.rooms.source.facts(study, listed), known)]
 
     def _queue(self, study: Study, listed: list[str], project: str | None) -> int | None:
@@ -143,6 +145,8 @@ class Pipeline:
                 f"its de-identification was begun {batch.starts - 1} times and never came to an end",
                 "Look in the log for what ended the worker (out of memory?), then: sendit retry.",
             )
+        if cut := self._journal.cutting.of(batch.project or ""):
+            raise cut.refusal(f"batch {batch.id}", batch.project or "")
         project = self.rooms.settings.projects.get(batch.project or "")
         if project is None:
             raise Misconfigured(

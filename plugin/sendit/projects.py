@@ -5,18 +5,22 @@ What is missing or wrong stops SendIt at its start, with its place; nothing is w
 
 from __future__ import annotations
 
+import logging
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sendit import keyring
+from sendit.crosswalk import Crosswalk, key_folder
 from sendit.deidentify import FunctionsText, RecipeText, compile_plan
 from sendit.deidentify_pool import ProjectSpec
 from sendit.errors import Misconfigured
 from sendit.identities import CodeSource, open_source, unknown_stops
 from sendit.journal import Journal
-from sendit.settings import Project, Settings
+from sendit.settings import CsvList, Project, Settings
+
+log = logging.getLogger(__name__)
 
 KEYS = "keys"
 
@@ -31,6 +35,7 @@ class ReadyProject:
     plan_digest: str
     codes: CodeSource | None = None  # where pseudonyms come from, if not from the key
     unknown_stops: bool = False  # a patient whom `codes` does not know
+    crosswalk: Crosswalk | None = None
 
 
 def recipes_of(project: Project, name: str, folder: Path) -> list[RecipeText]:
@@ -76,12 +81,27 @@ def functions_of(path: Path, place: str, name: str) -> FunctionsText:
 
 
 def prepare_projects(settings: Settings, journal: Journal, folder: Path) -> Mapping[str, ReadyProject]:
-    """All of the configuration's projects."""
+    """All of the configuration's projects; those whose ties were cut are left out, they code nothing any more."""
+    ready = {}
+    for name, project in settings.projects.items():
+        if cut := journal.cutting.of(name):
+            log.warning("%s", cut.refusal(f"SendIt.Projects.{name}", name))
+        else:
+            ready[name] = _prepare(name, project, journal, folder, settings)
+    return ready
+
+
+def open_crosswalk(settings: Settings, journal: Journal, name: str) -> Crosswalk:
+    """The crosswalk of a project, configured or not."""
+    project = settings.projects.get(name)
+    # A list without a column for the issuer is of one authority; a service may know that two issuers mean one person.
+    identities = project.identities if project is not None else None
+    exact = isinstance(identities, CsvList) and identities.columns.issuer_of_patient_id is not None
+    return Crosswalk(journal, key_folder(settings), name, issuer_counts=exact)
+
+
+def _prepare(name: str, project: Project, journal: Journal, folder: Path, settings: Settings) -> ReadyProject:
     keys = settings.data_directory / KEYS
-    return {name: _prepare(name, project, journal, folder, keys) for name, project in settings.projects.items()}
-
-
-def _prepare(name: str, project: Project, journal: Journal, folder: Path, keys: Path) -> ReadyProject:
     recipes: Sequence[RecipeText] = recipes_of(project, name, folder)
     known = journal.facts.key_fingerprint(name)
     key = keyring.load_key(keys, name, create=known is None)
@@ -94,6 +114,9 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, keys: 
         )
     private = tuple(project.safe_private)
     spec = ProjectSpec(tuple(project.options), tuple(recipes), keys, name, private)
+    crosswalk = open_crosswalk(settings, journal, name) if project.crosswalk else None
+    if crosswalk is not None:
+        crosswalk.prepare()
     return ReadyProject(
         name=name,
         spec=spec,
@@ -101,4 +124,5 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, keys: 
         plan_digest=compile_plan(project.options, recipes, private).digest,
         codes=open_source(project.identities, f"SendIt.Projects.{name}.Identities"),
         unknown_stops=unknown_stops(project.identities),
+        crosswalk=crosswalk,
     )

@@ -151,7 +151,10 @@ class Reconciler:
 
     def _compare(self, studies: list[Study]) -> None:
         known = self._rooms.journal.intake.last_updates([study.id for study in studies])
+        cut = self._rooms.journal.cutting.studies([study.id for study in studies])
         for study in studies:
+            if study.id in cut and study.id not in known:
+                continue  # it was of a project whose ties were cut; what was known of it was taken out
             last_update, receiving = known.get(study.id, (None, False))
             if last_update == study.last_update and not receiving:
                 continue

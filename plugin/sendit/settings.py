@@ -129,6 +129,7 @@ class Project(Section):
     recipes: list[str] = []
     functions: str | None = None  # a Python file: the recipes' own func: and var:
     identities: Identities = Keyed()
+    crosswalk: bool = True  # keep, sealed, which original has which code
     destinations: list[Name] = Field(min_length=1)
     release: Literal["Automatic"] = "Automatic"
     after_delivery: Literal["KeepOriginals"] = "KeepOriginals"
@@ -139,6 +140,7 @@ class Settings(Section):
 
     data_directory: AbsolutePath = Path("/var/lib/sendit")
     database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite", repr=False)
+    crosswalk_keys: AbsolutePath | None = None  # None: <DataDirectory>/keys/crosswalk
     python: AbsolutePath | None = None  # the worker's interpreter; read by the plugin alone
     workers: int = Field(default=0, ge=0, le=256)  # de-identification processes; 0: one per core
     batches_at_once: int = Field(default=2, ge=1, le=64)

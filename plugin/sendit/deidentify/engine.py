@@ -30,7 +30,7 @@ from sendit.deidentify.validity import valid
 from sendit.deidentify.values import DUMMIES, FUNCTIONS, VARIABLES, Subject
 from sendit.deidentify.writer import Chunks, write_file
 from sendit.errors import Quarantine, Reject
-from sendit.model import Outcome, Quarantined, Receipt, Rejected, Released
+from sendit.model import Outcome, Quarantined, Receipt, Rejected, Released, Ties
 
 _CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00080005, 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE, _STUDY, _SERIES = 0x00080018, 0x0020000D, 0x0020000E
@@ -103,7 +103,16 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
         proof=proof,
         released=True,
     )
-    return Released(chunks, receipt)
+    ties = Ties(
+        patient_id=subject.patient.patient_id,
+        issuer=subject.patient.issuer,
+        study_instance_uid=subject.study_instance_uid,
+        accession_number=subject.accession_number,
+        coded_patient_id=receipt.patient_id,
+        coded_study_instance_uid=receipt.study_instance_uid,
+        coded_accession_number=receipt.accession_number[:64],  # a recipe may have written anything
+    )
+    return Released(chunks, receipt, ties)
 
 
 def _sha256(view: memoryview) -> str:

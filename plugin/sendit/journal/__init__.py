@@ -11,6 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sendit.journal.batches import Batches
+from sendit.journal.crosswalk import CrosswalkRows
+from sendit.journal.cutting import Cutting
 from sendit.journal.database import open_engine
 from sendit.journal.deliveries import Deliveries
 from sendit.journal.facts import Facts
@@ -31,6 +33,8 @@ class Journal:
         self.deliveries = Deliveries(engine)
         self.imports = Imports(engine)
         self.facts = Facts(engine)
+        self.crosswalk = CrosswalkRows(engine)
+        self.cutting = Cutting(engine)
 
     @classmethod
     def open(cls, database: str, data_directory: Path, upgrade: bool = True) -> Journal:

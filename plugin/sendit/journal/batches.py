@@ -115,7 +115,7 @@ class Batches:
     def receipts(self, batch_id: int) -> list[tuple[str, dict[str, Any]]]:
         """Of what was released: Orthanc's identifier and the receipt as it is stored, in the order of the manifest."""
         with reading(self._engine) as c:
-            return _receipts(c, batch_id)
+            return receipts_of(c, batch_id)
 
     def reasons(self, batch_id: int) -> dict[tuple[InstanceState, str], int]:
         """Why instances were rejected or quarantined, and how many for each reason."""
@@ -170,7 +170,7 @@ class Batches:
             end = None
             if state is BatchState.DELIVERING:
                 self._address(c, batch_id, destinations)
-                end = manifest.head(receipt for _, receipt in _receipts(c, batch_id))
+                end = manifest.head(receipt for _, receipt in receipts_of(c, batch_id))
             move(c, self._own(batch_id, attempt), state=state, reason=reason, starts=0, failures=0, manifest=end)
             add_event(c, batch_id, f"de-identified: {_words(tally)}" + (f"; {reason}" if reason else ""))
             return state
@@ -321,7 +321,8 @@ class Batches:
             add_event(c, batch_id, "done")
 
 
-def _receipts(c: sa.Connection, batch_id: int) -> list[tuple[str, dict[str, Any]]]:
+def receipts_of(c: sa.Connection, batch_id: int) -> list[tuple[str, dict[str, Any]]]:
+    """`Batches.receipts`, within a transaction."""
     i = t.instances.c
     released = i.state.in_([InstanceState.RELEASED, InstanceState.SENT])
     query = sa.select(i.instance, i.receipt).where((i.batch_id == batch_id) & released).order_by(i.id)

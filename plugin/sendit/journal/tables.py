@@ -163,3 +163,53 @@ nodes = sa.Table(
     sa.Column("executor", sa.String(128), primary_key=True),
     sa.Column("seen_at", UtcDateTime, nullable=False),
 )
+
+#: Originals and their codes. The original is sealed under a key outside the database, and found by a keyed digest.
+crosswalk = sa.Table(
+    "crosswalk",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # patient, study, accession
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("patient", sa.String(64), nullable=False),  # the patient's pseudonym
+    sa.Column("original_mac", sa.String(64), nullable=False),  # to find it by
+    sa.Column("identity_mac", sa.String(64), nullable=False),  # of the original together with its issuer
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("project", "kind", "code", "patient", "identity_mac"),
+    sa.Index("ix_crosswalk_project_original_mac", "project", "original_mac"),
+    sa.Index("ix_crosswalk_project_patient", "project", "patient"),
+)
+
+#: Projects with a crosswalk: its key may never be made anew; once cut, a project codes nothing more.
+crosswalk_projects = sa.Table(
+    "crosswalk_projects",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("key_fingerprint", sa.String(64), nullable=False),
+    sa.Column("cut_at", UtcDateTime),  # when cutting began
+    sa.Column("cut_done_at", UtcDateTime),  # NULL: it did not come to its end; `sendit cut-ties` goes on
+)
+
+#: Studies of projects whose ties were cut. Their batches do not name them any more, and they are not taken up anew.
+cut_studies = sa.Table(
+    "cut_studies",
+    metadata,
+    sa.Column("study", sa.String(44), primary_key=True),  # Orthanc's identifier
+    sa.Column("project", sa.String(64), primary_key=True),
+)
+
+#: Who looked into the crosswalk, and why.
+lookups = sa.Table(
+    "lookups",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("who", sa.String(128), nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),  # patient, original, export, cut-ties
+    sa.Column("subject", sa.String(64), nullable=False),  # a code, or the keyed digest of an original
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("found", sa.Integer, nullable=False),
+)

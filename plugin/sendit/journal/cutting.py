@@ -1,0 +1,243 @@
+"""Cutting a project's ties in the journal: what leads from its batches and receipts back to originals goes.
+
+What stays is what was sent: batches with their numbers and counts, receipts with coded UIDs and the digests of outputs,
+so that `sendit verify` still works. What goes, and why:
+
+- Orthanc's identifiers of studies and instances: they are SHA-1 of PatientID and the original UIDs.
+- the digests of inputs: who has an original can compute them. So has the old manifest, which is chained over them.
+- the times of batches, deliveries and events: other logs say when which study arrived.
+- which batches of other projects are of the same study, the names of imported files and folders, and which code was
+  looked up for which reason.
+
+The studies are remembered without their batches and in no order, so that they are not taken up anew.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sendit import manifest
+from sendit.errors import Misconfigured, Retry
+from sendit.journal import tables as t
+from sendit.journal.batches import receipts_of
+from sendit.journal.writing import add_event, now, reading
+from sendit.model import UNFINISHED, BatchState
+
+_UNDER_WAY = [*UNFINISHED, BatchState.REVIEW]
+_REWRITTEN = ("batches", "instances", "deliveries", "events", "crosswalk", "crosswalk_projects", "cut_studies",
+              "lookups", "routes", "imports", "import_files")  # fmt: skip
+#: Begins what stands in the place of Orthanc's identifiers, which have hexadecimal digits only.
+_DETACHED = "cut-"
+_NOT_INTACT = "0" * 64
+_AGAIN = "the database is in use, and what was deleted can still stand in its files; repeat sendit cut-ties"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """That a project's ties were cut."""
+
+    at: datetime
+    complete: bool  # False: it was interrupted, and has to be repeated
+
+    def refusal(self, place: str, project: str) -> Misconfigured:
+        """What is said when somebody wants this project to go on."""
+        problem = f"the ties of project '{project}' were cut on {self.at:%Y-%m-%d}: it has no key any more"
+        return Misconfigured(
+            place, f"{problem}, and takes no studies", "Give new studies to a project of another name."
+        )
+
+
+class Cutting:
+    """The tables as `sendit cut-ties` changes them. Every step may be repeated."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def of(self, project: str) -> Cut | None:
+        """None if the project's ties hold."""
+        p = t.crosswalk_projects.c
+        query = sa.select(p.cut_at, p.cut_done_at).where((p.project == project) & p.cut_at.is_not(None))
+        with reading(self._engine) as c:
+            row = c.execute(query).first()
+        return None if row is None else Cut(row.cut_at, row.cut_done_at is not None)
+
+    def projects_of(self, study: str) -> list[str]:
+        """The cut projects that this study was of."""
+        x = t.cut_studies.c
+        with reading(self._engine) as c:
+            return list(c.execute(sa.select(x.project).where(x.study == study).order_by(x.project)).scalars())
+
+    def studies(self, among: Collection[str]) -> set[str]:
+        """Those of these studies that were of a cut project."""
+        with reading(self._engine) as c:
+            return set(c.execute(sa.select(t.cut_studies.c.study).where(t.cut_studies.c.study.in_(among))).scalars())
+
+    def under_way(self, project: str) -> int:
+        """How many batches of the project are not at their end."""
+        where = (t.batches.c.project == project) & t.batches.c.state.in_(_UNDER_WAY)
+        with reading(self._engine) as c:
+            return int(c.execute(sa.select(sa.func.count()).select_from(t.batches).where(where)).scalar_one())
+
+    def batches(self, project: str) -> list[int]:
+        """The project's batches."""
+        query = sa.select(t.batches.c.id).where(t.batches.c.project == project).order_by(t.batches.c.id)
+        with reading(self._engine) as c:
+            return list(c.execute(query).scalars())
+
+    # --- the steps, in their order -------------------------------------------------------------------------------
+
+    def begin(self, project: str) -> bool:
+        """From now on every batch of the project that begins is refused. False: that was so before.
+
+        Ask for `under_way` afterwards: a worker queues a batch first and asks whether the project is cut then, so one
+        of both sees the other, whatever their order.
+        """
+        p = t.crosswalk_projects
+        with self._engine.begin() as c:
+            row = c.execute(sa.select(p.c.cut_at).where(p.c.project == project).with_for_update()).first()
+            if row is None:
+                c.execute(sa.insert(p).values(project=project, key_fingerprint="", cut_at=now()))
+            elif row.cut_at is None:
+                c.execute(sa.update(p).where(p.c.project == project).values(cut_at=now()))
+            return row is None or row.cut_at is None
+
+    def take_back(self, project: str) -> None:
+        """Undo `begin`; only as long as nothing else was done."""
+        p = t.crosswalk_projects
+        with self._engine.begin() as c:
+            c.execute(sa.delete(p).where((p.c.project == project) & (p.c.key_fingerprint == "")))
+            c.execute(sa.update(p).where(p.c.project == project).values(cut_at=None))
+
+    def detach(self, project: str) -> None:
+        """Take out what leads back to originals."""
+        with self._erasing() as c:
+            self._remember_studies(c, project)
+            c.execute(sa.delete(t.crosswalk).where(t.crosswalk.c.project == project))
+            c.execute(sa.update(t.lookups).where(t.lookups.c.project == project).values(subject=""))
+            of_project = sa.select(t.imports.c.id).where(t.imports.c.project == project).scalar_subquery()
+            c.execute(sa.delete(t.import_files).where(t.import_files.c.import_id.in_(of_project)))
+            c.execute(sa.update(t.imports).where(t.imports.c.project == project).values(folder="", directory=""))
+        cut = self.of(project)
+        with reading(self._engine) as c:
+            studies = self._tied(c, project)
+        for study in studies:
+            with self._erasing() as c:
+                self._detach_study(c, study, project, now() if cut is None else cut.at)
+
+    def _remember_studies(self, c: sa.Connection, project: str) -> None:
+        """Sorted by their identifiers, which are digests: the order in which they came is not kept."""
+        r, x = t.routes.c, t.cut_studies.c
+        found = self._tied(c, project)
+        found |= set(c.execute(sa.select(r.study).where(r.project == project)).scalars())
+        found -= set(c.execute(sa.select(x.study).where(x.project == project)).scalars())
+        if found:
+            rows = [{"study": study, "project": project} for study in sorted(found)]
+            c.execute(sa.insert(t.cut_studies), rows)
+        c.execute(sa.delete(t.routes).where(r.project == project))
+
+    def _tied(self, c: sa.Connection, project: str) -> set[str]:
+        """The studies that batches of the project name."""
+        b = t.batches.c
+        query = sa.select(b.study).where((b.project == project) & b.study.not_like(f"{_DETACHED}%"))
+        return set(c.execute(query.distinct()).scalars())
+
+    def _detach_study(self, c: sa.Connection, study: str, project: str, at: datetime) -> None:
+        """Its batches still name one study: which one, nobody knows."""
+        b = t.batches.c
+        mine = (b.study == study) & (b.project == project)
+        batches = list(c.execute(sa.select(b.id).where(mine)).scalars())
+        for batch_id in batches:
+            self._detach_batch(c, batch_id, project, at)
+        c.execute(sa.update(t.batches).where(mine).values(study=_DETACHED + secrets.token_hex(20)))
+
+    def _detach_batch(self, c: sa.Connection, batch_id: int, project: str, at: datetime) -> None:
+        b = t.batches.c
+        batch = c.execute(sa.select(b.manifest, b.follows).where(b.id == batch_id)).one()
+        intact = batch.manifest == manifest.head(receipt for _, receipt in receipts_of(c, batch_id))
+        self._detach_instances(c, batch_id)
+        end = batch.manifest and _NOT_INTACT
+        if end and intact:
+            end = manifest.head(receipt for _, receipt in receipts_of(c, batch_id))
+        ours = sa.select(b.id).where((b.id == batch.follows) & (b.project == project))
+        follows = batch.follows if c.execute(ours).first() else None
+        values = {"last_update": None, "opened_at": at, "changed_at": at, "next_attempt_at": None}
+        c.execute(sa.update(t.batches).where(b.id == batch_id).values(manifest=end, follows=follows, **values))
+        others = (b.follows == batch_id) & (b.project.is_(None) | (b.project != project))
+        c.execute(sa.update(t.batches).where(others).values(follows=None))
+        times = {"changed_at": at, "next_attempt_at": None}
+        c.execute(sa.update(t.deliveries).where(t.deliveries.c.batch_id == batch_id).values(**times))
+        c.execute(sa.delete(t.events).where(t.events.c.batch_id == batch_id))
+        add_event(c, batch_id, "its project's ties were cut: what led back to the originals was taken out")
+
+    def _detach_instances(self, c: sa.Connection, batch_id: int) -> None:
+        i = t.instances.c
+        rows = c.execute(sa.select(i.id, i.receipt).where(i.batch_id == batch_id)).all()
+        changed: list[dict[str, Any]] = [
+            {"row": row.id, "kept": {**row.receipt, "input_sha256": ""}} for row in rows if row.receipt
+        ]
+        mine = i.id == sa.bindparam("row")
+        if changed:
+            c.execute(sa.update(t.instances).where(mine).values(receipt=sa.bindparam("kept")), changed)
+        if rows:
+            named = [{"row": row.id, "name": f"{_DETACHED}{row.id}"} for row in rows]
+            values: dict[str, Any] = {"instance": sa.bindparam("name"), "input_sha256": None}
+            c.execute(sa.update(t.instances).where(mine).values(**values), named)
+
+    def scour(self) -> None:
+        """What was deleted does not stay readable in the database's files.
+
+        Raises:
+            Retry: others use the database.
+        """
+        if self._engine.dialect.name == "sqlite":
+            self._scour_sqlite()
+            return
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+                c.exec_driver_sql("SET lock_timeout = '60s'")
+                for table in _REWRITTEN:
+                    c.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
+                c.exec_driver_sql("RESET lock_timeout")
+        except sa.exc.OperationalError:
+            raise Retry(_AGAIN) from None
+
+    def _scour_sqlite(self) -> None:
+        """The write-ahead log into the file, the file written anew, and that into the file."""
+        raw = self._engine.raw_connection()  # outside of transactions, which SQLAlchemy would begin
+        try:
+            cursor = raw.cursor()
+            cursor.execute("PRAGMA secure_delete=ON")
+            for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                answer = cursor.execute(statement).fetchone()
+                if answer and answer[0]:  # "busy"
+                    raise Retry(_AGAIN)
+        except sqlite3.OperationalError:
+            raise Retry(_AGAIN) from None
+        finally:
+            raw.close()
+
+    def finish(self, project: str) -> None:
+        """All of it is done."""
+        p = t.crosswalk_projects
+        with self._engine.begin() as c:
+            c.execute(sa.update(p).where(p.c.project == project).values(key_fingerprint="", cut_done_at=now()))
+
+    @contextmanager
+    def _erasing(self) -> Iterator[sa.Connection]:
+        """A transaction that writes zeros over what it deletes."""
+        with self._engine.connect() as c:
+            if self._engine.dialect.name == "sqlite":
+                c.exec_driver_sql("PRAGMA secure_delete=ON")
+                c.commit()
+            with c.begin():
+                yield c

@@ -1,0 +1,235 @@
+"""`cut-ties` on both databases: what leads back is gone, what was sent can still be verified, a kill loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sendit import keyring, manifest
+from sendit.crosswalk import Crosswalk, key_folder
+from sendit.cutting import cut_ties
+from sendit.errors import Misconfigured
+from sendit.journal import Journal
+from sendit.journal import tables as t
+from sendit.journal.cutting import Cut
+from sendit.model import FileFate, Receipt, Ties
+from sendit.settings import Settings
+
+#: What only the original side knows: each leads from a batch back to a patient.
+STUDY, INSTANCES = "0a" * 20 + "-st", ("1b" * 20, "2c" * 20)
+INPUTS = {"1b" * 20: "d1" * 32, "2c" * 20: "d2" * 32}
+FOLDER = "Quixworth_Zebulon"
+TIES = Ties("MRN-7741-905", "HOSPITAL", "1.2.3", "ACC55", "CODE1", "2.25.1", "CODEDACC")
+
+
+@pytest.fixture
+def journal(database: str, data_directory: Path) -> Iterator[Journal]:
+    opened = Journal.open(database, data_directory)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def settings(database: str, data_directory: Path) -> Settings:
+    return Settings.model_validate({"DataDirectory": str(data_directory), "Database": database})
+
+
+def receipt(instance: str, number: int) -> Receipt:
+    return Receipt(
+        input_sha256=INPUTS.get(instance, "e0" * 32),
+        plan_sha256="0" * 64,
+        output_sha256=f"{number}" * 64,
+        output_md5="0" * 32,
+        output_size=10,
+        patient_id="CODE1",
+        study_instance_uid="2.25.1",
+        series_instance_uid="2.25.2",
+        sop_instance_uid=f"2.25.10{number}",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        actions={"X": 3},
+        released=True,
+    )
+
+
+def sent(journal: Journal, project: str, *instances: str) -> int:
+    """A batch that came to its end."""
+    batch_id = journal.intake.queue(STUDY, project, instances, "20260101T000000")
+    assert batch_id is not None
+    journal.batches.begin(batch_id, 1)
+    journal.batches.record(batch_id, 1, {name: receipt(name, n) for n, name in enumerate(instances)})
+    journal.batches.conclude(batch_id, 1, ["there"])
+    delivery, _ = journal.deliveries.begin(batch_id, "there", 1)
+    journal.deliveries.verified(delivery, len(instances))
+    journal.batches.done(batch_id)
+    return batch_id
+
+
+def use(journal: Journal, settings: Settings) -> tuple[int, int]:
+    """Two projects that worked on one study, with all that they leave behind; the batches."""
+    for project in ("irb", "other"):
+        keyring.load_key(settings.data_directory / "keys", project, create=True)
+        table = Crosswalk(journal, key_folder(settings), project)
+        table.prepare()
+        table.write([TIES])
+    imported = journal.imports.begin("irb", f"/in/{FOLDER}", FOLDER)
+    journal.imports.record_all(imported, {f"{FOLDER}/1.dcm": (FileFate.IMPORTED, None, STUDY)})
+    journal.imports.finish(imported, ok=True)
+    journal.intake.route(STUDY, "irb")
+    journal.crosswalk.record_look("irb", "ada", "patient", "CODE1", "a question", 1)
+    return sent(journal, "irb", *INSTANCES), sent(journal, "other", "3d" * 20)
+
+
+def rows(journal: Journal) -> dict[str, list[dict[str, Any]]]:
+    with journal.engine.connect() as c:
+        return {
+            table.name: [dict(row._mapping) for row in c.execute(sa.select(table))]
+            for table in t.metadata.sorted_tables
+        }
+
+
+def test_nothing_leads_back(journal: Journal, settings: Settings, database: str) -> None:
+    """No identifier, digest, time or name of the original side is left beside what was sent; the receipts are."""
+    mine, other = use(journal, settings)
+    staged = settings.data_directory / "staging" / str(mine)
+    staged.mkdir(parents=True)
+    before = journal.batches.get(mine)
+    cut_ties(journal, settings, "irb")
+    assert not staged.exists()
+    assert sorted(p.name for p in settings.data_directory.rglob("*.key")) == ["other.key", "other.key"]
+    left = rows(journal)
+    for word in (*INSTANCES, *INPUTS.values(), FOLDER):
+        assert word not in str(left)
+    cut = journal.cutting.of("irb")
+    batch = journal.batches.get(mine)
+    assert cut is not None
+    assert cut.complete
+    assert batch is not None
+    assert before is not None
+    assert (batch.received, batch.state, batch.opened_at) == (2, before.state, cut.at)
+    assert batch.manifest not in (None, before.manifest)
+    receipts = [values for _, values in journal.batches.receipts(mine)]
+    assert batch.manifest == manifest.head(receipts)
+    assert [Receipt.from_dict(values).sop_instance_uid for values in receipts] == ["2.25.100", "2.25.101"]
+    assert {row["project"] for row in left["crosswalk"]} == {"other"}
+    assert [(row["who"], row["subject"], row["reason"]) for row in left["lookups"]] == [("ada", "", "a question")]
+    assert left["cut_studies"] == [{"study": STUDY, "project": "irb"}]
+    follower = journal.batches.get(other)
+    assert follower is not None
+    assert (follower.study, follower.follows) == (STUDY, None)
+    assert len(Crosswalk(journal, key_folder(settings), "other").all()) == 3
+    if database == "sqlite":
+        content = b"".join(path.read_bytes() for path in settings.data_directory.glob("journal.sqlite*"))
+        for word in (*INSTANCES, *INPUTS.values(), FOLDER, str(before.manifest)):
+            assert word.encode() not in content
+
+
+def test_the_order_of_the_studies_is_not_kept(journal: Journal, settings: Settings) -> None:
+    """The k-th study is not that of the k-th batch."""
+    studies = ["c" * 44, "a" * 44, "b" * 44]
+    for number, study in enumerate(studies):
+        batch_id = journal.intake.queue(study, "irb", [f"i{number}"], "20260101T000000")
+        assert batch_id is not None
+        journal.batches.fail(batch_id, 1, "no")
+    cut_ties(journal, settings, "irb")
+    assert [row["study"] for row in rows(journal)["cut_studies"]] == sorted(studies)
+    assert journal.cutting.studies(["a" * 44, "d" * 44]) == {"a" * 44}
+    assert journal.cutting.projects_of("a" * 44) == ["irb"]
+
+
+def test_batches_of_one_study_stay_together(journal: Journal, settings: Settings) -> None:
+    """Which part of its study a batch was is asked when its destinations are."""
+    batches = [sent(journal, "irb", name) for name in ("1b" * 20, "2c" * 20)]
+    alone = journal.intake.queue("another", "irb", ["4e" * 20], "20260101T000000")
+    assert alone is not None
+    journal.batches.fail(alone, 1, "no")
+    cut_ties(journal, settings, "irb")
+    assert [journal.batches.part(number) for number in (*batches, alone)] == [1, 2, 1]
+    found = [journal.batches.get(number) for number in (*batches, alone)]
+    studies = [batch.study for batch in found if batch is not None]
+    assert studies[0] == studies[1] != studies[2]
+    assert not {STUDY, "another"} & set(studies)
+
+
+def test_a_changed_receipt_stays_one(journal: Journal, settings: Settings) -> None:
+    """Cutting does not make a chain right that was not."""
+    mine, _ = use(journal, settings)
+    with journal.engine.begin() as c:
+        c.execute(sa.update(t.batches).where(t.batches.c.id == mine).values(manifest="f" * 64))
+    cut_ties(journal, settings, "irb")
+    batch = journal.batches.get(mine)
+    assert batch is not None
+    assert batch.manifest == "0" * 64
+
+
+def test_batches_under_way_stop_it(journal: Journal, settings: Settings) -> None:
+    """Then nothing was done, and the project goes on."""
+    use(journal, settings)
+    batch_id = journal.intake.queue("late", "irb", ["4e" * 20], "20260101T000000")
+    assert batch_id is not None
+    before = {name: sorted(map(str, values)) for name, values in rows(journal).items()}
+    with pytest.raises(Misconfigured, match="1 of its batches are under way"):
+        cut_ties(journal, settings, "irb")
+    assert {name: sorted(map(str, values)) for name, values in rows(journal).items()} == before
+    assert journal.cutting.of("irb") is None
+    assert Crosswalk(journal, key_folder(settings), "irb").by_code("CODE1")
+
+
+_STEPS: list[tuple[str, str]] = [
+    ("sendit.cutting.keyring.destroy_key", "before any key"),
+    ("sendit.journal.cutting.Cutting.batches", "after the keys"),
+    ("sendit.journal.cutting.Cutting.detach", "before the rows"),
+    ("sendit.journal.cutting.Cutting._detach_batch", "between the rows and the batches"),
+    ("sendit.journal.cutting.Cutting.scour", "before the files are scoured"),
+    ("sendit.journal.cutting.Cutting.finish", "before the end is noted"),
+]
+
+
+@pytest.mark.parametrize("step", [step for step, _ in _STEPS], ids=[name for _, name in _STEPS])
+def test_interrupted_and_repeated(
+    journal: Journal, settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It is known that it was begun, no key is made and nothing written meanwhile, and the second run ends it."""
+    mine, _ = use(journal, settings)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as broken:
+        broken.setattr(step, die)
+        with pytest.raises(Killed):
+            cut_ties(journal, settings, "irb")
+    cut = journal.cutting.of("irb")
+    assert cut is not None
+    assert not cut.complete
+    if (key_folder(settings) / "irb.key").exists():
+        with pytest.raises(Misconfigured, match="ties were cut"):
+            Crosswalk(journal, key_folder(settings), "irb").write([TIES])
+    for _ in range(2):
+        cut_ties(journal, settings, "irb")
+        assert journal.cutting.of("irb") == Cut(cut.at, complete=True)
+    left = str(rows(journal))
+    assert not any(word in left for word in (*INSTANCES, *INPUTS.values(), FOLDER))
+    batch = journal.batches.get(mine)
+    assert batch is not None
+    assert batch.manifest == manifest.head(values for _, values in journal.batches.receipts(mine))
+
+
+def test_rows_under_two_keys(journal: Journal, settings: Settings, tmp_path: Path) -> None:
+    """Two machines that share a database and not the key: the second one writes nothing."""
+    use(journal, settings)
+    elsewhere = Crosswalk(journal, tmp_path / "elsewhere", "irb")
+    keyring.load_key(tmp_path / "elsewhere", "irb", create=True)
+    attempts: list[Callable[[], Any]] = [elsewhere.prepare, lambda: elsewhere.write([TIES])]
+    for attempt in attempts:
+        with pytest.raises(Misconfigured, match="key"):
+            attempt()
+    with pytest.raises(Misconfigured, match="another key"):
+        journal.crosswalk.add("irb", "0" * 16, [], issuer_counts=False)
