@@ -56,12 +56,12 @@ def receipt(instance: str, number: int) -> Receipt:
     )
 
 
-def sent(journal: Journal, project: str, *instances: str) -> int:
+def sent(journal: Journal, project: str, *instances: str, first: int = 0) -> int:
     """A batch that came to its end."""
     batch_id = journal.intake.queue(STUDY, project, instances, "20260101T000000")
     assert batch_id is not None
     journal.batches.begin(batch_id, 1)
-    journal.batches.record(batch_id, 1, {name: receipt(name, n) for n, name in enumerate(instances)})
+    journal.batches.record(batch_id, 1, {name: receipt(name, n) for n, name in enumerate(instances, first)})
     journal.batches.conclude(batch_id, 1, ["there"])
     delivery, _ = journal.deliveries.begin(batch_id, "there", 1)
     journal.deliveries.verified(delivery, len(instances))
@@ -143,7 +143,7 @@ def test_the_order_of_the_studies_is_not_kept(journal: Journal, settings: Settin
 
 def test_batches_of_one_study_stay_together(journal: Journal, settings: Settings) -> None:
     """Which part of its study a batch was is asked when its destinations are."""
-    batches = [sent(journal, "irb", name) for name in ("1b" * 20, "2c" * 20)]
+    batches = [sent(journal, "irb", name, first=n) for n, name in enumerate(INSTANCES)]
     alone = journal.intake.queue("another", "irb", ["4e" * 20], "20260101T000000")
     assert alone is not None
     journal.batches.fail(alone, 1, "no")
