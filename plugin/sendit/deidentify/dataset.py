@@ -47,11 +47,10 @@ class Encoding:
 
     explicit: bool
     little: bool
+    order: str = field(init=False)  # the character of `struct` for the byte order
 
-    @property
-    def order(self) -> str:
-        """The character of `struct` for the byte order."""
-        return "<" if self.little else ">"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", "<" if self.little else ">")
 
 
 IMPLICIT_LITTLE = Encoding(explicit=False, little=True)
@@ -81,8 +80,8 @@ class Instance:
 def find(elements: Dataset, tag: int) -> Element | None:
     """The element with this tag at the top of a dataset."""
     for element in elements:
-        if element.tag == tag:
-            return element
+        if element.tag >= tag:
+            return element if element.tag == tag else None
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 
 _DATE = re.compile(r"(\d{4})(?:(\d{2})(\d{2})?)?")
 _OLD_DATE = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})")  # ACR-NEMA, which PS3.5 asks readers to accept
@@ -16,6 +17,7 @@ _OLD_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?")
 _DATE_TIME = re.compile(r"(\d{4}(?:\d{2}(?:\d{2})?)?)((?:\d{2}){0,3}(?:\.\d{1,6})?)((?:[+-](?:0\d|1[0-4])[0-5]\d)?)")
 
 
+@lru_cache(maxsize=4096)  # the instances of a study share nearly all of their dates
 def shifted(vr: str, value: str, days: int) -> str | None:
     """All the values of a DA, DT or TM moved by `days`; None if one of them is no date or leaves the calendar.
 

@@ -189,14 +189,17 @@ class _Cleaner:
             private = rules_here(elements, self.plan.private, around.character_set)
         if self.plan.graphics:
             elements = without_drawings(elements, self.encoding.order)
+        rules, decided, removed = self.plan.rules, self.decisions.rules, 0
         for element in elements:
-            rule = self.decisions.rule(element, self.plan) or private.get(element.tag)
+            rule = (decided.get(id(element)) if decided else None) or rules.get(element.tag) or private.get(element.tag)
             if rule is None:
-                self.counts["X"] += 1
+                removed += 1
                 continue
             kept = self._apply(element, rule, around)
             if kept is not None:
                 cleaned.append(kept)
+        if removed:
+            self.counts["X"] += removed
         return cleaned
 
     def _apply(self, element: Element, rule: Rule, around: _Surroundings) -> Element | None:

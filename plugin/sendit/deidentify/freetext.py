@@ -35,6 +35,8 @@ _PLACES = frozenset(
     | {0x00080092, 0x00080094, 0x00100021, 0x00401102, 0x00401103}
 )
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "ß": "ss"})
+#: Texts up to this length (characters) stand in many instances of a study; longer ones are reports.
+_SHARED = 256
 _GAP = r"[\s,^=.\-_]*"
 
 
@@ -115,11 +117,11 @@ class TextCleaner:
 
     def description(self, text: str) -> str:
         """A text that a person typed: without what is known, and without what looks like a person's. May be empty."""
-        return _tidied(text, without_patterns(without_base64(self._without_known(text))))
+        return (_described if len(text) <= _SHARED else _described.__wrapped__)(self._known, text)
 
     def technical(self, text: str) -> str:
         """A text about the technique: without what is known, names in PN form, and links."""
-        cleaned = self._without_known(text)
+        cleaned = _without(self._known, text)
         if "^" in cleaned:
             cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else " ", cleaned)
         if "@" in cleaned or ":" in cleaned or "www" in cleaned:
@@ -134,14 +136,20 @@ class TextCleaner:
         """Whether a number, whole, is one of the identifiers."""
         return number in self._identifiers
 
-    def _without_known(self, text: str) -> str:
-        if self._known is None:
-            return text
-        pieces, position = [], 0
-        for match in self._known.finditer(fold(text)):
-            pieces.append(text[position : match.start()])
-            position = match.end()
-        return " ".join((*pieces, text[position:])) if position else text
+
+@lru_cache(maxsize=1024)
+def _described(known: re.Pattern[str] | None, text: str) -> str:
+    return _tidied(text, without_patterns(without_base64(_without(known, text))))
+
+
+def _without(known: re.Pattern[str] | None, text: str) -> str:
+    if known is None:
+        return text
+    pieces, position = [], 0
+    for match in known.finditer(fold(text)):
+        pieces.append(text[position : match.start()])
+        position = match.end()
+    return " ".join((*pieces, text[position:])) if position else text
 
 
 def _tidied(original: str, cleaned: str) -> str:

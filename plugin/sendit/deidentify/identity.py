@@ -7,11 +7,11 @@ recomputed from a list of originals, which an unkeyed hash of a medical record n
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sendit.errors import Quarantine
 
@@ -102,11 +102,16 @@ class KeyedIdentities:
     def _pseudonym(self, domain: str, *parts: str) -> str:
         return base64.b32encode(self._mac(domain, *parts)[:10]).decode("ascii")
 
-    def _mac(self, domain: str, *parts: str) -> bytes:
-        """Lengths stand before the parts, so that no two lists of parts give one message."""
-        encoded = [part.encode("utf-8", "surrogateescape") for part in ("sendit", domain, *parts)]
-        message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
-        return hmac.new(self._key, message, hashlib.sha256).digest()
+    def _mac(self, *parts: str) -> bytes:
+        return _mac(self._key, *parts)
+
+
+@lru_cache(maxsize=4096)  # the instances of a study share nearly all of their UIDs
+def _mac(key: bytes, *parts: str) -> bytes:
+    """Lengths stand before the parts, so that no two lists of parts give one message."""
+    encoded = [part.encode("utf-8", "surrogateescape") for part in ("sendit", *parts)]
+    message = b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
+    return hmac.digest(key, message, "sha256")
 
 
 class ListedIdentities(KeyedIdentities):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -112,51 +112,60 @@ class _Gathering:
             self.kept.update((kind, value) for value in (moved or "").split("\\"))
 
     def known(self) -> Known:
-        found, kept = Known(own=self.own), Known()
+        found = Known(own=self.own)
         if not all(value.isascii() for _, value in self.found):
             found.character_sets = self.character_sets | {b""}
-        for originals, target in ((self.found, found), (self.kept, kept)):
-            # In a fixed order, the patient last: of two kinds that share a token the later one is named.
-            for kind, value in sorted(originals, key=lambda one: (one[0] is Kind.PATIENT, one)):
-                _add(target, kind, value)
+        kept = Known()
+        found.tokens = _tokens(_add_all(found, self.found), _add_all(kept, self.kept), self.plan.literals)
         found.uids -= kept.uids
         found.dates -= kept.dates | {DUMMIES["DA"]}
-        found.tokens.drop(kept.tokens)
-        _leave_out_literals(found, self.plan)
+        for literal in self.plan.literals:  # what a recipe writes is the site's own word
+            found.dates.discard(literal[:8].encode("utf-8", "ignore"))
+            found.uids.discard(literal.encode("utf-8", "ignore"))
+        own_words = {literal.upper().encode("utf-8", "ignore") for literal in self.plan.literals}
+        kept_words = {(kind, value.upper().encode("utf-8", "ignore")) for kind, value in self.kept}
         for tag, (kind, values) in list(found.own.items()):
-            for kept_kind, value in self.kept:
-                if kept_kind is kind:
-                    values.discard(value.upper().encode("utf-8", "ignore"))
+            values.difference_update(own_words, [value for value in values if (kind, value) in kept_words])
             if not values:
                 del found.own[tag]
         return found
 
 
-def _add(known: Known, kind: Kind, value: str) -> None:
-    if kind is Kind.UID:
-        if value and not is_well_known(value):
-            known.uids.add(value.encode("latin-1", "ignore"))
-            if not is_searchable_uid(value) and re.search("[A-Za-z]", value):  # no UID at all: somebody's word
-                known.tokens.add(tokens_of(Kind.IDENTIFIER, value))
-    elif kind is Kind.DATE:
-        match = _DATE.fullmatch(value)
-        if match is not None:
-            known.dates.add("".join(match.groups()).encode("ascii"))
-    elif value:
-        known.tokens.add(tokens_of(kind, value))
+def _add_all(known: Known, originals: set[tuple[Kind, str]]) -> frozenset[tuple[Kind, str]]:
+    """Add the UIDs and dates; what is searched for as words."""
+    words = set()
+    for kind, value in originals:
+        if not value:
+            continue
+        if kind is Kind.UID:
+            if not is_well_known(value):
+                known.uids.add(value.encode("latin-1", "ignore"))
+                if not is_searchable_uid(value) and re.search("[A-Za-z]", value):  # no UID at all: somebody's word
+                    words.add((Kind.IDENTIFIER, value))
+        elif kind is Kind.DATE:
+            match = _DATE.fullmatch(value)
+            if match is not None:
+                known.dates.add("".join(match.groups()).encode("ascii"))
+        else:
+            words.add((kind, value))
+    return frozenset(words)
 
 
-def _leave_out_literals(known: Known, plan: Plan) -> None:
-    """What a recipe writes is the site's own word."""
-    for literal in plan.literals:
+@lru_cache(maxsize=256)  # the instances of a study share nearly all of their words
+def _tokens(found: frozenset[tuple[Kind, str]], kept: frozenset[tuple[Kind, str]], literals: tuple[str, ...]) -> Tokens:
+    """The forms of what was found, without those of what is kept. Do not change what is returned."""
+    tokens, allowed = Tokens(), Tokens()
+    for originals, target in ((found, tokens), (kept, allowed)):
+        # In a fixed order, the patient last: of two kinds that share a token the later one is named.
+        for kind, value in sorted(originals, key=lambda one: (one[0] is Kind.PATIENT, one)):
+            target.add(tokens_of(kind, value))
+    tokens.drop(allowed)
+    for literal in literals:
         folded = b" " + fold(literal) + b" "
-        for tokens in (known.tokens.words, known.tokens.phrases, known.tokens.glued, known.tokens.values):
-            for token in [token for token in tokens if b" " + token + b" " in folded]:
-                del tokens[token]
-        known.dates.discard(literal[:8].encode("utf-8", "ignore"))
-        known.uids.discard(literal.encode("utf-8", "ignore"))
-        for _, values in known.own.values():
-            values.discard(literal.upper().encode("utf-8", "ignore"))
+        for forms in (tokens.words, tokens.phrases, tokens.glued, tokens.values):
+            for token in [token for token in forms if b" " + token + b" " in folded]:
+                del forms[token]
+    return tokens
 
 
 @cache

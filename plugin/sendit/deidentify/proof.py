@@ -25,17 +25,22 @@ from sendit.errors import Quarantine
 _CHARACTER_SET = 0x00080005
 #: Pixel data, and those of floating point.
 _PIXELS = frozenset({0x7FE00010, 0x7FE00008, 0x7FE00009})
+_FIRST_PIXELS = min(_PIXELS)
 #: VRs of which only a whole value can mean something, and those that are searched as text.
 _VALUES = frozenset({"DS", "IS", "TM", "AS"})
 _TEXTS = TEXT_VRS | {"CS", "DA", "DT"}
+#: All others hold numbers in binary form, in which nothing that identifies can be told from chance.
+_SEARCHED = _VALUES | _TEXTS | BYTES_VRS | {"UI"}
 #: In bytes that are no text, shorter words stand by chance.
 _SHORTEST_IN_BYTES = 5
 #: Chunks from this length on are single values, which are searched as elements; the bytes of the file are the others.
 _LARGE = 1 << 16
 _NAMED_HITS = 3
+#: So many are searched for one by one.
+_FEW = 32
 
 _NUMBER = re.compile(rb"[0-9. ]*")
-_UID = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
+_UID = re.compile(rb"[0-9]++(?:\.[0-9]++){3,}+")
 _EIGHT = re.compile(rb"(?<![0-9])[0-9]{8}(?=(?:[0-9]{2}){0,3}(?![0-9]))")
 _THREE = re.compile(rb"(?<![0-9])(?=([0-9]{1,4})[ ]+([0-9]{1,2})[ ]+([0-9]{4}|[0-9]{1,2})(?![0-9]))")
 _SHORT = re.compile(rb"(?<![0-9])([0-9]{2})([-./])([0-9]{2})\2([0-9]{2})(?![0-9])")
@@ -101,9 +106,12 @@ def _bytes_of_file(output: Instance, chunks: Sequence[bytes | memoryview]) -> by
     if output.syntax.deflated:
         return start[: _end_of_meta(start)]
     rest = BREAK.join([start, *(bytes(chunk) for chunk in chunks[1:] if len(chunk) < _LARGE)])
-    for element in output.elements:
+    for element in reversed(output.elements):
+        if element.tag < _FIRST_PIXELS:
+            break
         if element.tag in _PIXELS and 64 < len(element.value) < _LARGE:
-            rest = rest.replace(bytes(element.value), BREAK, 1)
+            before, found, behind = rest.rpartition(bytes(element.value))  # from behind: nothing much follows it
+            rest = before + BREAK + behind if found else rest
     return rest
 
 
@@ -121,13 +129,14 @@ def _gather(
             for item in element.items:
                 _gather(item, character_set, known, order, into, same)
             continue
-        tag = element.tag
+        tag, value = element.tag, element.value
         if tag == _CHARACTER_SET:
-            character_set = bytes(element.value)
-        if element.value:
-            if tag in own and bytes(element.value).strip(b"\0 ").upper() in own[tag][1]:
+            character_set = bytes(value)
+        if value:
+            if tag in own and bytes(value).strip(b"\0 ").upper() in own[tag][1]:
                 same.add((tag, own[tag][0]))
-            _take(element, character_set, known, order, into)
+            if element.vr in _SEARCHED:
+                _take(element, character_set, known, order, into)
 
 
 def _take(element: Element, character_set: bytes | memoryview, known: Known, order: str, into: _Haystack) -> None:
@@ -200,7 +209,7 @@ def _search_text(text: bytes, known: Known, found: set[Kind], shortest: int, dat
     _search_phrases(folded, words, tokens.phrases, found)
     if tokens.glued:
         _search_glued(folded, tokens.glued, found)
-    if known.uids and not known.uids.isdisjoint(_UID.findall(text)):
+    if known.uids and may_hold_uid(text, known.uids) and not known.uids.isdisjoint(_UID.findall(text)):
         found.add(Kind.UID)
     if dates and known.dates and _has_date(text, folded, known.dates):
         found.add(Kind.DATE)
@@ -231,7 +240,28 @@ def _stands_apart(token: bytes, folded: bytes) -> bool:
     return re.search(rb"(?<!" + beside + rb")" + spread + rb"(?!" + beside + rb")", folded) is not None
 
 
+def may_hold_uid(text: bytes, uids: set[bytes]) -> bool:
+    """False only if none of them can be in the text. Of many, the pattern finds out faster."""
+    return len(uids) > _FEW or any(map(text.__contains__, uids))
+
+
+def may_hold_date(text: bytes, dates: set[bytes]) -> bool:
+    """False only if none of them can be in the text with its year in four digits."""
+    return any(map(text.__contains__, {date[:4] for date in dates}))
+
+
 def _has_date(text: bytes, folded: bytes, dates: set[bytes]) -> bool:
+    if may_hold_date(text, dates) and _has_full_date(text, folded, dates):
+        return True
+    if any(short in text for short in (b"-", b".", b"/")):
+        endings = {date[2:] for date in dates}
+        for a, _, b, c in _SHORT.findall(text):
+            if not endings.isdisjoint((a + b + c, c + b + a, c + a + b)):
+                return True
+    return False
+
+
+def _has_full_date(text: bytes, folded: bytes, dates: set[bytes]) -> bool:
     for digits in _EIGHT.findall(text):
         if not dates.isdisjoint((digits, digits[4:] + digits[2:4] + digits[:2], digits[4:] + digits[:4])):
             return True
@@ -240,11 +270,6 @@ def _has_date(text: bytes, folded: bytes, dates: set[bytes]) -> bool:
             return True
         if len(c) == 4 and not dates.isdisjoint((c + b.zfill(2) + a.zfill(2), c + a.zfill(2) + b.zfill(2))):
             return True
-    if any(short in text for short in (b"-", b".", b"/")):
-        endings = {date[2:] for date in dates}
-        for a, _, b, c in _SHORT.findall(text):
-            if not endings.isdisjoint((a + b + c, c + b + a, c + a + b)):
-                return True
     return any(date in dates for date in _dates_in_words(folded))
 
 

@@ -43,6 +43,19 @@ _LARGEST_INFLATED = 2 << 30
 
 _VRS = {tag: entry[0] for tag, entry in DicomDictionary.items()}
 
+#: By the two bytes of the file.
+_SHORT_VRS = {vr.encode("ascii"): vr for vr in SHORT_VRS}
+_LONG_VRS = {vr.encode("ascii"): vr for vr in LONG_VRS}
+#: By the tag, where that alone tells; a value of UN may be a sequence.
+_PLAIN_VRS = {tag: vr for tag, vr in _VRS.items() if vr not in ("SQ", "UN") and tag >> 16 != 0xFFFE}
+#: Values up to this size are taken out; larger ones are views into the file.
+_SMALL = 1 << 10
+#: By byte order: group, element, VR (none in implicit VR), length; group, element; four bytes of length.
+_HEADS = {order: struct.Struct(order + "HH2sH") for order in "<>"}
+_IMPLICIT_HEADS = {order: struct.Struct(order + "HH0sI") for order in "<>"}
+_TAGS = {order: struct.Struct(order + "HH") for order in "<>"}
+_LENGTHS = {order: struct.Struct(order + "I") for order in "<>"}
+
 
 def read_file(data: memoryview) -> Instance:
     """The dataset of a PS3.10 file, or of a file that holds nothing but a dataset, as some archives keep them.
@@ -140,13 +153,25 @@ class _Reader:
     def elements(self, position: int, end: int, depth: int, open_end: bool = False) -> tuple[Dataset, int]:
         """Elements up to `end`, or, in an item of undefined length, up to its delimiter."""
         found: Dataset = []
+        data, explicit = self.data, self.encoding.explicit
+        head = (_HEADS if explicit else _IMPLICIT_HEADS)[self.encoding.order].unpack_from
         while position + 8 <= end:
-            if open_end and self._tag(position) == _ITEM_END:
+            group, number, letters, length = head(data, position)
+            tag = group << 16 | number
+            if open_end and tag == _ITEM_END:
                 return _in_order(found), position + 8
-            if depth == 0 and self._tag(position) == 0:
+            if depth == 0 and tag == 0:
                 break
-            element, position = self.element(position, end, depth)
-            found.append(element)
+            vr = _SHORT_VRS.get(letters) if explicit else _PLAIN_VRS.get(tag) if length <= _SMALL else None
+            if vr is None or group == 0xFFFE:
+                element, position = self.element(position, end, depth)
+                found.append(element)
+                continue
+            start = position + 8
+            position = start + length
+            if position > end:
+                raise Reject(f"truncated: {group_and_element(tag)} is longer than what is left")
+            found.append(Element(tag, vr, bytes(data[start:position])))
         if open_end:
             raise Reject("truncated: an item has no end")
         if depth and position != end:
@@ -169,25 +194,23 @@ class _Reader:
             return Element(tag, vr, items=items), stop
         if vr == "UN" and _VRS.get(tag) == "SQ" and self.encoding.little:
             return Element(tag, "SQ", items=self._implicit()._items(start, stop, depth, open_end=False)[0]), stop
-        return Element(tag, vr, self.data[start:stop]), stop
+        value = self.data[start:stop]
+        return Element(tag, vr, bytes(value) if length <= _SMALL else value), stop
 
     def _head(self, tag: int, position: int, end: int) -> tuple[str, int, int]:
         """VR, length, and where the value begins."""
-        order = self.encoding.order
+        lengths, data = _LENGTHS[self.encoding.order], self.data
         if not self.encoding.explicit or tag >> 16 == 0xFFFE:
-            (length,) = struct.unpack_from(order + "I", self.data, position + 4)
-            return _VRS.get(tag, "UN"), length, position + 8
-        vr = bytes(self.data[position + 4 : position + 6]).decode("latin-1")
-        if vr in SHORT_VRS:
-            (length,) = struct.unpack_from(order + "H", self.data, position + 6)
-            return vr, length, position + 8
-        if vr not in LONG_VRS and not (vr.isascii() and vr.isalpha() and vr.isupper()):
+            return _VRS.get(tag, "UN"), lengths.unpack_from(data, position + 4)[0], position + 8
+        letters = bytes(data[position + 4 : position + 6])
+        if letters in _SHORT_VRS:
+            return _SHORT_VRS[letters], _HEADS[self.encoding.order].unpack_from(data, position)[3], position + 8
+        if letters not in _LONG_VRS and not (letters.isalpha() and letters.isupper()):
             raise Reject(f"damaged: {group_and_element(tag)} has no value representation")
         # A VR that a later edition may bring has a long length (PS3.5 7.1.2); its value is not understood.
         if position + 12 > end:
             raise Reject("truncated: the last element has no length")
-        (length,) = struct.unpack_from(order + "I", self.data, position + 8)
-        return vr if vr in LONG_VRS else "UN", length, position + 12
+        return _LONG_VRS.get(letters, "UN"), lengths.unpack_from(data, position + 8)[0], position + 12
 
     def _open(self, tag: int, vr: str, start: int, end: int, depth: int) -> tuple[Element, int]:
         """An element of undefined length: encapsulated pixel data, or a sequence."""
@@ -211,9 +234,10 @@ class _Reader:
         if depth >= _DEEPEST:
             raise Reject(f"its sequences are nested more than {_DEEPEST} deep")
         items: list[Dataset] = []
+        lengths = _LENGTHS[self.encoding.order]
         while position + 8 <= end:
             tag = self._tag(position)
-            (length,) = struct.unpack_from(self.encoding.order + "I", self.data, position + 4)
+            (length,) = lengths.unpack_from(self.data, position + 4)
             position += 8
             if tag == _SEQUENCE_END and open_end:
                 return items, position
@@ -235,9 +259,10 @@ class _Reader:
         """Where encapsulated pixel data ends."""
         if not self.encapsulated:
             raise Reject("damaged: its pixel data have no length")
+        lengths = _LENGTHS[self.encoding.order]
         while position + 8 <= end:
             tag = self._tag(position)
-            (length,) = struct.unpack_from(self.encoding.order + "I", self.data, position + 4)
+            (length,) = lengths.unpack_from(self.data, position + 4)
             position += 8
             if tag == _SEQUENCE_END:
                 return position
@@ -247,7 +272,7 @@ class _Reader:
         raise Reject("truncated: its pixel data have no end")
 
     def _tag(self, position: int) -> int:
-        group, element = struct.unpack_from(self.encoding.order + "HH", self.data, position)
+        group, element = _TAGS[self.encoding.order].unpack_from(self.data, position)
         return int(group) << 16 | int(element)
 
 

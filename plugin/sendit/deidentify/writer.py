@@ -9,6 +9,7 @@ from sendit.deidentify.dataset import (
     EXPLICIT_LITTLE,
     LONG_VRS,
     PIXEL_DATA,
+    SHORT_VRS,
     Dataset,
     Element,
     Encoding,
@@ -25,6 +26,12 @@ _UNDEFINED = 0xFFFFFFFF
 #: Values from this size on are handed through; smaller ones are gathered into one buffer.
 _LARGE = 1 << 16
 _ITEM = (0xFFFE, 0xE000)
+#: By byte order: group, element, VR, two bytes of length.
+_SHORT = {order: struct.Struct(order + "HH2sH") for order in "<>"}
+_IMPLICIT = {order: struct.Struct(order + "HHI") for order in "<>"}
+_SHORT_VRS = {vr: vr.encode("ascii") for vr in SHORT_VRS}
+#: A value so long, or longer, cannot be written with two bytes of length.
+_LONGEST_SHORT = 0xFFFD
 
 Chunks = list[bytes | memoryview]
 
@@ -60,15 +67,29 @@ def _meta(syntax: TransferSyntax, sop_class_uid: str, sop_instance_uid: str) -> 
 def _write(elements: Dataset, encoding: Encoding, out: Chunks) -> int:
     """Append the elements to `out`; their length in bytes."""
     total = 0
+    explicit, short, implicit = encoding.explicit, _SHORT[encoding.order].pack, _IMPLICIT[encoding.order].pack
     for element in elements:
+        tag = element.tag
+        letters = _SHORT_VRS.get(element.vr)
+        if letters is not None and (length := len(element.value)) <= _LONGEST_SHORT:  # nearly all elements
+            value: bytes | memoryview = element.value
+            if length & 1:
+                length += 1
+                value = bytes(value) + (b"\0" if letters == b"UI" else b" ")
+            group, number = tag >> 16, tag & 0xFFFF
+            head = short(group, number, letters, length) if explicit else implicit(group, number, length)
+            out.append(head)
+            out.append(value)
+            total += 8 + length
+            continue
         if element.items is not None:
-            value: Chunks = []
-            length = _write_items(element.items, encoding, value)
+            values: Chunks = []
+            length = _write_items(element.items, encoding, values)
         else:
-            value, length = _value(element)
+            values, length = _value(element)
         head = _head(element, _UNDEFINED if element.encapsulated else length, encoding)
         out.append(head)
-        out.extend(value)
+        out.extend(values)
         total += len(head) + length
     return total
 
