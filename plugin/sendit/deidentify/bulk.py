@@ -20,6 +20,22 @@ def pieces(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]
             forget(view)
 
 
+def windows(value: bytes | memoryview, size: int, overlap: int) -> Iterator[bytes]:
+    """Copies of `size` bytes, each beginning with the last `overlap` of the one before. A small value comes whole."""
+    if len(value) <= size:
+        yield bytes(value)
+        return
+    view = memoryview(value)
+    for start in range(0, len(view) - overlap, size - overlap):
+        yield bytes(view[start : start + size])
+        forget(view)
+
+
+def is_blank(value: bytes | memoryview) -> bool:
+    """Whether there is nothing but zeros."""
+    return all(bytes(piece).count(0) == len(piece) for piece in pieces([value]))
+
+
 def forget(view: memoryview) -> None:
     """Let the system take back the pages of a mapped file; they are read again when they are needed."""
     if isinstance(view.obj, mmap.mmap):

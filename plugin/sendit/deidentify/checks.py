@@ -7,6 +7,7 @@ from functools import cache
 
 from pydicom._uid_dict import UID_dictionary
 
+from sendit.deidentify.bulk import is_blank
 from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Element, Instance, find
 from sendit.deidentify.identity import Patient
 from sendit.deidentify.text import decoded
@@ -125,7 +126,7 @@ def check_pixels(instance: Instance) -> None:
         raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
     behind = pixels.value[size:]
     # One byte pads to an even length; some machines pad to whole blocks, with zeros.
-    if len(behind) > 1 and bytes(behind).strip(b"\0"):
+    if len(behind) > 1 and not is_blank(behind):
         raise Reject(
             "something stands behind its last frame: its pixel data are longer than Rows, Columns and so on say"
         )

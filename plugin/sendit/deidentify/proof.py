@@ -9,7 +9,7 @@ pixels themselves. What is searched for stands in known.py and tokens.py. A hit 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pydicom._dicom_dict import DicomDictionary
@@ -35,6 +35,8 @@ _SEARCHED = _VALUES | _TEXTS | BYTES_VRS | {"UI"}
 _SHORTEST_IN_BYTES = 5
 #: Chunks from this length on are single values, which are searched as elements; the bytes of the file are the others.
 _LARGE = 1 << 16
+#: So many bytes of readings are searched together.
+_AT_ONCE = 4 << 20
 _NAMED_HITS = 3
 #: So many are searched for one by one.
 _FEW = 32
@@ -70,6 +72,18 @@ class _Haystack:
     bytes_: list[bytes] = field(default_factory=list)  # of values that are no text: the same
     values: list[bytes] = field(default_factory=list)  # numbers
     uids: list[bytes] = field(default_factory=list)
+    size: int = 0  # of bytes_
+    found: set[Kind] = field(default_factory=set)  # in what was there before
+
+    def hide(self, readings: Iterable[bytes], known: Known) -> None:
+        """Add to bytes_. What is much is searched at once, and not kept."""
+        for reading in readings:
+            self.bytes_.append(reading)
+            self.size += len(reading)
+            if self.size > _AT_ONCE:
+                _search_hidden(self.bytes_, known, self.found)
+                self.bytes_.clear()
+                self.size = 0
 
 
 def prove(output: Instance, chunks: Sequence[bytes | memoryview], known: Known) -> str:
@@ -153,21 +167,24 @@ def _take(element: Element, character_set: bytes | memoryview, known: Known, ord
     elif element.tag in _PIXELS:
         if element.encapsulated:
             for part in beside_pixels(element.value, order):
-                into.bytes_.extend(readings(part, known.character_sets))
+                into.hide(readings(part, known.character_sets), known)
     elif vr in BYTES_VRS:
-        raw = bytes(element.value)
-        (into.texts if is_text(raw) else into.bytes_).extend(readings(raw, known.character_sets))
+        found = readings(element.value, known.character_sets)
+        if is_text(element.value):
+            into.texts.extend(found)
+        else:
+            into.hide(found, known)
 
 
 def _take_text(raw: bytes, character_set: bytes | memoryview, known: Known, into: _Haystack) -> None:
     if raw.isascii() and b"\x1b" not in raw:
         into.texts.append(raw)
         if b"\0" in raw[:-1]:
-            into.bytes_.extend(readings(raw, known.character_sets))
+            into.hide(readings(raw, known.character_sets), known)
         return
     for used in {bytes(character_set), b"ISO_IR 192", *known.character_sets}:
         into.texts.append(fold(decoded(raw, used)))
-    into.bytes_.extend(readings(raw, known.character_sets))
+    into.hide(readings(raw, known.character_sets), known)
 
 
 # --- the searching itself --------------------------------------------------------------------------------------------
@@ -175,13 +192,12 @@ def _take_text(raw: bytes, character_set: bytes | memoryview, known: Known, into
 
 def _kinds(haystack: _Haystack, known: Known) -> set[Kind]:
     """The kinds of what is found."""
-    found: set[Kind] = set()
+    found = haystack.found
     text = BREAK.join(haystack.texts)
     _search_text(text, known, found, shortest=0)
-    hidden = haystack.bytes_
     for inner in texts_in_base64(text.translate(None, b"\r\n"), bool(known.character_sets)):
-        hidden.extend(readings(inner, known.character_sets))
-    _search_text(BREAK.join(filter(None, hidden)), known, found, shortest=_SHORTEST_IN_BYTES)
+        haystack.hide(readings(inner, known.character_sets), known)
+    _search_hidden(haystack.bytes_, known, found)
     if known.uids:
         uids = {uid.strip(b"\0 ") for uid in b"\\".join(haystack.uids).split(b"\\")}
         if uids & known.uids:
@@ -197,6 +213,10 @@ def _in_bytes(raw: bytes, known: Known) -> set[Kind]:
     found: set[Kind] = set()
     _search_text(raw, known, found, shortest=_SHORTEST_IN_BYTES, dates=False)
     return found
+
+
+def _search_hidden(readings: Iterable[bytes], known: Known, found: set[Kind]) -> None:
+    _search_text(BREAK.join(filter(None, readings)), known, found, shortest=_SHORTEST_IN_BYTES)
 
 
 def _search_text(text: bytes, known: Known, found: set[Kind], shortest: int, dates: bool = True) -> None:

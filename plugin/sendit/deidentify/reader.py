@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from pydicom._dicom_dict import DicomDictionary
 
+from sendit.deidentify.bulk import forget, is_blank, pieces
 from sendit.deidentify.dataset import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
@@ -50,6 +51,8 @@ _LONG_VRS = {vr.encode("ascii"): vr for vr in LONG_VRS}
 _PLAIN_VRS = {tag: vr for tag, vr in _VRS.items() if vr not in ("SQ", "UN") and tag >> 16 != 0xFFFE}
 #: Values up to this size are taken out; larger ones are views into the file.
 _SMALL = 1 << 10
+#: After so many bytes of fragments, those passed need not stay in memory.
+_STRETCH = 16 << 20
 #: By byte order: group, element, VR (none in implicit VR), length; group, element; four bytes of length.
 _HEADS = {order: struct.Struct(order + "HH2sH") for order in "<>"}
 _IMPLICIT_HEADS = {order: struct.Struct(order + "HH0sI") for order in "<>"}
@@ -122,16 +125,22 @@ def _read_meta(data: memoryview, position: int) -> tuple[str, int, Dataset]:
 
 
 def _inflate(body: memoryview) -> memoryview:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflater, found = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
+    rest: bytes | memoryview = b""
     try:
-        found = inflater.decompress(body, _LARGEST_INFLATED)
+        for piece in pieces([body]):
+            rest = piece
+            while rest and not inflater.eof:
+                found += inflater.decompress(rest, _STRETCH)
+                rest = inflater.unconsumed_tail
+                if len(found) > _LARGEST_INFLATED:
+                    raise Reject("its deflated dataset is larger than SendIt takes on")
     except zlib.error:
         raise Reject("truncated or damaged: its deflated dataset cannot be inflated") from None
-    if inflater.unconsumed_tail:
-        raise Reject("its deflated dataset is larger than SendIt takes on")
+    found += inflater.flush()
     if not inflater.eof:
         raise Reject("truncated: its deflated dataset has no end")
-    return memoryview(found)
+    return memoryview(found).toreadonly()
 
 
 @dataclass(slots=True)
@@ -146,7 +155,7 @@ class _Reader:
         """All of the buffer, as the dataset of a file."""
         elements, position = self.elements(0, len(self.data), depth=0)
         # Some writers fill the last block of the file with zeros.
-        if any(self.data[position:]):
+        if not is_blank(self.data[position:]):
             raise Reject("truncated or damaged: it does not end with a whole element")
         return elements
 
@@ -259,11 +268,14 @@ class _Reader:
         """Where encapsulated pixel data ends."""
         if not self.encapsulated:
             raise Reject("damaged: its pixel data have no length")
-        lengths = _LENGTHS[self.encoding.order]
+        lengths, seen = _LENGTHS[self.encoding.order], position
         while position + 8 <= end:
             tag = self._tag(position)
             (length,) = lengths.unpack_from(self.data, position + 4)
             position += 8
+            if position - seen > _STRETCH:
+                forget(self.data)
+                seen = position
             if tag == _SEQUENCE_END:
                 return position
             if tag != _ITEM or length == _UNDEFINED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+from sendit.deidentify.bulk import pieces
 from sendit.deidentify.dataset import (
     EXPLICIT_LITTLE,
     LONG_VRS,
@@ -136,7 +137,7 @@ def _checked(length: int) -> int:
 def _deflate(body: Chunks) -> Chunks:
     """Raw deflate (PS3.5 A.5), of even length."""
     deflater = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
-    packed = [deflater.compress(chunk) for chunk in body]
+    packed = [deflater.compress(piece) for piece in pieces(body)]
     packed.append(deflater.flush())
     if sum(map(len, packed)) % 2:
         packed.append(b"\0")
