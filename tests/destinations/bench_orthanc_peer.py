@@ -16,7 +16,23 @@ def start_target(folder: Path) -> OrthancServer:
     return OrthancServer(folder, name="TARGET")
 
 
-class OrthancPeerBench(Bench):
+class StoredInOrthanc:
+    """The part of a bench that looks into the Orthanc behind it."""
+
+    server: OrthancServer
+
+    def held(self, receipt: Receipt) -> bytes | None:
+        answer = self.server.session.get(f"{self.server.url}/instances/{instance_id(receipt)}/file")
+        return answer.content if answer.ok else None
+
+    def put(self, parcel: Parcel) -> None:
+        self.server.upload(parcel.path.read_bytes())
+
+    def remove(self, receipt: Receipt) -> None:
+        self.server.session.delete(f"{self.server.url}/instances/{instance_id(receipt)}").raise_for_status()
+
+
+class OrthancPeerBench(StoredInOrthanc, Bench):
     def __init__(self, servers: Servers) -> None:
         self.server = servers.get("target", start_target)
         self.proxy = FaultProxy(self.server.url)
@@ -31,16 +47,6 @@ class OrthancPeerBench(Bench):
 
     def take_down(self) -> None:
         self.proxy.close()
-
-    def held(self, receipt: Receipt) -> bytes | None:
-        answer = self.server.session.get(f"{self.server.url}/instances/{instance_id(receipt)}/file")
-        return answer.content if answer.ok else None
-
-    def put(self, parcel: Parcel) -> None:
-        self.server.upload(parcel.path.read_bytes())
-
-    def remove(self, receipt: Receipt) -> None:
-        self.server.session.delete(f"{self.server.url}/instances/{instance_id(receipt)}").raise_for_status()
 
     def uploads(self) -> int:
         return self.proxy.uploads()

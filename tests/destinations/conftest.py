@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.destinations.bench import Bench, Servers
+from tests.destinations.bench_dicom_web import DicomWebBench, GoogleHealthcareBench
 from tests.destinations.bench_folder import FolderBench
 from tests.destinations.bench_orthanc_peer import OrthancPeerBench, start_target
 from tests.servers.fault_proxy import FaultProxy
@@ -17,6 +18,8 @@ from tests.servers.orthanc import OrthancServer
 BENCHES: Mapping[str, Callable[[Servers], Bench]] = {
     "OrthancPeer": OrthancPeerBench,
     "Folder": FolderBench,
+    "DicomWeb": DicomWebBench,
+    "DicomWeb/Google": GoogleHealthcareBench,
 }
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 
@@ -93,6 +93,10 @@ class FaultProxy:
         with self._lock:
             self._injected.append(_Injected(fault, prefix))
 
+    def intercept(self, request: str, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
+        """For servers that are more than the one behind: an answer in its place, or None. Headers in lower case."""
+        return None
+
     def next_fault(self, request: str) -> Fault | None:
         with self._lock:
             for injected in self._injected:
@@ -116,7 +120,7 @@ class FaultProxy:
         self._server.server_close()
         self._thread.join()
 
-    def __enter__(self) -> FaultProxy:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -170,8 +174,12 @@ class _Handler(BaseHTTPRequestHandler):
         path = path if path.startswith("/") else f"/{path}"
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = f"{self.command} {path}"
-        proxy.seen.append((request, {key.lower(): value for key, value in self.headers.items()}))
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        proxy.seen.append((request, headers))
         fault = proxy.next_fault(request)
+        if fault is None and (own := proxy.intercept(request, headers)) is not None:
+            self._answer(own[0], {}, own[1])
+            return
         if isinstance(fault, Status):
             self._answer(fault.status, dict(fault.headers), fault.body)
         elif isinstance(fault, Silence):

@@ -15,6 +15,7 @@ from sendit.orthanc_config import OrthancConfig
 DESTINATIONS: Mapping[str, str] = {
     "OrthancPeer": "sendit.destinations.orthanc_peer:OrthancPeerDestination",
     "Folder": "sendit.destinations.folder:FolderDestination",
+    "DicomWeb": "sendit.destinations.dicom_web:DicomWebDestination",
 }
 
 _Maker: TypeAlias = Callable[[str, DestinationSettings, OrthancConfig], Destination]
