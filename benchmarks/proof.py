@@ -44,6 +44,11 @@ Ball Cook Baker Fisher Fox Bird Major Sargent Constable Noble English French Hol
 Axial Helix Matrix Bolus Gantry Dose Lee Li Wu Ng Ho Le Xu Do Yu Ito Abe Roy Ray Das Fry Law Lam Lim Tan Orr Ash
 Ely
 """)
+#: Surnames that stand in the meanings of PS3.16's codes, and not in the vocabulary: the proof does search for them.
+_CODED = _words("""
+Miller Taylor Campbell Barrett Clements Meyer Wolf Morgan Gordon York Chang Clark Simpson Douglas Houston Russell
+Jack Irish English Berger Bernard Dorset Shepherd Hampshire Lincoln Suffolk Manchester Devon Gault
+""")
 _GIVEN = _words("""
 James Mary Robert Patricia John Jennifer Michael Linda David Elizabeth William Barbara Richard Susan Joseph
 Jessica Grace Rose Lily Hope Faith Joy April May June Summer Dawn Art Mark Grant Will Bill Rich Frank Ernest Max
@@ -52,7 +57,7 @@ Ray Dean Guy Jean Ann Li Bo Al Ed Jo Hans Ute Karl Jürgen François Søren Yuki
 
 
 def _person(chance: random.Random) -> dict[str, str]:
-    family, given = chance.choice(chance.choice((_PLAIN, _WORDS))), chance.choice(_GIVEN)
+    family, given = chance.choice(chance.choice((_PLAIN, _WORDS, _CODED))), chance.choice(_GIVEN)
     birth = f"{chance.randint(1925, 2024)}{chance.randint(1, 12):02}{chance.randint(1, 28):02}"
     study = f"{chance.randint(2005, 2025)}{chance.randint(1, 12):02}{chance.randint(1, 28):02}"
     number = chance.choice((chance.randint(1, 9999), chance.randint(10**4, 10**6), chance.randint(10**6, 10**9)))

@@ -36,6 +36,8 @@ _SHORTEST_CODE = 4
 _SHORTEST_GLUED = 6
 _SHORTEST_TELEPHONE = 7
 _SHORTEST_UID = 8
+#: Of the root of DICOM's own UIDs, 1.2.840.10008: it stands in every file.
+_IN_EVERY_FILE = b"10008"
 
 _PLACEHOLDER = re.compile(rb"(.)\1*")
 
@@ -151,7 +153,7 @@ def _identifier(kind: Kind, text: str) -> Tokens:
 
 
 def _add_number(found: Tokens, kind: Kind, number: bytes) -> None:
-    if len(number) >= _SHORTEST_NUMBER:
+    if len(number) >= _SHORTEST_NUMBER and number != _IN_EVERY_FILE:
         found.words[number] = kind
     if len(number) >= _SHORTEST_GLUED:
         found.values[number] = kind

@@ -323,6 +323,16 @@ def test_short_numbers_are_no_identifiers_elsewhere(number: str) -> None:
     assert hits(before, tampered) == []
 
 
+def test_a_number_of_every_file_holds_no_study() -> None:
+    """10008 stands in DICOM's own UIDs. As a value of its own attribute it is found all the same."""
+    source = file_of(original(PatientID="10008", AccessionNumber="10008"))
+    assert isinstance(deidentify(source, plan(), IDENTITIES), Released)
+    before = original(PatientID="10008")
+    tampered = after(before)
+    tampered.PatientID = "10008"
+    assert [hit.where for hit in hits(before, tampered)] == ["(0010,0020) PatientID"]
+
+
 @pytest.mark.parametrize(
     "options",
     [
