@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sendit.deidentify.site import Site
@@ -92,11 +92,16 @@ class Plan:
             "identity_removed": self.identity_removed,
             "dates": self.dates,
             "site": self.site.content() if self.site else None,
-            "rules": {f"{tag:08X}": asdict(rule) for tag, rule in sorted(self.rules.items())},
-            "private": [[*tag, asdict(rule)] for tag, rule in sorted(self.private.items())],
+            "rules": {f"{tag:08X}": _content(rule) for tag, rule in sorted(self.rules.items())},
+            "private": [[*tag, _content(rule)] for tag, rule in sorted(self.private.items())],
             "graphics": self.graphics,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@lru_cache(maxsize=4096)  # a plan has thousands of rules, and few that differ
+def _content(rule: Rule) -> Mapping[str, Any]:
+    return asdict(rule)
 
 
 def dates_kept(rules: Iterable[Rule]) -> str:

@@ -109,7 +109,7 @@ def method_codes(options: Iterable[Option]) -> tuple[tuple[str, str, str], ...]:
 
 def rules(options: Sequence[Option]) -> dict[int, Rule]:
     """Tag → rule for every attribute of the standard that has one. What is not in it goes."""
-    found = dict(_unlisted())
+    found = dict(_unlisted_rules())
     for tag, row in listed().items():
         found[tag] = _rule_of_row(tag, row, options)
     if Option.CLEAN_STRUCTURED_CONTENT in options:
@@ -177,6 +177,11 @@ def _basic_action(tag: int, vr: str, codes: str) -> Action:
         return _PSEUDONYMS[tag]
     form = next(action for letter, action in _FORMS if letter in codes)
     return Action.UID if form is Action.DUMMY and vr == "UI" else form
+
+
+@cache
+def _unlisted_rules() -> Mapping[int, Rule]:
+    return dict(_unlisted())
 
 
 def _unlisted() -> Iterator[tuple[int, Rule]]:
