@@ -70,7 +70,9 @@ class Index(ABC):
 
 
 #: The value of "Type" → where the class is. A module is imported when an index of its type is configured.
-INDEXES: Mapping[str, str] = {}
+INDEXES: Mapping[str, str] = {
+    "Datastore": "sendit.destinations.datastore_index:DatastoreIndex",
+}
 
 _Maker: TypeAlias = Callable[[str, IndexSettings, GoogleCredentials], Index]
 

@@ -1,0 +1,284 @@
+"""The contract of index.py, for every index: every instance entered once, or an error that says why not."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sendit.destinations.index import INDEXES
+from sendit.errors import Misconfigured, Quarantine, Retry
+from sendit.model import Consignment
+from tests.destinations.bench import Servers
+from tests.destinations.index_bench import PLACE, IndexBench, part_of, places_of
+from tests.destinations.index_bench_datastore import DatastoreBench, DatastoreEmulatorBench, FirestoreEmulatorBench
+from tests.destinations.parcels import altered, consignment, with_receipt
+from tests.servers.waiting import wait_for
+
+#: Every index of the registry (the part before a "/"; after it stands another server for it).
+BENCHES: Mapping[str, Callable[[Servers], IndexBench]] = {
+    "Datastore": DatastoreBench,
+    "Datastore/cloud-datastore-emulator": DatastoreEmulatorBench,
+    "Datastore/cloud-firestore-emulator": FirestoreEmulatorBench,
+}
+HEALING = sorted({name for one in BENCHES.values() for name in one.healing})  # type: ignore[attr-defined]
+LASTING = sorted({name for one in BENCHES.values() for name in one.lasting})  # type: ignore[attr-defined]
+
+
+def _parameters() -> list[object]:
+    """Other people's servers take minutes: part of `make test-all`."""
+    return [pytest.param(name, marks=pytest.mark.slow if "/" in name else ()) for name in BENCHES]
+
+
+@pytest.fixture(params=_parameters())
+def bench(request: pytest.FixtureRequest, servers: Servers) -> Iterator[IndexBench]:
+    """Every index in its turn."""
+    bench = BENCHES[request.param](servers)
+    yield bench
+    bench.close()
+
+
+def test_every_index_is_under_the_contract() -> None:
+    """The registry holds nothing that the fixture `bench` does not know."""
+    assert set(INDEXES) == {name.partition("/")[0] for name in BENCHES}
+
+
+def test_check_passes(bench: IndexBench) -> None:
+    """A database that lets us in."""
+    bench.index.check()
+
+
+def test_enters_everything_once(bench: IndexBench, tmp_path: Path) -> None:
+    """The official client finds every instance, once, with the digest of its receipt."""
+    sent = consignment(tmp_path)
+    bench.index.write(sent, places_of(sent))
+    assert bench.holds_all(sent)
+    assert bench.index.verify(sent, places_of(sent)) == []
+
+
+def test_nothing_to_enter(bench: IndexBench) -> None:
+    """An empty consignment is no error."""
+    empty = Consignment(1, "IRB1", [])
+    bench.index.write(empty, {})
+    assert bench.index.verify(empty, {}) == []
+    bench.index.remove(empty)
+
+
+def test_a_second_time_enters_nothing(bench: IndexBench, tmp_path: Path) -> None:
+    """What is there is not entered again, also if another batch brings it."""
+    sent = consignment(tmp_path)
+    bench.index.write(sent, places_of(sent))
+    before = bench.writes()
+    bench.index.write(sent, places_of(sent))
+    assert bench.writes() == before
+    assert bench.holds_all(sent)
+    again = part_of(sent, sent.parcels, batch=77, part=1)
+    bench.index.write(again, places_of(again))
+    assert bench.holds_all(sent)
+
+
+def test_one_object_an_instance(bench: IndexBench, tmp_path: Path) -> None:
+    """Each instance points at its own object, where the bucket is laid out so."""
+    sent = consignment(tmp_path)
+    places = places_of(sent, archive=False)
+    bench.index.write(sent, places)
+    assert bench.index.verify(sent, places) == []
+    for parcel in sent.parcels:
+        entry = bench.held(parcel.receipt)[0]
+        assert entry["storage_url"] == places[parcel.receipt.sop_instance_uid].url
+        assert not entry.get("storage_member")
+
+
+@pytest.mark.parametrize("name", HEALING)
+def test_what_heals(bench: IndexBench, tmp_path: Path, name: str) -> None:
+    """A fault while writing heals by itself, or is a Retry; in the end all is there once."""
+    if name not in bench.healing:
+        pytest.skip("its wire knows no such fault")
+    sent = consignment(tmp_path)
+    bench.harm_writing(copy(bench.healing[name]))
+    try:
+        bench.index.write(sent, places_of(sent))
+    except Retry:
+        bench.index.write(sent, places_of(sent))
+    assert bench.holds_all(sent)
+    assert bench.index.verify(sent, places_of(sent)) == []
+
+
+@pytest.mark.parametrize("name", HEALING)
+def test_what_lasts_for_a_while(bench: IndexBench, tmp_path: Path, name: str) -> None:
+    """A fault that does not end is a Retry, for every call; when it ends, all is entered once."""
+    if name not in bench.healing or name == "slow":
+        pytest.skip("its wire knows no such fault, or it is none that stops anybody")
+    sent = consignment(tmp_path, 2)
+    fault = replace(bench.healing[name], times=1000)
+    bench.harm_writing(copy(fault))
+    bench.harm_reading(copy(fault))
+    with pytest.raises(Retry) as caught:
+        bench.index.write(sent, places_of(sent))
+    assert sent.parcels[0].receipt.patient_id not in str(caught.value)
+    with pytest.raises(Retry):
+        bench.index.verify(sent, places_of(sent))
+    with pytest.raises(Retry):
+        bench.index.remove(sent)
+    bench.heal()
+    bench.index.write(sent, places_of(sent))
+    assert bench.holds_all(sent)
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_what_a_person_has_to_change(bench: IndexBench, tmp_path: Path, name: str) -> None:
+    """The message names the place in the configuration and the cure, in check() as in write()."""
+    if name not in bench.lasting:
+        pytest.skip("its wire knows no such fault")
+    fault, hint = bench.lasting[name]
+    sent = consignment(tmp_path, 1)
+    bench.harm_writing(replace(fault, times=1000))
+    bench.harm_reading(replace(fault, times=1000))
+    for call in (bench.index.check, lambda: bench.index.write(sent, places_of(sent))):
+        with pytest.raises(Misconfigured) as caught:
+            call()
+        assert caught.value.place.startswith(PLACE)
+        assert hint in str(caught.value)
+
+
+def test_refused(bench: IndexBench, tmp_path: Path) -> None:
+    """Nothing listens: a Retry for every call, and nothing is said to be there or to be gone."""
+    sent = consignment(tmp_path, 1)
+    bench.index.write(sent, places_of(sent))
+    bench.take_down()
+    for call in (
+        bench.index.check,
+        lambda: bench.index.write(sent, places_of(sent)),
+        lambda: bench.index.verify(sent, places_of(sent)),
+        lambda: bench.index.remove(sent),
+    ):
+        with pytest.raises(Retry):
+            call()
+
+
+def test_nothing_is_entered_without_a_receipt_that_says_released(bench: IndexBench, tmp_path: Path) -> None:
+    """Law 1 holds for headers, too."""
+    parcels = list(consignment(tmp_path).parcels)
+    parcels[2] = with_receipt(parcels[2], released=False)
+    sent = Consignment(1, "IRB1", parcels)
+    with pytest.raises(Quarantine):
+        bench.index.write(sent, places_of(sent))
+    assert bench.held(parcels[2].receipt) == []
+
+
+def test_nothing_of_an_altered_file_is_entered(bench: IndexBench, tmp_path: Path) -> None:
+    """A staged file that is not what its receipt describes is held."""
+    sent = consignment(tmp_path)
+    other = altered(sent.parcels[1], tmp_path / "other", PatientName="Somebody^Else")
+    sent.parcels[1].path.write_bytes(other.path.read_bytes())
+    with pytest.raises(Quarantine):
+        bench.index.write(sent, places_of(sent))
+    assert bench.held(sent.parcels[1].receipt) == []
+
+
+def test_verify_needs_no_files(bench: IndexBench, tmp_path: Path) -> None:
+    """Receipts and places are enough; what is missing and what was changed is named."""
+    sent = consignment(tmp_path)
+    bench.index.write(sent, places_of(sent))
+    for parcel in sent.parcels:
+        parcel.path.unlink()
+    assert bench.index.verify(sent, places_of(sent)) == []
+    gone, changed = sent.parcels[1].receipt, sent.parcels[3].receipt
+    bench.remove(gone)
+    bench.alter(changed)
+    found = {d.sop_instance_uid: d.problem for d in bench.index.verify(sent, places_of(sent))}
+    assert set(found) == {gone.sop_instance_uid, changed.sop_instance_uid}
+    assert found[gone.sop_instance_uid] == "not there"
+    assert "sha256" in found[changed.sop_instance_uid]
+
+
+def test_what_is_missing_is_entered_again(bench: IndexBench, tmp_path: Path) -> None:
+    """After verify found a hole, the next write fills it, and doubles nothing."""
+    sent = consignment(tmp_path)
+    bench.index.write(sent, places_of(sent))
+    bench.remove(sent.parcels[1].receipt)
+    bench.index.write(sent, places_of(sent))
+    assert bench.holds_all(sent)
+
+
+def test_a_moved_object_is_noticed(bench: IndexBench, tmp_path: Path) -> None:
+    """An object that was written anew (another generation) is a difference; the next write mends it."""
+    sent = consignment(tmp_path, 2)
+    bench.index.write(sent, places_of(sent))
+    moved = {uid: replace(place, generation=5) for uid, place in places_of(sent).items()}
+    assert len(bench.index.verify(sent, moved)) == 2
+    bench.index.write(sent, moved)
+    assert bench.index.verify(sent, moved) == []
+    assert bench.holds_all(sent)
+
+
+def test_remove_takes_its_own_and_nothing_else(bench: IndexBench, tmp_path: Path) -> None:
+    """A recalled batch is gone, without its files; another batch of the same study stays; twice is no error."""
+    whole = consignment(tmp_path)
+    first, late = part_of(whole, whole.parcels[:3], 1, 1), part_of(whole, whole.parcels[3:], 2, 2)
+    for one in (first, late):
+        bench.index.write(one, places_of(one))
+    assert bench.holds_all(whole)
+    for parcel in whole.parcels:
+        parcel.path.unlink()
+    bench.index.remove(first)
+    bench.index.remove(first)
+    assert [len(bench.held(parcel.receipt)) for parcel in whole.parcels] == [0, 0, 0, 1, 1]
+    assert bench.counted(whole.parcels[0].receipt) == 2
+    assert bench.index.verify(late, places_of(late)) == []
+    bench.index.remove(late)
+    assert bench.counted(whole.parcels[0].receipt) == 0
+
+
+def test_batches_at_once(bench: IndexBench, tmp_path: Path) -> None:
+    """Two batches of one study, and one of them twice, at the same time: all is there once and counted once."""
+    whole = consignment(tmp_path, 6)
+    first, late = part_of(whole, whole.parcels[:3], 1, 1), part_of(whole, whole.parcels[3:], 2, 2)
+
+    def write(one: Consignment) -> None:
+        for _ in range(5):
+            try:
+                return bench.index.write(one, places_of(one))
+            except Retry:
+                continue
+        raise AssertionError("five tries were not enough")
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(write, [first, late, first]))
+    for one in (first, late):
+        bench.index.write(one, places_of(one))
+    assert bench.holds_all(whole)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_killed_at_any_instant(bench: IndexBench, tmp_path: Path, nth: int, after: bool) -> None:
+    """SIGKILL for the process before or after the server acted on its nth write; the next completes it, once."""
+    sent = consignment(tmp_path)
+    job = tmp_path / "job"
+    job.write_bytes(pickle.dumps((PLACE, bench.settings(), sent, places_of(sent))))
+    held = bench.hold(nth, after)
+    process = subprocess.Popen([sys.executable, "-m", "tests.destinations.index_sender", str(job)])
+    try:
+        wait_for(lambda: held.is_set() or process.poll() is not None, "the write that is held")
+        process.send_signal(signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+    bench.heal()
+    for _ in range(3):
+        try:
+            bench.index.write(sent, places_of(sent))
+            break
+        except Retry:
+            continue
+    assert bench.holds_all(sent)
+    assert bench.index.verify(sent, places_of(sent)) == []
