@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import grpc
 import pytest
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import datastore
+from google.cloud.datastore import Client
 from google.cloud.datastore.query import PropertyFilter
 
 from sendit.destination_settings import DatastoreIndex as Settings
@@ -188,9 +188,9 @@ def open_datastore(settings: dict[str, Any], patience: Patience | None = None) -
     return index
 
 
-def official_client(endpoint: str, **options: Any) -> datastore.Client:
+def official_client(endpoint: str, **options: Any) -> Client:
     """Google's own client, unmodified."""
-    return datastore.Client(
+    return Client(
         project=PROJECT,
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
         client_options={"api_endpoint": f"http://{endpoint}"},

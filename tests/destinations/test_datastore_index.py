@@ -14,7 +14,7 @@ from typing import Any
 
 import pydicom
 import pytest
-from google.cloud import datastore
+from google.cloud.datastore import Client, Entity
 from google.cloud.datastore.query import PropertyFilter
 from pydicom.dataset import Dataset
 
@@ -56,11 +56,11 @@ def _enter(bench: DatastoreBench, sent: Consignment) -> None:
     bench.index.write(sent, places_of(sent))
 
 
-def _get(client: datastore.Client, sent: Consignment, *more: str) -> Any:
+def _get(client: Client, sent: Consignment, *more: str) -> Any:
     return client.get(client.key("Collection", sent.project, *more))
 
 
-def _study(client: datastore.Client, sent: Consignment) -> Any:
+def _study(client: Client, sent: Consignment) -> Any:
     receipt = sent.parcels[0].receipt
     return _get(client, sent, "Entity", receipt.patient_id, "Study", receipt.study_instance_uid)
 
@@ -236,8 +236,8 @@ def test_the_server_refuses_what_datastore_refuses(bench: DatastoreBench) -> Non
     """Limits and mistakes, as the documentation has them."""
     client = bench.client
 
-    def entity(name: str, **properties: Any) -> datastore.Entity:
-        made = datastore.Entity(client.key("Refused", name), exclude_from_indexes=("blob",))
+    def entity(name: str, **properties: Any) -> Entity:
+        made = Entity(client.key("Refused", name), exclude_from_indexes=("blob",))
         made.update(properties)
         return made
 
@@ -265,8 +265,8 @@ def test_transactions_that_meet(bench: DatastoreBench) -> None:
     meeting = client.transaction()
     meeting.begin()
     client.get(key, transaction=meeting)
-    official_client(bench.server.endpoint).put(datastore.Entity(key))
-    meeting.put(datastore.Entity(key))
+    official_client(bench.server.endpoint).put(Entity(key))
+    meeting.put(Entity(key))
     with pytest.raises(Exception, match="contention"):
         meeting.commit()
 
