@@ -188,7 +188,7 @@ def test_many_images_go_in_several_commits(bench: DatastoreBench, tmp_path: Path
     """At most 500 entities and 3.5 MB in each."""
     sent = consignment_of(*(_plain(ImageComments="c" * 9000) for _ in range(501)), folder=tmp_path)
     _enter(bench, sent)
-    assert bench.writes() >= 5  # the images in at least three, and two sums
+    assert bench.writes() >= 4  # the images in two or more, and two sums
     assert _study(bench.client, sent)["image_count"] == 501
     assert bench.index.verify(sent, places_of(sent)) == []
 
