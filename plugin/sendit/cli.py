@@ -122,7 +122,9 @@ def batch(number: int, config: ConfigOption = None) -> None:
         f"quarantined {found['quarantined']} + under way {found['under_way']}"
     )
     for delivery in found["deliveries"]:
-        console.print(f"  to {delivery['destination']}: {delivery['state']}, {delivery['sent']} acknowledged")
+        until = f" until {(delivery['next_attempt_at'] or '')[:16]} UTC" if delivery["next_attempt_at"] else ""
+        shown = "paused" + until if delivery["state"] == "PAUSED" else delivery["state"]
+        console.print(f"  to {delivery['destination']}: {shown}, {delivery['sent']} acknowledged", highlight=False)
         if delivery["last_error"]:
             again = f"; again at {delivery['next_attempt_at'][:19]} UTC" if delivery["next_attempt_at"] else ""
             console.print(f"    failed {delivery['failures']} times: {delivery['last_error']}{again}", highlight=False)

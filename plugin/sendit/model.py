@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +54,7 @@ class DeliveryState(StrEnum):
     WAITING = "WAITING"  # not tried yet
     SENDING = "SENDING"  # being sent and read back
     RETRYING = "RETRYING"  # failed for now; tried again at `next_attempt_at`
+    PAUSED = "PAUSED"  # its destination is not enabled, or its window is closed until `next_attempt_at`
     VERIFIED = "VERIFIED"  # read back from the destination and equal to the receipts
     FAILED = "FAILED"  # an operator is needed
 
@@ -160,6 +161,7 @@ class Parcel:
 
     receipt: Receipt
     path: Path
+    pace: Callable[[int], None] | None = field(default=None, compare=False)  # waits until so many bytes may leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,11 @@ class Delivery:
     sent: int
     last_error: str | None
     next_attempt_at: datetime | None
+    modalities: Sequence[str] | None = None  # those of its instances that go there; None: all
+
+    def takes(self, receipt: Receipt) -> bool:
+        """Whether this instance goes to the destination."""
+        return self.modalities is None or receipt.modality in self.modalities
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from sendit.journal import Superseded
-from sendit.model import Batch, BatchState, Delivery
-from sendit.pipeline import Pipeline, deliver_key, process_key
+from sendit.model import Batch, BatchState, Delivery, DeliveryState
+from sendit.pipeline import Pipeline
 from sendit.source import Study
+from sendit.stages import deliver_key, process_key
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,9 @@ class Reconciler:
             elif batch.state is BatchState.SENT:
                 self._pipeline.clean_up(batch.id)
         for delivery in deliveries:
-            if deliver_key(delivery.batch_id, delivery.destination, delivery.attempt) not in active:
+            if delivery.state is DeliveryState.PAUSED:
+                self._pipeline.deliverer.resume(delivery)
+            elif deliver_key(delivery.batch_id, delivery.destination, delivery.attempt) not in active:
                 self._renew_delivery(delivery)
 
     def _renew_process(self, batch: Batch) -> None:
@@ -98,7 +101,7 @@ class Reconciler:
             return
         log.info("batch %d: no delivery to %s was scheduled; taken up", delivery.batch_id, delivery.destination)
         wait = _wait(delivery.next_attempt_at)
-        self._pipeline.schedule_delivery(delivery.batch_id, delivery.destination, attempt, wait)
+        self._pipeline.deliverer.schedule(delivery.batch_id, delivery.destination, attempt, wait)
 
     def tidy(self) -> None:
         """Nothing stays in staging that no batch needs; the engine forgets what ended."""

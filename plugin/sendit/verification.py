@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sendit import manifest
 from sendit.destinations.base import Destination
 from sendit.errors import SendItError
 from sendit.journal import Journal
-from sendit.model import BatchState, Consignment, DeliveryState, Discrepancy, Parcel, Receipt
+from sendit.model import BatchState, Consignment, Delivery, DeliveryState, Discrepancy, Parcel, Receipt
 from sendit.staging import Staging
 
 #: Only what was sent can be verified.
@@ -64,16 +64,19 @@ def verify(
             broken.append(Discrepancy("?", "its receipt in the journal cannot be read"))
     consignment = Consignment(batch_id, batch.project or "", parcels, journal.batches.part(batch_id))
     delivered = [d for d in journal.deliveries.of([batch_id])[batch_id] if d.state is DeliveryState.VERIFIED]
-    verdicts = [_ask(destinations.get(d.destination), d.destination, consignment, broken) for d in delivered]
+    verdicts = [_ask(destinations.get(d.destination), d, consignment, broken) for d in delivered]
     return Verdict(len(receipts), batch.manifest, manifest.head(values for _, values in receipts), verdicts)
 
 
 def _ask(
-    destination: Destination | None, name: str, consignment: Consignment, broken: list[Discrepancy]
+    destination: Destination | None, delivery: Delivery, consignment: Consignment, broken: list[Discrepancy]
 ) -> DestinationVerdict:
+    name = delivery.destination
+    consignment = replace(consignment, parcels=[p for p in consignment.parcels if delivery.takes(p.receipt)])
     if destination is None:
         return DestinationVerdict(name, broken, "it is not configured any more")
     try:
-        return DestinationVerdict(name, [*broken, *destination.verify(consignment)], None)
+        found = destination.verify(consignment) if consignment.parcels else []
+        return DestinationVerdict(name, [*broken, *found], None)
     except SendItError as error:
         return DestinationVerdict(name, broken, str(error))

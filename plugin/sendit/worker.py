@@ -27,12 +27,13 @@ from sendit.errors import Misconfigured, Retry
 from sendit.importing import Importing
 from sendit.journal import Journal
 from sendit.orthanc_config import OrthancConfig
-from sendit.pipeline import Pipeline, Rooms, deliver_queue
+from sendit.pipeline import Pipeline
 from sendit.projects import prepare_projects
 from sendit.reconcile import Reconciler
 from sendit.scheduler import Scheduler, engine_url
 from sendit.settings import Settings
 from sendit.source import Source
+from sendit.stages import Rooms, deliver_queue
 from sendit.staging import Staging
 
 log = logging.getLogger("sendit.worker")
@@ -75,7 +76,9 @@ class Worker:
         projects = prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent)
         staging = Staging(self._directory)
         queues = {"process": self.settings.batches_at_once}
-        queues |= {deliver_queue(name): 2 for name in self.settings.destinations}
+        # What is on its way to a destination that is not configured any more has to fail, and not to wait for ever.
+        queues |= {deliver_queue(name): 1 for name in self.journal.deliveries.open_destinations()}
+        queues |= {deliver_queue(name): d.batches_at_once for name, d in self.settings.destinations.items()}
         scheduler = Scheduler(
             url=engine_url(self.settings.database, self._directory),
             executor=f"{data_directory.node(self._directory)}-0",
@@ -96,7 +99,7 @@ class Worker:
         self.pipeline.process(batch_id, attempt)
 
     def _deliver(self, batch_id: int, destination: str, attempt: int) -> None:
-        self.pipeline.deliver(batch_id, destination, attempt)
+        self.pipeline.deliverer.deliver(batch_id, destination, attempt)
 
     def start(self) -> None:
         """Begin to work; returns at once."""

@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).parents[2] / "plugin" / "sendit"
 #: The first part of a module's name after `sendit.`, on its floor.
 FLOORS = {
     "errors": 0, "model": 0, "section": 0, "destination_settings": 0, "settings": 0,
-    "orthanc_config": 0, "configuration": 0, "logs": 0, "names": 0,
+    "orthanc_config": 0, "configuration": 0, "logs": 0, "hours": 0, "pacing": 0, "names": 0,
     "deidentify": 1, "keyring": 1, "manifest": 1,
     "journal": 2, "source": 2, "intake": 2, "destinations": 2, "scheduler": 2, "staging": 2, "data_directory": 2,
     "identities": 2, "crosswalk": 2, "cutting": 2,
     "deidentify_pool": 2, "deidentify_folder": 2, "instance_io": 2, "projects": 2, "deidentification": 2,
-    "pipeline": 3, "reconcile": 3, "arrivals": 3, "importing": 3, "verification": 3,
+    "stages": 3, "delivery": 3, "pipeline": 3, "reconcile": 3, "arrivals": 3, "importing": 3, "verification": 3,
     "worker": 4, "api": 4, "cli": 4, "cli_deidentify": 4, "cli_crosswalk": 4, "cli_recipe": 4, "cli_verify": 4,
     "client": 4, "doctor": 4, "__main__": 4,
 }  # fmt: skip

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from sendit import __version__
-from sendit.api.answers import BatchAnswer
-from sendit.model import BatchState
+from sendit.api.answers import BatchAnswer, DeliveryAnswer
+from sendit.model import BatchState, DeliveryState
 
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
@@ -57,5 +57,12 @@ def _row(batch: BatchAnswer) -> str:
 def _why(batch: BatchAnswer) -> str:
     if batch.reason:
         return batch.reason
-    waiting = [d for d in batch.deliveries if d.next_attempt_at is not None]
-    return "; ".join(f"{d.destination}: again at {d.next_attempt_at:%H:%M:%S} UTC: {d.last_error}" for d in waiting)
+    return "; ".join(f"{d.destination}: {_waits(d)}" for d in batch.deliveries if _waits(d))
+
+
+def _waits(delivery: DeliveryAnswer) -> str:
+    """What a delivery waits for; "" if for nothing."""
+    at = delivery.next_attempt_at
+    if delivery.state is DeliveryState.PAUSED:
+        return "paused" if at is None else f"paused until {at:%Y-%m-%d %H:%M} UTC"
+    return "" if at is None else f"again at {at:%H:%M:%S} UTC: {delivery.last_error}"

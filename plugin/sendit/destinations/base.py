@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from sendit.errors import Quarantine, Retry
 from sendit.model import Consignment, Discrepancy, Parcel
@@ -22,6 +23,7 @@ NOT_THERE = "not there"
 #: Files up to this size (bytes) are held in memory between the gate and the wire; larger ones are read twice.
 _IN_MEMORY = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
+_PACED = 64 * 1024
 
 
 @contextmanager
@@ -46,7 +48,39 @@ def open_parcel(parcel: Parcel) -> Iterator[BinaryIO]:
         if _sha256(file) != parcel.receipt.output_sha256:
             raise Quarantine("a staged file is not what its receipt describes")
         file.seek(0)
-        yield file
+        yield file if parcel.pace is None else cast(BinaryIO, _Paced(file, parcel.pace))
+
+
+class _Paced(io.BufferedIOBase):
+    """A file that is read no faster than it may leave. It does not own the file below."""
+
+    def __init__(self, file: BinaryIO, pace: Callable[[int], None]) -> None:
+        self._file = file
+        self._pace = pace
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        pieces = []
+        left = math.inf if size is None or size < 0 else size
+        while left > 0 and (piece := self._file.read(int(min(left, _PACED)))):
+            self._pace(len(piece))
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        return self.read(size if 0 <= size < _PACED else _PACED)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def read_parcel(parcel: Parcel) -> bytes:

@@ -153,8 +153,18 @@ class Batches:
                 where = (i.batch_id == batch_id) & (i.instance == identifier) & (i.state == InstanceState.PENDING)
                 c.execute(sa.update(t.instances).where(where).values(**_outcome_values(outcome)))
 
-    def conclude(self, batch_id: int, attempt: int, destinations: Iterable[str]) -> BatchState:
-        """All instances have an outcome: PROCESSING → DELIVERING, QUARANTINED or EMPTY."""
+    def conclude(
+        self,
+        batch_id: int,
+        attempt: int,
+        destinations: Iterable[str],
+        modalities: Mapping[str, Sequence[str]] | None = None,
+    ) -> BatchState:
+        """All instances have an outcome: PROCESSING → DELIVERING, QUARANTINED or EMPTY.
+
+        Args:
+            modalities: destination → what alone it takes; those that take everything are not in it.
+        """
         with self._engine.begin() as c:
             move(c, self._own(batch_id, attempt))
             self._quarantine_twins(c, batch_id)
@@ -169,7 +179,7 @@ class Batches:
                 self._hold_all(c, batch_id)
             end = None
             if state is BatchState.DELIVERING:
-                self._address(c, batch_id, destinations)
+                self._address(c, batch_id, {name: (modalities or {}).get(name) for name in destinations})
                 end = manifest.head(receipt for _, receipt in receipts_of(c, batch_id))
             move(c, self._own(batch_id, attempt), state=state, reason=reason, starts=0, failures=0, manifest=end)
             add_event(c, batch_id, f"de-identified: {_words(tally)}" + (f"; {reason}" if reason else ""))
@@ -215,17 +225,19 @@ class Batches:
         values = {"state": InstanceState.QUARANTINED, "reason": "held with the rest of its batch"}
         c.execute(sa.update(t.instances).where(where).values(**values))
 
-    def _address(self, c: sa.Connection, batch_id: int, destinations: Iterable[str]) -> None:
-        """A delivery for each; one that was not made and that the project no longer names is forgotten."""
+    def _address(self, c: sa.Connection, batch_id: int, destinations: Mapping[str, Sequence[str] | None]) -> None:
+        """A delivery for each; one that was not made and that the project no longer names is forgotten.
+
+        What of the batch goes to a destination is fixed with this: a later change of its Modalities changes nothing.
+        """
         d = t.deliveries.c
-        destinations = list(destinations)
         stale = (d.batch_id == batch_id) & (d.state != DeliveryState.VERIFIED) & d.destination.not_in(destinations)
         c.execute(sa.delete(t.deliveries).where(stale))
         known = set(c.execute(sa.select(d.destination).where(d.batch_id == batch_id)).scalars())
-        for name in destinations:
+        for name, taken in destinations.items():
             if name not in known:
                 values = {"batch_id": batch_id, "destination": name, "state": DeliveryState.WAITING}
-                c.execute(sa.insert(t.deliveries).values(**values, changed_at=now()))
+                c.execute(sa.insert(t.deliveries).values(**values, modalities=taken, changed_at=now()))
 
     # --- trouble -------------------------------------------------------------------------------------------------
 

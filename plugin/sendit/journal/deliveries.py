@@ -12,13 +12,17 @@ from sendit.journal import tables as t
 from sendit.journal.writing import Superseded, add_event, move, now, reading
 from sendit.model import BatchState, Delivery, DeliveryState, InstanceState
 
-_OPEN = [DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.RETRYING]
+_OPEN = [DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.RETRYING, DeliveryState.PAUSED]
 _COLUMNS = [c for c in t.deliveries.c if c.name not in ("changed_at", "starts")]
 
 
 def _delivery(row: sa.Row[Any]) -> Delivery:
     values = dict(row._mapping)
     return Delivery(**{**values, "state": DeliveryState(values["state"])})
+
+
+def _nothing(delivery: Delivery) -> str:
+    return f"nothing to deliver: it takes {', '.join(delivery.modalities or [])} alone"
 
 
 class Deliveries:
@@ -87,6 +91,31 @@ class Deliveries:
             add_event(c, delivery.batch_id, f"{delivery.destination}: will be tried again: {reason}")
         return delivery.attempt + 1
 
+    def pause(self, batch_id: int, destination: str, attempt: int, why: str, until: datetime | None) -> None:
+        """→ PAUSED, which is no failure; `resume` ends it. The attempt that is under way is fenced."""
+        d = t.deliveries.c
+        where = (d.batch_id == batch_id) & (d.destination == destination) & (d.attempt == attempt)
+        with self._engine.begin() as c:
+            row = c.execute(sa.select(*_COLUMNS).where(where)).first()
+            if row is None:
+                raise Superseded
+            paused = {"state": DeliveryState.PAUSED, "next_attempt_at": until, "starts": 0}
+            self._set(c, _delivery(row), **paused, attempt=d.attempt + 1)
+            add_event(c, batch_id, f"{destination}: paused: {why}")
+
+    def resume(self, delivery: Delivery) -> None:
+        """PAUSED → WAITING."""
+        d = t.deliveries.c
+        where = self._where(delivery) & (d.state == DeliveryState.PAUSED)
+        values = {"state": DeliveryState.WAITING, "next_attempt_at": None, "changed_at": now()}
+        with self._engine.begin() as c:
+            if c.execute(sa.update(t.deliveries).where(where).values(**values)).rowcount != 1:
+                raise Superseded
+
+    def open_destinations(self) -> set[str]:
+        """The destinations that something is yet to go to."""
+        return {delivery.destination for delivery in self.open()}
+
     def renew(self, delivery: Delivery) -> int:
         """Nothing is scheduled for this attempt any more: a new one, which fences the old; its number."""
         with self._engine.begin() as c:
@@ -104,7 +133,8 @@ class Deliveries:
         """→ VERIFIED; the batch's state afterwards: SENT once every destination is."""
         with self._engine.begin() as c:
             self._set(c, delivery, state=DeliveryState.VERIFIED, sent=sent, last_error=None)
-            add_event(c, delivery.batch_id, f"{delivery.destination}: {sent} instances delivered and read back")
+            said = f"{sent} instances delivered and read back" if sent else _nothing(delivery)
+            add_event(c, delivery.batch_id, f"{delivery.destination}: {said}")
             return self._settle(c, delivery.batch_id)
 
     def _settle(self, c: sa.Connection, batch_id: int) -> BatchState:

@@ -96,6 +96,7 @@ deliveries = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Column("next_attempt_at", UtcDateTime),
     sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("modalities", sa.JSON(none_as_null=True)),  # what of the batch goes there; NULL: all
 )
 
 #: What happened to a batch, in words, for the person who looks at it.

@@ -1,0 +1,200 @@
+"""A batch's way to one destination: when it may go, what of it goes, and what follows a failure.
+
+Outside of a destination's window, and while it is not enabled, its deliveries are PAUSED: nothing counts as a failure,
+and the reconciliation resumes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sendit.destinations.base import Destination, Progress
+from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
+from sendit.hours import opens_at
+from sendit.journal import Superseded
+from sendit.model import BatchState, Consignment, Delivery, InstanceState, Parcel
+from sendit.pacing import Pace
+from sendit.stages import MOST_STARTS, Rooms, account, after, backoff, deliver_key, deliver_queue
+
+log = logging.getLogger(__name__)
+
+#: The journal is told of progress so often (seconds): each note is a write to the disk.
+_NOTE_EVERY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why nothing goes to a destination at the moment, which is nobody's failure."""
+
+    why: str
+    until: datetime | None  # None: until a person enables it
+
+
+class Closed(Exception):
+    """Raised between two instances when the destination's window closes."""
+
+    def __init__(self, hold: Hold) -> None:
+        super().__init__(hold.why)
+        self.hold = hold
+
+
+class Deliverer:
+    """The stage "deliver".
+
+    Args:
+        sent: called with the batch once its last destination has been read back.
+        now: an aware datetime.
+    """
+
+    def __init__(
+        self, rooms: Rooms, sent: Callable[[int], None], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._rooms = rooms
+        self._journal = rooms.journal
+        self._sent = sent
+        self._now = now
+        configured = rooms.settings.destinations.items()
+        self._paces = {name: Pace(d.bytes_per_second) for name, d in configured if d.bytes_per_second is not None}
+
+    def hold(self, destination: str) -> Hold | None:
+        """None if deliveries may run; a destination that is not configured holds nothing, its deliveries fail."""
+        configured = self._rooms.settings.destinations.get(destination)
+        if configured is None:
+            return None
+        if not configured.enabled:
+            return Hold("this destination is not enabled", None)
+        until = opens_at(configured.window, self._now()) if configured.window is not None else None
+        return Hold("its window is closed", until) if until is not None else None
+
+    def deliver(self, batch_id: int, destination: str, attempt: int) -> None:
+        """Bring a batch to one destination and read it back."""
+        try:
+            if hold := self.hold(destination):
+                self._journal.deliveries.pause(batch_id, destination, attempt, hold.why, hold.until)
+                return
+            delivery, starts = self._journal.deliveries.begin(batch_id, destination, attempt)
+        except Superseded:
+            return
+        account(
+            self._rooms,
+            lambda: self._deliver(delivery, starts),
+            lambda error: self._failed(delivery, error),
+            batch_id,
+        )
+
+    def _deliver(self, delivery: Delivery, starts: int) -> None:
+        destination = self._destination(delivery, starts)
+        consignment = self.consignment(delivery)
+        if consignment.parcels:
+            try:
+                destination.deliver(self._paced(consignment, delivery.destination), self._progress(delivery))
+            except Closed as closed:
+                key = (delivery.batch_id, delivery.destination, delivery.attempt)
+                self._journal.deliveries.pause(*key, closed.hold.why, closed.hold.until)
+                log.info("batch %d: to %s later: %s", delivery.batch_id, delivery.destination, closed.hold.why)
+                return
+            wrong = destination.verify(consignment)
+            if wrong:
+                count = f"{len(wrong)} of {len(consignment.parcels)}"
+                raise Retry(f"read back: {count} are not as sent ({wrong[0].problem})")
+        state = self._journal.deliveries.verified(delivery, len(consignment.parcels))
+        log.info("batch %d: %s holds %d instances, read back", *_facts(delivery), len(consignment.parcels))
+        if state is BatchState.SENT:
+            self._sent(delivery.batch_id)
+
+    def _destination(self, delivery: Delivery, starts: int) -> Destination:
+        place = f"batch {delivery.batch_id}"
+        if starts > MOST_STARTS:
+            problem = f"its delivery to '{delivery.destination}' was begun {starts - 1} times and never came to an end"
+            raise Misconfigured(place, problem, "Look in the log for what ended the worker, then: sendit retry.")
+        destination = self._rooms.destinations.get(delivery.destination)
+        if destination is None:
+            raise Misconfigured(
+                place,
+                f"destination '{delivery.destination}' is not configured any more",
+                "Configure it again under this name, then: sendit retry.",
+            )
+        return destination
+
+    def consignment(self, delivery: Delivery) -> Consignment:
+        """What of the batch goes to this destination."""
+        batch = self._journal.batches.get(delivery.batch_id)
+        if batch is None or batch.project is None:
+            raise Superseded  # a delivery has a batch with a project; it can only have been deleted by hand
+        released = self._journal.batches.instances(batch.id, InstanceState.RELEASED, InstanceState.SENT)
+        output = self._rooms.staging.output
+        parcels = [
+            Parcel(i.receipt, output(batch.id, i.orthanc_id))
+            for i in released
+            if i.receipt is not None and delivery.takes(i.receipt)
+        ]
+        return Consignment(batch.id, batch.project, parcels, self._journal.batches.part(batch.id))
+
+    def _paced(self, consignment: Consignment, destination: str) -> Consignment:
+        pace = self._paces.get(destination)
+        if pace is None:
+            return consignment
+        return replace(consignment, parcels=[replace(parcel, pace=pace) for parcel in consignment.parcels])
+
+    def _progress(self, delivery: Delivery) -> Progress:
+        """Notes how many instances are acknowledged, and ends the delivery where its hours do."""
+        noted = -math.inf
+
+        def note(sent: int) -> None:
+            nonlocal noted
+            if time.monotonic() - noted >= _NOTE_EVERY:
+                noted = time.monotonic()
+                self._journal.deliveries.progress(delivery, sent)
+            if hold := self.hold(delivery.destination):
+                raise Closed(hold)
+
+        return note
+
+    def _failed(self, delivery: Delivery, error: SendItError) -> None:
+        if isinstance(error, Quarantine):
+            batch = self._journal.batches.get(delivery.batch_id)
+            if batch is not None:
+                self._journal.batches.fail(batch.id, batch.attempt, str(error), BatchState.QUARANTINED)
+            log.error("batch %d: QUARANTINED on its way to %s: %s", *_facts(delivery), error)
+            return
+        configured = self._rooms.settings.destinations.get(delivery.destination)
+        retry = configured.retry if configured is not None else self._rooms.settings.retry
+        if isinstance(error, Retry) and delivery.failures < retry.limit:
+            delay = backoff(delivery.failures, retry)
+            attempt = self._journal.deliveries.postpone(delivery, str(error), after(delay))
+            log.warning("batch %d: to %s again in %.0f s: %s", *_facts(delivery), delay, error)
+            self.schedule(delivery.batch_id, delivery.destination, attempt, delay)
+            return
+        tried = f" (tried {delivery.failures + 1} times)" if delivery.failures else ""
+        self._journal.deliveries.fail(delivery, f"{error}{tried}")
+        log.error("batch %d: delivery to %s FAILED%s: %s", *_facts(delivery), tried, error)
+
+    def schedule(self, batch_id: int, destination: str, attempt: int, delay: float = 0) -> None:
+        key = deliver_key(batch_id, destination, attempt)
+        queue = deliver_queue(destination)
+        self._rooms.scheduler.enqueue(queue, "deliver", key, batch_id, destination, attempt, delay_seconds=delay)
+
+    def schedule_all(self, batch_id: int) -> None:
+        """All deliveries of a batch."""
+        for delivery in self._journal.deliveries.of([batch_id])[batch_id]:
+            self.schedule(batch_id, delivery.destination, delivery.attempt)
+
+    def resume(self, delivery: Delivery) -> None:
+        """Take up a PAUSED delivery if nothing holds it any more."""
+        if self.hold(delivery.destination) is not None:
+            return
+        try:
+            self._journal.deliveries.resume(delivery)
+        except Superseded:
+            return
+        log.info("batch %d: to %s: resumed", *_facts(delivery))
+        self.schedule(delivery.batch_id, delivery.destination, delivery.attempt)
+
+
+def _facts(delivery: Delivery) -> tuple[int, str]:
+    return delivery.batch_id, delivery.destination
