@@ -15,6 +15,7 @@ from sendit import __version__, configuration, settings
 from sendit.api.server import socket_path
 from sendit.cli_crosswalk import crosswalk, cut_ties, lookup
 from sendit.cli_deidentify import deidentify
+from sendit.cli_recall import recall
 from sendit.cli_recipe import recipe_app
 from sendit.cli_verify import verify
 from sendit.client import Client
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command("deidentify")(deidentify)
 app.command("verify")(verify)
+app.command("recall")(recall)
 app.add_typer(recipe_app, name="recipe")
 app.command("lookup")(lookup)
 app.add_typer(crosswalk, name="crosswalk")
@@ -44,7 +46,14 @@ ConfigOption = Annotated[
         help="orthanc.json, or its folder. Default: $SENDIT_CONFIG, else /etc/orthanc, else the demonstration's.",
     ),
 ]
-_STYLES = {"DONE": "green", "SENT": "green", "FAILED": "red", "QUARANTINED": "red", "EMPTY": "yellow"}
+_STYLES = {
+    "DONE": "green",
+    "SENT": "green",
+    "FAILED": "red",
+    "QUARANTINED": "red",
+    "RECALL_FAILED": "red",
+    "EMPTY": "yellow",
+}
 
 
 def _client(config: Path | None) -> Client:
@@ -120,6 +129,7 @@ def batch(number: int, config: ConfigOption = None) -> None:
     console.print(
         f"  received {found['received']} = sent {found['sent']} + rejected {found['rejected']} + "
         f"quarantined {found['quarantined']} + under way {found['under_way']}"
+        + (f" + recalled {found['recalled']}" if found["recalled"] else "")
     )
     for delivery in found["deliveries"]:
         until = f" until {(delivery['next_attempt_at'] or '')[:16]} UTC" if delivery["next_attempt_at"] else ""

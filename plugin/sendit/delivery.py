@@ -158,7 +158,7 @@ class Deliverer:
     def _failed(self, delivery: Delivery, error: SendItError) -> None:
         if isinstance(error, Quarantine):
             batch = self._journal.batches.get(delivery.batch_id)
-            if batch is not None:
+            if batch is not None and batch.state is BatchState.DELIVERING:
                 self._journal.batches.fail(batch.id, batch.attempt, str(error), BatchState.QUARANTINED)
             log.error("batch %d: QUARANTINED on its way to %s: %s", *_facts(delivery), error)
             return

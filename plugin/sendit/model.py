@@ -24,24 +24,32 @@ class BatchState(StrEnum):
     EMPTY = "EMPTY"  # no instance is to be sent; every one was rejected with a reason
     FAILED = "FAILED"  # an operator is needed; `sendit retry` takes it up again
     CANCELLED = "CANCELLED"  # stopped by an operator
-    RECALLED = "RECALLED"  # was sent, then removed from its destinations
+    RECALLING = "RECALLING"  # being removed from its destinations
+    RECALLED = "RECALLED"  # nothing of it is left at any destination, and nothing of its study leaves any more
+    RECALL_FAILED = "RECALL_FAILED"  # something of it is left at a destination; `sendit recall` tries again
 
 
 #: In these states SendIt has work to do and something must be scheduled for it (law 2).
-UNFINISHED = frozenset({BatchState.QUEUED, BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT})
+UNFINISHED = frozenset(
+    {BatchState.QUEUED, BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.RECALLING}
+)
+
+#: A study with a batch in one of these was recalled: nothing of it leaves for this project any more.
+WITHDRAWN = frozenset({BatchState.RECALLING, BatchState.RECALLED, BatchState.RECALL_FAILED})
 
 #: From these `retry` starts again.
 RETRYABLE = frozenset({BatchState.FAILED, BatchState.QUARANTINED, BatchState.EMPTY, BatchState.CANCELLED})
 
 
 class InstanceState(StrEnum):
-    """Where one instance of a batch is. received = PENDING + RELEASED + SENT + REJECTED + QUARANTINED, always."""
+    """Where one instance of a batch is. Together they are what was received, always."""
 
     PENDING = "PENDING"  # received, nothing done yet
     RELEASED = "RELEASED"  # de-identified and proved; its output lies in staging
     SENT = "SENT"  # every destination holds it and was read back
     REJECTED = "REJECTED"  # will not be sent, for the reason beside it
     QUARANTINED = "QUARANTINED"  # held, for the reason beside it
+    RECALLED = "RECALLED"  # removed from every destination that it was sent to, or called back before it left
 
 
 #: Why an instance is rejected that Orthanc no longer has. If it is sent again, it is taken up again.
@@ -57,6 +65,18 @@ class DeliveryState(StrEnum):
     PAUSED = "PAUSED"  # its destination is not enabled, or its window is closed until `next_attempt_at`
     VERIFIED = "VERIFIED"  # read back from the destination and equal to the receipts
     FAILED = "FAILED"  # an operator is needed
+    RECALLING = "RECALLING"  # being removed there; after a failure tried again at `next_attempt_at`
+    RECALLED = "RECALLED"  # nothing is left there
+    RECALL_FAILED = "RECALL_FAILED"  # not all could be removed there, for the reason in `last_error`
+
+
+#: Between the name of a project and that of one of its variants, in the journal's names of projects.
+VARIANT_MARK = "@"
+
+
+def family(project: str) -> str:
+    """The project that a variant belongs to; a project that is none is its own."""
+    return project.partition(VARIANT_MARK)[0]
 
 
 class FileFate(StrEnum):
@@ -198,6 +218,7 @@ class Delivery:
     last_error: str | None
     next_attempt_at: datetime | None
     modalities: Sequence[str] | None = None  # those of its instances that go there; None: all
+    removed: int = 0  # instances that a recall removed there
 
     def takes(self, receipt: Receipt) -> bool:
         """Whether this instance goes to the destination."""

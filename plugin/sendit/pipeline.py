@@ -19,6 +19,7 @@ from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
 from sendit.intake.routing import project_of
 from sendit.journal import Superseded
 from sendit.model import Batch, BatchState
+from sendit.recall import Recaller
 from sendit.source import Study
 from sendit.stages import MOST_STARTS, Rooms, account, after, backoff, process_key
 
@@ -31,6 +32,7 @@ class Pipeline:
     def __init__(self, rooms: Rooms) -> None:
         self.rooms = rooms
         self.deliverer = Deliverer(rooms, self.clean_up)
+        self.recaller = Recaller(rooms)
         self._journal = rooms.journal
 
     # --- collect and filter: a study becomes a batch -------------------------------------------------------------
@@ -72,15 +74,23 @@ class Pipeline:
         if project is None:
             log.warning("batch %d: no project's Match fits this study; nothing of it will be sent", batch_id)
         else:
-            log.info("batch %d: queued for project %s", batch_id, project)
-            self.schedule_process(batch_id, 1)
+            self._begin(batch_id, project)
         return batch_id
+
+    def _begin(self, batch_id: int, project: str) -> None:
+        """Schedule a batch that was made just now, unless it is held: its study was recalled."""
+        batch = self._journal.batches.get(batch_id)
+        if batch is not None and batch.state is BatchState.QUARANTINED:
+            log.warning("batch %d: %s: %s", batch_id, batch.state, batch.reason)
+            return
+        log.info("batch %d: queued for project %s", batch_id, project)
+        self.schedule_process(batch_id, 1)
 
     def overwritten(self, study_id: str, instance: str, batch_id: int) -> None:
         """An instance that batch `batch_id` covers has another content in Orthanc now."""
         former = self._journal.batches.get(batch_id)
         if former is not None and former.project:
-            self.schedule_process(self._journal.intake.queue_overwritten(study_id, former.project, instance), 1)
+            self._begin(self._journal.intake.queue_overwritten(study_id, former.project, instance), former.project)
 
     # --- de-identify ---------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from sendit.journal import Superseded
 from sendit.model import Batch, BatchState, Delivery, DeliveryState
 from sendit.pipeline import Pipeline
 from sendit.source import Study
-from sendit.stages import deliver_key, process_key
+from sendit.stages import deliver_key, process_key, recall_key, until
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Reconciler:
         # In this order: what is scheduled after the journal was read is not missed, only fenced.
         unfinished = self._rooms.journal.batches.unfinished()
         deliveries = self._rooms.journal.deliveries.open()
+        recalls = self._rooms.journal.recalls.open()
         active = {work.key for work in self._rooms.scheduler.active()}
         for batch in unfinished:
             if batch.state in (BatchState.QUEUED, BatchState.PROCESSING):
@@ -85,6 +86,9 @@ class Reconciler:
                 self._pipeline.deliverer.resume(delivery)
             elif deliver_key(delivery.batch_id, delivery.destination, delivery.attempt) not in active:
                 self._renew_delivery(delivery)
+        for recall in recalls:
+            if recall_key(recall.batch_id, recall.destination, recall.attempt) not in active:
+                self._pipeline.recaller.renew(recall)
 
     def _renew_process(self, batch: Batch) -> None:
         try:
@@ -92,7 +96,7 @@ class Reconciler:
         except Superseded:
             return
         log.info("batch %d: nothing was scheduled for it; taken up", batch.id)
-        self._pipeline.schedule_process(batch.id, attempt, _wait(batch.next_attempt_at))
+        self._pipeline.schedule_process(batch.id, attempt, until(batch.next_attempt_at))
 
     def _renew_delivery(self, delivery: Delivery) -> None:
         try:
@@ -100,7 +104,7 @@ class Reconciler:
         except Superseded:
             return
         log.info("batch %d: no delivery to %s was scheduled; taken up", delivery.batch_id, delivery.destination)
-        wait = _wait(delivery.next_attempt_at)
+        wait = until(delivery.next_attempt_at)
         self._pipeline.deliverer.schedule(delivery.batch_id, delivery.destination, attempt, wait)
 
     def tidy(self) -> None:
@@ -174,7 +178,3 @@ class Reconciler:
             return True
         age = (datetime.now(UTC) - updated).total_seconds()
         return age < 0 or age >= self._stable_age
-
-
-def _wait(until: datetime | None) -> float:
-    return 0.0 if until is None else max(0.0, (until - datetime.now(UTC)).total_seconds())

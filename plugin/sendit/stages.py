@@ -34,6 +34,10 @@ def deliver_key(batch_id: int, destination: str, attempt: int) -> str:
     return f"deliver:{batch_id}:{destination}:{attempt}"
 
 
+def recall_key(batch_id: int, destination: str, attempt: int) -> str:
+    return f"recall:{batch_id}:{destination}:{attempt}"
+
+
 def deliver_queue(destination: str) -> str:
     """Every destination has a queue of its own, so that one that is down delays no other."""
     return f"deliver.{destination}"
@@ -48,6 +52,11 @@ def backoff(failures: int, settings: RetrySettings) -> float:
 def after(seconds: float) -> datetime:
     """So many seconds from now."""
     return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def until(moment: datetime | None) -> float:
+    """Seconds from now until then; 0 if it is past, or None."""
+    return 0.0 if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

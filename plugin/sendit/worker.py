@@ -82,7 +82,7 @@ class Worker:
         scheduler = Scheduler(
             url=engine_url(self.settings.database, self._directory),
             executor=f"{data_directory.node(self._directory)}-0",
-            stages={"process": self._process, "deliver": self._deliver},
+            stages={"process": self._process, "deliver": self._deliver, "recall": self._recall},
             queues=queues,
         )
         return Rooms(
@@ -100,6 +100,9 @@ class Worker:
 
     def _deliver(self, batch_id: int, destination: str, attempt: int) -> None:
         self.pipeline.deliverer.deliver(batch_id, destination, attempt)
+
+    def _recall(self, batch_id: int, destination: str, attempt: int) -> None:
+        self.pipeline.recaller.recall(batch_id, destination, attempt)
 
     def start(self) -> None:
         """Begin to work; returns at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from sendit.model import BatchState, DeliveryState, InstanceState
 
@@ -26,10 +26,11 @@ class DeliveryAnswer(BaseModel):
     failures: int
     last_error: str | None
     next_attempt_at: datetime | None
+    removed: int = Field(description="instances that a recall removed there; `sent` is then what is left")
 
 
 class BatchAnswer(BaseModel):
-    """received = sent + rejected + quarantined + under_way, always."""
+    """received = sent + rejected + quarantined + recalled + under_way, always."""
 
     id: int
     project: str | None
@@ -41,6 +42,7 @@ class BatchAnswer(BaseModel):
     sent: int = Field(description="instances that every destination holds, read back")
     rejected: int
     quarantined: int
+    recalled: int = Field(description="instances that were called back, and are nowhere any more")
     under_way: int
     failures: int
     opened_at: datetime
@@ -103,6 +105,28 @@ class VerdictAnswer(BaseModel):
     manifest: str | None
     recomputed: str
     destinations: list[DestinationVerdictAnswer]
+
+
+class RecallRequest(BaseModel):
+    """What to take back: the study of a batch, or all studies of a patient. One of both."""
+
+    batch: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    patient: str | None = Field(default=None, min_length=1, max_length=64, description="the coded PatientID")
+    project: str | None = Field(default=None, description="for a patient: where the code stands in several projects")
+    reason: str = Field(default="", max_length=500, description="kept in the batches' stories; no identifiers, please")
+    preview: bool = Field(default=False, description="change nothing, say which batches it would be")
+
+    @model_validator(mode="after")
+    def _one(self) -> RecallRequest:
+        if (self.batch is None) == (self.patient is None):
+            raise ValueError("give batch or patient, one of both")
+        return self
+
+
+class RecallAnswer(BaseModel):
+    """The batches that are being recalled, or would be. GET /api/batches/{id} tells how it goes."""
+
+    batches: list[BatchAnswer]
 
 
 class Health(BaseModel):

@@ -27,6 +27,8 @@ from sendit.api.answers import (
     ImportAnswer,
     ImportRequest,
     Problem,
+    RecallAnswer,
+    RecallRequest,
     VerdictAnswer,
 )
 from sendit.api.views import Views
@@ -64,6 +66,7 @@ def make_app(pipeline: Pipeline, start_import: StartImport, health: Callable[[],
     views = Views(pipeline)
     _translate_errors(app)
     _batches(app, pipeline, views)
+    _recalls(app, pipeline, views)
     _imports(app, pipeline, start_import)
 
     @app.get("/api/health", tags=["service"])
@@ -148,6 +151,25 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
         if batch.state not in VERIFIABLE:
             raise _problem(409, f"batch {batch_id} is {batch.state}", "Only batches that were sent can be verified.")
         return VerdictAnswer(ok=verdict.ok, intact=verdict.intact, **asdict(verdict))
+
+
+def _recalls(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
+    @app.post("/api/recalls", status_code=202, tags=["recalls"], responses={409: {"model": Problem}})
+    def post_recall(wanted: RecallRequest) -> RecallAnswer:
+        """Take back a batch's study, or all studies of a patient, in a project and its variants.
+
+        Removed from every destination that can; what cannot is said at the batch. Nothing more of them leaves for this
+        project. It cannot be undone.
+        """
+        recaller = pipeline.recaller
+        if wanted.batch is not None:
+            studies = recaller.studies_of_batch(wanted.batch)
+        else:
+            studies = recaller.studies_of_patient(wanted.patient or "", wanted.project)
+        numbers = recaller.batches_of(studies)
+        if not wanted.preview:
+            recaller.begin(studies, wanted.reason, patients=wanted.patient is not None)
+        return RecallAnswer(batches=[found for number in numbers if (found := views.batch(number)) is not None])
 
 
 def _no_batch(batch_id: int) -> HTTPException:

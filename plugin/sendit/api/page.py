@@ -17,7 +17,7 @@ table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #8884; vertical-align: top }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 .state { font-weight: 600; white-space: nowrap }
-.DONE, .SENT { color: #18794e } .FAILED, .QUARANTINED { color: #cd2b31 } .EMPTY { color: #99750a }
+.DONE, .SENT { color: #18794e } .FAILED, .QUARANTINED, .RECALL_FAILED { color: #cd2b31 } .EMPTY { color: #99750a }
 .why { opacity: .85; max-width: 30rem }
 """
 

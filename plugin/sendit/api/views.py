@@ -63,5 +63,6 @@ def _counts(batch: Batch, tally: dict[InstanceState, int]) -> dict[str, int]:
         "sent": tally.get(InstanceState.SENT, 0),
         "rejected": tally.get(InstanceState.REJECTED, 0),
         "quarantined": tally.get(InstanceState.QUARANTINED, 0),
+        "recalled": tally.get(InstanceState.RECALLED, 0),
     }
     return {**ended, "under_way": batch.received - sum(ended.values())}

@@ -18,6 +18,7 @@ from sendit.journal.deliveries import Deliveries
 from sendit.journal.facts import Facts
 from sendit.journal.imports import Imports
 from sendit.journal.intake import Intake
+from sendit.journal.recalls import Recalls
 from sendit.journal.writing import Superseded
 
 __all__ = ["Journal", "Superseded"]
@@ -31,6 +32,7 @@ class Journal:
         self.intake = Intake(engine)
         self.batches = Batches(engine)
         self.deliveries = Deliveries(engine)
+        self.recalls = Recalls(engine)
         self.imports = Imports(engine)
         self.facts = Facts(engine)
         self.crosswalk = CrosswalkRows(engine)

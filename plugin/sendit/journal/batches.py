@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sendit import manifest
 from sendit.errors import Misconfigured
 from sendit.journal import tables as t
+from sendit.journal.recalls import RECALLED_PATIENT, RECALLED_STUDY, is_recalled
 from sendit.journal.writing import Superseded, add_event, move, now, reading
 from sendit.model import (
     RETRYABLE,
     UNFINISHED,
+    WITHDRAWN,
     Batch,
     BatchState,
     DeliveryState,
@@ -25,7 +27,7 @@ from sendit.model import (
     Rejected,
 )
 
-_COLUMNS = [c for c in t.batches.c if c.name != "last_update"]
+_COLUMNS = [c for c in t.batches.c if c.name not in ("last_update", "originals", "pruned_at")]
 
 
 def _batch(row: sa.Row[Any]) -> Batch:
@@ -169,6 +171,7 @@ class Batches:
             move(c, self._own(batch_id, attempt))
             self._quarantine_twins(c, batch_id)
             self._quarantine_patients(c, batch_id)
+            self._quarantine_recalled(c, batch_id)
             i = t.instances.c
             query = sa.select(i.state, sa.func.count()).where(i.batch_id == batch_id).group_by(i.state)
             tally: dict[str, int] = {str(state): int(count) for state, count in c.execute(query)}
@@ -219,6 +222,19 @@ class Batches:
         reason = "two patients in one study, or the study left under another pseudonym before"
         c.execute(sa.update(t.instances).where(where).values(state=InstanceState.QUARANTINED, reason=reason))
 
+    def _quarantine_recalled(self, c: sa.Connection, batch_id: int) -> None:
+        """Nothing leaves of a study, or of a patient, that was recalled in this project."""
+        b, i, p = t.batches.c, t.instances.c, t.recalled_patients.c
+        study, project = c.execute(sa.select(b.study, b.project).where(b.id == batch_id)).one()
+        mine = (i.batch_id == batch_id) & (i.state == InstanceState.RELEASED)
+        withdrawn = sa.select(p.patient_id).where(p.project == project)
+        gone = c.execute(
+            sa.select(i.id).where(mine & i.receipt["patient_id"].as_string().in_(withdrawn)).limit(1)
+        ).first()
+        if gone is not None or is_recalled(c, study, project):
+            reason = RECALLED_STUDY if gone is None else RECALLED_PATIENT
+            c.execute(sa.update(t.instances).where(mine).values(state=InstanceState.QUARANTINED, reason=reason))
+
     def _hold_all(self, c: sa.Connection, batch_id: int) -> None:
         """One doubtful instance holds its whole batch."""
         where = (t.instances.c.batch_id == batch_id) & (t.instances.c.state == InstanceState.RELEASED)
@@ -253,7 +269,7 @@ class Batches:
     def fail(self, batch_id: int, attempt: int, reason: str, state: BatchState = BatchState.FAILED) -> None:
         """→ FAILED (or QUARANTINED): a person is needed."""
         b = t.batches.c
-        where = (b.id == batch_id) & (b.attempt == attempt) & b.state.in_(UNFINISHED)
+        where = (b.id == batch_id) & (b.attempt == attempt) & b.state.in_(UNFINISHED - WITHDRAWN)
         with self._engine.begin() as c:
             if state is BatchState.QUARANTINED:
                 self._hold_all(c, batch_id)
@@ -276,6 +292,10 @@ class Batches:
                      attempt=b.attempt + 1, **values)  # fmt: skip
             except Superseded:
                 return None
+            study, of = c.execute(sa.select(b.study, b.project).where(b.id == batch_id)).one()
+            if of and is_recalled(c, study, of):
+                cure = "Nothing of it may leave for this project any more."
+                raise Misconfigured(f"batch {batch_id}", RECALLED_STUDY, cure)
             if project and self._covered_elsewhere(c, batch_id, project):
                 problem, cure = "another batch covers its instances now", "Nothing is to be done."
                 raise Misconfigured(f"batch {batch_id}", problem, cure)
@@ -302,7 +322,7 @@ class Batches:
         """SendIt is being stopped: the starts of what is under way are not ones that failed to come to an end."""
         with self._engine.begin() as c:
             c.execute(sa.update(t.batches).where(t.batches.c.state == BatchState.PROCESSING).values(starts=0))
-            sending = t.deliveries.c.state == DeliveryState.SENDING
+            sending = t.deliveries.c.state.in_([DeliveryState.SENDING, DeliveryState.RECALLING])
             c.execute(sa.update(t.deliveries).where(sending).values(starts=0))
 
     def renew(self, batch_id: int, attempt: int) -> int:

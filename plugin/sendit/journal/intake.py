@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import sqlalchemy as sa
 
 from sendit.journal import tables as t
+from sendit.journal.recalls import RECALLED_STUDY, is_recalled
 from sendit.journal.writing import add_event, now, reading
 from sendit.model import DELETED, BatchState, InstanceState
 
@@ -85,7 +86,19 @@ class Intake:
             if not project:
                 self._reject_all(c, batch_id, str(reason))
             add_event(c, batch_id, f"{len(new)} instances queued" if project else str(reason))
+            self._hold_recalled(c, batch_id, study, project)
             return batch_id
+
+    def _hold_recalled(self, c: sa.Connection, batch_id: int, study: str, project: str | None) -> None:
+        """What comes late of a study that was recalled is not even processed."""
+        if project is None or not is_recalled(c, study, project):
+            return
+        where = t.instances.c.batch_id == batch_id
+        held = {"state": InstanceState.QUARANTINED, "reason": RECALLED_STUDY}
+        c.execute(sa.update(t.instances).where(where).values(**held))
+        values = {"state": BatchState.QUARANTINED, "reason": RECALLED_STUDY, "changed_at": now()}
+        c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(**values))
+        add_event(c, batch_id, f"{BatchState.QUARANTINED}: {RECALLED_STUDY}")
 
     def queue_overwritten(self, study: str, project: str, instance: str) -> int:
         """A batch for one instance whose content in Orthanc was replaced after it was processed."""
@@ -95,6 +108,7 @@ class Intake:
             batch_id = self._open(c, study, BatchState.QUEUED, 1)
             c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(project=project))
             self._list(c, batch_id, project, {instance: last + 1})
+            self._hold_recalled(c, batch_id, study, project)
             return batch_id
 
     def _list(self, c: sa.Connection, batch_id: int, project: str, new: Mapping[str, int]) -> None:

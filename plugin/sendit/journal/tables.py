@@ -53,6 +53,8 @@ batches = sa.Table(
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.Column("next_attempt_at", UtcDateTime),
     sa.Column("manifest", sa.String(64)),  # the end of the chain of its receipts; NULL until it was de-identified
+    sa.Column("originals", sa.String(16)),  # NULL: they stay; DUE to be deleted from Orthanc; DELETED; KEPT after all
+    sa.Column("pruned_at", UtcDateTime),  # when its receipts and its story were deleted (Retention.JournalDays)
     sqlite_autoincrement=True,
 )
 
@@ -97,6 +99,16 @@ deliveries = sa.Table(
     sa.Column("next_attempt_at", UtcDateTime),
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.Column("modalities", sa.JSON(none_as_null=True)),  # what of the batch goes there; NULL: all
+    sa.Column("removed", sa.Integer, nullable=False, server_default="0"),  # instances that a recall removed
+)
+
+#: Patients whose studies were recalled: nothing of them leaves for this project any more.
+recalled_patients = sa.Table(
+    "recalled_patients",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("patient_id", sa.String(64), primary_key=True),  # coded
+    sa.Column("at", UtcDateTime, nullable=False),
 )
 
 #: What happened to a batch, in words, for the person who looks at it.

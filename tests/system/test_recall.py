@@ -1,0 +1,142 @@
+"""`sendit recall`, with real Orthancs: what was sent is taken back, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import requests
+
+from tests.conftest import MakeStack
+from tests.dicom import Person, StudyMaker
+from tests.servers.orthanc import OrthancServer
+from tests.servers.stack import PROJECT, Stack
+from tests.servers.waiting import wait_for
+
+
+def is_(state: str) -> Any:
+    return lambda batch: batch["state"] == state
+
+
+def send(stack: Stack, count: int = 3, person: Person | None = None) -> StudyMaker:
+    maker = StudyMaker(person or Person())
+    for file in maker.instances(count):
+        stack.source.upload(file)
+    return maker
+
+
+def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> None:
+    """Removed, counted, told; what comes late is held; a retry is refused; a second recall has nothing to do."""
+    stack = make_stack()
+    second = OrthancServer(stack.folder / "second", name="SECOND")
+    stack.peers["second"] = [second.url]
+    stack.sendit["Destinations"]["second"] = {"Type": "OrthancPeer", "Peer": "second"}
+    stack.sendit["Projects"][PROJECT]["Destinations"] = ["research", "second"]
+    with second:
+        stack.start()
+        maker = send(stack)
+        other = send(stack, 1, Person("OTHER", "O^O"))
+        stack.wait_batches(2)
+        assert len(second.get("/instances")) == 4
+        [number] = {b["id"] for b in stack.batches() if b["received"] == 3}
+        done = stack.cli("recall", "--batch", str(number), "--yes", "--reason", "consent withdrawn")
+        assert done.returncode == 0, done.stdout + done.stderr
+        rows = [line.split() for line in done.stdout.splitlines() if line.startswith(str(number))]
+        assert sorted(rows) == [[str(number), "research", "3", "0"], [str(number), "second", "3", "0"]]
+        for server in (stack.target, second):
+            assert len(server.get("/instances")) == 1
+        batch = stack.api(f"batches/{number}")
+        assert (batch["state"], batch["recalled"], batch["sent"], batch["under_way"]) == ("RECALLED", 3, 0, 0)
+        assert batch["reason"] == "recalled by an operator: consent withdrawn"
+        retried = stack.source.session.post(f"{stack.source.url}/sendit/api/batches/{number}/retry", timeout=30)
+        assert retried.status_code == 409
+        stack.source.upload(maker.instance(9))
+        late = stack.wait_batch(lambda b: b["follows"] == number and b["state"] == "QUARANTINED")
+        assert "recalled in this project" in late["reason"]
+        refused = stack.cli("retry", str(late["id"]))
+        assert refused.returncode == 2
+        assert "recalled in this project" in refused.stderr
+        assert len(stack.target.get("/instances")) == 1
+        assert maker.person.patient_id not in stack.source.log()
+        assert other.person.patient_id not in stack.source.log()
+
+
+def test_a_patient_is_taken_back_by_the_coded_identifier(stack: Stack) -> None:
+    """All studies, and further ones are held; an unknown code says so; nothing happens without a yes."""
+    person = Person()
+    send(stack, 2, person)
+    send(stack, 1, person)
+    send(stack, 1, Person("OTHER", "O^O"))
+    stack.wait_batches(3)
+    codes = [str(d.PatientID) for d in stack.delivered()]
+    [code] = {c for c in codes if codes.count(c) == 3}
+    asked = stack.cli("recall", "--patient", code)
+    assert asked.returncode == 1
+    assert "Take back 2 batches" in asked.stdout
+    assert len(stack.delivered_files()) == 4
+    unknown = stack.cli("recall", "--patient", "NOBODY", "--yes")
+    assert (unknown.returncode, "nothing was released" in unknown.stderr) == (2, True)
+    done = stack.cli("recall", "--patient", code, "--project", PROJECT, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [str(d.PatientID) for d in stack.delivered()] == [c for c in codes if c != code]
+    send(stack, 1, person)
+    held = stack.wait_batch(is_("QUARANTINED"))
+    assert "recalled" in held["reason"]
+    assert len(stack.delivered_files()) == 1
+
+
+def test_a_destination_that_is_down_is_asked_until_it_answers(make_stack: MakeStack) -> None:
+    """Visibly not complete meanwhile, also over a kill -9 of the worker; complete by itself afterwards."""
+    stack = make_stack().start()
+    send(stack)
+    stack.wait_batches(1)
+    stack.target.stop()
+    done = stack.cli("recall", "--batch", "1", "--yes")
+    assert done.returncode == 1
+    assert "is tried again" in done.stdout
+    assert stack.api("batches/1")["state"] == "RECALLING"
+    os.kill(stack.worker_pid(), signal.SIGKILL)
+    stack.target.start()
+    assert len(stack.delivered_files()) == 3
+
+    def recalled() -> bool:
+        try:
+            return bool(stack.api("batches/1")["state"] == "RECALLED")
+        except requests.RequestException:
+            return False
+
+    wait_for(recalled, "the recall to be taken up", limit=60)
+    assert stack.delivered_files() == []
+
+
+def test_a_batch_under_way_is_fenced_and_taken_back(make_stack: MakeStack) -> None:
+    """Called back in the middle of its delivery: in the end nothing of it is at the target, and nothing staged."""
+    stack = make_stack()
+    stack.sendit["Destinations"]["research"]["BytesPerSecond"] = 20_000  # some instances a second
+    stack.start()
+    send(stack, 40)
+    wait_for(lambda: len(stack.target.get("/instances")) > 0, "the delivery to begin")
+    done = stack.cli("recall", "--batch", "1", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    batch = stack.api("batches/1")
+    assert (batch["state"], batch["recalled"], batch["under_way"]) == ("RECALLED", 40, 0)
+    assert stack.target.get("/instances") == []
+    wait_for(lambda: stack.staged() == [], "nothing to be staged")
+
+
+def test_what_was_never_sent_needs_no_destination(make_stack: MakeStack) -> None:
+    """Called back before it left: RECALLED at once, and nothing leaves when the destination is enabled."""
+    stack = make_stack()
+    stack.sendit["Destinations"]["research"]["Enabled"] = False
+    stack.start()
+    send(stack)
+    stack.wait_batch(lambda b: bool(b["deliveries"]) and b["deliveries"][0]["state"] == "PAUSED")
+    assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
+    stack.source.stop()
+    stack.sendit["Destinations"]["research"]["Enabled"] = True
+    stack.source.start()
+    stack.wait_ready()
+    send(stack, 1, Person("OTHER", "O^O"))
+    stack.wait_batches(2, {"DONE", "RECALLED"})
+    assert len(stack.delivered_files()) == 1
