@@ -78,7 +78,9 @@ def _directory(loaded: Settings) -> str:
 
 def _disk(loaded: Settings) -> str:
     usage = shutil.disk_usage(loaded.data_directory if loaded.data_directory.exists() else "/")
-    room = f"{usage.free / 2**30:.1f} GiB free"
+    staged = sum(file.stat().st_size for file in (loaded.data_directory / "staging").glob("*/*"))
+    journal = sum(file.stat().st_size for file in loaded.data_directory.glob(f"{JOURNAL_FILE}*"))
+    room = f"{usage.free / 2**30:.1f} GiB free; staging {staged / 2**20:.1f} MiB, journal {journal / 2**20:.1f} MiB"
     if usage.free < data_directory.LITTLE_ROOM:
         raise Misconfigured(data_directory.PLACE, room, "Make room, or move DataDirectory to a larger disk.")
     return room

@@ -3,7 +3,7 @@
     stable(study)      collect, filter: list the study's instances as a batch          → QUEUED
     process(batch)     identify, de-identify, prove: every instance gets an outcome    → DELIVERING
     deliver(batch, d)  delivery.py: deliver to destination d, read it back             → SENT, when all did
-    clean_up(batch)    nothing stays in staging                                        → DONE
+    clean_up(batch)    nothing stays in staging; originals.py: nor in Orthanc, if told → DONE
 
 Every step is idempotent, may be killed at any instant, and is fenced by its attempt (`Superseded`). Troubles end in one
 place, `stages.account`: `Retry` means later, `Misconfigured` means a person, `Quarantine` means that nothing leaves.
@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from sendit.delivery import Deliverer
 from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
 from sendit.intake.routing import project_of
 from sendit.journal import Superseded
+from sendit.journal.originals import DUE
 from sendit.model import Batch, BatchState
+from sendit.originals import OriginalsKeeper
 from sendit.recall import Recaller
 from sendit.source import Study
 from sendit.stages import MOST_STARTS, Rooms, account, after, backoff, process_key
@@ -33,6 +36,7 @@ class Pipeline:
         self.rooms = rooms
         self.deliverer = Deliverer(rooms, self.clean_up)
         self.recaller = Recaller(rooms)
+        self.originals = OriginalsKeeper(rooms)
         self._journal = rooms.journal
 
     # --- collect and filter: a study becomes a batch -------------------------------------------------------------
@@ -44,7 +48,12 @@ class Pipeline:
             self._journal.intake.drop_receiving(study_id)
             return []
         listed = self.rooms.source.instances(study)
-        made = [self._queue(study, listed, project) for project in self._projects_of(study, listed)]
+        *others, last = self._projects_of(study, listed)
+        # Its LastUpdate is noted with the last project: after a kill in between, the sweep finds the study again.
+        made = [self._queue(replace(study, last_update=""), listed, project) for project in others]
+        made.append(self._queue(study, listed, last))
+        if not any(made):
+            self.originals.again(study_id)
         return [batch_id for batch_id in made if batch_id is not None]
 
     def imported(self, studies: Mapping[str, Collection[str]], project: str) -> None:
@@ -68,7 +77,7 @@ class Pipeline:
         return [*found] if found else [project_of(self.rooms.source.facts(study, listed), known)]
 
     def _queue(self, study: Study, listed: list[str], project: str | None) -> int | None:
-        batch_id = self._journal.intake.queue(study.id, project, listed, study.last_update)
+        batch_id = self._journal.intake.queue(study.id, project, listed, study.last_update or None)
         if batch_id is None:
             return None
         if project is None:
@@ -148,13 +157,18 @@ class Pipeline:
     # --- clean up ------------------------------------------------------------------------------------------------
 
     def clean_up(self, batch_id: int) -> None:
-        """SENT → DONE; the originals stay in Orthanc."""
+        """SENT → DONE; then the originals go, if the project says so and nothing of their study is under way."""
         self.rooms.staging.remove(batch_id)
+        batch = self._journal.batches.get(batch_id)
+        if batch is None:
+            return
+        delete = self.originals.wanted(batch.project or "")
         try:
-            self._journal.batches.done(batch_id)
+            self._journal.batches.done(batch_id, DUE if delete else None)
         except Superseded:
             return
         log.info("batch %d: DONE", batch_id)
+        self.originals.clear(batch.study)
 
     def retry(self, batch_id: int) -> Batch | None:
         """An operator takes a batch up again; None if its state does not allow it."""

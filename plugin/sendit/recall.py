@@ -100,7 +100,7 @@ class Recaller:
             problem = f"destination '{delivery.destination}' is not configured any more"
             cure = "Configure it again under this name, then: sendit recall."
             raise Misconfigured(f"batch {delivery.batch_id}", problem, cure)
-        if self._journal.recalls.pruned_at(delivery.batch_id) is not None:
+        if self._journal.retention.pruned_at(delivery.batch_id) is not None:
             problem = "its receipts were deleted (SendIt.Retention.JournalDays), so nobody can say what to remove"
             raise Misconfigured(f"batch {delivery.batch_id}", problem, "Remove it there by its coded PatientID.")
         consignment = self._consignment(delivery)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from sendit.journal import Superseded
 from sendit.model import Batch, BatchState, Delivery, DeliveryState
 from sendit.pipeline import Pipeline
+from sendit.retention import forget
 from sendit.source import Study
 from sendit.stages import deliver_key, process_key, recall_key, until
 
@@ -48,6 +49,7 @@ class Reconciler:
         self.reschedule()
         self.tidy()
         self.sweep()
+        self._pipeline.originals.sweep()
 
     # --- work ----------------------------------------------------------------------------------------------------
 
@@ -113,6 +115,7 @@ class Reconciler:
             batch = self._rooms.journal.batches.get(batch_id)
             if batch is None or batch.state in _UNSTAGED:
                 self._rooms.staging.remove(batch_id)
+        forget(self._rooms)
         self._rooms.scheduler.forget_ended(_FORGET)
 
     # --- studies -------------------------------------------------------------------------------------------------

@@ -132,7 +132,14 @@ class Project(Section):
     crosswalk: bool = True  # keep, sealed, which original has which code
     destinations: list[Name] = Field(min_length=1)
     release: Literal["Automatic"] = "Automatic"
-    after_delivery: Literal["KeepOriginals"] = "KeepOriginals"
+    after_delivery: Literal["KeepOriginals", "DeleteOriginals"] = "KeepOriginals"
+
+
+class Retention(Section):
+    """How long what is not needed for ever is kept."""
+
+    staging_days: float = Field(default=30, ge=0, le=36_500)  # staged files of batches FAILED or QUARANTINED
+    journal_days: float | None = Field(default=None, ge=1, le=36_500)  # stories and receipts; None: for ever
 
 
 class Settings(Section):
@@ -146,6 +153,7 @@ class Settings(Section):
     batches_at_once: int = Field(default=2, ge=1, le=64)
     reconcile_seconds: float = Field(default=60.0, gt=0, le=3600)
     retry: RetrySettings = RetrySettings()  # of the steps before delivery
+    retention: Retention = Retention()
     watched_folders: list[WatchedFolder] = []
     destinations: dict[Name, DestinationSettings] = {}
     projects: dict[Name, Project] = {}

@@ -121,6 +121,12 @@ class Source:
             if answer.status_code == 200:
                 yield from answer.iter_content(1 << 20)
 
+    def delete(self, instance: str) -> None:
+        """Delete one instance; fine if it is not there."""
+        answer = self._request("DELETE", f"/instances/{instance}")
+        if answer.status_code not in (200, 404):
+            raise Retry(f"our own Orthanc answers {answer.status_code} when an original is to be deleted")
+
     def system(self) -> Mapping[str, Any]:
         """Orthanc's /system; Retry if it does not answer."""
         answer = self._get("/system")

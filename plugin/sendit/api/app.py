@@ -66,6 +66,7 @@ def make_app(pipeline: Pipeline, start_import: StartImport, health: Callable[[],
     views = Views(pipeline)
     _translate_errors(app)
     _batches(app, pipeline, views)
+    _verification(app, pipeline, views)
     _recalls(app, pipeline, views)
     _imports(app, pipeline, start_import)
 
@@ -141,6 +142,8 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
         renewed = views.batch(batch_id)
         return renewed if renewed is not None else batch
 
+
+def _verification(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
     @app.post("/api/batches/{batch_id}/verify", tags=["batches"], responses={**_NOT_FOUND, 409: {"model": Problem}})
     def post_verify(batch_id: int) -> VerdictAnswer:
         """Compare the batch's receipts with its manifest, and what its destinations hold with the receipts."""
@@ -150,7 +153,19 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
             raise _no_batch(batch_id)
         if batch.state not in VERIFIABLE:
             raise _problem(409, f"batch {batch_id} is {batch.state}", "Only batches that were sent can be verified.")
+        if rooms.journal.retention.pruned_at(batch_id) is not None:
+            raise _problem(
+                409, f"the receipts of batch {batch_id} were deleted", "SendIt.Retention.JournalDays says so."
+            )
         return VerdictAnswer(ok=verdict.ok, intact=verdict.intact, **asdict(verdict))
+
+
+def _must_be_verifiable(batch: BatchAnswer, pruned: bool) -> None:
+    if batch.state not in VERIFIABLE:
+        raise _problem(409, f"batch {batch.id} is {batch.state}", "Only batches that were sent can be verified.")
+    if pruned:
+        problem = f"the receipts of batch {batch.id} were deleted"
+        raise _problem(409, problem, "SendIt.Retention.JournalDays says so.")
 
 
 def _recalls(app: FastAPI, pipeline: Pipeline, views: Views) -> None:

@@ -18,7 +18,9 @@ from sendit.journal.deliveries import Deliveries
 from sendit.journal.facts import Facts
 from sendit.journal.imports import Imports
 from sendit.journal.intake import Intake
+from sendit.journal.originals import Originals
 from sendit.journal.recalls import Recalls
+from sendit.journal.retention import Retention
 from sendit.journal.writing import Superseded
 
 __all__ = ["Journal", "Superseded"]
@@ -33,6 +35,8 @@ class Journal:
         self.batches = Batches(engine)
         self.deliveries = Deliveries(engine)
         self.recalls = Recalls(engine)
+        self.originals = Originals(engine)
+        self.retention = Retention(engine)
         self.imports = Imports(engine)
         self.facts = Facts(engine)
         self.crosswalk = CrosswalkRows(engine)

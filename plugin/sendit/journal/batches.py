@@ -345,11 +345,15 @@ class Batches:
 
     # --- the end -------------------------------------------------------------------------------------------------
 
-    def done(self, batch_id: int) -> None:
-        """SENT → DONE: nothing remains in staging."""
+    def done(self, batch_id: int, originals: str | None = None) -> None:
+        """SENT → DONE: nothing remains in staging.
+
+        Args:
+            originals: what is yet to be done with the originals; None: they stay.
+        """
         where = (t.batches.c.id == batch_id) & (t.batches.c.state == BatchState.SENT)
         with self._engine.begin() as c:
-            move(c, where, state=BatchState.DONE)
+            move(c, where, state=BatchState.DONE, originals=originals)
             add_event(c, batch_id, "done")
 
 

@@ -190,14 +190,6 @@ class Recalls:
         add_event(c, batch_id, "recalled: nothing of it is left at any destination")
         return BatchState.RECALLED
 
-    def pruned_at(self, batch_id: int) -> datetime | None:
-        """When its receipts were deleted: without them nobody can say what to remove."""
-        with reading(self._engine) as c:
-            found: datetime | None = c.execute(
-                sa.select(t.batches.c.pruned_at).where(t.batches.c.id == batch_id)
-            ).scalar()
-            return found
-
 
 def _delivery(row: sa.Row[Any]) -> Delivery:
     values = dict(row._mapping)

@@ -1,0 +1,28 @@
+"""What is not kept for ever: staged files of batches that nobody took up, stories and receipts of old ones."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from sendit.stages import Rooms
+
+log = logging.getLogger(__name__)
+
+
+def forget(rooms: Rooms, at: datetime | None = None) -> None:
+    """One pass. A batch whose staged files are gone can still be retried: it is de-identified anew.
+
+    Args:
+        at: the present moment.
+    """
+    present = at or datetime.now(UTC)
+    kept = rooms.settings.retention
+    held = rooms.journal.retention.held(present - timedelta(days=kept.staging_days))
+    for batch_id in held & set(rooms.staging.batches()):
+        rooms.staging.remove(batch_id)
+        log.info("batch %d: its staged files were removed after %g days", batch_id, kept.staging_days)
+    if kept.journal_days is not None:
+        pruned = rooms.journal.retention.prune(present - timedelta(days=kept.journal_days))
+        if pruned:
+            log.info("the stories and receipts of %d batches were deleted after %g days", pruned, kept.journal_days)
