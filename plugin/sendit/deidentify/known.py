@@ -104,9 +104,11 @@ class _Gathering:
         if not kept and kind is not Kind.UID and raw and raw.upper() not in _OWN_VALUES:
             self.own.setdefault(element.tag, (kind, set()))[1].add(raw.upper())
         text = decoded(raw, character_set)
-        values = [text] if rule is not None and rule.vr in _LONG_TEXT else text.split("\\")
-        for value in values:
-            (self.kept if kept else self.found).add((kind, value.strip("\0 ")))
+        target = self.kept if kept else self.found
+        if "\\" not in text or (rule is not None and rule.vr in _LONG_TEXT):
+            target.add((kind, text.strip("\0 ")))
+        else:
+            target.update([(kind, value.strip("\0 ")) for value in text.split("\\")])
         if kind is Kind.DATE and rule is not None and rule.action is Action.SHIFT:
             moved = shifted(rule.vr, text, self.offset_days if rule.days is None else rule.days)
             self.kept.update((kind, value) for value in (moved or "").split("\\"))

@@ -146,6 +146,8 @@ def _deflate(body: Chunks) -> Chunks:
 
 def _gathered(chunks: Chunks) -> Chunks:
     """Few buffers instead of many: runs of small ones joined."""
+    if max(map(len, chunks)) < _LARGE:
+        return [b"".join(chunks)]
     gathered: Chunks = []
     small: Chunks = []
     for chunk in chunks:
