@@ -13,7 +13,7 @@ from sendit.deidentify.bulk import pieces
 from sendit.deidentify.checks import check_character_sets, check_pixels, subject_of, text_of
 from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS, Dataset, Element, Encoding, find
 from sendit.deidentify.dates import shifted
-from sendit.deidentify.freetext import TextCleaner, known_of
+from sendit.deidentify.freetext import TextCleaner, cleaner_for, known_of
 from sendit.deidentify.graphics import without_drawings
 from sendit.deidentify.icc import without_texts
 from sendit.deidentify.identity import KeyedIdentities, Patient
@@ -77,7 +77,7 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
     check_pixels(instance)
     decisions = decide(plan, instance, view, subject, identities)
     known = Known.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
-    texts = TextCleaner(known_of(instance.elements, plan))
+    texts = cleaner_for(known_of(instance.elements, plan))
     cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, texts, decisions)
     instance.elements = cleaner.top(instance.elements)
     sop_instance_uid = text_of(instance.elements, _SOP_INSTANCE)

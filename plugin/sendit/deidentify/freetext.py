@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,6 +37,7 @@ _PLACES = frozenset(
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "ß": "ss"})
 #: Texts up to this length (characters) stand in many instances of a study; longer ones are reports.
 _SHARED = 256
+_MOST_SHARED = 512
 _GAP = r"[\s,^=.\-_]*"
 
 
@@ -109,18 +110,26 @@ def _fold_one(character: str) -> str:
 class TextCleaner:
     """Cleans the texts of one instance. The same text and the same `known` give the same result, everywhere."""
 
-    __slots__ = ("_identifiers", "_known")
+    __slots__ = ("_descriptions", "_identifiers", "_known", "_technical")
 
     def __init__(self, known: Known) -> None:
         self._known = _pattern(known)
         self._identifiers = known.identifiers
+        self._descriptions: dict[str, str] = {}
+        self._technical: dict[str, str] = {}
 
     def description(self, text: str) -> str:
         """A text that a person typed: without what is known, and without what looks like a person's. May be empty."""
-        return (_described if len(text) <= _SHARED else _described.__wrapped__)(self._known, text)
+        return _once(text, self._descriptions, self._described)
 
     def technical(self, text: str) -> str:
         """A text about the technique: without what is known, names in PN form, and links."""
+        return _once(text, self._technical, self._technically)
+
+    def _described(self, text: str) -> str:
+        return _tidied(text, without_patterns(without_base64(_without(self._known, text))))
+
+    def _technically(self, text: str) -> str:
         cleaned = _without(self._known, text)
         if "^" in cleaned:
             cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else " ", cleaned)
@@ -137,9 +146,19 @@ class TextCleaner:
         return number in self._identifiers
 
 
-@lru_cache(maxsize=1024)
-def _described(known: re.Pattern[str] | None, text: str) -> str:
-    return _tidied(text, without_patterns(without_base64(_without(known, text))))
+@lru_cache(maxsize=32)  # the instances of a study know the same
+def cleaner_for(known: Known) -> TextCleaner:
+    """The cleaner, which remembers what it made of short texts."""
+    return TextCleaner(known)
+
+
+def _once(text: str, done: dict[str, str], clean: Callable[[str], str]) -> str:
+    found = done.get(text)
+    if found is None:
+        found = clean(text)
+        if len(text) <= _SHARED and len(done) < _MOST_SHARED:
+            done[text] = found
+    return found
 
 
 def _without(known: re.Pattern[str] | None, text: str) -> str:
