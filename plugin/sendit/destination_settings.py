@@ -6,9 +6,9 @@ from datetime import time
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from sendit.names import NameTemplate
+from sendit.names import STUDY_WORDS, NameTemplate
 from sendit.section import (
     AbsolutePath,
     HeaderName,
@@ -16,6 +16,7 @@ from sendit.section import (
     RetrySettings,
     Section,
     WebAddress,
+    private_way,
 )
 
 
@@ -123,6 +124,17 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
+#: The layout of archives is that of the first SendIt.
+ARCHIVE_NAME = "Collection/{project}/Entity/{patient}/{patient}_{study_date}_{accession}.tar.gz"
+INSTANCE_NAME = "{study}/{series}/{instance}.dcm"
+
+
+def _object_template(layout: str, text: str | None) -> NameTemplate:
+    if layout == "Archive":
+        return NameTemplate(text or ARCHIVE_NAME, words=STUDY_WORDS, unique=["patient", "study"])
+    return NameTemplate(text or INSTANCE_NAME, unique=["instance"])
+
+
 class GoogleCloudStorageSettings(_Destination):
     """Delivery to a bucket, with indexes in Datastore or BigQuery."""
 
@@ -131,13 +143,39 @@ class GoogleCloudStorageSettings(_Destination):
     google_project: GoogleProject | None = None  # None: that of the credentials
     layout: Literal["Archive", "Instances"] = "Archive"  # one .tar.gz a study, or one object an instance
     object_name: str | None = None  # a template; None: the default of the layout
-    storage_class: str | None = Field(default=None, pattern=r"^[A-Z_]+$")  # None: that of the bucket
+    storage_class: Literal["STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"] | None = None  # None: that of the bucket
     kms_key: str | None = Field(
         default=None, pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
     )
+    timeout: float = Field(default=30.0, gt=0, le=3600)  # seconds without an answer; the client tries again as long
     credentials: GoogleCredentials = GoogleCredentials()
     endpoint: WebAddress | None = None  # None: Google's own
     index: Annotated[list[Index], BeforeValidator(_listed)] = []
+
+    @property
+    def template(self) -> NameTemplate:
+        """Where objects are made."""
+        return _object_template(self.layout, self.object_name)
+
+    @field_validator("object_name")
+    @classmethod
+    def _a_template(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if "layout" in info.data:
+            _object_template(info.data["layout"], text)
+        return text
+
+    @field_validator("endpoint")
+    @classmethod
+    def _private(cls, url: str | None, info: ValidationInfo) -> str | None:
+        """Access tokens travel encrypted only."""
+        credentials = info.data.get("credentials")
+        if url is not None and credentials is not None and credentials.source != "Anonymous":
+            try:
+                private_way(url)
+            except ValueError:
+                problem = "access tokens travel encrypted only: https://, or http:// to this machine itself"
+                raise ValueError(problem) from None
+        return url
 
 
 class DicomModalitySettings(_Destination):

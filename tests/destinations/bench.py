@@ -12,7 +12,7 @@ from sendit.destinations import open_destination
 from sendit.destinations.base import Destination
 from sendit.model import Consignment, Parcel, Receipt
 from sendit.settings import load
-from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence, Status
+from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence, Slow, Status
 
 Server = TypeVar("Server")
 
@@ -61,6 +61,10 @@ class Bench(ABC):
         Status(429),
         Status(507),
     )
+    #: Answers by which its wire says that we are not let in.
+    refusals: ClassVar[tuple[Fault, ...]] = (Status(401), Status(403))
+    #: How its wire can be slow without being at fault.
+    slownesses: ClassVar[tuple[Fault, ...]] = (Slow(),)
     #: False where all instances of a batch travel as one object.
     one_by_one: ClassVar[bool] = True
     #: False where what was given away can never be removed.

@@ -22,6 +22,8 @@ class DiskFull(Fault):
 
 class FolderBench(Bench):
     faults: ClassVar[tuple[Fault, ...]] = (DropBefore(), DiskFull())  # DropBefore: the share is away
+    refusals: ClassVar[tuple[Fault, ...]] = ()
+    slownesses: ClassVar[tuple[Fault, ...]] = ()
 
     def __init__(self, servers: Servers) -> None:
         self.home = servers.new_folder("folder")

@@ -10,6 +10,7 @@ import pytest
 from tests.destinations.bench import Bench, Servers
 from tests.destinations.bench_dicom_web import DicomWebBench, GoogleHealthcareBench
 from tests.destinations.bench_folder import FolderBench
+from tests.destinations.bench_google_cloud_storage import ArchiveBench, InstancesBench
 from tests.destinations.bench_orthanc_peer import OrthancPeerBench, start_target
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.orthanc import OrthancServer
@@ -20,6 +21,8 @@ BENCHES: Mapping[str, Callable[[Servers], Bench]] = {
     "Folder": FolderBench,
     "DicomWeb": DicomWebBench,
     "DicomWeb/Google": GoogleHealthcareBench,
+    "GoogleCloudStorage": ArchiveBench,
+    "GoogleCloudStorage/Instances": InstancesBench,
 }
 
 

@@ -14,7 +14,7 @@ from tests.destinations.bench import Bench
 from tests.destinations.conftest import BENCHES
 from tests.destinations.killed_sender import KilledSender
 from tests.destinations.parcels import altered, consignment, with_receipt
-from tests.servers.fault_proxy import DropBefore, Fault, Status
+from tests.servers.fault_proxy import DropBefore, Fault, Slow, Status
 
 #: Every fault that any bench knows, once.
 FAULTS = {repr(fault): fault for one in BENCHES.values() for fault in getattr(one, "faults", Bench.faults)}
@@ -60,6 +60,11 @@ def test_only_what_is_missing_is_sent(bench: Bench, tmp_path: Path) -> None:
     sent = consignment(tmp_path)
     bench.destination.deliver(Consignment(1, "IRB1", sent.parcels[:3]), _nothing)
     before = bench.uploads()
+    if not bench.one_by_one:  # what is late goes as a part of its own
+        assert bench.destination.deliver(Consignment(2, "IRB1", sent.parcels[3:], part=2), _nothing) == 2
+        assert bench.uploads() == before + 1
+        assert bench.holds_all(sent)
+        return
     assert bench.destination.deliver(sent, _nothing) == 5
     assert bench.uploads() == before + 2
     assert bench.holds_all(sent)
@@ -80,6 +85,31 @@ def test_resumes_after_a_fault(bench: Bench, tmp_path: Path, name: str) -> None:
     assert bench.uploads() == bench.expected(5)
     assert bench.holds_all(sent)
     assert bench.destination.verify(sent) == []
+
+
+def test_a_slow_wire_is_no_fault(bench: Bench, tmp_path: Path) -> None:
+    """What is slow, and never silent for long, arrives in one attempt."""
+    if Slow() not in bench.slownesses:
+        pytest.skip("its wire is not slowed down here")
+    sent = consignment(tmp_path, 2)
+    bench.harm_uploads(Slow())
+    assert bench.destination.deliver(sent, _nothing) == 2
+    assert bench.uploads() == bench.expected(2)
+    assert bench.holds_all(sent)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_is_for_a_person(bench: Bench, tmp_path: Path, status: int) -> None:
+    """A server that does not let us in is not asked again: someone has to change something first."""
+    if Status(status) not in bench.refusals:
+        pytest.skip("its wire knows no such answer")
+    sent = consignment(tmp_path, 2)
+    bench.harm_uploads(Status(status, times=2))
+    with pytest.raises(Misconfigured):
+        bench.destination.deliver(sent, _nothing)
+    bench.heal()
+    assert bench.destination.deliver(sent, _nothing) == 2
+    assert bench.holds_all(sent)
 
 
 @pytest.mark.parametrize("acknowledged", [0, 1, 7, 12, 15])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ import pytest
 
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.model import Consignment
+from tests.destinations.bench import Servers
 from tests.destinations.bench_orthanc_peer import OrthancPeerBench, instance_id, open_peer
 from tests.destinations.parcels import altered, consignment, with_receipt
 from tests.servers.fault_proxy import FaultProxy, Silence, Status, Truncate
@@ -346,10 +348,11 @@ def test_check_knows_an_orthanc(proxy: FaultProxy) -> None:
         open_peer([proxy.url]).check()
 
 
-def test_a_large_consignment_through_few_connections(bench: OrthancPeerBench, tmp_path: Path) -> None:
+def test_a_large_consignment_through_few_connections(servers: Servers, tmp_path: Path) -> None:
     """One question about the study suffices for hundred instances, whichever thread asks it."""
     sent = consignment(tmp_path, 100)
-    assert bench.destination.deliver(sent, _nothing) == 100
-    questions = [request for request in bench.proxy.passed if request.startswith("GET ")]
-    assert len(questions) == 1
-    assert bench.destination.verify(sent) == []
+    with closing(OrthancPeerBench(servers)) as bench:
+        assert bench.destination.deliver(sent, _nothing) == 100
+        questions = [request for request in bench.proxy.passed if request.startswith("GET ")]
+        assert len(questions) == 1
+        assert bench.destination.verify(sent) == []

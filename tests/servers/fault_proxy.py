@@ -13,11 +13,15 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
+
+_PIECE = 256 * 1024
+_SMALL = 1024 * 1024  # bytes; larger answers are passed on in pieces
 
 
 @dataclass
@@ -54,6 +58,24 @@ class Truncate(Fault):
 @dataclass
 class Silence(Fault):
     """Nothing is answered for as long as the proxy lives; the request is not forwarded."""
+
+
+@dataclass
+class Corrupt(Fault):
+    """One bit in the middle of the request's body is another one when it reaches the server behind."""
+
+
+@dataclass
+class CorruptAnswer(Fault):
+    """One bit in the middle of the answer's body is another one when it reaches the client."""
+
+
+@dataclass
+class Slow(Fault):
+    """The request's body goes on in pieces, each after a moment: slow, and never silent for long."""
+
+    pieces: int = 20
+    pause: float = 0.05  # seconds before each
 
 
 @dataclass
@@ -127,6 +149,42 @@ class FaultProxy:
         self.close()
 
 
+class _Body:
+    """The body of a request, read by whoever passes it on; harmed on its way, if it is to be."""
+
+    def __init__(self, file: Any, size: int, fault: Fault | None) -> None:
+        self._file = file
+        self._middle = size // 2 if isinstance(fault, Corrupt) else None
+        self._slow = fault if isinstance(fault, Slow) else None
+        self._piece = max(1, size // fault.pieces) if isinstance(fault, Slow) else _PIECE
+        self._done = 0
+        self.left = size
+
+    def read(self, _: int = -1) -> bytes:
+        """The next piece; nothing at the end."""
+        if self.left == 0:
+            return b""
+        if self._slow is not None:
+            time.sleep(self._slow.pause)
+        data: bytes = self._file.read(min(self.left, self._piece))
+        if not data:
+            raise ConnectionResetError("the client went away")
+        self.left -= len(data)
+        if self._middle is not None and self._done <= self._middle < self._done + len(data):
+            data = _flipped(data, self._middle - self._done)
+        self._done += len(data)
+        return data
+
+    def skip(self) -> None:
+        """Read to the end, for nothing."""
+        while self.read():
+            pass
+
+
+def _flipped(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :] if data else data
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
@@ -169,44 +227,67 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         proxy = self.server.proxy
+        if proxy.ended.is_set():  # nothing listens any more, nor on connections that were kept
+            self.close_connection = True
+            return
         # As a forward proxy the whole URL is asked for, as a reverse proxy the path.
         path = self.path.split("/", 3)[3] if "://" in self.path else self.path
         path = path if path.startswith("/") else f"/{path}"
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = f"{self.command} {path}"
         headers = {key.lower(): value for key, value in self.headers.items()}
         proxy.seen.append((request, headers))
         fault = proxy.next_fault(request)
+        body = _Body(self.rfile, int(self.headers.get("Content-Length", 0)), fault)
         if fault is None and (own := proxy.intercept(request, headers)) is not None:
+            body.skip()
             self._answer(own[0], {}, own[1])
             return
         if isinstance(fault, Status):
+            body.skip()
             self._answer(fault.status, dict(fault.headers), fault.body)
         elif isinstance(fault, Silence):
+            body.skip()
             proxy.ended.wait()
             self.close_connection = True
         elif isinstance(fault, DropBefore):
+            body.skip()
             self.close_connection = True
         else:
-            status, headers, answer = self._forward(path, body)
-            proxy.passed.append(request)
-            if isinstance(fault, DropAfter):
-                self.close_connection = True
-            else:
-                self._answer(status, headers, answer, cut=isinstance(fault, Truncate))
+            self._pass_on(request, path, body, fault)
 
-    def _forward(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection(*self.server.proxy.target, timeout=60)
+    def _pass_on(self, request: str, path: str, body: _Body, fault: Fault | None) -> None:
+        """Request and answer go through in pieces, whatever their size."""
+        proxy = self.server.proxy
+        connection = http.client.HTTPConnection(*proxy.target, timeout=60)
         headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
         try:
-            connection.request(self.command, path, body or None, headers)
+            connection.request(self.command, path, body if body.left else None, headers)
             answer = connection.getresponse()
-            kept = {
-                k: v for k, v in answer.getheaders() if k.lower() not in ("connection", "content-length", "keep-alive")
-            }
-            return answer.status, kept, answer.read()
+            proxy.passed.append(request)
+            if isinstance(fault, DropAfter):
+                answer.read()
+                self.close_connection = True
+            else:
+                self._pass_back(answer, fault)
         finally:
             connection.close()
+
+    def _pass_back(self, answer: http.client.HTTPResponse, fault: Fault | None) -> None:
+        hop = ("connection", "content-length", "keep-alive", "transfer-encoding")
+        kept = {key: value for key, value in answer.getheaders() if key.lower() not in hop}
+        size = answer.length
+        if size is None or size <= _SMALL or isinstance(fault, Truncate | CorruptAnswer):
+            data = answer.read()
+            if isinstance(fault, CorruptAnswer):
+                data = _flipped(data, len(data) // 2)
+            self._answer(answer.status, kept, data, cut=isinstance(fault, Truncate))
+            return
+        self.send_response(answer.status)
+        for key, value in {**kept, "Content-Length": str(size)}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        while piece := answer.read(_PIECE):
+            self.wfile.write(piece)
 
     def _answer(self, status: int, headers: Mapping[str, str], body: bytes, cut: bool = False) -> None:
         self.send_response(status)

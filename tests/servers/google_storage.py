@@ -48,7 +48,7 @@ class GoogleStorage:
             options += ["--bucket", bucket]
         environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
         command = [sys.executable, "-m", "tests.servers.google_storage", *options]
-        self.process = subprocess.Popen(command, cwd=_ROOT, env=environment)
+        self.process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=subprocess.DEVNULL)
         wait_for(self._answers, "the storage server")
         return self
 

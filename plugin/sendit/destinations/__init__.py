@@ -13,6 +13,7 @@ from sendit.orthanc_config import OrthancConfig
 #: The value of "Type" → where the class is. A module is imported when a destination of its type is configured: Google's
 #: clients cost a second and 100 MB, which nobody pays who does not use them.
 DESTINATIONS: Mapping[str, str] = {
+    "GoogleCloudStorage": "sendit.destinations.google_cloud_storage:GoogleCloudStorageDestination",
     "OrthancPeer": "sendit.destinations.orthanc_peer:OrthancPeerDestination",
     "Folder": "sendit.destinations.folder:FolderDestination",
     "DicomWeb": "sendit.destinations.dicom_web:DicomWebDestination",

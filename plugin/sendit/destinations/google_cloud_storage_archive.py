@@ -1,0 +1,212 @@
+"""The archive of one study: written as a stream, the same bytes each time, and read as a stream.
+
+A .tar.gz of `manifest.json` and `<series>/<instance>.dcm`, sorted by name. No time, owner or file name stands in it,
+and the compression is zlib's fastest: the same receipts and files give the same bytes, on any worker, after any
+restart.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tarfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Any, BinaryIO, cast
+
+import google_crc32c
+
+from sendit.destinations.base import open_parcel
+from sendit.errors import Retry
+from sendit.model import Consignment, Parcel, Receipt
+from sendit.names import safe
+
+MANIFEST = "manifest.json"
+_LEVEL = 1  # of zlib: images of DICOM gain little by more, and time is what an upload waits for
+_GZIP = 31  # a window of 32 KiB, and a header that holds neither a name nor a time
+_PIECE = 1024 * 1024
+
+
+def member(receipt: Receipt) -> str:
+    """Where an instance is in the archive."""
+    return f"{safe(receipt.series_instance_uid)}/{safe(receipt.sop_instance_uid)}.dcm"
+
+
+def manifest(consignment: Consignment) -> bytes:
+    """The receipts as JSON, without the digests of the originals: what a receiver can compare with."""
+    entries = []
+    for name, parcel in _sorted(consignment):
+        receipt = parcel.receipt.as_dict()
+        del receipt["input_sha256"]
+        entries.append({"file": name, **receipt})
+    content = {"format": "SendIt archive 1", "project": consignment.project, "instances": entries}
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _sorted(consignment: Consignment) -> list[tuple[str, Parcel]]:
+    return sorted(((member(parcel.receipt), parcel) for parcel in consignment.parcels), key=lambda pair: pair[0])
+
+
+def write(consignment: Consignment) -> Generator[bytes, None, None]:
+    """The bytes of the archive, in pieces. Every instance passes the gate (`open_parcel`) before a byte of it comes."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    for piece in _tar(consignment):
+        if packed := packer.compress(piece):
+            yield packed
+    yield packer.flush()
+
+
+def _tar(consignment: Consignment) -> Iterator[bytes]:
+    listed = manifest(consignment)
+    yield _header(MANIFEST, len(listed))
+    yield listed + _padding(len(listed))
+    for name, parcel in _sorted(consignment):
+        size = parcel.receipt.output_size
+        with open_parcel(parcel) as file:
+            yield _header(name, size)
+            while piece := file.read(_PIECE):
+                yield piece
+        yield _padding(size)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _header(name: str, size: int) -> bytes:
+    entry = tarfile.TarInfo(name)  # its time, owner and group are 0
+    entry.size, entry.mode = size, 0o644
+    return entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
+
+
+class ArchiveStream:
+    """The archive as a file that can be read once; the next chunk is packed while the last one is on its way.
+
+    `size` and `crc32c` are those of what was read so far; `ended` says whether that is all.
+    """
+
+    def __init__(self, consignment: Consignment, ahead: int) -> None:
+        self.size = 0
+        self.ended = False
+        self._crc32c = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
+        self._pieces = write(consignment)
+        self._ahead = ahead
+        self._rest = bytearray()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sendit-pack")
+        self._next: Future[bytes] = self._thread.submit(self._chunk)
+
+    def _chunk(self) -> bytes:
+        """So many bytes, fewer only at the end. Runs in the one thread, which alone touches `_pieces` and `_rest`."""
+        while len(self._rest) < self._ahead:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._rest += piece
+        chunk = bytes(self._rest[: self._ahead])
+        del self._rest[: self._ahead]
+        return chunk
+
+    def read(self, size: int = -1) -> bytes:
+        """The next chunk. Whoever reads asks for the size that was agreed on."""
+        assert size == self._ahead, "an archive is read in chunks of one size"
+        if self.ended:
+            return b""
+        chunk = self._next.result()
+        self.ended = len(chunk) < self._ahead
+        if not self.ended:
+            self._next = self._thread.submit(self._chunk)
+        self._crc32c.update(chunk)  # type: ignore[no-untyped-call]
+        self.size += len(chunk)
+        return chunk
+
+    def tell(self) -> int:
+        return self.size
+
+    @property
+    def crc32c(self) -> str:
+        """As Google writes it."""
+        return _base64(self._crc32c)
+
+    def __enter__(self) -> ArchiveStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.submit(self._pieces.close)
+        self._thread.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What an archive holds under one name."""
+
+    size: int
+    sha256: str
+    content: bytes | None  # where it was wanted
+
+
+def read(file: BinaryIO, crc32c: str, wanted: Callable[[str, str], bool], most: int) -> dict[str, Member] | None:
+    """What is in an archive, without the manifest; None if it is none, or is damaged.
+
+    Args:
+        crc32c: that of the whole, as Google has it.
+        wanted: whether the content is to be kept, of a name and a SHA-256.
+        most: bytes of the largest content that is kept.
+
+    Raises:
+        Retry: what was read is not what Google holds: it was damaged on its way.
+    """
+    checked = _Checked(file)
+    found: dict[str, Member] | None = {}
+    try:
+        with tarfile.open(fileobj=cast(BinaryIO, checked), mode="r|gz", bufsize=_PIECE) as archive:
+            for entry in archive:
+                content = archive.extractfile(entry)
+                if content is not None and entry.name != MANIFEST and found is not None:
+                    found[entry.name] = _member(content, entry, wanted, most)
+    except (tarfile.TarError, zlib.error, EOFError):
+        found = None
+    if checked.whole() != crc32c:
+        raise Retry("the archive was damaged on its way, when it was read back")
+    return found
+
+
+def _member(content: IO[bytes], entry: tarfile.TarInfo, wanted: Callable[[str, str], bool], most: int) -> Member:
+    digest = hashlib.sha256()
+    kept = []
+    while piece := content.read(_PIECE):
+        digest.update(piece)
+        if entry.size <= most:
+            kept.append(piece)
+    sha256 = digest.hexdigest()
+    keep = entry.size <= most and wanted(entry.name, sha256)
+    return Member(entry.size, sha256, b"".join(kept) if keep else None)
+
+
+class _Checked:
+    """A file whose crc32c is computed while it is read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._crc32c = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._crc32c.update(data)  # type: ignore[no-untyped-call]
+        return data
+
+    def whole(self) -> str:
+        """Read to the end; the crc32c of all."""
+        while self.read(_PIECE):
+            pass
+        return _base64(self._crc32c)
+
+
+def _base64(checksum: Any) -> str:
+    return base64.b64encode(checksum.digest()).decode()

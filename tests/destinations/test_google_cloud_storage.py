@@ -1,0 +1,490 @@
+"""What is particular to buckets: names, archives, metadata, keys and classes, credentials, and what check() says."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sendit.destination_settings import ARCHIVE_NAME
+from sendit.destinations import google_cloud_storage_archive as archive
+from sendit.destinations.base import Destination
+from sendit.destinations.google_cloud_storage_bucket import CHUNK
+from sendit.errors import Misconfigured, Retry
+from sendit.model import Consignment, Parcel
+from sendit.settings import load
+from tests.destinations.bench import open_out
+from tests.destinations.bench_google_cloud_storage import BUCKET, document, plain_bucket, read_archive
+from tests.destinations.killed_sender import KilledSender
+from tests.destinations.parcels import consignment, consignment_of, new_uid, read_testfile
+from tests.servers.fault_proxy import CorruptAnswer, DropAfter, DropBefore, FaultProxy, Silence, Slow, Status
+from tests.servers.google_storage import GoogleStorage
+from tests.servers.waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleStorage]:
+    with GoogleStorage(tmp_path_factory.mktemp("storage"), buckets=[BUCKET]) as server:
+        yield server
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[GoogleStorage]:
+    """One for a test that changes what the server allows."""
+    with GoogleStorage(tmp_path / "storage", buckets=[BUCKET]) as server:
+        yield server
+
+
+def _nothing(_: int) -> None:
+    pass
+
+
+def opened(server: GoogleStorage | FaultProxy, **settings: object) -> Destination:
+    return open_out(document(server.url, **settings))
+
+
+def dated(sent: Consignment, **changes: object) -> Consignment:
+    """The consignment with other receipts."""
+    parcels = [Parcel(replace(p.receipt, **changes), p.path) for p in sent.parcels]  # type: ignore[arg-type]
+    return replace(sent, parcels=parcels)
+
+
+def blobs(server: GoogleStorage, sent: Consignment) -> list[Any]:
+    """What the bucket holds of the patient, in the default layout of archives."""
+    prefix = f"Collection/IRB1/Entity/{sent.parcels[0].receipt.patient_id}/"
+    return list(plain_bucket(server.url).list_blobs(prefix=prefix))
+
+
+def large(folder: Path, size: int, zeros: bool = False) -> Consignment:
+    """One instance of about `size` bytes; of random bytes it cannot be compressed."""
+    dataset = read_testfile()
+    dataset.Rows, dataset.Columns = 1024, size // 2048
+    dataset.PixelData = bytes(dataset.Columns * 2048) if zeros else os.urandom(dataset.Columns * 2048)
+    return consignment_of(dataset, folder=folder)
+
+
+# --- archives ----------------------------------------------------------------------------------------------------
+
+
+def test_an_archive_as_the_official_client_reads_it(server: GoogleStorage, tmp_path: Path) -> None:
+    """Its name, its kind, what it says of itself, and every byte in it; nothing of the original."""
+    sent = dated(consignment(tmp_path, 3), study_date="20200131", accession_number="A7", input_sha256="0e" * 32)
+    opened(server).deliver(sent, _nothing)
+    (blob,) = blobs(server, sent)
+    first = sent.parcels[0].receipt
+    patient = first.patient_id
+    assert blob.name == f"Collection/IRB1/Entity/{patient}/{patient}_20200131_A7.tar.gz"
+    assert (blob.content_type, blob.content_encoding) == ("application/gzip", None)
+    files = read_archive(blob)
+    listed = files.pop("manifest.json")
+    assert blob.metadata["manifest_sha256"] == hashlib.sha256(listed).hexdigest()
+    said = {key: blob.metadata[key] for key in ("batch", "project", "study", "part", "instances", "plan_sha256")}
+    assert said == {
+        "batch": "1", "project": "IRB1", "study": first.study_instance_uid, "part": "1", "instances": "3",
+        "plan_sha256": first.plan_sha256,
+    }  # fmt: skip
+    assert list(files) == sorted(files)
+    assert {hashlib.sha256(data).hexdigest() for data in files.values()} == {
+        parcel.receipt.output_sha256 for parcel in sent.parcels
+    }
+    assert first.input_sha256.encode() not in listed
+    assert {entry["output_sha256"] for entry in json.loads(listed)["instances"]} == {
+        parcel.receipt.output_sha256 for parcel in sent.parcels
+    }
+
+
+_PACK = """
+import hashlib, json, sys
+from pathlib import Path
+from sendit.destinations import google_cloud_storage_archive as archive
+from sendit.model import Consignment, Parcel, Receipt
+given = json.loads(Path(sys.argv[1]).read_text())
+parcels = [Parcel(Receipt.from_dict(receipt), Path(path)) for receipt, path in given]
+print(hashlib.sha256(b"".join(archive.write(Consignment(1, "IRB1", parcels)))).hexdigest())
+"""
+
+
+def test_an_archive_has_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+    """Whatever the order of the instances, the time, the batch's number, or the seed of the process."""
+    sent = consignment(tmp_path)
+    ours = b"".join(archive.write(Consignment(1, "IRB1", sent.parcels)))
+    assert ours[3:10] == b"\0\0\0\0\0\x04\x03"  # no name and no time in the header of gzip
+    for number, parcels in enumerate((sent.parcels, sent.parcels[::-1])):
+        order = tmp_path / f"order{number}.json"
+        order.write_text(json.dumps([(p.receipt.as_dict(), str(p.path)) for p in parcels]))
+        environment = {**os.environ, "PYTHONHASHSEED": str(number + 1), "TZ": "Asia/Tokyo"}
+        made = subprocess.run(
+            [sys.executable, "-c", _PACK, str(order)], capture_output=True, text=True, check=True, env=environment
+        )
+        assert made.stdout.strip() == hashlib.sha256(ours).hexdigest()
+    assert b"".join(archive.write(Consignment(99, "IRB1", sent.parcels))) == ours
+
+
+def test_two_studies_of_one_name_are_both_kept(server: GoogleStorage, tmp_path: Path) -> None:
+    """One patient, one date, no accession number: the second takes a name with its coded UID, and both are found."""
+    one = consignment(tmp_path, 2)
+    patient = one.parcels[0].receipt.patient_id
+    two = dated(consignment(tmp_path, 2), patient_id=patient)
+    destination = opened(server)
+    for sent in (one, two, one, two):
+        assert destination.deliver(sent, _nothing) == 2
+        assert destination.verify(sent) == []
+    study = two.parcels[0].receipt.study_instance_uid
+    stem = f"Collection/IRB1/Entity/{patient}/{patient}_no-study-date_no-accession"
+    assert [blob.name for blob in blobs(server, one)] == [f"{stem}.tar.gz", f"{stem}_{study}.tar.gz"]
+    assert destination.recall(one) == []
+    assert destination.verify(two) == []
+    assert destination.deliver(two, _nothing) == 2
+    assert [blob.name for blob in blobs(server, one)] == [f"{stem}_{study}.tar.gz"]
+
+
+def test_studies_of_one_name_that_race(server: GoogleStorage, tmp_path: Path) -> None:
+    """Several at once, each twice at the same time: all are kept, and each is there once."""
+    first = consignment(tmp_path, 1)
+    patient = first.parcels[0].receipt.patient_id
+    several = [dated(consignment(tmp_path, 1), patient_id=patient) for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda sent: opened(server).deliver(sent, _nothing), several * 2))
+    assert counts == [1] * 8
+    assert len(blobs(server, first)) == 4
+    assert all(opened(server).verify(sent) == [] for sent in several)
+
+
+def test_late_parts_have_archives_of_their_own(server: GoogleStorage, tmp_path: Path) -> None:
+    """And are recalled by themselves."""
+    sent = consignment(tmp_path, 3)
+    first, late = replace(sent, parcels=sent.parcels[:2]), replace(sent, parcels=sent.parcels[2:], part=2, batch_id=2)
+    destination = opened(server)
+    destination.deliver(late, _nothing)
+    destination.deliver(first, _nothing)
+    names = [blob.name for blob in blobs(server, sent)]
+    assert [name.rpartition("_")[2] for name in names] == ["no-accession.tar.gz".rpartition("_")[2], "part2.tar.gz"]
+    assert destination.recall(late) == []
+    assert destination.verify(first) == []
+    assert [found.problem for found in destination.verify(late)] == ["not there"]
+
+
+def test_an_archive_packed_in_another_way_is_the_same(server: GoogleStorage, tmp_path: Path) -> None:
+    """What counts is what it holds: another zlib, or another version of SendIt, is no other content."""
+    sent = consignment(tmp_path, 2)
+    destination = opened(server)
+    destination.deliver(sent, _nothing)
+    (blob,) = blobs(server, sent)
+    blob.metadata = {**blob.metadata, "manifest_sha256": "0" * 64}
+    blob.upload_from_string(gzip.compress(gzip.decompress(blob.download_as_bytes()), 9))
+    assert destination.deliver(sent, _nothing) == 2
+    assert destination.verify(sent) == []
+
+
+def test_verify_without_the_staged_files(server: GoogleStorage, tmp_path: Path) -> None:
+    """The archive is read whole and compared with the receipts; a damaged one is told from a missing one."""
+    sent = consignment(tmp_path, 2)
+    destination = opened(server)
+    destination.deliver(sent, _nothing)
+    for parcel in sent.parcels:
+        parcel.path.unlink()
+    assert destination.verify(sent) == []
+    (blob,) = blobs(server, sent)
+    blob.upload_from_string(blob.download_as_bytes()[:-3000])
+    assert {found.problem for found in destination.verify(sent)} == {"the archive of its study is damaged"}
+
+
+def test_what_is_damaged_on_its_way_back_is_no_discrepancy(server: GoogleStorage, tmp_path: Path) -> None:
+    """The download does not fit Google's digest: it is read again later."""
+    sent = consignment(tmp_path, 2)
+    with FaultProxy(server.url) as proxy:
+        destination = opened(proxy)
+        destination.deliver(sent, _nothing)
+        proxy.inject(CorruptAnswer(), "GET /download/")
+        with pytest.raises(Retry, match="damaged on its way"):
+            destination.verify(sent)
+        assert destination.verify(sent) == []
+
+
+@pytest.mark.parametrize("layout", ["Archive", "Instances"])
+def test_a_large_instance_goes_in_chunks(server: GoogleStorage, tmp_path: Path, layout: str) -> None:
+    """20 MB in one session, with an answer lost on the way; the client goes on by itself."""
+    sent = large(tmp_path, 20 << 20)
+    with FaultProxy(server.url) as proxy:
+        destination = opened(proxy, Layout=layout)
+        proxy.inject(DropAfter(), "PUT /upload/")
+        proxy.inject(Status(503), "PUT /upload/")
+        assert destination.deliver(sent, _nothing) == 1
+        assert destination.verify(sent) == []
+        sizes = [int(headers["content-length"]) for name, headers in proxy.seen if name.startswith("PUT /upload/")]
+        assert max(sizes) == CHUNK
+
+
+def test_a_sender_killed_between_two_chunks(server: GoogleStorage, tmp_path: Path) -> None:
+    """SIGKILL while an archive is half sent: nothing of it is to be seen, and the next attempt brings it whole."""
+    sent = large(tmp_path, 20 << 20)
+    with FaultProxy(server.url) as proxy:
+        for after in (0, 1, 2):
+            begun = len(proxy.seen)
+            pauses = [Slow(pieces=2, pause=0, times=after), Silence()]
+            for pause in pauses:
+                proxy.inject(pause, "PUT /upload/")
+            with KilledSender(document(proxy.url), sent, tmp_path) as sender:
+                wait_for(lambda: _puts(proxy, begun) > after, "the chunk that is not answered")  # noqa: B023
+                sender.kill()
+            proxy.heal()
+            assert blobs(server, sent) == []
+        assert opened(proxy).deliver(sent, _nothing) == 1
+        assert opened(proxy).verify(sent) == []
+
+
+def _puts(proxy: FaultProxy, since: int) -> int:
+    return sum(name.startswith("PUT /upload/") for name, _ in proxy.seen[since:])
+
+
+def test_an_answer_that_was_lost_is_no_second_upload(server: GoogleStorage, tmp_path: Path) -> None:
+    """The object was made and we were not told: the next look finds it equal."""
+    for layout, way in (("Archive", "PUT /upload/"), ("Instances", "POST /upload/")):
+        sent = consignment(tmp_path, 1)
+        with FaultProxy(server.url) as proxy:
+            before = server.state()["created"]
+            proxy.inject(DropAfter(times=1), way)
+            assert opened(proxy, Layout=layout).deliver(sent, _nothing) == 1
+            assert server.state()["created"] == before + 1
+
+
+# --- instances ---------------------------------------------------------------------------------------------------
+
+
+def test_instances_as_the_official_client_reads_them(server: GoogleStorage, tmp_path: Path) -> None:
+    """Names, kind, what they say of themselves, and every byte."""
+    sent = consignment(tmp_path, 3)
+    opened(server, Layout="Instances", StorageClass="NEARLINE").deliver(sent, _nothing)
+    for parcel in sent.parcels:
+        receipt = parcel.receipt
+        name = f"{receipt.study_instance_uid}/{receipt.series_instance_uid}/{receipt.sop_instance_uid}.dcm"
+        blob = plain_bucket(server.url).get_blob(name)
+        assert blob.download_as_bytes() == parcel.path.read_bytes()
+        assert (blob.content_type, blob.storage_class) == ("application/dicom", "NEARLINE")
+        assert blob.metadata["sha256"] == receipt.output_sha256
+        assert (blob.metadata["series"], blob.metadata["batch"]) == (receipt.series_instance_uid, "1")
+
+
+@pytest.mark.parametrize("template", ["{project}/{series}/{instance}.dcm", "{patient}/{study}-{modality}/{instance}"])
+def test_a_template_of_ones_own(server: GoogleStorage, tmp_path: Path, template: str) -> None:
+    """Also one that puts no study together: then every object is asked for by itself."""
+    sent = consignment(tmp_path, 3)
+    destination = opened(server, Layout="Instances", ObjectName=template)
+    assert destination.deliver(sent, _nothing) == 3
+    assert destination.deliver(sent, _nothing) == 3
+    assert destination.verify(sent) == []
+    assert destination.recall(sent) == []
+    assert [found.problem for found in destination.verify(sent)] == ["not there"] * 3
+
+
+def test_verify_of_instances_is_one_listing(server: GoogleStorage, tmp_path: Path) -> None:
+    """Google's digests are compared; nothing is downloaded, and nothing asked one by one."""
+    sent = consignment(tmp_path, 8)
+    with FaultProxy(server.url) as proxy:
+        destination = opened(proxy, Layout="Instances")
+        destination.deliver(sent, _nothing)
+        for parcel in sent.parcels:
+            parcel.path.unlink()
+        begun = len(proxy.seen)
+        assert destination.verify(sent) == []
+        assert len(proxy.seen) == begun + 1
+
+
+# --- keys, classes, versions -------------------------------------------------------------------------------------
+
+KEY = "projects/p/locations/us/keyRings/r/cryptoKeys/k"
+
+
+def test_the_key_and_the_class_that_were_asked_for(server: GoogleStorage, tmp_path: Path) -> None:
+    """Objects are encrypted with the customer's key and stored in the class."""
+    sent = consignment(tmp_path, 1)
+    opened(server, KmsKey=KEY, StorageClass="COLDLINE").deliver(sent, _nothing)
+    (blob,) = blobs(server, sent)
+    assert blob.kms_key_name.startswith(f"{KEY}/cryptoKeyVersions/")
+    assert blob.storage_class == "COLDLINE"
+
+
+def test_a_recall_leaves_no_version(own_server: GoogleStorage, tmp_path: Path) -> None:
+    """A bucket that keeps versions keeps none of what was recalled."""
+    bucket = plain_bucket(own_server.url)
+    bucket.reload()
+    bucket.versioning_enabled = True
+    bucket.patch()
+    for layout in ("Archive", "Instances"):
+        sent = consignment(tmp_path, 2)
+        destination = opened(own_server, Layout=layout)
+        destination.deliver(sent, _nothing)
+        assert destination.recall(sent) == []
+    assert list(bucket.list_blobs(versions=True)) == []
+
+
+def test_what_may_not_be_deleted_yet_is_said(server: GoogleStorage, tmp_path: Path) -> None:
+    """A retention policy holds it: a discrepancy for every instance, and no error that is tried again."""
+    said = {"error": {"code": 403, "message": "Object is subject to bucket's retention policy and cannot be deleted"}}
+    for layout in ("Archive", "Instances"):
+        sent = consignment(tmp_path, 2)
+        with FaultProxy(server.url) as proxy:
+            destination = opened(proxy, Layout=layout)
+            destination.deliver(sent, _nothing)
+            proxy.inject(
+                Status(403, json.dumps(said).encode(), {"Content-Type": "application/json"}, times=9), "DELETE "
+            )
+            left = destination.recall(sent)
+        assert {found.sop_instance_uid for found in left} == {p.receipt.sop_instance_uid for p in sent.parcels}
+        assert all("may not be deleted yet" in found.problem for found in left)
+
+
+def test_no_room_there(own_server: GoogleStorage, tmp_path: Path) -> None:
+    """A full disk at the other end is a Retry; when there is room, all arrives."""
+    for layout in ("Archive", "Instances"):
+        sent = consignment(tmp_path, 2)
+        destination = opened(own_server, Layout=layout)
+        own_server.limits(room=1000)
+        with pytest.raises(Retry, match="507"):
+            destination.deliver(sent, _nothing)
+        own_server.limits(room=None)
+        assert destination.deliver(sent, _nothing) == 2
+        assert destination.verify(sent) == []
+
+
+# --- what check() says -------------------------------------------------------------------------------------------
+
+
+def test_a_bucket_that_is_not_there(server: GoogleStorage) -> None:
+    """Its place, and what to do."""
+    with pytest.raises(Misconfigured, match="there is no bucket 'elsewhere'") as caught:
+        opened(server, Bucket="elsewhere").check()
+    assert caught.value.place == "SendIt.Destinations.out.Bucket"
+
+
+def test_the_permission_that_is_missing_is_named(own_server: GoogleStorage, caplog: pytest.LogCaptureFixture) -> None:
+    """With the role that would bring it; without the right to delete only a warning."""
+    own_server.limits(denied=["storage.objects.create", "storage.buckets.get"])
+    with pytest.raises(Misconfigured, match=r"lacks storage\.objects\.create.*Storage Object Creator"):
+        opened(own_server).check()
+    own_server.limits(denied=["storage.objects.delete", "storage.buckets.get", "storage.buckets.getIamPolicy"])
+    with caplog.at_level(logging.WARNING):
+        opened(own_server).check()
+    assert "nothing can be recalled" in caplog.text
+
+
+def test_a_public_bucket_is_warned_of(own_server: GoogleStorage, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever gives everybody a role on it reads so."""
+    bucket = plain_bucket(own_server.url)
+    policy = bucket.get_iam_policy()
+    policy["roles/storage.objectViewer"] = {"allUsers"}
+    bucket.set_iam_policy(policy)
+    with caplog.at_level(logging.WARNING):
+        opened(own_server).check()
+    assert "the bucket is public: everybody has the role roles/storage.objectViewer" in caplog.text
+
+
+def test_a_key_of_another_place(own_server: GoogleStorage) -> None:
+    """Google would refuse every upload; check() says it before."""
+    bucket = plain_bucket(own_server.url)
+    bucket.reload()
+    own_server_location = {"location": "EUROPE-WEST3", "locationType": "region"}
+    bucket._patch_property("location", own_server_location["location"])
+    bucket._patch_property("locationType", own_server_location["locationType"])
+    bucket.patch()
+    with pytest.raises(Misconfigured, match="this key is in us, and the bucket in europe-west3"):
+        opened(own_server, KmsKey=KEY).check()
+
+
+# --- credentials -------------------------------------------------------------------------------------------------
+
+
+def test_no_credentials_at_all(server: GoogleStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without Application Default Credentials is told what to do."""
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    with pytest.raises(Misconfigured, match="has no Google credentials") as caught:
+        opened(server, Credentials={"Source": "Default"}).check()
+    assert caught.value.place == "SendIt.Destinations.out.Credentials"
+    assert "ServiceAccountFile" in caught.value.cure
+
+
+@pytest.mark.parametrize("content", [None, "{}", "no json", '{"type": "authorized_user"}'])
+def test_a_service_accounts_file_that_is_none(server: GoogleStorage, tmp_path: Path, content: str | None) -> None:
+    """Missing, empty, or of another kind."""
+    path = tmp_path / "key.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(Misconfigured) as caught:
+        opened(server, Credentials={"Source": "ServiceAccountFile", "Path": str(path)}).check()
+    assert caught.value.place == "SendIt.Destinations.out.Credentials.Path"
+
+
+def test_anonymous_where_somebody_is_wanted(own_server: GoogleStorage) -> None:
+    """401 without credentials names the section that is missing."""
+    own_server.limits(token="secret")
+    with pytest.raises(Misconfigured, match="anonymous") as caught:
+        opened(own_server).check()
+    assert caught.value.place == "SendIt.Destinations.out.Credentials"
+
+
+# --- what is refused at load -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "place", "problem"),
+    [
+        ({"ObjectName": "{pateint}.tar.gz"}, "ObjectName", "no word {pateint}"),
+        ({"ObjectName": "{study}/{instance}.tar.gz"}, "ObjectName", "no word {instance}"),
+        ({"ObjectName": "{study}.dcm", "Layout": "Instances"}, "ObjectName", "{instance}"),
+        ({"ObjectName": "../{study}"}, "ObjectName", "dot"),
+        ({"StorageClass": "GLACIER"}, "StorageClass", "NEARLINE"),
+        ({"KmsKey": "k"}, "KmsKey", "pattern"),
+        ({"Endpoint": "http://storage:9023", "Credentials": {"Source": "Default"}}, "Endpoint", "encrypted"),
+        ({"Bukcet": "b"}, "Bukcet", "no such key"),
+    ],
+)
+def test_what_is_refused_at_load(settings: dict[str, object], place: str, problem: str) -> None:
+    """With its place, before anything is connected."""
+    with pytest.raises(Misconfigured) as caught:
+        load(document("http://127.0.0.1:1", **settings))
+    assert caught.value.place == f"SendIt.Destinations.out.{place}"
+    assert problem in str(caught.value)
+
+
+def test_the_default_names_archives_as_the_first_sendit_did() -> None:
+    """Collection/IRB/Entity/patient/patient_date_accession.tar.gz."""
+    assert ARCHIVE_NAME == "Collection/{project}/Entity/{patient}/{patient}_{study_date}_{accession}.tar.gz"
+
+
+# --- faults that do not end --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [DropBefore(times=99), Status(503, times=99)], ids=["dropped", "503"])
+def test_no_message_names_more_than_coded_values(server: GoogleStorage, tmp_path: Path, fault: Any) -> None:
+    """What is tried again later says what happened in one line, without a URL."""
+    sent = consignment_of(read_testfile(), folder=tmp_path)
+    with FaultProxy(server.url) as proxy:
+        proxy.inject(replace(fault, times=99), "POST /upload/")
+        with pytest.raises(Retry) as caught:
+            opened(proxy, Layout="Instances").deliver(sent, _nothing)
+    assert "http" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_study_in_the_place_of_ours_is_not_ours(server: GoogleStorage, tmp_path: Path) -> None:
+    """Both names taken by objects of others: an operator is told."""
+    sent = consignment(tmp_path, 1)
+    receipt = sent.parcels[0].receipt
+    stem = f"Collection/IRB1/Entity/{receipt.patient_id}/{receipt.patient_id}_no-study-date_no-accession"
+    for name in (f"{stem}.tar.gz", f"{stem}_{receipt.study_instance_uid}.tar.gz"):
+        plain_bucket(server.url).blob(name).upload_from_string(new_uid())
+    with pytest.raises(Misconfigured, match="taken by objects of others"):
+        opened(server).deliver(sent, _nothing)
