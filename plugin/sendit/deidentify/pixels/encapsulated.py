@@ -1,0 +1,165 @@
+"""Frames of compressed pixel data: which fragments make which frame, and how frames are put together (PS3.5 A.4)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from sendit.deidentify.dataset import Dataset, Element, find
+from sendit.deidentify.pixels.picture import Picture
+from sendit.errors import Quarantine
+
+OFFSETS, LENGTHS = 0x7FE00001, 0x7FE00002  # ExtendedOffsetTable and its lengths
+_ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
+#: The first bytes of a codestream: JPEG and JPEG-LS, JPEG 2000, JPEG 2000 in a box.
+_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
+_WRONG = "its pixels cannot be looked at: the number of fragments does not fit NumberOfFrames"
+
+Fragments = list[memoryview]
+
+
+class EncapsulatedFrames:
+    """The codestreams of compressed pixel data.
+
+    Raises:
+        Quarantine: which fragment belongs to which frame cannot be told.
+    """
+
+    def __init__(self, elements: Dataset, pixels: Element, frames: int) -> None:
+        table, fragments, starts = _taken_apart(memoryview(pixels.value))
+        self._frames = _grouped(fragments, starts, frames, _offsets(elements, table, frames))
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def frame(self, index: int) -> bytes:
+        """The codestream of a frame."""
+        return b"".join(self._frames[index])
+
+
+def _taken_apart(value: memoryview) -> tuple[bytes, Fragments, list[int]]:
+    """The basic offset table, the fragments, and how far behind the first one each begins."""
+    fragments: Fragments = []
+    starts: list[int] = []
+    table: bytes | None = None
+    position = first = 0
+    while position + 8 <= len(value):
+        group, element, length = struct.unpack_from("<HHI", value, position)
+        position += 8
+        if (group, element) != _ITEM:
+            break
+        if table is None:
+            table, first = bytes(value[position : position + length]), position + length
+        else:
+            starts.append(position - 8 - first)
+            fragments.append(value[position : position + length])
+        position += length
+    return table or b"", fragments, starts
+
+
+def _offsets(elements: Dataset, table: bytes, frames: int) -> Sequence[int]:
+    """Where each frame begins, by the basic or the extended offset table; nothing if there is none."""
+    extended = find(elements, OFFSETS)
+    if len(table) == 4 * frames:
+        return struct.unpack(f"<{frames}I", table)
+    if not table and extended is not None and len(extended.value) == 8 * frames:
+        return struct.unpack(f"<{frames}Q", extended.value)
+    if table:
+        raise Quarantine("its pixels cannot be looked at: the offset table does not fit NumberOfFrames")
+    return ()
+
+
+def _grouped(fragments: Fragments, starts: list[int], frames: int, offsets: Sequence[int]) -> list[Fragments]:
+    if len(fragments) < frames:
+        raise Quarantine(_WRONG)
+    if frames == 1:
+        return [fragments]
+    if len(fragments) == frames:
+        return [[fragment] for fragment in fragments]
+    if not offsets:
+        offsets = [
+            start for start, fragment in zip(starts, fragments, strict=True) if bytes(fragment[:12]).startswith(_STARTS)
+        ]
+    if len(offsets) != frames or offsets[0] != 0 or not set(offsets) <= set(starts):
+        raise Quarantine(_WRONG)
+    begins = set(offsets)
+    grouped: list[Fragments] = []
+    for start, fragment in zip(starts, fragments, strict=True):
+        if start in begins:
+            grouped.append([])
+        grouped[-1].append(fragment)
+    return grouped
+
+
+# --- what a codestream says of itself --------------------------------------------------------------------------------
+
+
+def check_codestream(data: bytes, picture: Picture) -> None:
+    """What a codestream is about to be decoded to, compared with the header before any memory is taken for it.
+
+    Raises:
+        Quarantine: it is of another size than Rows, Columns and SamplesPerPixel say, or not readable.
+    """
+    size = _size_of_jpeg_2000(data) if b"\xff\x4f\xff\x51" in data[:256] else _size_of_jpeg(data)
+    if size is None:
+        return
+    if size != (picture.rows, picture.columns, picture.samples):
+        raise Quarantine("its pixels cannot be looked at: a frame is of another size than its header says")
+
+
+def _size_of_jpeg_2000(data: bytes) -> tuple[int, int, int]:
+    """Rows, columns, samples by the segment SIZ (ISO/IEC 15444-1 A.5.1)."""
+    at = data.index(b"\xff\x4f\xff\x51", 0, 260)
+    if len(data) < at + 42:
+        raise Quarantine("its pixels cannot be looked at: a frame is truncated")
+    x1, y1, x0, y0 = struct.unpack_from(">4I", data, at + 8)
+    (samples,) = struct.unpack_from(">H", data, at + 40)
+    return y1 - y0, x1 - x0, samples
+
+
+def _size_of_jpeg(data: bytes) -> tuple[int, int, int] | None:
+    """Rows, columns, samples by the start of frame of JPEG or JPEG-LS; None if this is neither."""
+    if not data.startswith(b"\xff\xd8"):
+        return None
+    position = 2
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            break
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            if position + 10 > len(data):
+                break
+            rows, columns, samples = struct.unpack_from(">HHB", data, position + 5)
+            return rows, columns, samples
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    raise Quarantine("its pixels cannot be looked at: a frame is truncated or damaged")
+
+
+# --- putting together ------------------------------------------------------------------------------------------------
+
+
+def item(data: bytes) -> bytes:
+    """A fragment, of even length."""
+    filler = b"\0" if len(data) % 2 else b""
+    return struct.pack("<HHI", *_ITEM, len(data) + len(filler)) + data + filler
+
+
+def offset_table(lengths: Sequence[int]) -> bytes:
+    """The basic offset table of frames that are one fragment each; an empty one where 32 bits are too few.
+
+    Args:
+        lengths: of the fragments, with the head of their items.
+    """
+    starts, position = [], 0
+    for length in lengths:
+        starts.append(position)
+        position += length
+    return b"" if position > 0xFFFFFFFF else struct.pack(f"<{len(starts)}I", *starts)
+
+
+def end_of_items() -> bytes:
+    """The sequence delimiter."""
+    return struct.pack("<HHI", *_END, 0)

@@ -1,0 +1,65 @@
+"""The frames of an instance as arrays of numbers, one at a time. What cannot be decoded is quarantined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sendit.deidentify.dataset import PIXEL_DATA, Instance
+from sendit.deidentify.pixels.codecs import decode, decoded_photometric
+from sendit.deidentify.pixels.encapsulated import EncapsulatedFrames
+from sendit.deidentify.pixels.native import Array, NativeFrame, full
+from sendit.deidentify.pixels.picture import Picture, describe, pixels_of
+from sendit.errors import Quarantine
+
+
+class Frames:
+    """Decoded frames; each is made when it is asked for, and none is kept.
+
+    Attributes:
+        picture: what the header says.
+        decoded: the same of the arrays: YBR_FULL in place of YBR_FULL_422, RGB in place of YBR_RCT and YBR_ICT.
+
+    Raises:
+        Quarantine: they cannot be taken apart.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self.picture: Picture = describe(instance)
+        pixels = pixels_of(instance.elements)
+        assert pixels is not None  # `describe` asks for them
+        self._pixels = pixels
+        self._syntax = instance.syntax
+        self.decoded = replace(self.picture, photometric=decoded_photometric(self.picture), planar=False)
+        self.encapsulated: EncapsulatedFrames | None = None
+        if pixels.encapsulated:
+            if pixels.tag != PIXEL_DATA or not instance.syntax.encapsulated:
+                raise Quarantine("its pixels cannot be looked at: they are compressed where they should not be")
+            self.encapsulated = EncapsulatedFrames(instance.elements, pixels, self.picture.frames)
+
+    def __len__(self) -> int:
+        return self.picture.frames
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Array:
+        """A frame, rows × columns or rows × columns × 3, samples as they are stored, colours not converted.
+
+        Raises:
+            IndexError: there is no such frame.
+            Quarantine: it cannot be decoded.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        if self.encapsulated is not None:
+            return decode(self.encapsulated.frame(index), self.picture, self._syntax.uid)
+        array = self.native(index).array
+        array = full(array) if self.picture.subsampled else array
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    def native(self, index: int) -> NativeFrame:
+        """A frame of uncompressed pixel data, to be written into."""
+        return NativeFrame(
+            self._pixels.value, self.picture, index, self._syntax.encoding.order, words=self._pixels.vr != "OB"
+        )
