@@ -19,7 +19,7 @@ from pydicom.data import get_charset_files, get_testdata_file
 from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate
 
-from benchmarks.leaks import generated, places_kinds, places_structure, places_text  # the latter register the places
+from benchmarks.leaks import generated, places_adversary, places_kinds, places_structure, places_text  # they register
 from benchmarks.leaks.keep import Kept, values_to_keep
 from benchmarks.leaks.places import PLACES
 from benchmarks.leaks.tokens import Token, Tokens
@@ -202,4 +202,13 @@ def _deflated_frames() -> FileDataset:
     return dataset
 
 
-__all__ = ["PLACES", "Sample", "corpus", "lenient", "places_kinds", "places_structure", "places_text"]
+__all__ = [
+    "PLACES",
+    "Sample",
+    "corpus",
+    "lenient",
+    "places_adversary",
+    "places_kinds",
+    "places_structure",
+    "places_text",
+]

@@ -42,6 +42,12 @@ class Row:
         return sum(score.needed for score in self.scores)
 
     @property
+    def kept_of_given(self) -> tuple[int, int]:
+        """Kept and needed values of the files given out."""
+        given = [score for score in self.scores if score.released]
+        return sum(score.kept for score in given), sum(score.needed for score in given)
+
+    @property
     def withheld(self) -> int:
         return sum(not score.released for score in self.scores)
 
@@ -58,8 +64,9 @@ class Row:
 def table(rows: Sequence[Row]) -> str:
     """Markdown."""
     lines = [
-        "| tool | tokens leaked | leak-free files | not given out | values kept | pixels the same | new errors |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| tool | tokens leaked | leak-free files | not given out | values kept | of all files | pixels the same "
+        "| new errors |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         same, of = row.pixels()
@@ -67,7 +74,7 @@ def table(rows: Sequence[Row]) -> str:
         lines.append(
             f"| {row.tool} | {row.leaked} of {row.tokens} ({_percent(row.leaked, row.tokens)}) "
             f"| {row.free} of {len(row.scores)} | {row.withheld} "
-            f"| {_percent(row.kept, row.needed)} | {same} of {of} | {errors} |"
+            f"| {_percent(*row.kept_of_given)} | {_percent(row.kept, row.needed)} | {same} of {of} | {errors} |"
         )
     return "\n".join(lines) + "\n"
 

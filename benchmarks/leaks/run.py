@@ -14,6 +14,7 @@ from benchmarks.leaks.corpus import PLACES, Sample, corpus, lenient
 from benchmarks.leaks.keep import characteristics
 from benchmarks.leaks.scoring import score
 
+_LEAST_KEPT = 0.999
 _ROOT = Path(__file__).parents[2]
 _PAGE = """# The leak benchmark
 
@@ -25,19 +26,22 @@ in UTF-16, decoded through the character set, inflated, out of base64.
 
 {table}
 - Tokens leaked: planted values that can be read in the output. Leak-free files: given out, and nothing found.
-- Not given out: the tool failed on the file or refused it. Nothing leaks then, and its values count as lost. SendIt
-  refuses encapsulated documents (2 of the files): it cannot clean what stands in them.
-- Values kept: of {needed} values of technique, geometry and pixel description that research needs, those equal
-  afterwards. Where SendIt is asked to keep the patient's characteristics, they are counted in addition.
+- Not given out: the tool failed on the file or refused it. Nothing leaks then. SendIt refuses encapsulated documents
+  (2 of the files): it cannot clean what stands in them, and says so.
+- Values kept: of the {needed} values of technique, geometry and pixel description that research needs, those equal
+  afterwards, in the files that the tool gave out. Of all files: the values of those not given out count as lost.
+  Where SendIt is asked to keep the patient's characteristics, they are counted in addition.
 - Pixels the same: the MD5 of PixelData.
-- New errors: what dciodvfy finds in the output of an unplanted file and not in that file, all files together.
+- New errors: what dciodvfy finds in the output of an unplanted file and not in that file, or more often than in it,
+  all files together.
+- `make bench-leaks` fails if SendIt leaks one value, makes one new error or keeps less than 99.9 % of the values.
 - Nothing done, and everything deleted: controls. They show that the search finds every value, and that a value lost
   is seen.
 
-HTJ2K, JPEG XL, JPEG 2000 part 2 and encapsulated uncompressed: the header is real, the pixel data a stand-in. Under
-CleanDescriptors the text that is planted identifies by its form (a name written as DICOM writes it, a number, a
-date, a telephone number, an address) or is the patient's own name: the bare surname of somebody whom the file names
-nowhere else cannot be told from a word.
+HTJ2K, JPEG XL, JPEG 2000 part 2 and encapsulated uncompressed: the header is real, the pixel data a stand-in. Code
+values and coding schemes, names of makes and ImageType stay as they are: a bare surname of somebody whom the file names
+nowhere else cannot be told from a term there. In all other texts that stay, words that nobody knows go
+(plugin/sendit/deidentify/words.py).
 
 ## Where each tool leaks most
 
@@ -46,7 +50,7 @@ nowhere else cannot be told from a word.
 
 
 def main(compare: bool = True) -> bool:
-    """Print and publish; whether SendIt leaks nothing and keeps 99.9 % of what is needed of what it gives out."""
+    """Print and publish; whether SendIt leaks nothing, breaks no IOD, and keeps 99.9 % of what is needed."""
     samples = list(corpus())
     with tempfile.TemporaryDirectory(prefix="sendit-bench-") as name:
         folder = Path(name)
@@ -60,7 +64,8 @@ def main(compare: bool = True) -> bool:
         print(f"leaks: {row.tool}: {report.worst_places(row)}")
     if compare:
         _publish(samples, rows, text)
-    return _controls_hold(rows[0], rows[1]) and all(_clean(row) for row in rows[2:4])
+    ours = [_clean(row) for row in rows[2:4]]
+    return _controls_hold(rows[0], rows[1]) and all(ours)
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
@@ -84,7 +89,7 @@ def _row(tool: tools.Tool, samples: Sequence[Sample], folder: Path, number: int)
         row.scores.append(score(sample, path.read_bytes() if path.exists() else None, also))
         clean = given["clean"] / path.name
         if row.new_errors is not None and clean.exists():
-            row.new_errors += len(validity.new_errors(folder / "clean" / path.name, clean))
+            row.new_errors += validity.new_errors(folder / "clean" / path.name, clean).total()
     return row
 
 
@@ -120,6 +125,7 @@ def _controls_hold(nothing: report.Row, everything: report.Row) -> bool:
 
 
 def _clean(row: report.Row) -> bool:
-    given = [score for score in row.scores if score.released]
-    kept, needed = sum(score.kept for score in given), sum(score.needed for score in given)
-    return row.leaked == 0 and kept >= 0.999 * needed
+    kept, needed = row.kept_of_given
+    share = kept / needed if needed else 0.0
+    print(f"leaks: {row.tool}: {row.leaked} leaked, {row.new_errors} new errors, {share:.2%} kept of what is given out")
+    return row.leaked == 0 and not row.new_errors and share >= _LEAST_KEPT

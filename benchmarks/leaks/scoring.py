@@ -121,7 +121,7 @@ def _decoded(output: bytes) -> Iterator[str]:
             yield ""  # what cannot be decoded has been searched as it is
 
 
-_TEXTS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UI", "DA", "DT"})
+_TEXTS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UI", "DA", "DT", "FD", "UL"})
 
 
 def _read(content: bytes) -> FileDataset | None:

@@ -36,17 +36,25 @@ class Tokens:
         """A value that is there already, and identifies."""
         self.made.append(Token(text, self.place, kind))
 
+    def planted(self, kind: str, text: str) -> str:
+        """A value of a form that none of the makers below has."""
+        return self._new(kind, text)
+
     @property
     def _count(self) -> int:
         return len(self.made)
 
     def name(self) -> str:
         """A surname that nobody has, eight letters: it can be spoken, as names can."""
+        return self._new("name", self.spelt())
+
+    def spelt(self) -> str:
+        """The next surname, not yet planted."""
         rest, letters = self.number * 1000 + self._count, []
         for alphabet in (_CONSONANTS, _VOWELS, _CONSONANTS, _VOWELS, _CONSONANTS, _VOWELS):
             rest, index = divmod(rest, len(alphabet))
             letters.append(alphabet[index])
-        return self._new("name", "Qu" + "".join(letters))
+        return "Qu" + "".join(letters)
 
     def identifier(self) -> str:
         """Eight digits, as a medical record number."""

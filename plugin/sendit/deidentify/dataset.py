@@ -19,7 +19,12 @@ TEXT_VRS = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 BYTES_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 DATE_VRS = frozenset({"DA", "DT", "TM"})
 
+#: They hold numbers.
+BINARY_VRS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
+
 PIXEL_DATA = 0x7FE00010
+#: Those, and pixels of floating point.
+PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
 
 
 @dataclass(slots=True)

@@ -11,22 +11,32 @@ from dataclasses import dataclass, field
 
 from sendit.deidentify.bulk import pieces
 from sendit.deidentify.checks import check_character_sets, check_pixels, subject_of, text_of
-from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS, Dataset, Element, Encoding, find
+from sendit.deidentify.dataset import (
+    BINARY_VRS,
+    BYTES_VRS,
+    DATE_VRS,
+    PIXELS,
+    TEXT_VRS,
+    Dataset,
+    Element,
+    Encoding,
+    find,
+)
 from sendit.deidentify.dates import shifted
-from sendit.deidentify.freetext import TextCleaner, cleaner_for, known_of
+from sendit.deidentify.disguised import check_beside_pixels
+from sendit.deidentify.freetext import cleaner_for, known_of
 from sendit.deidentify.graphics import without_drawings
-from sendit.deidentify.icc import without_texts
 from sendit.deidentify.identity import KeyedIdentities, Patient
+from sendit.deidentify.kept import KeptValues
 from sendit.deidentify.known import Known
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.private import rules_here
-from sendit.deidentify.profile import terse
 from sendit.deidentify.proof import prove
 from sendit.deidentify.reader import read_file
+from sendit.deidentify.required import demanded, strengthened
 from sendit.deidentify.site import Decisions, decide
 from sendit.deidentify.structured import identifies
 from sendit.deidentify.text import decoded, encoded
-from sendit.deidentify.validity import valid
 from sendit.deidentify.values import DUMMIES, FUNCTIONS, VARIABLES, Subject
 from sendit.deidentify.writer import Chunks, write_file
 from sendit.errors import Quarantine, Reject
@@ -43,10 +53,7 @@ _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
 
 _TEXT_VALUE = 0x0040A160
-_ICC_PROFILE = 0x00282000
-_SINGLE_TEXTS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash in them is one
-_BINARY = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
-_KINDS = (TEXT_VRS, BYTES_VRS - {"UN"}, DATE_VRS, _BINARY, frozenset({"DS", "IS"}))
+_KINDS = (TEXT_VRS, BYTES_VRS - {"UN"}, DATE_VRS, BINARY_VRS, frozenset({"DS", "IS"}))
 _INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 
 
@@ -77,12 +84,14 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
     check_pixels(instance)
     decisions = decide(plan, instance, view, subject, identities)
     known = Known.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
-    texts = cleaner_for(known_of(instance.elements, plan))
-    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, texts, decisions)
+    kept = KeptValues(cleaner_for(known_of(instance.elements, plan)), instance.syntax.encoding.order)
+    demands = demanded(subject.sop_class_uid)
+    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, kept, decisions, demands)
     instance.elements = cleaner.top(instance.elements)
     sop_instance_uid = text_of(instance.elements, _SOP_INSTANCE)
     chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
     proof = prove(instance, chunks, known)
+    check_beside_pixels(instance)
     sha256, md5, size = _digests(chunks)
     receipt = Receipt(
         input_sha256=digest,
@@ -138,6 +147,7 @@ class _Surroundings:
     character_set: bytes | memoryview = b""
     naming: bool = False  # within a code that names a person or an institution
     top: bool = False
+    sequence: int = 0  # the tag of the sequence that it is an item of
 
 
 @dataclass(slots=True)
@@ -148,8 +158,9 @@ class _Cleaner:
     identities: KeyedIdentities
     subject: Subject
     encoding: Encoding
-    texts: TextCleaner
+    kept: KeptValues
     decisions: Decisions
+    demanded: Mapping[tuple[int, int], Action]
     counts: Counter[str] = field(default_factory=Counter)
 
     def top(self, elements: Dataset) -> Dataset:
@@ -189,9 +200,12 @@ class _Cleaner:
             private = rules_here(elements, self.plan.private, around.character_set)
         if self.plan.graphics:
             elements = without_drawings(elements, self.encoding.order)
-        rules, decided, removed = self.plan.rules, self.decisions.rules, 0
+        rules, decided, demanded, removed = self.plan.rules, self.decisions.rules, self.demanded, 0
         for element in elements:
             rule = (decided.get(id(element)) if decided else None) or rules.get(element.tag) or private.get(element.tag)
+            form = demanded.get((around.sequence, element.tag))
+            if form is not None:
+                rule = strengthened(rule, element.tag, form)
             if rule is None:
                 removed += 1
                 continue
@@ -230,7 +244,7 @@ class _Cleaner:
         self.counts[rule.action] += 1
         naming = around.naming or (element.tag in _NAMING and rule.action is Action.DUMMY)
         items = [
-            self._cleaned(_Surroundings(item, _character_set(item, around.character_set), naming))
+            self._cleaned(_Surroundings(item, _character_set(item, around.character_set), naming, sequence=element.tag))
             for item in element.items
         ]
         return Element(element.tag, "SQ", items=items)
@@ -241,7 +255,7 @@ class _Cleaner:
             vr = _resolved(rule.vr, self.encoding)
         elif vr != rule.vr and not rule.origin.startswith("recipe") and not _alike(vr, rule.vr):
             vr = ""
-        if not vr:
+        if not vr or (element.tag in PIXELS and not around.top):  # pixels in items are icons, which the profile removes
             self.counts["X"] += 1
             return None
         if " or " in vr and self.encoding.explicit:  # from a sequence that came as UN, which is implicit VR
@@ -249,7 +263,11 @@ class _Cleaner:
         if around.naming and vr in TEXT_VRS:
             self.counts["D"] += 1
             return Element(element.tag, vr, DUMMIES[vr])
-        value = element.value if rule.origin.startswith("recipe") else self._checked(element, vr, rule, around)
+        value = (
+            element.value
+            if rule.origin.startswith("recipe")
+            else self.kept.checked(element, vr, rule, around.elements, around.character_set)
+        )
         if value is element.value:
             self.counts["K"] += 1
             if vr is element.vr:
@@ -257,39 +275,6 @@ class _Cleaner:
             return Element(element.tag, vr, value, encapsulated=element.encapsulated)
         self.counts["T" if value else "Z"] += 1
         return Element(element.tag, vr, value)
-
-    def _checked(self, element: Element, vr: str, rule: Rule, around: _Surroundings) -> bytes | memoryview:
-        """The value of an attribute that stays, without what breaks the rules of its VR or is known of a person."""
-        if vr in TEXT_VRS:
-            if rule.origin != "allowlist":
-                return element.value
-            clean = self.texts.technical if element.tag in terse() else self.texts.description
-            cleaned = self._rewritten(element, clean, around)
-            return DUMMIES[vr] if cleaned is not element.value and not cleaned else cleaned
-        value = valid(element.tag, vr, element.value)
-        if rule.origin != "allowlist":
-            return value
-        if element.tag == _ICC_PROFILE:
-            return without_texts(bytes(value))
-        if vr == "CS" and self.texts.knows(bytes(value).decode("latin-1")):
-            return b""
-        if vr in ("DS", "IS") and 5 <= len(value) <= 18 and self.texts.is_identifier(_ascii(value).strip()):
-            return b""
-        return value
-
-    def _rewritten(self, element: Element, clean: Callable[[str], str], around: _Surroundings) -> bytes | memoryview:
-        """A text without what has to go; the value itself if nothing has."""
-        original = decoded(element.value, around.character_set)
-        parts = [original] if element.vr in _SINGLE_TEXTS else original.split("\\")
-        cleaned = [clean(part) for part in parts]
-        if cleaned == parts:
-            return element.value
-        if not any(cleaned):
-            return b""
-        try:
-            return encoded("\\".join(cleaned), around.character_set)
-        except Reject:  # it was not written in the character set that the file names: what it says is not known
-            return b""
 
     def _date(self, element: Element, rule: Rule) -> Element | None:
         days = 0
@@ -317,7 +302,7 @@ class _Cleaner:
         """A description. What is left of a text in which all had to go is what the profile says without the option."""
         text = element.vr in TEXT_VRS or element.vr == "UN"
         if text and not (element.tag == _TEXT_VALUE and identifies(around.elements)):
-            cleaned = bytes(self._rewritten(element, self.texts.description, around))
+            cleaned = bytes(self.kept.rewritten(element, self.kept.texts.description, around.character_set))
             if cleaned or not element.value:
                 return cleaned
         if rule.fallback is Action.REMOVE:
@@ -391,7 +376,7 @@ def _resolved(vr: str, encoding: Encoding) -> str:
     UN is little endian always (PS3.5 6.2.2), so binary values cannot stay in a big endian file as they are.
     """
     choices = vr.split(" or ")
-    if choices[0] in _BINARY or choices[-1] in BYTES_VRS:
+    if choices[0] in BINARY_VRS or choices[-1] in BYTES_VRS:
         single = "OW" if "OW" in choices else choices[0]
         return single if encoding.little and (len(choices) == 1 or single == "OW") else ""
     return vr

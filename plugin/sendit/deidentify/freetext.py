@@ -14,10 +14,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sendit.deidentify.dataset import Dataset, Element, find
-from sendit.deidentify.patterns import LINKS, NAME_FORM, medical, without_base64, without_patterns
+from sendit.deidentify.patterns import (
+    LINKS,
+    NAME_FORM,
+    NUMBERS_OF_PERSONS,
+    SOURCE_OF_PROGRAM,
+    medical,
+    without_base64,
+    without_patterns,
+)
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import decoded
 from sendit.deidentify.vocabulary import medicine
+from sendit.deidentify.words import readable, without_strangers
 
 _CHARACTER_SET = 0x00080005
 #: Attributes whose value, whole, means a patient, an order or a stay.
@@ -61,7 +70,8 @@ def known_of(elements: Dataset, plan: Plan) -> Known:
         elif element.tag in _IDENTIFIERS:
             identifiers.update(value for value in map(fold, _values(text)) if len(value) >= 4 or value.isdigit())
         else:
-            places.update(value for value in map(fold, _values(text)) if len(value) >= 4)
+            parts = (part for value in _values(text) for part in (value, *re.split(r"[,;\n\r^]+", value)))
+            places.update(part for part in map(fold, map(str.strip, parts)) if len(part) >= 4)
     return Known(frozenset(names), frozenset(i for i in identifiers if len(i) >= 3), frozenset(places))
 
 
@@ -110,32 +120,46 @@ def _fold_one(character: str) -> str:
 class TextCleaner:
     """Cleans the texts of one instance. The same text and the same `known` give the same result, everywhere."""
 
-    __slots__ = ("_descriptions", "_identifiers", "_known", "_technical")
+    __slots__ = ("_descriptions", "_identifiers", "_known", "_meanings", "_technical")
 
     def __init__(self, known: Known) -> None:
         self._known = _pattern(known)
         self._identifiers = known.identifiers
         self._descriptions: dict[str, str] = {}
+        self._meanings: dict[str, str] = {}
         self._technical: dict[str, str] = {}
 
     def description(self, text: str) -> str:
         """A text that a person typed: without what is known, and without what looks like a person's. May be empty."""
         return _once(text, self._descriptions, self._described)
 
+    def meaning(self, text: str) -> str:
+        """A text of which every word may be a term, such as the meaning of a code: the same, but strange words stay."""
+        return _once(text, self._meanings, self._meant)
+
     def technical(self, text: str) -> str:
         """A text about the technique: without what is known, names in PN form, and links."""
         return _once(text, self._technical, self._technically)
 
     def _described(self, text: str) -> str:
-        return _tidied(text, without_patterns(without_base64(_without(self._known, text))))
+        plain = readable(text)
+        cleaned = without_strangers(without_patterns(without_base64(_without(self._known, plain))))
+        return text if cleaned == plain else _tidied(plain, cleaned)
+
+    def _meant(self, text: str) -> str:
+        plain = readable(text)
+        cleaned = without_patterns(without_base64(_without(self._known, plain)))
+        return text if cleaned == plain else _tidied(plain, cleaned)
 
     def _technically(self, text: str) -> str:
-        cleaned = _without(self._known, text)
+        plain = readable(text)
+        cleaned = without_base64(_without(self._known, plain))
         if "^" in cleaned:
             cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else " ", cleaned)
         if "@" in cleaned or ":" in cleaned or "www" in cleaned:
-            cleaned = LINKS.sub(" ", cleaned)
-        return _tidied(text, cleaned)
+            cleaned = LINKS.sub(lambda match: match[0] if SOURCE_OF_PROGRAM.fullmatch(match[0]) else " ", cleaned)
+        cleaned = NUMBERS_OF_PERSONS.sub(" ", cleaned)
+        return text if cleaned == plain else _tidied(plain, cleaned)
 
     def knows(self, text: str) -> bool:
         """Whether something known stands in a text."""
@@ -190,6 +214,9 @@ def _identifier_patterns(known: Known) -> Iterator[str]:
     """Identifiers with and without separators between their characters; places with any gaps."""
     for identifier in sorted(known.identifiers, key=lambda i: (-len(i), i)):
         characters = [c for c in identifier if c.isalnum()]
+        core = re.sub(r"\D", "", identifier)
+        if len(core) >= 6 and len(core) < len(characters):  # "MRN1234567" without its letters
+            yield r"(?<!\d)" + r"[\-\s./_]?".join(core) + r"(?!\d)"
         if len(characters) >= 5:
             yield r"(?<![^\W_])" + r"[\-\s./_]?".join(map(re.escape, characters)) + r"(?![^\W_])"
         elif not identifier.isalpha() or identifier not in medicine():
@@ -210,13 +237,20 @@ def _name_patterns(names: frozenset[str]) -> Iterator[str]:
     alone = [n for n in spoken if n not in medicine()]
     if alone:
         initials = _initials(names)
-        part = f"(?:{'|'.join(map(re.escape, alone))})"
+        part = f"(?:{'|'.join(map(_spread, alone))})"
         yield rf"(?<![^\W\d_])(?:(?:{initials})[\s,^.]+)?{part}(?:[\s,^.]+(?:{initials})(?![^\W\d_]))?(?![^\W\d_])"
     dense = sorted((n for n in names if not _has_bounds(n)), key=lambda n: (-len(n), n))
     if dense:  # scripts that set no spaces between words
         part = f"(?:{'|'.join(map(re.escape, dense))})"
         yield rf"{part}(?:{_GAP}{part})+"
         yield "|".join(re.escape(n) if len(n) > 1 else rf"(?<!\w){re.escape(n)}(?!\w)" for n in dense)
+
+
+def _spread(name: str) -> str:
+    """A name as it stands, or, where it is long enough to mean something, with gaps in it or from its end."""
+    if len(name) < 6:
+        return re.escape(name)
+    return "|".join((r"[\s.\-_]?".join(map(re.escape, name)), re.escape(name[::-1])))
 
 
 def _initials(names: frozenset[str]) -> str:

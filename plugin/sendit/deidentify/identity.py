@@ -17,6 +17,8 @@ from sendit.errors import Quarantine
 
 #: The roots of UIDs that mean the same everywhere: DICOM's own (SOP classes, transfer syntaxes, coding schemes,
 #: well-known instances), and the code systems registered with HL7. They are never coded.
+#: No component of a UID of the standards has more than six digits (113883).
+_WELL_KNOWN = re.compile(r"(?=.{1,64}$)[0-9]{1,6}(?:\.[0-9]{1,6})*")
 WELL_KNOWN_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 
 _FEWEST_WEEKS = 52
@@ -24,8 +26,8 @@ _MOST_WEEKS = 520
 
 
 def is_well_known(uid: str) -> bool:
-    """Whether a UID means the same everywhere. A text behind such a root is none."""
-    return uid.startswith(WELL_KNOWN_ROOTS) and re.fullmatch(r"[0-9.]{1,64}", uid) is not None
+    """Whether a UID means the same everywhere. A text behind such a root is none, nor is a number of a person."""
+    return uid.startswith(WELL_KNOWN_ROOTS) and _WELL_KNOWN.fullmatch(uid) is not None
 
 
 @dataclass(frozen=True, slots=True)

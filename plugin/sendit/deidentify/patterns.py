@@ -17,6 +17,8 @@ _MONTH = (
     r"|january|february|march|april|june|july|august|september|october|november|december"
     r"|januar|februar|märz|juni|juli|oktober|dezember)"
 )
+#: A word between a day and a year is a month, in whatever language.
+_ANY_MONTH = r"(?:d[eo]\s+|of\s+)?[^\W\d_]{3,12}\.?(?:\s+d[eo]l?)?"
 _YEAR = r"(?:19|20)\d{2}"
 _CLOCK = r"(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?|[T ]?\d{6}(?:\.\d+)?(?!\d))?"
 _PARTICLE = r"(?:\b(?:van|von|de|der|den|del|della|dela|la|le|da|di|dos|du|el|al|bin|ibn|ter|ten|zu|zur|st\.?)\s+)*"
@@ -41,6 +43,14 @@ LINKS = re.compile(
     r"|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])",
     re.IGNORECASE,
 )
+#: Labelled numbers and telephone numbers: no model of a device and no version is written so.
+NUMBERS_OF_PERSONS = re.compile(
+    rf"\b{_NUMBER_LABEL}\b[ .:#=]*(?=[\w\-/.]*\d)[\w\-/.]+|(?<![\d.\-])(?:\d{{3}}[\-. ])?\d{{3}}-\d{{4}}(?![\d\-])"
+    r"|(?<!\w)\+\d[\d\s().\-/]{6,}\d",
+    re.IGNORECASE,
+)
+#: How open software names itself as the model of a device (dcmqi): where its source is kept. That is nobody's address.
+SOURCE_OF_PROGRAM = re.compile(r"https?://(?:github|gitlab|bitbucket)\.(?:com|org)/[\w.\-]+/[\w.\-]+\.git")
 #: The form of PN; of a kernel or sequence name, it could be a part only if it had two letters on both sides.
 NAME_FORM = re.compile(_PARTICLE + r"[^\W\d_][\w'’.\-]+\^[\w'’.\-^]*[^\W\d_][\w'’.\-^]*", re.IGNORECASE)
 
@@ -53,6 +63,19 @@ _PLAIN = re.compile(
             rf"(?<!\d){_YEAR}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_CLOCK}",
             rf"(?<![\d.])(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]){_CLOCK}",
             rf"(?<!\d){_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?(?:\.\d+)?(?!\d){_CLOCK}",
+            rf"(?<!\d){_YEAR}([-/.])\s?\d{{1,2}}\3\s?\d{{1,2}}(?!\d)\.?|(?<!\d)\d{{1,2}}([-/.])\s\d{{1,2}}\4\s{_YEAR}(?!\d)",
+            rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/]*{_ANY_MONTH}[\s\-/,]*{_YEAR}(?!\d){_CLOCK}",
+            rf"(?<!\d)\d{{1,2}}[\s\-/.]*{_MONTH}[\s\-/.]*['’]\d{{2}}(?!\d)",
+            rf"(?<!\d){_YEAR}[\s\-/]*{_MONTH}\b[\s\-/.]*\d{{1,2}}(?!\d)",
+            rf"\b{_MONTH}\b\.?[ \-]\d{{1,2}}(?:st|nd|rd|th)?(?![\w.])(?![ ,\-]+{_YEAR})"
+            r"(?!\s*(?:mm|cm|ml|kv|mas|min|sec|s|w|years?|months?|days?)\b)",
+            rf"(?<![\d.])(?:0[1-9]|1[0-2])[-/.]{_YEAR}(?!\d)|(?<!\d){_YEAR}-W\d{{2}}(?:-\d)?(?!\d)",
+            r"(?:\d{2,4}|(?:令和|平成|昭和|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
+            r"(?<![\w.])(?:9\d|1[0-2]\d)[\s\-]*(?:y\s?/?\s?o\b|years?|yrs?|yr|jahre?|ans|años|anni|jaar)|\bage[d:]?\s*(?:9\d|1[0-2]\d)\b",
+            r"(?<![\d.])\d{2,4}(?:[ \-]\d{2,4}){3,}(?![\d.])|(?<![\d.])\d{3}[ \-]\d{2,3}[ \-]\d{4}(?![\d.])",
+            r"(?<!\w)\d{2}(?:-\d{2}){2,}(?!\w)",
+            r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?:[0-9a-f]{1,4}::?){3,}[0-9a-f]{0,4}\b",
+            r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}(?!\w)|\bext\.?\s*\d{3,}\b|\bid\s*[:#=]\s*(?=\S*\d)\S+",
             rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[ \-]?{_MONTH}\b\.?[ ,\-]*(?:{_YEAR}|\d{{2}})(?!\d){_CLOCK}",
             rf"\b{_MONTH}\b\.?[ \-]*(?:\d{{1,2}}(?:st|nd|rd|th)?[ ,\-]+)?{_YEAR}(?!\d)",
             r"(?<!\d)\d+(?:\.\d+){4,}(?!\d)",
@@ -63,12 +86,13 @@ _PLAIN = re.compile(
             rf"\b\d{{1,5}}[a-z]?\s+(?:[^\W\d_][\w'’\-]*\.?\s+){{1,3}}{_ROAD}(?!\w)",
             r"\b[^\W\d_]+(?:straße|strasse|str\.|gasse|allee)\s*\d+\w?\b|\b(?:rue|via|calle|avenida)\s+[^\d,;]{2,30}\d+",
             r"\bp\.?\s?o\.?\s?box\s*\d+",
-            r"(?<![^\W_])[^\W\d_]{0,4}[\-_#]?\d{5,}[^\W\d_]?(?![^\W_])|\d{6,}",
+            r"(?<![^\W_])(?<!\b0\.)[^\W\d_]{0,4}[\-_#]?\d{5,}[^\W\d_]?(?![^\W_])|(?<!\b0\.)(?<!\d)\d{6,}",
         )
     ),
     re.IGNORECASE,
 )
 _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{12,}={0,2}(?![\w+/=])")
+_HEXADECIMAL = re.compile(r"(?<![^\W_])(?:0x)?((?:[0-9a-f]{2}){6,})(?![^\W_])", re.IGNORECASE)
 _LABELLED = re.compile(rf"\b({_LABEL})\s*[:=]\s*((?:{_NAME_WORD}[ ,]*){{1,4}})", re.IGNORECASE)
 _TITLED = re.compile(rf"\b({_TITLE})\b\.?\s+((?:{_NAME_WORD}\s*){{1,3}})", re.IGNORECASE)
 _LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
@@ -81,7 +105,8 @@ def medical(text: str) -> bool:
 
 
 def without_base64(text: str) -> str:
-    """Without the words that are another text in base64. A long word that is none decodes to no text, and stays."""
+    """Without the words that are another text in base64 or hexadecimal. One that decodes to no text stays."""
+    text = _HEXADECIMAL.sub(lambda match: " " if _is_printable(bytes.fromhex(match[1])) else match[0], text)
     return _BASE64.sub(lambda match: " " if _is_text(match[0]) else match[0], text)
 
 
@@ -91,6 +116,10 @@ def _is_text(word: str) -> bool:
         raw = base64.b64decode(bare[: len(bare) - (len(bare) % 4 == 1)] + "=" * (-len(bare) % 4))
     except binascii.Error:
         return False
+    return _is_printable(raw)
+
+
+def _is_printable(raw: bytes) -> bool:
     return sum(32 <= byte < 127 for byte in raw) >= 0.9 * len(raw)
 
 

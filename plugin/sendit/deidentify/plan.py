@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sendit.deidentify.site import Site
 
 #: Counted up when the engine gives other bytes for the same rules, so that the digest of a plan tells the two apart.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 
 class Action(StrEnum):

@@ -230,6 +230,10 @@ _TERSE = """CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSc
     FunctionalGroupPrivateCreator"""
 
 
+#: AlgorithmName, SegmentAlgorithmName: programs are called by words that are no others.
+NAMES_OF_METHODS = frozenset({0x00660036, 0x00620009})
+
+
 @cache
 def terse() -> frozenset[int]:
     """The tags of those texts."""

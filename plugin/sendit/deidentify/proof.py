@@ -45,7 +45,7 @@ _NUMBER = re.compile(rb"[0-9. ]*")
 _UID = re.compile(rb"[0-9]++(?:\.[0-9]++){3,}+")
 _EIGHT = re.compile(rb"(?<![0-9])[0-9]{8}(?=(?:[0-9]{2}){0,3}(?![0-9]))")
 _THREE = re.compile(rb"(?<![0-9])(?=([0-9]{1,4})[ ]+([0-9]{1,2})[ ]+([0-9]{4}|[0-9]{1,2})(?![0-9]))")
-_SHORT = re.compile(rb"(?<![0-9])([0-9]{2})([-./])([0-9]{2})\2([0-9]{2})(?![0-9])")
+_SHORT = re.compile(rb"(?<![0-9])([0-9]{2}|[0-9](?=/))([-./])([0-9]{2}|[0-9](?=/))\2([0-9]{2})(?![0-9])")
 _MONTHS = rb"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DAY_MONTH = re.compile(rb"(?<![0-9])([0-9]{1,2})(?:st|nd|rd|th)? *" + _MONTHS + rb"[a-z]* *([0-9]{4})(?![0-9])")
 _MONTH_DAY = re.compile(_MONTHS + rb"[a-z]* +([0-9]{1,2})(?:st|nd|rd|th)? +([0-9]{4})(?![0-9])")
@@ -276,6 +276,7 @@ def _has_date(text: bytes, folded: bytes, dates: set[bytes]) -> bool:
     if any(short in text for short in (b"-", b".", b"/")):
         endings = {date[2:] for date in dates}
         for a, _, b, c in _SHORT.findall(text):
+            a, b = a.zfill(2), b.zfill(2)
             if not endings.isdisjoint((a + b + c, c + b + a, c + a + b)):
                 return True
     return False

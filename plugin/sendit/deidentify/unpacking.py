@@ -33,6 +33,8 @@ _WIDE_CORE = re.compile(rb"\0[\x20-\x7e]\0[\x20-\x7e]")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{10,}={0,2}")
 _STREAM = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_LAST_RUN = re.compile(rb"[\x20-\x7e]{12,}[\0\xff]?\Z")
+_LAST = 256
 #: Printable, and the zeros of UTF-16.
 _SAYING = bytes((0, 9, 10, 13, *range(0x20, 0x7F)))
 
@@ -141,6 +143,9 @@ def beside_pixels(value: Bytes, order: str) -> Iterator[bytes]:
         fragment = view[position : position + length]
         position += length
         yield from _segments(fragment)
+        text = _LAST_RUN.search(bytes(fragment[-_LAST:]))
+        if text:  # no stream of samples ends so
+            yield text.group()
         if position - seen > _WINDOW:
             forget(view)
             seen = position

@@ -43,6 +43,14 @@ def valid(tag: int, vr: str, value: bytes | memoryview) -> bytes | memoryview:
     return value
 
 
+def top_coded(age: str) -> str:
+    """ "090Y" for an age over 89 years, which few people reach; "" for any other, which may stay as it is.
+
+    Of those who ask for it the standard keeps PatientAge as it is (PS3.15 E.3.5); most privacy laws do not.
+    """
+    return "090Y" if re.fullmatch(r"(?:09\d|[1-9]\d\d)Y", age.strip()) and age.strip() != "090Y" else ""
+
+
 def _without_wrong(value: bytes, vr: str, pattern: re.Pattern[bytes]) -> bytes:
     good: Callable[[bytes], bool] = lambda v: pattern.fullmatch(v) is not None or (vr == "CS" and _is_code(v))  # noqa: E731
     kept = [single if good(single) else b"" for single in value.rstrip(b"\0 ").split(b"\\")]

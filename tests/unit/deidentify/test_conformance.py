@@ -30,7 +30,7 @@ COLUMNS: Mapping[Option, str] = {
 _WRAPPER = "DerivationImageSequence"
 _TEXT = "CT HEAD W/O CONTRAST"
 _VALUES: Mapping[str, object] = {
-    "AE": "PLANTED_AE", "AS": "077Y", "CS": "PLANTED", "DA": "20240115", "DS": "12.5", "DT": "20240115101112.5",
+    "AE": "PLANTED_AE", "AS": "077Y", "CS": "HEAD", "DA": "20240115", "DS": "12.5", "DT": "20240115101112.5",
     "FD": 12.5, "FL": 12.5, "IS": "77", "LO": _TEXT, "LT": _TEXT, "OB": b"planted!", "OW": b"planted!",
     "PN": "Quimby^Zelda", "UN": b"planted!",
     "SH": _TEXT[:16], "SL": 77, "SS": 77, "ST": _TEXT, "TM": "101112.5", "UC": _TEXT, "UI": "1.2.3.4.5.6",

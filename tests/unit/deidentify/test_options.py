@@ -232,7 +232,7 @@ def test_values_that_break_the_rules_of_their_vr_go(keyword: str, vr: str, smugg
     length = int.from_bytes(data[start + 6 : start + 8], "little")
     planted = data[:start] + marker + len(smuggled).to_bytes(2, "little") + smuggled + data[start + 8 + length :]
     after = pydicom.dcmread(io.BytesIO(b"".join(released(planted).chunks)))
-    assert after[keyword].is_empty
+    assert after[keyword].is_empty or after[keyword].value == "UNKNOWN"
 
 
 def test_code_strings_in_small_letters_stay_if_they_are_medicine() -> None:
