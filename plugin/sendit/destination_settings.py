@@ -184,6 +184,16 @@ class DicomModalitySettings(_Destination):
     type: Literal["DicomModality"]
     modality: str
     storage_commitment: bool = False  # ask for it, and wait for the answer
+    commitment_port: int | None = Field(default=None, ge=1, le=65535)  # where answers on a new association arrive
+    commitment_timeout: float = Field(default=60.0, gt=0, le=86_400)  # seconds until it is asked again
+    #: For a modality that answers no query: that it acknowledged the instances is all that can be known of them.
+    acknowledgement_is_enough: bool = False
+
+    @model_validator(mode="after")
+    def _commitment(self) -> DicomModalitySettings:
+        if self.commitment_port is not None and not self.storage_commitment:
+            raise ValueError("CommitmentPort is of use with StorageCommitment only")
+        return self
 
 
 class DicomWebSettings(_Destination):

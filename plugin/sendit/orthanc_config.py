@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sendit.errors import Misconfigured
+from sendit.orthanc_modalities import DicomNetwork
 
 _PEER_KEYS = (
     "Url",
@@ -58,6 +59,7 @@ class OrthancConfig:
     http_proxy: str = field(default="", repr=False)  # "host:port", "user:password@host:port", or with a scheme before
     https_verify_peers: bool = True
     https_ca_certificates: str = ""  # empty: the certificates that the system trusts
+    dicom: DicomNetwork = field(default_factory=DicomNetwork)
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> OrthancConfig:
@@ -80,6 +82,7 @@ class OrthancConfig:
             http_proxy=_get(document, "HttpProxy", ""),
             https_verify_peers=_get(document, "HttpsVerifyPeers", True),
             https_ca_certificates=_get(document, "HttpsCACertificates", ""),
+            dicom=DicomNetwork({key: value for key, value in document.items() if key.startswith("Dicom")}),
         )
 
 

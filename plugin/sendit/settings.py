@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from sendit.destination_settings import DestinationSettings, FolderSettings, OrthancPeerSettings
+from sendit.destination_settings import DestinationSettings, DicomModalitySettings, FolderSettings, OrthancPeerSettings
 from sendit.errors import Misconfigured
 from sendit.orthanc_config import OrthancConfig
 from sendit.section import AbsolutePath, HeaderName, HeaderValue, Name, PrivateWay, RetrySettings, Section
@@ -202,8 +202,22 @@ def _misplaced_destinations(settings: Settings, orthanc: OrthancConfig) -> Itera
     for name, destination in settings.destinations.items():
         if isinstance(destination, OrthancPeerSettings) and destination.peer not in orthanc.peers:
             yield _unknown(f"Destinations.{name}.Peer", 'peer of "OrthancPeers"', destination.peer, orthanc.peers)
+        if isinstance(destination, DicomModalitySettings):
+            yield from _no_modality(name, destination, orthanc)
         if isinstance(destination, FolderSettings):
             yield from _in_the_way(name, destination, settings)
+
+
+def _no_modality(name: str, destination: DicomModalitySettings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
+    if destination.modality in orthanc.dicom.names:
+        orthanc.dicom.modality(destination.modality)
+    elif orthanc.dicom.document.get("DicomModalitiesInDatabase"):
+        problem = "SendIt reads modalities from orthanc.json, not from Orthanc's database"
+        yield Misconfigured("DicomModalitiesInDatabase", problem, 'Set it to false and use "DicomModalities".')
+    else:
+        known = dict.fromkeys(orthanc.dicom.names)
+        place = f"Destinations.{name}.Modality"
+        yield _unknown(place, 'modality of "DicomModalities"', destination.modality, known)
 
 
 def _in_the_way(name: str, destination: FolderSettings, settings: Settings) -> Iterator[Misconfigured]:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.destinations.bench import Bench, Servers
+from tests.destinations.bench_dicom_modality import DicomModalityBench
 from tests.destinations.bench_dicom_web import DicomWebBench, GoogleHealthcareBench
 from tests.destinations.bench_folder import FolderBench
 from tests.destinations.bench_google_cloud_storage import ArchiveBench, InstancesBench
@@ -19,6 +20,7 @@ from tests.servers.orthanc import OrthancServer
 BENCHES: Mapping[str, Callable[[Servers], Bench]] = {
     "OrthancPeer": OrthancPeerBench,
     "Folder": FolderBench,
+    "DicomModality": DicomModalityBench,
     "DicomWeb": DicomWebBench,
     "DicomWeb/Google": GoogleHealthcareBench,
     "GoogleCloudStorage": ArchiveBench,

@@ -17,6 +17,7 @@ DESTINATIONS: Mapping[str, str] = {
     "OrthancPeer": "sendit.destinations.orthanc_peer:OrthancPeerDestination",
     "Folder": "sendit.destinations.folder:FolderDestination",
     "DicomWeb": "sendit.destinations.dicom_web:DicomWebDestination",
+    "DicomModality": "sendit.destinations.dicom_modality:DicomModalityDestination",
 }
 
 _Maker: TypeAlias = Callable[[str, DestinationSettings, OrthancConfig], Destination]

@@ -7,9 +7,10 @@ Every element of the data set has to be equal at every depth, and the pixels onc
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
@@ -21,6 +22,12 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.tag import BaseTag
 
 _PIXEL_DATA = 0x7FE00010
+_TRAILING_PADDING = 0xFFFCFFFC
+_UNDEFINED = 0xFFFFFFFF
+#: The item that ends a sequence of fragments, in little endian.
+_DELIMITER = b"\xfe\xff\xdd\xe0"
+#: Values larger than this (bytes) are not held but read in pieces.
+_LARGE = 1024 * 1024
 _DERIVATION_DESCRIPTION = BaseTag(0x00082111)
 
 #: What a lossless transcoding may change: how the pixels are laid out and indexed (PS3.5 Section 8.2, PS3.3 C.7.6.3),
@@ -69,10 +76,71 @@ def difference(ours: bytes, theirs: bytes, transcoded: bool = False) -> str | No
         return "it is not a DICOM file that can be read"
     differing = sorted(_differing(a, b, transcoded or _syntax(a) != _syntax(b)))
     if differing:
-        names = ", ".join(keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in differing[:_NAMED])
-        more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
-        return f"these attributes differ: {names}{more}"
+        return f"these attributes differ: {_names(differing)}"
     return None if _same_pixels(a, b) else "the pixels differ"
+
+
+def difference_of_files(ours: Path, theirs: Path) -> str | None:
+    """As `difference`, for files too large to be held: both in one transfer syntax, large values read in pieces.
+
+    Raises:
+        CannotCompare: they have different transfer syntaxes.
+    """
+    a = pydicom.dcmread(ours, defer_size=_LARGE)
+    try:
+        b = pydicom.dcmread(theirs, defer_size=_LARGE)
+    except (InvalidDicomError, *_UNDECODABLE):
+        return "it is not a DICOM file that can be read"
+    if _syntax(a) != _syntax(b):
+        raise CannotCompare("it was transcoded, and is too large to be decoded here")
+    with ours.open("rb") as file, theirs.open("rb") as other:
+        differing = [tag for tag in sorted(a.keys() | b.keys()) if not _same_in_files(a, b, tag, file, other)]
+    return f"these attributes differ: {_names(differing)}" if differing else None
+
+
+def _same_in_files(a: FileDataset, b: FileDataset, tag: BaseTag, file: BinaryIO, other: BinaryIO) -> bool:
+    if tag.element == 0 or tag == _TRAILING_PADDING:
+        return True
+    if tag not in a or tag not in b:
+        return False
+    one, two = a.get_item(tag), b.get_item(tag)
+    if not (isinstance(one, RawDataElement) and isinstance(two, RawDataElement)):
+        return _same_element(a, b, tag)
+    if one.value is not None and two.value is not None:
+        return _same_element(a, b, tag)
+    if one.length != two.length:
+        return False
+    file.seek(one.value_tell)
+    other.seek(two.value_tell)
+    if one.length == _UNDEFINED:
+        return _same_fragments(file, other)
+    return _same_pieces(file, other, one.length)
+
+
+def _same_fragments(file: BinaryIO, other: BinaryIO) -> bool:
+    """Encapsulated pixel data from its first item to its end (PS3.5 Section A.4)."""
+    while True:
+        head = file.read(8)
+        if head != other.read(8) or len(head) < 8:
+            return False
+        if head[:4] == _DELIMITER:
+            return True
+        if not _same_pieces(file, other, int.from_bytes(head[4:], "little")):
+            return False
+
+
+def _same_pieces(file: BinaryIO, other: BinaryIO, length: int) -> bool:
+    while length > 0:
+        piece = file.read(min(length, _LARGE))
+        if not piece or piece != other.read(len(piece)):
+            return False
+        length -= len(piece)
+    return True
+
+
+def _names(tags: Sequence[BaseTag | int]) -> str:
+    names = ", ".join(keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in tags[:_NAMED])
+    return f"{names} and {len(tags) - _NAMED} more" if len(tags) > _NAMED else names
 
 
 def _read(data: bytes) -> FileDataset:
