@@ -18,6 +18,7 @@ class Frames:
 
     Attributes:
         picture: what the header says.
+        pixels: the element.
         decoded: the same of the arrays: YBR_FULL in place of YBR_FULL_422, RGB in place of YBR_RCT and YBR_ICT.
 
     Raises:
@@ -28,7 +29,7 @@ class Frames:
         self.picture: Picture = describe(instance)
         pixels = pixels_of(instance.elements)
         assert pixels is not None  # `describe` asks for them
-        self._pixels = pixels
+        self.pixels = pixels
         self._syntax = instance.syntax
         self.decoded = replace(self.picture, photometric=decoded_photometric(self.picture), planar=False)
         self.encapsulated: EncapsulatedFrames | None = None
@@ -58,8 +59,11 @@ class Frames:
         array = full(array) if self.picture.subsampled else array
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 
-    def native(self, index: int) -> NativeFrame:
-        """A frame of uncompressed pixel data, to be written into."""
-        return NativeFrame(
-            self._pixels.value, self.picture, index, self._syntax.encoding.order, words=self._pixels.vr != "OB"
-        )
+    def native(self, index: int, value: bytes | memoryview | None = None) -> NativeFrame:
+        """A frame of uncompressed pixel data, to be written into.
+
+        Args:
+            value: a copy of the pixel data, to be read in their place.
+        """
+        value = self.pixels.value if value is None else value
+        return NativeFrame(value, self.picture, index, self._syntax.encoding.order, words=self.pixels.vr != "OB")

@@ -1,0 +1,106 @@
+"""Every combination of transfer syntax, photometric interpretation, bits, sign, planes, frames and byte order.
+
+A region is made black; what pydicom decodes before and after has to be the same outside of it, and black in it.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.pixels.utils import pixel_array
+
+from sendit.deidentify.pixels.cleaning import clean
+from sendit.deidentify.pixels.frames import Frames
+from sendit.deidentify.pixels.regions import Region
+from sendit.deidentify.reader import read_file
+from sendit.deidentify.writer import write_file
+from tests.pixels import BASELINE, BIG, JPEG_2000, NATIVE, ROWS, Kind, file_of, image, kinds, numbers
+
+REGIONS = (Region(3, 2, 11, 9), Region(30, 25, 999, 999))
+KINDS = list(kinds())
+
+
+def cleaned(source: bytes) -> tuple[bytes, tuple[Region, ...]]:
+    """The file with the regions black, and the regions as they were made."""
+    instance = read_file(memoryview(source))
+    done = clean(instance, Frames(instance), REGIONS)
+    return b"".join(write_file(instance, "1.2.840.10008.5.1.4.1.1.7", "2.25.1")), done.regions
+
+
+def decoded(file: bytes) -> NDArray[Any]:
+    """Frames × rows × columns (× 3), by pydicom, colours not converted."""
+    ds = dcmread(io.BytesIO(file))
+    count = int(ds.get("NumberOfFrames", 1))
+    if ds.BitsAllocated == 1:  # pydicom does not know that words of single bits are turned round in big endian
+        raw = np.frombuffer(ds.PixelData, np.uint8)
+        if ds.file_meta.TransferSyntaxUID == BIG and ds["PixelData"].VR == "OW":
+            raw = raw.reshape(-1, 2)[:, ::-1].reshape(-1)
+        bits = np.unpackbits(raw, bitorder="little")[: count * ds.Rows * ds.Columns]
+        return bits.reshape(count, ds.Rows, ds.Columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        array = pixel_array(ds, raw=True, correct_unused_bits=False)
+    return array if count > 1 else array[np.newaxis]
+
+
+def black(kind: Kind) -> Any:
+    """What is black, worked out anew."""
+    middle = 2 ** (kind.stored - 1)
+    if kind.photometric == "MONOCHROME1":
+        value = middle - 1 if kind.signed else 2 * middle - 1
+    elif kind.photometric == "MONOCHROME2":
+        value = -middle if kind.signed else 0
+    elif kind.photometric == "PALETTE COLOR":
+        value = 77
+    else:
+        return (0, middle, middle) if kind.photometric.startswith("YBR_FULL") else (0, 0, 0)
+    return value << (0 if kind.high_bit < 0 else kind.high_bit + 1 - kind.stored)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_right_to_the_pixel(kind: Kind) -> None:
+    """Black within, untouched without, in all frames; another decoder than ours says so."""
+    source = file_of(image(kind))
+    before = decoded(source)
+    if kind.syntax != BASELINE:
+        assert np.array_equal(before, numbers(kind)), "the test's own image is not right"
+    file, regions = cleaned(source)
+    after = decoded(file)
+    inside = np.zeros((ROWS, kind.columns), bool)
+    for region in regions:
+        inside[region.y0 : region.y1, region.x0 : region.x1] = True
+    assert inside[2:9, 3:11].all()
+    assert inside.sum() <= 10 * 7 + 12 * 10
+    assert after.shape == before.shape
+    assert np.array_equal(after[:, ~inside], before[:, ~inside])
+    assert (after[:, inside] == black(kind)).all()
+
+
+def test_there_are_enough() -> None:
+    """At least the 138 combinations that deid was measured with."""
+    assert len({str(kind) for kind in KINDS}) >= 138
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_transfer_syntax(kind: Kind) -> None:
+    """It stays where nothing is lost by it; what was lossy becomes lossless, and still says that it was lossy."""
+    ds = image(kind)
+    if kind.syntax == BASELINE:
+        ds.LossyImageCompression, ds.LossyImageCompressionRatio = "01", "10"
+        ds.LossyImageCompressionMethod = "ISO_10918_1"
+    result = dcmread(io.BytesIO(cleaned(file_of(ds))[0]))
+    syntax = str(result.file_meta.TransferSyntaxUID)
+    if kind.syntax == BASELINE:
+        assert syntax == NATIVE[1]
+        assert (result.LossyImageCompression, str(result.LossyImageCompressionRatio)) == ("01", "10")
+        assert result.LossyImageCompressionMethod == "ISO_10918_1"
+        if kind.samples == 3:
+            assert (result.PhotometricInterpretation, result.PlanarConfiguration) == ("YBR_FULL", 0)
+    else:
+        assert syntax == (JPEG_2000[:-1] + "0" if kind.syntax == JPEG_2000 else kind.syntax)
