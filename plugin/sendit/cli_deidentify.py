@@ -21,8 +21,10 @@ from sendit.identities import open_source, unknown_stops
 from sendit.identities.asking import Pseudonyms
 from sendit.journal import Journal
 from sendit.journal.database import JOURNAL_FILE, NotMade
+from sendit.model import family
 from sendit.projects import KEYS, recipes_of
 from sendit.settings import Settings
+from sendit.variants import key_owner, projects_proper
 
 _BUILT_IN = "default"
 _INTERRUPTED = 128 + signal.SIGINT
@@ -121,10 +123,11 @@ def _project(
         raise Misconfigured("--project", f"there is no project '{name}'", f"Known: {', '.join(loaded.projects)}.")
     chosen = loaded.projects[name]
     recipes = recipes_of(chosen, name, config if config.is_dir() else config.parent)
-    source = open_source(chosen.identities, f"SendIt.Projects.{name}.Identities")
+    source = open_source(chosen.identities, f"{settings.place_of(family(name))}.Identities")
     pseudonyms = None if source is None else Pseudonyms(source, unknown_stops(chosen.identities))
-    keys, create = (key_directory, True) if key_directory is not None else _keys_of(loaded, name)
-    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), keys, name, tuple(chosen.safe_private))
+    owner = key_owner(loaded.projects, name)
+    keys, create = (key_directory, True) if key_directory is not None else _keys_of(loaded, owner)
+    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), keys, owner, tuple(chosen.safe_private))
     return _with_key(spec, create, errors), pseudonyms, loaded.workers
 
 
@@ -169,10 +172,11 @@ def _with_key(spec: ProjectSpec, create: bool, errors: Console) -> ProjectSpec:
 
 
 def _only(loaded: Settings) -> str:
-    if len(loaded.projects) != 1:
+    proper = projects_proper(loaded)
+    if len(proper) != 1:
         names = ", ".join(loaded.projects) or "none is configured"
         raise Misconfigured("--project", "which project is meant is not clear", f"Name one of: {names}.")
-    return next(iter(loaded.projects))
+    return proper[0]
 
 
 def _own_directory() -> Path:

@@ -10,10 +10,11 @@ from sendit.errors import Misconfigured
 from sendit.journal import Journal
 from sendit.projects import KEYS
 from sendit.settings import Settings
+from sendit.variants import family_of
 
 
 def cut_ties(journal: Journal, settings: Settings, project: str) -> None:
-    """Destroy a project's keys, its crosswalk, and what else ties its batches to originals.
+    """Destroy a project's keys, its crosswalk, and what else ties its batches to originals; those of its variants, too.
 
     May be repeated, and has to be if it was interrupted. The keys go first: they alone lead back from what was sent.
 
@@ -21,17 +22,20 @@ def cut_ties(journal: Journal, settings: Settings, project: str) -> None:
         Misconfigured: batches of the project are under way (then nothing was done), or a key cannot be destroyed.
         Retry: others use the database; everything else is done.
     """
-    began = journal.cutting.begin(project)
-    if under_way := journal.cutting.under_way(project):
-        if began:
-            journal.cutting.take_back(project)
+    names = sorted({project, *family_of(settings, project), *journal.recalls.names_of(project)})
+    began = [name for name in names if journal.cutting.begin(name)]
+    if under_way := sum(journal.cutting.under_way(name) for name in names):
+        for name in began:
+            journal.cutting.take_back(name)
         cure = "Wait until they have ended (sendit batches), then repeat it."
         raise Misconfigured(f"project {project}", f"{under_way} of its batches are under way", cure)
-    keyring.destroy_key(key_folder(settings), project)
-    keyring.destroy_key(settings.data_directory / KEYS, project)
-    for batch_id in journal.cutting.batches(project):
-        # The names of staged files are digests of Orthanc's identifiers.
-        shutil.rmtree(settings.data_directory / "staging" / str(batch_id), ignore_errors=True)
-    journal.cutting.detach(project)
+    for name in names:
+        keyring.destroy_key(key_folder(settings), name)
+        keyring.destroy_key(settings.data_directory / KEYS, name)
+        for batch_id in journal.cutting.batches(name):
+            # The names of staged files are digests of Orthanc's identifiers.
+            shutil.rmtree(settings.data_directory / "staging" / str(batch_id), ignore_errors=True)
+        journal.cutting.detach(name)
     journal.cutting.scour()
-    journal.cutting.finish(project)
+    for name in names:
+        journal.cutting.finish(name)

@@ -18,9 +18,11 @@ from sendit.identities import open_source
 from sendit.journal import Journal
 from sendit.journal.cutting import Cut
 from sendit.journal.database import JOURNAL_FILE, NotMade
+from sendit.model import family
 from sendit.orthanc_config import OrthancConfig
 from sendit.projects import KEYS, recipes_of
 from sendit.settings import Settings
+from sendit.variants import key_owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +121,20 @@ def _journal(loaded: Settings) -> Iterator[Journal | None]:
 
 
 def _project(loaded: Settings, name: str, folder: Path) -> Callable[[], str]:
+    owner = key_owner(loaded.projects, name)
+
     def check() -> str:
         with _journal(loaded) as journal:
             if journal is not None and (cut := journal.cutting.of(name)):
                 return _cut(loaded, name, cut)
-            known = None if journal is None else journal.facts.key_fingerprint(name)
-            sealed_with = None if journal is None else journal.crosswalk.fingerprint(name)
+            known = None if journal is None else journal.facts.key_fingerprint(owner)
+            sealed_with = None if journal is None else journal.crosswalk.fingerprint(owner)
         recipes_of(loaded.projects[name], name, folder)
-        codes = open_source(loaded.projects[name].identities, f"SendIt.Projects.{name}.Identities")
+        codes = open_source(loaded.projects[name].identities, f"{settings.place_of(family(name))}.Identities")
         also = f"; {codes.check()}" if codes else ""
-        says = _key(loaded.data_directory / KEYS, name, known, "its key")
+        says = _key(loaded.data_directory / KEYS, owner, known, "its key")
         if loaded.projects[name].crosswalk:
-            says += "; " + _key(key_folder(loaded), name, sealed_with, "its crosswalk's key")
+            says += "; " + _key(key_folder(loaded), owner, sealed_with, "its crosswalk's key")
         return f"its recipes are right; {says}{also}"
 
     return check

@@ -13,6 +13,7 @@ import logging
 from sendit.errors import Retry
 from sendit.journal.originals import DELETED, KEPT
 from sendit.stages import Rooms
+from sendit.variants import family_of
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ class OriginalsKeeper:
             self.clear(study)
 
     def _clear(self, study: str) -> None:
-        projects = self._journal.projects(study)
+        named = self._journal.projects(study)
+        projects = named | {name for base in named for name in family_of(self._rooms.settings, base)}
         if self._journal.undelivered(study, projects):
             return
         keepers = sorted(name for name in projects if not self.wanted(name))

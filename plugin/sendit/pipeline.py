@@ -12,7 +12,7 @@ place, `stages.account`: `Retry` means later, `Misconfigured` means a person, `Q
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sendit.delivery import Deliverer
@@ -25,6 +25,7 @@ from sendit.originals import OriginalsKeeper
 from sendit.recall import Recaller
 from sendit.source import Study
 from sendit.stages import MOST_STARTS, Rooms, account, after, backoff, process_key
+from sendit.variants import family_of
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,7 @@ class Pipeline:
             self._journal.intake.drop_receiving(study_id)
             return []
         listed = self.rooms.source.instances(study)
-        *others, last = self._projects_of(study, listed)
-        # Its LastUpdate is noted with the last project: after a kill in between, the sweep finds the study again.
-        made = [self._queue(replace(study, last_update=""), listed, project) for project in others]
-        made.append(self._queue(study, listed, last))
+        made = self._queue_all(study, listed, self._projects_of(study, listed))
         if not any(made):
             self.originals.again(study_id)
         return [batch_id for batch_id in made if batch_id is not None]
@@ -65,16 +63,33 @@ class Pipeline:
                 continue
             listed = self.rooms.source.instances(study)
             if set(listed) <= set(brought):
-                self._queue(study, listed, project)
+                self._queue_all(study, listed, list(family_of(self.rooms.settings, project)))
+
+    def _queue_all(self, study: Study, listed: list[str], projects: Sequence[str | None]) -> list[int | None]:
+        """A batch for each; the study's LastUpdate is noted with the last one: after a kill in between, the sweep
+        finds the study again."""
+        *others, last = projects
+        made = [self._queue(replace(study, last_update=""), listed, project) for project in others]
+        return [*made, self._queue(study, listed, last)]
 
     def _projects_of(self, study: Study, listed: list[str]) -> list[str | None]:
-        """Those of the study's former batches and those that an import named; else the first whose Match fits."""
+        """Those of the study's former batches and those that an import named; else the first whose Match fits.
+
+        Each with its variants.
+        """
         known = self.rooms.settings.projects
         # A cut project's study stays its own, and is refused there: no other project's Match may take it instead.
         cut = self._journal.cutting.projects_of(study.id)
         named = [*self._journal.batches.projects_of(study.id), *cut, *self._journal.intake.routes(study.id)]
         found = [name for name in dict.fromkeys(named) if name in known or name in cut]
-        return [*found] if found else [project_of(self.rooms.source.facts(study, listed), known)]
+        if not found:
+            matching = project_of(self.rooms.source.facts(study, listed), known)
+            if matching is None:
+                return [None]
+            found = [matching]
+        # A project that is cut is not expanded: its variants were cut with it.
+        whole = [[name] if name in cut else family_of(self.rooms.settings, name) for name in found]
+        return [*dict.fromkeys(name for names in whole for name in names)]
 
     def _queue(self, study: Study, listed: list[str], project: str | None) -> int | None:
         batch_id = self._journal.intake.queue(study.id, project, listed, study.last_update or None)

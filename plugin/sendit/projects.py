@@ -18,7 +18,9 @@ from sendit.deidentify_pool import ProjectSpec
 from sendit.errors import Misconfigured
 from sendit.identities import CodeSource, open_source, unknown_stops
 from sendit.journal import Journal
-from sendit.settings import CsvList, Project, Settings
+from sendit.model import family
+from sendit.settings import CsvList, Project, Settings, place_of
+from sendit.variants import key_owner
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ def recipes_of(project: Project, name: str, folder: Path) -> list[RecipeText]:
     Raises:
         Misconfigured: one is not there, or is wrong; the place names the line.
     """
-    place = f"SendIt.Projects.{name}"
+    place = place_of(name)
     found = [
         RecipeText(recipe, read_text(folder / recipe, f"{place}.Recipes[{index}]", "recipe", recipe))
         for index, recipe in enumerate(project.recipes)
@@ -85,7 +87,7 @@ def prepare_projects(settings: Settings, journal: Journal, folder: Path) -> Mapp
     ready = {}
     for name, project in settings.projects.items():
         if cut := journal.cutting.of(name):
-            log.warning("%s", cut.refusal(f"SendIt.Projects.{name}", name))
+            log.warning("%s", cut.refusal(place_of(name), name))
         else:
             ready[name] = _prepare(name, project, journal, folder, settings)
     return ready
@@ -97,23 +99,25 @@ def open_crosswalk(settings: Settings, journal: Journal, name: str) -> Crosswalk
     # A list without a column for the issuer is of one authority; a service may know that two issuers mean one person.
     identities = project.identities if project is not None else None
     exact = isinstance(identities, CsvList) and identities.columns.issuer_of_patient_id is not None
-    return Crosswalk(journal, key_folder(settings), name, issuer_counts=exact)
+    owner = key_owner(settings.projects, name)
+    return Crosswalk(journal, key_folder(settings), owner, issuer_counts=exact)
 
 
 def _prepare(name: str, project: Project, journal: Journal, folder: Path, settings: Settings) -> ReadyProject:
     keys = settings.data_directory / KEYS
     recipes: Sequence[RecipeText] = recipes_of(project, name, folder)
-    known = journal.facts.key_fingerprint(name)
-    key = keyring.load_key(keys, name, create=known is None)
+    owner = key_owner(settings.projects, name)
+    known = {fp for fp in map(journal.facts.key_fingerprint, {name, owner}) if fp is not None}
+    key = keyring.load_key(keys, owner, create=not known)
     fingerprint = keyring.fingerprint(key)
-    if known is not None and known != fingerprint:
+    if known - {fingerprint}:
         raise Misconfigured(
-            f"SendIt.Projects.{name}",
-            f"the key {keys / (name + '.key')} is not the one that its studies were coded with",
+            place_of(name),
+            f"the key {keys / (owner + '.key')} is not the one that its studies were coded with",
             "Put the right key back from your backup, or give the project another name to start anew.",
         )
     private = tuple(project.safe_private)
-    spec = ProjectSpec(tuple(project.options), tuple(recipes), keys, name, private)
+    spec = ProjectSpec(tuple(project.options), tuple(recipes), keys, owner, private)
     crosswalk = open_crosswalk(settings, journal, name) if project.crosswalk else None
     if crosswalk is not None:
         crosswalk.prepare()
@@ -122,7 +126,7 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, settin
         spec=spec,
         key_fingerprint=fingerprint,
         plan_digest=compile_plan(project.options, recipes, private).digest,
-        codes=open_source(project.identities, f"SendIt.Projects.{name}.Identities"),
+        codes=open_source(project.identities, f"{place_of(family(name))}.Identities"),
         unknown_stops=unknown_stops(project.identities),
         crosswalk=crosswalk,
     )

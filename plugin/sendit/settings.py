@@ -17,10 +17,13 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from sendit.destination_settings import DestinationSettings, DicomModalitySettings, FolderSettings, OrthancPeerSettings
 from sendit.errors import Misconfigured
+from sendit.model import VARIANT_MARK
 from sendit.orthanc_config import OrthancConfig
 from sendit.section import AbsolutePath, HeaderName, HeaderValue, Name, PrivateWay, RetrySettings, Section
 
 SECTION = "SendIt"
+#: What the journal holds of the name of a project, or of a project and its variant.
+_LONGEST_NAME = 64
 
 
 class Option(StrEnum):
@@ -120,6 +123,17 @@ class IdentityService(Section):
 Identities: TypeAlias = Annotated[Keyed | CsvList | IdentityService, Field(discriminator="source")]
 
 
+class Variant(Section):
+    """Another way to de-identify a project's studies, for other destinations."""
+
+    options: list[Option] = []
+    safe_private: list[str] = []
+    recipes: list[str] = []
+    functions: str | None = None
+    own_pseudonyms: bool = False  # true: a key of its own, so that nobody can tie its codes to the project's
+    destinations: list[Name] = Field(min_length=1)
+
+
 class Project(Section):
     """A research study: how its batches are de-identified and where they go."""
 
@@ -133,6 +147,7 @@ class Project(Section):
     destinations: list[Name] = Field(min_length=1)
     release: Literal["Automatic"] = "Automatic"
     after_delivery: Literal["KeepOriginals", "DeleteOriginals"] = "KeepOriginals"
+    variants: dict[Name, Variant] = {}
 
 
 class Retention(Section):
@@ -176,7 +191,50 @@ def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
     orthanc = OrthancConfig.read(document)
     for problem in _dangling(settings, orthanc):
         raise problem
-    return settings, orthanc
+    return _expanded(settings), orthanc
+
+
+def _expanded(settings: Settings) -> Settings:
+    """Each project's variants behind it, as projects of their own named "<project>@<variant>"."""
+    projects: dict[str, Project] = {}
+    for name, project in settings.projects.items():
+        projects[name] = project
+        for variant, how in project.variants.items():
+            projects[f"{name}{VARIANT_MARK}{variant}"] = _as_project(project, how)
+    return settings.model_copy(update={"projects": projects})
+
+
+def _as_project(project: Project, variant: Variant) -> Project:
+    """It has no Match of its own: it follows its project."""
+    values = {name: getattr(variant, name) for name in Variant.model_fields if name != "own_pseudonyms"}
+    if variant.own_pseudonyms:
+        values["identities"] = Keyed()
+    return project.model_copy(update={**values, "match": None, "variants": {}})
+
+
+def place_of(project: str) -> str:
+    """Where a project or a variant stands in orthanc.json."""
+    base, _, variant = project.partition(VARIANT_MARK)
+    return f"{SECTION}.Projects.{base}" + (f".Variants.{variant}" if variant else "")
+
+
+def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
+    """Destinations that a project and its variants share, and names that are too long."""
+    for base, project in settings.projects.items():
+        taken = dict.fromkeys(project.destinations, place_of(base))
+        for variant, how in project.variants.items():
+            name = f"{base}{VARIANT_MARK}{variant}"
+            if len(name) > _LONGEST_NAME:
+                problem = f"'{name}' is longer than {_LONGEST_NAME} characters"
+                yield Misconfigured(place_of(name), problem, "Give the variant a shorter name.")
+            for index, wanted in enumerate(how.destinations):
+                here = f"{place_of(name)}.Destinations[{index}]"
+                if wanted not in settings.destinations:
+                    yield _unknown(here.removeprefix(f"{SECTION}."), "destination", wanted, settings.destinations)
+                if wanted in taken:
+                    problem = f"'{wanted}' is a destination of {taken[wanted]} already"
+                    yield Misconfigured(here, problem, "What is de-identified in two ways goes to two destinations.")
+                taken[wanted] = place_of(name)
 
 
 def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
@@ -195,6 +253,7 @@ def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigu
         if any(_overlap(folder.path, other.path) for other in settings.watched_folders[:index]):
             place = f"{SECTION}.WatchedFolders[{index}].Path"
             yield Misconfigured(place, "this folder is watched already, or lies in or around one", "Keep them apart.")
+    yield from _misplaced_variants(settings)
     yield from _misplaced_destinations(settings, orthanc)
 
 

@@ -35,6 +35,7 @@ from sendit.settings import Settings
 from sendit.source import Source
 from sendit.stages import Rooms, deliver_queue
 from sendit.staging import Staging
+from sendit.variants import projects_proper
 
 log = logging.getLogger("sendit.worker")
 
@@ -147,7 +148,7 @@ class Worker:
             "status": "degraded" if problems else "ok",
             "problems": problems,
             "started_at": self._started_at,
-            "projects": list(self.settings.projects),
+            "projects": projects_proper(self.settings),
             "destinations": list(self.settings.destinations),
             "active": len(self.pipeline.rooms.scheduler.active()),
         }

@@ -35,6 +35,7 @@ from sendit.api.views import Views
 from sendit.errors import Misconfigured, Retry
 from sendit.model import BatchState
 from sendit.pipeline import Pipeline
+from sendit.variants import projects_proper
 from sendit.verification import VERIFIABLE, verify
 
 #: Starts an import of a folder for a project; the import's number.
@@ -202,8 +203,9 @@ def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> Non
     @app.post("/api/imports", status_code=202, tags=["imports"], responses={409: {"model": Problem}})
     def post_import(wanted: ImportRequest) -> ImportAnswer:
         """Import a folder of this machine; nothing in it is moved or deleted."""
-        if wanted.project not in pipeline.rooms.settings.projects:
-            names = ", ".join(pipeline.rooms.settings.projects) or "none"
+        known = projects_proper(pipeline.rooms.settings)
+        if wanted.project not in known:
+            names = ", ".join(known) or "none"
             raise _problem(409, f"there is no project '{wanted.project}'", f"Known: {names}.")
         if not _is_folder(wanted.folder):
             raise _problem(409, "there is no such folder on the server", "Give its whole path, beginning with /.")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sendit import manifest
 from sendit.errors import Misconfigured
 from sendit.journal import tables as t
-from sendit.journal.recalls import RECALLED_PATIENT, RECALLED_STUDY, is_recalled
+from sendit.journal.recalls import RECALLED_PATIENT, RECALLED_STUDY, is_recalled, of_family
 from sendit.journal.writing import Superseded, add_event, move, now, reading
 from sendit.model import (
     RETRYABLE,
@@ -227,7 +227,7 @@ class Batches:
         b, i, p = t.batches.c, t.instances.c, t.recalled_patients.c
         study, project = c.execute(sa.select(b.study, b.project).where(b.id == batch_id)).one()
         mine = (i.batch_id == batch_id) & (i.state == InstanceState.RELEASED)
-        withdrawn = sa.select(p.patient_id).where(p.project == project)
+        withdrawn = sa.select(p.patient_id).where(of_family(p.project, project))
         gone = c.execute(
             sa.select(i.id).where(mine & i.receipt["patient_id"].as_string().in_(withdrawn)).limit(1)
         ).first()

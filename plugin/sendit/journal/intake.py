@@ -79,6 +79,8 @@ class Intake:
             self._list(c, batch_id, project or "", new)
             state = BatchState.QUEUED if project else BatchState.EMPTY
             values = {"project": project, "received": len(new), "last_update": last_update, "changed_at": now()}
+            if project:
+                values["follows"] = self._before(c, batch_id, study, project)
             reason = None if project else "no project's Match fits this study"
             c.execute(
                 sa.update(t.batches).where(t.batches.c.id == batch_id).values(state=state, reason=reason, **values)
@@ -88,6 +90,12 @@ class Intake:
             add_event(c, batch_id, f"{len(new)} instances queued" if project else str(reason))
             self._hold_recalled(c, batch_id, study, project)
             return batch_id
+
+    def _before(self, c: sa.Connection, batch_id: int, study: str, project: str) -> int | None:
+        """The newest batch of the study in this project before that one."""
+        b = t.batches.c
+        where = (b.study == study) & (b.project == project) & (b.id < batch_id)
+        return c.execute(sa.select(sa.func.max(b.id)).where(where)).scalar()
 
     def _hold_recalled(self, c: sa.Connection, batch_id: int, study: str, project: str | None) -> None:
         """What comes late of a study that was recalled is not even processed."""

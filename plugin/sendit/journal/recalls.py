@@ -26,16 +26,16 @@ RECALLED_PATIENT = "this patient's studies were recalled in this project; nothin
 _COLUMNS = [c for c in t.deliveries.c if c.name not in ("changed_at", "starts")]
 
 
-def _of_family(project: str) -> sa.ColumnElement[bool]:
-    """Batches of this project and of its variants, whichever of them is named."""
-    name, b = family(project), t.batches.c
-    return (b.project == name) | b.project.startswith(name + VARIANT_MARK, autoescape=True)
+def of_family(column: sa.Column[Any], project: str) -> sa.ColumnElement[bool]:
+    """That a column names this project or one of its variants, whichever of them is given."""
+    name = family(project)
+    return (column == name) | column.startswith(name + VARIANT_MARK, autoescape=True)
 
 
 def is_recalled(c: sa.Connection, study: str, project: str) -> bool:
     """Whether a batch of this study was recalled in this project, or in a variant of it."""
     b = t.batches.c
-    where = (b.study == study) & b.state.in_(WITHDRAWN) & _of_family(project)
+    where = (b.study == study) & b.state.in_(WITHDRAWN) & of_family(b.project, project)
     return c.execute(sa.select(b.id).where(where).limit(1)).first() is not None
 
 
@@ -56,9 +56,15 @@ class Recalls:
     def batches_of(self, study: str, project: str) -> list[int]:
         """The batches of a study in a project and its variants that are not recalled yet, the first one first."""
         b = t.batches.c
-        where = (b.study == study) & _of_family(project) & (b.state != BatchState.RECALLED)
+        where = (b.study == study) & of_family(b.project, project) & (b.state != BatchState.RECALLED)
         with reading(self._engine) as c:
             return list(c.execute(sa.select(b.id).where(where).order_by(b.id)).scalars())
+
+    def names_of(self, project: str) -> set[str]:
+        """The project and its variants, as far as they have batches: also those that are not configured any more."""
+        b = t.batches.c
+        with reading(self._engine) as c:
+            return set(c.execute(sa.select(b.project).where(of_family(b.project, project)).distinct()).scalars())
 
     def begin(self, studies: Collection[tuple[str, str]], reason: str, patients: bool) -> list[int]:
         """→ RECALLING, for every batch of these studies in these projects and their variants.
@@ -77,7 +83,7 @@ class Recalls:
         begun = []
         with self._engine.begin() as c:
             for study, project in sorted(studies):
-                where = (b.study == study) & _of_family(project)
+                where = (b.study == study) & of_family(b.project, project)
                 found = c.execute(sa.select(b.id, b.state).where(where).order_by(b.id)).all()
                 if patients:
                     self._withdraw_patients(c, [row.id for row in found])
