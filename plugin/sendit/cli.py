@@ -15,6 +15,7 @@ from sendit import __version__, configuration, settings
 from sendit.api.server import socket_path
 from sendit.cli_crosswalk import crosswalk, cut_ties, lookup
 from sendit.cli_deidentify import deidentify
+from sendit.cli_destinations import destinations
 from sendit.cli_recall import recall
 from sendit.cli_recipe import recipe_app
 from sendit.cli_verify import verify
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("deidentify")(deidentify)
 app.command("verify")(verify)
 app.command("recall")(recall)
+app.command("destinations")(destinations)
 app.add_typer(recipe_app, name="recipe")
 app.command("lookup")(lookup)
 app.add_typer(crosswalk, name="crosswalk")

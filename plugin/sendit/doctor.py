@@ -12,6 +12,7 @@ from sendit import configuration, data_directory, keyring, settings
 from sendit.api.server import socket_path
 from sendit.client import Client
 from sendit.crosswalk import key_folder
+from sendit.destination_states import PATIENCE, Questions
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, SendItError
 from sendit.identities import open_source
@@ -162,7 +163,14 @@ def _cut(loaded: Settings, name: str, cut: Cut) -> str:
 
 def _destination(loaded: Settings, orthanc: OrthancConfig, name: str) -> Callable[[], str]:
     def check() -> str:
-        open_destination(name, loaded.destinations[name], orthanc).check()
+        settings_ = loaded.destinations[name]
+        if not settings_.enabled:
+            return "paused: it is not enabled"
+        questions = Questions()
+        asked = questions.begin(name, lambda: open_destination(name, settings_, orthanc).check())
+        answer = questions.answer(asked, PATIENCE)
+        if answer.error is not None:
+            raise answer.error
         return "reachable, and lets us in"
 
     return check

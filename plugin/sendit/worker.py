@@ -22,6 +22,7 @@ from sendit.api.app import make_app
 from sendit.api.server import Server, socket_path
 from sendit.arrivals import Arrivals
 from sendit.deidentification import Deidentification
+from sendit.destination_states import DestinationStates
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, Retry
 from sendit.importing import Importing
@@ -68,7 +69,8 @@ class Worker:
         self._arrivals = Arrivals(self.pipeline)
         self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age)
         self._importing = Importing(self.pipeline, self._stop)
-        self._api = Server(make_app(self.pipeline, self._importing.start, self._health), self.socket)
+        states = DestinationStates(self.pipeline.rooms, self.pipeline.deliverer, self.orthanc)
+        self._api = Server(make_app(self.pipeline, self._importing.start, self._health, states.all), self.socket)
 
     def _furnish(self, hello: Mapping[str, Any]) -> Rooms:
         certificate = self.orthanc.ssl_certificate if self.orthanc.ssl_enabled else ""

@@ -129,6 +129,30 @@ class RecallAnswer(BaseModel):
     batches: list[BatchAnswer]
 
 
+class DestinationAnswer(BaseModel):
+    """A destination, and how many batches are where on their way to it."""
+
+    name: str
+    type: str
+    where: str = Field(description="no credentials")
+    state: str = Field(description="reachable, refused, unreachable, paused, or outside its window")
+    reason: str
+    cure: str
+    until: datetime | None = Field(description="when its window opens")
+    waiting: int = Field(description="batches that wait to be sent, are being sent, or are paused")
+    retrying: int
+    failed: int
+    delivered: int = Field(description="batches that it holds, read back")
+    instances: int = Field(description="instances that it holds, read back")
+    last_error: str | None = Field(description="of the last delivery that failed, or is tried again")
+
+
+class DestinationsAnswer(BaseModel):
+    """All that are configured."""
+
+    destinations: list[DestinationAnswer]
+
+
 class Health(BaseModel):
     """Whether SendIt works."""
 

@@ -23,6 +23,7 @@ from sendit.api.answers import (
     BatchAnswer,
     BatchDetail,
     BatchPage,
+    DestinationsAnswer,
     Health,
     ImportAnswer,
     ImportRequest,
@@ -31,7 +32,8 @@ from sendit.api.answers import (
     RecallRequest,
     VerdictAnswer,
 )
-from sendit.api.views import Views
+from sendit.api.views import Views, destination_answer
+from sendit.destination_states import DestinationState
 from sendit.errors import Misconfigured, Retry
 from sendit.model import BatchState
 from sendit.pipeline import Pipeline
@@ -48,11 +50,17 @@ Number = Annotated[int, PathParameter(ge=1, le=_LARGEST)]
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
 
 
-def make_app(pipeline: Pipeline, start_import: StartImport, health: Callable[[], Mapping[str, Any]]) -> FastAPI:
+def make_app(
+    pipeline: Pipeline,
+    start_import: StartImport,
+    health: Callable[[], Mapping[str, Any]],
+    destinations: Callable[[], list[DestinationState]],
+) -> FastAPI:
     """The application.
 
     Args:
         health: what the worker knows of itself, for GET /api/health.
+        destinations: asks every destination, for GET /api/destinations.
     """
     app = FastAPIOffline(
         docs_url="/api/docs",
@@ -75,6 +83,11 @@ def make_app(pipeline: Pipeline, start_import: StartImport, health: Callable[[],
     def get_health() -> Health:
         """Whether SendIt works, and how many batches stand where."""
         return Health(version=__version__, batches=views.counts(), **health())
+
+    @app.get("/api/destinations", tags=["service"])
+    def get_destinations() -> DestinationsAnswer:
+        """Each destination: where it is, whether it answers, and how many batches wait for it or are there."""
+        return DestinationsAnswer(destinations=[destination_answer(one) for one in destinations()])
 
     @app.get("/", include_in_schema=False)
     def get_page(study: str | None = None) -> HTMLResponse:

@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sendit.api.answers import BatchAnswer, BatchDetail, BatchPage, DeliveryAnswer, EventAnswer, ReasonAnswer
-from sendit.model import Batch, BatchState, InstanceState
+from sendit.api.answers import (
+    BatchAnswer,
+    BatchDetail,
+    BatchPage,
+    DeliveryAnswer,
+    DestinationAnswer,
+    EventAnswer,
+    ReasonAnswer,
+)
+from sendit.destination_states import DestinationState
+from sendit.model import Batch, BatchState, DeliveryState, InstanceState
 from sendit.pipeline import Pipeline
 
 
@@ -52,6 +61,19 @@ class Views:
             )
             for batch in batches
         ]
+
+
+def destination_answer(found: DestinationState) -> DestinationAnswer:
+    """A destination as the API shows it."""
+    s, count = DeliveryState, found.batches
+    values = {key: value for key, value in asdict(found).items() if key != "batches"}
+    return DestinationAnswer(
+        **values,
+        waiting=sum(count.get(state, 0) for state in (s.WAITING, s.SENDING, s.PAUSED)),
+        retrying=count.get(s.RETRYING, 0),
+        failed=count.get(s.FAILED, 0),
+        delivered=count.get(s.VERIFIED, 0),
+    )
 
 
 def _shown(batch: Batch) -> dict[str, Any]:

@@ -112,6 +112,21 @@ class Deliveries:
             if c.execute(sa.update(t.deliveries).where(where).values(**values)).rowcount != 1:
                 raise Superseded
 
+    def summary(self) -> dict[str, tuple[dict[DeliveryState, int], int, str | None]]:
+        """For each destination: how many batches are in which state, how many instances it holds, the last failure."""
+        d = t.deliveries.c
+        held = sa.func.sum(sa.case((d.state == DeliveryState.VERIFIED, d.sent), else_=0))
+        query = sa.select(d.destination, d.state, sa.func.count().label("count"), held.label("held"))
+        failed = sa.select(d.destination, d.last_error).where(d.last_error.is_not(None)).order_by(d.changed_at)
+        with reading(self._engine) as c:
+            errors = {row.destination: row.last_error for row in c.execute(failed)}
+            rows = c.execute(query.group_by(d.destination, d.state)).all()
+        found: dict[str, tuple[dict[DeliveryState, int], int, str | None]] = {}
+        for name, state, count, instances in rows:
+            states, before, _ = found.get(name, ({}, 0, None))
+            found[name] = ({**states, DeliveryState(state): count}, before + int(instances), errors.get(name))
+        return found
+
     def open_destinations(self) -> set[str]:
         """The destinations that something is yet to go to."""
         return {delivery.destination for delivery in self.open()}
