@@ -234,8 +234,15 @@ class FolderSettings(_Destination):
     file_name: Annotated[str, AfterValidator(_file_name)] = "{patient}/{study}/{series}/{instance}.dcm"
     #: A file in Path by which a mounted share is known: where it is missing, nothing is mounted and nothing is written.
     marker: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    dicomdir: bool = False  # keep a DICOMDIR of all that is there; it prescribes the names of files
     file_mode: Mode = "0640"
     directory_mode: Mode = "0750"
+
+    @model_validator(mode="after")
+    def _names(self) -> FolderSettings:
+        if self.dicomdir and "file_name" in self.model_fields_set:
+            raise ValueError("a DICOMDIR prescribes the names of files: leave FileName out")
+        return self
 
 
 DestinationSettings: TypeAlias = Annotated[

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from sendit.destinations.folder_dicomdir import file_id
 from sendit.model import Parcel, Receipt
 from tests.destinations.bench import Bench, Servers, open_out
 from tests.servers.fault_proxy import DropBefore, Fault
@@ -32,8 +34,11 @@ class FolderBench(Bench):
         self._filler = self.home / "share" / "filler"
         self._mounted = False
         self._written: set[tuple[str, int, int]] = set()
-        self.document = folder_document(self.path)
+        self.document = folder_document(self.path, **self._settings())
         self.destination = open_out(self.document)
+
+    def _settings(self) -> dict[str, object]:
+        return {}
 
     def harm_uploads(self, fault: Fault) -> None:
         if isinstance(fault, DiskFull):
@@ -67,7 +72,7 @@ class FolderBench(Bench):
 
     def uploads(self) -> int:
         """How many different files were ever seen here: one that is written again is another one."""
-        for file in self.path.rglob("*.dcm"):
+        for file in self._files():
             status = file.stat()
             self._written.add((file.name, status.st_ino, status.st_mtime_ns))
         return len(self._written)
@@ -80,9 +85,23 @@ class FolderBench(Bench):
         mount_small(self.path, "1m")
         self._mounted = True
 
+    def _files(self) -> Iterator[Path]:
+        return self.path.rglob("*.dcm")
+
     def _file(self, receipt: Receipt) -> Path:
         names = (receipt.patient_id, receipt.study_instance_uid, receipt.series_instance_uid)
         return self.path.joinpath(*names, f"{receipt.sop_instance_uid}.dcm")
+
+
+class DicomdirBench(FolderBench):
+    def _settings(self) -> dict[str, object]:
+        return {"Dicomdir": True}
+
+    def _files(self) -> Iterator[Path]:
+        return (file for file in self.path.glob("DICOM/*/*/*/*"))
+
+    def _file(self, receipt: Receipt) -> Path:
+        return self.path.joinpath(*file_id(receipt))
 
 
 def mount_small(path: Path, size: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.destinations.bench import Bench, Servers
 from tests.destinations.bench_dicom_modality import DicomModalityBench
 from tests.destinations.bench_dicom_web import DicomWebBench, GoogleHealthcareBench
-from tests.destinations.bench_folder import FolderBench
+from tests.destinations.bench_folder import DicomdirBench, FolderBench
 from tests.destinations.bench_google_cloud_storage import ArchiveBench, InstancesBench
 from tests.destinations.bench_orthanc_peer import OrthancPeerBench, start_target
 from tests.servers.fault_proxy import FaultProxy
@@ -20,6 +20,7 @@ from tests.servers.orthanc import OrthancServer
 BENCHES: Mapping[str, Callable[[Servers], Bench]] = {
     "OrthancPeer": OrthancPeerBench,
     "Folder": FolderBench,
+    "Folder/Dicomdir": DicomdirBench,
     "DicomModality": DicomModalityBench,
     "DicomWeb": DicomWebBench,
     "DicomWeb/Google": GoogleHealthcareBench,

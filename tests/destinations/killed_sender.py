@@ -18,23 +18,36 @@ from tests.destinations.bench import open_out
 ROOT = Path(__file__).parents[2]
 
 
+def write_order(document: Mapping[str, Any], consignment: Consignment, folder: Path) -> Path:
+    """What another process needs to deliver the consignment to the destination "out" of `document`."""
+    parcels = [{"receipt": one.receipt.as_dict(), "path": str(one.path)} for one in consignment.parcels]
+    order = folder / "order.json"
+    order.write_text(
+        json.dumps(
+            {
+                "document": document,
+                "batch_id": consignment.batch_id,
+                "project": consignment.project,
+                "part": consignment.part,
+                "parcels": parcels,
+            }
+        )
+    )
+    return order
+
+
+def read_order(order: Path) -> tuple[Mapping[str, Any], Consignment]:
+    """The inverse of `write_order`."""
+    given = json.loads(order.read_text())
+    parcels = [Parcel(Receipt.from_dict(one["receipt"]), Path(one["path"])) for one in given["parcels"]]
+    return given["document"], Consignment(given["batch_id"], given["project"], parcels, given["part"])
+
+
 class KilledSender:
     """Delivers the consignment to the destination "out" of `document`, until it is killed."""
 
     def __init__(self, document: Mapping[str, Any], consignment: Consignment, folder: Path) -> None:
-        parcels = [{"receipt": one.receipt.as_dict(), "path": str(one.path)} for one in consignment.parcels]
-        order = folder / "order.json"
-        order.write_text(
-            json.dumps(
-                {
-                    "document": document,
-                    "batch_id": consignment.batch_id,
-                    "project": consignment.project,
-                    "part": consignment.part,
-                    "parcels": parcels,
-                }
-            )
-        )
+        order = write_order(document, consignment, folder)
         command = [sys.executable, "-m", "tests.destinations.killed_sender", str(order)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
@@ -59,14 +72,10 @@ class KilledSender:
 
 
 def _deliver(order: Path) -> None:
-    given = json.loads(order.read_text())
-    destination = open_out(given["document"])
-    parcels = [Parcel(Receipt.from_dict(one["receipt"]), Path(one["path"])) for one in given["parcels"]]
+    document, consignment = read_order(order)
+    destination = open_out(document)
     print(0, flush=True)
-    destination.deliver(
-        Consignment(given["batch_id"], given["project"], parcels, given["part"]),
-        lambda count: print(count, flush=True),
-    )
+    destination.deliver(consignment, lambda count: print(count, flush=True))
 
 
 if __name__ == "__main__":

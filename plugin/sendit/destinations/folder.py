@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import threading
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import pydicom
+
 from sendit.destination_settings import FolderSettings
 from sendit.destinations.base import NOT_THERE, Destination, Progress, open_parcel, read_parcel
+from sendit.destinations.folder_dicomdir import NAME as DICOMDIR
+from sendit.destinations.folder_dicomdir import Directory, NotOurs, file_id
 from sendit.destinations.folder_files import AlreadyThere, Root
 from sendit.destinations.in_threads import in_threads
 from sendit.destinations.same_dataset import CannotCompare, difference
@@ -19,6 +24,8 @@ from sendit.names import NameTemplate
 from sendit.orthanc_config import OrthancConfig
 
 _PIECE = 1024 * 1024
+#: Who changes the DICOMDIR locks this file, which stays.
+_LOCK = ".sendit.lock"
 #: Of files up to this size (bytes) that differ it is said in what.
 _EXPLAINED = 16 * 1024 * 1024
 
@@ -42,6 +49,8 @@ class FolderDestination(Destination):
         with self._shipment(consignment) as shipment:
             for count, _ in enumerate(in_threads(shipment.send, consignment.parcels, self._settings.concurrency), 1):
                 progress(count)
+            if self._settings.dicomdir and count:
+                shipment.list_all()
             shipment.finish()
         return count
 
@@ -50,12 +59,16 @@ class FolderDestination(Destination):
         with self._shipment(consignment) as shipment:
             numbered = enumerate(consignment.parcels)
             problems = dict(in_threads(shipment.inspect, numbered, self._settings.concurrency))
+            if self._settings.dicomdir and problems:
+                shipment.inspect_list(problems)
             shipment.still_there()
         return [found for _, found in sorted(problems.items()) if found is not None]
 
     def recall(self, consignment: Consignment) -> list[Discrepancy]:
         """See `Destination`. Directories that are empty then go as well."""
         with self._shipment(consignment) as shipment:
+            if self._settings.dicomdir and consignment.parcels:
+                shipment.list_none()  # first: it never names what is not there
             for parcel in consignment.parcels:
                 shipment.remove(parcel.receipt)
             shipment.remove_empty()
@@ -81,6 +94,8 @@ class FolderDestination(Destination):
 
     def name_of(self, consignment: Consignment, receipt: Receipt) -> str:
         """Below the directory."""
+        if self._settings.dicomdir:
+            return "/".join(file_id(receipt))
         return self._template.name(consignment, receipt)
 
 
@@ -113,6 +128,53 @@ class _Shipment:
     def remove(self, receipt: Receipt) -> None:
         """Return when it is not there."""
         self._opened().remove(self._name(receipt))
+
+    def list_all(self) -> None:
+        """The DICOMDIR names every parcel; an instance is read without its pixels."""
+        with self._directory() as directory:
+            for parcel in self._consignment.parcels:
+                if directory.names(parcel.receipt):
+                    continue
+                with self._opened().open(self._name(parcel.receipt)) as file:
+                    if file is None:
+                        raise Retry("a file that was written is gone")
+                    directory.add(parcel.receipt, pydicom.dcmread(file, stop_before_pixels=True, defer_size=_PIECE))
+
+    def list_none(self) -> None:
+        """The DICOMDIR names no parcel."""
+        with self._directory() as directory:
+            for parcel in self._consignment.parcels:
+                directory.remove(parcel.receipt)
+
+    def inspect_list(self, problems: dict[int, Discrepancy | None]) -> None:
+        """Where nothing else is wrong: what the DICOMDIR does not name."""
+        directory = self._read_directory()[0]
+        for number, parcel in enumerate(self._consignment.parcels):
+            if problems[number] is None and not directory.names(parcel.receipt):
+                uid = parcel.receipt.sop_instance_uid
+                problems[number] = Discrepancy(uid, "it is there, and the DICOMDIR does not name it")
+
+    @contextlib.contextmanager
+    def _directory(self) -> Iterator[Directory]:
+        """The DICOMDIR, to be changed by nobody else meanwhile; written if it was changed."""
+        root = self._opened()
+        with root.locked(_LOCK):
+            directory, before = self._read_directory()
+            yield directory
+            if directory.is_empty():
+                root.remove(DICOMDIR)
+            elif (after := directory.to_bytes()) != before:
+                root.replace(DICOMDIR, io.BytesIO(after))
+
+    def _read_directory(self) -> tuple[Directory, bytes]:
+        with self._opened().open(DICOMDIR) as file:
+            before = file.read() if file is not None else b""
+        try:
+            return Directory(io.BytesIO(before) if before else None), before
+        except NotOurs:
+            problem = "the folder holds a DICOMDIR that SendIt has not written"
+            cure = "Give an empty folder, or set Dicomdir to false."
+            raise Misconfigured(f"SendIt.Destinations.{self._destination.name}.Path", problem, cure) from None
 
     def remove_empty(self) -> None:
         """Return when the directories that hold nothing any more are gone."""

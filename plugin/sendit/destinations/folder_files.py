@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -21,6 +23,8 @@ from sendit.errors import Misconfigured, Retry
 _PIECE = 1024 * 1024
 #: How often a directory is made that recalls of other batches remove again.
 _ATTEMPTS = 20
+_LONGEST_LOCK = 60.0  # seconds
+_LOCK_PAUSE = 0.05  # seconds
 #: What is being written has such a name; what a kill left is removed by the next attempt of the same batch.
 _UNFINISHED = ".sendit-"
 
@@ -117,6 +121,40 @@ class Root:
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(unfinished, dir_fd=self._fd)
+
+    def replace(self, name: str, content: BinaryIO) -> None:
+        """As `write`, in the place of what is there."""
+        with self._told():
+            unfinished = self._write_beside(PurePosixPath(name).parent, content)
+            os.rename(unfinished, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Alone with what this file is the lock of: no other thread, process or machine is inside at the same time.
+
+        Raises:
+            Retry: another one did not come out in time.
+        """
+        deadline = time.monotonic() + _LONGEST_LOCK
+        with self._told():
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(name, flags, self._file_mode, dir_fd=self._fd)
+        try:
+            while not self._try_lock(descriptor):
+                if time.monotonic() > deadline:
+                    raise Retry(f"another process holds {name} in {self._path}")
+                time.sleep(_LOCK_PAUSE)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _try_lock(self, descriptor: int) -> bool:
+        with self._told():
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
 
     def remove(self, name: str) -> None:
         """Remove the file. One that is not there is removed."""

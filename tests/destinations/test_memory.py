@@ -1,0 +1,115 @@
+"""Whatever the size: one instance of 2 GB, and a study of 5,000, with the sending process under 512 MB."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from sendit.model import Consignment, Parcel, Receipt
+from tests.destinations.bench import Servers
+from tests.destinations.bench_dicom_modality import modality_document, start_modality
+from tests.destinations.bench_dicom_web import dicom_web_document, start_dicom_web
+from tests.destinations.bench_folder import folder_document
+from tests.destinations.measured_sender import deliver_measured
+from tests.destinations.parcels import consignment_of, new_uid, read_testfile, to_bytes
+
+_MOST_MEMORY = 512  # MB
+_FRAMES = 4000  # of 512 × 512 pixels of two bytes: 2 GB
+
+
+def _folder(servers: Servers) -> Mapping[str, Any]:
+    return folder_document(servers.new_folder("folder"))
+
+
+def _dicom_web(servers: Servers) -> Mapping[str, Any]:
+    return dicom_web_document(servers.get("dicomweb", start_dicom_web).url, Timeout=300)
+
+
+def _dicom_modality(servers: Servers) -> Mapping[str, Any]:
+    port = servers.get("modality", start_modality).dicom_port
+    return modality_document(port, {"AET": "ARCHIVE", "Host": "127.0.0.1", "Port": port, "Timeout": 100})
+
+
+#: The configuration of each destination, straight to its server.
+DOCUMENTS: Mapping[str, Callable[[Servers], Mapping[str, Any]]] = {
+    "Folder": _folder,
+    "DicomWeb": _dicom_web,
+    "DicomModality": _dicom_modality,
+}
+
+
+@pytest.fixture(params=DOCUMENTS)
+def document(request: pytest.FixtureRequest, servers: Servers) -> Mapping[str, Any]:
+    return DOCUMENTS[request.param](servers)
+
+
+def _large(folder: Path) -> Consignment:
+    """A multi-frame image whose pixels take no room on the disk before it is sent."""
+    parcel = consignment_of(read_testfile(), folder=folder).parcels[0]
+    dataset = pydicom.dcmread(parcel.path)
+    del dataset[0xFFFCFFFC]
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.Rows = dataset.Columns = 512
+    dataset.NumberOfFrames = _FRAMES
+    dataset.PixelData = b"\0\0"
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, dataset)
+    length = 512 * 512 * 2 * _FRAMES
+    head = buffer.getvalue()[:-6] + length.to_bytes(4, "little")
+    with parcel.path.open("wb") as file:
+        file.write(head)
+        file.truncate(len(head) + length)
+    return Consignment(1, "IRB1", [Parcel(_receipt_of(parcel.path, parcel.receipt.as_dict()), parcel.path)])
+
+
+def _receipt_of(path: Path, values: dict[str, Any]) -> Receipt:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    return Receipt.from_dict({**values, "output_sha256": sha256, "output_md5": md5, "output_size": path.stat().st_size})
+
+
+def _many(folder: Path, count: int) -> Consignment:
+    """Instances that differ in their UIDs alone, written by replacing the one of the first."""
+    first = consignment_of(read_testfile(), folder=folder).parcels[0]
+    dataset = pydicom.dcmread(first.path)
+    placeholder = "2.25." + "1" * 38
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(placeholder)
+    data = to_bytes(dataset)
+    parcels = []
+    for _ in range(count):
+        uid = new_uid().ljust(len(placeholder), "1")[: len(placeholder)]
+        path = folder / f"{uid}.dcm"
+        path.write_bytes(data.replace(placeholder.encode(), uid.encode()))
+        values = {**first.receipt.as_dict(), "sop_instance_uid": uid}
+        parcels.append(Parcel(_receipt_of(path, values), path))
+    return Consignment(1, "IRB1", parcels)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_one_instance_of_2_gb(document: Mapping[str, Any], tmp_path: Path) -> None:
+    """Sent, read back and equal, in pieces."""
+    sent = _large(tmp_path)
+    delivered, problems, peak = deliver_measured(document, sent, tmp_path)
+    assert (delivered, problems) == (1, [])
+    assert peak < _MOST_MEMORY
+    sent.parcels[0].path.unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_study_of_5000_instances(document: Mapping[str, Any], tmp_path: Path) -> None:
+    """Sent, read back and equal, a few at a time."""
+    sent = _many(tmp_path, 5000)
+    delivered, problems, peak = deliver_measured(document, sent, tmp_path)
+    assert (delivered, problems) == (5000, [])
+    assert peak < _MOST_MEMORY
