@@ -60,6 +60,6 @@ def behind_meta(file: bytes) -> bytes:
 
 
 def modality_document(port: int, modality: object = None, **settings: object) -> dict[str, object]:
-    entry = modality if modality is not None else {"AET": "ARCHIVE", "Host": "127.0.0.1", "Port": port, "Timeout": 2}
+    entry = modality if modality is not None else {"AET": "ARCHIVE", "Host": "127.0.0.1", "Port": port, "Timeout": 3}
     out = {"Type": "DicomModality", "Modality": "archive", "Concurrency": 3, **settings}
     return {"DicomModalities": {"archive": entry}, "DicomAet": "SENDIT", "SendIt": {"Destinations": {"out": out}}}

@@ -61,5 +61,5 @@ class GoogleHealthcareBench(DicomWebBench):
 
 
 def dicom_web_document(url: str, **settings: object) -> dict[str, object]:
-    out = {"Type": "DicomWeb", "Url": f"{url}/dicom-web", "Timeout": 2, "Concurrency": 3, **settings}
+    out = {"Type": "DicomWeb", "Url": f"{url}/dicom-web", "Timeout": 5, "Concurrency": 3, **settings}
     return {"SendIt": {"Destinations": {"out": out}}}
