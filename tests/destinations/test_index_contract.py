@@ -19,12 +19,14 @@ from sendit.errors import Misconfigured, Quarantine, Retry
 from sendit.model import Consignment
 from tests.destinations.bench import Servers
 from tests.destinations.index_bench import PLACE, IndexBench, part_of, places_of
+from tests.destinations.index_bench_bigquery import BigQueryBench
 from tests.destinations.index_bench_datastore import DatastoreBench, DatastoreEmulatorBench, FirestoreEmulatorBench
 from tests.destinations.parcels import altered, consignment, with_receipt
 from tests.servers.waiting import wait_for
 
 #: Every index of the registry (the part before a "/"; after it stands another server for it).
 BENCHES: Mapping[str, Callable[[Servers], IndexBench]] = {
+    "BigQuery": BigQueryBench,
     "Datastore": DatastoreBench,
     "Datastore/cloud-datastore-emulator": DatastoreEmulatorBench,
     "Datastore/cloud-firestore-emulator": FirestoreEmulatorBench,
@@ -259,7 +261,7 @@ def test_batches_at_once(bench: IndexBench, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
 def test_killed_at_any_instant(bench: IndexBench, tmp_path: Path, nth: int, after: bool) -> None:
     """SIGKILL for the process before or after the server acted on its nth write; the next completes it, once."""
     sent = consignment(tmp_path)

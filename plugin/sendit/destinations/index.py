@@ -71,6 +71,7 @@ class Index(ABC):
 
 #: The value of "Type" → where the class is. A module is imported when an index of its type is configured.
 INDEXES: Mapping[str, str] = {
+    "BigQuery": "sendit.destinations.bigquery_index:BigQueryIndex",
     "Datastore": "sendit.destinations.datastore_index:DatastoreIndex",
 }
 

@@ -1,0 +1,154 @@
+"""The table `dicom` in BigQuery: the columns of the original SendIt and ours, and the row of one instance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from sendit import __version__
+from sendit.destinations.index import Place
+from sendit.destinations.index_header import Header
+from sendit.model import Consignment, Receipt
+
+#: Name → type. The first block is the original's schema, texts all of them, in its order; columns of a table that is
+#: there already are never changed and never dropped.
+COLUMNS: Mapping[str, str] = {
+    "entity_id": "STRING",  # the coded patient
+    "item_id": "STRING",  # the coded accession number; the coded study's UID where there is none
+    "storage_download": "STRING",
+    "storage_metadataLink": "STRING",
+    "AccessionNumber": "STRING",
+    "PatientID": "STRING",
+    "PatientSex": "STRING",
+    "PatientAge": "STRING",
+    "width": "STRING",
+    "height": "STRING",
+    "ImageType": "STRING",
+    "Modality": "STRING",
+    "StudyDescription": "STRING",
+    "BodyPartExamined": "STRING",
+    # ours
+    "project": "STRING",
+    "batch": "INTEGER",
+    "part": "INTEGER",
+    "StudyInstanceUID": "STRING",
+    "SeriesInstanceUID": "STRING",
+    "SOPInstanceUID": "STRING",
+    "SOPClassUID": "STRING",
+    "StudyDate": "STRING",
+    "SeriesDescription": "STRING",
+    "ProtocolName": "STRING",
+    "StationName": "STRING",
+    "Manufacturer": "STRING",
+    "ManufacturerModelName": "STRING",
+    "SliceThickness": "FLOAT",
+    "MagneticFieldStrength": "FLOAT",
+    "KVP": "FLOAT",
+    "SeriesNumber": "INTEGER",
+    "InstanceNumber": "INTEGER",
+    "NumberOfFrames": "INTEGER",
+    "header": "STRING",  # all that is not binary, as JSON
+    "truncated": "STRING",  # keywords of what was left out of `header`, with a backslash between them
+    "transfer_syntax": "STRING",
+    "sha256": "STRING",
+    "size": "INTEGER",
+    "storage_url": "STRING",
+    "storage_bucket": "STRING",
+    "storage_object": "STRING",
+    "storage_member": "STRING",
+    "storage_generation": "INTEGER",
+    "storage_size": "INTEGER",
+    "storage_crc32c": "STRING",
+    "storage_md5": "STRING",
+    "upload_agent": "STRING",
+}
+
+#: What is compared when the table is read back.
+COMPARED = (
+    "sha256", "size", "storage_bucket", "storage_object", "storage_member", "storage_generation", "storage_size",
+    "storage_crc32c", "storage_md5",
+)  # fmt: skip
+
+#: BigQuery takes rows of 10 MB; a header is text for people.
+_LONGEST_HEADER = 1_000_000
+
+
+def row_of(header: Header, receipt: Receipt, place: Place, consignment: Consignment) -> dict[str, Any]:
+    """The row of one instance; columns without a value are left out."""
+    content, truncated = _header_json(header)
+    row = {name: _typed(kind, header, name) for name, kind in COLUMNS.items()}
+    row |= {
+        "entity_id": receipt.patient_id,
+        "item_id": header.text("AccessionNumber") or receipt.study_instance_uid,
+        "storage_download": f"{_address('download/storage', place)}?generation={place.generation}&alt=media",
+        "storage_metadataLink": _address("storage", place),
+        "width": header.text("Columns"),
+        "height": header.text("Rows"),
+        "project": consignment.project,
+        "batch": consignment.batch_id,
+        "part": consignment.part,
+        "header": content,
+        "truncated": "\\".join(truncated) or None,
+        "transfer_syntax": receipt.transfer_syntax_uid,
+        "storage_url": place.url,
+        "upload_agent": f"SendIt/{__version__}",
+        **compared(receipt, place),
+    }
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def compared(receipt: Receipt, place: Place) -> dict[str, Any]:
+    """What a row has to say of an instance, whatever its header."""
+    return {
+        "sha256": receipt.output_sha256,
+        "size": receipt.output_size,
+        "storage_bucket": place.bucket,
+        "storage_object": place.name,
+        "storage_member": place.member,
+        "storage_generation": place.generation,
+        "storage_size": place.size,
+        "storage_crc32c": place.crc32c,
+        "storage_md5": place.md5,
+    }
+
+
+def insert_id(row: Mapping[str, Any], after: int) -> str:
+    """By which BigQuery knows a row that it was sent a moment ago: the same for the same instance at the same place.
+
+    Args:
+        after: how many rows of this instance were deleted just now; they must not stand in the way.
+    """
+    parts = (row["project"], row["SOPInstanceUID"], row["sha256"], row["storage_url"], row["storage_generation"], after)
+    return hashlib.sha256("\n".join(str(part) for part in parts).encode()).hexdigest()
+
+
+def _typed(kind: str, header: Header, name: str) -> str | int | float | None:
+    if kind == "STRING":
+        return header.text(name)
+    value = header.values.get(name)
+    number = value[0] if isinstance(value, list) else value
+    if isinstance(number, str) or number is None:
+        return None
+    return int(number) if kind == "INTEGER" else float(number)
+
+
+def _header_json(header: Header) -> tuple[str, list[str]]:
+    values, truncated = dict(header.values), set(header.truncated)
+    text = _json(values)
+    while len(text.encode(errors="replace")) > _LONGEST_HEADER:
+        longest = max(values, key=lambda name: len(_json(values[name])))
+        truncated.add(longest)
+        del values[longest]
+        text = _json(values)
+    return text, sorted(truncated)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _address(service: str, place: Place) -> str:
+    return f"https://storage.googleapis.com/{service}/v1/b/{place.bucket}/o/{quote(place.name, safe='')}"
