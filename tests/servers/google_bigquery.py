@@ -29,6 +29,7 @@ from tests.servers.waiting import wait_for
 _ROOT = Path(__file__).parents[2]
 _BASE = "/bigquery/v2/projects/"
 _PAGE = 1000  # rows in one answer
+_RESULTS = "_results"  # the data set of temporary tables
 _LARGEST = 10 * 1024 * 1024  # bytes of a request
 
 
@@ -151,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         return {"kind": "bigquery#tableDataInsertAllResponse", **({"insertErrors": errors} if errors else {})}
 
     def list_rows(self, _: dict[str, Any], dataset: str, table: str) -> dict[str, Any]:
+        if dataset == _RESULTS:
+            return self.more_results({}, table)
         return self._page(self.server.tables.rows(dataset, table), "list")
 
     def query(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -159,6 +162,17 @@ class _Handler(BaseHTTPRequestHandler):
         job = f"job{next(self.server.numbers)}"
         self.server.jobs[job] = answer
         return self._page(answer, job)
+
+    def job(self, _: dict[str, Any], job: str) -> dict[str, Any]:
+        """Results of a query lie in a table of their own, of which the client reads the pages after the first."""
+        place = {"projectId": self.server.tables.project, "datasetId": _RESULTS, "tableId": job}
+        return {
+            "id": job,
+            "jobReference": {"projectId": self.server.tables.project, "jobId": job, "location": "US"},
+            "configuration": {"jobType": "QUERY", "query": {"destinationTable": place}},
+            "status": {"state": "DONE"},
+            "statistics": {"query": {"statementType": "SELECT"}},
+        }
 
     def more_results(self, _: dict[str, Any], job: str) -> dict[str, Any]:
         if job not in self.server.jobs:
@@ -192,6 +206,7 @@ _ROUTES: list[tuple[str, str, Callable[..., dict[str, Any]]]] = [
     ("GET", rf"datasets/{_ID}/tables/{_ID}/data", _Handler.list_rows),
     ("POST", r"queries", _Handler.query),
     ("GET", rf"queries/{_ID}", _Handler.more_results),
+    ("GET", rf"jobs/{_ID}", _Handler.job),
 ]
 
 

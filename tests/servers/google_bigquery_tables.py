@@ -193,11 +193,15 @@ class BigQueryTables:
                 raise Refusal(400, "invalidQuery", words)
             deleted = self._file.execute(text, parameters).rowcount
             self._file.commit()
+            dataset, _, name = table.partition(".")
+            self._table(dataset, name).ids.clear()  # what can be deleted came long before any id that is remembered
             return Answer([], [], deleted)
         result = self._file.execute(text, parameters)
         kinds = {f["name"]: f["type"] for f in fields}
         names = [one[0] for one in result.description]
-        return Answer([{"name": n, "type": kinds.get(n, "INTEGER")} for n in names], result.fetchall())
+        shown = [at for at, name in enumerate(names) if name != "_at"]
+        schema = [{"name": names[at], "type": kinds.get(names[at], "INTEGER")} for at in shown]
+        return Answer(schema, [tuple(row[at] for at in shown) for row in result])
 
     def flush(self) -> None:
         """The streaming buffer of every table is written out, and insert ids are forgotten."""
@@ -228,6 +232,8 @@ def _problems(fields: Mapping[str, Mapping[str, str]], row: Mapping[str, Any]) -
         problem = None
         if name not in fields:
             problem = f"no such field: {name}."
+        elif value is None:
+            continue
         elif fields[name]["type"] in ("INTEGER", "INT64") and not re.fullmatch(r"-?\d+", str(value)):
             problem = f"Cannot convert value to integer (bad value): {value}"
         elif isinstance(value, list | dict):

@@ -74,7 +74,7 @@ class Rows:
 
     def select(self, columns: Sequence[str], where: str, values: Mapping[str, Any]) -> list[Any]:
         """Rows of the table as tuples with names."""
-        return list(self._query(f"SELECT {', '.join(columns)} FROM `{self.name}` WHERE {where}", values))
+        return self._query(f"SELECT {', '.join(columns)} FROM `{self.name}` WHERE {where}", values)
 
     def delete(self, where: str, values: Mapping[str, Any]) -> None:
         """Remove rows.
@@ -83,7 +83,7 @@ class Rows:
             Retry: they were inserted a short while ago; it says until when they stay.
         """
         try:
-            list(self._query(f"DELETE FROM `{self.name}` WHERE {where}", values, translated=False))
+            self._query(f"DELETE FROM `{self.name}` WHERE {where}", values, translated=False)
         except BadRequest as error:
             if "streaming buffer" not in str(error.message):
                 raise bigquery_error(error, self.place, "rows were deleted") from None
@@ -157,10 +157,10 @@ class Rows:
         when = f" at {oldest + _BUFFERED:%Y-%m-%d %H:%M} UTC" if oldest else " 90 minutes after they were inserted"
         return f"BigQuery cannot delete rows that it was given a short while ago; it can{when} at the latest"
 
-    def _query(self, text: str, values: Mapping[str, Any], translated: bool = True) -> Any:
+    def _query(self, text: str, values: Mapping[str, Any], translated: bool = True) -> list[Any]:
         parameters = [_parameter(name, value) for name, value in values.items()]
         try:
-            return self._client.query_and_wait(
+            found = self._client.query_and_wait(
                 text,
                 job_config=bigquery.QueryJobConfig(query_parameters=parameters, use_query_cache=False),
                 retry=self._tries(),
@@ -168,6 +168,7 @@ class Rows:
                 api_timeout=self.patience.call,
                 wait_timeout=self.patience.whole,
             )
+            return list(found)  # its pages are asked for here
         except GOOGLE_ERRORS as error:
             if not translated:
                 raise
