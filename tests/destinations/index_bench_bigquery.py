@@ -162,7 +162,7 @@ def open_bigquery(settings: dict[str, Any]) -> BigQueryIndex:
     """The index for an entry of "Index", less patient than an operator's."""
     parsed = Settings.model_validate(settings)
     index = BigQueryIndex(PLACE, parsed, parsed.credentials or GoogleCredentials())
-    index.rows.patience = Patience(call=1.0, whole=2.0)
+    index.rows.patience = Patience(call=2.0, whole=3.0)
     return index
 
 

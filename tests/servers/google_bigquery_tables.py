@@ -62,6 +62,7 @@ class BigQueryTables:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
         self._file = sqlite3.connect(folder / "bigquery.sqlite" if folder else ":memory:", check_same_thread=False)
+        self._file.execute("PRAGMA synchronous = OFF")  # outlives SIGKILL; power cuts are not what it is for
         self._file.execute("CREATE TABLE IF NOT EXISTS _resources (kind TEXT, dataset TEXT, name TEXT, content TEXT)")
         for kind, dataset, name, content in self._file.execute("SELECT * FROM _resources"):
             if kind == "dataset":
