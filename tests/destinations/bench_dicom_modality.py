@@ -10,7 +10,7 @@ from tests.destinations.bench import Bench, Servers, open_out
 from tests.destinations.bench_orthanc_peer import StoredInOrthanc
 from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence
 from tests.servers.orthanc import OrthancServer
-from tests.servers.tcp_fault_proxy import C_FIND, C_STORE, CutAfter, DicomFaultProxy
+from tests.servers.tcp_fault_proxy import C_FIND, C_STORE, Corrupt, CutAfter, DicomFaultProxy
 
 
 def start_modality(folder: Path) -> OrthancServer:
@@ -21,6 +21,7 @@ def start_modality(folder: Path) -> OrthancServer:
 class DicomModalityBench(StoredInOrthanc, Bench):
     faults: ClassVar[tuple[Fault, ...]] = (DropBefore(), DropAfter(), Silence(), CutAfter())
     refusals: ClassVar[tuple[Fault, ...]] = ()  # they are statuses and rejections here: test_dicom_modality.py
+    corruption: ClassVar[Fault | None] = Corrupt()
     can_recall = False
 
     def __init__(self, servers: Servers) -> None:

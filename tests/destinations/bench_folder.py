@@ -26,6 +26,7 @@ class FolderBench(Bench):
     faults: ClassVar[tuple[Fault, ...]] = (DropBefore(), DiskFull())  # DropBefore: the share is away
     refusals: ClassVar[tuple[Fault, ...]] = ()
     slownesses: ClassVar[tuple[Fault, ...]] = ()
+    corruption: ClassVar[Fault | None] = None
 
     def __init__(self, servers: Servers) -> None:
         self.home = servers.new_folder("folder")

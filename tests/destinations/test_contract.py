@@ -112,6 +112,22 @@ def test_a_refusal_is_for_a_person(bench: Bench, tmp_path: Path, status: int) ->
     assert bench.holds_all(sent)
 
 
+def test_what_is_corrupted_in_flight_is_found(bench: Bench, tmp_path: Path) -> None:
+    """One bit changed on the way: the server refuses it, or verification says so. It never counts as sent."""
+    if bench.corruption is None:
+        pytest.skip("there is no wire between us and what is stored")
+    sent = consignment(tmp_path, 2)
+    bench.harm_uploads(copy(bench.corruption))
+    try:
+        bench.destination.deliver(sent, _nothing)
+    except (Retry, Misconfigured):
+        bench.heal()
+        assert bench.destination.deliver(sent, _nothing) == 2
+        assert bench.destination.verify(sent) == []
+    else:
+        assert len(bench.destination.verify(sent)) == 1
+
+
 @pytest.mark.parametrize("acknowledged", [0, 1, 7, 12, 15])
 def test_resumes_after_a_kill(bench: Bench, tmp_path: Path, acknowledged: int) -> None:
     """The sending process is killed with SIGKILL; the next one completes the delivery, and all is there once."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import requests
 
@@ -19,14 +21,14 @@ from sendit.destinations.base import NOT_THERE, Destination, Progress, open_parc
 from sendit.destinations.dicom_web_http import Service
 from sendit.destinations.dicom_web_multipart import Upload, only_part
 from sendit.destinations.in_threads import in_threads
-from sendit.destinations.same_dataset import CannotCompare, difference
+from sendit.destinations.same_dataset import CannotCompare, difference, difference_of_files
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Consignment, Discrepancy, Parcel, Receipt
 from sendit.orthanc_config import OrthancConfig
 
 _log = logging.getLogger(__name__)
 
-#: Files up to this size (bytes) whose digests differ are compared by content: a service may transcode.
+#: Files up to this size (bytes) are decoded where their digests differ: a service may transcode.
 _COMPARED = 32 * 1024 * 1024
 
 _FAILED, _FAILURE_REASON = "00081198", "00081197"
@@ -148,17 +150,23 @@ class _Shipment:
             return None
         if not parcel.path.exists():
             return "other bytes than were sent; what was sent is no longer kept, so the contents cannot be compared"
-        if max(size, one.output_size) > _COMPARED:
-            return "other bytes than were sent, and too many to compare the contents"
-        with self._comparing:
-            theirs = bytearray()
-            self._read(route, theirs)
-            try:
-                return difference(read_parcel(parcel), bytes(theirs)) if theirs else NOT_THERE
-            except CannotCompare:
-                return "it cannot be compared: the service has transcoded it, and a compression cannot be decoded here"
+        try:
+            return self._compare_contents(parcel, route, max(size, one.output_size))
+        except CannotCompare:
+            return "it cannot be compared: the service has transcoded it, and a compression cannot be decoded here"
 
-    def _read(self, route: str, into: bytearray | None = None) -> tuple[str, int]:
+    def _compare_contents(self, parcel: Parcel, route: str, size: int) -> str | None:
+        """Read once more: a service whose bytes differ is the exception."""
+        with self._comparing, tempfile.NamedTemporaryFile(prefix="sendit-") as theirs:
+            if self._read(route, theirs)[1] < 0:
+                return NOT_THERE
+            theirs.flush()
+            if size > _COMPARED:
+                with open_parcel(parcel):  # nothing else is compared with than what the receipt describes
+                    return difference_of_files(parcel.path, Path(theirs.name))
+            return difference(read_parcel(parcel), Path(theirs.name).read_bytes())
+
+    def _read(self, route: str, into: IO[bytes] | None = None) -> tuple[str, int]:
         """SHA-256 and size (bytes) of what the service holds; size -1 where it holds nothing."""
         digest, size = hashlib.sha256(), 0
         with self._service.get_instance(route) as answer:
@@ -167,8 +175,8 @@ class _Shipment:
             for piece in only_part(answer):
                 digest.update(piece)
                 size += len(piece)
-                if into is not None and size <= _COMPARED:
-                    into += piece
+                if into is not None:
+                    into.write(piece)
         return digest.hexdigest(), size
 
     def _failure(self, answer: requests.Response, receipt: Receipt) -> int | None:

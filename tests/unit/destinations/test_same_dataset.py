@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEGLSLossless, RLELossless
 
-from sendit.destinations.same_dataset import CannotCompare, difference
+from sendit.destinations import same_dataset
+from sendit.destinations.same_dataset import CannotCompare, difference, difference_of_files
 from tests.destinations.parcels import read_testfile, to_bytes
 
 PAIRS = [
@@ -155,3 +157,36 @@ def test_what_is_not_dicom() -> None:
     ours = to_bytes(read_testfile("CT_small.dcm"))
     for theirs in (b"", b"<html>", ours[:100], io.BytesIO(ours).read(140)):
         assert difference(ours, theirs) is not None
+
+
+def _stored(folder: Path, name: str, dataset: FileDataset) -> Path:
+    path = folder / name
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.mark.parametrize("source", ["CT_small.dcm", "MR_small_RLE.dcm"])
+def test_large_files_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """What is too large to be held: equal, another value, another pixel; padding at the end does not count."""
+    monkeypatch.setattr(same_dataset, "_LARGE", 1000)  # so that pixels of small files are read in pieces as well
+    ours = _stored(tmp_path, "ours.dcm", read_testfile(source))
+    other = read_testfile(source)
+    other.pop(0xFFFCFFFC, None)
+    assert difference_of_files(ours, _stored(tmp_path, "same.dcm", other)) is None
+    other.StudyDescription = "another"
+    found = difference_of_files(ours, _stored(tmp_path, "value.dcm", other))
+    assert found == "these attributes differ: StudyDescription"
+    pixels = read_testfile(source)
+    data = bytearray(pixels.PixelData)
+    data[2000] ^= 1
+    pixels.PixelData = bytes(data)
+    assert difference_of_files(ours, _stored(tmp_path, "pixel.dcm", pixels)) == "these attributes differ: PixelData"
+
+
+def test_large_files_in_other_encodings(tmp_path: Path) -> None:
+    """Not decoded, and not called equal."""
+    files = [_stored(tmp_path, name, read_testfile(name)) for name in ("MR_small_implicit.dcm", "MR_small.dcm")]
+    with pytest.raises(CannotCompare):
+        difference_of_files(*files)
+    (tmp_path / "text").write_text("no DICOM")
+    assert difference_of_files(files[0], tmp_path / "text") == "it is not a DICOM file that can be read"
