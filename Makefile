@@ -13,9 +13,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run up down status
-run: setup ## two Orthancs, sample studies through SendIt, a table; serves until Ctrl-C (ONESHOT=1: ends after the table)
+run: setup ## two Orthancs, a bucket, sample studies through SendIt, a table; serves until Ctrl-C (ONESHOT=1: ends after the table)
 	@$(python) -m scripts.demo run
-up: setup ## the same two servers in the background
+up: setup ## the same servers in the background
 	@$(python) -m scripts.demo up
 down: ## stop them
 	@if [[ -x $(python) ]]; then $(python) -m scripts.demo down; fi

@@ -39,16 +39,21 @@ def destinations(
 
 def _show(found: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in ("destination", "type", "where", "state"):
-        table.add_column(name, overflow="fold")
+    for name in ("destination", "type", "state"):
+        table.add_column(name, no_wrap=True)
     for name in _COUNTS:
         table.add_column(name, justify="right")
     for one in found:
         until = f" until {one['until'][:16]} UTC" if one["until"] else ""
         state = f"[{_STYLES.get(one['state'], 'yellow')}]{one['state']}{until}[/]"
-        table.add_row(one["name"], one["type"], one["where"], state, *(str(one[count]) for count in _COUNTS))
+        table.add_row(one["name"], one["type"], state, *(str(one[count]) for count in _COUNTS))
     console.print(table if found else "No destination is configured.")
     for one in found:
-        for label, text in (("", one["reason"]), ("→ ", one["cure"]), ("last failure: ", one["last_error"])):
+        for label, text in (
+            ("", one["where"]),
+            ("", one["reason"]),
+            ("→ ", one["cure"]),
+            ("last failure: ", one["last_error"]),
+        ):
             if text:
                 console.print(f"  {one['name']}: {label}{text}", highlight=False, markup=False, soft_wrap=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import requests
 
-from scripts.demo import samples
+from scripts.demo import cloud, samples
 from scripts.demo.failure import Failure
-from scripts.demo.journey import Outcome, put, studies_at, verify, watch
+from scripts.demo.journey import Outcome, put, studies_at, verify, verify_bucket, watch
 from scripts.demo.ports import from_environment
 from scripts.demo.screen import Screen
 from scripts.demo.stack import ROOT, Stack
@@ -40,16 +40,16 @@ def run(stack: Stack, screen: Screen) -> int:
         if started:
             for number in _STOP_SIGNALS:  # who presses Ctrl-C twice wants both stopped, not left behind
                 signal.signal(number, signal.SIG_IGN)
-            screen.say("\nStopping both servers; make up starts them again.")
+            screen.say("\nStopping the servers; make up starts them again.")
             stack.down()
         else:
-            screen.say("\nBoth servers were running before and go on; make down stops them.")
+            screen.say("\nThe servers were running before and go on; make down stops them.")
 
 
 def _put_through(stack: Stack, screen: Screen) -> bool:
     """Whether all samples were delivered and verified."""
     outcomes = [Outcome(sample) for sample in samples.make()]
-    before = studies_at(stack)
+    before, archives_before = studies_at(stack), cloud.archives(stack)
     screen.say("Putting sample studies through: by folder, REST and C-STORE")
     with screen.progress(outcomes) as progress:
         for outcome in outcomes:
@@ -57,6 +57,7 @@ def _put_through(stack: Stack, screen: Screen) -> bool:
             progress.show()
         watch(outcomes, stack, progress.show)
     verify(outcomes, stack, before)
+    verify_bucket(outcomes, stack, archives_before)
     screen.table(outcomes, stack)
     return all(outcome.good for outcome in outcomes)
 
@@ -91,10 +92,10 @@ def status(stack: Stack, screen: Screen) -> int:
     """What runs; exit code 0 if everything answers."""
     for server in stack.servers:
         pid = server.pid()
-        screen.say(f"  {server.name:8} {f'{server.url}/  (process {pid})' if pid else 'not running'}")
+        screen.say(f"  {server.name:9} {f'{server.url}  (process {pid})' if pid else 'not running'}")
     health = stack.health() if stack.source.pid() else "not running"
-    screen.say(f"  SendIt   {f'{stack.source.url}/sendit/' if health == 'ok' else health}")
-    return 0 if health == "ok" and stack.target.pid() else 1
+    screen.say(f"  SendIt    {f'{stack.source.url}/sendit/' if health == 'ok' else health}")
+    return 0 if health == "ok" and all(server.pid() for server in stack.servers) else 1
 
 
 @contextmanager

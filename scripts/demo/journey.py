@@ -1,4 +1,4 @@
-"""The way of the samples: put in, watched until SendIt has finished with them, looked for at the target."""
+"""The way of the samples: put in, watched until SendIt has finished with them, looked for where they should be."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 import pydicom
 import requests
 
+from scripts.demo import cloud
 from scripts.demo.failure import Failure
 from scripts.demo.samples import Sample, pixel_digest
 from scripts.demo.stack import SENDER_AET, Stack
@@ -36,7 +37,9 @@ class Outcome:
     sent: int = 0
     trouble: str = ""  # why it was not delivered yet
     verified: int = 0  # found at the target, the same image, with nothing planted left
-    leaks: int = 0  # found at the target with something planted left
+    stored: int = 0  # found in the bucket, the same
+    indexed: int = 0  # of those, found by a query of the index
+    leaks: int = 0  # found with something planted left
     target_studies: set[str] = field(default_factory=set)
 
     @property
@@ -45,8 +48,9 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Everything of it was received, sent and found at the target, clean."""
-        return self.state == "DONE" and self.received == self.sent == self.verified == len(self.sample.files)
+        """Everything of it was received, sent and found at the target, in the bucket and in the index, clean."""
+        found = {self.received, self.sent, self.verified, self.stored, self.indexed}
+        return self.state == "DONE" and not self.leaks and found == {len(self.sample.files)}
 
 
 def put(sample: Sample, stack: Stack) -> None:
@@ -143,6 +147,22 @@ def verify(outcomes: Iterable[Outcome], stack: Stack, before: set[str]) -> None:
             outcome.leaks += 1
         else:
             outcome.verified += 1
+
+
+def verify_bucket(outcomes: Iterable[Outcome], stack: Stack, before: set[str]) -> None:
+    """The same questions to the archives in the bucket that were not there `before`, and to the index."""
+    by_pixels = {digest: outcome for outcome in outcomes for digest in outcome.sample.pixels}
+    indexed = cloud.indexed(stack)
+    for data in cloud.files(stack, before):
+        dataset = pydicom.dcmread(io.BytesIO(data))
+        outcome = by_pixels.get(pixel_digest(dataset))
+        if outcome is None:
+            continue
+        if any(planted in data.upper() for planted in outcome.sample.planted):
+            outcome.leaks += 1
+        else:
+            outcome.stored += 1
+            outcome.indexed += dataset.SOPInstanceUID in indexed
 
 
 def _new_files(stack: Stack, before: set[str]) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""The four ports, and who holds one that is taken."""
+"""The six ports, and who holds one that is taken."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ _LISTENING = "0A"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the two servers listen."""
+    """Where the four servers listen."""
 
     http: int = 8042
     dicom: int = 4242
     target_http: int = 8043
     target_dicom: int = 4243
+    storage: int = 9023
+    datastore: int = 8081
 
 
 #: The environment variable that changes each port.
@@ -30,6 +32,8 @@ VARIABLES = {
     "dicom": "SENDIT_DICOM_PORT",
     "target_http": "SENDIT_TARGET_HTTP_PORT",
     "target_dicom": "SENDIT_TARGET_DICOM_PORT",
+    "storage": "SENDIT_STORAGE_PORT",
+    "datastore": "SENDIT_DATASTORE_PORT",
 }
 
 
@@ -41,7 +45,7 @@ def from_environment(environment: Mapping[str, str]) -> Ports:
         if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
             raise Failure(f"{variable} is {text!r}, which is no port number (1 to 65535)")
         if int(text) in chosen.values():
-            raise Failure(f"{variable} names port {text} a second time; give each of the four ports its own number")
+            raise Failure(f"{variable} names port {text} a second time; give each of the six ports its own number")
         chosen[name] = int(text)
     return Ports(**chosen)
 

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from scripts.demo.journey import Outcome
-from scripts.demo.stack import Stack
+from scripts.demo.stack import BUCKET, GOOGLE_PROJECT, Stack
 
 _COLOURS = {"DONE": "green", "SENT": "green", "WAITING": "dim"}
 _BAD = frozenset({"QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECALLED"})
@@ -43,11 +43,12 @@ class Screen:
         table = Table(box=SIMPLE, title="What went through", title_justify="left")
         for heading in ("way in", "study"):
             table.add_column(heading)
-        for heading in ("received", "sent", "verified", "batch"):
+        for heading in ("received", "sent", "verified", "bucket", "index", "batch"):
             table.add_column(heading, justify="right")
         table.add_column("state")
         for outcome in outcomes:
-            numbers = (outcome.received, outcome.sent, outcome.verified, outcome.batch or "")
+            found = (outcome.verified, outcome.stored, outcome.indexed)
+            numbers = (outcome.received, outcome.sent, *found, outcome.batch or "")
             row = (outcome.sample.way, f"{outcome.sample.modality}, {outcome.sample.patient_name}", *map(str, numbers))
             table.add_row(*row, _state(outcome.state))
         self.console.print(table)
@@ -60,6 +61,7 @@ class Screen:
         explorer = "/app/explorer.html"
         self.say(
             "Verified: the image is at the target, and its file holds none of the patient's names, numbers and UIDs.\n"
+            "Bucket, index: so it is in the study's archive in the bucket, and a query of the index finds it.\n"
         )
         self.say(f"  Before   {stack.source.url}{explorer}")
         self.say(f"  SendIt   {stack.source.url}/sendit/")
@@ -67,6 +69,9 @@ class Screen:
         for outcome in outcomes:
             for study in sorted(outcome.target_studies):
                 self.say(f"           {stack.target.url}{explorer}#study?uuid={study}  ({outcome.sample.way})")
+        self.say(f"  Bucket   {stack.storage.url}/storage/v1/b/{BUCKET}/o")
+        self.say(f"  Index    {stack.datastore.url} (gRPC), Google project {GOOGLE_PROJECT}")
+        self.say("  Each with its state: .venv/bin/sendit destinations")
 
     def how_to_send(self, stack: Stack) -> None:
         """The three ways in, for the reader's own studies."""
@@ -113,7 +118,8 @@ def _shortfall(outcome: Outcome) -> str:
     """Why an outcome is not good."""
     total = len(outcome.sample.files)
     if outcome.leaks:
-        return f"{outcome.leaks} of {total} instances reached the target with something of the patient left in them"
+        return f"{outcome.leaks} of {total} instances left with something of the patient in them"
     if outcome.reason:
         return outcome.reason
-    return f"of {total} instances {outcome.received} were received, {outcome.sent} sent, {outcome.verified} verified"
+    found = f"{outcome.verified} verified, {outcome.stored} in the bucket, {outcome.indexed} in the index"
+    return f"of {total} instances {outcome.received} were received, {outcome.sent} sent, {found}"

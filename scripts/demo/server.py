@@ -1,4 +1,4 @@
-"""One Orthanc of the demonstration, as a process that outlives the command which started it."""
+"""The servers of the demonstration, as processes that outlive the command which started them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -19,41 +22,63 @@ _STOP_SECONDS = 20.0
 _LOG_LINES = 15
 
 
-class Server:
-    """An Orthanc with its configuration, its storage, its log and the file that remembers its process."""
+class Server(ABC):
+    """A server with its folder, its log and the file that remembers its process."""
 
-    def __init__(self, name: str, state: Path, http_port: int, configuration: dict[str, Any]) -> None:
+    kind = "server"
+
+    def __init__(self, name: str, state: Path, url: str) -> None:
         self.name = name
-        self.url = f"http://127.0.0.1:{http_port}"
+        self.url = url
         self.log = state / "log" / f"{name}.log"
         self._folder = state / name
-        self._configuration_file = self._folder / "orthanc.json"
         self._pid_file = state / f"{name}.pid"
-        self._configuration = configuration
         self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def title(self) -> str:
+        """For example "source Orthanc"."""
+        return f"{self.name} {self.kind}"
+
+    @abstractmethod
+    def _command(self) -> list[str]:
+        """What starts it; what it needs on the disk is written."""
+
+    @abstractmethod
+    def _mark(self) -> Path:
+        """A path on its command line that no other process has there."""
+
+    @abstractmethod
+    def differing_port(self) -> int | None:
+        """A port that it was started with where it would now be given another one."""
+
+    @abstractmethod
+    def _probe(self) -> bool:
+        """Whether it answers."""
 
     def start(self) -> None:
         """Start it and remember its process. It need not answer yet."""
-        program = shutil.which("Orthanc")
-        if program is None:
-            raise Failure("there is no Orthanc here; call: make setup")
         self._folder.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._configuration_file.write_text(json.dumps(self._configuration, indent=2) + "\n")
+        command = self._command()
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C in the terminal is for the command, which then stops the servers in order.
             self._child = subprocess.Popen(
-                [program, str(self._configuration_file)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
+                env={**os.environ, **self._environment()},
                 start_new_session=True,
             )
         pid = self._child.pid
         self._pid_file.write_text(json.dumps({"pid": pid, "started": _start_time(pid)}))
+
+    def _environment(self) -> dict[str, str]:
+        return {}
 
     def pid(self) -> int | None:
         """Its process, if that runs: the same start time and command line, for process ids are used again."""
@@ -65,24 +90,13 @@ class Server:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        ours = os.fsencode(self._configuration_file) in command and _start_time(pid) == started
+        ours = os.fsencode(self._mark()) in command and _start_time(pid) == started
         return pid if ours else None
 
-    def differing_port(self) -> int | None:
-        """A port that it was started with where it would now be given another one."""
-        try:
-            before = json.loads(self._configuration_file.read_text())
-        except (OSError, ValueError):
-            return None
-        return next((before[k] for k in ("HttpPort", "DicomPort") if before[k] != self._configuration[k]), None)
-
     def answers(self) -> bool:
-        """Whether its HTTP server does; Failure if its process has ended."""
+        """Whether it does; Failure if its process has ended."""
         self.must_run()
-        try:
-            return requests.get(self.url + "/system", timeout=5).ok
-        except requests.RequestException:
-            return False
+        return self._probe()
 
     def stop(self) -> bool:
         """Stop it and wait until it is gone; False if it was not running. What does not stop in time is killed."""
@@ -92,7 +106,7 @@ class Server:
             if not self._gone(_STOP_SECONDS):
                 os.kill(pid, signal.SIGKILL)
                 self._gone(_STOP_SECONDS)
-                problem = f"the {self.name} Orthanc did not stop within {_STOP_SECONDS:g} s and was killed"
+                problem = f"the {self.title} did not stop within {_STOP_SECONDS:g} s and was killed"
                 raise Failure(f"{problem}\n{self.last_lines()}")
         self._pid_file.unlink(missing_ok=True)
         return pid is not None
@@ -102,7 +116,7 @@ class Server:
         if self.pid() is None:
             code = self._child.poll() if self._child is not None else None
             how = "" if code is None else f" with exit code {code}"
-            raise Failure(f"the {self.name} Orthanc has ended{how}\n{self.last_lines()}")
+            raise Failure(f"the {self.title} has ended{how}\n{self.last_lines()}")
 
     def last_lines(self) -> str:
         """The end of its log, to be shown with a failure."""
@@ -119,6 +133,76 @@ class Server:
                 return False
             time.sleep(0.05)
         return True
+
+
+class Orthanc(Server):
+    """An Orthanc with its configuration and its storage."""
+
+    kind = "Orthanc"
+
+    def __init__(self, name: str, state: Path, http_port: int, configuration: dict[str, Any]) -> None:
+        super().__init__(name, state, f"http://127.0.0.1:{http_port}")
+        self._configuration = configuration
+        self._configuration_file = self._folder / "orthanc.json"
+
+    def _command(self) -> list[str]:
+        program = shutil.which("Orthanc")
+        if program is None:
+            raise Failure("there is no Orthanc here; call: make setup")
+        self._configuration_file.write_text(json.dumps(self._configuration, indent=2) + "\n")
+        return [program, str(self._configuration_file)]
+
+    def _mark(self) -> Path:
+        return self._configuration_file
+
+    def differing_port(self) -> int | None:
+        try:
+            before = json.loads(self._configuration_file.read_text())
+        except (OSError, ValueError):
+            return None
+        return next((before[k] for k in ("HttpPort", "DicomPort") if before[k] != self._configuration[k]), None)
+
+    def _probe(self) -> bool:
+        try:
+            return requests.get(self.url + "/system", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+
+class Google(Server):
+    """What stands for a service of Google's: a module of this checkout that speaks its protocol, on loopback."""
+
+    def __init__(self, name: str, state: Path, port: int, module: str, arguments: list[str], scheme: str = "") -> None:
+        super().__init__(name, state, f"{scheme}127.0.0.1:{port}")
+        self._port = port
+        self._module = module
+        self._arguments = arguments
+        self._port_file = self._folder / "port"
+
+    def _command(self) -> list[str]:
+        self._port_file.write_text(f"{self._port}\n")
+        options = ["--port", str(self._port), "--folder", str(self._mark())]
+        return [sys.executable, "-m", self._module, *options, *self._arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+    def _mark(self) -> Path:
+        return self._folder / "content"
+
+    def differing_port(self) -> int | None:
+        try:
+            before = int(self._port_file.read_text())
+        except (OSError, ValueError):
+            return None
+        return before if before != self._port else None
+
+    def _probe(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=5):
+                return True
+        except OSError:
+            return False
 
 
 def _start_time(pid: int) -> int:

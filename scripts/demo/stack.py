@@ -1,4 +1,4 @@
-"""The two servers: their configuration, starting and stopping them, and knowing when all of it answers."""
+"""The four servers: their configuration, starting and stopping them, and knowing when all of it answers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import requests
 
 from scripts.demo.failure import Failure
 from scripts.demo.ports import Ports, refuse_taken
-from scripts.demo.server import Server
+from scripts.demo.server import Google, Orthanc, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "sendit-demo"
+BUCKET = GOOGLE_PROJECT = "sendit-demo"
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
 SENDER_AET = "SENDIT-DEMO"  # what the demonstration's own C-STORE calls itself
 
@@ -24,15 +25,22 @@ Say = Callable[[str], None]
 
 
 class Stack:
-    """The source Orthanc with SendIt, and the target Orthanc that it delivers to. All they keep is under `state`."""
+    """The source Orthanc with SendIt, and where it delivers to: the target Orthanc, and a bucket with its index.
+
+    All they keep is under `state`.
+    """
 
     def __init__(self, ports: Ports, state: Path) -> None:
         self.ports = ports
         self.state = state
         self.inbox = state / "inbox"
-        self.source = Server("source", state, ports.http, _source_configuration(ports, state))
-        self.target = Server("target", state, ports.target_http, _target_configuration(ports, state))
-        self.servers = (self.source, self.target)
+        self.source = Orthanc("source", state, ports.http, _source_configuration(ports, state))
+        self.target = Orthanc("target", state, ports.target_http, _target_configuration(ports, state))
+        bucket = ["--bucket", BUCKET, "--project", GOOGLE_PROJECT]
+        self.storage = Google("storage", state, ports.storage, "tests.servers.google_storage", bucket, "http://")
+        project = ["--project", GOOGLE_PROJECT]
+        self.datastore = Google("datastore", state, ports.datastore, "tests.servers.google_datastore", project)
+        self.servers: tuple[Server, ...] = (self.source, self.target, self.storage, self.datastore)
 
     @property
     def api(self) -> str:
@@ -50,16 +58,16 @@ class Stack:
             return False
         # Half of a stack is what a crash leaves. Its ports may be others than those asked for now.
         for server in running:
-            say(f"The {server.name} Orthanc runs alone; starting it again.")
+            say(f"The {server.title} runs without the others; starting it again.")
             server.stop()
         refuse_taken(self.ports)
         self.state.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o700)  # whoever tries it with studies of their own keeps them to themselves
         self.inbox.mkdir(exist_ok=True)
         (self.state / "sendit").mkdir(mode=0o700, exist_ok=True)
-        say("Starting two Orthancs and SendIt's worker")
+        say("Starting two Orthancs, SendIt's worker, a bucket and its index")
         try:
-            for server in (self.target, self.source):
+            for server in reversed(self.servers):
                 server.start()
             self.wait()
         except BaseException:
@@ -70,20 +78,20 @@ class Stack:
     def _refuse_other_ports(self) -> None:
         for server in self.servers:
             if other := server.differing_port():
-                raise Failure(f"the stack runs on port {other} ({server.name} Orthanc); call make down first")
+                raise Failure(f"the stack runs on port {other} ({server.title}); call make down first")
 
     def down(self) -> list[Server]:
-        """Stop what runs; the servers that did. The source goes first: it then misses no target."""
+        """Stop what runs; the servers that did. The source goes first: it then misses none of the others."""
         return [server for server in self.servers if server.stop()]
 
     def wait(self) -> None:
-        """Until both servers and the worker answer; Failure with the reason otherwise."""
+        """Until all servers and the worker answer; Failure with the reason otherwise."""
         deadline = time.monotonic() + _START_SECONDS
         while not all(server.answers() for server in self.servers) or (answer := self.health()) != "ok":
             if time.monotonic() > deadline:
-                silent = [server.name for server in self.servers if not server.answers()]
+                silent = [server.title for server in self.servers if not server.answers()]
                 raise Failure(
-                    f"the {' and the '.join(silent)} Orthanc did not answer within {_START_SECONDS:g} s"
+                    f"the {' and the '.join(silent)} did not answer within {_START_SECONDS:g} s"
                     if silent
                     else f"SendIt is not ready after {_START_SECONDS:g} s: {answer}\n{self.source.last_lines()}"
                 )
@@ -105,7 +113,7 @@ class Stack:
 
 
 def _shared_configuration(name: str, http_port: int, dicom_port: int) -> dict[str, Any]:
-    """What both servers have. No password: so nothing but this machine may speak to them.
+    """What both Orthancs have. No password: so nothing but this machine may speak to them.
 
     Orthanc can bind neither port to an address: `RemoteAccessAllowed: false` listens everywhere, and refuses whoever
     calls from another machine. For DICOM, a filter stores nothing that comes from elsewhere. Any title may store: a
@@ -136,12 +144,26 @@ def _source_configuration(ports: Ports, state: Path) -> dict[str, Any]:
             "DataDirectory": str(state / "sendit"),
             "Python": str(ROOT / ".venv" / "bin" / "python"),
             "WatchedFolders": [{"Path": str(state / "inbox"), "Project": PROJECT}],
-            "Destinations": {"research": {"Type": "OrthancPeer", "Peer": "research"}},
+            "Destinations": {
+                "research": {"Type": "OrthancPeer", "Peer": "research"},
+                "bucket": {
+                    "Type": "GoogleCloudStorage",
+                    "Bucket": BUCKET,
+                    "GoogleProject": GOOGLE_PROJECT,
+                    "Credentials": {"Source": "Anonymous"},
+                    "Endpoint": f"http://127.0.0.1:{ports.storage}",
+                    "Index": {
+                        "Type": "Datastore",
+                        "GoogleProject": GOOGLE_PROJECT,
+                        "Endpoint": f"127.0.0.1:{ports.datastore}",
+                    },
+                },
+            },
             "Projects": {
                 PROJECT: {
                     "Match": {},
                     "Options": ["RetainLongitudinalModifiedDates"],
-                    "Destinations": ["research"],
+                    "Destinations": ["research", "bucket"],
                 }
             },
         },

@@ -73,14 +73,14 @@ def test_a_oneshot_run_delivers_and_verifies_all_samples(demo: Demo) -> None:
     output = demo.call("run", ONESHOT="1")
     for way, count in (("folder", 4), ("REST", 3), ("C-STORE", 2)):
         row = next(line.split() for line in output.splitlines() if line.split()[:1] == [way] and len(line.split()) > 2)
-        # way, modality, name, received, sent, verified, batch, state
-        assert row[3:6] == [str(count)] * 3
+        # way, modality, name, received, sent, verified, bucket, index, batch, state
+        assert row[3:8] == [str(count)] * 5
         assert row[-1] == "DONE"
     assert demo.processes() == []
 
 
 def test_a_run_serves_until_interrupted(demo: Demo) -> None:
-    """Ctrl-C is an orderly end: both servers stop, exit code 0."""
+    """Ctrl-C is an orderly end: all servers stop, exit code 0."""
     process = demo.start("run")
     assert process.stdout is not None
     lines = []
@@ -96,14 +96,14 @@ def test_a_run_serves_until_interrupted(demo: Demo) -> None:
 
 def test_up_and_down_can_be_called_twice(demo: Demo) -> None:
     """`up` comes back when everything answers; the second `up` finds it so; `down` leaves nothing behind."""
-    assert demo.call("up").count("http://127.0.0.1:") == 3
+    assert demo.call("up").count("127.0.0.1:") == 5
     assert "Up already" in demo.call("up")
     output = demo.call("up", expected=1, SENDIT_DICOM_PORT=str(free_port()))
     assert f"the stack runs on port {demo.environment['SENDIT_DICOM_PORT']}" in output
     assert "make down first" in output
     demo.call("run", ONESHOT="1")  # through the servers that run, which go on
-    assert demo.call("status").count("process") == 2
-    assert "Stopped: source, target" in demo.call("down")
+    assert demo.call("status").count("process") == 4
+    assert "Stopped: source, target, storage, datastore" in demo.call("down")
     assert demo.processes() == []
     assert "Nothing was running" in demo.call("down")
     assert "not running" in demo.call("status", expected=1)
@@ -114,11 +114,11 @@ def test_what_was_killed_is_started_again(demo: Demo) -> None:
     demo.call("up")
     os.kill(json.loads((demo.state / "source.pid").read_text())["pid"], signal.SIGKILL)
     wait_for(lambda: "not running" in demo.call("status", expected=1), "the source to be gone")
-    assert "target Orthanc runs alone" in demo.call("up")
+    assert "target Orthanc runs without the others" in demo.call("up")
     file = demo.state / "target.pid"
     remembered = file.read_text()
     file.write_text(json.dumps({"pid": os.getpid(), "started": 1}))
-    assert "target   not running" in demo.call("status", expected=1)
+    assert "target    not running" in demo.call("status", expected=1)
     file.write_text(remembered)
 
 
@@ -141,3 +141,15 @@ def test_a_server_that_cannot_start_is_shown_with_its_log(demo: Demo) -> None:
     assert "the target Orthanc has ended" in output
     assert "The last lines of" in output
     assert demo.processes() == []
+
+
+def test_each_destination_is_shown_with_its_state(demo: Demo) -> None:
+    """`sendit destinations` in a running demonstration: Orthanc and bucket are reachable, and hold what went there."""
+    demo.call("up")
+    demo.call("run", ONESHOT="1")
+    environment = {**demo.environment, "SENDIT_CONFIG": str(demo.state / "source" / "orthanc.json")}
+    command = [str(Path(sys.executable).parent / "sendit"), "destinations", "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    found = {one["name"]: one for one in json.loads(done.stdout)["destinations"]}
+    assert {name: one["state"] for name, one in found.items()} == {"research": "reachable", "bucket": "reachable"}
+    assert {one["instances"] for one in found.values()} == {9}

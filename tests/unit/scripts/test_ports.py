@@ -12,11 +12,11 @@ from scripts.demo.ports import VARIABLES, Ports, from_environment, holder, is_fr
 
 
 def test_the_ports_are_those_of_the_readme_unless_the_environment_says_otherwise() -> None:
-    """Each of the four variables changes its own port; an empty one changes nothing."""
-    assert from_environment({}) == Ports(8042, 4242, 8043, 4243)
+    """Each of the six variables changes its own port; an empty one changes nothing."""
+    assert from_environment({}) == Ports(8042, 4242, 8043, 4243, 9023, 8081)
     assert from_environment({"SENDIT_HTTP_PORT": ""}) == Ports()
     chosen = from_environment({variable: str(9000 + n) for n, variable in enumerate(VARIABLES.values())})
-    assert chosen == Ports(9000, 9001, 9002, 9003)
+    assert chosen == Ports(9000, 9001, 9002, 9003, 9004, 9005)
 
 
 @pytest.mark.parametrize("text", ["http", "0", "65536", "-1", "8042.5"])
