@@ -22,7 +22,7 @@ from scripts.demo.stack import SENDER_AET, Stack
 
 _LIMIT_SECONDS = 180.0
 #: SendIt does nothing more with a batch in one of these.
-_ENDS = frozenset({"DONE", "QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECALLED"})
+_ENDS = frozenset({"DONE", "QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECALLED", "RECALL_FAILED"})
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from scripts.demo.journey import Outcome
 from scripts.demo.stack import BUCKET, GOOGLE_PROJECT, Stack
 
 _COLOURS = {"DONE": "green", "SENT": "green", "WAITING": "dim"}
-_BAD = frozenset({"QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECALLED"})
+_BAD = frozenset({"QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECALLED", "RECALL_FAILED"})
 
 
 class Screen:

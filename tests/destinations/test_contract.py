@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,35 @@ def test_only_what_is_missing_is_sent(bench: Bench, tmp_path: Path) -> None:
     assert bench.destination.deliver(sent, _nothing) == 5
     assert bench.uploads() == before + 2
     assert bench.holds_all(sent)
+
+
+class HoursAreOver(Exception):
+    """What the pipeline raises out of `progress` when a destination's window closes."""
+
+
+def test_what_progress_raises_ends_the_delivery_and_the_next_one_goes_on(bench: Bench, tmp_path: Path) -> None:
+    """It comes out as it is; what was acknowledged stays, and the rest follows."""
+    sent = consignment(tmp_path)
+
+    def stop(_: int) -> None:
+        raise HoursAreOver
+
+    with pytest.raises(HoursAreOver):
+        bench.destination.deliver(sent, stop)
+    assert bench.destination.deliver(sent, _nothing) == 5
+    assert bench.holds_all(sent)
+    assert bench.destination.verify(sent) == []
+
+
+def test_all_that_leaves_is_paced(bench: Bench, tmp_path: Path) -> None:
+    """Every byte of every instance is asked for at the gate, in small pieces, and arrives whole."""
+    sent = consignment(tmp_path)
+    sizes: list[int] = []
+    paced = replace(sent, parcels=[replace(parcel, pace=sizes.append) for parcel in sent.parcels])
+    assert bench.destination.deliver(paced, _nothing) == 5
+    assert bench.holds_all(sent)
+    assert sum(sizes) >= sum(parcel.receipt.output_size for parcel in sent.parcels)
+    assert max(sizes) <= 64 * 1024
 
 
 @pytest.mark.parametrize("name", FAULTS)
