@@ -59,7 +59,7 @@ class GoogleStorage:
             self.process.wait(30)
 
     def limits(self, **values: Any) -> None:
-        """Set some of `Limits`: room (bytes), token, denied (a list of permissions)."""
+        """Set some of `Limits`: room (bytes), token, denied (a list of permissions), rate (bytes per second)."""
         requests.post(f"{self.url}/-/limits", json=values, timeout=30).raise_for_status()
 
     def state(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -134,12 +135,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def pieces(self, size: int) -> Iterator[bytes]:
         """So many bytes of the body."""
+        rate, begun, taken = self.server.store.limits.rate, time.monotonic(), 0
         while size > 0:
             data = self.rfile.read1(min(size, self.left, _PIECE))
             if not data:
                 raise ConnectionError("the client went away")
             size -= len(data)
             self.left -= len(data)
+            taken += len(data)
+            if rate is not None:
+                time.sleep(max(0.0, begun + taken / rate - time.monotonic()))
             yield data
 
     def line(self) -> bytes:

@@ -52,6 +52,7 @@ class Limits:
     room: int | None = None  # bytes of content that still fit; None: as the disk has it
     token: str | None = None  # the bearer token without which nobody is let in
     denied: set[str] = field(default_factory=set)  # permissions that the caller does not have
+    rate: float | None = None  # bytes per second that a connection takes, as a wire does; None: as fast as it can
 
 
 class Content:

@@ -22,6 +22,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 
 from sendit import __version__
 from sendit.destination_settings import GoogleCloudStorageSettings
@@ -34,7 +35,7 @@ CHUNK = 8 * 1024 * 1024
 
 #: The body is handed to the socket in pieces of so many bytes, so that the time limit counts for a piece: else a chunk
 #: of 8 MiB would have to leave in the seconds that are meant for connecting.
-_PIECE = 256 * 1024
+_PIECE = 1024 * 1024
 
 #: What Google says of an object that it may not delete yet.
 _KEPT = re.compile(r"retention polic|retention period|under active .*hold|object hold", re.IGNORECASE)
@@ -181,6 +182,10 @@ class Bucket:
         settings = self._settings
         found, project = credentials(settings.credentials, f"{self.place}.Credentials")
         session = AuthorizedSession(found)  # type: ignore[no-untyped-call]
+        # The environment is read once: requests would read all of it anew for every object.
+        session.trust_env = False
+        session.proxies.update(get_environ_proxies(settings.endpoint or "https://storage.googleapis.com", None))
+        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         adapter = _Adapter(pool_maxsize=settings.concurrency * settings.batches_at_once + 2)
         session.mount("https://", adapter)
         session.mount("http://", adapter)

@@ -1,0 +1,136 @@
+"""How fast does SendIt fill a bucket, beside Google's plain client with the same bytes? In turn, on one server.
+
+The server is that of the tests, on this machine: what is compared is what SendIt costs, and no network hides it.
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from sendit.destinations import google_cloud_storage_archive as archive
+from sendit.model import Consignment, Parcel
+from tests.destinations.bench import open_out
+from tests.destinations.bench_google_cloud_storage import BUCKET, document, plain_bucket
+from tests.destinations.parcels import new_uid, parcel_of
+from tests.dicom import StudyMaker
+from tests.servers.google_storage import GoogleStorage
+
+INSTANCES = 200
+ROWS = 512  # 512 × 512 × 2 bytes = 512 KB
+ROUNDS = 9
+CONCURRENCY = 4
+LIMIT = 0.9
+WIRE = 50e6  # bytes per second, about what one connection to Google gives
+
+
+def _study(folder: Path) -> Consignment:
+    """A study as it lies in the staging folder."""
+    maker = StudyMaker(rows=ROWS)
+    files = (pydicom.dcmread(io.BytesIO(data)) for data in maker.instances(INSTANCES))
+    return Consignment(1, "IRB1", [parcel_of(file, folder) for file in files])
+
+
+def _renewed(study: Consignment) -> Consignment:
+    """The same files as another study: nothing of it is there yet."""
+    uid = new_uid()
+    receipts = (replace(parcel.receipt, study_instance_uid=uid) for parcel in study.parcels)
+    return replace(study, parcels=[Parcel(r, p.path) for r, p in zip(receipts, study.parcels, strict=True)])
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _plain_instances(bucket: Any, study: Consignment) -> None:
+    """What a script of twenty lines would do, in as many threads."""
+
+    def upload(parcel: Parcel) -> None:
+        name = f"plain/{parcel.receipt.study_instance_uid}/{parcel.receipt.sop_instance_uid}.dcm"
+        bucket.blob(name).upload_from_filename(str(parcel.path), content_type="application/dicom")
+
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        list(pool.map(upload, study.parcels))
+
+
+def _plain_archive(bucket: Any, path: Path) -> None:
+    """The archive is there already: the upload alone."""
+    bucket.blob(f"plain/{new_uid()}.tar.gz").upload_from_filename(str(path), content_type="application/gzip")
+
+
+def _packed_archive(bucket: Any, study: Consignment, path: Path) -> None:
+    """The archive is written to a file first, and uploaded then: two steps with the same bytes in the end."""
+    with path.open("wb") as file:
+        file.writelines(archive.write(study))
+    _plain_archive(bucket, path)
+
+
+def _compare(label: str, ours: Callable[[], object], theirs: Callable[[], object], size: int) -> float:
+    """Throughput of SendIt ÷ that of the other; the median of the rounds' ratios."""
+    times: list[tuple[float, float]] = []
+    for number in range(ROUNDS + 1):
+        pair = [("ours", ours), ("theirs", theirs)]
+        measured = {name: _timed(work) for name, work in (pair if number % 2 else reversed(pair))}
+        if number:  # the first round warms up
+            times.append((measured["ours"], measured["theirs"]))
+    ratio = statistics.median(theirs for _, theirs in times) / statistics.median(ours for ours, _ in times)
+    rates = [size / 1e6 / statistics.median(column) for column in zip(*times, strict=True)]
+    print(
+        f"destinations: {label}: SendIt {rates[0]:.0f} MB/s, the plain client {rates[1]:.0f} MB/s of the study, "
+        f"ratio {ratio:.2f}", flush=True,
+    )  # fmt: skip
+    return ratio
+
+
+def main() -> bool:
+    """Print the figures; whether the throughputs are at least `LIMIT` of the plain client's.
+
+    An archive beside one that is packed already is shown for the cost of packing; there is no limit for it.
+    """
+    with tempfile.TemporaryDirectory(prefix="sendit-bench-") as name:
+        folder = Path(name)
+        (folder / "staging").mkdir()
+        with GoogleStorage(folder / "storage", buckets=[BUCKET]) as server:
+            return _measure(server, folder)
+
+
+def _measure(server: GoogleStorage, folder: Path) -> bool:
+    study = _study(folder / "staging")
+    size = sum(parcel.receipt.output_size for parcel in study.parcels)
+    bucket = plain_bucket(server.url)
+    packed = folder / "packed.tar.gz"
+    packed.write_bytes(b"".join(archive.write(study)))
+    sizes = f"{size / 1e6:.0f} MB, packed {packed.stat().st_size / 1e6:.0f} MB"
+    print(f"destinations: {INSTANCES} instances, {sizes}; {ROUNDS} rounds in turn, {CONCURRENCY} threads", flush=True)
+    options = {"Timeout": 60, "Concurrency": CONCURRENCY}
+    instances = open_out(document(server.url, Layout="Instances", **options))
+    archives = open_out(document(server.url, Layout="Archive", **options))
+
+    def nothing(_: int) -> None:
+        pass
+
+    def beside(label: str, theirs: Callable[[], object], layout: Any) -> float:
+        return _compare(label, lambda: layout.deliver(_renewed(study), nothing), theirs, size)
+
+    beside("an archive, beside one that is packed already", lambda: _plain_archive(bucket, packed), archives)
+    ratios = [
+        beside("instances", lambda: _plain_instances(bucket, _renewed(study)), instances),
+        beside(
+            "an archive, beside packing it to a file first", lambda: _packed_archive(bucket, study, packed), archives
+        ),
+    ]
+    server.limits(rate=WIRE)
+    wire = f"over a wire of {WIRE / 1e6:.0f} MB/s, beside one that is packed already"
+    ratios.append(beside(f"an archive {wire}", lambda: _plain_archive(bucket, packed), archives))
+    return all(ratio >= LIMIT for ratio in ratios)
