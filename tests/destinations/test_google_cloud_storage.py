@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -17,13 +16,11 @@ from typing import Any
 
 import pytest
 
-from sendit.destination_settings import ARCHIVE_NAME
 from sendit.destinations import google_cloud_storage_archive as archive
 from sendit.destinations.base import Destination
 from sendit.destinations.google_cloud_storage_bucket import CHUNK
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Consignment, Parcel
-from sendit.settings import load
 from tests.destinations.bench import open_out
 from tests.destinations.bench_google_cloud_storage import BUCKET, document, plain_bucket, read_archive
 from tests.destinations.killed_sender import KilledSender
@@ -356,112 +353,6 @@ def test_no_room_there(own_server: GoogleStorage, tmp_path: Path) -> None:
         own_server.limits(room=None)
         assert destination.deliver(sent, _nothing) == 2
         assert destination.verify(sent) == []
-
-
-# --- what check() says -------------------------------------------------------------------------------------------
-
-
-def test_a_bucket_that_is_not_there(server: GoogleStorage) -> None:
-    """Its place, and what to do."""
-    with pytest.raises(Misconfigured, match="there is no bucket 'elsewhere'") as caught:
-        opened(server, Bucket="elsewhere").check()
-    assert caught.value.place == "SendIt.Destinations.out.Bucket"
-
-
-def test_the_permission_that_is_missing_is_named(own_server: GoogleStorage, caplog: pytest.LogCaptureFixture) -> None:
-    """With the role that would bring it; without the right to delete only a warning."""
-    own_server.limits(denied=["storage.objects.create", "storage.buckets.get"])
-    with pytest.raises(Misconfigured, match=r"lacks storage\.objects\.create.*Storage Object Creator"):
-        opened(own_server).check()
-    own_server.limits(denied=["storage.objects.delete", "storage.buckets.get", "storage.buckets.getIamPolicy"])
-    with caplog.at_level(logging.WARNING):
-        opened(own_server).check()
-    assert "nothing can be recalled" in caplog.text
-
-
-def test_a_public_bucket_is_warned_of(own_server: GoogleStorage, caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever gives everybody a role on it reads so."""
-    bucket = plain_bucket(own_server.url)
-    policy = bucket.get_iam_policy()
-    policy["roles/storage.objectViewer"] = {"allUsers"}
-    bucket.set_iam_policy(policy)
-    with caplog.at_level(logging.WARNING):
-        opened(own_server).check()
-    assert "the bucket is public: everybody has the role roles/storage.objectViewer" in caplog.text
-
-
-def test_a_key_of_another_place(own_server: GoogleStorage) -> None:
-    """Google would refuse every upload; check() says it before."""
-    bucket = plain_bucket(own_server.url)
-    bucket.reload()
-    own_server_location = {"location": "EUROPE-WEST3", "locationType": "region"}
-    bucket._patch_property("location", own_server_location["location"])
-    bucket._patch_property("locationType", own_server_location["locationType"])
-    bucket.patch()
-    with pytest.raises(Misconfigured, match="this key is in us, and the bucket in europe-west3"):
-        opened(own_server, KmsKey=KEY).check()
-
-
-# --- credentials -------------------------------------------------------------------------------------------------
-
-
-def test_no_credentials_at_all(server: GoogleStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine without Application Default Credentials is told what to do."""
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
-    with pytest.raises(Misconfigured, match="has no Google credentials") as caught:
-        opened(server, Credentials={"Source": "Default"}).check()
-    assert caught.value.place == "SendIt.Destinations.out.Credentials"
-    assert "ServiceAccountFile" in caught.value.cure
-
-
-@pytest.mark.parametrize("content", [None, "{}", "no json", '{"type": "authorized_user"}'])
-def test_a_service_accounts_file_that_is_none(server: GoogleStorage, tmp_path: Path, content: str | None) -> None:
-    """Missing, empty, or of another kind."""
-    path = tmp_path / "key.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(Misconfigured) as caught:
-        opened(server, Credentials={"Source": "ServiceAccountFile", "Path": str(path)}).check()
-    assert caught.value.place == "SendIt.Destinations.out.Credentials.Path"
-
-
-def test_anonymous_where_somebody_is_wanted(own_server: GoogleStorage) -> None:
-    """401 without credentials names the section that is missing."""
-    own_server.limits(token="secret")
-    with pytest.raises(Misconfigured, match="anonymous") as caught:
-        opened(own_server).check()
-    assert caught.value.place == "SendIt.Destinations.out.Credentials"
-
-
-# --- what is refused at load -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("settings", "place", "problem"),
-    [
-        ({"ObjectName": "{pateint}.tar.gz"}, "ObjectName", "no word {pateint}"),
-        ({"ObjectName": "{study}/{instance}.tar.gz"}, "ObjectName", "no word {instance}"),
-        ({"ObjectName": "{study}.dcm", "Layout": "Instances"}, "ObjectName", "{instance}"),
-        ({"ObjectName": "../{study}"}, "ObjectName", "dot"),
-        ({"StorageClass": "GLACIER"}, "StorageClass", "NEARLINE"),
-        ({"KmsKey": "k"}, "KmsKey", "pattern"),
-        ({"Endpoint": "http://storage:9023", "Credentials": {"Source": "Default"}}, "Endpoint", "encrypted"),
-        ({"Bukcet": "b"}, "Bukcet", "no such key"),
-    ],
-)
-def test_what_is_refused_at_load(settings: dict[str, object], place: str, problem: str) -> None:
-    """With its place, before anything is connected."""
-    with pytest.raises(Misconfigured) as caught:
-        load(document("http://127.0.0.1:1", **settings))
-    assert caught.value.place == f"SendIt.Destinations.out.{place}"
-    assert problem in str(caught.value)
-
-
-def test_the_default_names_archives_as_the_first_sendit_did() -> None:
-    """Collection/IRB/Entity/patient/patient_date_accession.tar.gz."""
-    assert ARCHIVE_NAME == "Collection/{project}/Entity/{patient}/{patient}_{study_date}_{accession}.tar.gz"
 
 
 # --- faults that do not end --------------------------------------------------------------------------------------
