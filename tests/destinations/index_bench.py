@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import pickle
+import subprocess
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import google_crc32c
@@ -110,3 +115,14 @@ def _place(consignment: Consignment, receipt: Receipt, bucket: str, archive: boo
 def part_of(consignment: Consignment, parcels: Sequence[Any], batch: int, part: int) -> Consignment:
     """Some of the parcels as a batch of their own."""
     return Consignment(batch, consignment.project, parcels, part)
+
+
+def peak_memory(bench: IndexBench, sent: Consignment, tmp_path: Path) -> float:
+    """The most memory (MB) that a process takes to write the index of these."""
+    job = tmp_path / "job"
+    job.write_bytes(pickle.dumps((PLACE, bench.settings(), sent, places_of(sent))))
+    process = subprocess.Popen([sys.executable, "-m", "tests.destinations.index_sender", str(job)])
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024

@@ -16,7 +16,7 @@ from sendit.destinations.bigquery_index_rows import COLUMNS
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Consignment
 from tests.destinations.bench import Servers
-from tests.destinations.index_bench import PLACE, part_of, places_of
+from tests.destinations.index_bench import PLACE, part_of, peak_memory, places_of
 from tests.destinations.index_bench_bigquery import DATASET, PROJECT, BigQueryBench, official_client, open_bigquery
 from tests.destinations.parcels import coded, consignment, consignment_of, new_uid, parcel_of, read_testfile
 from tests.servers.google_bigquery import BigQueryServer
@@ -218,3 +218,16 @@ def test_unknown_keys_in_the_configuration() -> None:
     """They are errors, with their names."""
     with pytest.raises(ValueError, match="DataSet"):
         Settings.model_validate({"Type": "BigQuery", "GoogleProject": PROJECT, "DataSet": "x"})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_study_of_5000_instances(bench: BigQueryBench, tmp_path: Path) -> None:
+    """Written within 512 MB, and verified."""
+    dataset = _ct()
+    patient, study, series = "P5000", new_uid(), new_uid()
+    sent = Consignment(1, "IRB1", [parcel_of(coded(dataset, patient, study, series), tmp_path) for _ in range(5000)])
+    assert peak_memory(bench, sent, tmp_path) < 512
+    bench.index.rows.patience = replace(bench.index.rows.patience, call=30, whole=60)
+    assert bench.index.verify(sent, places_of(sent)) == []
+    assert bench.counted(sent.parcels[0].receipt) == 5000

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import pickle
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +21,7 @@ from sendit.destinations.index import open_index
 from sendit.errors import Misconfigured
 from sendit.model import Consignment, Parcel
 from tests.destinations.bench import Servers
-from tests.destinations.index_bench import PLACE, places_of
+from tests.destinations.index_bench import PLACE, peak_memory, places_of
 from tests.destinations.index_bench_datastore import PROJECT, DatastoreBench, official_client, open_datastore
 from tests.destinations.parcels import coded, consignment, consignment_of, new_uid, parcel_of, read_testfile
 from tests.servers.google_datastore import DatastoreServer
@@ -277,17 +273,6 @@ def test_unknown_keys_in_the_configuration() -> None:
         Settings.model_validate({"Type": "Datastore", "GoogleProject": PROJECT, "DataBase": "x"})
 
 
-def _peak(bench: DatastoreBench, sent: Consignment, tmp_path: Path) -> float:
-    """The most memory (MB) that a process takes to write the index of these."""
-    job = tmp_path / "job"
-    job.write_bytes(pickle.dumps((PLACE, bench.settings(), sent, places_of(sent))))
-    process = subprocess.Popen([sys.executable, "-m", "tests.destinations.index_sender", str(job)])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss / 1024
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_study_of_5000_instances(bench: DatastoreBench, tmp_path: Path) -> None:
@@ -295,7 +280,7 @@ def test_a_study_of_5000_instances(bench: DatastoreBench, tmp_path: Path) -> Non
     dataset = _plain()
     patient, study, series = "P5000", new_uid(), new_uid()
     sent = Consignment(1, "LARGE", [parcel_of(coded(dataset, patient, study, series), tmp_path) for _ in range(5000)])
-    assert _peak(bench, sent, tmp_path) < 512
+    assert peak_memory(bench, sent, tmp_path) < 512
     assert _study(bench.client, sent)["image_count"] == 5000
     assert bench.index.verify(sent, places_of(sent)) == []
 
@@ -306,7 +291,7 @@ def test_an_instance_of_2_gb(bench: DatastoreBench, tmp_path: Path) -> None:
     """Its header is read within 512 MB."""
     small = consignment(tmp_path, 1).parcels[0]
     sent = Consignment(1, "LARGE", [_inflated(small, 2 * 1024**3)])
-    assert _peak(bench, sent, tmp_path) < 512
+    assert peak_memory(bench, sent, tmp_path) < 512
     assert bench.held(small.receipt)[0]["size"] > 2 * 1024**3
 
 

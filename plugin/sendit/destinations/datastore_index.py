@@ -17,6 +17,8 @@ from sendit.destination_settings import GoogleCredentials
 from sendit.destinations.base import NOT_THERE
 from sendit.destinations.datastore_index_client import Entities, message_of
 from sendit.destinations.datastore_index_entities import (
+    OF_IMAGES,
+    OF_STUDIES,
     collection_summary,
     entity_summary,
     image_entity,
@@ -138,13 +140,13 @@ class DatastoreIndex(Index):
     def _summed_study(self, consignment: Consignment, transaction: bytes) -> list[dict[str, Any]]:
         key = self._study(consignment)
         before = next(self.entities.get([key], transaction), None)
-        return _changes(key, before, study_summary(self.entities.below(key, "Image")))
+        return _changes(key, before, study_summary(self.entities.below(key, "Image", OF_IMAGES)))
 
     def _summed_entity(self, consignment: Consignment, transaction: bytes) -> list[dict[str, Any]]:
         entity, collection = self._entity(consignment), self._collection(consignment)
         there = {found.key: found for found in self.entities.get([entity, collection], transaction)}
         before, now = there.get(entity), there.get(collection)
-        after = entity_summary(self.entities.below(entity, "Study"))
+        after = entity_summary(self.entities.below(entity, "Study", OF_STUDIES))
         total = collection_summary(consignment.project, now or {}, before or {}, after or {})
         return [*_changes(entity, before, after), *_changes(collection, now, total)]
 

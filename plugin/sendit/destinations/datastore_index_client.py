@@ -93,8 +93,12 @@ class Entities:
                 yield from (helpers.entity_from_protobuf(found.entity._pb) for found in answer.found)
                 wanted = list(answer.deferred)
 
-    def below(self, ancestor: Key, kind: str) -> Iterator[Entity]:
-        """All entities of a kind under this one, a page at a time."""
+    def below(self, ancestor: Key, kind: str, names: Sequence[str]) -> Iterator[Entity]:
+        """All entities of a kind under this one, a page at a time, with these properties of theirs alone.
+
+        Datastore would leave the others out only with an index of its own for that; but a transaction waits for this,
+        and making values of all that a header holds takes ten times as long.
+        """
         is_below = {
             "property": {"name": "__key__"},
             "op": PropertyFilter.Operator.HAS_ANCESTOR,
@@ -108,7 +112,7 @@ class Entities:
         }
         while True:
             batch = self._call("asked for entities", "run_query", request).batch
-            yield from (helpers.entity_from_protobuf(result.entity._pb) for result in batch.entity_results)
+            yield from (_with(names, result.entity._pb) for result in batch.entity_results)
             if batch.more_results != QueryResultBatch.MoreResultsType.NOT_FINISHED:
                 return
             asked["start_cursor"] = batch.end_cursor
@@ -193,6 +197,15 @@ class Entities:
             ours, _ = credentials(self._accounts, f"{self.place}.Credentials")
             channel = secure_authorized_channel(ours, Request(), _GOOGLE, options=_OPTIONS)  # type: ignore[no-untyped-call]
         return DatastoreClient(transport=DatastoreGrpcTransport(channel=channel))
+
+
+def _with(names: Sequence[str], message: Any) -> Entity:
+    some = type(message)()
+    some.key.CopyFrom(message.key)
+    for name in names:
+        if name in message.properties:
+            some.properties[name].CopyFrom(message.properties[name])
+    return helpers.entity_from_protobuf(some)
 
 
 def message_of(entity: Entity) -> Any:

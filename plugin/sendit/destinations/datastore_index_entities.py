@@ -142,6 +142,15 @@ class _Values:
 _SUMMED = ("Modality", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "PatientAge", "PatientSex")
 _OF_STUDY = (*_SUMMED, "StudyDescription", "StudyDate", "AccessionNumber")
 
+#: What the summaries read.
+OF_IMAGES = (
+    *_OF_STUDY, "project", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesDate", "AcquisitionDate",
+    "batch", "size", "storage_bucket", "storage_object", "storage_url", "storage_member",
+)  # fmt: skip
+OF_STUDIES = (
+    *_SUMMED, "project", "PatientID", "batches", "first_date", "last_date", "image_count", "series_count", "size",
+)  # fmt: skip
+
 
 def study_summary(images: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """The properties of a Study from all of its Images; None if there are none."""
