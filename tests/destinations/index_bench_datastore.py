@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import grpc
 import pytest
 from google.auth.credentials import AnonymousCredentials
-from google.cloud.datastore import Client
+from google.cloud.datastore import Client, Entity
 from google.cloud.datastore.query import PropertyFilter
 
 from sendit.destination_settings import DatastoreIndex as Settings
@@ -48,6 +48,10 @@ class Emulator:
             start_new_session=True,
         )
         wait_for_grpc(self.port, self.process)
+        client = official_client(self.endpoint)  # Java needs seconds for its first of each call
+        with client.transaction():
+            client.put(Entity(client.key("Warm", "up")))
+        list(client.query(kind="Warm").fetch())
 
     @property
     def endpoint(self) -> str:
