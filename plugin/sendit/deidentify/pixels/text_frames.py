@@ -1,0 +1,63 @@
+"""Text in the frames of an instance: which of them are looked at, and what is found in one in every view of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sendit.deidentify.pixels.detect import Found, TextFinder
+from sendit.deidentify.pixels.native import Array
+from sendit.deidentify.pixels.text_views import views
+
+#: Annotations stand here: so much of the height and of the width at each side.
+_BORDER = 0.25
+#: A border has changed if so many pixels of it differ by more than this share of the frame's range.
+_PIXELS, _DIFFERENCE = 6, 0.15
+
+
+def text_in(frame: Array, finder: TextFinder) -> list[Found]:
+    """All text of a frame, whatever its window hides.
+
+    Args:
+        frame: stored values, rows × columns, or rows × columns × 3 (RGB).
+    """
+    found: list[Found] = []
+    for shown in views(frame):
+        for one in finder(shown):
+            if not any(one.region.intersection(other.region) == one.region for other in found):
+                found.append(one)
+    return found
+
+
+def frames_to_look_at(frames: Iterable[Array]) -> Iterator[tuple[int, Array]]:
+    """The first frame, each whose border differs from that of the last one given, and the last frame.
+
+    Text that stands in the middle of a frame between them, and at no border, is not looked for.
+    """
+    border: Array | None = None
+    range_ = 0.0
+    last: tuple[int, Array] | None = None
+    for index, frame in enumerate(frames):
+        last = (index, frame)
+        now = _border(frame)
+        if border is None or _differs(border, now, range_):
+            border, range_ = now, float(np.ptp(frame.astype(np.float64))) if frame.size else 0.0
+            yield last
+            last = None
+    if last is not None:
+        yield last
+
+
+def _border(frame: Array) -> Array:
+    rows, columns = frame.shape[:2]
+    high, wide = max(1, int(rows * _BORDER)), max(1, int(columns * _BORDER))
+    middle = frame[high : rows - high]
+    strips = (frame[:high], frame[rows - high :], middle[:, :wide], middle[:, columns - wide :])
+    return np.concatenate([strip.reshape(-1) for strip in strips])
+
+
+def _differs(before: Array, now: Array, range_: float) -> bool:
+    difference: NDArray[np.float32] = np.abs(before.astype(np.float32) - now.astype(np.float32))
+    return int(np.count_nonzero(difference > _DIFFERENCE * range_)) >= _PIXELS

@@ -1,0 +1,160 @@
+"""Text that is drawn into images is found where it was drawn; the finder is the real one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pydicom.data
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from sendit.deidentify.pixels.regions import Region
+from sendit.deidentify.pixels.text import RapidTextFinder
+from sendit.deidentify.pixels.text_frames import frames_to_look_at, text_in
+from sendit.deidentify.pixels.text_views import views
+
+
+@pytest.fixture(scope="module")
+def finder() -> RapidTextFinder:
+    """One that has loaded its weights."""
+    return RapidTextFinder()
+
+
+def _drawn(
+    text: str, place: tuple[int, int], size: int = 16, shape: tuple[int, int] = (256, 384)
+) -> tuple[NDArray[np.bool_], Region]:
+    """Where the ink of a text is, and the rectangle around it."""
+    picture = Image.new("1", (shape[1], shape[0]), 0)
+    ImageDraw.Draw(picture).text(place, text, fill=1, font=ImageFont.load_default(size))
+    ink = np.asarray(picture)
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    return ink, Region(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def _covered(found: list[Region], region: Region, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Which share of a region is covered, and which share of the rest of the image."""
+    mask = np.zeros(shape[:2], bool)
+    for one in found:
+        mask[one.y0 : one.y1, one.x0 : one.x1] = True
+    within = mask[region.y0 : region.y1, region.x0 : region.x1]
+    return float(within.mean()), float((mask.sum() - within.sum()) / mask.size)
+
+
+@pytest.mark.parametrize("size", [9, 12, 20, 40])
+@pytest.mark.parametrize(("ground", "letters"), [(0, 255), (220, 20), (90, 170)])
+def test_text_is_covered(finder: RapidTextFinder, size: int, ground: int, letters: int) -> None:
+    """Light on dark, dark on light, little contrast, small and large: covered, and little else."""
+    ink, region = _drawn("SMITH, John", (20, 100), size)
+    frame = np.where(ink, letters, ground).astype(np.uint8)
+    covered, extra = _covered([one.region for one in finder(frame)], region, frame.shape)
+    assert covered >= 0.9
+    assert extra <= 0.06
+
+
+@pytest.mark.parametrize("value", [2000, 4095, 32767, -32768])
+def test_text_of_any_stored_value_is_found(finder: RapidTextFinder, value: int) -> None:
+    """Text at the value of tissue, at its end, and so far from it that the window would hide one or the other."""
+    path = Path(str(pydicom.data.get_testdata_file("CT_small.dcm", download=False)))
+    tissue = np.kron(pydicom.dcmread(path).pixel_array.astype(np.int16), np.ones((2, 2), np.int16))
+    ink, region = _drawn("MRN 4711-08", (60, 12), 16, tissue.shape)
+    tissue[ink] = value
+    found = [one.region for one in text_in(tissue, finder)]
+    assert _covered(found, region, tissue.shape)[0] >= 0.9
+
+
+def test_one_extreme_pixel_hides_no_text(finder: RapidTextFinder) -> None:
+    """A pixel at the end of the range presses all else together; the second view shows the text."""
+    ink, region = _drawn("GARCIA MARIA", (20, 40))
+    frame = np.where(ink, 900, 300).astype(np.uint16)
+    frame += np.random.default_rng(1).integers(0, 300, frame.shape, dtype=np.uint16)
+    frame[200, 200] = 65535
+    assert len(views(frame)) > 1
+    assert _covered([one.region for one in text_in(frame, finder)], region, frame.shape)[0] >= 0.9
+
+
+def test_padding_hides_no_text(finder: RapidTextFinder) -> None:
+    """A quarter of the image at a padding value far below all else; the text stands among the tissue's values."""
+    ink, region = _drawn("GARCIA MARIA", (20, 40))
+    frame = np.where(ink, 900, 200).astype(np.int16)
+    frame += np.random.default_rng(2).integers(0, 200, frame.shape, dtype=np.int16)
+    frame[:, 290:] = -32768
+    assert _covered([one.region for one in text_in(frame, finder)], region, frame.shape)[0] >= 0.9
+
+
+def test_text_in_colour_is_found(finder: RapidTextFinder) -> None:
+    """Yellow letters on blue."""
+    ink, region = _drawn("1961-04-12", (200, 200))
+    frame = np.where(ink[..., np.newaxis], (230, 220, 40), (10, 20, 90)).astype(np.uint8)
+    assert _covered([one.region for one in finder(frame)], region, frame.shape)[0] >= 0.9
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "693_J2KI.dcm", "MR_small.dcm", "examples_overlay.dcm"])
+def test_images_without_text_have_none(finder: RapidTextFinder, name: str) -> None:
+    """Tissue is not taken for text."""
+    path = Path(str(pydicom.data.get_testdata_file(name, download=False)))
+    frame = pydicom.dcmread(path).pixel_array
+    found = text_in(frame, finder)
+    assert sum(one.region.area for one in found) <= 0.01 * frame.size
+
+
+@pytest.mark.parametrize("frame", [np.zeros((1, 1), np.uint8), np.zeros((0, 5), np.uint16), np.full((3, 700), np.nan)])
+def test_frames_of_odd_shapes(finder: RapidTextFinder, frame: NDArray[np.generic]) -> None:
+    """A single pixel, no pixel, nothing but NaN: no text, and no error."""
+    assert text_in(frame, finder) == []
+
+
+def test_same_annotation_is_looked_at_once() -> None:
+    """The same image again costs nothing; the tile that a changed name stands in is looked at again, alone."""
+    finder = RapidTextFinder()
+    shape = (400, 1000)
+    first, _ = _drawn("SMITH, John", (20, 100), 16, shape)
+    frame = np.where(first, 255, 0).astype(np.uint8)
+    other, _ = _drawn("3.5 MHz", (800, 300), 16, shape)
+    frame[other] = 255
+    found = finder(frame)
+    once = finder.looked_at
+    assert finder(frame.copy()) == found
+    assert finder.looked_at == once == 2
+    changed, region = _drawn("JONES, Mary Ann", (20, 240), 16, shape)
+    frame[changed] = 255
+    assert _covered([one.region for one in finder(frame)], region, shape)[0] >= 0.9
+    assert finder.looked_at == once + 1
+
+
+def test_changed_letter_is_seen_in_an_image_that_is_known() -> None:
+    """What is remembered is remembered by every pixel: another name at the same place is read anew."""
+    finder = RapidTextFinder()
+    frames = [np.where(_drawn(text, (20, 100), 24)[0], 255, 0).astype(np.uint8) for text in ("SMITH", "SMYTH")]
+    assert ["".join(one.text for one in finder(frame)) for frame in frames] == ["SMITH", "SMYTH"]
+
+
+def test_first_and_last_frame_and_those_whose_border_changes_are_looked_at() -> None:
+    """What moves in the middle does not count; what appears at an edge does."""
+    frames = [np.zeros((80, 80), np.uint8) for _ in range(9)]
+    for index, frame in enumerate(frames):
+        frame[0, 0] = 255
+        frame[30 + index : 50, 30:50] = 200
+    frames[5][2:6, 60:70] = 255
+    assert [index for index, _ in frames_to_look_at(iter(frames))] == [0, 5, 6, 8]
+    assert [index for index, _ in frames_to_look_at(frames[:1])] == [0]
+    assert list(frames_to_look_at([])) == []
+
+
+def test_nothing_is_fetched() -> None:
+    """The finder works where there is no network: no socket is made, and the code that fetches weights not loaded."""
+    code = (
+        "import socket, sys, numpy\n"
+        "def none(*_, **__): raise AssertionError('a socket')\n"
+        "socket.socket.__init__ = socket.create_connection = socket.getaddrinfo = none\n"
+        "from sendit.deidentify.pixels.text import RapidTextFinder\n"
+        "frame = numpy.zeros((64, 64), numpy.uint8); frame[20:40, 20:24] = 255\n"
+        "RapidTextFinder()(frame)\n"
+        "assert not any(name.startswith('rapidocr') for name in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
