@@ -72,15 +72,25 @@ def fill(array: Array, regions: Iterable[Region], values: tuple[int, ...] | None
 
 def _darkest(picture: Picture, elements: Dataset, order: str) -> int:
     """The index of the entry with the least light (PS3.3 C.7.6.3.1.5)."""
-    channels, first = [], 0
-    for descriptor, table, segmented in zip(_DESCRIPTORS, _TABLES, _SEGMENTED, strict=True):
-        entries, first, bits = _descriptor(elements, descriptor, order, picture.signed)
-        channels.append(_entries(elements, table, segmented, order, entries, bits))
+    first, channels = palette(picture, elements, order)
     light = 0.299 * channels[0] + 0.587 * channels[1] + 0.114 * channels[2]
     # Only indices that can be stored; what is below the first one is shown as the first entry.
     most = (1 << (picture.stored - (1 if picture.signed else 0))) - 1
     light = light[: max(1, most - first + 1)]
     return first + int(light.argmin())
+
+
+def palette(picture: Picture, elements: Dataset, order: str) -> tuple[int, list[Array]]:
+    """The index of the first entry; red, green and blue of all of them.
+
+    Raises:
+        Quarantine: it cannot be read.
+    """
+    channels, first = [], 0
+    for descriptor, table, segmented in zip(_DESCRIPTORS, _TABLES, _SEGMENTED, strict=True):
+        entries, first, bits = _descriptor(elements, descriptor, order, picture.signed)
+        channels.append(_entries(elements, table, segmented, order, entries, bits))
+    return first, channels
 
 
 def _descriptor(elements: Dataset, tag: int, order: str, signed: bool) -> tuple[int, int, int]:

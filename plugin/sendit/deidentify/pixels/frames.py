@@ -17,6 +17,7 @@ class Frames:
     """Decoded frames; each is made when it is asked for, and none is kept.
 
     Attributes:
+        instance: whose frames they are.
         picture: what the header says.
         pixels: the element.
         decoded: the same of the arrays: YBR_FULL in place of YBR_FULL_422, RGB in place of YBR_RCT and YBR_ICT.
@@ -31,6 +32,7 @@ class Frames:
         assert pixels is not None  # `describe` asks for them
         self.pixels = pixels
         self._syntax = instance.syntax
+        self.instance = instance
         self.decoded = replace(self.picture, photometric=decoded_photometric(self.picture), planar=False)
         self.encapsulated: EncapsulatedFrames | None = None
         if pixels.encapsulated:

@@ -49,18 +49,26 @@ class RapidTextFinder:
         Raises:
             Misconfigured: the weights are not there.
         """
+        return [found for found, sure in self.candidates(frame) if sure]
+
+    def candidates(self, frame: Shown) -> list[tuple[Found, bool]]:
+        """What may be text, the likeliest first, each with whether it is."""
         rows, columns = frame.shape[:2]
         found: list[Box] = []
         for scale, tile in _tiles(rows, columns):
             part = frame[tile.y0 : tile.y1, tile.x0 : tile.x1]
             found.extend(Box(_moved(box.region, tile), box.score) for box in self._boxes(part, scale))
-        clipped = (Box(box.region.clipped(columns, rows), box.score) for box in found)
-        lines = _joined([box for box in clipped if self._is_text(frame, box)])
-        lines.sort(key=lambda box: -box.score)
+        clipped = [Box(box.region.clipped(columns, rows), box.score) for box in found]
+        judged = [(box, self._is_text(frame, box)) for box in clipped]
+        sure = sorted(_joined([box for box, is_text in judged if is_text]), key=lambda box: -box.score)
+        doubtful = [box for box, is_text in judged if not is_text]
         return [
-            Found(box.region, self._reading(frame, box.region)[0] if number < _MOST_READ else "", box.score)
-            for number, box in enumerate(lines)
+            *((self._found(frame, box, number < _MOST_READ), True) for number, box in enumerate(sure)),
+            *((self._found(frame, box, True), False) for box in doubtful),
         ]
+
+    def _found(self, frame: Shown, box: Box, read: bool) -> Found:
+        return Found(box.region, self._reading(frame, box.region)[0] if read else "", box.score)
 
     def _is_text(self, frame: Shown, box: Box) -> bool:
         """Whether it is no shape in the tissue. Only what is faint or very high has to be readable for that."""

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sendit.deidentify.pixels.detect import Found, TextFinder
+from sendit.deidentify.known import Known
+from sendit.deidentify.pixels.detect import Found
 from sendit.deidentify.pixels.native import Array
+from sendit.deidentify.pixels.text import RapidTextFinder
+from sendit.deidentify.pixels.text_known import identifies
 from sendit.deidentify.pixels.text_views import views
 
 #: Annotations stand here: so much of the height and of the width at each side.
@@ -17,15 +20,18 @@ _BORDER = 0.25
 _PIXELS, _DIFFERENCE = 6, 0.15
 
 
-def text_in(frame: Array, finder: TextFinder) -> list[Found]:
+def text_in(frame: Array, finder: RapidTextFinder, known: Known | None = None) -> list[Found]:
     """All text of a frame, whatever its window hides.
 
     Args:
         frame: stored values, rows × columns, or rows × columns × 3 (RGB).
+        known: what may look like a shape in the tissue is text nevertheless if one of these values is read in it.
     """
     found: list[Found] = []
     for shown in views(frame):
-        for one in finder(shown):
+        for one, sure in finder.candidates(shown):
+            if not (sure or (known is not None and identifies(one.text, known))):
+                continue
             if not any(one.region.intersection(other.region) == one.region for other in found):
                 found.append(one)
     return found

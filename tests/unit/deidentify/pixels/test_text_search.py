@@ -1,0 +1,121 @@
+"""The search of text in whole instances: whatever their pixels are made of."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pydicom.data
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from sendit.deidentify.known import Known
+from sendit.deidentify.pixels.frames import Frames
+from sendit.deidentify.pixels.regions import Region
+from sendit.deidentify.pixels.text_search import RapidTextSearch
+from sendit.deidentify.reader import read_file
+
+_SHAPE = (120, 200)
+
+
+@pytest.fixture(scope="module")
+def search() -> RapidTextSearch:
+    """One that has loaded its weights."""
+    return RapidTextSearch()
+
+
+def _ink(text: str = "SMITH, John", place: tuple[int, int] = (12, 20)) -> NDArray[np.bool_]:
+    picture = Image.new("1", _SHAPE[::-1], 0)
+    ImageDraw.Draw(picture).text(place, text, fill=1, font=ImageFont.load_default(16))
+    return np.asarray(picture)
+
+
+def _frames(photometric: str, frames: NDArray[np.generic], bits: int = 8, **more: object) -> Frames:
+    """An instance of these frames: frames × rows × columns, or with three samples."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    dataset.SOPClassUID, dataset.SOPInstanceUID = pydicom.uid.SecondaryCaptureImageStorage, "1.2.3"
+    dataset.PhotometricInterpretation = photometric
+    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape[:3]
+    dataset.SamplesPerPixel = 3 if frames.ndim == 4 else 1
+    if frames.ndim == 4:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = frames.dtype.itemsize * 8, bits, bits - 1
+    dataset.PixelRepresentation = int(frames.dtype.kind == "i")
+    for keyword, value in more.items():
+        setattr(dataset, keyword, value)
+    dataset.PixelData = frames.tobytes() + b"\0" * (frames.nbytes % 2)
+    dataset["PixelData"].VR = "OW" if frames.dtype.itemsize > 1 else "OB"
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return Frames(read_file(memoryview(file.getvalue())))
+
+
+def _covers(found: object, ink: NDArray[np.bool_]) -> bool:
+    mask = np.zeros(_SHAPE, bool)
+    for one in found:  # type: ignore[attr-defined]
+        assert isinstance(one, Region)
+        mask[one.y0 : one.y1, one.x0 : one.x1] = True
+    return bool(mask[ink].mean() > 0.95) and bool(mask.mean() < 0.4)
+
+
+def test_palette_of_neighbouring_indices(search: RapidTextSearch) -> None:
+    """Index 0 is black and index 1 white: the numbers hardly differ, what is shown does."""
+    ink = _ink()
+    table = np.arange(256, dtype=np.uint16) * 20
+    table[1] = 65535
+    more: dict[str, Any] = {"SmallestImagePixelValue": 0}
+    for colour in ("Red", "Green", "Blue"):
+        more[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        more[f"{colour}PaletteColorLookupTableData"] = table.tobytes()
+    frames = _frames("PALETTE COLOR", ink[np.newaxis].astype(np.uint8), **more)
+    assert _covers(search(frames, Known(), ""), ink)
+
+
+def test_ybr_full(search: RapidTextSearch) -> None:
+    """Letters that differ from what is behind them in colour alone."""
+    ink = _ink()
+    frame = np.where(ink[..., np.newaxis], (110, 40, 240), (110, 200, 20)).astype(np.uint8)
+    assert _covers(search(_frames("YBR_FULL", frame[np.newaxis]), Known(), ""), ink)
+
+
+def test_signed_12_bits_without_sign_extension(search: RapidTextSearch) -> None:
+    """What stands above the stored bits is no part of the number."""
+    ink = _ink()
+    values = np.where(ink, 900, -800).astype(np.int16) & 0x0FFF
+    values[60:, :] |= 0x4000  # an overlay in unused bits
+    assert _covers(search(_frames("MONOCHROME1", values[np.newaxis], 12), Known(), ""), ink)
+
+
+def test_text_of_later_frames(search: RapidTextSearch) -> None:
+    """Text that appears in a frame's border, and is gone in the last one, is found; the last frame's, too."""
+    early, late = _ink("GARCIA 4711", (60, 4)), _ink("1961-04-12", (60, 96))
+    frames = np.zeros((6, *_SHAPE), np.uint8)
+    frames[:, 50:60, 90:110] = 200
+    frames[2][early] = 255
+    frames[5][late] = 255
+    assert _covers(search(_frames("MONOCHROME2", frames), Known(), ""), early | late)
+
+
+def test_ultrasound_of_pydicom(search: RapidTextSearch) -> None:
+    """The hospital, the numbers and the time at the top of a real screen are found."""
+    path = Path(str(pydicom.data.get_testdata_file("examples_rgb_color.dcm", download=False)))
+    found = search(Frames(read_file(memoryview(path.read_bytes()))), Known(), "")
+    mask = np.zeros((240, 320), bool)
+    for one in found:
+        mask[one.y0 : one.y1, one.x0 : one.x1] = True
+    image = pydicom.dcmread(path).pixel_array
+    letters = (image.min(axis=-1) > 200) & (np.arange(240)[:, np.newaxis] < 50)
+    assert mask[letters].mean() > 0.95
+
+
+def test_image_without_text(search: RapidTextSearch) -> None:
+    """Nothing is made black in a CT image without text."""
+    path = Path(str(pydicom.data.get_testdata_file("CT_small.dcm", download=False)))
+    assert list(search(Frames(read_file(memoryview(path.read_bytes()))), Known(), "")) == []
