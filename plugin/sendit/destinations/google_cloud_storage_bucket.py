@@ -113,14 +113,19 @@ class Bucket:
     def content(self, blob: Any) -> bytes:
         """The content of one generation, in one piece; its crc32c was compared."""
         with self._errors("downloading"):
-            return cast(bytes, blob.download_as_bytes(raw_download=True, checksum="crc32c", **self._tries))
+            source = self._generation(blob)
+            return cast(bytes, source.download_as_bytes(raw_download=True, checksum="crc32c", **self._tries))
 
     @contextmanager
     def opened(self, blob: Any) -> Iterator[BinaryIO]:
         """The content of one generation as a file that is read in chunks. Digests are the reader's matter."""
         with self._errors("downloading"):
-            reader = blob.open("rb", chunk_size=CHUNK, raw_download=True, **self._tries)
+            reader = self._generation(blob).open("rb", chunk_size=CHUNK, raw_download=True, **self._tries)
             yield cast(BinaryIO, reader)
+
+    def _generation(self, blob: Any) -> Any:
+        """The same generation once more: the client writes what a download's headers say, or leave out, over it."""
+        return self._bucket().blob(blob.name, generation=blob.generation)
 
     def delete(self, blob: Any) -> None:
         """Delete this generation, also where the bucket keeps former ones; fine if it is gone.
