@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sendit import configuration, data_directory, keyring, settings
 from sendit.deidentify import compile_plan
+from sendit.deidentify.plan import Handling
 from sendit.deidentify_folder import FolderRun, Tally, count_inputs
 from sendit.deidentify_pool import DeidentifyPool, ProjectSpec
 from sendit.errors import Misconfigured, SendItError
@@ -127,7 +128,8 @@ def _project(
     pseudonyms = None if source is None else Pseudonyms(source, unknown_stops(chosen.identities))
     owner = key_owner(loaded.projects, name)
     keys, create = (key_directory, True) if key_directory is not None else _keys_of(loaded, owner)
-    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), keys, owner, tuple(chosen.safe_private))
+    private = tuple(chosen.safe_private)
+    spec = ProjectSpec(tuple(chosen.options), tuple(recipes), keys, owner, private, Handling.of(chosen))
     return _with_key(spec, create, errors), pseudonyms, loaded.workers
 
 
@@ -162,7 +164,7 @@ def _never_worked(loaded: Settings, name: str) -> bool:
 
 
 def _with_key(spec: ProjectSpec, create: bool, errors: Console) -> ProjectSpec:
-    compile_plan(spec.options, spec.recipes, spec.safe_private)
+    compile_plan(spec.options, spec.recipes, spec.safe_private, spec.handling)
     path = spec.key_directory / f"{spec.project}.key"
     new = create and not path.exists()
     keyring.load_key(spec.key_directory, spec.project, create=create)

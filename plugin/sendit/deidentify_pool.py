@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from sendit import keyring
 from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
+from sendit.deidentify.plan import NO_HANDLING, Handling
 from sendit.errors import Reject, Retry
 from sendit.instance_io import fetched, opened, written
 from sendit.model import Quarantined, Receipt, Rejected, Released, Ties
@@ -43,6 +44,7 @@ class ProjectSpec:
     key_directory: Path
     project: str
     safe_private: tuple[str, ...] = ()
+    handling: Handling = NO_HANDLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,4 +293,4 @@ def _work(job: Job) -> Result:
 def _ready(spec: ProjectSpec) -> tuple[Plan, KeyedIdentities]:
     """Compiled once in each process. A key that is not there is never made here."""
     key = keyring.load_key(spec.key_directory, spec.project, create=False)
-    return compile_plan(spec.options, spec.recipes, spec.safe_private), KeyedIdentities(key)
+    return compile_plan(spec.options, spec.recipes, spec.safe_private, spec.handling), KeyedIdentities(key)

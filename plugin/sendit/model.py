@@ -96,6 +96,36 @@ class FileFate(StrEnum):
 BAD_FATES = frozenset({FileFate.NOT_DICOM, FileFate.UNREADABLE, FileFate.CONFLICT, FileFate.NOT_STORED})
 
 
+class PixelStatus(StrEnum):
+    """What is known of text burned into the pixels of a released instance. What is not known is quarantined."""
+
+    NONE = "no pixels"
+    BY_RULE = "clean by rule"  # images of this kind carry no text
+    CLEANED = "cleaned"  # regions were made black
+    CHECKED = "checked and clean"  # it was looked for, and there is none
+    NOT_CHECKED = "not checked"  # the project's options do not have CleanPixelData
+
+
+#: Of these it can be said: BurnedInAnnotation NO.
+SHOWN_CLEAN = frozenset({PixelStatus.BY_RULE, PixelStatus.CLEANED, PixelStatus.CHECKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """What was done about text that is burned into the pixels of an instance."""
+
+    status: PixelStatus
+    how: str = ""  # by which rule, or by what the regions were found; no value of the dataset
+    regions: tuple[tuple[int, int, int, int], ...] = ()  # made black: x0, y0, x1, y1, the ends not part of it
+    rewritten: str = ""  # the transfer syntax that it came in, if it leaves in another one
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; what there is nothing to say of is left out."""
+        found: dict[str, Any] = {"status": str(self.status), "how": self.how, "rewritten": self.rewritten}
+        found["regions"] = [list(region) for region in self.regions]
+        return {name: value for name, value in found.items() if value}
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What was done to one instance, and the proof that it may leave. All UIDs and identifiers are coded ones.
@@ -119,6 +149,7 @@ class Receipt:
     modality: str = ""  # as the standard codes it, for example "CT"
     actions: Mapping[str, int] = field(default_factory=dict)  # how often each action was applied, for example {"X": 12}
     proof: str = "none"  # which proof ran and its result; "none" until there is one
+    pixels: Mapping[str, Any] = field(default_factory=dict)  # of `Pixels.as_dict`; empty in receipts of before
     released: bool = False
 
     def as_dict(self) -> dict[str, Any]:

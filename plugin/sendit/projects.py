@@ -14,6 +14,7 @@ from pathlib import Path
 from sendit import keyring
 from sendit.crosswalk import Crosswalk, key_folder
 from sendit.deidentify import FunctionsText, RecipeText, compile_plan
+from sendit.deidentify.plan import Handling
 from sendit.deidentify_pool import ProjectSpec
 from sendit.errors import Misconfigured
 from sendit.identities import CodeSource, open_source, unknown_stops
@@ -117,7 +118,8 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, settin
             "Put the right key back from your backup, or give the project another name to start anew.",
         )
     private = tuple(project.safe_private)
-    spec = ProjectSpec(tuple(project.options), tuple(recipes), keys, owner, private)
+    handling = Handling.of(project)
+    spec = ProjectSpec(tuple(project.options), tuple(recipes), keys, owner, private, handling)
     crosswalk = open_crosswalk(settings, journal, name) if project.crosswalk else None
     if crosswalk is not None:
         crosswalk.prepare()
@@ -125,7 +127,7 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, settin
         name=name,
         spec=spec,
         key_fingerprint=fingerprint,
-        plan_digest=compile_plan(project.options, recipes, private).digest,
+        plan_digest=compile_plan(project.options, recipes, private, handling).digest,
         codes=open_source(project.identities, f"{place_of(family(name))}.Identities"),
         unknown_stops=unknown_stops(project.identities),
         crosswalk=crosswalk,

@@ -134,6 +134,20 @@ class Variant(Section):
     destinations: list[Name] = Field(min_length=1)
 
 
+class Accept(Section):
+    """Which instances are taken at all; what is not is rejected, and says so. None: all."""
+
+    modalities: list[str] | None = Field(default=None, min_length=1)
+    sop_classes: list[str] | None = Field(default=None, alias="SOPClasses", min_length=1)  # UIDs
+
+
+class PixelSettings(Section):
+    """What is done about burned-in text under the option CleanPixelData."""
+
+    detect_text: Literal["Risky", "All", "Off"] = "Risky"  # in which images text is looked for
+    on_text: Literal["Mask", "Review"] = "Mask"  # Review: what text was found in is held
+
+
 class Project(Section):
     """A research study: how its batches are de-identified and where they go."""
 
@@ -141,6 +155,8 @@ class Project(Section):
     options: list[Option] = []
     safe_private: list[str] = []  # (gggg,"CREATOR",ee); needs RetainSafePrivate
     recipes: list[str] = []
+    accept: Accept = Accept()
+    pixels: PixelSettings = PixelSettings()
     functions: str | None = None  # a Python file: the recipes' own func: and var:
     identities: Identities = Keyed()
     crosswalk: bool = True  # keep, sealed, which original has which code

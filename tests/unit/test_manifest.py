@@ -28,6 +28,7 @@ def receipt(number: int) -> dict[str, Any]:
         transfer_syntax_uid="1.2.840.10008.1.2.1",
         actions={"X": 3, "Z": 1},
         proof="clean",
+        pixels={"status": "cleaned"},
         released=True,
         study_date="20200101",
         accession_number="CODED",

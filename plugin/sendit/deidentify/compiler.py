@@ -10,7 +10,7 @@ from sendit.deidentify import profile
 from sendit.deidentify.fields import Selection, UnknownField, resolve
 from sendit.deidentify.functions import FunctionsText, ProjectNames, load_functions
 from sendit.deidentify.lines import PRECEDENCE, check_line, rule_for
-from sendit.deidentify.plan import Action, Plan, Rule, dates_kept
+from sendit.deidentify.plan import NO_HANDLING, Action, Handling, Plan, Rule, dates_kept
 from sendit.deidentify.recipe import Line, Recipe, RecipeText, read_recipe
 from sendit.deidentify.recipe_filter import Label
 from sendit.deidentify.site import OpenLine, Site, ValueSource
@@ -19,7 +19,12 @@ from sendit.settings import Option
 _IDENTITY = (0x00100010, 0x00100020)  # PatientName, PatientID
 
 
-def compile_plan(options: Sequence[Option], recipes: Sequence[RecipeText], safe_private: Sequence[str] = ()) -> Plan:
+def compile_plan(
+    options: Sequence[Option],
+    recipes: Sequence[RecipeText],
+    safe_private: Sequence[str] = (),
+    handling: Handling = NO_HANDLING,
+) -> Plan:
     """Decide what happens to every attribute.
 
     Args:
@@ -27,6 +32,7 @@ def compile_plan(options: Sequence[Option], recipes: Sequence[RecipeText], safe_
         recipes: deid recipes, in the order of the configuration; among them, at most one FunctionsText, the
             project's Python file.
         safe_private: private attributes that the project knows to be safe, `(gggg,"CREATOR",ee)`.
+        handling: which instances are taken, and what is done about text in pixels.
 
     Raises:
         Misconfigured: an option that is not available or contradicts another; a line of a recipe that is not
@@ -54,6 +60,7 @@ def compile_plan(options: Sequence[Option], recipes: Sequence[RecipeText], safe_
         private=profile.private_rules(wanted, safe_private),
         graphics=Option.CLEAN_GRAPHICS in wanted,
         site=site,
+        handling=handling,
     )
 
 

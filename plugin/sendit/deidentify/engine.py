@@ -8,6 +8,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sendit.deidentify.bulk import pieces
 from sendit.deidentify.checks import check_character_sets, check_pixels, subject_of, text_of
@@ -29,6 +30,8 @@ from sendit.deidentify.graphics import without_drawings
 from sendit.deidentify.identity import KeyedIdentities, Patient
 from sendit.deidentify.kept import KeptValues
 from sendit.deidentify.known import Known
+from sendit.deidentify.marks import marks
+from sendit.deidentify.pixels.treatment import check_accepted, check_nested, treat
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.private import rules_here
 from sendit.deidentify.proof import prove
@@ -40,13 +43,14 @@ from sendit.deidentify.text import decoded, encoded
 from sendit.deidentify.values import DUMMIES, FUNCTIONS, VARIABLES, Subject
 from sendit.deidentify.writer import Chunks, write_file
 from sendit.errors import Quarantine, Reject
-from sendit.model import Outcome, Quarantined, Receipt, Rejected, Released, Ties
+from sendit.model import Outcome, Pixels, Quarantined, Receipt, Rejected, Released, Ties
+
+if TYPE_CHECKING:  # loads numpy, which nobody needs for headers
+    from sendit.deidentify.pixels.detect import PixelTools
 
 _CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00080005, 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE, _STUDY, _SERIES = 0x00080018, 0x0020000D, 0x0020000E
 _STUDY_DATE, _ACCESSION_NUMBER, _MODALITY = 0x00080020, 0x00080050, 0x00080060
-_IDENTITY_REMOVED, _METHOD, _METHOD_CODES, _DATES_MODIFIED = 0x00120062, 0x00120063, 0x00120064, 0x00280303
-_CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 
 #: Codes that name a person or an institution: in them even the text of codes becomes a dummy.
 #: (PersonIdentificationCodeSequence, OperatorIdentificationSequence, InstitutionCodeSequence)
@@ -58,16 +62,19 @@ _INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 
 
 def deidentify(
-    source: bytes | memoryview | mmap.mmap, plan: Plan, identities: KeyedIdentities
+    source: bytes | memoryview | mmap.mmap, plan: Plan, identities: KeyedIdentities, tools: PixelTools | None = None
 ) -> Released | Rejected | Quarantined:
     """De-identify one PS3.10 file. Never raises for what is in `source`; the same arguments give the same bytes.
 
     The chunks of what is released may be views into `source`: keep it open until they are written.
+
+    Args:
+        tools: what finds text in pixels, and where large ones may lie. Without it, what needs it is quarantined.
     """
     view = memoryview(source)
     digest = _sha256(view)
     try:
-        return _release(view, digest, plan, identities)
+        return _release(view, digest, plan, identities, tools)
     except Reject as refusal:
         return Rejected(str(refusal), digest)
     except Quarantine as doubt:
@@ -76,18 +83,24 @@ def deidentify(
         return Quarantined(f"a fault of SendIt while de-identifying ({type(error).__name__})", digest)
 
 
-def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentities) -> Outcome:
+def _release(
+    view: memoryview, digest: str, plan: Plan, identities: KeyedIdentities, tools: PixelTools | None
+) -> Outcome:
     instance = read_file(view)
     check_character_sets(instance.elements)
     subject = subject_of(instance.elements)
     identities.admit(subject.patient)
+    check_accepted(instance.elements, plan.handling)
     check_pixels(instance)
     decisions = decide(plan, instance, view, subject, identities)
     known = Known.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
+    pixels = treat(instance, plan, known, tools)
     kept = KeptValues(cleaner_for(known_of(instance.elements, plan)), instance.syntax.encoding.order)
     demands = demanded(subject.sop_class_uid)
-    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, kept, decisions, demands)
+    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, kept, decisions, demands, pixels)
     instance.elements = cleaner.top(instance.elements)
+    if plan.clean_pixels:
+        check_nested(instance.elements)
     sop_instance_uid = text_of(instance.elements, _SOP_INSTANCE)
     chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
     proof = prove(instance, chunks, known)
@@ -110,6 +123,7 @@ def _release(view: memoryview, digest: str, plan: Plan, identities: KeyedIdentit
         modality=text_of(instance.elements, _MODALITY),
         actions={str(action): count for action, count in sorted(cleaner.counts.items())},
         proof=proof,
+        pixels=pixels.as_dict(),
         released=True,
     )
     ties = Ties(
@@ -161,6 +175,7 @@ class _Cleaner:
     kept: KeptValues
     decisions: Decisions
     demanded: Mapping[tuple[int, int], Action]
+    pixels: Pixels
     counts: Counter[str] = field(default_factory=Counter)
 
     def top(self, elements: Dataset) -> Dataset:
@@ -171,26 +186,8 @@ class _Cleaner:
             rule = self.decisions.added.get(tag) or self.plan.rules[tag]
             if find(elements, tag) is None and rule.action in (Action.PATIENT, Action.ADD):
                 cleaned[tag] = self._apply(Element(tag, rule.vr), rule, around)  # type: ignore[assignment]
-        cleaned.update((element.tag, element) for element in self._marks())
+        cleaned.update((element.tag, element) for element in marks(self.plan, self.pixels))
         return [cleaned[tag] for tag in sorted(cleaned)]
-
-    def _marks(self) -> Dataset:
-        """What PS3.15 E.1.1 and PS3.3 C.7.1.1, C.12.1 want to be written."""
-        plan = self.plan
-        codes = [
-            [
-                Element(_CODE_VALUE, "SH", value.encode("ascii")),
-                Element(_CODE_SCHEME, "SH", scheme.encode("ascii")),
-                Element(_CODE_MEANING, "LO", meaning.encode("ascii")),
-            ]
-            for value, scheme, meaning in plan.method_codes
-        ]
-        return [
-            Element(_IDENTITY_REMOVED, "CS", b"YES" if plan.identity_removed else b"NO"),
-            Element(_METHOD, "LO", "\\".join(plan.method).encode("ascii")),
-            Element(_METHOD_CODES, "SQ", items=codes),
-            Element(_DATES_MODIFIED, "CS", plan.dates.encode("ascii")),
-        ]
 
     def _cleaned(self, around: _Surroundings) -> Dataset:
         cleaned = []

@@ -11,11 +11,18 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from sendit.settings import Option, Project
+
 if TYPE_CHECKING:
+    from sendit.deidentify.pixels.labels import LabelBook
     from sendit.deidentify.site import Site
 
 #: Counted up when the engine gives other bytes for the same rules, so that the digest of a plan tells the two apart.
 ENGINE_VERSION = 3
+
+
+#: Clean Pixel Data Option, of CID 7050: written into the instances of which it holds.
+CLEAN_PIXELS = "113101"
 
 
 class Action(StrEnum):
@@ -49,6 +56,27 @@ class Rule:
     rank: tuple[int, int, int] = (0, 0, 0)  # of two lines for one element the greater decides; the profile is lowest
 
 
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """Which instances a project takes, and what it does about text in their pixels."""
+
+    modalities: tuple[str, ...] = ()  # empty: all
+    sop_classes: tuple[str, ...] = ()
+    detect_text: str = "Risky"  # or All, Off
+    on_text: str = "Mask"  # or Review
+
+    @classmethod
+    def of(cls, project: Project) -> Handling:
+        """As the configuration has it."""
+        accept, pixels = project.accept, project.pixels
+        modalities, classes = tuple(accept.modalities or ()), tuple(accept.sop_classes or ())
+        return cls(modalities, classes, pixels.detect_text, pixels.on_text)
+
+
+#: All that is taken by default: everything, and text is looked for where it may be.
+NO_HANDLING = Handling()
+
+
 @dataclass(frozen=True)
 class Plan:
     """Profile, options and recipes, compiled. Immutable; can be pickled."""
@@ -64,6 +92,7 @@ class Plan:
     private: Mapping[tuple[int, str, int], Rule] = field(default_factory=dict)  # group, creator, last digits of element
     graphics: bool = False  # overlays are cleaned instead of removed
     site: Site | None = None  # what the recipes leave open until they see the instance
+    handling: Handling = NO_HANDLING
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
@@ -72,7 +101,19 @@ class Plan:
     def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
         values = (self.edition, self.options, dict(self.rules), self.method, self.method_codes)
         more = (self.identity_removed, self.dates, self.added, dict(self.private), self.graphics, self.site)
-        return (Plan, (*values, *more))
+        return (Plan, (*values, *more, self.handling))
+
+    @cached_property
+    def labels(self) -> LabelBook:
+        """The filters of the recipes."""
+        from sendit.deidentify.pixels.labels import LabelBook
+
+        return LabelBook(self.site.filters if self.site else ())
+
+    @property
+    def clean_pixels(self) -> bool:
+        """Whether text in pixels is dealt with."""
+        return Option.CLEAN_PIXEL_DATA in self.options
 
     @cached_property
     def literals(self) -> tuple[str, ...]:
@@ -95,6 +136,7 @@ class Plan:
             "rules": {f"{tag:08X}": _content(rule) for tag, rule in sorted(self.rules.items())},
             "private": [[*tag, _content(rule)] for tag, rule in sorted(self.private.items())],
             "graphics": self.graphics,
+            "handling": asdict(self.handling),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

@@ -16,7 +16,7 @@ from pydicom.datadict import tag_for_keyword
 
 from sendit.deidentify.dataset import BYTES_VRS, DATE_VRS, TEXT_VRS
 from sendit.deidentify.graphics import overlay_rules
-from sendit.deidentify.plan import Action, Rule
+from sendit.deidentify.plan import CLEAN_PIXELS, Action, Rule
 from sendit.deidentify.private import PrivateTag, safe_rules
 from sendit.errors import Misconfigured
 from sendit.settings import Option
@@ -35,6 +35,7 @@ _COLUMNS: Mapping[Option, str] = {
     Option.CLEAN_DESCRIPTORS: "clean_descriptors",
     Option.CLEAN_STRUCTURED_CONTENT: "clean_structured_content",
     Option.CLEAN_GRAPHICS: "clean_graphics",
+    Option.CLEAN_PIXEL_DATA: "",  # no attribute is concerned
 }
 _CODES: Mapping[Option, str] = {
     Option.RETAIN_UIDS: "113110",
@@ -47,6 +48,7 @@ _CODES: Mapping[Option, str] = {
     Option.CLEAN_DESCRIPTORS: "113105",
     Option.CLEAN_STRUCTURED_CONTENT: "113104",
     Option.CLEAN_GRAPHICS: "113103",
+    Option.CLEAN_PIXEL_DATA: CLEAN_PIXELS,
 }
 _BASIC_CODE = "113100"
 
@@ -153,7 +155,7 @@ def _rule_of_row(tag: int, row: Mapping[str, str], options: Sequence[Option]) ->
         return Rule(Action.REMOVE, "UN")
     vr = DicomDictionary[tag][0]
     basic = _basic_action(tag, vr, row["basic_profile"])
-    cells = {option: row[_COLUMNS[option]] for option in options}
+    cells = {option: row.get(_COLUMNS[option], "") for option in options}
     if "K" in cells.values():
         return Rule(Action.KEEP_DATE if vr in DATE_VRS else Action.KEEP, vr, fallback=basic)
     if vr in DATE_VRS:

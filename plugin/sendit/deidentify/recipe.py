@@ -15,7 +15,7 @@ from typing import Any
 
 from sendit.deidentify.deid_functions import translated
 from sendit.deidentify.fields import nearest
-from sendit.deidentify.recipe_filter import GROUPS, Label, criterion, is_coordinates
+from sendit.deidentify.recipe_filter import GROUPS, Label, coordinates, criterion
 from sendit.errors import Misconfigured
 
 _ACTIONS = ("ADD", "BLANK", "JITTER", "KEEP", "REMOVE", "REPLACE")
@@ -164,8 +164,8 @@ class _Reading:
             self.filters.append(Label(here.origin, GROUPS[self.group.lower()], name[0].strip(), []))
         elif not self.filters or self.filters[-1].group != GROUPS[self.group.lower()]:
             raise here.wrong("a criterion stands before its label", "Write LABEL and a name above it.")
-        elif is_coordinates(here, text):
-            self.filters[-1].coordinates = True
+        elif (region := coordinates(here, text)) is not None:
+            self.filters[-1].coordinates.append(region)
         else:
             self.filters[-1].criteria.append(criterion(here, text))
 

@@ -1,15 +1,15 @@
 """%filter of a recipe: criteria on the header by which deid tells images with burned-in text, and their evaluation.
 
-SendIt does not clean pixels in this version. So an instance that a blacklist or a graylist names is rejected, unless,
-of a graylist, the whitelist names it as well.
+What a blacklist names is rejected. What a graylist names, unless the whitelist does, too, is cleaned where its
+coordinates say under the option CleanPixelData, and rejected without it.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
@@ -33,6 +33,7 @@ _TESTS = _WITH_VALUE + _WITHOUT
 _COORDINATES = ("ctpkeepcoordinates", "ctpcoordinates", "keepcoordinates", "coordinates")
 _NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 _CHARACTER_SET = 0x00080005
+_ULTRASOUND_REGIONS = 0x00186011
 
 
 class Place(Protocol):
@@ -51,6 +52,15 @@ class Test:
     value: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """A line that gives a region: columns x0 up to x1, rows y0 up to y1, or the image, or what a sequence says."""
+
+    keep: bool  # not black, whatever lines before it say
+    corners: tuple[int, int, int, int] | None = None
+    sequence: int = 0  # its tag; without it and corners, the whole image is meant
+
+
 @dataclass(slots=True)
 class Label:
     """A named set of criteria. Each is a line; lines are joined by their first test's `joined`, left to right."""
@@ -59,30 +69,37 @@ class Label:
     group: str
     name: str
     criteria: list[tuple[Test, ...]]
-    coordinates: bool = False
+    coordinates: list[Coordinates] = field(default_factory=list)
 
     def check_whole(self) -> None:
         """Raises Misconfigured where there is nothing to go by."""
-        if not self.criteria:
-            problem = "a label without criteria means every instance, and pixels are not cleaned in this version"
+        if not self.criteria and not self.coordinates:
+            problem = "a label without criteria and coordinates means every instance, and says nothing of it"
             raise Misconfigured(self.origin, problem, "Write criteria below it, or remove it.")
 
 
-def is_coordinates(here: Place, text: str) -> bool:
-    """Whether a line gives a region of the image; it is checked, too.
+def coordinates(here: Place, text: str) -> Coordinates | None:
+    """The region of a line, or None if the line is no such line.
 
     Raises:
         Misconfigured: it means to, and does not.
     """
     word, *rest = text.partition("#")[0].split(maxsplit=1)
     if word.lower() not in _COORDINATES:
-        return False
-    region = "".join(rest).replace(" ", "")
-    if re.fullmatch(r"\d{1,5}(,\d{1,5}){3},?|all", region):
-        return True
+        return None
+    keep, region = "keep" in word.lower(), "".join(rest).replace(" ", "")
+    if re.fullmatch(r"\d{1,5}(,\d{1,5}){3},?", region):
+        x0, y0, x1, y1 = map(int, region.rstrip(",").split(","))
+        if word.lower().startswith("ctp"):  # width and height in place of the other corner, as CTP has it
+            x1, y1 = x0 + x1, y0 + y1
+        return Coordinates(keep, (x0, y0, x1, y1))
+    if region == "all":
+        return Coordinates(keep)
     if re.fullmatch(r"from:\w+", region) and not word.lower().startswith("ctp"):
-        _tag(here, region.removeprefix("from:"))
-        return True
+        sequence = _tag(here, region.removeprefix("from:"))
+        if sequence != _ULTRASOUND_REGIONS:
+            raise here.wrong("SendIt knows regions of SequenceOfUltrasoundRegions only", "Write that, or four numbers.")
+        return Coordinates(keep, sequence=sequence)
     raise here.wrong(f"'{region}' is no region", "Write four whole numbers with commas, all, or from: and a sequence.")
 
 
@@ -143,15 +160,26 @@ def _overlays() -> Mapping[str, int]:
     }
 
 
-def check_filters(labels: tuple[Label, ...], elements: Dataset, encoding: Encoding) -> None:
-    """Raises Reject for an instance that the filters of a recipe do not let pass."""
-    found = {label.group: label for label in reversed(labels) if _fits(label, elements, encoding)}
-    label = found.get("blacklist") or (found.get("graylist") if "whitelist" not in found else None)
+def check_filters(labels: tuple[Label, ...], elements: Dataset, encoding: Encoding, cleaning: bool) -> None:
+    """Raises Reject for an instance that the filters of a recipe do not let pass.
+
+    Args:
+        cleaning: whether pixels are cleaned (CleanPixelData).
+    """
+    if not labels:
+        return
+    found = {label.group: label for label in reversed(matching(labels, elements, encoding))}
+    label = found.get("blacklist") or (found.get("graylist") if "whitelist" not in found and not cleaning else None)
     if label is not None:
         reason = f"the recipe's {label.group} names it ({label.origin})"
         if label.group == "graylist":
-            reason += ": text may be burned into its pixels, and this version does not clean pixels"
+            reason += ": text may be burned into its pixels, and the project's options do not have CleanPixelData"
         raise Reject(reason)
+
+
+def matching(labels: Sequence[Label], elements: Dataset, encoding: Encoding) -> list[Label]:
+    """The labels that name an instance, in their order."""
+    return [label for label in labels if not label.criteria or _fits(label, elements, encoding)]
 
 
 def _fits(label: Label, elements: Dataset, encoding: Encoding) -> bool:

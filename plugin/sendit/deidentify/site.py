@@ -133,7 +133,7 @@ def decide(
     """
     if plan.site is None:
         return _NOTHING
-    check_filters(plan.site.filters, instance.elements, instance.syntax.encoding)
+    check_filters(plan.site.filters, instance.elements, instance.syntax.encoding, plan.clean_pixels)
     coded = lambda: {name: v.value(subject, identities) for name, v in VARIABLES.items()}  # noqa: E731
     return _Deciding(plan, plan.site, Caller(plan.site.names, file, coded)).decide(instance.elements)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from sendit.deidentify.bulk import forget
-from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Element, Instance, TransferSyntax, find
+from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Element, Instance, TransferSyntax
 from sendit.deidentify.pixels import codecs
 from sendit.deidentify.pixels.black import black, fill, shown_inverted
 from sendit.deidentify.pixels.encapsulated import LENGTHS, OFFSETS, end_of_items, item, offset_table
 from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.native import Array
+from sendit.deidentify.pixels.overlays import holds_overlays
 from sendit.deidentify.pixels.picture import PHOTOMETRIC, Picture
 from sendit.deidentify.pixels.regions import Region, united
 from sendit.deidentify.pixels.spool import Spool, blank, copied
@@ -76,19 +77,6 @@ def clean(instance: Instance, frames: Frames, regions: Sequence[Region], scratch
     _put(instance, made)
     instance.syntax = syntax
     return Cleaning(wanted, syntax, overlays)
-
-
-def holds_overlays(elements: Dataset, order: str) -> bool:
-    """Whether an overlay stands in bits of the pixels: a bit position, and no data of its own (PS3.3 C.9.2)."""
-    for group in range(0x6000, 0x6020, 2):
-        position = find(elements, group << 16 | 0x0102)
-        allocated = find(elements, group << 16 | 0x0100)
-        if (position is None and allocated is None) or find(elements, group << 16 | 0x3000) is not None:
-            continue
-        values = [bytes(e.value[:2]) for e in (position, allocated) if e is not None and e.items is None]
-        if any(int.from_bytes(value, "little" if order == "<" else "big") > 0 for value in values):
-            return True
-    return False
 
 
 def _without_unused_bits(array: Array, picture: Picture) -> None:

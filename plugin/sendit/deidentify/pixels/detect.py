@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sendit.deidentify.pixels.regions import Region
+
+if TYPE_CHECKING:
+    from sendit.deidentify.known import Known
+    from sendit.deidentify.pixels.frames import Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +36,30 @@ class TextFinder(Protocol):
             frame: rows × columns (grey), or rows × columns × 3 (RGB), as it would be shown.
         """
         ...
+
+
+class TextSearch(Protocol):
+    """Finds the text of an instance: it chooses the frames, shows them as a person would see them, and looks."""
+
+    def __call__(self, frames: Frames, known: Known, series_instance_uid: str) -> Sequence[Region]:
+        """What has to be made black, with a margin. Empty: there is no text.
+
+        Args:
+            known: what identifies the patient; where it is recognised, it is always among the regions.
+            series_instance_uid: the original one: images of one series may share what was found.
+
+        Raises:
+            Quarantine: it cannot be said whether there is text.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PixelTools:
+    """What work on pixels needs from outside."""
+
+    search: TextSearch | None = None  # None: text cannot be looked for here
+    scratch: Path | None = None  # a folder on a disk, for what is too large for memory
+
+
+NO_TOOLS = PixelTools()

@@ -1,0 +1,159 @@
+"""What is done about the pixels of one instance, and what can be said of them then.
+
+The first of these that holds: the recipe's own labels; an ultrasound image's regions; what deid knows of the device;
+text detection. An image of a kind that carries no text is clean by that rule. Everything else is quarantined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sendit.deidentify.checks import text_of
+from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Instance
+from sendit.deidentify.known import Known
+from sendit.deidentify.pixels.labels import LabelBook, regions_of, shipped
+from sendit.deidentify.pixels.regions import Region, outside, united
+from sendit.deidentify.pixels.risk import is_ultrasound, risk, rule
+from sendit.deidentify.pixels.ultrasound import ultrasound_regions
+from sendit.deidentify.plan import Action, Handling, Plan
+from sendit.deidentify.recipe_filter import Label
+from sendit.errors import Quarantine, Reject
+from sendit.model import Pixels, PixelStatus
+
+if TYPE_CHECKING:  # numpy and the decoders are loaded only where pixels are looked at
+    from sendit.deidentify.pixels.detect import PixelTools
+    from sendit.deidentify.pixels.frames import Frames
+
+_SERIES, _MODALITY, _SOP_CLASS = 0x0020000E, 0x00080060, 0x00080016
+_PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
+#: Regions of ultrasound that leave less than this part of the image outside of them say nothing of where text is.
+_LEAST_OUTSIDE = 0.02
+
+
+def check_accepted(elements: Dataset, handling: Handling) -> None:
+    """Raises Reject for an instance that is none of those which the project takes."""
+    if handling.modalities and text_of(elements, _MODALITY) not in handling.modalities:
+        raise Reject("the project does not take its Modality")
+    if handling.sop_classes and text_of(elements, _SOP_CLASS) not in handling.sop_classes:
+        raise Reject("the project does not take its SOP class")
+
+
+def treat(instance: Instance, plan: Plan, known: Known, tools: PixelTools | None) -> Pixels:
+    """Make black what has to be. Changes `instance`, if there is something.
+
+    Raises:
+        Quarantine: it cannot be said whether text is burned in, or it cannot be made black.
+    """
+    found = next((element for element in instance.elements if element.tag in _PIXELS), None)
+    if found is None:
+        return Pixels(PixelStatus.NONE)
+    if not plan.clean_pixels:
+        return Pixels(PixelStatus.NOT_CHECKED)
+    if plan.rules[found.tag].action is Action.REMOVE:
+        return Pixels(PixelStatus.NONE, "the recipe removes them")
+    return _Treatment(instance, plan, known, plan.labels, tools).run()
+
+
+@dataclass(slots=True)
+class _Treatment:
+    instance: Instance
+    plan: Plan
+    known: Known
+    book: LabelBook
+    tools: PixelTools | None
+    _frames: Frames | None = None
+
+    def run(self) -> Pixels:
+        regions, how = self._by_rules()
+        doubt = "the recipe's graylist" if "graylist" in self._groups() else risk(self.instance.elements)
+        wanted = self.plan.handling.detect_text
+        allowed = "whitelist" in self._groups()
+        searched = wanted == "All" or (wanted == "Risky" and bool(doubt) and not how and not allowed)
+        if searched:
+            found = self._search(doubt)
+            if found and self.plan.handling.on_text == "Review":
+                raise Quarantine("text was found in its pixels, and the project wants a person to look at it")
+            regions += found
+            how = " and ".join(filter(None, (how, "text detection" if found else "")))
+        elif doubt and not how and not allowed:
+            raise Quarantine(
+                f"text may be burned into its pixels ({doubt}): no rule says where, and DetectText is {wanted}"
+            )
+        if regions or self._overlays():
+            return self._clean(regions, how)
+        if how:
+            return Pixels(PixelStatus.CHECKED, f"nothing of the image is named by {how}")
+        if searched:
+            return Pixels(PixelStatus.CHECKED, "text detection")
+        return Pixels(PixelStatus.BY_RULE, "the recipe's whitelist" if allowed else rule(self.instance.elements))
+
+    def _groups(self) -> set[str]:
+        labels = self.book.matching(self.instance.elements, self.instance.syntax.encoding)
+        return {label.group for label in labels}
+
+    def _by_rules(self) -> tuple[tuple[Region, ...], str]:
+        """Regions, and who named them; "" if no rule knows the image."""
+        elements, encoding = self.instance.elements, self.instance.syntax.encoding
+        own = [label for label in self.book.matching(elements, encoding) if label.coordinates]
+        if own and "whitelist" not in self._groups():
+            return self._of_labels(own), "the recipe's filter"
+        if is_ultrasound(elements):
+            kept = ultrasound_regions(elements, encoding.order)
+            if kept:
+                picture = self.frames.picture
+                black = outside(kept, picture.columns, picture.rows)
+                if sum(region.area for region in black) >= _LEAST_OUTSIDE * picture.rows * picture.columns:
+                    return black, "the ultrasound regions"
+        known = shipped().matching(elements, encoding)
+        regions = self._of_labels(list(known)) if known else ()
+        return regions, "a device known to deid" if regions else ""
+
+    def _of_labels(self, labels: list[Label]) -> tuple[Region, ...]:
+        elements, picture = self.instance.elements, self.frames.picture
+        order = self.instance.syntax.encoding.order
+        found = [r for label in labels for r in regions_of(label, elements, order, picture.columns, picture.rows)]
+        return united(found, picture.columns, picture.rows)
+
+    @property
+    def frames(self) -> Frames:
+        from sendit.deidentify.pixels.frames import Frames
+
+        if self._frames is None:
+            self._frames = Frames(self.instance)
+        return self._frames
+
+    def _search(self, doubt: str) -> tuple[Region, ...]:
+        if self.tools is None or self.tools.search is None:
+            reason = f" ({doubt})" if doubt else ""
+            raise Quarantine(f"text may be burned into its pixels{reason}, and text detection is not at hand")
+        series = text_of(self.instance.elements, _SERIES)
+        return tuple(self.tools.search(self.frames, self.known, series))
+
+    def _overlays(self) -> bool:
+        from sendit.deidentify.pixels.overlays import holds_overlays
+
+        return holds_overlays(self.instance.elements, self.instance.syntax.encoding.order)
+
+    def _clean(self, regions: tuple[Region, ...], how: str) -> Pixels:
+        from sendit.deidentify.pixels.cleaning import clean
+
+        before = self.instance.syntax.uid
+        done = clean(self.instance, self.frames, regions, self.tools.scratch if self.tools else None)
+        if done.overlays:
+            how = " and ".join(filter(None, (how, "overlays in unused bits")))
+        return Pixels(
+            PixelStatus.CLEANED,
+            how,
+            tuple((region.x0, region.y0, region.x1, region.y1) for region in done.regions),
+            before if done.syntax.uid != before else "",
+        )
+
+
+def check_nested(elements: Dataset, top: bool = True) -> None:
+    """Raises Quarantine where pixels stand in a sequence of an output: nobody looked at them."""
+    for element in elements:
+        if not top and element.tag in _PIXELS:
+            raise Quarantine("an image within a sequence stays (an icon?), and SendIt does not look at its pixels")
+        for item in element.items or ():
+            check_nested(item, top=False)

@@ -1,0 +1,205 @@
+"""What is done about the pixels of an instance, and what its receipt and its header say of it then."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+
+from sendit.deidentify import KeyedIdentities, RecipeText, compile_plan, deidentify
+from sendit.deidentify.known import Known
+from sendit.deidentify.pixels.detect import PixelTools
+from sendit.deidentify.pixels.frames import Frames
+from sendit.deidentify.pixels.labels import shipped
+from sendit.deidentify.pixels.regions import Region
+from sendit.deidentify.plan import Handling
+from sendit.model import Quarantined, Rejected, Released
+from sendit.settings import Option
+from tests.pixels import EXPLICIT, Kind, file_of, image, numbers
+
+IDENTITIES = KeyedIdentities(bytes(32))
+GREY = Kind(EXPLICIT, "MONOCHROME2", 16, 12)
+CT, SECONDARY = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.7"
+ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
+CLEAN_PIXELS = "113101"
+
+
+def sample(**values: Any) -> Dataset:
+    """A CT image, or what the values make of it."""
+    ds = image(GREY)
+    ds.SOPClassUID, ds.Modality, ds.ImageType = CT, "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
+    for name, value in values.items():
+        setattr(ds, name, value)
+    return ds
+
+
+def finding(*regions: Region) -> PixelTools:
+    """Tools that find text in these regions."""
+
+    def search(frames: Frames, known: Known, series_instance_uid: str) -> Sequence[Region]:
+        assert frames[0].shape == (35, 40)
+        return regions
+
+    return PixelTools(search)
+
+
+def treated(
+    ds: Dataset, tools: PixelTools | None = None, recipe: str = "", options: Sequence[Option] | None = None, **how: Any
+) -> Released | Rejected | Quarantined:
+    """What becomes of an instance under CleanPixelData."""
+    recipes = [RecipeText("site.deid", f"FORMAT dicom\n{recipe}")] if recipe else []
+    wanted = [Option.CLEAN_PIXEL_DATA] if options is None else options
+    return deidentify(file_of(ds), compile_plan(wanted, recipes, handling=Handling(**how)), IDENTITIES, tools)
+
+
+def released(outcome: Released | Rejected | Quarantined) -> tuple[Dataset, Any]:
+    """The dataset that leaves, and what its receipt says of its pixels."""
+    assert isinstance(outcome, Released), outcome
+    return dcmread(io.BytesIO(b"".join(outcome.chunks))), outcome.receipt.pixels
+
+
+def codes(ds: Dataset) -> list[str]:
+    """Of DeidentificationMethodCodeSequence."""
+    return [item.CodeValue for item in ds.DeidentificationMethodCodeSequence]
+
+
+def test_clean_by_rule() -> None:
+    """An axial CT passes byte for byte, and says that nothing is burned in."""
+    ds, said = released(treated(sample()))
+    assert said == {"status": "clean by rule", "how": "CT"}
+    assert (ds.BurnedInAnnotation, CLEAN_PIXELS in codes(ds)) == ("NO", True)
+    assert ds.PixelData == sample().PixelData
+
+
+def test_without_the_option() -> None:
+    """Nothing is looked at, and nothing is said of it."""
+    ds, said = released(treated(sample(SOPClassUID=SECONDARY), options=[]))
+    assert said == {"status": "not checked"}
+    assert ("BurnedInAnnotation" in ds, CLEAN_PIXELS in codes(ds)) == (False, False)
+    assert ds.PixelData == sample().PixelData
+
+
+def test_without_pixels() -> None:
+    """There is nothing to be clean."""
+    ds = sample()
+    del ds.PixelData
+    ds, said = released(treated(ds))
+    assert (said, CLEAN_PIXELS in codes(ds)) == ({"status": "no pixels"}, False)
+
+
+RISKY = [
+    {"SOPClassUID": SECONDARY},
+    {"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]},
+    {"BurnedInAnnotation": "YES"},
+    {"ConversionType": "DF"},
+    {"SeriesDescription": "Dose Report"},
+    {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.12.2", "Modality": "RF"},
+    {"SOPClassUID": ULTRASOUND, "Modality": "US"},
+    {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.4", "Modality": "XC"},
+]
+
+
+@pytest.mark.parametrize("values", RISKY, ids=str)
+def test_risky_kinds(values: dict[str, Any]) -> None:
+    """Held where nobody can look; checked where somebody can; made black where something is found."""
+    for tools, wanted in ((None, "Risky"), (finding(), "Off")):
+        outcome = treated(sample(**values), tools, detect_text=wanted)
+        assert isinstance(outcome, Quarantined)
+        assert "may be burned into its pixels" in outcome.reason
+    ds, said = released(treated(sample(**values), finding()))
+    assert said == {"status": "checked and clean", "how": "text detection"}
+    assert (ds.BurnedInAnnotation, ds.PixelData) == ("NO", sample().PixelData)
+    ds, said = released(treated(sample(**values), finding(Region(2, 3, 9, 99))))
+    assert said == {"status": "cleaned", "how": "text detection", "regions": [[2, 3, 9, 35]]}
+    assert (ds.pixel_array[3:, 2:9] == 0).all()
+    assert (ds.BurnedInAnnotation, CLEAN_PIXELS in codes(ds)) == ("NO", True)
+
+
+def test_detect_text_all_and_review() -> None:
+    """All looks at every image; Review holds what text was found in."""
+    found = finding(Region(0, 0, 4, 4))
+    assert released(treated(sample(), found))[1]["status"] == "clean by rule"
+    assert released(treated(sample(), found, detect_text="All"))[1]["status"] == "cleaned"
+    assert isinstance(treated(sample(), found, detect_text="All", on_text="Review"), Quarantined)
+
+
+def test_ultrasound_regions() -> None:
+    """What lies outside of the regions is black; what lies within stays."""
+    region = Dataset()
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = 5, 6
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 20, 30
+    ds, said = released(treated(sample(SOPClassUID=ULTRASOUND, Modality="US", SequenceOfUltrasoundRegions=[region])))
+    before = numbers(GREY)[0]
+    assert (said["status"], said["how"]) == ("cleaned", "the ultrasound regions")
+    assert np.array_equal(ds.pixel_array[6:31, 5:21], before[6:31, 5:21])
+    outside = np.ones(before.shape, bool)
+    outside[6:31, 5:21] = False
+    assert not ds.pixel_array[outside].any()
+
+
+def test_a_device_that_deid_knows() -> None:
+    """The regions of deid's own file are made black."""
+    assert len(shipped().labels) > 100
+    device = {"Manufacturer": "GE", "ManufacturerModelName": "LightSpeed VCT", "ImageType": ["ORIGINAL", "LOCALIZER"]}
+    ds, said = released(treated(sample(**device)))
+    assert said == {"status": "cleaned", "how": "a device known to deid", "regions": [[0, 0, 40, 35]]}
+    assert not ds.pixel_array.any()
+
+
+FILTER = "%filter graylist\nLABEL ours\n  contains Modality CT\n"
+
+
+def test_coordinates_of_a_recipe() -> None:
+    """coordinates, ctpcoordinates and keepcoordinates, each over those before it."""
+    lines = "  coordinates 0,0,10,12\n  ctpcoordinates 20,0,5,5\n  keepcoordinates 2,2,4,4\n"
+    ds, said = released(treated(sample(), recipe=FILTER + lines))
+    expected = numbers(GREY)[0]
+    kept = expected[2:4, 2:4].copy()
+    expected[0:12, 0:10] = expected[0:5, 20:25] = 0
+    expected[2:4, 2:4] = kept
+    assert np.array_equal(ds.pixel_array, expected)
+    assert (said["status"], said["how"]) == ("cleaned", "the recipe's filter")
+
+
+def test_lists_of_a_recipe() -> None:
+    """A graylist without coordinates makes an image risky; a whitelist frees it; a blacklist rejects it."""
+    assert isinstance(treated(sample(), recipe=FILTER), Quarantined)
+    assert isinstance(treated(sample(), recipe=FILTER.replace("graylist", "blacklist")), Rejected)
+    secondary = sample(SOPClassUID=SECONDARY)
+    said = released(treated(secondary, recipe=FILTER.replace("graylist", "whitelist")))[1]
+    assert said == {"status": "clean by rule", "how": "the recipe's whitelist"}
+    assert isinstance(treated(sample(), options=[], recipe=FILTER + "  coordinates 0,0,1,1\n"), Rejected)
+
+
+def test_what_a_project_takes() -> None:
+    """Everything else is rejected, and says why."""
+    for how in ({"modalities": ("MR",)}, {"sop_classes": (SECONDARY,)}):
+        outcome = treated(sample(), **how)  # type: ignore[arg-type]
+        assert isinstance(outcome, Rejected)
+        assert "does not take" in outcome.reason
+    assert isinstance(treated(sample(), modalities=("MR", "CT"), sop_classes=(CT,)), Released)
+
+
+def test_overlays_in_unused_bits() -> None:
+    """They go, and the pixels keep their numbers."""
+    ds = sample()
+    before = numbers(GREY)[0]
+    ds.PixelData = (before | 0x8000).astype("<u2").tobytes()
+    ds.add_new(0x60000010, "US", 35)
+    ds.add_new(0x60000011, "US", 40)
+    ds.add_new(0x60000100, "US", 16)
+    ds.add_new(0x60000102, "US", 15)
+    after, said = released(treated(ds))
+    assert after.PixelData == before.astype("<u2").tobytes()
+    assert said == {"status": "cleaned", "how": "overlays in unused bits"}
+
+
+def test_what_cannot_be_decoded() -> None:
+    """It is held where its pixels have to be looked at."""
+    ds = image(Kind("1.2.840.10008.1.2.4.90", "MONOCHROME2", 8, 8, vr="OB"))
+    ds.PixelData = ds.PixelData[:60] + b"\0" * (len(ds.PixelData) - 68) + ds.PixelData[-8:]
+    assert isinstance(treated(ds, finding(Region(0, 0, 4, 4))), Quarantined)
