@@ -20,15 +20,19 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing.connection import wait as wait_for_sentinel
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sendit import keyring
 from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
 from sendit.deidentify.plan import NO_HANDLING, Handling
 from sendit.errors import Reject, Retry
 from sendit.instance_io import fetched, opened, written
+from sendit.limits import limited
 from sendit.model import Quarantined, Receipt, Rejected, Released, Ties
 from sendit.settings import Option
+
+if TYPE_CHECKING:  # loads numpy, which only work on pixels needs
+    from sendit.deidentify.pixels.detect import PixelTools
 
 T = TypeVar("T")
 
@@ -215,7 +219,9 @@ class DeidentifyPool:
                 future = executor.submit(_work, job)
             return future.result()
         except BrokenProcessPool:
-            return Result(job.name, Quarantined("it ended the process that worked on it, twice (too large?)"))
+            return Result(
+                job.name, Quarantined("it ended the process that worked on it, twice (too large, or damaged?)")
+            )
         finally:
             _end(executor)
 
@@ -280,13 +286,25 @@ def _work(job: Job) -> Result:
         identities = identities.listed(job.codes)
     try:
         with _source(job) as source:
-            outcome = deidentify(source, plan, identities)
+            if plan.clean_pixels:
+                with limited(len(source)):
+                    outcome = deidentify(source, plan, identities, _tools(job.output.parent))
+            else:
+                outcome = deidentify(source, plan, identities)
             if not isinstance(outcome, Released):
                 return Result(job.name, outcome)
             written(outcome.chunks, job.output)
             return Result(job.name, outcome.receipt, outcome.ties)
     except Reject as refusal:
         return Result(job.name, Rejected(str(refusal)))
+
+
+@lru_cache(maxsize=4)
+def _tools(scratch: Path) -> PixelTools:
+    """What work on pixels needs; large ones lie where the output will."""
+    from sendit.deidentify.pixels.detect import PixelTools
+
+    return PixelTools(scratch=scratch)
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ FLOORS = {
     "deidentify": 1, "keyring": 1, "manifest": 1,
     "journal": 2, "source": 2, "intake": 2, "destinations": 2, "scheduler": 2, "staging": 2, "data_directory": 2,
     "identities": 2, "crosswalk": 2, "cutting": 2,
-    "deidentify_pool": 2, "deidentify_folder": 2, "instance_io": 2, "projects": 2, "deidentification": 2,
+    "deidentify_pool": 2, "limits": 2, "deidentify_folder": 2, "instance_io": 2, "projects": 2, "deidentification": 2,
     "stages": 3, "delivery": 3, "recall": 3, "destination_states": 3, "originals": 3, "retention": 3,
     "pipeline": 3, "reconcile": 3, "arrivals": 3, "importing": 3, "verification": 3,
     "worker": 4, "api": 4, "cli": 4, "cli_deidentify": 4, "cli_crosswalk": 4, "cli_recipe": 4, "cli_verify": 4,
