@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import deidentify, destinations, proof, receiving
+from benchmarks import deidentify, destinations, pixels, proof, receiving
 from benchmarks.leaks import run as leaks
 
 BENCHMARKS = {
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "proof": proof.main,
     "leaks": leaks.main,
     "deidentify": deidentify.main,
+    "pixels": pixels.main,
     "destinations": destinations.main,
 }
 

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
 from pydicom.pixels.encoders.base import get_encoder
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, generate_uid
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
@@ -194,3 +196,33 @@ def file_of(ds: Dataset) -> bytes:
         warnings.simplefilter("ignore")
         dcmwrite(out, ds, implicit_vr=syntax == IMPLICIT, little_endian=syntax != BIG, enforce_file_format=True)
     return out.getvalue()
+
+
+def decoded(file: bytes) -> NDArray[Any]:
+    """Frames × rows × columns (× 3), by pydicom, colours not converted."""
+    ds = dcmread(io.BytesIO(file))
+    count = int(ds.get("NumberOfFrames", 1))
+    if ds.BitsAllocated == 1:  # pydicom does not know that words of single bits are turned round in big endian
+        raw = np.frombuffer(ds.PixelData, np.uint8)
+        if ds.file_meta.TransferSyntaxUID == BIG and ds["PixelData"].VR == "OW":
+            raw = raw.reshape(-1, 2)[:, ::-1].reshape(-1)
+        bits = np.unpackbits(raw, bitorder="little")[: count * ds.Rows * ds.Columns]
+        return bits.reshape(count, ds.Rows, ds.Columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        array = pixel_array(ds, raw=True, correct_unused_bits=False)
+    return array if count > 1 else array[np.newaxis]
+
+
+def black(kind: Kind) -> Any:
+    """What is black, worked out anew."""
+    middle = 2 ** (kind.stored - 1)
+    if kind.photometric == "MONOCHROME1":
+        value = middle - 1 if kind.signed else 2 * middle - 1
+    elif kind.photometric == "MONOCHROME2":
+        value = -middle if kind.signed else 0
+    elif kind.photometric == "PALETTE COLOR":
+        value = 77
+    else:
+        return (0, middle, middle) if kind.photometric.startswith("YBR_FULL") else (0, 0, 0)
+    return value << (0 if kind.high_bit < 0 else kind.high_bit + 1 - kind.stored)

@@ -6,21 +6,17 @@ A region is made black; what pydicom decodes before and after has to be the same
 from __future__ import annotations
 
 import io
-import warnings
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from pydicom import dcmread
-from pydicom.pixels.utils import pixel_array
 
 from sendit.deidentify.pixels.cleaning import clean
 from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.reader import read_file
 from sendit.deidentify.writer import write_file
-from tests.pixels import BASELINE, BIG, JPEG_2000, NATIVE, ROWS, Kind, file_of, image, kinds, numbers
+from tests.pixels import BASELINE, JPEG_2000, NATIVE, ROWS, Kind, black, decoded, file_of, image, kinds, numbers
 
 REGIONS = (Region(3, 2, 11, 9), Region(30, 25, 999, 999))
 KINDS = list(kinds())
@@ -31,36 +27,6 @@ def cleaned(source: bytes) -> tuple[bytes, tuple[Region, ...]]:
     instance = read_file(memoryview(source))
     done = clean(instance, Frames(instance), REGIONS)
     return b"".join(write_file(instance, "1.2.840.10008.5.1.4.1.1.7", "2.25.1")), done.regions
-
-
-def decoded(file: bytes) -> NDArray[Any]:
-    """Frames × rows × columns (× 3), by pydicom, colours not converted."""
-    ds = dcmread(io.BytesIO(file))
-    count = int(ds.get("NumberOfFrames", 1))
-    if ds.BitsAllocated == 1:  # pydicom does not know that words of single bits are turned round in big endian
-        raw = np.frombuffer(ds.PixelData, np.uint8)
-        if ds.file_meta.TransferSyntaxUID == BIG and ds["PixelData"].VR == "OW":
-            raw = raw.reshape(-1, 2)[:, ::-1].reshape(-1)
-        bits = np.unpackbits(raw, bitorder="little")[: count * ds.Rows * ds.Columns]
-        return bits.reshape(count, ds.Rows, ds.Columns)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        array = pixel_array(ds, raw=True, correct_unused_bits=False)
-    return array if count > 1 else array[np.newaxis]
-
-
-def black(kind: Kind) -> Any:
-    """What is black, worked out anew."""
-    middle = 2 ** (kind.stored - 1)
-    if kind.photometric == "MONOCHROME1":
-        value = middle - 1 if kind.signed else 2 * middle - 1
-    elif kind.photometric == "MONOCHROME2":
-        value = -middle if kind.signed else 0
-    elif kind.photometric == "PALETTE COLOR":
-        value = 77
-    else:
-        return (0, middle, middle) if kind.photometric.startswith("YBR_FULL") else (0, 0, 0)
-    return value << (0 if kind.high_bit < 0 else kind.high_bit + 1 - kind.stored)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
