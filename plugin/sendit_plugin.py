@@ -51,8 +51,9 @@ HEALTHY = 300.0  # seconds of running after which an exit begins a new series of
 EOF_GRACE, TERM_GRACE = 4.0, 1.0  # seconds that the worker has to end by itself, and after SIGTERM
 PROXY_TIMEOUT = 60.0  # seconds
 
-#: What the worker has a use for (and all of Http…, Https…, Ssl…). RegisteredUsers and other plugins' secrets stay here.
-_PASSED = {"SendIt", "OrthancPeers", "OrthancPeersInDatabase", "StableAge", "DicomAet", "Name", "DicomPort"}
+#: What the worker has a use for. RegisteredUsers and other plugins' secrets stay here.
+_PASSED = {"SendIt", "OrthancPeers", "OrthancPeersInDatabase", "StableAge", "Name"}
+_PASSED_GROUPS = ("Dicom", "Http", "Ssl")  # the beginnings of further keys
 _LOGS = {"error": orthanc.LogError, "warning": orthanc.LogWarning, "info": orthanc.LogInfo}
 
 
@@ -97,7 +98,7 @@ def greet(configuration: Mapping[str, Any]) -> dict[str, Any]:
     scheme = "https" if configuration.get("SslEnabled") else "http"
     return {
         "hello": 1,
-        "configuration": {k: v for k, v in configuration.items() if k in _PASSED or k.startswith(("Http", "Ssl"))},
+        "configuration": {k: v for k, v in configuration.items() if k in _PASSED or k.startswith(_PASSED_GROUPS)},
         "url": f"{scheme}://127.0.0.1:{configuration.get('HttpPort', 8042)}",
         "authorization": orthanc.GenerateRestApiAuthorizationToken(),
         # Recipes stand beside it, and Orthanc sorts the projects by their names: the file has them in their order.
