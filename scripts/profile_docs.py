@@ -46,7 +46,8 @@ OPTIONS: Mapping[Option, str] = {
     "gone through",
     Option.CLEAN_GRAPHICS: "overlays that mark a region (type R) and the text of annotations stay, cleaned; drawings "
     "(type G) and curves go",
-    Option.CLEAN_PIXEL_DATA: "text burned into pixels is made black, or the instance is held; see [pixels.md](pixels.md)",
+    Option.CLEAN_PIXEL_DATA: "text burned into pixels is made black, or the instance is held; "
+    "see [pixels.md](pixels.md)",
     Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: "refused: not available yet",
 }
 
