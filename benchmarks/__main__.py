@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import deidentify, destinations, pixels, proof, receiving
+from benchmarks import deidentify, destinations, peer, pixels, proof, receiving
 from benchmarks.leaks import run as leaks
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "deidentify": deidentify.main,
     "pixels": pixels.main,
     "destinations": destinations.main,
+    "peer": peer.main,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sendit.destinations.base import Destination
-from sendit.destinations.orthanc_peer import orthanc_id
+from sendit.destinations.orthanc_peer_shipment import orthanc_id
 from sendit.model import Parcel, Receipt
 from tests.destinations.bench import Bench, Servers, open_out
 from tests.servers.fault_proxy import Fault, FaultProxy
@@ -44,6 +44,9 @@ class OrthancPeerBench(StoredInOrthanc, Bench):
 
     def harm_reading(self, fault: Fault) -> None:
         self.proxy.inject(fault, "GET ")
+
+    def heal(self) -> None:
+        self.proxy.heal()
 
     def take_down(self) -> None:
         self.proxy.close()

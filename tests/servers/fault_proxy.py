@@ -4,12 +4,13 @@
         proxy.inject(Status(503, times=2), "POST /instances")
 
 A fault applies to requests whose "METHOD /path" begins with the text given, `times` times; everything else passes.
-`proxy.passed` has what reached the server behind, as "METHOD /path", in order.
+`proxy.passed` has what reached the server behind, as "METHOD /path", in order, and `proxy.answered` what it said to uploads.
 """
 
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import ssl
 import threading
@@ -93,6 +94,7 @@ class FaultProxy:
         assert parts.port is not None
         self.target = (parts.hostname, parts.port)
         self.passed: list[str] = []
+        self.answered: list[bytes] = []  # by the server behind, to POST /instances
         self.seen: list[tuple[str, dict[str, str]]] = []  # every request, with its headers in lower case
         self.ended = threading.Event()
         self.tls = tls
@@ -133,8 +135,9 @@ class FaultProxy:
             self._injected.clear()
 
     def uploads(self) -> int:
-        """How many uploads reached the server behind."""
-        return self.passed.count("POST /instances")
+        """How many instances an Orthanc behind was sent: its answer to a ZIP archive lists one after the other."""
+        said = [json.loads(answer) for answer in self.answered]
+        return sum(len(one) if isinstance(one, list) else 1 for one in said)
 
     def close(self) -> None:
         self.ended.set()
@@ -264,20 +267,23 @@ class _Handler(BaseHTTPRequestHandler):
             connection.request(self.command, path, body if body.left else None, headers)
             answer = connection.getresponse()
             proxy.passed.append(request)
+            data = answer.read() if answer.length is not None and answer.length <= _SMALL else None
+            if request == "POST /instances" and data is not None:
+                proxy.answered.append(data)
             if isinstance(fault, DropAfter):
                 answer.read()
                 self.close_connection = True
             else:
-                self._pass_back(answer, fault)
+                self._pass_back(answer, data, fault)
         finally:
             connection.close()
 
-    def _pass_back(self, answer: http.client.HTTPResponse, fault: Fault | None) -> None:
+    def _pass_back(self, answer: http.client.HTTPResponse, data: bytes | None, fault: Fault | None) -> None:
         hop = ("connection", "content-length", "keep-alive", "transfer-encoding")
         kept = {key: value for key, value in answer.getheaders() if key.lower() not in hop}
         size = answer.length
-        if size is None or size <= _SMALL or isinstance(fault, Truncate | CorruptAnswer):
-            data = answer.read()
+        if data is not None or size is None or isinstance(fault, Truncate | CorruptAnswer):
+            data = answer.read() if data is None else data
             if isinstance(fault, CorruptAnswer):
                 data = _flipped(data, len(data) // 2)
             self._answer(answer.status, kept, data, cut=isinstance(fault, Truncate))

@@ -6,12 +6,13 @@ not at all. Redirections are not followed: a redirected POST would become a GET,
 
 from __future__ import annotations
 
+import hashlib
 import io
 import ssl
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import requests
@@ -25,6 +26,10 @@ from sendit.orthanc_config import OrthancConfig, Peer
 #: The body is handed to the socket in pieces of so many bytes, so that the timeout counts for a piece and not for the
 #: whole upload (`socket.sendall` has one limit for all that it is given).
 _PIECE = 256 * 1024
+
+#: Answers to an archive that one instance alone may not get: not understood (Orthanc before 1.8.2), too large, not this
+#: type, and an error that one of its instances may have brought about.
+_NO_ARCHIVES = {400, 413, 415, 500}
 
 #: requests computes these; set by hand they would contradict the body. curl, in Orthanc, ignores them likewise.
 _COMPUTED = {"content-length", "transfer-encoding", "accept-encoding"}
@@ -64,9 +69,32 @@ class PeerConnections:
             return None
         return self._granted(answer, "GET", route)
 
-    def post(self, route: str, body: bytes, content_type: str) -> requests.Response:
-        """The peer's answer to an upload or a question with a body; the errors are those of `get`, and 404 is one."""
+    def download(self, route: str, into: BinaryIO | None) -> str | None:
+        """The MD5 of the answer's body, which goes into the file in pieces; None for 404. The errors: see `get`."""
+        answer = self._request("GET", route, stream=True)
+        try:
+            if answer.status_code == requests.codes.not_found:
+                return None
+            self._granted(answer, "GET", route)
+            digest = hashlib.md5(usedforsecurity=False)
+            for piece in answer.iter_content(_PIECE):
+                digest.update(piece)
+                if into is not None:
+                    into.write(piece)
+            return digest.hexdigest()
+        except requests.RequestException as error:
+            raise translate(self.peer, self._timeout, error) from None
+        finally:
+            answer.close()
+
+    def post(self, route: str, body: BinaryIO, content_type: str) -> requests.Response:
+        """The peer's answer to an upload, which is read in pieces; the errors are those of `get`, and 404 is one."""
         return self._granted(self._request("POST", route, body, content_type), "POST", route)
+
+    def post_archive(self, route: str, body: bytes) -> requests.Response | None:
+        """The peer's answer to a ZIP archive; None if it refuses that as such. The errors are those of `post`."""
+        answer = self._request("POST", route, io.BytesIO(body), "application/zip")
+        return None if answer.status_code in _NO_ARCHIVES else self._granted(answer, "POST", route)
 
     def delete(self, route: str) -> None:
         """Deleted now, or not there; the errors are those of `get`."""
@@ -79,15 +107,18 @@ class PeerConnections:
             raise refusal(self.peer, method, route, answer)
         return answer
 
-    def _request(self, method: str, route: str, body: bytes | None = None, content_type: str = "") -> requests.Response:
+    def _request(
+        self, method: str, route: str, body: BinaryIO | None = None, content_type: str = "", stream: bool = False
+    ) -> requests.Response:
         try:
             return self._session().request(
                 method,
                 self.peer.url + route,
-                data=None if body is None else io.BytesIO(body),
+                data=body,
                 headers={"Content-Type": content_type} if content_type else None,
                 timeout=(self._timeout, self._timeout),
                 allow_redirects=False,
+                stream=stream,
             )
         except (requests.RequestException, OSError, ValueError) as error:
             raise translate(self.peer, self._timeout, error) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sendit.destinations.orthanc_peer import orthanc_id
+from sendit.destinations.orthanc_peer_shipment import orthanc_id
 
 
 def test_orthanc_ids() -> None:
