@@ -83,9 +83,9 @@ def _compare(folder: Path, count: int, rows: int) -> float:
     median = {name: statistics.median(values) for name, values in results.items()}
     ratio = median["SendIt"] / median["Orthanc"]
     size = sum(parcel.receipt.output_size for parcel in consignment.parcels) / 1e6
-    print(f"peer: {count} instances, {size:.0f} MB: SendIt {median['SendIt']:.2f} s, Orthanc {median['Orthanc']:.2f} s, "
-          f"ratio {ratio:.2f} (limit {LIMIT}); reading back {median['verify']:.2f} s; "
-          f"medians of {ROUNDS} rounds")  # fmt: skip
+    print(f"peer: {count} instances, {size:.0f} MB, medians of {ROUNDS} rounds: "
+          f"SendIt {median['SendIt']:.2f} s, Orthanc {median['Orthanc']:.2f} s, ratio {ratio:.2f} (limit {LIMIT}); "
+          f"reading back {median['verify']:.2f} s")  # fmt: skip
     return ratio
 
 

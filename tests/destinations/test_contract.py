@@ -154,8 +154,8 @@ def test_what_is_corrupted_in_flight_is_found(bench: Bench, tmp_path: Path) -> N
         bench.heal()
         assert bench.destination.deliver(sent, _nothing) == 2
         assert bench.destination.verify(sent) == []
-    else:
-        assert len(bench.destination.verify(sent)) == 1
+    else:  # a server that checks sums had it sent once more
+        assert len(bench.destination.verify(sent)) == (0 if bench.holds_all(sent) else 1)
 
 
 @pytest.mark.parametrize("acknowledged", [0, 1, 7, 12, 15])

@@ -17,6 +17,7 @@ from tests.destinations.bench import Servers
 from tests.destinations.bench_dicom_modality import modality_document, start_modality
 from tests.destinations.bench_dicom_web import dicom_web_document, start_dicom_web
 from tests.destinations.bench_folder import folder_document
+from tests.destinations.bench_orthanc_peer import peer_document, start_target
 from tests.destinations.measured_sender import deliver_measured
 from tests.destinations.parcels import consignment_of, new_uid, read_testfile, to_bytes
 
@@ -37,8 +38,13 @@ def _dicom_modality(servers: Servers) -> Mapping[str, Any]:
     return modality_document(port, {"AET": "ARCHIVE", "Host": "127.0.0.1", "Port": port, "Timeout": 100})
 
 
+def _orthanc_peer(servers: Servers) -> Mapping[str, Any]:
+    return peer_document({"Url": servers.get("target", start_target).url, "Timeout": 300})
+
+
 #: The configuration of each destination, straight to its server.
 DOCUMENTS: Mapping[str, Callable[[Servers], Mapping[str, Any]]] = {
+    "OrthancPeer": _orthanc_peer,
     "Folder": _folder,
     "DicomWeb": _dicom_web,
     "DicomModality": _dicom_modality,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from sendit.errors import Misconfigured, Retry, SendItError
+from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
 from sendit.model import Consignment
 from tests.destinations.bench import Servers
 from tests.destinations.bench_orthanc_peer import OrthancPeerBench, instance_id, open_peer
 from tests.destinations.parcels import altered, consignment, with_receipt
-from tests.servers.fault_proxy import FaultProxy, Silence, Status, Truncate
+from tests.servers.fault_proxy import Corrupt, FaultProxy, Silence, Status, Truncate
 from tests.servers.orthanc import OrthancServer
 from tests.servers.ports import free_port
 
@@ -346,6 +347,128 @@ def test_check_knows_an_orthanc(proxy: FaultProxy) -> None:
     proxy.inject(Status(200, b'{"ApiVersion": 27, "ReadOnly": true}'), "GET /system")
     with pytest.raises(Misconfigured, match="read-only"):
         open_peer([proxy.url]).check()
+
+
+class OldOrthanc(FaultProxy):
+    """Knows no ZIP archives: before Orthanc 1.8.2 one was a bad file."""
+
+    def intercept(self, request: str, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
+        bad = headers.get("content-type") == "application/zip"
+        return (400, b'{"Message": "Bad file format"}') if bad else None
+
+
+def _types(proxy: FaultProxy) -> list[str]:
+    """What the uploads were, in their order."""
+    return [headers["content-type"] for request, headers in proxy.seen if request == "POST /instances"]
+
+
+def test_small_instances_travel_together(proxy: FaultProxy, tmp_path: Path) -> None:
+    """One request carries many; each is acknowledged and read back by itself."""
+    sent = consignment(tmp_path, 5)
+    counts: list[int] = []
+    assert open_peer([proxy.url]).deliver(sent, counts.append) == 5
+    assert counts == [1, 2, 3, 4, 5]
+    assert _types(proxy) == ["application/zip"]
+    assert open_peer([proxy.url]).verify(sent) == []
+
+
+def test_a_peer_that_takes_no_archives(target: OrthancServer, tmp_path: Path) -> None:
+    """An old Orthanc is sent one after the other, and asked for its opinion on archives once."""
+    sent = consignment(tmp_path, 5)
+    with OldOrthanc(target.url) as proxy:
+        assert open_peer([proxy.url]).deliver(sent, _nothing) == 5
+        assert _types(proxy) == ["application/zip"] + ["application/dicom"] * 5
+        assert open_peer([proxy.url]).verify(sent) == []
+
+
+def test_what_an_archive_held_and_the_answer_does_not_name(proxy: FaultProxy, tmp_path: Path) -> None:
+    """Orthanc passes over a bad file in silence: the answers are counted, and the error names the instance."""
+    parcels = list(consignment(tmp_path, 3).parcels)
+    parcels[1].path.write_bytes(b"not DICOM")
+    bad = with_receipt(parcels[1], output_sha256=hashlib.sha256(b"not DICOM").hexdigest(), output_size=9)
+    error = _failure([proxy.url], Consignment(1, "IRB1", [parcels[0], bad, parcels[2]]))
+    assert isinstance(error, Misconfigured)
+    assert "Bad file format" in str(error)
+    assert _types(proxy) == ["application/zip", "application/dicom"]
+    assert open_peer([proxy.url]).verify(Consignment(1, "IRB1", [parcels[0], parcels[2]])) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        ("FilteredOut", Misconfigured, "filtered the instance out"),
+        ("Failure", Misconfigured, "did not store the instance"),
+        ("StorageFull", Retry, "is full"),
+    ],
+)
+def test_one_of_an_archive_is_not_stored(
+    proxy: FaultProxy, tmp_path: Path, status: str, kind: type[SendItError], words: str
+) -> None:
+    """Every answer is read: one that is not success is told as for a single instance."""
+    sent = consignment(tmp_path, 3)
+    said = [{"ID": instance_id(parcel.receipt), "Status": "Success"} for parcel in sent.parcels]
+    said[1]["Status"] = status
+    proxy.inject(Status(200, json.dumps(said).encode()), "POST /instances")
+    error = _failure([proxy.url], sent)
+    assert isinstance(error, kind)
+    assert words in str(error)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Welcome to our network", b"[1]", b"{}", b'[{"ID": "x"}]'])
+def test_an_answer_to_an_archive_that_is_not_orthancs(proxy: FaultProxy, tmp_path: Path, body: bytes) -> None:
+    """200 alone acknowledges nothing of an archive either."""
+    proxy.inject(Status(200, body), "POST /instances")
+    error = _failure([proxy.url], consignment(tmp_path, 2))
+    assert isinstance(error, Retry)
+    assert "not Orthanc's" in str(error)
+
+
+def test_an_archive_that_acknowledges_nothing(proxy: FaultProxy, tmp_path: Path) -> None:
+    """An empty list: everything is sent once more by itself."""
+    sent = consignment(tmp_path, 3)
+    proxy.inject(Status(200, b"[]"), "POST /instances")
+    assert open_peer([proxy.url]).deliver(sent, _nothing) == 3
+    assert proxy.uploads() == 3
+    assert open_peer([proxy.url]).verify(sent) == []
+
+
+def test_what_is_already_there_is_compared_within_an_archive(proxy: FaultProxy, tmp_path: Path) -> None:
+    """The peer says AlreadyStored of one of several: another content is found, the same content is well."""
+    sent = consignment(tmp_path, 3)
+    assert open_peer([proxy.url]).deliver(Consignment(1, "IRB1", sent.parcels[:1]), _nothing) == 1
+    proxy.inject(Status(404), "GET /studies/")
+    assert open_peer([proxy.url]).deliver(sent, _nothing) == 3
+    other = altered(sent.parcels[0], tmp_path / "other", StudyDescription="another")
+    proxy.inject(Status(404), "GET /studies/")
+    assert "another content" in str(_failure([proxy.url], Consignment(1, "IRB1", [other, *sent.parcels[1:]])))
+
+
+def test_nothing_of_an_archive_leaves_where_one_is_not_released(proxy: FaultProxy, tmp_path: Path) -> None:
+    """Law 1 is asked for every member before the first byte of the archive."""
+    parcels = list(consignment(tmp_path, 3).parcels)
+    parcels[2] = with_receipt(parcels[2], released=False)
+    with pytest.raises(Quarantine):
+        open_peer([proxy.url]).deliver(Consignment(1, "IRB1", parcels), _nothing)
+    assert _types(proxy) == []
+
+
+def test_a_bit_that_changes_in_an_archive_is_noticed(proxy: FaultProxy, tmp_path: Path) -> None:
+    """The archive's sums show it to the peer, which refuses all of it: sent one by one, nothing wrong is stored."""
+    sent = consignment(tmp_path, 3)
+    proxy.inject(Corrupt(), "POST /instances")
+    assert open_peer([proxy.url]).deliver(sent, _nothing) == 3
+    assert open_peer([proxy.url]).verify(sent) == []
+
+
+def test_a_study_that_is_there_in_part_takes_few_questions(proxy: FaultProxy, tmp_path: Path) -> None:
+    """Of a study that the peer knows in part, one question per series tells what is missing."""
+    sent = consignment(tmp_path, 40)
+    open_peer([proxy.url]).deliver(Consignment(1, "IRB1", sent.parcels[:2]), _nothing)
+    proxy.passed.clear()
+    assert open_peer([proxy.url]).deliver(sent, _nothing) == 40
+    questions = [request.split("/")[1] for request in proxy.passed if request.startswith("GET ")]
+    assert sorted(questions) == ["instances", "instances", "series", "studies"]
+    assert proxy.uploads() == 40
 
 
 def test_a_large_consignment_through_few_connections(servers: Servers, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import ssl
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from urllib.parse import urlsplit
 
 import requests
@@ -69,7 +69,7 @@ class PeerConnections:
             return None
         return self._granted(answer, "GET", route)
 
-    def download(self, route: str, into: BinaryIO | None) -> str | None:
+    def download(self, route: str, into: IO[bytes] | None) -> str | None:
         """The MD5 of the answer's body, which goes into the file in pieces; None for 404. The errors: see `get`."""
         answer = self._request("GET", route, stream=True)
         try:

@@ -10,19 +10,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, BinaryIO, cast
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import requests
 
 from sendit.destinations.base import NOT_THERE, open_parcel, read_parcel
 from sendit.destinations.orthanc_peer_groups import zipped
 from sendit.destinations.orthanc_peer_http import PeerConnections
-from sendit.destinations.same_dataset import CannotCompare, difference
+from sendit.destinations.same_dataset import CannotCompare, difference, difference_of_files
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Discrepancy, Parcel, Receipt
 
-#: What is read back for a comparison stands in memory up to this size (bytes), and beside the staged file beyond.
-_IN_MEMORY = 8 * 1024 * 1024
+#: Larger files (bytes) are not decoded at once for a comparison, but compared in pieces.
+_COMPARED = 32 * 1024 * 1024
 
 
 def orthanc_id(*identifiers: str) -> str:
@@ -43,6 +44,7 @@ class Shipment:
         self._takes_archives = True  # until it shows that it doesn't: Orthanc before 1.8.2
         self._children: dict[str, Future[frozenset[str]]] = {}  # of studies and series, before this shipment began
         self._lock = threading.Lock()
+        self._comparing = threading.Semaphore()  # one at a time: what is compared is held
 
     def send(self, group: Sequence[Parcel]) -> int:
         """Return when the peer holds the parcels, sent now or before; their number."""
@@ -186,14 +188,12 @@ class Shipment:
             if digest is None or digest == receipt.output_md5:
                 return None if digest else NOT_THERE
             return "other bytes than were sent; what was sent is no longer kept, so the contents cannot be compared"
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(parcel.path.parent)) as spooled:
-            theirs = cast(BinaryIO, spooled)
+        with self._comparing, tempfile.NamedTemporaryFile(prefix="sendit-") as theirs:
             digest = self._peer.download(f"{instance}/file", theirs)
             if digest is None or digest == receipt.output_md5:
                 return None if digest else NOT_THERE
-            theirs.seek(0)
-            with open_parcel(replace(parcel, pace=None)) as ours:
-                return _difference(ours, theirs)
+            theirs.flush()
+            return _difference(replace(parcel, pace=None), Path(theirs.name))
 
     def _other_content(self, receipt: Receipt, problem: str) -> Misconfigured:
         return Misconfigured(
@@ -206,9 +206,12 @@ class Shipment:
         return Retry(f"the peer {self._peer.peer.name} answered {question} with something that is not Orthanc's")
 
 
-def _difference(ours: BinaryIO, theirs: BinaryIO) -> str | None:
+def _difference(parcel: Parcel, theirs: Path) -> str | None:
     try:
-        return difference(ours.read(), theirs.read())
+        if max(parcel.receipt.output_size, theirs.stat().st_size) <= _COMPARED:
+            return difference(read_parcel(parcel), theirs.read_bytes())
+        with open_parcel(parcel):  # nothing else is compared with than what the receipt describes
+            return difference_of_files(parcel.path, theirs)
     except CannotCompare:
         return "it cannot be compared: the peer has transcoded it, and its pixels cannot be decoded here"
 
