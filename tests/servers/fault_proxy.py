@@ -4,7 +4,7 @@
         proxy.inject(Status(503, times=2), "POST /instances")
 
 A fault applies to requests whose "METHOD /path" begins with the text given, `times` times; everything else passes.
-`proxy.passed` has what reached the server behind, as "METHOD /path", in order, `proxy.answered` what it said to uploads.
+`proxy.passed` has what reached the server behind, as "METHOD /path", in order, `answered` what it said to uploads.
 """
 
 from __future__ import annotations
