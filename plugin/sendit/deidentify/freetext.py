@@ -16,6 +16,7 @@ from functools import lru_cache
 from sendit.deidentify.dataset import Dataset, Element, find
 from sendit.deidentify.patterns import (
     LINKS,
+    LONG_NUMBERS,
     NAME_FORM,
     NUMBERS_OF_PERSONS,
     SOURCE_OF_PROGRAM,
@@ -26,7 +27,7 @@ from sendit.deidentify.patterns import (
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import decoded
 from sendit.deidentify.vocabulary import medicine
-from sendit.deidentify.words import readable, without_strangers
+from sendit.deidentify.words import readable, without_strangers, without_strangers_to_machines
 
 _CHARACTER_SET = 0x00080005
 #: Attributes whose value, whole, means a patient, an order or a stay.
@@ -138,7 +139,7 @@ class TextCleaner:
         return _once(text, self._meanings, self._meant)
 
     def technical(self, text: str) -> str:
-        """A text about the technique: without what is known, names in PN form, and links."""
+        """A text about the technique: without what is known, names, links, and numbers too long for a version."""
         return _once(text, self._technical, self._technically)
 
     def _described(self, text: str) -> str:
@@ -153,12 +154,15 @@ class TextCleaner:
 
     def _technically(self, text: str) -> str:
         plain = readable(text)
+        if SOURCE_OF_PROGRAM.fullmatch(plain.strip()) and not self.knows(plain):
+            return text
         cleaned = without_base64(_without(self._known, plain))
         if "^" in cleaned:
             cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else " ", cleaned)
-        if "@" in cleaned or ":" in cleaned or "www" in cleaned:
-            cleaned = LINKS.sub(lambda match: match[0] if SOURCE_OF_PROGRAM.fullmatch(match[0]) else " ", cleaned)
-        cleaned = NUMBERS_OF_PERSONS.sub(" ", cleaned)
+        if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
+            cleaned = LINKS.sub(" ", cleaned)
+        cleaned = LONG_NUMBERS.sub(" ", NUMBERS_OF_PERSONS.sub(" ", cleaned))
+        cleaned = without_strangers_to_machines(cleaned)
         return text if cleaned == plain else _tidied(plain, cleaned)
 
     def knows(self, text: str) -> bool:

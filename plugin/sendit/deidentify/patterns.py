@@ -37,6 +37,11 @@ _NUMBER_LABEL = (
 )
 _NAME_WORD = r"[^\W\d_][\w'’\-]*\.?"
 
+#: A number in groups, seven digits and more: 53-182-857, 12.345.678, 123.456.789-09. No version has three digits twice.
+GROUPED = (
+    r"(?<![\w.])(?=(?:[\-/]?\d){7})\d{1,4}(?:[\-/]\d{2,5}){2,}(?![\w.])"
+    r"|(?<![\w.])\d{1,3}(?:\.\d{3}){2,}(?:-\d{1,2})?(?![\w.])"
+)
 #: What is none of medicine, whatever stands around it.
 LINKS = re.compile(
     r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*|(?:https?|ftps?|file|mailto|urn):\S+|\bwww\.\S+|\\\\[\w.\-]+\\\S+"
@@ -48,6 +53,14 @@ NUMBERS_OF_PERSONS = re.compile(
     rf"\b{_NUMBER_LABEL}\b[ .:#=]*(?=[\w\-/.]*\d)[\w\-/.]+|(?<![\d.\-])(?:\d{{3}}[\-. ])?\d{{3}}-\d{{4}}(?![\d\-])"
     r"|(?<!\w)\+\d[\d\s().\-/]{6,}\d",
     re.IGNORECASE,
+)
+#: Six digits in a row and more, or in groups, and dates of before 1995, with the letters around them. The day on which
+#: a program was built is later, and stays; so does a part number of Philips.
+_BUILT = r"(?:199[5-9]|20\d\d)(?:[\-/]?(?:0[1-9]|1[0-2])[\-/]?(?:0[1-9]|[12]\d|3[01]))(?!\d)"
+LONG_NUMBERS = re.compile(
+    rf"[^\W_]*(?<!\d)(?!{_BUILT})(?!4535\d{{8}}(?!\d))\d{{6,}}[^\W_]*|(?!{_BUILT})(?:{GROUPED})"
+    r"|(?<!\d)19(?:[0-8]\d|9[0-4])([\-/.])\d{1,2}\1\d{1,2}(?!\d)"
+    r"|(?<![\d.])\d{1,2}([\-/.])\d{1,2}\2(?:19[0-8]\d|199[0-4])(?![\d.])"
 )
 #: How open software names itself as the model of a device (dcmqi): where its source is kept. That is nobody's address.
 SOURCE_OF_PROGRAM = re.compile(r"https?://(?:github|gitlab|bitbucket)\.(?:com|org)/[\w.\-]+/[\w.\-]+\.git")
@@ -74,6 +87,7 @@ _PLAIN = re.compile(
             r"(?<![\w.])(?:9\d|1[0-2]\d)[\s\-]*(?:y\s?/?\s?o\b|years?|yrs?|yr|jahre?|ans|años|anni|jaar)|\bage[d:]?\s*(?:9\d|1[0-2]\d)\b",
             r"(?<![\d.])\d{2,4}(?:[ \-]\d{2,4}){3,}(?![\d.])|(?<![\d.])\d{3}[ \-]\d{2,3}[ \-]\d{4}(?![\d.])",
             r"(?<!\w)\d{2}(?:-\d{2}){2,}(?!\w)",
+            GROUPED,
             r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?:[0-9a-f]{1,4}::?){3,}[0-9a-f]{0,4}\b",
             r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}(?!\w)|\bext\.?\s*\d{3,}\b|\bid\s*[:#=]\s*(?=\S*\d)\S+",
             rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[ \-]?{_MONTH}\b\.?[ ,\-]*(?:{_YEAR}|\d{{2}})(?!\d){_CLOCK}",

@@ -81,6 +81,9 @@ _FORMS = (("D", Action.DUMMY), ("U", Action.UID), ("Z", Action.EMPTY), ("X", Act
 
 _TEXT_VALUE, _UNFORMATTED_TEXT = 0x0040A160, 0x00700006
 
+#: SegmentLabel, DimensionDescriptionLabel: not in the table, but somebody's words, which make a segment what it is.
+_LABELS = (0x00620005, 0x00209421)
+
 _PSEUDONYMS = {
     0x00080050: Action.ACCESSION,  # AccessionNumber: the table empties it; a code keeps the studies apart
     0x00100010: Action.PATIENT,  # PatientName: the same pseudonym as PatientID, readable where only names are shown
@@ -114,6 +117,9 @@ def rules(options: Sequence[Option]) -> dict[int, Rule]:
     found = dict(_unlisted_rules())
     for tag, row in listed().items():
         found[tag] = _rule_of_row(tag, row, options)
+    if Option.CLEAN_DESCRIPTORS in options:
+        for tag in _LABELS:
+            found[tag] = Rule(Action.CLEAN, found[tag].vr, fallback=Action.DUMMY, origin="allowlist")
     if Option.CLEAN_STRUCTURED_CONTENT in options:
         found[_TEXT_VALUE] = Rule(Action.CLEAN, "UT", fallback=Action.DUMMY)
     if Option.CLEAN_GRAPHICS in options:
@@ -222,18 +228,15 @@ def allowlist() -> Mapping[int, Action]:
 
 #: Texts that are short codes, names of makes and numbers of versions: what looks like a date or an identifier in any
 #: other text is meant to be there.
-_TERSE = """CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry
+_TERSE = """CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry
     MappingResourceName Manufacturer ManufacturerModelName ManufacturerRelatedModelGroup ManufacturerModelVersion
     SoftwareVersions SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName
     SecondaryCaptureDeviceSoftwareVersions DetectorManufacturerName DetectorManufacturerModelName ReceiveCoilName
     ReceiveCoilManufacturerName TransmitCoilName TransmitCoilManufacturerName ApplicationName ApplicationVersion
-    ApplicationManufacturer AlgorithmVersion AlgorithmParameters SequenceName PulseSequenceName ImagedNucleus
+    ApplicationManufacturer AlgorithmName SegmentAlgorithmName AlgorithmVersion AlgorithmParameters SequenceName
+    PulseSequenceName ImagedNucleus
     ConvolutionKernel StackID TransducerData MultiCoilElementName EnergyWindowName DimensionIndexPrivateCreator
     FunctionalGroupPrivateCreator"""
-
-
-#: AlgorithmName, SegmentAlgorithmName: programs are called by words that are no others.
-NAMES_OF_METHODS = frozenset({0x00660036, 0x00620009})
 
 
 @cache

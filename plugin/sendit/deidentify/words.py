@@ -32,6 +32,8 @@ _SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_]){4,}[^\W\d_](?![^\W_])")
 _ESCAPED = re.compile(
     r"&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});|%[0-9a-f]{2}|\\u[0-9a-f]{4}|=[2-7][0-9a-f](?=\w)", re.IGNORECASE
 )
+#: A single code string.
+_DIGITS = re.compile(r"\d{0,5}$|ISO_\d{5}_\d{1,2}$|(?!.*\d{5})(?:\D*\d){0,5}\D*$", re.DOTALL)
 _UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _QUOTED = re.compile(r"=([2-7][0-9A-F])(?=\w)")
 
@@ -67,7 +69,12 @@ def without_strangers(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def is_term(code: str) -> bool:
-    """Whether a code string (CS) is made of known words; those of up to four letters are abbreviations."""
+    """Whether a code string (CS) is made of known words; those of up to four letters are abbreviations.
+
+    With six digits in it, or five in a row, it is a number or a date of somebody; an identifier of a template has five.
+    """
+    if not all(_DIGITS.match(single) for single in code.split("\\")):
+        return False
     return all(is_ordinary(word) or _is_compound(_folded(word)) for word in re.findall(r"[^\W\d_]{5,}", code))
 
 
@@ -77,6 +84,19 @@ def _is_compound(word: str) -> bool:
     return any(
         word[:end] in known and (word[end:] in known or _is_compound(word[end:]))
         for end in range(_SHORT + 1, len(word) - _SHORT)
+    )
+
+
+def without_strangers_to_machines(text: str) -> str:
+    """Of a text about the technique: the same, but names of makes, models, programs and sequences stay."""
+    return _RUN.sub(lambda match: match[0] if is_ordinary(match[0]) or _is_of_machines(match[0]) else " ", text)
+
+
+def _is_of_machines(run: str) -> bool:
+    parts = _PARTS.findall(run)
+    known = _machines()
+    return _folded(run) in known or all(
+        len(part) <= _SHORT or _is_word(part) or _folded(part) in known for part in parts
     )
 
 
@@ -119,7 +139,17 @@ def _folded(text: str) -> str:
 @cache
 def _everyday() -> frozenset[str]:
     """`tables/words.txt`: they may stay in a text, but are searched for where somebody in the file is called so."""
-    text = (files("sendit.deidentify") / "tables" / "words.txt").read_text("utf-8")
+    return _table("words.txt")
+
+
+@cache
+def _machines() -> frozenset[str]:
+    """`tables/machines.txt`: they may stay in texts about the technique."""
+    return frozenset(map(_folded, _table("machines.txt")))
+
+
+def _table(name: str) -> frozenset[str]:
+    text = (files("sendit.deidentify") / "tables" / name).read_text("utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
 
 
