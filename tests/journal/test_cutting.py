@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sendit.errors import Misconfigured
 from sendit.journal import Journal
 from sendit.journal import tables as t
 from sendit.journal.cutting import Cut
-from sendit.model import FileFate, Receipt, Ties
+from sendit.model import BatchState, FileFate, Receipt, Ties
 from sendit.settings import Settings
 
 #: What only the original side knows: each leads from a batch back to a patient.
@@ -126,6 +127,24 @@ def test_nothing_leads_back(journal: Journal, settings: Settings, database: str)
         content = b"".join(path.read_bytes() for path in settings.data_directory.glob("journal.sqlite*"))
         for word in (*INSTANCES, *INPUTS.values(), FOLDER, str(before.manifest)):
             assert word.encode() not in content
+
+
+def test_a_recall_leaves_no_words_and_no_time(journal: Journal, settings: Settings, database: str) -> None:
+    """The operator's reason, which may name the patient, and when the patient withdrew."""
+    mine, _ = use(journal, settings)
+    with journal.engine.begin() as c:
+        words = {"state": BatchState.RECALLED, "reason": "asked for by Quixworth"}
+        c.execute(sa.update(t.batches).where(t.batches.c.id == mine).values(**words))
+        withdrawn = {"project": "irb", "patient_id": "CODE1", "at": datetime(2026, 1, 1, tzinfo=UTC)}
+        c.execute(sa.insert(t.recalled_patients).values(**withdrawn))
+    cut_ties(journal, settings, "irb")
+    cut, left = journal.cutting.of("irb"), rows(journal)
+    assert cut is not None
+    assert "Quixworth" not in str(left)
+    assert [(row["patient_id"], row["at"]) for row in left["recalled_patients"]] == [("CODE1", cut.at)]
+    if database == "sqlite":
+        content = b"".join(path.read_bytes() for path in settings.data_directory.glob("journal.sqlite*"))
+        assert b"asked for by" not in content
 
 
 def test_the_order_of_the_studies_is_not_kept(journal: Journal, settings: Settings) -> None:

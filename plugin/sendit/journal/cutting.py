@@ -36,6 +36,7 @@ _REWRITTEN = ("batches", "instances", "deliveries", "events", "crosswalk", "cros
               "lookups", "routes", "imports", "import_files")  # fmt: skip
 #: Begins what stands in the place of Orthanc's identifiers, which have hexadecimal digits only.
 _DETACHED = "cut-"
+_RECALLS = (BatchState.RECALLED, BatchState.RECALL_FAILED, BatchState.RECALLING)
 _NOT_INTACT = "0" * 64
 _AGAIN = "the database is in use, and what was deleted can still stand in its files; repeat sendit cut-ties"
 
@@ -128,6 +129,9 @@ class Cutting:
             c.execute(sa.delete(t.import_files).where(t.import_files.c.import_id.in_(of_project)))
             c.execute(sa.update(t.imports).where(t.imports.c.project == project).values(folder="", directory=""))
         cut = self.of(project)
+        with self._erasing() as c:  # when a patient withdrew is known to the patient
+            withdrawn = sa.update(t.recalled_patients).where(t.recalled_patients.c.project == project)
+            c.execute(withdrawn.values(at=now() if cut is None else cut.at))
         with reading(self._engine) as c:
             studies = self._tied(c, project)
         for study in studies:
@@ -171,7 +175,10 @@ class Cutting:
         ours = sa.select(b.id).where((b.id == batch.follows) & (b.project == project))
         follows = batch.follows if c.execute(ours).first() else None
         values = {"last_update": None, "opened_at": at, "changed_at": at, "next_attempt_at": None}
-        c.execute(sa.update(t.batches).where(b.id == batch_id).values(manifest=end, follows=follows, **values))
+        # Why a batch was recalled is an operator's own text.
+        reason = sa.case((b.state.in_(_RECALLS), None), else_=b.reason)
+        changed = sa.update(t.batches).where(b.id == batch_id)
+        c.execute(changed.values(manifest=end, follows=follows, reason=reason, **values))
         others = (b.follows == batch_id) & (b.project.is_(None) | (b.project != project))
         c.execute(sa.update(t.batches).where(others).values(follows=None))
         times = {"changed_at": at, "next_attempt_at": None}
