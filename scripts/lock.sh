@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Renews the lock files from pyproject.toml: every version that is allowed and newest, with its hashes, for Python 3.11
 # and later. requirements.lock is for a checkout; the two in docker/ are for the image, without the tools of development.
+# requirements-pip.lock is the pip that installs them: that of Debian 12 takes the newest release of what another package
+# asks for with an extra (google-auth[pyopenssl]), not the one that is pinned, and then refuses it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p var
@@ -32,3 +34,4 @@ compile() {
 compile requirements.lock --extra dev pyproject.toml - <<<"$build"
 compile docker/requirements.lock pyproject.toml
 compile docker/requirements-build.lock - <<<"$build"
+compile requirements-pip.lock - <<<"pip"

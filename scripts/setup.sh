@@ -53,7 +53,7 @@ fi
 # --- The Python environment --------------------------------------------------------------------------------------------
 # .venv/installed names what was put in: it is written last, so that an interrupted installation is taken up again.
 wanted=$({
-  sha256sum requirements.lock pyproject.toml
+  sha256sum requirements-pip.lock requirements.lock pyproject.toml
   "$python" -c 'import sys; print(sys.version, sys.argv[1])' "$PWD"
 } | sha256sum)
 if [[ -x .venv/bin/python && $(cat .venv/installed 2>/dev/null) == "$wanted" ]] && .venv/bin/python -c '' 2>/dev/null; then
@@ -70,6 +70,7 @@ if [[ $(version .venv/bin/python) != "$(version "$python")" || $(version .venv/b
 fi
 echo "Installing Python packages into .venv (about a minute)"
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input --quiet "$@"; }
+pip install --require-hashes --progress-bar off -r requirements-pip.lock  # scripts/lock.sh says why
 pip install --require-hashes --progress-bar off -r requirements.lock
 pip install --no-deps --no-build-isolation --editable .
 echo "$wanted" >.venv/installed
