@@ -12,8 +12,10 @@ import hashlib
 import json
 import tarfile
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, BinaryIO, cast
@@ -32,6 +34,7 @@ MANIFEST = "manifest.json"
 _LEVEL = 1
 _GZIP = 31  # a window of 32 KiB, and a header that holds neither a name nor a time
 _PIECE = 1024 * 1024
+_AHEAD = 3  # files that have passed the gate and wait; each takes up to 8 MiB of memory
 
 
 def member(receipt: Receipt) -> str:
@@ -67,14 +70,43 @@ def _tar(consignment: Consignment) -> Iterator[bytes]:
     listed = manifest(consignment)
     yield _header(MANIFEST, len(listed))
     yield listed + _padding(len(listed))
-    for name, parcel in _sorted(consignment):
-        size = parcel.receipt.output_size
-        with open_parcel(parcel) as file:
+    entries = _sorted(consignment)
+    with closing(_opened(parcel for _, parcel in entries)) as files:
+        for (name, parcel), file in zip(entries, files, strict=True):
+            size = parcel.receipt.output_size
             yield _header(name, size)
             while piece := file.read(_PIECE):
                 yield piece
-        yield _padding(size)
+            yield _padding(size)
     yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _opened(parcels: Iterable[Parcel]) -> Generator[BinaryIO, None, None]:
+    """Each parcel's file, open until the next one is asked for. A few pass the gate ahead, in a thread of its own."""
+
+    def enter(parcel: Parcel) -> tuple[ExitStack, BinaryIO]:
+        stack = ExitStack()
+        return stack, stack.enter_context(open_parcel(parcel))
+
+    coming: deque[Future[tuple[ExitStack, BinaryIO]]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="sendit-gate") as gate:
+        try:
+            for parcel in parcels:
+                coming.append(gate.submit(enter, parcel))
+                if len(coming) > _AHEAD:
+                    yield from _handed_out(coming.popleft())
+            while coming:
+                yield from _handed_out(coming.popleft())
+        finally:
+            for future in coming:
+                if not future.cancel() and future.exception() is None:
+                    future.result()[0].close()
+
+
+def _handed_out(opened: Future[tuple[ExitStack, BinaryIO]]) -> Iterator[BinaryIO]:
+    stack, file = opened.result()
+    with stack:
+        yield file
 
 
 def _header(name: str, size: int) -> bytes:
@@ -99,20 +131,20 @@ class ArchiveStream:
         self._crc32c = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
         self._pieces = write(consignment)
         self._ahead = ahead
-        self._rest = bytearray()
+        self._rest = b""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sendit-pack")
         self._next: Future[bytes] = self._thread.submit(self._chunk)
 
     def _chunk(self) -> bytes:
         """So many bytes, fewer only at the end. Runs in the one thread, which alone touches `_pieces` and `_rest`."""
-        while len(self._rest) < self._ahead:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            self._rest += piece
-        chunk = bytes(self._rest[: self._ahead])
-        del self._rest[: self._ahead]
-        return chunk
+        pieces, size = [self._rest], len(self._rest)
+        while size < self._ahead and (piece := next(self._pieces, None)) is not None:
+            pieces.append(piece)
+            size += len(piece)
+        last = pieces.pop()
+        end = len(last) - max(0, size - self._ahead)
+        self._rest = last[end:]
+        return b"".join([*pieces, memoryview(last)[:end]])
 
     def read(self, size: int = -1) -> bytes:
         """The next chunk. Whoever reads asks for the size that was agreed on."""

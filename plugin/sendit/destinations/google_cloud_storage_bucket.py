@@ -6,7 +6,6 @@ that nothing may be there under its name (`if_generation_match=0`): so it is don
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import threading
@@ -26,16 +25,13 @@ from requests.utils import get_environ_proxies
 
 from sendit import __version__
 from sendit.destination_settings import GoogleCloudStorageSettings
+from sendit.destinations.google_cloud_storage_body import PIECE, Body, Content
 from sendit.destinations.google_credentials import credentials
 from sendit.destinations.google_errors import GOOGLE_ERRORS, translate, words
 from sendit.errors import Misconfigured, Retry
 
 #: Larger files go in chunks of this size (bytes), in one session: so much of each upload stands in memory.
 CHUNK = 8 * 1024 * 1024
-
-#: The body is handed to the socket in pieces of so many bytes, so that the time limit counts for a piece: else a chunk
-#: of 8 MiB would have to leave in the seconds that are meant for connecting.
-_PIECE = 1024 * 1024
 
 #: What Google says of an object that it may not delete yet.
 _KEPT = re.compile(r"retention polic|retention period|under active .*hold|object hold", re.IGNORECASE)
@@ -86,6 +82,8 @@ class Bucket:
         blob.metadata = dict(metadata)
         if self._settings.storage_class:
             blob.storage_class = self._settings.storage_class
+        if size is not None and size <= CHUNK:  # the client sends it in one piece
+            file = Content(file.read(size))
         with self._errors("uploading"):
             try:
                 blob.upload_from_file(
@@ -224,9 +222,9 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=4, pool_maxsize=pool_maxsize)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, blocksize=_PIECE, **kwargs)
+        super().init_poolmanager(connections, maxsize, block, **kwargs)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        if isinstance(request.body, bytes) and len(request.body) > _PIECE:
-            request.body = cast(Any, io.BytesIO(request.body))
+        if isinstance(request.body, bytes) and len(request.body) > PIECE:
+            request.body = cast(Any, Body(request.body))
         return super().send(request, *args, **kwargs)
