@@ -10,7 +10,7 @@ from typing import Any
 
 import pydicom
 import pytest
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSLossless
 
 from sendit.model import Consignment, Parcel, Receipt
 from tests.destinations.bench import Servers
@@ -20,6 +20,7 @@ from tests.destinations.bench_folder import folder_document
 from tests.destinations.bench_orthanc_peer import peer_document, start_target
 from tests.destinations.measured_sender import deliver_measured
 from tests.destinations.parcels import consignment_of, new_uid, read_testfile, to_bytes
+from tests.servers.orthanc import OrthancServer
 
 _MOST_MEMORY = 512  # MB
 _FRAMES = 4000  # of 512 × 512 pixels of two bytes: 2 GB
@@ -106,6 +107,19 @@ def test_one_instance_of_2_gb(document: Mapping[str, Any], tmp_path: Path) -> No
     """Sent, read back and equal, in pieces."""
     sent = _large(tmp_path)
     delivered, problems, peak = deliver_measured(document, sent, tmp_path)
+    assert (delivered, problems) == (1, [])
+    assert peak < _MOST_MEMORY
+    sent.parcels[0].path.unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_one_instance_of_2_gb_that_the_peer_transcoded(tmp_path: Path) -> None:
+    """Read back in JPEG-LS, and compared frame by frame."""
+    sent = _large(tmp_path)
+    with OrthancServer(tmp_path / "orthanc", {"IngestTranscoding": str(JPEGLSLossless)}) as server:
+        document = peer_document({"Url": server.url, "Timeout": 600})
+        delivered, problems, peak = deliver_measured(document, sent, tmp_path)
     assert (delivered, problems) == (1, [])
     assert peak < _MOST_MEMORY
     sent.parcels[0].path.unlink()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import FileDataset
 
+from sendit.destinations import same_dataset
 from sendit.errors import Misconfigured
+from sendit.model import Consignment
 from tests.destinations.bench_orthanc_peer import open_peer
 from tests.destinations.parcels import altered, consignment_of, read_testfile
 from tests.servers.fault_proxy import FaultProxy
@@ -72,6 +76,50 @@ def test_one_different_attribute_is_found(transcoding: OrthancServer, tmp_path: 
     transcoding.upload(other.path.read_bytes())
     (found,) = open_peer([transcoding.url]).verify(sent)
     assert found.problem == "these attributes differ: StudyDescription"
+
+
+def _large(folder: Path) -> Consignment:
+    """An image of 70 frames, 37 MB: more than is decoded at once."""
+    dataset = read_testfile("MR_small_implicit.dcm")
+    dataset.Rows = dataset.Columns = 512
+    dataset.NumberOfFrames = 70
+    frame = (np.indices((512, 512)).sum(axis=0) % 997).astype("<i2")
+    dataset.PixelData = b"".join((frame + number).astype("<i2").tobytes() for number in range(70))
+    return consignment_of(dataset, folder=folder)
+
+
+def test_a_large_file_that_was_transcoded_verifies(transcoding: OrthancServer, tmp_path: Path) -> None:
+    """Frame by frame: verified and known when it comes again; another bit of the last frame or another value is found."""
+    sent = _large(tmp_path)
+    with FaultProxy(transcoding.url) as proxy:
+        destination = open_peer([proxy.url])
+        assert destination.deliver(sent, _nothing) == 1
+        assert destination.verify(sent) == []
+        assert destination.deliver(sent, _nothing) == 1
+        assert proxy.uploads() == 1
+    pixels = bytearray(pydicom.dcmread(sent.parcels[0].path).PixelData)
+    pixels[-2] ^= 1
+    for changed, problem in (
+        ({"PixelData": bytes(pixels)}, "the pixels differ"),
+        ({"StudyDescription": "another"}, "these attributes differ: StudyDescription"),
+    ):
+        other = altered(sent.parcels[0], tmp_path / "other", **changed)
+        (found,) = open_peer([transcoding.url]).verify(replace(sent, parcels=[other]))
+        assert found.problem == problem
+
+
+def test_a_large_file_that_cannot_be_compared_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame larger than can be held: what is wrong, and what to do; the next verification asks again."""
+    sent = _large(tmp_path)
+    with OrthancServer(tmp_path / "orthanc", {"IngestTranscoding": JPEG_LS_LOSSLESS}) as server:
+        destination = open_peer([server.url])
+        destination.deliver(sent, _nothing)
+        with monkeypatch.context() as limit:
+            limit.setattr(same_dataset, "_HELD", 512 * 512)
+            (found,) = destination.verify(sent)
+        assert found.problem.startswith("it cannot be compared: the peer has transcoded it")
+        assert found.problem.endswith("turn IngestTranscoding off there")
+        assert destination.verify(sent) == []
 
 
 def test_a_lossy_transcoding_is_told(tmp_path: Path) -> None:

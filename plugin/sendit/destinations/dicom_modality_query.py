@@ -99,7 +99,7 @@ class Questions:
                 return None
             try:
                 if max(theirs.stat().st_size, parcel.receipt.output_size) > _COMPARED:
-                    return difference_of_files(ours, theirs)
+                    return difference_of_files(ours, theirs, transcoded=True)
                 with self._comparing:
                     return difference(ours.read_bytes(), theirs.read_bytes(), transcoded=True)
             except CannotCompare as error:

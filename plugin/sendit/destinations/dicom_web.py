@@ -152,8 +152,8 @@ class _Shipment:
             return "other bytes than were sent; what was sent is no longer kept, so the contents cannot be compared"
         try:
             return self._compare_contents(parcel, route, max(size, one.output_size))
-        except CannotCompare:
-            return "it cannot be compared: the service has transcoded it, and a compression cannot be decoded here"
+        except CannotCompare as error:
+            return f"it cannot be compared: the service has transcoded it, and {error}; have it keep what it is sent"
 
     def _compare_contents(self, parcel: Parcel, route: str, size: int) -> str | None:
         """Read once more: a service whose bytes differ is the exception."""

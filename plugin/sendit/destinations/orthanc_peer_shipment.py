@@ -212,8 +212,8 @@ def _difference(parcel: Parcel, theirs: Path) -> str | None:
             return difference(read_parcel(parcel), theirs.read_bytes())
         with open_parcel(parcel):  # nothing else is compared with than what the receipt describes
             return difference_of_files(parcel.path, theirs)
-    except CannotCompare:
-        return "it cannot be compared: the peer has transcoded it, and its pixels cannot be decoded here"
+    except CannotCompare as error:
+        return f"it cannot be compared: the peer has transcoded it, and {error}; turn IngestTranscoding off there"
 
 
 def _instance_id(receipt: Receipt) -> str:

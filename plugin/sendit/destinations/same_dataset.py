@@ -18,8 +18,10 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.utils import iter_pixels
 from pydicom.tag import BaseTag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 _PIXEL_DATA = 0x7FE00010
 _TRAILING_PADDING = 0xFFFCFFFC
@@ -28,6 +30,8 @@ _UNDEFINED = 0xFFFFFFFF
 _DELIMITER = b"\xfe\xff\xdd\xe0"
 #: Values larger than this (bytes) are not held but read in pieces.
 _LARGE = 1024 * 1024
+#: The largest value, and the largest decoded frame, of a large file that is held (bytes).
+_HELD = 64 * 1024 * 1024
 _DERIVATION_DESCRIPTION = BaseTag(0x00082111)
 
 #: What a lossless transcoding may change: how the pixels are laid out and indexed (PS3.5 Section 8.2, PS3.3 C.7.6.3),
@@ -80,22 +84,36 @@ def difference(ours: bytes, theirs: bytes, transcoded: bool = False) -> str | No
     return None if _same_pixels(a, b) else "the pixels differ"
 
 
-def difference_of_files(ours: Path, theirs: Path) -> str | None:
-    """As `difference`, for files too large to be held: both in one transfer syntax, large values read in pieces.
+def difference_of_files(ours: Path, theirs: Path, transcoded: bool = False) -> str | None:
+    """As `difference`, for files too large to be held: large values are read in pieces, pixels decoded frame by frame.
 
     Raises:
-        CannotCompare: they have different transfer syntaxes.
+        CannotCompare: a frame is too large or cannot be decoded here, or a file is deflated as a whole.
     """
-    a = pydicom.dcmread(ours, defer_size=_LARGE)
+    a = _deferred(ours)
     try:
-        b = pydicom.dcmread(theirs, defer_size=_LARGE)
+        b = _deferred(theirs)
     except (InvalidDicomError, *_UNDECODABLE):
         return "it is not a DICOM file that can be read"
-    if _syntax(a) != _syntax(b):
-        raise CannotCompare("it was transcoded, and is too large to be decoded here")
     with ours.open("rb") as file, theirs.open("rb") as other:
         differing = [tag for tag in sorted(a.keys() | b.keys()) if not _same_in_files(a, b, tag, file, other)]
-    return f"these attributes differ: {_names(differing)}" if differing else None
+    if transcoded or _syntax(a) != _syntax(b):
+        differing = [tag for tag in differing if tag not in _ENCODING and not _says_lossless(a, b, tag)]
+    if named := [tag for tag in differing if tag != _PIXEL_DATA or (tag in a) != (tag in b)]:
+        return f"these attributes differ: {_names(named)}"
+    try:
+        return None if not differing or _same_frames(a, b, ours, theirs) else "the pixels differ"
+    except CannotCompare:
+        if _syntax(a) != _syntax(b):
+            raise
+        return "the pixels differ as they are encoded, and cannot be decoded here"
+
+
+def _deferred(path: Path) -> FileDataset:
+    """The data set without its large values, which stay in the file."""
+    if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        raise CannotCompare("it is deflated as a whole and too large for that to be undone here")
+    return pydicom.dcmread(path, defer_size=_LARGE)
 
 
 def _same_in_files(a: FileDataset, b: FileDataset, tag: BaseTag, file: BinaryIO, other: BinaryIO) -> bool:
@@ -103,18 +121,42 @@ def _same_in_files(a: FileDataset, b: FileDataset, tag: BaseTag, file: BinaryIO,
         return True
     if tag not in a or tag not in b:
         return False
-    one, two = a.get_item(tag), b.get_item(tag)
+    one, two = a.get_item(tag, keep_deferred=True), b.get_item(tag, keep_deferred=True)
     if not (isinstance(one, RawDataElement) and isinstance(two, RawDataElement)):
         return _same_element(a, b, tag)
     if one.value is not None and two.value is not None:
         return _same_element(a, b, tag)
-    if one.length != two.length:
-        return False
     file.seek(one.value_tell)
     other.seek(two.value_tell)
-    if one.length == _UNDEFINED:
-        return _same_fragments(file, other)
-    return _same_pieces(file, other, one.length)
+    if one.length != two.length:
+        same = False
+    elif one.length == _UNDEFINED:
+        same = _same_fragments(file, other)
+    else:
+        same = _same_pieces(file, other, one.length)
+    if same or tag == _PIXEL_DATA or _syntax(a) == _syntax(b):
+        return same
+    if max(one.length, two.length) > _HELD:
+        raise CannotCompare(f"{_names([tag])} is encoded in another way and too large to be held")
+    return _same_element(a, b, tag)
+
+
+def _same_frames(a: FileDataset, b: FileDataset, ours: Path, theirs: Path) -> bool:
+    """The decoded pixels of two files, of which one frame each is held."""
+    if _PIXEL_DATA not in a or _PIXEL_DATA not in b:
+        return False
+    for one in (a, b):
+        size = int(one.get("Rows", 0)) * int(one.get("Columns", 0)) * int(one.get("SamplesPerPixel", 1))
+        if size * int(one.get("BitsAllocated", 8)) // 8 > _HELD:
+            raise CannotCompare("its pixels are encoded in another way, and one frame is too large to be decoded here")
+    if not (_is_compressed(a) or _is_compressed(b)) and abs(_pixel_length(a) - _pixel_length(b)) > 1:
+        return False
+    return _equal_frames(a, b, ours, theirs)
+
+
+def _pixel_length(dataset: FileDataset) -> int:
+    """Bytes of pixels that are not compressed, whether they were read or left in their file."""
+    return int(getattr(dataset.get_item(_PIXEL_DATA, keep_deferred=True), "length", 0))
 
 
 def _same_fragments(file: BinaryIO, other: BinaryIO) -> bool:
@@ -216,10 +258,14 @@ def _same_pixels(a: FileDataset, b: FileDataset) -> bool:
     native = not (_is_compressed(a) or _is_compressed(b))
     if native and abs(len(a.PixelData) - len(b.PixelData)) > 1:  # one byte may be padding
         return False
-    # Colours are compared as they are stored where both store the same kind, and as RGB where they don't.
+    return _equal_frames(a, b, a, b)
+
+
+def _equal_frames(a: FileDataset, b: FileDataset, ours: FileDataset | Path, theirs: FileDataset | Path) -> bool:
+    """Frame by frame. Colours are compared as they are stored where both store the same kind, otherwise as RGB."""
     raw = a.get("PhotometricInterpretation") == b.get("PhotometricInterpretation")
     try:
-        frames = zip_longest(iter_pixels(a, raw=raw), iter_pixels(b, raw=raw))
+        frames = zip_longest(iter_pixels(ours, raw=raw), iter_pixels(theirs, raw=raw))
         return all(x is not None and y is not None and np.array_equal(x, y) for x, y in frames)
     except _UNDECODABLE as error:
         raise CannotCompare(f"the pixels cannot be decoded here ({type(error).__name__})") from None

@@ -5,12 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from sendit.destinations import same_dataset
 from sendit.destinations.same_dataset import CannotCompare, difference, difference_of_files
@@ -180,13 +187,88 @@ def test_large_files_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     data = bytearray(pixels.PixelData)
     data[2000] ^= 1
     pixels.PixelData = bytes(data)
-    assert difference_of_files(ours, _stored(tmp_path, "pixel.dcm", pixels)) == "these attributes differ: PixelData"
+    assert difference_of_files(ours, _stored(tmp_path, "pixel.dcm", pixels)) == "the pixels differ"
 
 
-def test_large_files_in_other_encodings(tmp_path: Path) -> None:
-    """Not decoded, and not called equal."""
-    files = [_stored(tmp_path, name, read_testfile(name)) for name in ("MR_small_implicit.dcm", "MR_small.dcm")]
-    with pytest.raises(CannotCompare):
-        difference_of_files(*files)
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_large_files_in_other_encodings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: str, other: str) -> None:
+    """Frame by frame: equal, another pixel, another value, in either direction."""
+    monkeypatch.setattr(same_dataset, "_LARGE", 1000)
+    ours, theirs = (_stored(tmp_path, name, _same_uids(name)) for name in (one, other))
+    assert difference_of_files(ours, theirs) is None
+    assert difference_of_files(theirs, ours) is None
+    changed = _same_uids(one)
+    changed.StudyDescription = "another"
+    found = difference_of_files(_stored(tmp_path, "value.dcm", changed), theirs)
+    assert found == "these attributes differ: StudyDescription"
+    del changed.PixelData
+    found = difference_of_files(_stored(tmp_path, "none.dcm", changed), theirs)
+    assert found == "these attributes differ: StudyDescription, PixelData"
+
+
+@pytest.mark.parametrize("name", ["rtdose.dcm", "rtdose_expb.dcm", "rtdose_rle.dcm"])
+def test_one_pixel_of_one_frame_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """In the last frame of fifteen, against the image in explicit VR."""
+    monkeypatch.setattr(same_dataset, "_LARGE", 1000)
+    ours, plain = read_testfile(name), read_testfile(name)
+    plain.PixelData, plain["PixelData"].VR = plain.pixel_array.astype("<u4").tobytes(), "OW"
+    plain["PixelData"].is_undefined_length = False
+    plain.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    theirs = _stored(tmp_path, "theirs.dcm", _little(plain))
+    assert difference_of_files(_stored(tmp_path, "ours.dcm", ours), theirs) is None
+    data = bytearray(plain.PixelData)
+    data[-2] ^= 1
+    plain.PixelData = bytes(data)
+    theirs = _stored(tmp_path, "other.dcm", _little(plain))
+    assert difference_of_files(tmp_path / "ours.dcm", theirs) == "the pixels differ"
+    plain.PixelData = bytes(data[: len(data) * 14 // 15])
+    plain.NumberOfFrames = 14
+    theirs = _stored(tmp_path, "fewer.dcm", _little(plain))
+    assert difference_of_files(tmp_path / "ours.dcm", theirs) == "these attributes differ: NumberOfFrames"
+
+
+def _little(dataset: FileDataset) -> FileDataset:
+    """In little endian, whatever it was read in."""
+    copy = Dataset(dataset)
+    copy.file_meta = dataset.file_meta
+    copy.set_original_encoding(False, True)
+    return cast(FileDataset, copy)
+
+
+def test_a_large_sequence_in_another_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that is large and encoded otherwise is held, up to a size; then it is not called equal."""
+    monkeypatch.setattr(same_dataset, "_LARGE", 100)
+    ours = _stored(tmp_path, "ours.dcm", read_testfile("rtplan.dcm"))
+    other = read_testfile("rtplan.dcm")
+    other.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    theirs = tmp_path / "theirs.dcm"
+    other.save_as(theirs, implicit_vr=False, little_endian=True)
+    assert difference_of_files(ours, theirs) is None
+    monkeypatch.setattr(same_dataset, "_HELD", 200)
+    with pytest.raises(CannotCompare, match="too large to be held"):
+        difference_of_files(ours, theirs)
+
+
+def test_what_large_files_do_not_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that is too large, a file that is deflated as a whole, one that is no DICOM: never called equal."""
+    monkeypatch.setattr(same_dataset, "_LARGE", 1000)
+    plain = _stored(tmp_path, "plain.dcm", _same_uids("MR_small_implicit.dcm"))
+    deflated = read_testfile("MR_small.dcm")
+    deflated.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    with pytest.raises(CannotCompare, match="deflated"):
+        difference_of_files(_stored(tmp_path, "a.dcm", deflated), plain)
+    monkeypatch.setattr(same_dataset, "_HELD", 64 * 64 * 2 - 1)
+    with pytest.raises(CannotCompare, match="one frame is too large"):
+        difference_of_files(plain, _stored(tmp_path, "b.dcm", _same_uids("MR_small_RLE.dcm")))
     (tmp_path / "text").write_text("no DICOM")
-    assert difference_of_files(files[0], tmp_path / "text") == "it is not a DICOM file that can be read"
+    assert difference_of_files(plain, tmp_path / "text") == "it is not a DICOM file that can be read"
+
+
+def test_pixels_of_one_encoding_that_nobody_decodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other bytes in the same compression that cannot be decoded are a difference, not a question."""
+    monkeypatch.setattr(same_dataset, "_LARGE", 1000)
+    ours = _stored(tmp_path, "ours.dcm", read_testfile("MR_small_RLE.dcm"))
+    broken = read_testfile("MR_small_RLE.dcm")
+    broken.PixelData = encapsulate([b"\xff" * 3000])
+    found = difference_of_files(ours, _stored(tmp_path, "broken.dcm", broken))
+    assert found == "the pixels differ as they are encoded, and cannot be decoded here"
