@@ -89,7 +89,7 @@ def _large(folder: Path) -> Consignment:
 
 
 def test_a_large_file_that_was_transcoded_verifies(transcoding: OrthancServer, tmp_path: Path) -> None:
-    """Frame by frame: verified and known when it comes again; another bit of the last frame or another value is found."""
+    """Frame by frame: verified, and known when it comes again; one other bit, or another value, is found."""
     sent = _large(tmp_path)
     with FaultProxy(transcoding.url) as proxy:
         destination = open_peer([proxy.url])
