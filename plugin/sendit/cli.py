@@ -106,11 +106,11 @@ def batches(
     table = Table(box=None, pad_edge=False)
     for name in ("batch", "project", "state"):
         table.add_column(name)
-    for name in ("received", "sent", "rejected", "quarantined", "under way"):
+    for name in ("received", "sent", "rejected", "quarantined", "recalled", "under way"):
         table.add_column(name, justify="right")
     table.add_column("why", overflow="fold")
     for batch in page["batches"]:
-        numbers = [str(batch[k]) for k in ("received", "sent", "rejected", "quarantined", "under_way")]
+        numbers = [str(batch[k]) for k in ("received", "sent", "rejected", "quarantined", "recalled", "under_way")]
         shown = f"[{_STYLES.get(batch['state'], 'default')}]{batch['state']}[/]"
         table.add_row(str(batch["id"]), batch["project"] or "–", shown, *numbers, batch["reason"] or "")
     console.print(table if page["batches"] else "No batch yet: send a study to Orthanc.")
@@ -134,16 +134,26 @@ def batch(number: int, config: ConfigOption = None) -> None:
         + (f" + recalled {found['recalled']}" if found["recalled"] else "")
     )
     for delivery in found["deliveries"]:
-        until = f" until {(delivery['next_attempt_at'] or '')[:16]} UTC" if delivery["next_attempt_at"] else ""
-        shown = "paused" + until if delivery["state"] == "PAUSED" else delivery["state"]
-        console.print(f"  to {delivery['destination']}: {shown}, {delivery['sent']} acknowledged", highlight=False)
-        if delivery["last_error"]:
-            again = f"; again at {delivery['next_attempt_at'][:19]} UTC" if delivery["next_attempt_at"] else ""
-            console.print(f"    failed {delivery['failures']} times: {delivery['last_error']}{again}", highlight=False)
+        _show_delivery(delivery)
     for reason in found["reasons"]:
         console.print(f"  {reason['count']} {reason['state']}: {reason['reason']}", highlight=False)
     for event in found["events"]:
         console.print(f"  [dim]{event['at'][:19]}[/] {event['message']}", highlight=False)
+
+
+def _show_delivery(delivery: dict[str, Any]) -> None:
+    state, until = delivery["state"], delivery["next_attempt_at"]
+    shown = "paused" + (f" until {until[:16]} UTC" if until else "") if state == "PAUSED" else state
+    count = f"{delivery['sent']} acknowledged"
+    if state in ("RECALLING", "RECALLED", "RECALL_FAILED"):
+        left = f", up to {delivery['sent']} left" if state != "RECALLED" else ""
+        count = f"{delivery['removed']} removed{left}"
+    console.print(f"  to {delivery['destination']}: {shown}, {count}", highlight=False)
+    if delivery["last_error"]:
+        failures = delivery["failures"]
+        often = f"failed {failures} time{'s' * (failures != 1)}" if failures else "failed"
+        again = f"; again at {until[:19]} UTC" if until else ""
+        console.print(f"    {often}: {delivery['last_error']}{again}", highlight=False, markup=False)
 
 
 @app.command()

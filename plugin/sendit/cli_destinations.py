@@ -16,7 +16,7 @@ from sendit.client import Client
 
 console = Console()
 _STYLES = {"reachable": "green", "refused": "red", "unreachable": "red"}
-_COUNTS = ("waiting", "retrying", "failed", "delivered")
+_COUNTS = ("waiting", "retrying", "failed", "recalling", "delivered")
 
 
 def destinations(

@@ -37,15 +37,19 @@ def recall(
     client = Client(socket_path(settings.load(document)[0].data_directory))
     wanted = {"batch": batch, "patient": patient, "project": project, "reason": reason}
     found = client.call("POST", "/api/recalls", {**wanted, "preview": True})["batches"]
-    if not found:
+    if not found and patient is None:  # a patient may yet have to be held: only single studies were recalled
         console.print("Recalled already: nothing of it is left at any destination.")
         return
     if not yes:
         for one in found:
             places = ", ".join(d["destination"] for d in one["deliveries"]) or "no destination yet"
             console.print(f"batch {one['id']} of project {one['project']}: {one['state']}, {places}", highlight=False)
-        typer.confirm(f"Take back {len(found)} batches? This cannot be undone", abort=True)
+        batches = f"{len(found)} batch{'es' * (len(found) != 1)}" if found else "further studies of this patient"
+        typer.confirm(f"{'Take back' if found else 'Hold'} {batches}? This cannot be undone", abort=True)
     numbers = [one["id"] for one in client.call("POST", "/api/recalls", wanted)["batches"]]
+    if not numbers:
+        console.print("Recalled already: nothing of it is left at any destination. Further studies are held.")
+        return
     after = _watch(client, numbers, wait)
     _show(after)
     if any(one["state"] != "RECALLED" for one in after):

@@ -11,8 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from sendit.names import STUDY_WORDS, NameTemplate
 from sendit.section import (
     AbsolutePath,
+    Credential,
     HeaderName,
     HeaderValue,
+    Modalities,
     RetrySettings,
     Section,
     WebAddress,
@@ -60,7 +62,7 @@ class _Destination(Section):
     batches_at_once: int = Field(default=2, ge=1, le=64)
     bytes_per_second: int | None = Field(default=None, ge=1024)  # on average, of all of its uploads; None: no limit
     window: Window | None = None
-    modalities: list[str] | None = Field(default=None, min_length=1)  # send these alone; None: all
+    modalities: Modalities | None = None  # send these alone; None: all
     retry: RetrySettings = RetrySettings()
 
 
@@ -112,7 +114,9 @@ class BigQueryIndex(Section):
     google_project: GoogleProject
     dataset: str = Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")
     table: str = Field(default="dicom", pattern=r"^[A-Za-z0-9_]{1,1024}$")
-    location: str | None = None  # where the data set is made, if it is not there yet
+    location: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9-]{2,50}$"
+    )  # where the data set is made, if it is not there yet
     credentials: GoogleCredentials | None = None  # None: those of the bucket
     endpoint: WebAddress | None = None
 
@@ -131,8 +135,8 @@ INSTANCE_NAME = "{study}/{series}/{instance}.dcm"
 
 def _object_template(layout: str, text: str | None) -> NameTemplate:
     if layout == "Archive":
-        return NameTemplate(text or ARCHIVE_NAME, words=STUDY_WORDS, unique=["patient", "study"])
-    return NameTemplate(text or INSTANCE_NAME, unique=["instance"])
+        return NameTemplate(ARCHIVE_NAME if text is None else text, words=STUDY_WORDS, unique=["patient", "study"])
+    return NameTemplate(INSTANCE_NAME if text is None else text, unique=["instance"])
 
 
 class GoogleCloudStorageSettings(_Destination):
@@ -201,8 +205,8 @@ class DicomWebSettings(_Destination):
 
     type: Literal["DicomWeb"]
     url: WebAddress  # the service's root: …/dicom-web, or Google Healthcare's …/dicomStores/<store>/dicomWeb
-    username: str | None = None
-    password: str | None = Field(default=None, repr=False)
+    username: Credential | None = None
+    password: Credential | None = Field(default=None, repr=False)
     headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
     google: GoogleCredentials | None = None  # for a DICOM store of Google Healthcare
     certificate_authority: AbsolutePath | None = None  # PEM file; None: those that the system trusts

@@ -65,6 +65,7 @@ class DeliveryState(StrEnum):
     PAUSED = "PAUSED"  # its destination is not enabled, or its window is closed until `next_attempt_at`
     VERIFIED = "VERIFIED"  # read back from the destination and equal to the receipts
     FAILED = "FAILED"  # an operator is needed
+    DROPPED = "DROPPED"  # the project names this destination no longer; what it took before may still be there
     RECALLING = "RECALLING"  # being removed there; after a failure tried again at `next_attempt_at`
     RECALLED = "RECALLED"  # nothing is left there
     RECALL_FAILED = "RECALL_FAILED"  # not all could be removed there, for the reason in `last_error`

@@ -149,6 +149,8 @@ class Pipeline:
         log.info("batch %d: %s", batch.id, state)
         if state is BatchState.DELIVERING:
             self.deliverer.schedule_all(batch.id)
+        elif state is BatchState.SENT:
+            self.clean_up(batch.id)
         else:
             self.rooms.staging.remove(batch.id)
 

@@ -31,12 +31,22 @@ class Recaller:
 
     # --- what is to be recalled ----------------------------------------------------------------------------------
 
-    def studies_of_batch(self, batch_id: int) -> set[tuple[str, str]]:
-        """The study and the project of a batch; Misconfigured if there is nothing to recall."""
+    def studies_of_batch(self, batch_id: int, project: str | None = None) -> set[tuple[str, str]]:
+        """The study and the project of a batch; Misconfigured if there is nothing to recall.
+
+        Args:
+            project: where the caller believes it to be.
+        """
         batch = self._journal.batches.get(batch_id)
-        if batch is None or batch.project is None:
-            problem = "there is no such batch, or it is not of any project yet"
-            raise Misconfigured(f"batch {batch_id}", problem, "sendit batches lists them.")
+        if batch is None:
+            raise Misconfigured(f"batch {batch_id}", "there is no such batch", "sendit batches lists them.")
+        if batch.project is None:
+            problem = "it is not of any project yet, so nothing of it has left"
+            cure = "Delete its study from Orthanc, or recall the batch when it is queued."
+            raise Misconfigured(f"batch {batch_id}", problem, cure)
+        if project is not None and family(project) != family(batch.project):
+            problem = f"it is of project {batch.project}, not of the one that was named"
+            raise Misconfigured(f"batch {batch_id}", problem, "Look at it: sendit batch. Nothing was recalled.")
         return {(batch.study, batch.project)}
 
     def studies_of_patient(self, patient: str, project: str | None) -> set[tuple[str, str]]:
@@ -142,12 +152,19 @@ class Recaller:
         retry = configured.retry if configured is not None else self._rooms.settings.retry
         if isinstance(error, Retry) and delivery.failures < retry.limit:
             delay = backoff(delivery.failures, retry)
-            attempt = self._journal.recalls.postpone(delivery, str(error), after(delay))
+            attempt = self._journal.recalls.postpone(delivery, self._left(delivery), str(error), after(delay))
             key = (delivery.batch_id, delivery.destination)
             log.warning("batch %d: recall from %s again in %.0f s: %s", *key, delay, error)
             self._schedule(delivery, attempt, delay)
             return
-        self._end(delivery, delivery.removed, delivery.sent, str(error))
+        self._end(delivery, delivery.removed, self._left(delivery), str(error))
+
+    def _left(self, delivery: Delivery) -> int:
+        """How many instances may still be there, where nobody could look.
+
+        All that were released, unless a recall has counted: a delivery that was cut off is not sure how many it sent.
+        """
+        return delivery.sent if delivery.removed else len(self._consignment(delivery).parcels)
 
     def renew(self, delivery: Delivery) -> None:
         """Nothing is scheduled for this recall: take it up."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_pascal
 
 
@@ -16,6 +17,16 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_pascal, validate_default=True, hide_input_in_errors=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, given: Any) -> Any:
+        """`true` is no number: pydantic would take it for 1, and a day is soon over."""
+        for name, field in cls.model_fields.items():
+            key, kinds = field.alias or name, (field.annotation, *get_args(field.annotation))
+            if isinstance(given, dict) and isinstance(given.get(key), bool) and {int, float} & {*kinds}:
+                raise ValueError(f"true and false are no number for {key}")
+        return given
 
 
 def _absolute(path: Path) -> Path:
@@ -64,6 +75,25 @@ PrivateWay = Annotated[str, AfterValidator(private_way)]
 #: What may stand in a line of an HTTP request.
 HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 HeaderValue: TypeAlias = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]
+
+
+def _modality(code: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9_][A-Z0-9_ ]{0,15}", code) or code != code.strip():
+        raise ValueError("write a modality as DICOM codes it, for example CT")
+    return code
+
+
+Modalities: TypeAlias = Annotated[list[Annotated[str, AfterValidator(_modality)]], Field(min_length=1)]
+
+
+def _credential(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty; is an environment variable not set?")
+    return text
+
+
+#: A user's name, or a password.
+Credential: TypeAlias = Annotated[str, AfterValidator(_credential)]
 
 
 class RetrySettings(Section):

@@ -6,20 +6,30 @@ peers. `read_configuration` in `configuration.py` makes that document from files
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from sendit.destination_settings import DestinationSettings, DicomModalitySettings, FolderSettings, OrthancPeerSettings
 from sendit.errors import Misconfigured
+from sendit.folders import in_the_way, orthancs_own
 from sendit.model import VARIANT_MARK
 from sendit.orthanc_config import OrthancConfig
-from sendit.section import AbsolutePath, HeaderName, HeaderValue, Name, PrivateWay, RetrySettings, Section
+from sendit.section import (
+    AbsolutePath,
+    Credential,
+    HeaderName,
+    HeaderValue,
+    Modalities,
+    Name,
+    PrivateWay,
+    RetrySettings,
+    Section,
+)
+from sendit.settings_errors import translate
 
 SECTION = "SendIt"
 #: What the journal holds of the name of a project, or of a project and its variant.
@@ -63,13 +73,23 @@ class WatchedFolder(Section):
     after_import: Literal["Move", "Delete"] = "Move"  # to .done/, or delete what was imported whole
 
 
+def _patterns(found: str | list[str]) -> str | list[str]:
+    """An empty one, for example of a variable that is not set, would fit what has no such value at all."""
+    if not found or (isinstance(found, list) and "" in found):
+        raise ValueError("a pattern is empty; leave the key out if everything fits")
+    return found
+
+
+Patterns: TypeAlias = Annotated[str | list[str], AfterValidator(_patterns)]
+
+
 class Match(Section):
     """Which studies belong to a project. Every key given must match; patterns may hold * and ?. {} is every study."""
 
-    modality: list[str] | None = None  # any series of the study has one of these
-    called_aet: str | list[str] | None = Field(default=None, alias="CalledAET")
-    calling_aet: str | list[str] | None = Field(default=None, alias="CallingAET")
-    study_description: str | list[str] | None = None
+    modality: Modalities | None = None  # any series of the study has one of these
+    called_aet: Patterns | None = Field(default=None, alias="CalledAET")
+    calling_aet: Patterns | None = Field(default=None, alias="CallingAET")
+    study_description: Patterns | None = None
 
 
 class Keyed(Section):
@@ -105,8 +125,8 @@ class IdentityService(Section):
 
     source: Literal["Service"]
     url: PrivateWay
-    username: str | None = None
-    password: str | None = Field(default=None, repr=False)
+    username: Credential | None = None
+    password: Credential | None = Field(default=None, repr=False)
     headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
     timeout: float = Field(default=30.0, gt=0, le=600)  # seconds, for the whole answer
     certificate_authority: AbsolutePath | None = None  # PEM file; None: those that the system trusts
@@ -134,11 +154,14 @@ class Variant(Section):
     destinations: list[Name] = Field(min_length=1)
 
 
+Uid: TypeAlias = Annotated[str, Field(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$")]
+
+
 class Accept(Section):
     """Which instances are taken at all; what is not is rejected, and says so. None: all."""
 
-    modalities: list[str] | None = Field(default=None, min_length=1)
-    sop_classes: list[str] | None = Field(default=None, alias="SOPClasses", min_length=1)  # UIDs
+    modalities: Modalities | None = None
+    sop_classes: list[Uid] | None = Field(default=None, alias="SOPClasses", min_length=1)
 
 
 class PixelSettings(Section):
@@ -203,9 +226,9 @@ def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
     try:
         settings = Settings.model_validate(document[SECTION])
     except ValidationError as error:
-        raise _translate(error) from None
+        raise translate(error, SECTION, Settings) from None
     orthanc = OrthancConfig.read(document)
-    for problem in _dangling(settings, orthanc):
+    for problem in (*_dangling(settings, orthanc), *_overlapping(settings, document)):
         raise problem
     return _expanded(settings), orthanc
 
@@ -253,8 +276,20 @@ def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
                 taken[wanted] = place_of(name)
 
 
+def _alike(settings: Settings) -> Iterator[Misconfigured]:
+    """Names that differ only by their case: on some disks their keys and files would be one."""
+    for kind, names in (("Projects", settings.projects), ("Destinations", settings.destinations)):
+        known: dict[str, str] = {}
+        for name in names:
+            other = known.setdefault(name.casefold(), name)
+            if other != name:
+                problem = f"this name differs from '{other}' only by its case"
+                yield Misconfigured(f"{SECTION}.{kind}.{name}", problem, "Give it another one.")
+
+
 def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
     """Names that point nowhere."""
+    yield from _alike(settings)
     for name, project in settings.projects.items():
         for index, wanted in enumerate(project.destinations):
             if wanted not in settings.destinations:
@@ -266,9 +301,6 @@ def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigu
     for index, folder in enumerate(settings.watched_folders):
         if folder.project not in settings.projects:
             yield _unknown(f"WatchedFolders[{index}].Project", "project", folder.project, settings.projects)
-        if any(_overlap(folder.path, other.path) for other in settings.watched_folders[:index]):
-            place = f"{SECTION}.WatchedFolders[{index}].Path"
-            yield Misconfigured(place, "this folder is watched already, or lies in or around one", "Keep them apart.")
     yield from _misplaced_variants(settings)
     yield from _misplaced_destinations(settings, orthanc)
 
@@ -279,8 +311,6 @@ def _misplaced_destinations(settings: Settings, orthanc: OrthancConfig) -> Itera
             yield _unknown(f"Destinations.{name}.Peer", 'peer of "OrthancPeers"', destination.peer, orthanc.peers)
         if isinstance(destination, DicomModalitySettings):
             yield from _no_modality(name, destination, orthanc)
-        if isinstance(destination, FolderSettings):
-            yield from _in_the_way(name, destination, settings)
 
 
 def _no_modality(name: str, destination: DicomModalitySettings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
@@ -295,103 +325,15 @@ def _no_modality(name: str, destination: DicomModalitySettings, orthanc: Orthanc
         yield _unknown(place, 'modality of "DicomModalities"', destination.modality, known)
 
 
-def _in_the_way(name: str, destination: FolderSettings, settings: Settings) -> Iterator[Misconfigured]:
-    """What is delivered must not be taken up again, nor lie among SendIt's own files."""
-    for what, path in (
-        *((f"WatchedFolders[{index}]", watched.path) for index, watched in enumerate(settings.watched_folders)),
-        ("DataDirectory", settings.data_directory),
-    ):
-        if _overlap(destination.path, path):
-            place = f"{SECTION}.Destinations.{name}.Path"
-            yield Misconfigured(
-                place, f"this folder is that of {SECTION}.{what}, or lies in or around it", "Part them."
-            )
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
+def _overlapping(settings: Settings, document: Mapping[str, Any]) -> Iterator[Misconfigured]:
+    own = {f"{SECTION}.DataDirectory": settings.data_directory, **orthancs_own(document)}
+    if settings.crosswalk_keys is not None:
+        own[f"{SECTION}.CrosswalkKeys"] = settings.crosswalk_keys
+    watched = {f"{SECTION}.WatchedFolders[{i}].Path": one.path for i, one in enumerate(settings.watched_folders)}
+    folders = {name: one.path for name, one in settings.destinations.items() if isinstance(one, FolderSettings)}
+    yield from in_the_way(own, watched, {f"{SECTION}.Destinations.{name}.Path": path for name, path in folders.items()})
 
 
 def _unknown(place: str, kind: str, name: str, known: Mapping[str, Any]) -> Misconfigured:
     names = ", ".join(sorted(known)) or "none"
     return Misconfigured(f"{SECTION}.{place}", f"'{name}' is no {kind}", f"Known: {names}.")
-
-
-def _translate(error: ValidationError) -> Misconfigured:
-    """The first of pydantic's errors as ours. The input is left out: it may hold a password."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    location, parent, here = _placed(first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"].startswith("union_tag"):
-        tag = first["ctx"]["discriminator"].split("'")[-2]  # 'type' | 'Type': the field, and its alias
-        location, message = (*location, tag), f"give one of {', '.join(_choices(here))}"
-    elif location and location[-1] in ("str", "list[str]"):  # pydantic names the member of the union that it tried
-        location, message = location[:-1], "give a string, or a list of strings"
-    elif location and location[-1] == "[key]":  # a name that is a key of a dictionary
-        location, message = location[:-1], "a name holds up to 64 letters, digits, dots, dashes and underscores"
-    place = SECTION + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    if first["type"] == "extra_forbidden":
-        return Misconfigured(place, "there is no such key", _suggest(str(location[-1]), parent))
-    if first["type"] == "missing":
-        return Misconfigured(place, "this key is missing", "Add it.")
-    return Misconfigured(place, message[0].lower() + message[1:], "Correct it in orthanc.json.")
-
-
-def _suggest(key: str, parent: type[Section] | None) -> str:
-    """The keys that stand at this place, the nearest one first."""
-    if parent is None:
-        return "Remove it."
-    keys = [field.alias or name for name, field in parent.model_fields.items()]
-    near = difflib.get_close_matches(key, keys, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(keys)}."
-
-
-def _placed(location: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], type[Section] | None, Any]:
-    """A place as it stands in orthanc.json; the section that its last key stands in, if it is one of ours; its type.
-
-    Where several types of a section are possible, pydantic puts the one that it took into the place; it goes out.
-    """
-    here: Any = Settings
-    parent: type[Section] | None = None
-    place: list[int | str] = []
-    for part in location:
-        options = list(_sections(here))
-        chosen = [option for option in options if part in _tags(option)]
-        if len(options) > 1 and chosen:
-            here = chosen[0]
-            continue
-        place.append(part)
-        parent = options[0] if len(options) == 1 else None
-        here = _below(here, parent, part)
-    return tuple(place), parent, here
-
-
-def _choices(annotation: Any) -> list[str]:
-    return [str(tag) for section in _sections(annotation) for tag in _tags(section)]
-
-
-def _sections(annotation: Any) -> Iterator[type[Section]]:
-    """The sections that a value of this type can be, through Annotated and unions."""
-    if get_origin(annotation) is Annotated:
-        yield from _sections(get_args(annotation)[0])
-    elif get_origin(annotation) in (Union, UnionType):
-        for member in get_args(annotation):
-            yield from _sections(member)
-    elif isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation
-
-
-def _tags(section: type[Section]) -> list[object]:
-    """The values of "Type" or "Source" that name this section."""
-    fields = (section.model_fields.get(name) for name in ("type", "source"))
-    return [value for field in fields if field is not None for value in get_args(field.annotation)]
-
-
-def _below(here: Any, parent: type[Section] | None, part: int | str) -> Any:
-    """The type of what stands under `part`: a field of a section, an item of a list, a value of a dictionary."""
-    if parent is not None:
-        fields = {field.alias or name: field.annotation for name, field in parent.model_fields.items()}
-        return fields.get(str(part))
-    while get_origin(here) is Annotated:
-        here = get_args(here)[0]
-    return get_args(here)[-1] if get_args(here) else None

@@ -219,8 +219,8 @@ def test_a_third_content_under_a_quarantined_uid_is_held_too(journal: Journal) -
     assert "same SOPInstanceUID" in str(batch.reason)
 
 
-def test_a_destination_that_a_project_no_longer_names_is_forgotten(journal: Journal) -> None:
-    """A retry goes to those that it names now; what was verified stays on record."""
+def test_a_destination_that_a_project_no_longer_names_is_dropped(journal: Journal) -> None:
+    """A retry goes to those that it names now; what was verified or begun stays on record."""
     batch_id = delivering(journal, "old", "kept")
     kept, _ = journal.deliveries.begin(batch_id, "kept", 1)
     journal.deliveries.verified(kept, 1)
@@ -231,7 +231,23 @@ def test_a_destination_that_a_project_no_longer_names_is_forgotten(journal: Jour
     journal.batches.begin(batch_id, renewed.attempt)
     journal.batches.conclude(batch_id, renewed.attempt, ["new", "kept"])
     states = {d.destination: d.state for d in journal.deliveries.of([batch_id])[batch_id]}
-    assert states == {"new": DeliveryState.WAITING, "kept": DeliveryState.VERIFIED}
+    dropped = {"old": DeliveryState.DROPPED}
+    assert states == {"new": DeliveryState.WAITING, "kept": DeliveryState.VERIFIED, **dropped}
+
+
+def test_a_retry_without_the_destination_that_failed_ends(journal: Journal) -> None:
+    """The others hold it already: SENT, and not DELIVERING for ever."""
+    batch_id = delivering(journal, "old", "kept")
+    kept, _ = journal.deliveries.begin(batch_id, "kept", 1)
+    journal.deliveries.verified(kept, 1)
+    old, _ = journal.deliveries.begin(batch_id, "old", 1)
+    journal.deliveries.fail(old, "403")
+    renewed = journal.batches.retry(batch_id)
+    assert renewed is not None
+    journal.batches.begin(batch_id, renewed.attempt)
+    assert journal.batches.conclude(batch_id, renewed.attempt, ["kept"]) is BatchState.SENT
+    journal.batches.done(batch_id)
+    assert journal.originals.undelivered("study", {"irb"}) is False
 
 
 def test_a_retry_does_not_take_what_another_batch_covers(journal: Journal) -> None:

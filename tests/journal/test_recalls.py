@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -165,10 +165,44 @@ def test_a_recall_that_fails_for_now_waits(journal: Journal) -> None:
     batch_id = done(journal, "x")
     [delivery] = recalled(journal, batch_id)
     begun, _ = journal.recalls.start(batch_id, "x", delivery.attempt)
-    assert journal.recalls.postpone(begun, "it does not answer", datetime.now(UTC)) == delivery.attempt + 1
+    assert journal.recalls.postpone(begun, 1, "it does not answer", datetime.now(UTC)) == delivery.attempt + 1
     [waiting] = journal.recalls.open()
-    assert (waiting.failures, waiting.last_error) == (1, "it does not answer")
+    assert (waiting.failures, waiting.sent, waiting.last_error) == (1, 1, "it does not answer")
     assert state(journal, batch_id) is BatchState.RECALLING
     assert journal.recalls.renew(waiting) == waiting.attempt + 1
     with pytest.raises(Superseded):
         journal.recalls.end(waiting, 1, 0, None)
+
+
+def test_a_second_recall_need_not_wait_for_a_destination_that_is_away(journal: Journal) -> None:
+    """What failed, and what waits for its next try, is tried at once; what runs at this moment is left alone."""
+    batch_id = done(journal, "away", "refuses", "runs")
+    away, refuses, runs = recalled(journal, batch_id)
+    begun, _ = journal.recalls.start(batch_id, "away", away.attempt)
+    journal.recalls.postpone(begun, 1, "it does not answer", datetime.now(UTC) + timedelta(hours=1))
+    assert journal.recalls.end(refuses, 0, 1, "401") is BatchState.RECALLING
+    running, _ = journal.recalls.start(batch_id, "runs", runs.attempt)
+    again = {d.destination: d for d in recalled(journal, batch_id)}
+    assert {(d.failures, d.next_attempt_at, d.last_error) for d in again.values()} == {(0, None, None)}
+    assert again["runs"].attempt == runs.attempt
+    for delivery in (again["away"], again["refuses"], running):
+        journal.recalls.end(delivery, 1, 0, None)
+    assert state(journal, batch_id) is BatchState.RECALLED
+
+
+def test_a_destination_that_was_dropped_on_the_way_is_asked_nevertheless(journal: Journal) -> None:
+    """A delivery that failed in the middle may have left something there; one that never began has not."""
+    batch_id = on_its_way(journal, "cut off", "never", "x")
+    running, _ = journal.deliveries.begin(batch_id, "cut off", 1)
+    journal.deliveries.progress(running, 1)
+    journal.deliveries.fail(running, "403")
+    delivery, _ = journal.deliveries.begin(batch_id, "x", 1)
+    journal.deliveries.verified(delivery, 1)
+    journal.batches.fail(batch_id, 1, "a staged file was altered", BatchState.QUARANTINED)
+    renewed = journal.batches.retry(batch_id)
+    assert renewed is not None
+    journal.batches.begin(batch_id, renewed.attempt)
+    journal.batches.record(batch_id, renewed.attempt, {"a": receipt("2.25.1", "a")})
+    assert journal.batches.conclude(batch_id, renewed.attempt, ["x"]) is BatchState.SENT
+    assert journal.deliveries.open() == []
+    assert {d.destination for d in recalled(journal, batch_id)} == {"cut off", "x"}

@@ -10,6 +10,7 @@ import requests
 
 from tests.conftest import MakeStack
 from tests.dicom import Person, StudyMaker
+from tests.servers.fault_proxy import FaultProxy, Status
 from tests.servers.orthanc import OrthancServer
 from tests.servers.stack import PROJECT, Stack
 from tests.servers.waiting import wait_for
@@ -140,3 +141,53 @@ def test_what_was_never_sent_needs_no_destination(make_stack: MakeStack) -> None
     send(stack, 1, Person("OTHER", "O^O"))
     stack.wait_batches(2, {"DONE", "RECALLED"})
     assert len(stack.delivered_files()) == 1
+
+
+def test_a_patient_is_held_though_all_studies_were_recalled_one_by_one(stack: Stack) -> None:
+    """A recall of the patient then finds nothing to remove, and further studies are held nevertheless.
+
+    A recall that names a wrong project, too, changes nothing.
+    """
+    person = Person()
+    send(stack, 1, person)
+    stack.wait_batches(1)
+    [code] = {str(d.PatientID) for d in stack.delivered()}
+    wrong = stack.cli("recall", "--batch", "1", "--project", "another", "--yes")
+    assert (wrong.returncode, "it is of project irb1" in wrong.stderr) == (2, True)
+    assert len(stack.delivered_files()) == 1
+    assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
+    done = stack.cli("recall", "--patient", code, "--yes")
+    assert (done.returncode, "Further studies are held" in done.stdout) == (0, True)
+    send(stack, 1, person)
+    stack.wait_batch(is_("QUARANTINED"))
+    assert stack.delivered_files() == []
+
+
+def test_a_mended_destination_is_recalled_while_another_is_away(make_stack: MakeStack) -> None:
+    """One refuses and one is down: the one that was mended need not wait for the other, and says what is left."""
+    stack = make_stack()
+    second = OrthancServer(stack.folder / "second", name="SECOND").start()
+    try:
+        with FaultProxy(second.url) as proxy:
+            stack.peers["second"] = [proxy.url]
+            stack.sendit["Destinations"]["second"] = {"Type": "OrthancPeer", "Peer": "second"}
+            stack.sendit["Destinations"]["research"]["Retry"] = {"FirstDelay": 3600}
+            stack.sendit["Projects"][PROJECT]["Destinations"] = ["research", "second"]
+            stack.start()
+            send(stack)
+            stack.wait_batches(1)
+            stack.target.stop()
+            proxy.inject(Status(403, times=1000))
+            refused = stack.cli("recall", "--batch", "1", "--yes")
+            assert (refused.returncode, "does not let SendIt remove" in refused.stdout) == (1, True)
+            proxy.heal()
+            again = stack.cli("recall", "--batch", "1", "--yes")
+            assert again.returncode == 1
+            assert second.get("/instances") == []
+            asked = {d["name"]: d for d in stack.api("destinations")["destinations"]}
+            assert (asked["research"]["recalling"], asked["second"]["recalling"]) == (1, 0)
+            stack.target.start()
+            assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
+            assert stack.target.get("/instances") == []
+    finally:
+        second.stop()

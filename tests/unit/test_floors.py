@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parents[2] / "plugin" / "sendit"
 
 #: The first part of a module's name after `sendit.`, on its floor.
 FLOORS = {
-    "errors": 0, "model": 0, "section": 0, "destination_settings": 0, "settings": 0,
+    "errors": 0, "model": 0, "section": 0, "destination_settings": 0, "settings": 0, "settings_errors": 0,
     "orthanc_config": 0, "orthanc_modalities": 0, "configuration": 0, "logs": 0, "hours": 0, "pacing": 0,
-    "names": 0, "variants": 0,
+    "names": 0, "variants": 0, "folders": 0,
     "deidentify": 1, "keyring": 1, "manifest": 1,
     "journal": 2, "source": 2, "intake": 2, "destinations": 2, "scheduler": 2, "staging": 2, "data_directory": 2,
     "identities": 2, "crosswalk": 2, "cutting": 2,

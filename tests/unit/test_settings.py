@@ -132,6 +132,8 @@ def test_unknown_keys(place: str, cure: str) -> None:
         ("Projects.IRB1.Match.CalledAET", 7, "a string, or a list of strings"),
         ("Projects.IRB1.Destinations", [], "at least 1 item"),
         ("Projects.IRB1", [], "valid dictionary"),
+        ("Projects.IRB1.Match.CalledAET", "", "a pattern is empty"),
+        ("Projects.IRB1.Match.StudyDescription", ["CT*", ""], "a pattern is empty"),
     ],
 )
 def test_wrong_values(place: str, value: object, problem: str) -> None:
@@ -173,10 +175,13 @@ def test_missing_keys() -> None:
         ("Projects.IRB1.Destinations", ["out", "out"], "Projects.IRB1.Destinations[1]", "named twice"),
         ("WatchedFolders.0.Project", "IRB2", "WatchedFolders[0].Project", "Known: IRB1."),
         ("Destinations.out.Peer", "nobody", "Destinations.out.Peer", "Known: research."),
+        ("Destinations.out.Modalities", ["CT", "mr"], "Destinations.out.Modalities[1]", "as DICOM codes it"),
+        ("Projects.IRB1.Accept", {"SOPClasses": ["CT"]}, "Projects.IRB1.Accept.SOPClasses[0]", "match pattern"),
+        ("Projects.IRB1.Match.Modality", ["C*"], "Projects.IRB1.Match.Modality[0]", "as DICOM codes it"),
     ],
 )
 def test_names_that_point_nowhere(place: str, value: object, where: str, words: str) -> None:
-    """Unknown destinations, projects and peers, with those that are known."""
+    """Unknown destinations, projects, peers and codes, with those that are known."""
     error = _refused(_changed(place, value))
     assert error.place == f"SendIt.{where}"
     assert words in str(error)
@@ -260,3 +265,40 @@ def test_wrong_destinations(change: object, where: str, words: str) -> None:
     error = _refused(_changed("Destinations.out", change))
     assert error.place == f"SendIt.Destinations.out{where}"
     assert words in str(error)
+
+
+@pytest.mark.parametrize("place", ["Retention.JournalDays", "Retry.Limit", "Destinations.out.BytesPerSecond"])
+def test_true_is_no_number(place: str) -> None:
+    """Taken for 1, it would forget every receipt after a day."""
+    document = copy.deepcopy(WHOLE)
+    section: Any = document["SendIt"]
+    *way, last = place.split(".")
+    for key in way:
+        section = section.setdefault(key, {})
+    section[last] = True
+    error = _refused(document)
+    assert error.place == "SendIt." + ".".join(way)
+    assert f"no number for {last}" in error.problem
+
+
+@pytest.mark.parametrize(("kind", "name"), [("Projects", "irb1"), ("Destinations", "OUT")])
+def test_names_that_differ_by_their_case(kind: str, name: str) -> None:
+    """Keys are files named after their project, and some disks do not tell the two apart."""
+    document = copy.deepcopy(WHOLE)
+    [value] = document["SendIt"][kind].values()
+    document["SendIt"][kind][name] = value
+    error = _refused(document)
+    assert (error.place, "only by its case" in error.problem) == (f"SendIt.{kind}.{name}", True)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"Type": "DicomWeb", "Url": "https://x/", "Username": "", "Password": ""}, ".Username"),
+        ({"Type": "DicomWeb", "Url": "https://x/", "Username": "u", "Password": ""}, ".Password"),
+        ({"Type": "GoogleCloudStorage", "Bucket": "radiology", "ObjectName": ""}, ".ObjectName"),
+    ],
+)
+def test_a_variable_that_is_not_set(change: object, where: str) -> None:
+    """Orthanc puts in nothing for it: that is neither a password nor the default."""
+    assert _refused(_changed("Destinations.out", change)).place == f"SendIt.Destinations.out{where}"

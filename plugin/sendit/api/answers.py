@@ -26,7 +26,7 @@ class DeliveryAnswer(BaseModel):
     failures: int
     last_error: str | None
     next_attempt_at: datetime | None
-    removed: int = Field(description="instances that a recall removed there; `sent` is then what is left")
+    removed: int = Field(description="instances that a recall removed there; `sent` is then what may be left")
 
 
 class BatchAnswer(BaseModel):
@@ -112,7 +112,9 @@ class RecallRequest(BaseModel):
 
     batch: int | None = Field(default=None, ge=1, le=2**31 - 1)
     patient: str | None = Field(default=None, min_length=1, max_length=64, description="the coded PatientID")
-    project: str | None = Field(default=None, description="for a patient: where the code stands in several projects")
+    project: str | None = Field(
+        default=None, description="where a patient's code stands in several projects; a batch has to be of it"
+    )
     reason: str = Field(default="", max_length=500, description="kept in the batches' stories; no identifiers, please")
     preview: bool = Field(default=False, description="change nothing, say which batches it would be")
 
@@ -141,7 +143,8 @@ class DestinationAnswer(BaseModel):
     until: datetime | None = Field(description="when its window opens")
     waiting: int = Field(description="batches that wait to be sent, are being sent, or are paused")
     retrying: int
-    failed: int
+    failed: int = Field(description="batches that could not be delivered, or not be recalled: a person is needed")
+    recalling: int = Field(description="batches that are being removed there")
     delivered: int = Field(description="batches that it holds, read back")
     instances: int = Field(description="instances that it holds, read back")
     last_error: str | None = Field(description="of the last delivery that failed, or is tried again")

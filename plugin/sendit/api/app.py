@@ -192,12 +192,16 @@ def _recalls(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
         """
         recaller = pipeline.recaller
         if wanted.batch is not None:
-            studies = recaller.studies_of_batch(wanted.batch)
+            studies = recaller.studies_of_batch(wanted.batch, wanted.project)
         else:
             studies = recaller.studies_of_patient(wanted.patient or "", wanted.project)
         numbers = recaller.batches_of(studies)
         if not wanted.preview:
             recaller.begin(studies, wanted.reason, patients=wanted.patient is not None)
+            if wanted.patient is not None:  # from now on nothing of this patient is released; before, something may
+                late = recaller.studies_of_patient(wanted.patient, wanted.project) - studies
+                numbers += recaller.batches_of(late)
+                recaller.begin(late, wanted.reason)
         return RecallAnswer(batches=[found for number in numbers if (found := views.batch(number)) is not None])
 
 

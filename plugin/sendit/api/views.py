@@ -71,7 +71,8 @@ def destination_answer(found: DestinationState) -> DestinationAnswer:
         **values,
         waiting=sum(count.get(state, 0) for state in (s.WAITING, s.SENDING, s.PAUSED)),
         retrying=count.get(s.RETRYING, 0),
-        failed=count.get(s.FAILED, 0),
+        failed=count.get(s.FAILED, 0) + count.get(s.RECALL_FAILED, 0),
+        recalling=count.get(s.RECALLING, 0),
         delivered=count.get(s.VERIFIED, 0),
     )
 

@@ -43,7 +43,8 @@ def refusal(peer: Peer, method: str, route: str, answer: requests.Response) -> S
         return Misconfigured(place, f"the peer does not let SendIt read: {what}", cure)
     if status == 403:
         cure = "Check Username and Password, and what the peer allows this user."
-        return Misconfigured(place, f"the peer does not let SendIt store: {what}", cure)
+        verb = "remove" if method == "DELETE" else "store"
+        return Misconfigured(place, f"the peer does not let SendIt {verb}: {what}", cure)
     if status == 407:
         return Misconfigured("HttpProxy", "the proxy does not let SendIt in", "Check its user and password.")
     if status in (404, 405):

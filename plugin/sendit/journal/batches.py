@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sendit import manifest
 from sendit.errors import Misconfigured
 from sendit.journal import tables as t
-from sendit.journal.recalls import RECALLED_PATIENT, RECALLED_STUDY, is_recalled, of_family
+from sendit.journal.deliveries import settle
+from sendit.journal.recalls import RECALLED_PATIENT, RECALLED_STUDY, is_recalled, never_began, of_family
 from sendit.journal.writing import Superseded, add_event, move, now, reading
 from sendit.model import (
     RETRYABLE,
@@ -162,7 +163,7 @@ class Batches:
         destinations: Iterable[str],
         modalities: Mapping[str, Sequence[str]] | None = None,
     ) -> BatchState:
-        """All instances have an outcome: PROCESSING → DELIVERING, QUARANTINED or EMPTY.
+        """All instances have an outcome: PROCESSING → DELIVERING (SENT, if that is done), QUARANTINED or EMPTY.
 
         Args:
             modalities: destination → what alone it takes; those that take everything are not in it.
@@ -186,7 +187,8 @@ class Batches:
                 end = manifest.head(receipt for _, receipt in receipts_of(c, batch_id))
             move(c, self._own(batch_id, attempt), state=state, reason=reason, starts=0, failures=0, manifest=end)
             add_event(c, batch_id, f"de-identified: {_words(tally)}" + (f"; {reason}" if reason else ""))
-            return state
+            # After a retry it may be that all destinations hold it that the project names by now.
+            return settle(c, batch_id) if state is BatchState.DELIVERING else state
 
     def _why_held(self, c: sa.Connection, batch_id: int) -> str:
         """The reason of the first instance that is held; "" if none is."""
@@ -242,13 +244,13 @@ class Batches:
         c.execute(sa.update(t.instances).where(where).values(**values))
 
     def _address(self, c: sa.Connection, batch_id: int, destinations: Mapping[str, Sequence[str] | None]) -> None:
-        """A delivery for each; one that was not made and that the project no longer names is forgotten.
+        """A delivery for each; one that the project no longer names is dropped, and a recall asks there nevertheless.
 
         What of the batch goes to a destination is fixed with this: a later change of its Modalities changes nothing.
         """
         d = t.deliveries.c
         stale = (d.batch_id == batch_id) & (d.state != DeliveryState.VERIFIED) & d.destination.not_in(destinations)
-        c.execute(sa.delete(t.deliveries).where(stale))
+        c.execute(sa.update(t.deliveries).where(stale).values(state=DeliveryState.DROPPED, changed_at=now()))
         known = set(c.execute(sa.select(d.destination).where(d.batch_id == batch_id)).scalars())
         for name, taken in destinations.items():
             if name not in known:
@@ -313,7 +315,9 @@ class Batches:
         return c.execute(query.where(other.c.batch_id != batch_id).limit(1)).first() is not None
 
     def _renew_deliveries(self, c: sa.Connection, batch_id: int) -> None:
+        """Those that never began are addressed anew: the project may not name them any more."""
         d = t.deliveries.c
+        c.execute(sa.delete(t.deliveries).where((d.batch_id == batch_id) & never_began()))
         where = (d.batch_id == batch_id) & (d.state != DeliveryState.VERIFIED)
         values = {"state": DeliveryState.WAITING, "failures": 0, "starts": 0, "next_attempt_at": None}
         c.execute(sa.update(t.deliveries).where(where).values(**values, attempt=d.attempt + 1, changed_at=now()))

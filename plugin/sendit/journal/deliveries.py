@@ -142,7 +142,7 @@ class Deliveries:
         with self._engine.begin() as c:
             self._set(c, delivery, state=DeliveryState.FAILED, last_error=reason)
             add_event(c, delivery.batch_id, f"{delivery.destination}: FAILED: {reason}")
-            self._settle(c, delivery.batch_id)
+            settle(c, delivery.batch_id)
 
     def verified(self, delivery: Delivery, sent: int) -> BatchState:
         """→ VERIFIED; the batch's state afterwards: SENT once every destination is."""
@@ -150,19 +150,21 @@ class Deliveries:
             self._set(c, delivery, state=DeliveryState.VERIFIED, sent=sent, last_error=None)
             said = f"{sent} instances delivered and read back" if sent else _nothing(delivery)
             add_event(c, delivery.batch_id, f"{delivery.destination}: {said}")
-            return self._settle(c, delivery.batch_id)
+            return settle(c, delivery.batch_id)
 
-    def _settle(self, c: sa.Connection, batch_id: int) -> BatchState:
-        d, b, i = t.deliveries.c, t.batches.c, t.instances.c
-        rows = c.execute(sa.select(d.destination, d.state, d.last_error).where(d.batch_id == batch_id)).all()
-        if any(row.state in _OPEN for row in rows):
-            return BatchState.DELIVERING
-        where = (b.id == batch_id) & (b.state == BatchState.DELIVERING)
-        failed = [f"{row.destination}: {row.last_error}" for row in rows if row.state == DeliveryState.FAILED]
-        if failed:
-            move(c, where, state=BatchState.FAILED, reason="; ".join(failed))
-            return BatchState.FAILED
-        released = (i.batch_id == batch_id) & (i.state == InstanceState.RELEASED)
-        c.execute(sa.update(t.instances).where(released).values(state=InstanceState.SENT))
-        move(c, where, state=BatchState.SENT, reason=None)
-        return BatchState.SENT
+
+def settle(c: sa.Connection, batch_id: int) -> BatchState:
+    """A DELIVERING batch is SENT, or FAILED, once none of its deliveries is under way; its state afterwards."""
+    d, b, i = t.deliveries.c, t.batches.c, t.instances.c
+    rows = c.execute(sa.select(d.destination, d.state, d.last_error).where(d.batch_id == batch_id)).all()
+    if any(row.state in _OPEN for row in rows):
+        return BatchState.DELIVERING
+    where = (b.id == batch_id) & (b.state == BatchState.DELIVERING)
+    failed = [f"{row.destination}: {row.last_error}" for row in rows if row.state == DeliveryState.FAILED]
+    if failed:
+        move(c, where, state=BatchState.FAILED, reason="; ".join(failed))
+        return BatchState.FAILED
+    released = (i.batch_id == batch_id) & (i.state == InstanceState.RELEASED)
+    c.execute(sa.update(t.instances).where(released).values(state=InstanceState.SENT))
+    move(c, where, state=BatchState.SENT, reason=None)
+    return BatchState.SENT

@@ -49,7 +49,7 @@ class Originals:
     def undelivered(self, study: str, projects: Set[str]) -> bool:
         """Whether a delivery of any batch of the study was not read back, or one of these projects has no batch yet."""
         b, d = t.batches.c, t.deliveries.c
-        ended = [DeliveryState.VERIFIED, DeliveryState.RECALLED]
+        ended = [DeliveryState.VERIFIED, DeliveryState.RECALLED, DeliveryState.DROPPED]
         waiting = sa.select(d.batch_id).join(t.batches, b.id == d.batch_id)
         waiting = waiting.where((b.study == study) & d.state.not_in(ended)).limit(1)
         with reading(self._engine) as c:

@@ -39,6 +39,12 @@ def is_recalled(c: sa.Connection, study: str, project: str) -> bool:
     return c.execute(sa.select(b.id).where(where).limit(1)).first() is not None
 
 
+def never_began() -> sa.ColumnElement[bool]:
+    """The deliveries of which nothing can have left."""
+    d = t.deliveries.c
+    return (d.state == DeliveryState.WAITING) & (d.attempt == 1) & (d.starts == 0)
+
+
 class Recalls:
     """What a recall writes."""
 
@@ -69,7 +75,8 @@ class Recalls:
     def begin(self, studies: Collection[tuple[str, str]], reason: str, patients: bool) -> list[int]:
         """→ RECALLING, for every batch of these studies in these projects and their variants.
 
-        What is under way for them is fenced. What never began to be sent has nothing to be removed.
+        What is under way for them is fenced. What never began to be sent has nothing to be removed. Of a batch that is
+        being recalled already, what failed or waits for its next try is tried at once.
 
         Args:
             studies: study and project.
@@ -88,8 +95,11 @@ class Recalls:
                 if patients:
                     self._withdraw_patients(c, [row.id for row in found])
                 for row in found:
-                    if row.state not in (BatchState.RECALLED, BatchState.RECALLING):
+                    if row.state == BatchState.RECALLING:
+                        again = self._hasten(c, row.id)
+                    elif again := row.state != BatchState.RECALLED:
                         self._begin(c, row.id, reason)
+                    if again:
                         begun.append(int(row.id))
         return begun
 
@@ -109,12 +119,27 @@ class Recalls:
         move(c, b.id == batch_id, **values, attempt=b.attempt + 1)
         add_event(c, batch_id, said)
         mine = d.batch_id == batch_id
-        never = mine & (d.state == DeliveryState.WAITING) & (d.attempt == 1) & (d.starts == 0)
+        never = mine & never_began()
         fenced = {"attempt": d.attempt + 1, "next_attempt_at": None, "changed_at": now()}
         c.execute(sa.update(t.deliveries).where(never).values(state=DeliveryState.RECALLED, **fenced))
         again: dict[str, Any] = {"state": DeliveryState.RECALLING, "failures": 0, "starts": 0, "last_error": None}
         c.execute(sa.update(t.deliveries).where(mine & (d.state != DeliveryState.RECALLED)).values(**again, **fenced))
         self._settle(c, batch_id)
+
+    def _hasten(self, c: sa.Connection, batch_id: int) -> bool:
+        """What could not be removed at some destinations is tried again while others are still at it; if anything is.
+
+        A removal that runs at this moment is left alone.
+        """
+        d = t.deliveries.c
+        waits = (d.state == DeliveryState.RECALLING) & d.next_attempt_at.is_not(None)
+        where = (d.batch_id == batch_id) & (waits | (d.state == DeliveryState.RECALL_FAILED))
+        anew: dict[str, Any] = {"state": DeliveryState.RECALLING, "failures": 0, "starts": 0, "last_error": None}
+        anew |= {"attempt": d.attempt + 1, "next_attempt_at": None, "changed_at": now()}
+        if c.execute(sa.update(t.deliveries).where(where).values(**anew)).rowcount == 0:
+            return False
+        add_event(c, batch_id, "recalled once more by an operator")
+        return True
 
     # --- one destination -----------------------------------------------------------------------------------------
 
@@ -154,10 +179,14 @@ class Recalls:
             self._set(c, delivery, attempt=t.deliveries.c.attempt + 1, **starts)
         return delivery.attempt + 1
 
-    def postpone(self, delivery: Delivery, reason: str, until: datetime) -> int:
-        """Failed for now, to be tried again; the number of the next attempt."""
+    def postpone(self, delivery: Delivery, left: int, reason: str, until: datetime) -> int:
+        """Failed for now, to be tried again; the number of the next attempt.
+
+        Args:
+            left: how many of its instances may still be there.
+        """
         d = t.deliveries.c
-        values = {"last_error": reason, "next_attempt_at": until, "starts": 0}
+        values = {"sent": left, "last_error": reason, "next_attempt_at": until, "starts": 0}
         with self._engine.begin() as c:
             self._set(c, delivery, **values, attempt=d.attempt + 1, failures=d.failures + 1)
             add_event(c, delivery.batch_id, f"{delivery.destination}: the recall will be tried again: {reason}")
