@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing.connection import wait as wait_for_sentinel
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from sendit import keyring
 from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
@@ -29,10 +29,8 @@ from sendit.errors import Reject, Retry
 from sendit.instance_io import fetched, opened, written
 from sendit.limits import limited
 from sendit.model import Quarantined, Receipt, Rejected, Released, Ties
+from sendit.pixel_tools import pixel_tools
 from sendit.settings import Option
-
-if TYPE_CHECKING:  # loads numpy, which only work on pixels needs
-    from sendit.deidentify.pixels.detect import PixelTools
 
 T = TypeVar("T")
 
@@ -108,7 +106,7 @@ class DeidentifyPool:
         Raises:
             Retry: an instance could not be read, or its output not written, for now. What else was under way is
                 given first; nothing is still being written when this is raised.
-            Misconfigured: the project's key or recipe cannot be had.
+            Misconfigured: the project's key or recipe, or what finds text in pixels, cannot be had.
         """
         source = iter(jobs)
         pending: dict[Future[Result], Job] = {}
@@ -288,7 +286,7 @@ def _work(job: Job) -> Result:
         with _source(job) as source:
             if plan.clean_pixels:
                 with limited(len(source)):
-                    outcome = deidentify(source, plan, identities, _tools(job.output.parent))
+                    outcome = deidentify(source, plan, identities, pixel_tools(job.output.parent))
             else:
                 outcome = deidentify(source, plan, identities)
             if not isinstance(outcome, Released):
@@ -297,14 +295,6 @@ def _work(job: Job) -> Result:
             return Result(job.name, outcome.receipt, outcome.ties)
     except Reject as refusal:
         return Result(job.name, Rejected(str(refusal)))
-
-
-@lru_cache(maxsize=4)
-def _tools(scratch: Path) -> PixelTools:
-    """What work on pixels needs; large ones lie where the output will."""
-    from sendit.deidentify.pixels.detect import PixelTools
-
-    return PixelTools(scratch=scratch)
 
 
 @lru_cache(maxsize=64)
