@@ -28,7 +28,8 @@ from sendit.deidentify.plan import NO_HANDLING, Handling
 from sendit.errors import Reject, Retry
 from sendit.instance_io import fetched, opened, written
 from sendit.limits import limited
-from sendit.model import Quarantined, Receipt, Rejected, Released, Ties
+from sendit.model import Outcome, Quarantined, Receipt, Rejected, Released, Ties
+from sendit.pictures import forget, keep
 from sendit.pixel_tools import pixel_tools
 from sendit.settings import Option
 
@@ -65,6 +66,7 @@ class Job:
     certificate: str = ""
     #: Pseudonyms by `Patient.parts()`, as ListedIdentities takes them; None where all of them are the key's.
     codes: Mapping[tuple[str, ...], str] | None = field(default=None, repr=False)
+    pictures: Path | None = None  # of `Pictures.place`: where those of before and after go; None: none are made
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,19 +284,29 @@ def _work(job: Job) -> Result:
     plan, identities = _ready(job.project)
     if job.codes is not None:
         identities = identities.listed(job.codes)
+    if job.pictures is not None:
+        forget(job.pictures)
     try:
         with _source(job) as source:
-            if plan.clean_pixels:
-                with limited(len(source)):
-                    outcome = deidentify(source, plan, identities, pixel_tools(job.output.parent))
-            else:
-                outcome = deidentify(source, plan, identities)
-            if not isinstance(outcome, Released):
-                return Result(job.name, outcome)
-            written(outcome.chunks, job.output)
-            return Result(job.name, outcome.receipt, outcome.ties)
+            if not plan.clean_pixels:
+                return _result(job, deidentify(source, plan, identities))
+            tools = pixel_tools(job.output.parent, job.pictures is not None)
+            with limited(len(source)):
+                outcome = deidentify(source, plan, identities, tools)
+            result = _result(job, outcome)
     except Reject as refusal:
         return Result(job.name, Rejected(str(refusal)))
+    if job.pictures is not None and tools.album is not None and not isinstance(result.outcome, Rejected):
+        keep(tools.album, job.pictures, result.outcome, identities.uid(tools.album.sop_instance_uid))
+    return result
+
+
+def _result(job: Job, outcome: Outcome) -> Result:
+    """The output of what is released is on the disk then."""
+    if not isinstance(outcome, Released):
+        return Result(job.name, outcome)
+    written(outcome.chunks, job.output)
+    return Result(job.name, outcome.receipt, outcome.ties)
 
 
 @lru_cache(maxsize=64)

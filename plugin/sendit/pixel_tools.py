@@ -32,15 +32,17 @@ class LoadedWhenNeeded:
         return _search()(frames, known, series_instance_uid)
 
 
-def pixel_tools(scratch: Path) -> PixelTools:
-    """The tools of this process.
+def pixel_tools(scratch: Path, pictures: bool = False) -> PixelTools:
+    """The tools for one instance.
 
     Args:
         scratch: a folder on a disk, for what is too large for memory.
+        pictures: whether pictures of it are taken.
     """
+    from sendit.deidentify.pixels.album import Album
     from sendit.deidentify.pixels.detect import PixelTools
 
-    return PixelTools(LoadedWhenNeeded(), scratch)
+    return PixelTools(LoadedWhenNeeded(), scratch, Album() if pictures else None)
 
 
 @cache  # it remembers what it has looked at
