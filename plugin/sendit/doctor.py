@@ -83,8 +83,11 @@ def _directory(loaded: Settings) -> str:
 def _disk(loaded: Settings) -> str:
     usage = shutil.disk_usage(loaded.data_directory if loaded.data_directory.exists() else "/")
     staged = sum(file.stat().st_size for file in (loaded.data_directory / "staging").glob("*/*"))
+    pictures = sum(file.stat().st_size for file in (loaded.data_directory / "pictures").glob("*/*"))
     journal = sum(file.stat().st_size for file in loaded.data_directory.glob(f"{JOURNAL_FILE}*"))
-    room = f"{usage.free / 2**30:.1f} GiB free; staging {staged / 2**20:.1f} MiB, journal {journal / 2**20:.1f} MiB"
+    kept = {"staging": staged, "pictures": pictures, "journal": journal}
+    sizes = ", ".join(f"{name} {size / 2**20:.1f} MiB" for name, size in kept.items())
+    room = f"{usage.free / 2**30:.1f} GiB free; {sizes}"
     if usage.free < data_directory.LITTLE_ROOM:
         raise Misconfigured(data_directory.PLACE, room, "Make room, or move DataDirectory to a larger disk.")
     return room

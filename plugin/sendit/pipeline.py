@@ -150,7 +150,7 @@ class Pipeline:
         if state is BatchState.DELIVERING:
             self.deliverer.schedule_all(batch.id)
         else:
-            self.rooms.staging.remove(batch.id)
+            self.rooms.staging.remove(batch.id)  # pictures of what is held stay, to be judged
 
     def stop(self) -> None:
         """From now on nothing that fails is counted; what was begun is taken up at the next start."""
@@ -174,6 +174,7 @@ class Pipeline:
     def clean_up(self, batch_id: int) -> None:
         """SENT → DONE; then the originals go, if the project says so and nothing of their study is under way."""
         self.rooms.staging.remove(batch_id)
+        self.rooms.pictures.remove(batch_id)
         batch = self._journal.batches.get(batch_id)
         if batch is None:
             return
