@@ -66,7 +66,7 @@ def add_routes(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
 
 
 _STYLE = """
-figure { margin: 0 } figcaption { font-size: .85rem; opacity: .8 }
+td:first-child { width: 17rem } figure { margin: 0 } figcaption { font-size: .85rem; opacity: .8 }
 .pair { display: flex; flex-wrap: wrap; gap: 1rem } .pair img { max-width: 100%; min-width: 16rem; background: #000 }
 .held { color: #cd2b31 } code { font-size: .85rem; overflow-wrap: anywhere }
 """
