@@ -39,7 +39,9 @@ def deidentify(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", help="orthanc.json, or its folder. Without it: the Basic profile alone."),
+        typer.Option(
+            "--config", "-c", help="orthanc.json, or its folder. Without it: the Basic profile, and CleanPixelData."
+        ),
     ] = None,
     key_directory: Annotated[
         Path | None, typer.Option("--key-directory", help="Where the project's key is, or is made.")
@@ -117,7 +119,8 @@ def _project(
     if config is None:
         if name is not None:
             raise Misconfigured("--project", "projects stand in a configuration", "Name it with --config.")
-        return _with_key(ProjectSpec((), (), key_directory or _own_directory(), _BUILT_IN), True, errors), None, 0
+        spec = ProjectSpec(settings.DEFAULT_OPTIONS, (), key_directory or _own_directory(), _BUILT_IN)
+        return _with_key(spec, True, errors), None, 0
     loaded, _ = settings.load(configuration.read(config))
     name = name or _only(loaded)
     if name not in loaded.projects:

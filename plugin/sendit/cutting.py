@@ -33,8 +33,9 @@ def cut_ties(journal: Journal, settings: Settings, project: str) -> None:
         keyring.destroy_key(key_folder(settings), name)
         keyring.destroy_key(settings.data_directory / KEYS, name)
         for batch_id in journal.cutting.batches(name):
-            # The names of staged files are digests of Orthanc's identifiers.
-            shutil.rmtree(settings.data_directory / "staging" / str(batch_id), ignore_errors=True)
+            # Their names are digests of Orthanc's identifiers, and pictures of before show the patient's own.
+            for kept in ("staging", "pictures"):
+                shutil.rmtree(settings.data_directory / kept / str(batch_id), ignore_errors=True)
         journal.cutting.detach(name)
     journal.cutting.scour()
     for name in names:

@@ -10,6 +10,7 @@ from sendit.errors import Misconfigured, Quarantine
 from sendit.identities import Codes, codes_of
 from sendit.journal import Journal
 from sendit.model import Batch, Instance, InstanceState, Quarantined, Receipt, Rejected, Ties
+from sendit.pictures import Pictures
 from sendit.projects import ReadyProject
 from sendit.source import Source
 from sendit.staging import Staging
@@ -24,11 +25,18 @@ class Deidentification:
     """The stage between listing and delivery. Safe to use from several threads."""
 
     def __init__(
-        self, journal: Journal, source: Source, staging: Staging, projects: Mapping[str, ReadyProject], workers: int
+        self,
+        journal: Journal,
+        source: Source,
+        staging: Staging,
+        pictures: Pictures,
+        projects: Mapping[str, ReadyProject],
+        workers: int,
     ) -> None:
         self._journal = journal
         self._source = source
         self._staging = staging
+        self._pictures = pictures
         self._projects = projects
         self._pool = DeidentifyPool(workers)
 
@@ -99,6 +107,7 @@ class Deidentification:
                 certificate=self._source.certificate,
                 output=self._staging.output(batch.id, instance.orthanc_id),
                 codes=codes,
+                pictures=self._pictures.place(batch.id, instance.orthanc_id),
             )
 
     def _renew_lost(self, batch: Batch) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing.connection import wait as wait_for_sentinel
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from sendit import keyring
 from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
@@ -28,11 +28,10 @@ from sendit.deidentify.plan import NO_HANDLING, Handling
 from sendit.errors import Reject, Retry
 from sendit.instance_io import fetched, opened, written
 from sendit.limits import limited
-from sendit.model import Quarantined, Receipt, Rejected, Released, Ties
+from sendit.model import Outcome, Quarantined, Receipt, Rejected, Released, Ties
+from sendit.pictures import forget, keep
+from sendit.pixel_tools import pixel_tools
 from sendit.settings import Option
-
-if TYPE_CHECKING:  # loads numpy, which only work on pixels needs
-    from sendit.deidentify.pixels.detect import PixelTools
 
 T = TypeVar("T")
 
@@ -67,6 +66,7 @@ class Job:
     certificate: str = ""
     #: Pseudonyms by `Patient.parts()`, as ListedIdentities takes them; None where all of them are the key's.
     codes: Mapping[tuple[str, ...], str] | None = field(default=None, repr=False)
+    pictures: Path | None = None  # of `Pictures.place`: where those of before and after go; None: none are made
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class DeidentifyPool:
         Raises:
             Retry: an instance could not be read, or its output not written, for now. What else was under way is
                 given first; nothing is still being written when this is raised.
-            Misconfigured: the project's key or recipe cannot be had.
+            Misconfigured: the project's key or recipe, or what finds text in pixels, cannot be had.
         """
         source = iter(jobs)
         pending: dict[Future[Result], Job] = {}
@@ -284,27 +284,29 @@ def _work(job: Job) -> Result:
     plan, identities = _ready(job.project)
     if job.codes is not None:
         identities = identities.listed(job.codes)
+    if job.pictures is not None:
+        forget(job.pictures)
     try:
         with _source(job) as source:
-            if plan.clean_pixels:
-                with limited(len(source)):
-                    outcome = deidentify(source, plan, identities, _tools(job.output.parent))
-            else:
-                outcome = deidentify(source, plan, identities)
-            if not isinstance(outcome, Released):
-                return Result(job.name, outcome)
-            written(outcome.chunks, job.output)
-            return Result(job.name, outcome.receipt, outcome.ties)
+            if not plan.clean_pixels:
+                return _result(job, deidentify(source, plan, identities))
+            tools = pixel_tools(job.output.parent, job.pictures is not None)
+            with limited(len(source)):
+                outcome = deidentify(source, plan, identities, tools)
+            result = _result(job, outcome)
     except Reject as refusal:
         return Result(job.name, Rejected(str(refusal)))
+    if job.pictures is not None and tools.album is not None and not isinstance(result.outcome, Rejected):
+        keep(tools.album, job.pictures, result.outcome, identities.uid(tools.album.sop_instance_uid))
+    return result
 
 
-@lru_cache(maxsize=4)
-def _tools(scratch: Path) -> PixelTools:
-    """What work on pixels needs; large ones lie where the output will."""
-    from sendit.deidentify.pixels.detect import PixelTools
-
-    return PixelTools(scratch=scratch)
+def _result(job: Job, outcome: Outcome) -> Result:
+    """The output of what is released is on the disk then."""
+    if not isinstance(outcome, Released):
+        return Result(job.name, outcome)
+    written(outcome.chunks, job.output)
+    return Result(job.name, outcome.receipt, outcome.ties)
 
 
 @lru_cache(maxsize=64)

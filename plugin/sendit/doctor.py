@@ -21,8 +21,9 @@ from sendit.journal.cutting import Cut
 from sendit.journal.database import JOURNAL_FILE, NotMade
 from sendit.model import family
 from sendit.orthanc_config import OrthancConfig
+from sendit.pixel_tools import check_text_detection
 from sendit.projects import KEYS, recipes_of
-from sendit.settings import Settings
+from sendit.settings import Option, Project, Settings
 from sendit.variants import key_owner
 
 
@@ -82,8 +83,11 @@ def _directory(loaded: Settings) -> str:
 def _disk(loaded: Settings) -> str:
     usage = shutil.disk_usage(loaded.data_directory if loaded.data_directory.exists() else "/")
     staged = sum(file.stat().st_size for file in (loaded.data_directory / "staging").glob("*/*"))
+    pictures = sum(file.stat().st_size for file in (loaded.data_directory / "pictures").glob("*/*"))
     journal = sum(file.stat().st_size for file in loaded.data_directory.glob(f"{JOURNAL_FILE}*"))
-    room = f"{usage.free / 2**30:.1f} GiB free; staging {staged / 2**20:.1f} MiB, journal {journal / 2**20:.1f} MiB"
+    kept = {"staging": staged, "pictures": pictures, "journal": journal}
+    sizes = ", ".join(f"{name} {size / 2**20:.1f} MiB" for name, size in kept.items())
+    room = f"{usage.free / 2**30:.1f} GiB free; {sizes}"
     if usage.free < data_directory.LITTLE_ROOM:
         raise Misconfigured(data_directory.PLACE, room, "Make room, or move DataDirectory to a larger disk.")
     return room
@@ -131,14 +135,25 @@ def _project(loaded: Settings, name: str, folder: Path) -> Callable[[], str]:
             known = None if journal is None else journal.facts.key_fingerprint(owner)
             sealed_with = None if journal is None else journal.crosswalk.fingerprint(owner)
         recipes_of(loaded.projects[name], name, folder)
+        pixels = _pixels(loaded.projects[name])
         codes = open_source(loaded.projects[name].identities, f"{settings.place_of(family(name))}.Identities")
         also = f"; {codes.check()}" if codes else ""
         says = _key(loaded.data_directory / KEYS, owner, known, "its key")
         if loaded.projects[name].crosswalk:
             says += "; " + _key(key_folder(loaded), owner, sealed_with, "its crosswalk's key")
-        return f"its recipes are right; {says}{also}"
+        return f"its recipes are right; {says}{also}; {pixels}"
 
     return check
+
+
+def _pixels(project: Project) -> str:
+    if Option.CLEAN_PIXEL_DATA not in project.options:
+        return settings.PIXELS_PASS
+    looked_at = project.pixels.detect_text
+    if looked_at == "Off":
+        return "text in pixels is not looked for (DetectText is Off): where a rule does not help, studies are held"
+    check_text_detection()
+    return "text in pixels is looked for " + ("in all images" if looked_at == "All" else "where an image may carry it")
 
 
 def _key(directory: Path, name: str, known: str | None, what: str) -> str:

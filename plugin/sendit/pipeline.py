@@ -152,7 +152,7 @@ class Pipeline:
         elif state is BatchState.SENT:
             self.clean_up(batch.id)
         else:
-            self.rooms.staging.remove(batch.id)
+            self.rooms.staging.remove(batch.id)  # pictures of what is held stay, to be judged
 
     def stop(self) -> None:
         """From now on nothing that fails is counted; what was begun is taken up at the next start."""
@@ -176,6 +176,7 @@ class Pipeline:
     def clean_up(self, batch_id: int) -> None:
         """SENT → DONE; then the originals go, if the project says so and nothing of their study is under way."""
         self.rooms.staging.remove(batch_id)
+        self.rooms.pictures.remove(batch_id)
         batch = self._journal.batches.get(batch_id)
         if batch is None:
             return

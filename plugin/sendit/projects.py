@@ -20,7 +20,7 @@ from sendit.errors import Misconfigured
 from sendit.identities import CodeSource, open_source, unknown_stops
 from sendit.journal import Journal
 from sendit.model import family
-from sendit.settings import CsvList, Project, Settings, place_of
+from sendit.settings import PIXELS_PASS, CsvList, Option, Project, Settings, place_of
 from sendit.variants import key_owner
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ def prepare_projects(settings: Settings, journal: Journal, folder: Path) -> Mapp
             log.warning("%s", cut.refusal(place_of(name), name))
         else:
             ready[name] = _prepare(name, project, journal, folder, settings)
+            if Option.CLEAN_PIXEL_DATA not in project.options:
+                log.warning("%s: %s", place_of(name), PIXELS_PASS)
     return ready
 
 

@@ -77,6 +77,7 @@ class Recaller:
         for batch_id in begun:
             log.warning("batch %d: recalled", batch_id)
             self._rooms.staging.remove(batch_id)
+            self._rooms.pictures.remove(batch_id)
         mine = [delivery for delivery in self._journal.recalls.open() if delivery.batch_id in set(begun)]
         for delivery in mine:
             self._schedule(delivery, delivery.attempt)

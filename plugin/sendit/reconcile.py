@@ -27,6 +27,9 @@ _FORGET = timedelta(days=1)
 #: In these states a batch needs nothing from staging.
 _UNSTAGED = frozenset(BatchState) - {BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.FAILED,
                                      BatchState.QUEUED, BatchState.REVIEW}  # fmt: skip
+#: In these its pictures are still to be looked at, or may come to be.
+_PICTURED = frozenset({BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.FAILED,
+                       BatchState.QUEUED, BatchState.REVIEW, BatchState.QUARANTINED})  # fmt: skip
 
 
 class Reconciler:
@@ -110,11 +113,15 @@ class Reconciler:
         self._pipeline.deliverer.schedule(delivery.batch_id, delivery.destination, attempt, wait)
 
     def tidy(self) -> None:
-        """Nothing stays in staging that no batch needs; the engine forgets what ended."""
+        """Nothing stays in staging that no batch needs, and no picture; the engine forgets what ended."""
         for batch_id in list(self._rooms.staging.batches()):
             batch = self._rooms.journal.batches.get(batch_id)
             if batch is None or batch.state in _UNSTAGED:
                 self._rooms.staging.remove(batch_id)
+        for batch_id in list(self._rooms.pictures.batches()):
+            batch = self._rooms.journal.batches.get(batch_id)
+            if batch is None or batch.state not in _PICTURED:
+                self._rooms.pictures.remove(batch_id)
         forget(self._rooms)
         self._rooms.scheduler.forget_ended(_FORGET)
 

@@ -1,4 +1,4 @@
-"""What is not kept for ever: staged files of batches that nobody took up, stories and receipts of old ones."""
+"""What is not kept for ever: files and pictures of batches that nobody took up, stories and receipts of old ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def forget(rooms: Rooms, at: datetime | None = None) -> None:
     present = at or datetime.now(UTC)
     kept = rooms.settings.retention
     held = rooms.journal.retention.held(present - timedelta(days=kept.staging_days))
-    for batch_id in held & set(rooms.staging.batches()):
+    for batch_id in held & {*rooms.staging.batches(), *rooms.pictures.batches()}:
         rooms.staging.remove(batch_id)
-        log.info("batch %d: its staged files were removed after %g days", batch_id, kept.staging_days)
+        rooms.pictures.remove(batch_id)
+        log.info("batch %d: its staged files and pictures were removed after %g days", batch_id, kept.staging_days)
     if kept.journal_days is not None:
         pruned = rooms.journal.retention.prune(present - timedelta(days=kept.journal_days))
         if pruned:

@@ -53,6 +53,12 @@ class Option(StrEnum):
     CLEAN_RECOGNIZABLE_VISUAL_FEATURES = "CleanRecognizableVisualFeatures"
 
 
+#: Those of a project that names none. Text in pixels passes only where a project lists options without it.
+DEFAULT_OPTIONS = (Option.CLEAN_PIXEL_DATA,)
+#: Said of each project without that option, by the doctor and in the log.
+PIXELS_PASS = "its pixels are not looked at: text burned into them leaves (its Options do not have CleanPixelData)"
+
+
 def _database(url: str) -> str:
     if url != "sqlite" and not url.startswith("postgresql://"):
         raise ValueError("give sqlite or postgresql://user:password@host/database")
@@ -146,7 +152,7 @@ Identities: TypeAlias = Annotated[Keyed | CsvList | IdentityService, Field(discr
 class Variant(Section):
     """Another way to de-identify a project's studies, for other destinations."""
 
-    options: list[Option] = []
+    options: list[Option] = [*DEFAULT_OPTIONS]
     safe_private: list[str] = []
     recipes: list[str] = []
     functions: str | None = None
@@ -175,7 +181,7 @@ class Project(Section):
     """A research study: how its batches are de-identified and where they go."""
 
     match: Match | None = None  # None: only what a watched folder or `sendit import` names it for
-    options: list[Option] = []
+    options: list[Option] = [*DEFAULT_OPTIONS]
     safe_private: list[str] = []  # (gggg,"CREATOR",ee); needs RetainSafePrivate
     recipes: list[str] = []
     accept: Accept = Accept()

@@ -14,6 +14,7 @@ from sendit.destinations.base import Destination
 from sendit.errors import Retry, SendItError
 from sendit.journal import Journal, Superseded
 from sendit.logs import places
+from sendit.pictures import Pictures
 from sendit.scheduler import Scheduler
 from sendit.section import RetrySettings
 from sendit.settings import Settings
@@ -67,6 +68,7 @@ class Rooms:
     journal: Journal
     source: Source
     staging: Staging
+    pictures: Pictures
     scheduler: Scheduler
     deidentification: Deidentification
     destinations: Mapping[str, Destination]

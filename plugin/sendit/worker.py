@@ -28,6 +28,7 @@ from sendit.errors import Misconfigured, Retry
 from sendit.importing import Importing
 from sendit.journal import Journal
 from sendit.orthanc_config import OrthancConfig
+from sendit.pictures import Pictures
 from sendit.pipeline import Pipeline
 from sendit.projects import prepare_projects
 from sendit.reconcile import Reconciler
@@ -77,7 +78,7 @@ class Worker:
         source = Source(str(hello["url"]), str(hello.get("authorization", "")), certificate)
         path = Path(hello["configuration_path"])
         projects = prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent)
-        staging = Staging(self._directory)
+        staging, pictures = Staging(self._directory), Pictures(self._directory)
         queues = {"process": self.settings.batches_at_once}
         # What is on its way to a destination that is not configured any more has to fail, and not to wait for ever.
         queues |= {deliver_queue(name): 1 for name in self.journal.deliveries.open_destinations()}
@@ -93,8 +94,9 @@ class Worker:
             journal=self.journal,
             source=source,
             staging=staging,
+            pictures=pictures,
             scheduler=scheduler,
-            deidentification=Deidentification(self.journal, source, staging, projects, self.settings.workers),
+            deidentification=Deidentification(self.journal, source, staging, pictures, projects, self.settings.workers),
             destinations=_destinations(self.settings, self.orthanc),
         )
 

@@ -50,7 +50,7 @@ def _put_through(stack: Stack, screen: Screen) -> bool:
     """Whether all samples were delivered and verified."""
     outcomes = [Outcome(sample) for sample in samples.make()]
     before, archives_before = studies_at(stack), cloud.archives(stack)
-    screen.say("Putting sample studies through: by folder, REST and C-STORE")
+    screen.say("Putting sample studies through: by folder, REST and C-STORE; one has text burned into its pixels")
     with screen.progress(outcomes) as progress:
         for outcome in outcomes:
             put(outcome.sample, stack)

@@ -1,4 +1,4 @@
-"""The sample studies: pydicom's own test images, with the names of patients who never lived planted in them."""
+"""The sample studies: pydicom's own test images and a screen capture, with the names of patients who never lived."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import generate_uid
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+
+from scripts.demo.captures import BANNER, capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +26,29 @@ class Sample:
     planted: tuple[bytes, ...]  # what nobody may find at the target
     study: str  # Orthanc's identifier of the study at the source
     files: tuple[bytes, ...]
-    pixels: frozenset[str]  # the digest of each file's pixel data: how its image is known again at the target
+    pixels: frozenset[str]  # `pixel_digest` of each file: how its image is known again at the target
 
 
-#: Way in, file in pydicom's package, how many instances, the patient's name.
+#: The way in of the captures, which are made here.
+CAPTURES = "REST, text burned in"
+#: Way in, file in pydicom's package ("": a capture), how many instances, the patient's name.
 _PLAN = (
     ("folder", "CT_small.dcm", 4, "APPLESEED^JOHANNA"),
     ("REST", "MR_small.dcm", 3, "MUSTERMANN^ERIKA"),
     ("C-STORE", "dicomdirtests/77654033/CR1/6154", 2, "BLOGGS^JOSEPHINE"),
+    (CAPTURES, "", 2, "ROSSI^MARIALUISA"),
 )
 
 
 def make() -> list[Sample]:
-    """One study for each way in."""
+    """One study for each way in, and one whose pixels show the patient's name."""
     return [_sample(*row) for row in _PLAN]
 
 
 def pixel_digest(dataset: Dataset) -> str:
-    """What the pixel data of an instance is known by."""
-    return hashlib.sha256(dataset.PixelData).hexdigest()
+    """What the image of an instance is known by: its pixel data, of a capture those below its text."""
+    start = BANNER * dataset.Columns if dataset.SOPClassUID == SecondaryCaptureImageStorage else 0
+    return hashlib.sha256(dataset.PixelData[start:]).hexdigest()
 
 
 def _sample(way: str, file: str, count: int, name: str) -> Sample:
@@ -53,15 +59,13 @@ def _sample(way: str, file: str, count: int, name: str) -> Sample:
     digests: set[str] = set()
     modality = ""
     for number in range(1, count + 1):
-        dataset = pydicom.dcmread(_path(file))
+        mark = bytes.fromhex(token) + bytes([number])
+        dataset = _marked(pydicom.dcmread(_path(file)), mark) if file else _capture(name, patient_id, number, mark)
         modality = dataset.Modality
         _identify(dataset, name, patient_id, accession)
         dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study_uid, series_uid
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
         dataset.InstanceNumber = number
-        # The first pixels differ from instance to instance, so the images can be told apart whatever their headers say.
-        mark = bytes.fromhex(token) + bytes([number])
-        dataset.PixelData = bytes(byte & 0x0F for byte in mark) + dataset.PixelData[len(mark) :]
         digests.add(pixel_digest(dataset))
         files.append(_encode(dataset))
     planted = (*name.split("^"), patient_id, accession, study_uid, series_uid)
@@ -74,6 +78,16 @@ def _sample(way: str, file: str, count: int, name: str) -> Sample:
         files=tuple(files),
         pixels=frozenset(digests),
     )
+
+
+def _marked(dataset: FileDataset, mark: bytes) -> FileDataset:
+    """The first pixels differ from instance to instance, so the images can be told apart whatever their headers say."""
+    dataset.PixelData = bytes(byte & 0x0F for byte in mark) + dataset.PixelData[len(mark) :]
+    return dataset
+
+
+def _capture(name: str, patient_id: str, number: int, mark: bytes) -> FileDataset:
+    return capture((f"{name.replace('^', ', ')}   {patient_id}", "ST. NOWHERE HOSPITAL   11.03.2024"), number, mark)
 
 
 def _identify(dataset: Dataset, name: str, patient_id: str, accession: str) -> None:

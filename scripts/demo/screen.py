@@ -60,7 +60,8 @@ class Screen:
     def _where_to_look(self, outcomes: list[Outcome], stack: Stack) -> None:
         explorer = "/app/explorer.html"
         self.say(
-            "Verified: the image is at the target, and its file holds none of the patient's names, numbers and UIDs.\n"
+            "Verified: the image is at the target, and its file holds none of the patient's names, numbers and UIDs;\n"
+            "what was burned into pixels is black, and the rest of them as it was.\n"
             "Bucket, index: so it is in the study's archive in the bucket, and a query of the index finds it.\n"
         )
         self.say(f"  Before   {stack.source.url}{explorer}")

@@ -162,7 +162,7 @@ def _source_configuration(ports: Ports, state: Path) -> dict[str, Any]:
             "Projects": {
                 PROJECT: {
                     "Match": {},
-                    "Options": ["RetainLongitudinalModifiedDates"],
+                    "Options": ["CleanPixelData", "RetainLongitudinalModifiedDates"],
                     "Destinations": ["research", "bucket"],
                 }
             },

@@ -96,11 +96,12 @@ def rows(journal: Journal) -> dict[str, list[dict[str, Any]]]:
 def test_nothing_leads_back(journal: Journal, settings: Settings, database: str) -> None:
     """No identifier, digest, time or name of the original side is left beside what was sent; the receipts are."""
     mine, other = use(journal, settings)
-    staged = settings.data_directory / "staging" / str(mine)
-    staged.mkdir(parents=True)
+    folders = [settings.data_directory / name / str(mine) for name in ("staging", "pictures")]
+    for folder in folders:
+        folder.mkdir(parents=True)
     before = journal.batches.get(mine)
     cut_ties(journal, settings, "irb")
-    assert not staged.exists()
+    assert not any(folder.exists() for folder in folders)
     assert sorted(p.name for p in settings.data_directory.rglob("*.key")) == ["other.key", "other.key"]
     left = rows(journal)
     for word in (*INSTANCES, *INPUTS.values(), FOLDER):

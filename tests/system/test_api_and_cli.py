@@ -85,7 +85,7 @@ def test_only_our_own_user_can_open_socket_and_journal(stack: Stack) -> None:
     for name in ("sendit.sock", "journal.sqlite", "engine.sqlite"):
         assert modes[name] == 0o600, name
     assert stat.S_IMODE(stack.data_directory.stat().st_mode) == 0o700
-    assert modes["staging"] == modes["keys"] == 0o700
+    assert modes["staging"] == modes["pictures"] == modes["keys"] == 0o700
     assert stat.S_IMODE((stack.data_directory / "keys" / "irb1.key").stat().st_mode) == 0o600
 
 

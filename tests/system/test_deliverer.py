@@ -15,6 +15,7 @@ from sendit.delivery import Deliverer
 from sendit.destinations.base import Destination, Progress, read_parcel
 from sendit.journal import Journal
 from sendit.model import BatchState, Consignment, Delivery, DeliveryState, Discrepancy, Receipt
+from sendit.pictures import Pictures
 from sendit.scheduler import Scheduler
 from sendit.settings import Settings
 from sendit.stages import Rooms
@@ -95,6 +96,7 @@ class Desk:
             journal=self.journal,
             source=cast(Any, None),
             staging=self.staging,
+            pictures=Pictures(folder),
             scheduler=cast(Scheduler, self.queue),
             deidentification=cast(Any, None),
             destinations={"shelf": self.shelf},

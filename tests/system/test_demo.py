@@ -69,13 +69,15 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 
 def test_a_oneshot_run_delivers_and_verifies_all_samples(demo: Demo) -> None:
-    """Three ways in, a table, exit code 0, and nothing left running."""
+    """Three ways in, text in pixels made black, a table, exit code 0, and nothing left running."""
     output = demo.call("run", ONESHOT="1")
     for way, count in (("folder", 4), ("REST", 3), ("C-STORE", 2)):
         row = next(line.split() for line in output.splitlines() if line.split()[:1] == [way] and len(line.split()) > 2)
         # way, modality, name, received, sent, verified, bucket, index, batch, state
         assert row[3:8] == [str(count)] * 5
         assert row[-1] == "DONE"
+    masked = next(line.split() for line in output.splitlines() if "text burned in" in line and "ROSSI" in line)
+    assert masked[-7:-2] + masked[-1:] == ["2"] * 5 + ["DONE"]
     assert demo.processes() == []
 
 
@@ -152,4 +154,4 @@ def test_each_destination_is_shown_with_its_state(demo: Demo) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     found = {one["name"]: one for one in json.loads(done.stdout)["destinations"]}
     assert {name: one["state"] for name, one in found.items()} == {"research": "reachable", "bucket": "reachable"}
-    assert {one["instances"] for one in found.values()} == {9}
+    assert {one["instances"] for one in found.values()} == {11}

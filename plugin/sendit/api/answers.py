@@ -49,6 +49,7 @@ class BatchAnswer(BaseModel):
     changed_at: datetime
     next_attempt_at: datetime | None
     manifest: str | None = Field(description="the end of the chain of its receipts, once it was de-identified")
+    pictures: int = Field(description="frames of it that are shown before and after cleaning, until it is done")
     deliveries: list[DeliveryAnswer]
 
 
@@ -57,6 +58,28 @@ class BatchPage(BaseModel):
 
     batches: list[BatchAnswer]
     next: int | None = Field(description="`before` of the next page; null at the end")
+
+
+class PictureAnswer(BaseModel):
+    """A frame before and after it was cleaned: GET …/pictures/{name}/before and …/after. Identified by codes alone."""
+
+    name: str = Field(description="of the two pictures, in their addresses")
+    sop_instance_uid: str = Field(description="coded")
+    instance_number: int | None
+    frame: int = Field(description="counted from 1")
+    status: str = Field(description='"cleaned", or "held": it shows what would leave if the regions were made black')
+    how: str = Field(description="who named the regions; of what is held, why")
+    regions: list[list[int]] = Field(
+        description="outlined in the pictures: x0, y0, x1, y1 in pixels of the image, the ends not part of it"
+    )
+
+
+class PicturesAnswer(BaseModel):
+    """The pictures of a batch. Those of before show patients' identifiers, as the originals do."""
+
+    batch: int
+    most: int = Field(description="frames of a batch that are shown at most; of what is beyond there is no picture")
+    pictures: list[PictureAnswer]
 
 
 class ReasonAnswer(BaseModel):

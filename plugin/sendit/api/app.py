@@ -18,7 +18,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from sendit import __version__
-from sendit.api import page
+from sendit.api import page, pictures
 from sendit.api.answers import (
     BatchAnswer,
     BatchDetail,
@@ -77,6 +77,7 @@ def make_app(
     _batches(app, pipeline, views)
     _verification(app, pipeline, views)
     _recalls(app, pipeline, views)
+    pictures.add_routes(app, pipeline, views)
     _imports(app, pipeline, start_import)
 
     @app.get("/api/health", tags=["service"])
@@ -108,7 +109,7 @@ def _translate_errors(app: FastAPI) -> None:
     @app.exception_handler(StarletteHTTPException)  # and so FastAPI's own
     async def of_ours(_: Request, error: StarletteHTTPException) -> JSONResponse:
         body = error.detail if isinstance(error.detail, dict) else {"error": str(error.detail), "cure": ""}
-        return JSONResponse(body, error.status_code)
+        return JSONResponse(body, error.status_code, error.headers)
 
     @app.exception_handler(Misconfigured)
     async def misconfigured(_: Request, error: Misconfigured) -> JSONResponse:

@@ -9,7 +9,7 @@ from sendit import __version__
 from sendit.api.answers import BatchAnswer, DeliveryAnswer
 from sendit.model import BatchState, DeliveryState
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
 body { max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.4rem } h1 small { font-weight: normal; opacity: .7; font-size: .9rem }
@@ -36,7 +36,7 @@ def render(batches: Sequence[BatchAnswer], counts: Mapping[BatchState, int], stu
     rows = "\n".join(_row(batch) for batch in batches) or "<tr><td colspan=9>No batch yet: send a study to Orthanc."
     which = "The batches of this study. <a href=./>All batches</a>" if study else f"Batches: {escape(totals)}."
     return f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
-<meta http-equiv=refresh content=5><title>SendIt</title><style>{_STYLE}</style>
+<meta http-equiv=refresh content=5><title>SendIt</title><style>{STYLE}</style>
 <script>{_SLASH}</script>
 <h1>SendIt <small>{__version__} in Orthanc</small></h1>
 <p>{which} <a href=api/docs>API</a> · <a href=../app/explorer.html>Orthanc Explorer</a></p>
@@ -50,8 +50,12 @@ def _row(batch: BatchAnswer) -> str:
     cells = "".join(f"<td class=n>{number}" for number in numbers)
     return (
         f"<tr><td class=n><a href=api/batches/{batch.id}>{batch.id}</a><td>{escape(batch.project or '–')}"
-        f"<td class='state {batch.state}'>{batch.state}{cells}<td class=why>{escape(_why(batch))}"
+        f"<td class='state {batch.state}'>{batch.state}{cells}<td class=why>{escape(_why(batch))}{_pictures(batch)}"
     )
+
+
+def _pictures(batch: BatchAnswer) -> str:
+    return f" <a href=batches/{batch.id}/pictures>Pictures</a>" if batch.pictures else ""
 
 
 def _why(batch: BatchAnswer) -> str:

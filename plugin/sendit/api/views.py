@@ -24,6 +24,7 @@ class Views:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._journal = pipeline.rooms.journal
+        self._pictures = pipeline.rooms.pictures
 
     def counts(self) -> dict[BatchState, int]:
         """How many batches are in each state."""
@@ -57,6 +58,7 @@ class Views:
         return [
             BatchAnswer(
                 **{**_shown(batch), **_counts(batch, tallies[batch.id])},
+                pictures=self._pictures.count(batch.id),
                 deliveries=[DeliveryAnswer.model_validate(asdict(d)) for d in deliveries[batch.id]],
             )
             for batch in batches

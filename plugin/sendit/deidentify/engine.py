@@ -42,7 +42,7 @@ from sendit.deidentify.structured import identifies
 from sendit.deidentify.text import decoded, encoded
 from sendit.deidentify.values import DUMMIES, FUNCTIONS, VARIABLES, Subject
 from sendit.deidentify.writer import Chunks, write_file
-from sendit.errors import Quarantine, Reject
+from sendit.errors import Misconfigured, Quarantine, Reject
 from sendit.model import Outcome, Pixels, Quarantined, Receipt, Rejected, Released, Ties
 
 if TYPE_CHECKING:  # loads numpy, which nobody needs for headers
@@ -70,6 +70,9 @@ def deidentify(
 
     Args:
         tools: what finds text in pixels, and where large ones may lie. Without it, what needs it is quarantined.
+
+    Raises:
+        Misconfigured: one of the tools does not work.
     """
     view = memoryview(source)
     digest = _sha256(view)
@@ -79,6 +82,10 @@ def deidentify(
         return Rejected(str(refusal), digest)
     except Quarantine as doubt:
         return Quarantined(str(doubt), digest)
+    except Misconfigured:
+        raise
+    except MemoryError:
+        return Quarantined("it takes more memory than one instance may have", digest)
     except Exception as error:  # noqa: BLE001  law 1: a fault of ours may not let anything pass, nor end the batch
         return Quarantined(f"a fault of SendIt while de-identifying ({type(error).__name__})", digest)
 

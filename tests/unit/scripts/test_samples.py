@@ -7,13 +7,14 @@ import io
 import pydicom
 
 from scripts.demo import samples
+from scripts.demo.captures import BANNER, shows_text
 
 
 def test_the_samples_are_new_each_time_and_valid() -> None:
-    """Three ways in, three modalities; no identifier, study or image of one run comes again in the next."""
+    """Three ways in, four modalities; no identifier, study or image of one run comes again in the next."""
     first, second = samples.make(), samples.make()
-    assert [sample.way for sample in first] == ["folder", "REST", "C-STORE"]
-    assert len({sample.modality for sample in first}) == 3
+    assert [sample.way for sample in first] == ["folder", "REST", "C-STORE", samples.CAPTURES]
+    assert len({sample.modality for sample in first}) == 4
     for one, other in zip(first, second, strict=True):
         assert one.study != other.study
         assert not one.pixels & other.pixels
@@ -28,3 +29,14 @@ def test_what_is_planted_can_be_found() -> None:
     for sample in samples.make():
         for data in sample.files:
             assert all(planted in data.upper() for planted in sample.planted)
+
+
+def test_text_in_pixels_is_seen_until_it_is_black() -> None:
+    """And the image is known again when it is."""
+    for data in samples.make()[-1].files:
+        dataset = pydicom.dcmread(io.BytesIO(data))
+        assert shows_text(dataset)
+        before = samples.pixel_digest(dataset)
+        dataset.PixelData = bytes(BANNER * dataset.Columns) + dataset.PixelData[BANNER * dataset.Columns :]
+        assert not shows_text(dataset)
+        assert samples.pixel_digest(dataset) == before

@@ -6,6 +6,7 @@ native.py        frames of pixel data that are not compressed, one at a time
 encapsulated.py  frames of pixel data that are
 frames.py        any frame as an array of numbers
 detect.py        what finds text; a finder is handed in
+album.py         small pictures of before and after
 text_views.py    stored values as pictures in which text is seen
 text_network.py  the networks that find and read text
 text_boxes.py    from their map to rectangles

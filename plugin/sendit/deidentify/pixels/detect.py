@@ -14,6 +14,7 @@ from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
     from sendit.deidentify.known import Known
+    from sendit.deidentify.pixels.album import Album
     from sendit.deidentify.pixels.frames import Frames
 
 
@@ -60,6 +61,7 @@ class PixelTools:
 
     search: TextSearch | None = None  # None: text cannot be looked for here
     scratch: Path | None = None  # a folder on a disk, for what is too large for memory
+    album: Album | None = None  # takes pictures of this instance, if it is cleaned
 
 
 NO_TOOLS = PixelTools()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 
 from sendit.deidentify.dataset import PIXEL_DATA, Instance
@@ -34,6 +35,7 @@ class Frames:
         self._syntax = instance.syntax
         self.instance = instance
         self.decoded = replace(self.picture, photometric=decoded_photometric(self.picture), planar=False)
+        self._first = 0
         self.encapsulated: EncapsulatedFrames | None = None
         if pixels.encapsulated:
             if pixels.tag != PIXEL_DATA or not instance.syntax.encapsulated:
@@ -56,10 +58,17 @@ class Frames:
         if not 0 <= index < len(self):
             raise IndexError(index)
         if self.encapsulated is not None:
-            return decode(self.encapsulated.frame(index), self.picture, self._syntax.uid)
-        array = self.native(index).array
+            return decode(self.encapsulated.frame(self._first + index), self.picture, self._syntax.uid)
+        array = self.native(self._first + index).array
         array = full(array) if self.picture.subsampled else array
         return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    def only(self, index: int) -> Frames:
+        """One of the frames, for itself; to be looked at, not to be written into."""
+        one = copy(self)
+        one.picture, one.decoded = replace(self.picture, frames=1), replace(self.decoded, frames=1)
+        one._first = self._first + index
+        return one
 
     def native(self, index: int, value: bytes | memoryview | None = None) -> NativeFrame:
         """A frame of uncompressed pixel data, to be written into.

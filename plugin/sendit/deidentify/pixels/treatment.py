@@ -6,6 +6,7 @@ text detection. An image of a kind that carries no text is clean by that rule. E
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # numpy and the decoders are loaded only where pixels are loo
     from sendit.deidentify.pixels.frames import Frames
 
 _SERIES, _MODALITY, _SOP_CLASS = 0x0020000E, 0x00080060, 0x00080016
+_SOP_INSTANCE, _NUMBER = 0x00080018, 0x00200013
+_LONGEST_NUMBER = 6  # longer ones may be more than numbers
 _PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
 #: Regions of ultrasound that leave less than this part of the image outside of them say nothing of where text is.
 _LEAST_OUTSIDE = 0.02
@@ -63,6 +66,7 @@ class _Treatment:
     book: LabelBook
     tools: PixelTools | None
     _frames: Frames | None = None
+    _found: bool = False  # text detection has
 
     def run(self) -> Pixels:
         regions, how = self._by_rules()
@@ -73,7 +77,9 @@ class _Treatment:
         if searched:
             found = self._search(doubt)
             if found and self.plan.handling.on_text == "Review":
+                self._show(regions + found)
                 raise Quarantine("text was found in its pixels, and the project wants a person to look at it")
+            self._found = bool(found)
             regions += found
             how = " and ".join(filter(None, (how, "text detection" if found else "")))
         elif doubt and not how and not allowed:
@@ -123,12 +129,14 @@ class _Treatment:
             self._frames = Frames(self.instance)
         return self._frames
 
-    def _search(self, doubt: str) -> tuple[Region, ...]:
+    def _search(self, doubt: str, index: int | None = None) -> tuple[Region, ...]:
+        """In all frames, or in one."""
         if self.tools is None or self.tools.search is None:
             reason = f" ({doubt})" if doubt else ""
             raise Quarantine(f"text may be burned into its pixels{reason}, and text detection is not at hand")
         series = text_of(self.instance.elements, _SERIES)
-        return tuple(self.tools.search(self.frames, self.known, series))
+        frames = self.frames if index is None else self.frames.only(index)
+        return tuple(self.tools.search(frames, self.known, series))
 
     def _overlays(self) -> bool:
         from sendit.deidentify.pixels.overlays import holds_overlays
@@ -139,7 +147,9 @@ class _Treatment:
         from sendit.deidentify.pixels.cleaning import clean
 
         before = self.instance.syntax.uid
+        self._take_before(regions)
         done = clean(self.instance, self.frames, regions, self.tools.scratch if self.tools else None)
+        self._take_after(done.regions)
         if done.overlays:
             how = " and ".join(filter(None, (how, "overlays in unused bits")))
         return Pixels(
@@ -148,6 +158,41 @@ class _Treatment:
             tuple((region.x0, region.y0, region.x1, region.y1) for region in done.regions),
             before if done.syntax.uid != before else "",
         )
+
+    # --- pictures of it, for a person: that one cannot be made changes nothing --------------------------------------
+
+    def _show(self, regions: tuple[Region, ...]) -> None:
+        """What would leave if the regions were made black. The instance is held: nothing of it does."""
+        self._found = True
+        if self.tools is not None and self.tools.album is not None:
+            with suppress(Exception):
+                self._clean(regions, "")
+
+    def _take_before(self, regions: tuple[Region, ...]) -> None:
+        album = self.tools.album if self.tools else None
+        if album is not None:
+            number = text_of(self.instance.elements, _NUMBER)
+            album.sop_instance_uid = text_of(self.instance.elements, _SOP_INSTANCE)
+            album.instance_number = int(number) if number.isdecimal() and len(number) <= _LONGEST_NUMBER else None
+            with suppress(Exception):
+                album.take_before(self.frames, regions, sorted({0, self._frame_with_text()}))
+
+    def _take_after(self, regions: tuple[Region, ...]) -> None:
+        from sendit.deidentify.pixels.frames import Frames
+
+        if self.tools is not None and self.tools.album is not None:
+            with suppress(Exception):
+                self.tools.album.take_after(Frames(self.instance), regions)
+
+    def _frame_with_text(self) -> int:
+        """The first one in which the search finds any. It remembers what it has looked at, so this costs little."""
+        if not self._found or len(self.frames) == 1:
+            return 0
+        from sendit.deidentify.pixels.text_frames import frames_to_look_at
+        from sendit.deidentify.pixels.text_search import displayed
+
+        shown = (displayed(frame, self.frames) for frame in self.frames)
+        return next((index for index, _ in frames_to_look_at(shown) if self._search("", index)), 0)
 
 
 def check_nested(elements: Dataset, top: bool = True) -> None:

@@ -1,0 +1,130 @@
+"""Burned-in text through a real Orthanc: masked in what is delivered, or held; shown until the batch is done."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from tests.burned import TEXT_BOX, CaptureMaker
+from tests.conftest import MakeStack
+from tests.dicom import StudyMaker
+from tests.servers.stack import PROJECT, Stack
+from tests.servers.waiting import wait_for
+
+
+def _configure(stack: Stack, **project: Any) -> Stack:
+    stack.sendit["Projects"] = {PROJECT: {"Match": {}, "Destinations": ["research"], **project}}
+    return stack
+
+
+def _get(stack: Stack, path: str) -> requests.Response:
+    return stack.source.session.get(f"{stack.source.url}/sendit/{path}", timeout=30)
+
+
+def _kept(stack: Stack) -> list[str]:
+    return [path.name for path in (stack.data_directory / "pictures").rglob("*")]
+
+
+def test_review_shows_what_is_held_until_it_is_done(make_stack: MakeStack) -> None:
+    """Held under Review, with pictures before and after; masked and delivered under Mask, and the pictures are gone."""
+    stack = _configure(make_stack(), Pixels={"OnText": "Review"}).start()
+    maker = CaptureMaker()
+    stack.source.upload(maker.capture(1))
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["pictures"]) == ("QUARANTINED", 1), stack.describe()
+    assert stack.delivered_files() == []
+    answer = _get(stack, f"api/batches/{batch['id']}/pictures")
+    assert answer.headers["Cache-Control"] == "no-store"
+    [shown] = answer.json()["pictures"]
+    assert (shown["status"], shown["instance_number"], shown["frame"]) == ("held", 1, 1)
+    assert shown["sop_instance_uid"].startswith("2.25.")
+    _check_pictures(stack, batch["id"], shown)
+    _check_page(stack, batch["id"], shown)
+    for word in (maker.person.patient_id, maker.study_uid, *maker.person.name.split("^")):
+        assert word not in answer.text
+        assert word not in stack.source.log()
+
+    stack.source.stop()
+    _configure(stack, Pixels={"OnText": "Mask"})
+    stack.source.configuration["SendIt"] = stack.sendit
+    stack.source.start()
+    stack.wait_ready()
+    assert stack.api(f"batches/{batch['id']}")["pictures"] == 1
+    stack.api(f"batches/{batch['id']}/retry", "POST")
+    batch = stack.wait_batch(lambda b: b["state"] == "DONE")
+    [delivered] = stack.delivered()
+    x0, y0, x1, y1 = TEXT_BOX
+    assert delivered.pixel_array[y0:y1, x0:x1].max() < 100
+    assert delivered.BurnedInAnnotation == "NO"
+    assert (batch["pictures"], _kept(stack)) == (0, [])
+    gone = _get(stack, f"api/batches/{batch['id']}/pictures/{shown['name']}/before")
+    assert (gone.status_code, "kept until a batch is done" in gone.json()["cure"]) == (404, True)
+
+
+def _check_pictures(stack: Stack, batch_id: int, shown: dict[str, Any]) -> None:
+    """PNG to the last byte; the text is in that of before alone."""
+    x0, y0, x1, y1 = TEXT_BOX
+    brightest = {}
+    for which in ("before", "after"):
+        answer = _get(stack, f"api/batches/{batch_id}/pictures/{shown['name']}/{which}")
+        assert answer.status_code == 200
+        assert (answer.headers["Content-Type"], answer.headers["Cache-Control"]) == ("image/png", "no-store")
+        with Image.open(io.BytesIO(answer.content)) as opened:
+            pixels = np.asarray(opened.convert("RGB"))
+        [on_disk] = (stack.data_directory / "pictures").rglob(f"{shown['name']}.{which}.png")
+        assert on_disk.read_bytes() == answer.content
+        brightest[which] = pixels[y0:y1, x0:x1, 1].max()  # green: the outline has none
+    assert (brightest["before"] > 200, brightest["after"] < 100) == (True, True)
+
+
+def _check_page(stack: Stack, batch_id: int, shown: dict[str, Any]) -> None:
+    """The first page links to a page with both pictures; what it links to is there."""
+    link = f"batches/{batch_id}/pictures"
+    assert f"href={link}" in _get(stack, "").text
+    page = _get(stack, link)
+    assert page.headers["Cache-Control"] == "no-store"
+    sources = re.findall(r'src="([^"]+)"', page.text)
+    assert [source.rsplit("/", 1)[1] for source in sources] == ["before", "after"]
+    for source in sources:
+        assert _get(stack, f"batches/{batch_id}/{source}").headers["Content-Type"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    "path", ["batches/99/pictures", "batches/1/pictures/nothing/before", f"batches/1/pictures/{'0' * 32}-1/after"]
+)
+def test_what_is_not_there(path: str, stack: Stack) -> None:
+    """404 with a cure, for a batch and for a picture."""
+    stack.source.upload(StudyMaker().instance())
+    stack.wait_batches(1)
+    answer = _get(stack, f"api/{path}")
+    assert answer.status_code == 404
+    assert answer.json()["error"]
+    assert answer.json()["cure"]
+
+
+def test_recalled_and_forgotten(make_stack: MakeStack) -> None:
+    """A recall takes the pictures with it, and so does the retention of what nobody took up."""
+    stack = _configure(make_stack(Retention={"StagingDays": 30}), Pixels={"OnText": "Review"}).start()
+    maker = CaptureMaker()
+    stack.source.upload(maker.capture(1))
+    [batch] = stack.wait_batches(1)
+    assert _kept(stack)
+    stack.api("recalls", "POST", json={"batch": batch["id"]})
+    stack.wait_batch(lambda b: b["state"] == "RECALLED")
+    wait_for(lambda: not _kept(stack), "the pictures to go")
+
+    stack.source.upload(CaptureMaker().capture(1))
+    stack.wait_batch(lambda b: b["state"] == "QUARANTINED")
+    assert _kept(stack)
+    stack.source.stop()
+    stack.sendit["Retention"]["StagingDays"] = 0
+    stack.source.configuration["SendIt"] = stack.sendit
+    stack.source.start()
+    stack.wait_ready()
+    wait_for(lambda: not _kept(stack), "the pictures to go")
