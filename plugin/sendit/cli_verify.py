@@ -36,7 +36,7 @@ def verify(
     for verdict in found["destinations"]:
         name, wrong = verdict["destination"], verdict["discrepancies"]
         if verdict["error"]:
-            console.print(f"  {name}: [red]cannot be asked:[/] {verdict['error']}", highlight=False, soft_wrap=True)
+            console.print(f"  {name}: [red]not verified:[/] {verdict['error']}", highlight=False, soft_wrap=True)
         elif not wrong:
             console.print(f"  {name}: holds all of them", highlight=False)
         for one in wrong:

@@ -93,7 +93,7 @@ class DestinationVerdictAnswer(BaseModel):
 
     destination: str
     discrepancies: list[DiscrepancyAnswer]
-    error: str | None = Field(description="why it could not be asked")
+    error: str | None = Field(description="why it was not asked, or could not be")
 
 
 class VerdictAnswer(BaseModel):
