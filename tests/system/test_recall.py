@@ -41,7 +41,7 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
         stack.wait_batches(2)
         assert len(second.get("/instances")) == 4
         [number] = {b["id"] for b in stack.batches() if b["received"] == 3}
-        done = stack.cli("recall", "--batch", str(number), "--yes", "--reason", "consent withdrawn")
+        done = stack.cli("recall", "--batch", str(number), "--yes", "--reason", "consent [/withdrawn]")
         assert done.returncode == 0, done.stdout + done.stderr
         rows = [line.split() for line in done.stdout.splitlines() if line.startswith(str(number))]
         assert sorted(rows) == [[str(number), "research", "3", "0"], [str(number), "second", "3", "0"]]
@@ -49,7 +49,9 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
             assert len(server.get("/instances")) == 1
         batch = stack.api(f"batches/{number}")
         assert (batch["state"], batch["recalled"], batch["sent"], batch["under_way"]) == ("RECALLED", 3, 0, 0)
-        assert batch["reason"] == "recalled by an operator: consent withdrawn"
+        assert batch["reason"] == "recalled by an operator: consent [/withdrawn]"
+        for shown in (stack.cli("batch", str(number)), stack.cli("batches")):  # what stands in brackets is no markup
+            assert (shown.returncode, "consent [/withdrawn]" in shown.stdout) == (0, True)
         retried = stack.source.session.post(f"{stack.source.url}/sendit/api/batches/{number}/retry", timeout=30)
         assert retried.status_code == 409
         stack.source.upload(maker.instance(9))
