@@ -103,7 +103,8 @@ def _translate_errors(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        return JSONResponse({"error": f"{place}: {first['msg']}", "cure": "See /sendit/api/docs."}, 422)
+        message = str(first["msg"]).removeprefix("Value error, ")
+        return JSONResponse({"error": f"{place}: {message}", "cure": "See /sendit/api/docs."}, 422)
 
     @app.exception_handler(StarletteHTTPException)  # and so FastAPI's own
     async def of_ours(_: Request, error: StarletteHTTPException) -> JSONResponse:
