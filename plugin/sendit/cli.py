@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from itertools import groupby
@@ -205,6 +206,7 @@ def _fates(answer: dict[str, Any]) -> str:
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
     """Check configuration, keys, database, peers and disk, and say what to mend. Exit code 1: something is wrong."""
+    logging.basicConfig(level=logging.WARNING, format="note  %(message)s", stream=sys.stdout)  # what a check remarks
     wrong = 0
     for finding in examine(config or configuration.find()):
         _show(finding)
