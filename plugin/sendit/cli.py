@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sendit import __version__, configuration, settings
@@ -83,7 +86,7 @@ def status(config: ConfigOption = None) -> None:
     style = "green" if health["status"] == "ok" else "red"
     console.print(f"SendIt {health['version']}: [{style}]{health['status']}[/], since {health['started_at'][:19]} UTC")
     for problem in health["problems"]:
-        console.print(f"  [red]problem:[/] {problem}", highlight=False)
+        console.print(f"  [red]problem:[/] {escape(problem)}", highlight=False)
     console.print(f"projects: {', '.join(health['projects']) or 'none'}")
     console.print(f"destinations: {', '.join(health['destinations']) or 'none'}")
     console.print(f"running, queued or waiting: {health['active']}")
@@ -103,16 +106,19 @@ def batches(
     """The batches, the newest first."""
     query = f"?limit={limit}" + (f"&before={before}" if before else "") + (f"&state={state}" if state else "")
     page = _client(config).call("GET", f"/api/batches{query}")
+    seldom = [name for name in ("rejected", "quarantined", "recalled") if any(b[name] for b in page["batches"])]
+    counts = ["received", "sent", *seldom, "under_way"]
     table = Table(box=None, pad_edge=False)
-    for name in ("batch", "project", "state"):
-        table.add_column(name)
-    for name in ("received", "sent", "rejected", "quarantined", "recalled", "under way"):
-        table.add_column(name, justify="right")
+    table.add_column("batch", no_wrap=True)
+    table.add_column("project", overflow="fold")
+    table.add_column("state", no_wrap=True, min_width=max((len(b["state"]) for b in page["batches"]), default=0))
+    for name in counts:
+        table.add_column(name.replace("_", " "), justify="right", overflow="fold")
     table.add_column("why", overflow="fold")
     for batch in page["batches"]:
-        numbers = [str(batch[k]) for k in ("received", "sent", "rejected", "quarantined", "recalled", "under_way")]
+        numbers = [str(batch[k]) for k in counts]
         shown = f"[{_STYLES.get(batch['state'], 'default')}]{batch['state']}[/]"
-        table.add_row(str(batch["id"]), batch["project"] or "–", shown, *numbers, batch["reason"] or "")
+        table.add_row(str(batch["id"]), batch["project"] or "–", shown, *numbers, escape(batch["reason"] or ""))
     console.print(table if page["batches"] else "No batch yet: send a study to Orthanc.")
     if page["next"]:
         console.print(f"Older ones: sendit batches --before {page['next']}")
@@ -125,7 +131,7 @@ def batch(number: int, config: ConfigOption = None) -> None:
     style = _STYLES.get(found["state"], "default")
     console.print(f"batch {found['id']} of project {found['project'] or '–'}: [{style}]{found['state']}[/]")
     if found["reason"]:
-        console.print(f"  {found['reason']}", highlight=False)
+        console.print(f"  {found['reason']}", highlight=False, markup=False)
     if found["follows"]:
         console.print(f"  late instances of the study of batch {found['follows']}")
     console.print(
@@ -136,9 +142,11 @@ def batch(number: int, config: ConfigOption = None) -> None:
     for delivery in found["deliveries"]:
         _show_delivery(delivery)
     for reason in found["reasons"]:
-        console.print(f"  {reason['count']} {reason['state']}: {reason['reason']}", highlight=False)
-    for event in found["events"]:
-        console.print(f"  [dim]{event['at'][:19]}[/] {event['message']}", highlight=False)
+        console.print(f"  {reason['count']} {reason['state']}: {reason['reason']}", highlight=False, markup=False)
+    for message, events in groupby(found["events"], lambda event: event["message"]):
+        first, *more = events  # a destination that is away for days says the same each time
+        often = f" ({len(more) + 1} times, until {more[-1]['at'][:19]})" if more else ""
+        console.print(f"  [dim]{first['at'][:19]}[/] {escape(message)}{often}", highlight=False)
 
 
 def _show_delivery(delivery: dict[str, Any]) -> None:
@@ -198,6 +206,7 @@ def _fates(answer: dict[str, Any]) -> str:
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
     """Check configuration, keys, database, peers and disk, and say what to mend. Exit code 1: something is wrong."""
+    logging.basicConfig(level=logging.WARNING, format="note  %(message)s", stream=sys.stdout)  # what a check remarks
     wrong = 0
     for finding in examine(config or configuration.find()):
         _show(finding)
@@ -208,9 +217,9 @@ def doctor(config: ConfigOption = None) -> None:
 
 def _show(finding: Finding) -> None:
     mark = "[green]ok[/]   " if finding.ok else "[red]wrong[/]"
-    console.print(f"{mark} {finding.what}: {finding.says}", highlight=False, soft_wrap=True)
+    console.print(f"{mark} {escape(f'{finding.what}: {finding.says}')}", highlight=False, soft_wrap=True)
     if finding.cure:
-        console.print(f"      → {finding.cure}", highlight=False, soft_wrap=True)
+        console.print(f"      → {finding.cure}", highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> None:

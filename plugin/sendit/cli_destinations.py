@@ -41,12 +41,13 @@ def _show(found: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("destination", "type", "state"):
         table.add_column(name, no_wrap=True)
-    for name in _COUNTS:
+    counts = [name for name in _COUNTS if name != "recalling" or any(one["recalling"] for one in found)]
+    for name in counts:
         table.add_column(name, justify="right")
     for one in found:
         until = f" until {one['until'][:16]} UTC" if one["until"] else ""
         state = f"[{_STYLES.get(one['state'], 'yellow')}]{one['state']}{until}[/]"
-        table.add_row(one["name"], one["type"], state, *(str(one[count]) for count in _COUNTS))
+        table.add_row(one["name"], one["type"], state, *(str(one[count]) for count in counts))
     console.print(table if found else "No destination is configured.")
     for one in found:
         for label, text in (

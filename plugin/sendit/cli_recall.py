@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sendit import configuration, settings
@@ -82,7 +83,7 @@ def _show(batches: list[dict[str, Any]]) -> None:
             left = "0" if done else f"{delivery['sent']}"
             again = ", is tried again" if delivery["state"] == "RECALLING" else ""
             why = "" if done else f"{delivery['last_error'] or 'not tried yet'}{again}"
-            table.add_row(str(batch["id"]), delivery["destination"], str(delivery["removed"]), left, why)
+            table.add_row(str(batch["id"]), delivery["destination"], str(delivery["removed"]), left, escape(why))
         if not batch["deliveries"]:
             table.add_row(str(batch["id"]), "–", "0", "0", "it never left")
     console.print(table)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from sendit import configuration, settings
 from sendit.api.server import socket_path
@@ -36,7 +37,9 @@ def verify(
     for verdict in found["destinations"]:
         name, wrong = verdict["destination"], verdict["discrepancies"]
         if verdict["error"]:
-            console.print(f"  {name}: [red]cannot be asked:[/] {verdict['error']}", highlight=False, soft_wrap=True)
+            console.print(
+                f"  {name}: [red]not verified:[/] {escape(verdict['error'])}", highlight=False, soft_wrap=True
+            )
         elif not wrong:
             console.print(f"  {name}: holds all of them", highlight=False)
         for one in wrong:

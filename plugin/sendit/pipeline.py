@@ -78,17 +78,20 @@ class Pipeline:
         Each with its variants.
         """
         known = self.rooms.settings.projects
-        # A cut project's study stays its own, and is refused there: no other project's Match may take it instead.
+        # A study of a project that was cut, or that recalled it, stays its own, and is refused there: no other
+        # project's Match may take it instead, also where the project is not configured any more.
         cut = self._journal.cutting.projects_of(study.id)
+        closed = {*cut, *self._journal.recalls.projects_of(study.id)}
         named = [*self._journal.batches.projects_of(study.id), *cut, *self._journal.intake.routes(study.id)]
-        found = [name for name in dict.fromkeys(named) if name in known or name in cut]
+        found = [name for name in dict.fromkeys(named) if name in known or name in closed]
         if not found:
             matching = project_of(self.rooms.source.facts(study, listed), known)
             if matching is None:
                 return [None]
             found = [matching]
         # A project that is cut is not expanded: its variants were cut with it.
-        whole = [[name] if name in cut else family_of(self.rooms.settings, name) for name in found]
+        alone = {*cut, *(closed - known.keys())}
+        whole = [[name] if name in alone else family_of(self.rooms.settings, name) for name in found]
         return [*dict.fromkeys(name for names in whole for name in names)]
 
     def _queue(self, study: Study, listed: list[str], project: str | None) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -234,7 +235,7 @@ def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
     except ValidationError as error:
         raise translate(error, SECTION, Settings) from None
     orthanc = OrthancConfig.read(document)
-    for problem in (*_dangling(settings, orthanc), *_overlapping(settings, document)):
+    for problem in chain(_dangling(settings, orthanc), _overlapping(settings, document)):
         raise problem
     return _expanded(settings), orthanc
 
@@ -267,6 +268,7 @@ def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
     """Destinations that a project and its variants share, and names that are too long."""
     for base, project in settings.projects.items():
         taken = dict.fromkeys(project.destinations, place_of(base))
+        shared = list(project.destinations)  # what goes there has the UIDs of the project
         for variant, how in project.variants.items():
             name = f"{base}{VARIANT_MARK}{variant}"
             if len(name) > _LONGEST_NAME:
@@ -274,12 +276,29 @@ def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
                 yield Misconfigured(place_of(name), problem, "Give the variant a shorter name.")
             for index, wanted in enumerate(how.destinations):
                 here = f"{place_of(name)}.Destinations[{index}]"
-                if wanted not in settings.destinations:
-                    yield _unknown(here.removeprefix(f"{SECTION}."), "destination", wanted, settings.destinations)
                 if wanted in taken:
                     problem = f"'{wanted}' is a destination of {taken[wanted]} already"
                     yield Misconfigured(here, problem, "What is de-identified in two ways goes to two destinations.")
                 taken[wanted] = place_of(name)
+            if not how.own_pseudonyms:
+                yield from _met(settings, shared, name, how)
+                shared += how.destinations
+
+
+def _met(settings: Settings, shared: list[str], variant: str, how: Variant) -> Iterator[Misconfigured]:
+    """Destinations of a variant that are one of `shared` under another name."""
+    for index, wanted in enumerate(how.destinations):
+        for name in shared:
+            if name != wanted and _spot(settings.destinations[wanted]) == _spot(settings.destinations[name]):
+                problem = f"'{wanted}' is the same place as '{name}', and the UIDs are the same, too"
+                cure = "Name another place, or give the variant OwnPseudonyms."
+                yield Misconfigured(f"{place_of(variant)}.Destinations[{index}]", problem, cure)
+
+
+def _spot(destination: DestinationSettings) -> tuple[object, ...]:
+    """Two destinations with the same one are one place."""
+    keys = ("type", "peer", "modality", "path", "url", "bucket", "endpoint", "object_name", "file_name")
+    return tuple(getattr(destination, key, None) for key in keys)
 
 
 def _alike(settings: Settings) -> Iterator[Misconfigured]:
@@ -293,14 +312,24 @@ def _alike(settings: Settings) -> Iterator[Misconfigured]:
                 yield Misconfigured(f"{SECTION}.{kind}.{name}", problem, "Give it another one.")
 
 
+def _named(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    """Each list of destinations, behind the project or the variant that it stands in."""
+    for base, project in settings.projects.items():
+        yield base, project.destinations
+        for variant, how in project.variants.items():
+            yield f"{base}{VARIANT_MARK}{variant}", how.destinations
+
+
 def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
     """Names that point nowhere."""
     yield from _alike(settings)
+    for name, destinations in _named(settings):
+        for index, wanted in enumerate(destinations):
+            if wanted not in settings.destinations:
+                place = f"{place_of(name)}.Destinations[{index}]".removeprefix(f"{SECTION}.")
+                yield _unknown(place, "destination", wanted, settings.destinations)
     for name, project in settings.projects.items():
         for index, wanted in enumerate(project.destinations):
-            if wanted not in settings.destinations:
-                place = f"Projects.{name}.Destinations[{index}]"
-                yield _unknown(place, "destination", wanted, settings.destinations)
             if wanted in project.destinations[:index]:
                 place = f"{SECTION}.Projects.{name}.Destinations[{index}]"
                 yield Misconfigured(place, f"'{wanted}' is named twice", "Name each destination once.")

@@ -22,7 +22,7 @@ class DestinationVerdict:
 
     destination: str
     discrepancies: list[Discrepancy]
-    error: str | None  # why it could not be asked
+    error: str | None  # why it was not asked, or could not be
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ def verify(
 ) -> Verdict | None:
     """Recompute the chain, and ask every destination that the batch was delivered to. None: there is no such batch.
 
+    A destination that the batch has not reached is not asked, and so not well.
+
     The staged files are gone once a batch is done. A destination is then compared by digests, and what it holds in
     another encoding than it was sent in counts as a discrepancy, because nothing can be compared with it.
     """
@@ -63,8 +65,8 @@ def verify(
         except TypeError:
             broken.append(Discrepancy("?", "its receipt in the journal cannot be read"))
     consignment = Consignment(batch_id, batch.project or "", parcels, journal.batches.part(batch_id))
-    delivered = [d for d in journal.deliveries.of([batch_id])[batch_id] if d.state is DeliveryState.VERIFIED]
-    verdicts = [_ask(destinations.get(d.destination), d, consignment, broken) for d in delivered]
+    deliveries = [d for d in journal.deliveries.of([batch_id])[batch_id] if d.state is not DeliveryState.DROPPED]
+    verdicts = [_ask(destinations.get(d.destination), d, consignment, broken) for d in deliveries]
     return Verdict(len(receipts), batch.manifest, manifest.head(values for _, values in receipts), verdicts)
 
 
@@ -72,6 +74,8 @@ def _ask(
     destination: Destination | None, delivery: Delivery, consignment: Consignment, broken: list[Discrepancy]
 ) -> DestinationVerdict:
     name = delivery.destination
+    if delivery.state is not DeliveryState.VERIFIED:
+        return DestinationVerdict(name, [], f"its delivery is {delivery.state}: it need not hold all of them")
     consignment = replace(consignment, parcels=[p for p in consignment.parcels if delivery.takes(p.receipt)])
     if destination is None:
         return DestinationVerdict(name, broken, "it is not configured any more")

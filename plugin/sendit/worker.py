@@ -127,7 +127,7 @@ class Worker:
             except Retry as error:
                 self._trouble("reconciliation", str(error))
             except Exception as error:
-                log.error("the reconciliation failed; the next one is due in a minute", exc_info=error)
+                log.error("the reconciliation failed; it is tried again", exc_info=error)
                 self._problems["reconciliation"] = logs.places(error)
             # Soon after a failure: at the start Orthanc may not answer yet.
             wait = min(2.0, self.settings.reconcile_seconds) if self._problems else self.settings.reconcile_seconds

@@ -47,7 +47,7 @@ def test_no_credentials_at_all(own_server: GoogleStorage, monkeypatch: pytest.Mo
     assert "ServiceAccountFile" in caught.value.cure
 
 
-@pytest.mark.parametrize("content", [None, "{}", "no json", '{"type": "authorized_user"}'])
+@pytest.mark.parametrize("content", [None, "{}", "[1]", "null", "no json", '{"type": "authorized_user"}'])
 def test_a_service_accounts_file_that_is_none(own_server: GoogleStorage, tmp_path: Path, content: str | None) -> None:
     """Missing, empty, or of another kind."""
     path = tmp_path / "key.json"

@@ -41,7 +41,7 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
         stack.wait_batches(2)
         assert len(second.get("/instances")) == 4
         [number] = {b["id"] for b in stack.batches() if b["received"] == 3}
-        done = stack.cli("recall", "--batch", str(number), "--yes", "--reason", "consent withdrawn")
+        done = stack.cli("recall", "--batch", str(number), "--yes", "--reason", "consent [/withdrawn]")
         assert done.returncode == 0, done.stdout + done.stderr
         rows = [line.split() for line in done.stdout.splitlines() if line.startswith(str(number))]
         assert sorted(rows) == [[str(number), "research", "3", "0"], [str(number), "second", "3", "0"]]
@@ -49,7 +49,9 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
             assert len(server.get("/instances")) == 1
         batch = stack.api(f"batches/{number}")
         assert (batch["state"], batch["recalled"], batch["sent"], batch["under_way"]) == ("RECALLED", 3, 0, 0)
-        assert batch["reason"] == "recalled by an operator: consent withdrawn"
+        assert batch["reason"] == "recalled by an operator: consent [/withdrawn]"
+        for shown in (stack.cli("batch", str(number)), stack.cli("batches")):  # what stands in brackets is no markup
+            assert (shown.returncode, "consent [/withdrawn]" in shown.stdout) == (0, True)
         retried = stack.source.session.post(f"{stack.source.url}/sendit/api/batches/{number}/retry", timeout=30)
         assert retried.status_code == 409
         stack.source.upload(maker.instance(9))
@@ -146,7 +148,7 @@ def test_what_was_never_sent_needs_no_destination(make_stack: MakeStack) -> None
 def test_a_patient_is_held_though_all_studies_were_recalled_one_by_one(stack: Stack) -> None:
     """A recall of the patient then finds nothing to remove, and further studies are held nevertheless.
 
-    A recall that names a wrong project, too, changes nothing.
+    A recall that names a wrong project, and one with a misspelt key, change nothing.
     """
     person = Person()
     send(stack, 1, person)
@@ -155,6 +157,9 @@ def test_a_patient_is_held_though_all_studies_were_recalled_one_by_one(stack: St
     wrong = stack.cli("recall", "--batch", "1", "--project", "another", "--yes")
     assert (wrong.returncode, "it is of project irb1" in wrong.stderr) == (2, True)
     assert len(stack.delivered_files()) == 1
+    misspelt = {"batch": 1, "preveiw": True}
+    refused = stack.source.session.post(f"{stack.source.url}/sendit/api/recalls", json=misspelt, timeout=30)
+    assert (refused.status_code, len(stack.delivered_files())) == (422, 1)
     assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
     done = stack.cli("recall", "--patient", code, "--yes")
     assert (done.returncode, "Further studies are held" in done.stdout) == (0, True)
@@ -191,3 +196,24 @@ def test_a_mended_destination_is_recalled_while_another_is_away(make_stack: Make
             assert stack.target.get("/instances") == []
     finally:
         second.stop()
+
+
+def test_no_other_project_takes_a_recalled_study(stack: Stack) -> None:
+    """Its project was renamed since: what comes late of the study is held, and nothing of it leaves for the new one."""
+    maker = send(stack)
+    stack.wait_batches(1)
+    assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
+    stack.source.stop()
+    stack.sendit["Projects"]["renamed"] = stack.sendit["Projects"].pop(PROJECT)
+    stack.source.start()
+    stack.wait_ready()
+    stack.source.upload(maker.instance(9))
+    stack.wait_batch(is_("QUARANTINED"))
+    send(stack, 1, Person("OTHER", "O^O"))
+    stack.wait_batches(3, {"DONE", "RECALLED", "QUARANTINED"})
+    assert [(b["project"], b["state"]) for b in stack.batches()] == [
+        (PROJECT, "RECALLED"),
+        (PROJECT, "QUARANTINED"),
+        ("renamed", "DONE"),
+    ]
+    assert len(stack.delivered_files()) == 1

@@ -68,7 +68,7 @@ def test_a_target_that_is_down_is_no_proof(sent: Stack) -> None:
     sent.target.stop()
     code, said = verify(sent)
     assert code == 1
-    assert "research: cannot be asked" in said
+    assert "research: not verified: the peer" in said
 
 
 def test_a_receipt_changed_in_the_journal(sent: Stack) -> None:
@@ -97,3 +97,22 @@ def test_a_receipt_changed_in_the_journal(sent: Stack) -> None:
         journal.execute(sa.delete(t.instances).where(t.instances.c.id == row))
     engine.dispose()
     assert verify(sent)[0] == 1
+
+
+def test_a_destination_that_the_batch_has_not_reached(make_stack: MakeStack) -> None:
+    """What the others hold is compared; that this one does not is said, and all of it is not well."""
+    stack = make_stack()
+    stack.peers["shut"] = ["http://127.0.0.1:9/"]
+    stack.sendit["Destinations"]["shut"] = {"Type": "OrthancPeer", "Peer": "shut", "Retry": {"Limit": 0}}
+    stack.sendit["Projects"]["irb1"]["Destinations"] = ["research", "shut"]
+    stack.start()
+    stack.source.upload(StudyMaker().instance())
+    stack.wait_batch(lambda batch: bool(batch["state"] == "FAILED"))
+    code, said = verify(stack)
+    assert code == 1
+    assert "research: holds all of them" in said
+    assert "shut: not verified: its delivery is FAILED" in said
+    assert (
+        stack.source.session.post(f"{stack.source.url}/sendit/api/batches/{2**70}/verify", timeout=30).status_code
+        == 422
+    )

@@ -83,3 +83,14 @@ def test_what_is_wrong_in_a_variant_has_its_place() -> None:
     document["SendIt"]["Projects"]["irb"]["Variants"]["v" * 64] = {"Destinations": ["c"]}
     del document["SendIt"]["Projects"]["irb"]["Variants"]["apart"]
     assert "shorter name" in refused(document).cure
+
+
+def test_one_place_under_two_names() -> None:
+    """Two contents under one UID would meet there; with pseudonyms of their own they do not."""
+    document = copy.deepcopy(WHOLE)
+    document["SendIt"]["Destinations"]["b"]["Peer"] = "a"
+    error = refused(document)
+    assert error.place == "SendIt.Projects.irb.Variants.dates.Destinations[0]"
+    assert "'b' is the same place as 'a'" in error.problem
+    document["SendIt"]["Projects"]["irb"]["Variants"]["dates"]["OwnPseudonyms"] = True
+    load(document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sendit.model import BatchState, DeliveryState, InstanceState
 
@@ -116,7 +116,7 @@ class DestinationVerdictAnswer(BaseModel):
 
     destination: str
     discrepancies: list[DiscrepancyAnswer]
-    error: str | None = Field(description="why it could not be asked")
+    error: str | None = Field(description="why it was not asked, or could not be")
 
 
 class VerdictAnswer(BaseModel):
@@ -132,6 +132,8 @@ class VerdictAnswer(BaseModel):
 
 class RecallRequest(BaseModel):
     """What to take back: the study of a batch, or all studies of a patient. One of both."""
+
+    model_config = ConfigDict(extra="forbid")  # a misspelt "preview" would be a recall, which cannot be undone
 
     batch: int | None = Field(default=None, ge=1, le=2**31 - 1)
     patient: str | None = Field(default=None, min_length=1, max_length=64, description="the coded PatientID")
@@ -194,6 +196,8 @@ class Health(BaseModel):
 
 class ImportRequest(BaseModel):
     """A folder to import."""
+
+    model_config = ConfigDict(extra="forbid")
 
     folder: Path
     project: str

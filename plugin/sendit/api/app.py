@@ -104,7 +104,8 @@ def _translate_errors(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        return JSONResponse({"error": f"{place}: {first['msg']}", "cure": "See /sendit/api/docs."}, 422)
+        message = str(first["msg"]).removeprefix("Value error, ")
+        return JSONResponse({"error": f"{place}: {message}", "cure": "See /sendit/api/docs."}, 422)
 
     @app.exception_handler(StarletteHTTPException)  # and so FastAPI's own
     async def of_ours(_: Request, error: StarletteHTTPException) -> JSONResponse:
@@ -160,18 +161,15 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
 
 def _verification(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
     @app.post("/api/batches/{batch_id}/verify", tags=["batches"], responses={**_NOT_FOUND, 409: {"model": Problem}})
-    def post_verify(batch_id: int) -> VerdictAnswer:
+    def post_verify(batch_id: Number) -> VerdictAnswer:
         """Compare the batch's receipts with its manifest, and what its destinations hold with the receipts."""
         batch, rooms = views.batch(batch_id), pipeline.rooms
-        verdict = verify(rooms.journal, rooms.staging, rooms.destinations, batch_id)
-        if batch is None or verdict is None:
+        if batch is None:
             raise _no_batch(batch_id)
-        if batch.state not in VERIFIABLE:
-            raise _problem(409, f"batch {batch_id} is {batch.state}", "Only batches that were sent can be verified.")
-        if rooms.journal.retention.pruned_at(batch_id) is not None:
-            raise _problem(
-                409, f"the receipts of batch {batch_id} were deleted", "SendIt.Retention.JournalDays says so."
-            )
+        _must_be_verifiable(batch, rooms.journal.retention.pruned_at(batch_id) is not None)
+        verdict = verify(rooms.journal, rooms.staging, rooms.destinations, batch_id)
+        if verdict is None:
+            raise _no_batch(batch_id)
         return VerdictAnswer(ok=verdict.ok, intact=verdict.intact, **asdict(verdict))
 
 

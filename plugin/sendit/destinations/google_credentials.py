@@ -50,7 +50,7 @@ def _of_machine(place: str) -> tuple[Credentials, str | None]:
             '"Credentials": {"Source": "ServiceAccountFile", "Path": "/…/key.json"}.'
         )
         raise Misconfigured(place, "this machine has no Google credentials", cure) from None
-    except (GoogleAuthError, OSError, ValueError) as error:
+    except (GoogleAuthError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         cure = "See the file that GOOGLE_APPLICATION_CREDENTIALS names, and whether the worker may read it."
         problem = f"the machine's Google credentials cannot be used ({type(error).__name__})"
         raise Misconfigured(place, problem, cure) from None
@@ -64,7 +64,7 @@ def _of_service_account(path: Path, place: str) -> tuple[Credentials, str | None
     except OSError as error:
         cure = "Put the key of the service account there, readable for the user of the worker."
         raise Misconfigured(place, f"the file cannot be read ({error.strerror})", cure) from None
-    except (GoogleAuthError, ValueError, KeyError):  # its message could quote the file
+    except (GoogleAuthError, ValueError, KeyError, TypeError, AttributeError):  # its message could quote the file
         cure = "Make a JSON key of a service account in the Google Cloud console, and give its path."
         raise Misconfigured(place, "this is no key file of a Google service account", cure) from None
     return found, found.project_id

@@ -66,6 +66,13 @@ class Recalls:
         with reading(self._engine) as c:
             return list(c.execute(sa.select(b.id).where(where).order_by(b.id)).scalars())
 
+    def projects_of(self, study: str) -> set[str]:
+        """The projects, and variants, in which batches of the study were recalled."""
+        b = t.batches.c
+        where = (b.study == study) & b.state.in_(WITHDRAWN) & b.project.is_not(None)
+        with reading(self._engine) as c:
+            return set(c.execute(sa.select(b.project).where(where).distinct()).scalars())
+
     def names_of(self, project: str) -> set[str]:
         """The project and its variants, as far as they have batches: also those that are not configured any more."""
         b = t.batches.c
