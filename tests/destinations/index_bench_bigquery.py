@@ -68,6 +68,7 @@ class BigQueryBench(IndexBench):
         "503-backend-error": _said(503, "backendError", "Error encountered during execution. Retrying may solve it."),
         "500": Status(500),
         "429": Status(429),
+        "disk-full": Status(507),
         "quota": _said(403, "rateLimitExceeded", "Exceeded rate limits: too many requests for this table"),
         "dropped-before": DropBefore(),
         "dropped-after": DropAfter(),
