@@ -47,10 +47,11 @@ def _renewed(study: Consignment) -> Consignment:
     return replace(study, parcels=[Parcel(r, p.path) for r, p in zip(receipts, study.parcels, strict=True)])
 
 
-def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds, and seconds of CPU (user and system) of this process: the server is another one."""
+    started, used = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - used
 
 
 def _plain_instances(bucket: Any, study: Consignment) -> None:
@@ -78,17 +79,20 @@ def _packed_archive(bucket: Any, study: Consignment, path: Path) -> None:
 
 def _compare(label: str, ours: Callable[[], object], theirs: Callable[[], object], size: int) -> float:
     """Throughput of SendIt ÷ that of the other; the median of the rounds' ratios."""
-    times: list[tuple[float, float]] = []
+    times: list[tuple[tuple[float, float], tuple[float, float]]] = []
     for number in range(ROUNDS + 1):
         pair = [("ours", ours), ("theirs", theirs)]
         measured = {name: _timed(work) for name, work in (pair if number % 2 else reversed(pair))}
         if number:  # the first round warms up
             times.append((measured["ours"], measured["theirs"]))
-    ratio = statistics.median(theirs for _, theirs in times) / statistics.median(ours for ours, _ in times)
-    rates = [size / 1e6 / statistics.median(column) for column in zip(*times, strict=True)]
+    one, other = zip(*times, strict=True)
+    seconds = [statistics.median(wall for wall, _ in column) for column in (one, other)]
+    used = [statistics.median(cpu for _, cpu in column) for column in (one, other)]
+    rates = [size / 1e6 / wall for wall in seconds]
+    ratio = seconds[1] / seconds[0]
     print(
         f"destinations: {label}: SendIt {rates[0]:.0f} MB/s, the plain client {rates[1]:.0f} MB/s of the study, "
-        f"ratio {ratio:.2f}", flush=True,
+        f"ratio {ratio:.2f}; CPU {used[0]:.2f} s beside {used[1]:.2f} s", flush=True,
     )  # fmt: skip
     return ratio
 

@@ -57,7 +57,7 @@ def _words(test: str, parameters: Iterable[str]) -> str:
 
 def _fault(parameter: str) -> str:
     """Status(times=1, status=503, body=b'', headers={}) → Status 503."""
-    status = re.search(r"status=(\d+)", parameter)
+    status = re.search(r"\bstatus=(\d+)", parameter)
     name = parameter.partition("(")[0]
     return f"{name} {status[1]}" if status else name
 

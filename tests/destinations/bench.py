@@ -12,7 +12,7 @@ from sendit.destinations import open_destination
 from sendit.destinations.base import Destination
 from sendit.model import Consignment, Parcel, Receipt
 from sendit.settings import load
-from tests.servers.fault_proxy import Corrupt, DropAfter, DropBefore, Fault, Silence, Slow, Status
+from tests.servers.fault_proxy import Corrupt, DropAfter, DropBefore, Fault, Silence, Status
 
 Server = TypeVar("Server")
 
@@ -63,10 +63,8 @@ class Bench(ABC):
     )
     #: Answers by which its wire says that we are not let in.
     refusals: ClassVar[tuple[Fault, ...]] = (Status(401), Status(403))
-    #: How its wire can be slow without being at fault.
-    slownesses: ClassVar[tuple[Fault, ...]] = (Slow(),)
-    #: How a bit is changed on its wire; None where there is none between us and what is stored.
-    corruption: ClassVar[Fault | None] = Corrupt()
+    #: How a bit is changed on its way.
+    corruption: ClassVar[Fault] = Corrupt()
     #: False where all instances of a batch travel as one object.
     one_by_one: ClassVar[bool] = True
     #: False where what was given away can never be removed.

@@ -10,7 +10,19 @@ from tests.destinations.bench import Bench, Servers, open_out
 from tests.destinations.bench_orthanc_peer import StoredInOrthanc
 from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence
 from tests.servers.orthanc import OrthancServer
-from tests.servers.tcp_fault_proxy import C_FIND, C_STORE, Corrupt, CutAfter, DicomFaultProxy
+from tests.servers.tcp_fault_proxy import (
+    ASSOCIATE,
+    C_FIND,
+    C_STORE,
+    Busy,
+    Corrupt,
+    CutAfter,
+    DicomFaultProxy,
+    NotAuthorized,
+    OutOfResources,
+    Rejected,
+    TitleNotKnown,
+)
 
 
 def start_modality(folder: Path) -> OrthancServer:
@@ -19,9 +31,9 @@ def start_modality(folder: Path) -> OrthancServer:
 
 
 class DicomModalityBench(StoredInOrthanc, Bench):
-    faults: ClassVar[tuple[Fault, ...]] = (DropBefore(), DropAfter(), Silence(), CutAfter())
-    refusals: ClassVar[tuple[Fault, ...]] = ()  # they are statuses and rejections here: test_dicom_modality.py
-    corruption: ClassVar[Fault | None] = Corrupt()
+    faults: ClassVar[tuple[Fault, ...]] = (DropBefore(), DropAfter(), Silence(), CutAfter(), OutOfResources(), Busy())
+    refusals: ClassVar[tuple[Fault, ...]] = (TitleNotKnown(), NotAuthorized())
+    corruption: ClassVar[Fault] = Corrupt()
     can_recall = False
 
     def __init__(self, servers: Servers) -> None:
@@ -31,10 +43,13 @@ class DicomModalityBench(StoredInOrthanc, Bench):
         self.destination = open_out(self.document)
 
     def harm_uploads(self, fault: Fault) -> None:
-        self.proxy.inject(fault, C_STORE)
+        self.proxy.inject(fault, ASSOCIATE if isinstance(fault, Rejected) else C_STORE)
 
     def harm_reading(self, fault: Fault) -> None:
         self.proxy.inject(fault, C_FIND)
+
+    def heal(self) -> None:
+        self.proxy.heal()
 
     def take_down(self) -> None:
         self.proxy.close()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 import pytest
 
 from sendit.destinations.folder_dicomdir import file_id
 from sendit.model import Parcel, Receipt
 from tests.destinations.bench import Bench, Servers, open_out
-from tests.servers.fault_proxy import DropBefore, Fault
+from tests.servers.fault_proxy import Corrupt, DropAfter, DropBefore, Fault, Silence, Slow
 
 
 @dataclass
@@ -22,11 +27,50 @@ class DiskFull(Fault):
     """There is no room for one more file."""
 
 
+@dataclass
+class InputOutputError(Fault):
+    """A disk, or a share that was mounted soft, cannot write."""
+
+
+@dataclass
+class StaleHandle(Fault):
+    """The server of the share no longer knows a directory."""
+
+
+@dataclass
+class ReadOnly(Fault):
+    """The share is mounted read-only."""
+
+
+@dataclass
+class NotAllowed(Fault):
+    """No directory may be made there."""
+
+
+#: What a share does by a call of the system: which one, its error (0: none), and whether it has acted all the same.
+#: DropAfter: its answer was lost; Silence: a soft mount gave up waiting; Corrupt: the disk keeps another bit.
+_CALLS: Mapping[type[Fault], tuple[str, int, bool]] = {
+    InputOutputError: ("fsync", errno.EIO, False),
+    StaleHandle: ("mkdir", errno.ESTALE, False),
+    NotAllowed: ("mkdir", errno.EACCES, False),
+    DropAfter: ("link", errno.EIO, True),
+    Silence: ("fsync", errno.ETIMEDOUT, False),
+    Slow: ("fsync", 0, True),
+    Corrupt: ("link", 0, True),
+}
+
+
 class FolderBench(Bench):
-    faults: ClassVar[tuple[Fault, ...]] = (DropBefore(), DiskFull())  # DropBefore: the share is away
-    refusals: ClassVar[tuple[Fault, ...]] = ()
-    slownesses: ClassVar[tuple[Fault, ...]] = ()
-    corruption: ClassVar[Fault | None] = None
+    #: DropBefore: the share is away.
+    faults: ClassVar[tuple[Fault, ...]] = (
+        DropBefore(),
+        DropAfter(),
+        Silence(),
+        DiskFull(),
+        InputOutputError(),
+        StaleHandle(),
+    )
+    refusals: ClassVar[tuple[Fault, ...]] = (ReadOnly(), NotAllowed())
 
     def __init__(self, servers: Servers) -> None:
         self.home = servers.new_folder("folder")
@@ -34,6 +78,7 @@ class FolderBench(Bench):
         self.path.mkdir()
         self._filler = self.home / "share" / "filler"
         self._mounted = False
+        self._patches = ExitStack()
         self._written: set[tuple[str, int, int]] = set()
         self.document = folder_document(self.path, **self._settings())
         self.destination = open_out(self.document)
@@ -45,6 +90,13 @@ class FolderBench(Bench):
         if isinstance(fault, DiskFull):
             self._mount_small()
             fill(self._filler)
+        elif isinstance(fault, ReadOnly):
+            self._mount_small()
+            self._remount("ro")
+        elif type(fault) in _CALLS:
+            call, number, acts = _CALLS[type(fault)]
+            harmed = _harmed(getattr(os, call), fault, number, acts)
+            self._patches.enter_context(patch.object(os, call, harmed))
         else:
             self.path.rename(self.home / "away")
 
@@ -52,6 +104,9 @@ class FolderBench(Bench):
         self.harm_uploads(fault)
 
     def heal(self) -> None:
+        self._patches.close()
+        if self._mounted:
+            self._remount("rw")
         if (self.home / "away").exists():
             (self.home / "away").rename(self.path)
         self._filler.unlink(missing_ok=True)
@@ -79,12 +134,16 @@ class FolderBench(Bench):
         return len(self._written)
 
     def close(self) -> None:
+        self._patches.close()
         if self._mounted:
             subprocess.run(["umount", "--lazy", str(self.path)], check=True)
 
     def _mount_small(self) -> None:
         mount_small(self.path, "1m")
         self._mounted = True
+
+    def _remount(self, how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", str(self.path)], check=True)
 
     def _files(self) -> Iterator[Path]:
         return self.path.rglob("*.dcm")
@@ -103,6 +162,31 @@ class DicomdirBench(FolderBench):
 
     def _file(self, receipt: Receipt) -> Path:
         return self.path.joinpath(*file_id(receipt))
+
+
+def _harmed(real: Callable[..., Any], fault: Fault, number: int, acts: bool) -> Callable[..., Any]:
+    """A call of the system that fails as often as the fault says; with no error it is only slow."""
+    left = itertools.count(fault.times, -1)
+
+    def call(*arguments: Any, **named: Any) -> None:
+        if isinstance(fault, Slow):
+            time.sleep(fault.pause)
+        harmed = next(left) > 0
+        if acts or not harmed:
+            real(*arguments, **named)
+        if harmed and isinstance(fault, Corrupt):
+            _flip_one_bit(arguments[1], named["dst_dir_fd"])
+        if harmed and number:
+            raise OSError(number, os.strerror(number))
+
+    return call
+
+
+def _flip_one_bit(name: str, folder: int) -> None:
+    descriptor = os.open(name, os.O_RDWR, dir_fd=folder)
+    (byte,) = os.pread(descriptor, 1, 20_000)
+    os.pwrite(descriptor, bytes([byte ^ 1]), 20_000)
+    os.close(descriptor)
 
 
 def mount_small(path: Path, size: str) -> None:

@@ -18,7 +18,7 @@ from sendit.destinations.bigquery_index_client import Patience
 from sendit.model import Receipt
 from tests.destinations.bench import Servers
 from tests.destinations.index_bench import PLACE, IndexBench
-from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, FaultProxy, Silence, Status, Truncate
+from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, FaultProxy, Silence, Slow, Status, Truncate
 from tests.servers.google_bigquery import BigQueryServer
 
 PROJECT = "sendit-demo"
@@ -68,11 +68,13 @@ class BigQueryBench(IndexBench):
         "503-backend-error": _said(503, "backendError", "Error encountered during execution. Retrying may solve it."),
         "500": Status(500),
         "429": Status(429),
+        "disk-full": Status(507),
         "quota": _said(403, "rateLimitExceeded", "Exceeded rate limits: too many requests for this table"),
         "dropped-before": DropBefore(),
         "dropped-after": DropAfter(),
         "cut-off": Truncate(),
         "silence": Silence(),
+        "slow": Slow(pieces=5),
     }
     lasting: ClassVar[Mapping[str, tuple[Fault, str]]] = {
         "401": (_said(401, "authError", "Invalid Credentials"), "Credentials"),

@@ -90,6 +90,7 @@ class DatastoreBench(IndexBench):
         "aborted": Code(_C.ABORTED, "too much contention on these datastore entities. please try again."),
         "quota": Code(_C.RESOURCE_EXHAUSTED, "Quota exceeded"),
         "internal": Code(_C.INTERNAL),
+        "disk-full": Code(_C.RESOURCE_EXHAUSTED, "No space left on device"),
         "dropped-before": DropBefore(),
         "dropped-after": DropAfter(),
         "silence": Silence(),

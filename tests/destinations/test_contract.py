@@ -19,6 +19,7 @@ from tests.servers.fault_proxy import DropBefore, Fault, Slow, Status
 
 #: Every fault that any bench knows, once.
 FAULTS = {repr(fault): fault for one in BENCHES.values() for fault in getattr(one, "faults", Bench.faults)}
+REFUSALS = {repr(fault): fault for one in BENCHES.values() for fault in getattr(one, "refusals", Bench.refusals)}
 
 
 def _nothing(_: int) -> None:
@@ -119,8 +120,6 @@ def test_resumes_after_a_fault(bench: Bench, tmp_path: Path, name: str) -> None:
 
 def test_a_slow_wire_is_no_fault(bench: Bench, tmp_path: Path) -> None:
     """What is slow, and never silent for long, arrives in one attempt."""
-    if Slow() not in bench.slownesses:
-        pytest.skip("its wire is not slowed down here")
     sent = consignment(tmp_path, 2)
     bench.harm_uploads(Slow())
     assert bench.destination.deliver(sent, _nothing) == 2
@@ -128,13 +127,13 @@ def test_a_slow_wire_is_no_fault(bench: Bench, tmp_path: Path) -> None:
     assert bench.holds_all(sent)
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_is_for_a_person(bench: Bench, tmp_path: Path, status: int) -> None:
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_for_a_person(bench: Bench, tmp_path: Path, name: str) -> None:
     """A server that does not let us in is not asked again: someone has to change something first."""
-    if Status(status) not in bench.refusals:
+    if REFUSALS[name] not in bench.refusals:
         pytest.skip("its wire knows no such answer")
     sent = consignment(tmp_path, 2)
-    bench.harm_uploads(Status(status, times=2))
+    bench.harm_uploads(replace(REFUSALS[name], times=2))
     with pytest.raises(Misconfigured):
         bench.destination.deliver(sent, _nothing)
     bench.heal()
@@ -144,8 +143,6 @@ def test_a_refusal_is_for_a_person(bench: Bench, tmp_path: Path, status: int) ->
 
 def test_what_is_corrupted_in_flight_is_found(bench: Bench, tmp_path: Path) -> None:
     """One bit changed on the way: the server refuses it, or verification says so. It never counts as sent."""
-    if bench.corruption is None:
-        pytest.skip("there is no wire between us and what is stored")
     sent = consignment(tmp_path, 2)
     bench.harm_uploads(copy(bench.corruption))
     try:
@@ -257,6 +254,16 @@ def test_check(bench: Bench) -> None:
     bench.take_down()
     with pytest.raises(Retry):
         bench.destination.check()
+
+
+def test_nothing_listens(bench: Bench, tmp_path: Path) -> None:
+    """The connection is refused, or the share is away: a Retry for all that is asked."""
+    sent = consignment(tmp_path, 2)
+    bench.take_down()
+    with pytest.raises(Retry):
+        bench.destination.deliver(sent, _nothing)
+    with pytest.raises(Retry):
+        bench.destination.verify(sent)
 
 
 def test_recall_removes_everything(bench: Bench, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from tests.destinations.index_bench import PLACE, IndexBench, part_of, places_of
 from tests.destinations.index_bench_bigquery import BigQueryBench
 from tests.destinations.index_bench_datastore import DatastoreBench, DatastoreEmulatorBench, FirestoreEmulatorBench
 from tests.destinations.parcels import altered, consignment, with_receipt
+from tests.servers.fault_proxy import Corrupt
 from tests.servers.waiting import wait_for
 
 #: Every index of the registry (the part before a "/"; after it stands another server for it).
@@ -132,6 +134,29 @@ def test_what_lasts_for_a_while(bench: IndexBench, tmp_path: Path, name: str) ->
         bench.index.remove(sent)
     bench.heal()
     bench.index.write(sent, places_of(sent))
+    assert bench.holds_all(sent)
+
+
+@pytest.mark.parametrize("what", ["a digest", "a value", "an identifier", "the framing"])
+def test_what_is_corrupted_in_flight_is_found(bench: IndexBench, tmp_path: Path, what: str) -> None:
+    """One bit changed on the way: refused, or verification says so. The next write mends it and leaves nothing else."""
+    sent = consignment(tmp_path, 3)
+    receipt = sent.parcels[1].receipt
+    behind = {
+        "a digest": receipt.output_sha256[:20],
+        "a value": "LARGE BOWT",  # FilterType, which no column but the header has
+        "an identifier": receipt.sop_instance_uid[:30],
+        "the framing": "",
+    }
+    bench.harm_writing(Corrupt(behind=behind[what].encode()))
+    if what == "the framing":
+        with contextlib.suppress(Retry):
+            bench.index.write(sent, places_of(sent))
+    else:
+        bench.index.write(sent, places_of(sent))
+        assert bench.index.verify(sent, places_of(sent)) != []
+    bench.index.write(sent, places_of(sent))
+    assert bench.index.verify(sent, places_of(sent)) == []
     assert bench.holds_all(sent)
 
 

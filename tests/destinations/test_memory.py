@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,13 @@ from tests.destinations.bench import Servers
 from tests.destinations.bench_dicom_modality import modality_document, start_modality
 from tests.destinations.bench_dicom_web import dicom_web_document, start_dicom_web
 from tests.destinations.bench_folder import folder_document
+from tests.destinations.bench_google_cloud_storage import document as google_document
+from tests.destinations.bench_google_cloud_storage import start_storage
 from tests.destinations.bench_orthanc_peer import peer_document, start_target
+from tests.destinations.index_bench_bigquery import DATASET, start_bigquery
+from tests.destinations.index_bench_bigquery import PROJECT as BIGQUERY
+from tests.destinations.index_bench_datastore import PROJECT as DATASTORE
+from tests.destinations.index_bench_datastore import start_ours
 from tests.destinations.measured_sender import deliver_measured
 from tests.destinations.parcels import consignment_of, new_uid, read_testfile, to_bytes
 from tests.servers.orthanc import OrthancServer
@@ -43,12 +50,34 @@ def _orthanc_peer(servers: Servers) -> Mapping[str, Any]:
     return peer_document({"Url": servers.get("target", start_target).url, "Timeout": 300})
 
 
+def _google_cloud_storage(servers: Servers) -> Mapping[str, Any]:
+    """With both indexes."""
+    bigquery, datastore = servers.get("bigquery", start_bigquery), servers.get("datastore", start_ours)
+    indexes = [
+        {
+            "Type": "BigQuery",
+            "GoogleProject": BIGQUERY,
+            "Dataset": DATASET,
+            "Endpoint": bigquery.url,
+            "Table": _table(),
+        },
+        {"Type": "Datastore", "GoogleProject": DATASTORE, "Endpoint": datastore.endpoint},
+    ]
+    url = servers.get("storage", start_storage).url
+    return google_document(url, Layout="Instances", Timeout=60, Index=indexes)
+
+
+def _table() -> str:
+    return f"dicom_{uuid.uuid4().hex[:8]}"
+
+
 #: The configuration of each destination, straight to its server.
 DOCUMENTS: Mapping[str, Callable[[Servers], Mapping[str, Any]]] = {
     "OrthancPeer": _orthanc_peer,
     "Folder": _folder,
     "DicomWeb": _dicom_web,
     "DicomModality": _dicom_modality,
+    "GoogleCloudStorage, BigQuery, Datastore": _google_cloud_storage,
 }
 
 

@@ -63,7 +63,10 @@ class Silence(Fault):
 
 @dataclass
 class Corrupt(Fault):
-    """One bit in the middle of the request's body is another one when it reaches the server behind."""
+    """One bit of the request's body is another one when it reaches the server behind: in its middle, or behind these
+    bytes, where they first occur."""
+
+    behind: bytes | None = None
 
 
 @dataclass
@@ -157,7 +160,8 @@ class _Body:
 
     def __init__(self, file: Any, size: int, fault: Fault | None) -> None:
         self._file = file
-        self._middle = size // 2 if isinstance(fault, Corrupt) else None
+        self._middle = size // 2 if isinstance(fault, Corrupt) and fault.behind is None else None
+        self._behind = fault.behind if isinstance(fault, Corrupt) else None
         self._slow = fault if isinstance(fault, Slow) else None
         self._piece = max(1, size // fault.pieces) if isinstance(fault, Slow) else _PIECE
         self._done = 0
@@ -175,6 +179,9 @@ class _Body:
         self.left -= len(data)
         if self._middle is not None and self._done <= self._middle < self._done + len(data):
             data = _flipped(data, self._middle - self._done)
+        if self._behind is not None and self._behind in data:
+            data = flipped_behind(data, self._behind)
+            self._behind = None
         self._done += len(data)
         return data
 
@@ -186,6 +193,12 @@ class _Body:
 
 def _flipped(data: bytes, place: int) -> bytes:
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :] if data else data
+
+
+def flipped_behind(data: bytes, marker: bytes) -> bytes:
+    """The data with another bit in the byte after the first occurrence of the marker, where there is one."""
+    place = data.find(marker)
+    return _flipped(data, place + len(marker)) if place >= 0 else data
 
 
 class _Server(ThreadingHTTPServer):

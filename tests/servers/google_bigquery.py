@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         try:
-            answer = self._answer(json.loads(body) if body else {}, len(body))
+            answer = self._answer(_json(body) if body else {}, len(body))
             status = 200
         except Refusal as refusal:
             status = refusal.status
@@ -208,6 +208,13 @@ _ROUTES: list[tuple[str, str, Callable[..., dict[str, Any]]]] = [
     ("GET", rf"queries/{_ID}", _Handler.more_results),
     ("GET", rf"jobs/{_ID}", _Handler.job),
 ]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise Refusal(400, "parseError", "Parse Error") from None
 
 
 def _value(parameter: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@ inserted stays in a buffer for a while, and a DELETE that would touch it is refu
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
@@ -62,6 +63,8 @@ class BigQueryTables:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
         self._file = sqlite3.connect(folder / "bigquery.sqlite" if folder else ":memory:", check_same_thread=False)
+        self._file.create_function("SHA256", 1, _sha256, deterministic=True)
+        self._file.create_function("TO_HEX", 1, lambda data: data and data.hex(), deterministic=True)
         self._file.execute("PRAGMA synchronous = OFF")  # outlives SIGKILL; power cuts are not what it is for
         self._file.execute("CREATE TABLE IF NOT EXISTS _resources (kind TEXT, dataset TEXT, name TEXT, content TEXT)")
         for kind, dataset, name, content in self._file.execute("SELECT * FROM _resources"):
@@ -147,20 +150,28 @@ class BigQueryTables:
                 wrong = {error["index"] for error in errors}
                 stopped = [{"reason": "stopped", "location": "", "debugInfo": "", "message": ""}]
                 return errors + [{"index": n, "errors": stopped} for n in range(len(rows)) if n not in wrong]
-            now = time.time()
-            for row in rows:
-                known = row.get("insertId")
-                if known and now - table.ids.get(known, 0) < self.window:
-                    continue
-                if known:
-                    table.ids[known] = now
-                columns = "".join(f', "{column}"' for column in row["json"])
-                marks = ", ?" * len(row["json"])
-                self._file.execute(
-                    f'INSERT INTO "{dataset}.{name}" (_at{columns}) VALUES (?{marks})', (now, *row["json"].values())
-                )
-            self._file.commit()
+            try:
+                table.ids |= self._inserted(f"{dataset}.{name}", rows, table.ids)
+            except sqlite3.OperationalError as error:  # the disk is full
+                self._file.rollback()
+                raise Refusal(503, "backendError", f"Error encountered during execution: {error}") from None
             return []
+
+    def _inserted(self, table: str, rows: Sequence[Mapping[str, Any]], ids: Mapping[str, float]) -> dict[str, float]:
+        """The insert ids of the rows that are new."""
+        now = time.time()
+        new: dict[str, float] = {}
+        for row in rows:
+            known = row.get("insertId")
+            if known and now - new.get(known, ids.get(known, 0)) < self.window:
+                continue
+            if known:
+                new[known] = now
+            columns = "".join(f', "{column}"' for column in row["json"])
+            marks = ", ?" * len(row["json"])
+            self._file.execute(f'INSERT INTO "{table}" (_at{columns}) VALUES (?{marks})', (now, *row["json"].values()))
+        self._file.commit()
+        return new
 
     def rows(self, dataset: str, name: str) -> Answer:
         """tabledata.list: all of it."""
@@ -201,8 +212,10 @@ class BigQueryTables:
         kinds = {f["name"]: f["type"] for f in fields}
         names = [one[0] for one in result.description]
         shown = [at for at, name in enumerate(names) if name != "_at"]
-        schema = [{"name": names[at], "type": kinds.get(names[at], "INTEGER")} for at in shown]
-        return Answer(schema, [tuple(row[at] for at in shown) for row in result])
+        rows = [tuple(row[at] for at in shown) for row in result]
+        made = dict.fromkeys(names, "STRING" if "TO_HEX" in text else "INTEGER")  # what is no column
+        schema = [{"name": names[at], "type": kinds.get(names[at], made[names[at]])} for at in shown]
+        return Answer(schema, rows)
 
     def flush(self) -> None:
         """The streaming buffer of every table is written out, and insert ids are forgotten."""
@@ -219,6 +232,10 @@ class BigQueryTables:
         self._file.execute("DELETE FROM _resources WHERE (kind, dataset, name) = (?, ?, ?)", (kind, dataset, name))
         self._file.execute("INSERT INTO _resources VALUES (?, ?, ?, ?)", (kind, dataset, name, json.dumps(resource)))
         self._file.commit()
+
+
+def _sha256(text: str | None) -> bytes | None:
+    return None if text is None else hashlib.sha256(text.encode()).digest()
 
 
 def _as_sqlite(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 
-from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence
+from tests.servers.fault_proxy import Corrupt, DropAfter, DropBefore, Fault, Silence, flipped_behind
 from tests.servers.ports import free_port
 
 _UNLIMITED = [
@@ -103,6 +103,8 @@ class GrpcFaultProxy:
             context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
         if isinstance(fault, Hold) and not fault.after:
             self._hold()
+        if isinstance(fault, Corrupt) and fault.behind is not None:
+            message = flipped_behind(message, fault.behind)
         answer = self._forward(path, message, context)
         with self._lock:
             self.passed.append(method)

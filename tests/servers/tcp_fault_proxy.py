@@ -10,17 +10,25 @@ whose answers came from the application behind, in order.
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pynetdicom.dsutils import encode
+
 from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence, Slow
 
 #: CommandField (0000,0100) of requests (PS3.7 Annex E); an answer has 0x8000 added.
 C_STORE, C_GET, C_FIND, C_ECHO, N_ACTION = 0x0001, 0x0010, 0x0020, 0x0030, 0x0130
+#: No command: the request for an association (A-ASSOCIATE-RQ).
+ASSOCIATE = -1
 _ANSWER = 0x8000
+_ASSOCIATE_RQ, _ASSOCIATE_RJ = 1, 3
 _P_DATA = 4
 _SLOW_PIECE = 2048  # bytes for each pause of `Slow`
 
@@ -39,6 +47,48 @@ class Corrupt(Fault):
     at: int = 20_000
 
 
+@dataclass
+class Answered(Fault):
+    """The instance is not passed on; C-STORE is answered with this status in its place (PS3.4 Table B.2-1)."""
+
+    code: int = 0
+
+
+@dataclass
+class OutOfResources(Answered):
+    """Its disk is full, for example."""
+
+    code: int = 0xA700
+
+
+@dataclass
+class NotAuthorized(Answered):
+    """It does not take this instance from us."""
+
+    code: int = 0x0124
+
+
+@dataclass
+class Rejected(Fault):
+    """A-ASSOCIATE-RJ with this result, source and reason (PS3.8 Table 9-21)."""
+
+    why: tuple[int, int, int] = (1, 1, 1)
+
+
+@dataclass
+class Busy(Rejected):
+    """For the moment: it takes no more associations at once."""
+
+    why: tuple[int, int, int] = (2, 3, 2)
+
+
+@dataclass
+class TitleNotKnown(Rejected):
+    """For good: the calling title is not recognized."""
+
+    why: tuple[int, int, int] = (1, 1, 3)
+
+
 class _Connection:
     """One association through the proxy, with a thread for each direction."""
 
@@ -47,12 +97,17 @@ class _Connection:
         self.server = socket.create_connection(("127.0.0.1", proxy.target))
         self.fault: Fault | None = None
         self.size = 0  # of the data set so far
+        self.answer = b""  # in place of the server's, when the data set is through
         for work in (self._up, self._down):
             threading.Thread(target=work, daemon=True).start()
 
     def _up(self) -> None:
         with contextlib.suppress(OSError):
             for pdu in _pdus(self.client):
+                if self._is_rejected(pdu):
+                    break
+                if self._is_answered(pdu):
+                    continue
                 if not self._harm(pdu):
                     break
                 self.server.sendall(pdu)
@@ -68,6 +123,27 @@ class _Connection:
                         break
                 self.client.sendall(pdu)
         self.close()
+
+    def _is_rejected(self, pdu: bytearray) -> bool:
+        fault = self.proxy.next_fault(ASSOCIATE) if pdu[0] == _ASSOCIATE_RQ else None
+        if not isinstance(fault, Rejected):
+            return False
+        self.client.sendall(bytes([_ASSOCIATE_RJ, 0, 0, 0, 0, 4, 0, *fault.why]))
+        return True
+
+    def _is_answered(self, pdu: bytearray) -> bool:
+        """Whether it is a part of a request that the server behind does not see."""
+        command = _command(pdu)
+        if command == C_STORE and (fault := self.proxy.next_fault(C_STORE, Answered)):
+            assert isinstance(fault, Answered)
+            self.answer = _store_answer(pdu, fault.code)
+            return True
+        if not self.answer or pdu[0] != _P_DATA:
+            return False
+        if pdu[11] & 2:  # the last fragment of the data set
+            self.client.sendall(self.answer)
+            self.answer = b""
+        return True
 
     def _harm(self, pdu: bytearray) -> bool:
         """False: the connection ends here."""
@@ -113,10 +189,15 @@ class DicomFaultProxy:
         with self._lock:
             self._injected.append((fault, command))
 
-    def next_fault(self, command: int) -> Fault | None:
+    def heal(self) -> None:
+        """No more faults."""
+        with self._lock:
+            self._injected.clear()
+
+    def next_fault(self, command: int, kind: type[Fault] = Fault) -> Fault | None:
         with self._lock:
             for fault, wanted in self._injected:
-                if wanted == command and fault.times > 0:
+                if wanted == command and fault.times > 0 and isinstance(fault, kind):
                     fault.times -= 1
                     return fault
         return None
@@ -164,6 +245,22 @@ def _read(source: socket.socket, size: int) -> bytearray:
             break
         data += piece
     return data
+
+
+def _store_answer(pdu: bytearray, status: int) -> bytes:
+    """C-STORE-RSP (PS3.7 Section 9.3.1.2) to the command in this PDU."""
+    asked = read_dataset(io.BytesIO(pdu[12:]), is_implicit_VR=True, is_little_endian=True)
+    answer = Dataset()
+    answer.AffectedSOPClassUID = asked.AffectedSOPClassUID
+    answer.CommandField = C_STORE | _ANSWER
+    answer.MessageIDBeingRespondedTo = asked.MessageID
+    answer.CommandDataSetType = 0x0101  # none
+    answer.Status = status
+    answer.AffectedSOPInstanceUID = asked.AffectedSOPInstanceUID
+    answer.CommandGroupLength = len(encode(answer, True, True) or b"")
+    value = bytes([pdu[10], 3]) + (encode(answer, True, True) or b"")  # a command, and its last fragment
+    item = len(value).to_bytes(4, "big") + value
+    return bytes([_P_DATA, 0]) + len(item).to_bytes(4, "big") + item
 
 
 def _command(pdu: bytes | bytearray) -> int | None:

@@ -14,8 +14,8 @@ from sendit.destination_settings import BigQueryIndex as Settings
 from sendit.destination_settings import GoogleCredentials
 from sendit.destinations.base import NOT_THERE
 from sendit.destinations.bigquery_index_client import Rows
-from sendit.destinations.bigquery_index_rows import COMPARED, compared, insert_id, row_of
-from sendit.destinations.index import Index, Place
+from sendit.destinations.bigquery_index_rows import READ, insert_id, problem_of, row_of
+from sendit.destinations.index import NOT_SENT, Index, Place
 from sendit.destinations.index_header import read_header
 from sendit.errors import Misconfigured
 from sendit.model import Consignment, Discrepancy, Receipt
@@ -49,7 +49,7 @@ class BigQueryIndex(Index):
         self._must_be_ours(there, places)
         lacking = [p for p in consignment.parcels if _problem(there, p.receipt, places)]
         wrong = [p.receipt.sop_instance_uid for p in lacking if p.receipt.sop_instance_uid in there]
-        self._delete(consignment, wrong)
+        self._delete(consignment, [*wrong, *_strangers(there, consignment)])
         group: list[dict[str, Any]] = []
         weight = 0
         for parcel in lacking:
@@ -67,24 +67,32 @@ class BigQueryIndex(Index):
     def verify(self, consignment: Consignment, places: Mapping[str, Place]) -> list[Discrepancy]:
         if not consignment.parcels:
             return []
-        there = self._there(consignment) if self.rows.is_there() else {}
-        return [
+        there = self._there(consignment) if self._has_table() else {}
+        wrong = [
             Discrepancy(parcel.receipt.sop_instance_uid, problem)
             for parcel in consignment.parcels
             if (problem := _problem(there, parcel.receipt, places))
         ]
+        return wrong + [Discrepancy(uid, NOT_SENT) for uid in _strangers(there, consignment)]
 
     def remove(self, consignment: Consignment) -> None:
-        if not consignment.parcels or not self.rows.is_there():
+        if not consignment.parcels or not self._has_table():
             return
         there = self._there(consignment)
         uids = [parcel.receipt.sop_instance_uid for parcel in consignment.parcels]
-        self._delete(consignment, [uid for uid in uids if uid in there])
+        self._delete(consignment, [*(uid for uid in uids if uid in there), *_strangers(there, consignment)])
+
+    def _has_table(self) -> bool:
+        """With all columns, if there is one."""
+        if not self.rows.is_there():
+            return False
+        self.rows.ready()
+        return True
 
     def _there(self, consignment: Consignment) -> dict[str, list[Mapping[str, Any]]]:
         """Coded SOPInstanceUID → the rows of it."""
         found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for row in self.rows.select(["SOPInstanceUID", *COMPARED], _OF_STUDY, _study(consignment)):
+        for row in self.rows.select(READ, _OF_STUDY, _study(consignment)):
             found[row["SOPInstanceUID"]].append(dict(row.items()))
         return dict(found)
 
@@ -114,6 +122,11 @@ def _problem(there: Mapping[str, list[Mapping[str, Any]]], receipt: Receipt, pla
         return NOT_THERE
     if len(rows) > 1:
         return f"it has {len(rows)} rows in the index"
-    expected = compared(receipt, places[receipt.sop_instance_uid])
-    wrong = sorted(name for name, value in expected.items() if rows[0][name] != value)
-    return f"its index entry differs in {', '.join(wrong)}" if wrong else None
+    return problem_of(rows[0], receipt, places[receipt.sop_instance_uid])
+
+
+def _strangers(there: Mapping[str, list[Mapping[str, Any]]], consignment: Consignment) -> list[str]:
+    """Coded UIDs in rows of this batch that are of none of its instances: they were damaged on their way."""
+    ours = {parcel.receipt.sop_instance_uid for parcel in consignment.parcels}
+    strange = {uid: rows for uid, rows in there.items() if uid not in ours}
+    return sorted(uid for uid, rows in strange.items() if any(row["batch"] == consignment.batch_id for row in rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
+from google.api_core.exceptions import BadRequest, Forbidden, GoogleAPICallError, NotFound, RetryError
 
 from sendit.destinations.google_errors import translate, words
 from sendit.errors import Misconfigured, Retry, SendItError
@@ -24,6 +24,8 @@ def bigquery_error(error: Exception, place: str, what: str) -> SendItError:
         return translate(error, place, what)
     said = words(error)
     lower = f"{said} {[one.get('reason') for one in error.errors if isinstance(one, dict)]}".lower()
+    if isinstance(error, BadRequest) and ("parse error" in lower or "invalid json payload" in lower):
+        return Retry(f"BigQuery could not read what it was sent, when {what}: it was damaged on its way")
     if isinstance(error, NotFound):
         cure = "Check GoogleProject, Dataset and Location."
         return Misconfigured(place, f"BigQuery finds no such project or data set ({said})", cure)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from sendit import __version__
 from sendit.destinations.index import Place
 from sendit.destinations.index_header import Header
 from sendit.model import Consignment, Receipt
+
+T = TypeVar("T")
 
 #: Name → type. The first block is the original's schema, texts all of them, in its order; columns of a table that is
 #: there already are never changed and never dropped.
@@ -64,13 +66,11 @@ COLUMNS: Mapping[str, str] = {
     "storage_crc32c": "STRING",
     "storage_md5": "STRING",
     "upload_agent": "STRING",
+    "index_digest": "STRING",  # of all other columns: a row that is not as it was sent is noticed without the file
 }
 
-#: What is compared when the table is read back.
-COMPARED = (
-    "sha256", "size", "storage_bucket", "storage_object", "storage_member", "storage_generation", "storage_size",
-    "storage_crc32c", "storage_md5",
-)  # fmt: skip
+#: What is read back to be compared: all columns, of the header its digest alone.
+READ = (*(name for name in COLUMNS if name != "header"), "TO_HEX(SHA256(header)) AS header_sha256")
 
 #: BigQuery takes rows of 10 MB; a header is text for people.
 _LONGEST_HEADER = 1_000_000
@@ -79,6 +79,7 @@ _LONGEST_HEADER = 1_000_000
 def row_of(header: Header, receipt: Receipt, place: Place, consignment: Consignment) -> dict[str, Any]:
     """The row of one instance; columns without a value are left out."""
     content, truncated = _header_json(header)
+    content = _utf8(content)
     row = {name: _typed(kind, header, name) for name, kind in COLUMNS.items()}
     row |= {
         "entity_id": receipt.patient_id,
@@ -97,7 +98,24 @@ def row_of(header: Header, receipt: Receipt, place: Place, consignment: Consignm
         "upload_agent": f"SendIt/{__version__}",
         **compared(receipt, place),
     }
-    return {name: value for name, value in row.items() if value is not None}
+    row = {name: _utf8(value) for name, value in row.items() if value is not None}
+    return {**row, "index_digest": digest_of({**row, "header_sha256": _sha256(content)})}
+
+
+def digest_of(row: Mapping[str, Any]) -> str:
+    """SHA-256 of a row as it is read back (`READ`), without its own digest and what has no value."""
+    content = {name: value for name, value in row.items() if value is not None}
+    return _sha256(_json({name: content[name] for name in sorted(content.keys() - {"header", "index_digest"})}))
+
+
+def problem_of(row: Mapping[str, Any], receipt: Receipt, place: Place) -> str | None:
+    """What is wrong with the row of an instance; None if nothing is."""
+    wrong = sorted(name for name, value in compared(receipt, place).items() if row[name] != value)
+    if wrong:
+        return f"its index entry differs in {', '.join(wrong)}"
+    if row["index_digest"] not in (None, digest_of(row)):  # None: of another who writes into the same table
+        return "its index entry was changed"
+    return None
 
 
 def compared(receipt: Receipt, place: Place) -> dict[str, Any]:
@@ -144,6 +162,15 @@ def _header_json(header: Header) -> tuple[str, list[str]]:
         del values[longest]
         text = _json(values)
     return text, sorted(truncated)
+
+
+def _utf8(value: T) -> T:
+    """Text that BigQuery stores as it is."""
+    return cast(T, value.encode(errors="replace").decode()) if isinstance(value, str) else value
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _json(value: Any) -> str:

@@ -26,7 +26,7 @@ from sendit.destinations.datastore_index_entities import (
     stored,
     study_summary,
 )
-from sendit.destinations.index import Index, Place
+from sendit.destinations.index import NOT_SENT, Index, Place
 from sendit.destinations.index_header import read_header
 from sendit.errors import Misconfigured
 from sendit.model import Consignment, Discrepancy, Parcel, Receipt
@@ -56,6 +56,7 @@ class DatastoreIndex(Index):
         parcels: Iterable[Parcel] = consignment.parcels
         if study is not None and consignment.batch_id in study["batches"]:
             parcels = self._lacking(consignment, places)
+            self.entities.delete(self._strangers(consignment))
         self.entities.put(
             image_entity(
                 self._image(consignment, parcel.receipt),
@@ -79,12 +80,13 @@ class DatastoreIndex(Index):
         if study is None or study.get("image_count", 0) < len(consignment.parcels) - len(found):
             first = consignment.parcels[0].receipt.sop_instance_uid
             found.append(Discrepancy(first, "its study is not summed up in the index"))
-        return found
+        return found + [Discrepancy(key.name, NOT_SENT) for key in self._strangers(consignment)]
 
     def remove(self, consignment: Consignment) -> None:
         if not consignment.parcels:
             return
-        self.entities.delete([self._image(consignment, parcel.receipt) for parcel in consignment.parcels])
+        ours = [self._image(consignment, parcel.receipt) for parcel in consignment.parcels]
+        self.entities.delete([*ours, *self._strangers(consignment)])
         self._sum_up(consignment)
 
     # --- keys ------------------------------------------------------------------------------------------------------
@@ -130,6 +132,12 @@ class DatastoreIndex(Index):
 
     def _lacking(self, consignment: Consignment, places: Mapping[str, Place]) -> Iterator[Parcel]:
         return (parcel for parcel, _ in self._problems(consignment, places))
+
+    def _strangers(self, consignment: Consignment) -> list[Key]:
+        """Images of this batch that are none of its instances: their keys were damaged on their way."""
+        ours = {parcel.receipt.sop_instance_uid for parcel in consignment.parcels}
+        others = [key for key in self.entities.keys_below(self._study(consignment), "Image") if key.name not in ours]
+        return [one.key for one in self.entities.get(others) if one.get("batch") == consignment.batch_id]
 
     # --- sums ------------------------------------------------------------------------------------------------------
 

@@ -26,14 +26,12 @@ from sendit.destinations.dicom_modality_association import (
     NothingAccepted,
 )
 from sendit.destinations.dicom_modality_file import UNCOMPRESSED, by_path, dataset_digest
-from sendit.destinations.same_dataset import CannotCompare, difference, difference_of_files
+from sendit.destinations.same_dataset import CannotCompare, difference_between
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Parcel, Receipt
 
 _FIND, _GET = StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelGet
 _PENDING = {0xFF00, 0xFF01}
-#: Files up to this size (bytes) that differ are compared by content.
-_COMPARED = 32 * 1024 * 1024
 
 
 class _Refused(Misconfigured):
@@ -98,10 +96,8 @@ class Questions:
             if dataset_digest(ours) == dataset_digest(theirs):
                 return None
             try:
-                if max(theirs.stat().st_size, parcel.receipt.output_size) > _COMPARED:
-                    return difference_of_files(ours, theirs, transcoded=True)
                 with self._comparing:
-                    return difference(ours.read_bytes(), theirs.read_bytes(), transcoded=True)
+                    return difference_between(ours, theirs, transcoded=True)
             except CannotCompare as error:
                 return f"it cannot be compared: {error}"
 

@@ -17,19 +17,17 @@ from typing import IO, Any
 import requests
 
 from sendit.destination_settings import DicomWebSettings
-from sendit.destinations.base import NOT_THERE, Destination, Progress, open_parcel, read_parcel
+from sendit.destinations.base import NOT_THERE, Destination, Progress, open_parcel
 from sendit.destinations.dicom_web_http import Service
 from sendit.destinations.dicom_web_multipart import Upload, only_part
 from sendit.destinations.in_threads import in_threads
-from sendit.destinations.same_dataset import CannotCompare, difference, difference_of_files
+from sendit.destinations.same_dataset import CannotCompare, difference_between
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Consignment, Discrepancy, Parcel, Receipt
 from sendit.orthanc_config import OrthancConfig
 
 _log = logging.getLogger(__name__)
 
-#: Files up to this size (bytes) are decoded where their digests differ: a service may transcode.
-_COMPARED = 32 * 1024 * 1024
 
 _FAILED, _FAILURE_REASON = "00081198", "00081197"
 _REFERENCED, _WARNING_REASON = "00081199", "00081196"
@@ -151,20 +149,18 @@ class _Shipment:
         if not parcel.path.exists():
             return "other bytes than were sent; what was sent is no longer kept, so the contents cannot be compared"
         try:
-            return self._compare_contents(parcel, route, max(size, one.output_size))
+            return self._compare_contents(parcel, route)
         except CannotCompare as error:
             return f"it cannot be compared: the service has transcoded it, and {error}; have it keep what it is sent"
 
-    def _compare_contents(self, parcel: Parcel, route: str, size: int) -> str | None:
+    def _compare_contents(self, parcel: Parcel, route: str) -> str | None:
         """Read once more: a service whose bytes differ is the exception."""
         with self._comparing, tempfile.NamedTemporaryFile(prefix="sendit-") as theirs:
             if self._read(route, theirs)[1] < 0:
                 return NOT_THERE
             theirs.flush()
-            if size > _COMPARED:
-                with open_parcel(parcel):  # nothing else is compared with than what the receipt describes
-                    return difference_of_files(parcel.path, Path(theirs.name))
-            return difference(read_parcel(parcel), Path(theirs.name).read_bytes())
+            with open_parcel(parcel):  # nothing else is compared with than what the receipt describes
+                return difference_between(parcel.path, Path(theirs.name))
 
     def _read(self, route: str, into: IO[bytes] | None = None) -> tuple[str, int]:
         """SHA-256 and size (bytes) of what the service holds; size -1 where it holds nothing."""

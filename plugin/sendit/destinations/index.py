@@ -32,6 +32,10 @@ class Place:
         return f"gs://{self.bucket}/{self.name}"
 
 
+#: A `Discrepancy` of `verify` for an entry of the batch that is of none of its instances.
+NOT_SENT = "the index has an entry of this batch under a UID that is not of it"
+
+
 class Index(ABC):
     """Entries about the instances of a destination, in a database of their own.
 

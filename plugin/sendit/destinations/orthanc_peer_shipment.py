@@ -18,12 +18,9 @@ import requests
 from sendit.destinations.base import NOT_THERE, open_parcel, read_parcel
 from sendit.destinations.orthanc_peer_groups import zipped
 from sendit.destinations.orthanc_peer_http import PeerConnections
-from sendit.destinations.same_dataset import CannotCompare, difference, difference_of_files
+from sendit.destinations.same_dataset import CannotCompare, difference_between
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Discrepancy, Parcel, Receipt
-
-#: Larger files (bytes) are not decoded at once for a comparison, but compared in pieces.
-_COMPARED = 32 * 1024 * 1024
 
 
 def orthanc_id(*identifiers: str) -> str:
@@ -208,10 +205,8 @@ class Shipment:
 
 def _difference(parcel: Parcel, theirs: Path) -> str | None:
     try:
-        if max(parcel.receipt.output_size, theirs.stat().st_size) <= _COMPARED:
-            return difference(read_parcel(parcel), theirs.read_bytes())
         with open_parcel(parcel):  # nothing else is compared with than what the receipt describes
-            return difference_of_files(parcel.path, theirs)
+            return difference_between(parcel.path, theirs)
     except CannotCompare as error:
         return f"it cannot be compared: the peer has transcoded it, and {error}; turn IngestTranscoding off there"
 

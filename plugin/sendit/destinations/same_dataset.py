@@ -7,10 +7,11 @@ Every element of the data set has to be equal at every depth, and the pixels onc
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pydicom
@@ -28,6 +29,8 @@ _TRAILING_PADDING = 0xFFFCFFFC
 _UNDEFINED = 0xFFFFFFFF
 #: The item that ends a sequence of fragments, in little endian.
 _DELIMITER = b"\xfe\xff\xdd\xe0"
+#: Two files of which one is larger (bytes) are not held to be compared.
+_AT_ONCE = 32 * 1024 * 1024
 #: Values larger than this (bytes) are not held but read in pieces.
 _LARGE = 1024 * 1024
 #: The largest value, and the largest decoded frame, of a large file that is held (bytes).
@@ -62,6 +65,17 @@ _NAMED = 5
 
 class CannotCompare(Exception):
     """The pixels of one of the two cannot be decoded here."""
+
+
+def difference_between(ours: Path, theirs: Path, transcoded: bool = False) -> str | None:
+    """As `difference`, of files of any size in bounded memory.
+
+    Raises:
+        CannotCompare: see `difference` and `difference_of_files`.
+    """
+    if max(ours.stat().st_size, theirs.stat().st_size) > _AT_ONCE:
+        return difference_of_files(ours, theirs, transcoded)
+    return difference(ours.read_bytes(), theirs.read_bytes(), transcoded)
 
 
 def difference(ours: bytes, theirs: bytes, transcoded: bool = False) -> str | None:
@@ -151,7 +165,8 @@ def _same_frames(a: FileDataset, b: FileDataset, ours: Path, theirs: Path) -> bo
             raise CannotCompare("its pixels are encoded in another way, and one frame is too large to be decoded here")
     if not (_is_compressed(a) or _is_compressed(b)) and abs(_pixel_length(a) - _pixel_length(b)) > 1:
         return False
-    return _equal_frames(a, b, ours, theirs)
+    with ours.open("rb") as file, theirs.open("rb") as other:
+        return _equal_frames(a, b, file, other)
 
 
 def _pixel_length(dataset: FileDataset) -> int:
@@ -261,11 +276,16 @@ def _same_pixels(a: FileDataset, b: FileDataset) -> bool:
     return _equal_frames(a, b, a, b)
 
 
-def _equal_frames(a: FileDataset, b: FileDataset, ours: FileDataset | Path, theirs: FileDataset | Path) -> bool:
+def _frames(source: FileDataset | BinaryIO, raw: bool) -> closing[Any]:
+    """Ended before the file is: pydicom goes back to where it began."""
+    return closing(cast(Generator[Any, None, None], iter_pixels(source, raw=raw)))
+
+
+def _equal_frames(a: FileDataset, b: FileDataset, ours: FileDataset | BinaryIO, theirs: FileDataset | BinaryIO) -> bool:
     """Frame by frame. Colours are compared as they are stored where both store the same kind, otherwise as RGB."""
     raw = a.get("PhotometricInterpretation") == b.get("PhotometricInterpretation")
     try:
-        frames = zip_longest(iter_pixels(ours, raw=raw), iter_pixels(theirs, raw=raw))
-        return all(x is not None and y is not None and np.array_equal(x, y) for x, y in frames)
+        with _frames(ours, raw) as one, _frames(theirs, raw) as other:
+            return all(x is not None and y is not None and np.array_equal(x, y) for x, y in zip_longest(one, other))
     except _UNDECODABLE as error:
         raise CannotCompare(f"the pixels cannot be decoded here ({type(error).__name__})") from None

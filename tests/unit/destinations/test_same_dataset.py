@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -233,6 +234,16 @@ def _little(dataset: FileDataset) -> FileDataset:
     copy.file_meta = dataset.file_meta
     copy.set_original_encoding(False, True)
     return cast(FileDataset, copy)
+
+
+def test_a_file_that_has_no_name(tmp_path: Path) -> None:
+    """What was small and became large: the one lies in memory, under the path of a descriptor."""
+    data = to_bytes(_same_uids("MR_small_RLE.dcm"))
+    with os.fdopen(os.memfd_create("ours"), "wb") as file:
+        file.write(data)
+        file.flush()
+        ours = Path(f"/proc/self/fd/{file.fileno()}")
+        assert difference_of_files(ours, _stored(tmp_path, "theirs.dcm", _same_uids("MR_small.dcm"))) is None
 
 
 def test_a_large_sequence_in_another_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
