@@ -146,6 +146,7 @@ def test_recalled_and_forgotten(make_stack: MakeStack) -> None:
     stack.wait_batch(lambda b: b["state"] == "QUARANTINED")
     assert _kept(stack)
     stack.source.stop()
+    (stack.data_directory / "pictures" / "4711").mkdir()  # of a batch that nobody knows
     stack.sendit["Retention"]["StagingDays"] = 0
     stack.source.configuration["SendIt"] = stack.sendit
     stack.source.start()
