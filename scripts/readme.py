@@ -12,6 +12,7 @@ from pydicom.datadict import tag_for_keyword
 
 from scripts.wording import Part, plans, word
 from sendit.deidentify import Plan, compile_plan
+from sendit.deidentify.dataset import PIXEL_DATA
 from sendit.settings import Option
 
 README = Path(__file__).parents[1] / "README.md"
@@ -48,6 +49,8 @@ def _row(keyword: str, basic: Plan, known: dict[Option, Plan]) -> str:
     tag = int(tag_for_keyword(keyword) or 0)
     basically = word(basic.rules.get(tag))
     others = {option: word(plan.rules.get(tag)) for option, plan in known.items()}
+    if tag == PIXEL_DATA:
+        others[Option.CLEAN_PIXEL_DATA] = "text in them made black"
     changed = [f"{other} with `{option}`" for option, other in others.items() if other != basically]
     return f"| {keyword} | {basically} | {', '.join(changed)} |"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +37,12 @@ class CaptureMaker(StudyMaker):
     modality: str = "OT"
     shown: str | None = None  # None: the patient's name and number
 
-    def capture(self, number: int = 1, frames: int = 1, text_from: int = 0) -> bytes:
+    def capture(self, number: int = 1, frames: int = 1, text_from: int = 0, **values: Any) -> bytes:
         """One capture.
 
         Args:
             text_from: the first frame that shows the text.
+            values: attributes that make another kind of image of it.
         """
         text = f"{self.person.name.replace('^', ', ')} {self.person.patient_id}" if self.shown is None else self.shown
         d = self._header(number, generate_uid())
@@ -54,4 +56,6 @@ class CaptureMaker(StudyMaker):
             d.NumberOfFrames = frames
         shown = [picture(text if index >= text_from else "", number + index) for index in range(frames)]
         d.PixelData = np.stack(shown).tobytes()
+        for keyword, value in values.items():
+            setattr(d, keyword, value)
         return written(d)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 #: Stand in the originals made here, and may stand in nothing that leaves.
 PLANTED_NAME = "Quixworth^Zebulon"
@@ -89,10 +89,10 @@ class StudyMaker:
         return d
 
 
-def written(dataset: Dataset) -> bytes:
-    """A dataset as the bytes of a PS3.10 file, explicit VR little endian."""
+def written(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
+    """A dataset as the bytes of a PS3.10 file; its pixel data have to be in that transfer syntax already."""
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     buffer = io.BytesIO()

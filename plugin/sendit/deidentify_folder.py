@@ -32,6 +32,7 @@ _FIELDS = (
     "transfer_syntax_uid",
     "actions",
     "proof",
+    "pixels",
 )
 
 

@@ -48,7 +48,7 @@ class Stack:
             "Projects": {
                 PROJECT: {
                     "Match": {},
-                    "Options": ["RetainLongitudinalModifiedDates"],
+                    "Options": ["CleanPixelData", "RetainLongitudinalModifiedDates"],
                     "Destinations": ["research"],
                 }
             },

@@ -17,6 +17,7 @@ import pydicom
 import pytest
 
 from sendit.deidentify_folder import _take_over
+from tests.burned import TEXT_BOX, CaptureMaker
 from tests.dicom import PLANTED_NAME, StudyMaker
 from tests.servers.waiting import wait_for
 
@@ -226,6 +227,17 @@ def test_a_folder_in_the_place_of_the_list(home: Path, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "a folder stands where" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_text_in_pixels_is_masked_without_a_configuration(home: Path, tmp_path: Path) -> None:
+    """And the list says so."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_bytes(CaptureMaker().capture())
+    done = run(home, tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    x0, y0, x1, y1 = TEXT_BOX
+    assert pydicom.dcmread(tmp_path / "out" / "a").pixel_array[y0:y1, x0:x1].max() < 100
+    assert lines(tmp_path / "out")["a"]["pixels"]["status"] == "cleaned"
 
 
 def _configuration(tmp_path: Path, **project: Any) -> Path:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.burned import picture
 from tests.pixels import EXPLICIT, Kind, file_of, image
 
 _MOST_MEMORY = 512  # MB
@@ -31,19 +33,68 @@ print(int(peak.split()[1]) >> 10)
 """
 
 
-@pytest.mark.slow
-def test_two_gigabytes(tmp_path: Path) -> None:
-    """Nothing of the size of the pixel data is held in memory."""
+#: With the networks that find text, and pictures of before and after.
+_MOST_MEMORY_WITH_TEXT = 1024  # MB
+_IN_THE_POOL = """
+import sys
+from pathlib import Path
+from sendit import keyring
+from sendit.deidentify_pool import Job, ProjectSpec, _work
+from sendit.pictures import Pictures
+from sendit.settings import DEFAULT_OPTIONS
+folder = Path(sys.argv[1]).parent
+keyring.load_key(folder / "keys", "irb", create=True)
+spec, pictures = ProjectSpec(DEFAULT_OPTIONS, (), folder / "keys", "irb"), Pictures(folder)
+result = _work(Job("0", spec, Path(sys.argv[1]), folder / "out.dcm", pictures=pictures.place(1, "0")))
+assert result.outcome.pixels["status"] == "cleaned", result
+peak = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM"))
+print(int(peak.split()[1]) >> 10, *(shown.frame for shown in pictures.of(1)))
+"""
+
+
+def _large(path: Path) -> int:
+    """Frames of zeros that take no room on the disk; where the first one begins."""
     ds = image(Kind(EXPLICIT, "MONOCHROME2", 16, 16))
     ds.Rows = ds.Columns = _SIDE
     ds.NumberOfFrames, ds.PixelData = _FRAMES, b"\0\0"
     length = _FRAMES * _SIDE * _SIDE * 2
     content = file_of(ds)
     head = content[: content.rindex(b"\xe0\x7f\x10\x00OW") + 8] + length.to_bytes(4, "little")
-    path = tmp_path / "large.dcm"
     with path.open("wb") as file:
         file.write(head)
         file.truncate(len(head) + length)
+    return len(head)
+
+
+@pytest.mark.slow
+def test_two_gigabytes(tmp_path: Path) -> None:
+    """Nothing of the size of the pixel data is held in memory."""
+    path = tmp_path / "large.dcm"
+    _large(path)
     done = subprocess.run([sys.executable, "-c", _PROGRAM, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < _MOST_MEMORY
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("frame", [0, _FRAMES - 1])
+def test_text_in_two_gigabytes(tmp_path: Path, frame: int) -> None:
+    """It is found in the first frame and in the last, made black, and shown, within an instance's limits."""
+    path = tmp_path / "large.dcm"
+    start = _large(path) + frame * _SIDE * _SIDE * 2
+    shown = picture("SMITH, John 4711").astype("<u2")
+    with path.open("r+b") as file:
+        for number, row in enumerate(shown):
+            file.seek(start + number * _SIDE * 2)
+            file.write(row.tobytes())
+    done = subprocess.run([sys.executable, "-c", _IN_THE_POOL, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    peak, *frames = map(int, done.stdout.split())
+    assert frames == sorted({1, frame + 1})
+    assert peak < _MOST_MEMORY_WITH_TEXT
+    with (tmp_path / "out.dcm").open("rb") as file:
+        file.seek((tmp_path / "out.dcm").stat().st_size - (_FRAMES - frame) * _SIDE * _SIDE * 2)
+        after = np.frombuffer(file.read(_SIDE * _SIDE * 2), "<u2").reshape(_SIDE, _SIDE)
+    assert after[12:36, 16:180].max() < 100
+    assert (after[60:200, :320] == shown[60:200]).all()

@@ -95,6 +95,29 @@ def _check_page(stack: Stack, batch_id: int, shown: dict[str, Any]) -> None:
         assert _get(stack, f"batches/{batch_id}/{source}").headers["Content-Type"] == "image/png"
 
 
+def test_who_does_not_look_at_pixels_is_told(make_stack: MakeStack) -> None:
+    """A project whose Options leave CleanPixelData out: in the log, and by the doctor. What is burned in leaves."""
+    told = "text burned into them leaves"
+    stack = _configure(make_stack(), Options=[])
+    stack.sendit["Projects"]["looks"] = {"Destinations": ["research"]}
+    stack.start()
+    stack.source.upload(CaptureMaker().capture())
+    stack.wait_batch(lambda b: b["state"] == "DONE")
+    [delivered] = stack.delivered()
+    x0, y0, x1, y1 = TEXT_BOX
+    assert delivered.pixel_array[y0:y1, x0:x1].max() == 230
+    assert "BurnedInAnnotation" not in delivered
+    doctor = stack.cli("doctor").stdout
+    says = {
+        name: next(line for line in doctor.splitlines() if f"project {name}" in line) for name in (PROJECT, "looks")
+    }
+    assert (told in says[PROJECT], told in says["looks"]) == (True, False), doctor
+    assert "text in pixels is looked for where an image may carry it" in says["looks"]
+    warned = [line for line in stack.source.log().splitlines() if told in line]
+    assert len(warned) == 1
+    assert f"SendIt.Projects.{PROJECT}" in warned[0]
+
+
 @pytest.mark.parametrize(
     "path", ["batches/99/pictures", "batches/1/pictures/nothing/before", f"batches/1/pictures/{'0' * 32}-1/after"]
 )
@@ -123,6 +146,7 @@ def test_recalled_and_forgotten(make_stack: MakeStack) -> None:
     stack.wait_batch(lambda b: b["state"] == "QUARANTINED")
     assert _kept(stack)
     stack.source.stop()
+    (stack.data_directory / "pictures" / "4711").mkdir()  # of a batch that nobody knows
     stack.sendit["Retention"]["StagingDays"] = 0
     stack.source.configuration["SendIt"] = stack.sendit
     stack.source.start()

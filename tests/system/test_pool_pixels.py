@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
+from pydicom.encaps import generate_frames
 
 from sendit import keyring
 from sendit import pictures as kept
@@ -18,7 +21,9 @@ from sendit.model import Quarantined, Receipt
 from sendit.pictures import Pictures
 from sendit.settings import DEFAULT_OPTIONS
 from tests.burned import TEXT_BOX, CaptureMaker
-from tests.dicom import StudyMaker
+from tests.dicom import StudyMaker, written
+from tests.pixels import BASELINE, JPEG_2000_LOSSLESS, RLE, Kind, file_of, image
+from tests.unit.deidentify.pixels.test_hostile import BREAKING
 
 
 @pytest.fixture
@@ -75,6 +80,68 @@ def test_without_text_the_bytes_stay(pool: DeidentifyPool, project: ProjectSpec,
     assert isinstance(result.outcome, Receipt)
     assert result.outcome.pixels == {"status": "checked and clean", "how": "text detection"}
     assert pydicom.dcmread(job.output).PixelData == pydicom.dcmread(job.source).PixelData
+
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+KINDS: dict[str, dict[str, Any]] = {
+    "secondary capture": {},
+    "screen save": {"SOPClassUID": CT, "Modality": "CT", "ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]},
+    "dose report": {"SOPClassUID": CT, "Modality": "CT", "SeriesDescription": "Dose Report"},
+    "fluoroscopy": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.12.2", "Modality": "RF"},
+    "ultrasound": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.6.1", "Modality": "US"},
+    "visible light": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.4", "Modality": "XC"},
+    "digitised film": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.1", "Modality": "CR", "ConversionType": "DF"},
+    "it says so": {"SOPClassUID": CT, "Modality": "CT", "BurnedInAnnotation": "YES"},
+    "it denies it": {"BurnedInAnnotation": "NO"},
+}
+
+
+def test_risky_kinds_are_looked_at_by_default(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
+    """Each of them leaves with its text masked."""
+    jobs = _jobs(tmp_path, project, *(CaptureMaker().capture(**values) for values in KINDS.values()))
+    x0, y0, x1, y1 = TEXT_BOX
+    for kind, job, result in zip(KINDS, jobs, _by_name(pool.run(jobs)), strict=True):
+        assert isinstance(result.outcome, Receipt), kind
+        assert (kind, result.outcome.pixels["status"]) == (kind, "cleaned")
+        after = pydicom.dcmread(job.output)
+        assert after.pixel_array[y0:y1, x0:x1].max() < 100, kind
+        assert after.BurnedInAnnotation == "NO", kind
+
+
+@pytest.mark.parametrize("syntax", [pydicom.uid.JPEG2000Lossless, pydicom.uid.RLELossless])
+def test_compressed_bytes_without_text_stay(
+    pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path, syntax: pydicom.uid.UID
+) -> None:
+    """They were decoded to be looked at, and are passed on as they came."""
+    ds = pydicom.dcmread(io.BytesIO(CaptureMaker(shown="").capture()))
+    ds.compress(syntax, encoding_plugin="pylibjpeg")
+    [job] = _jobs(tmp_path, project, written(ds, syntax))
+    [result] = pool.run([job])
+    assert isinstance(result.outcome, Receipt)
+    assert result.outcome.pixels["status"] == "checked and clean"
+    before, after = pydicom.dcmread(job.source), pydicom.dcmread(job.output)
+    assert after.file_meta.TransferSyntaxUID == syntax
+    assert list(generate_frames(after.PixelData)) == list(generate_frames(before.PixelData))
+
+
+def test_what_cannot_be_decoded_is_held(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
+    """A bomb, a codestream that is cut off, wrong Rows: quarantined, never passed; the process goes on."""
+    broken = []
+    for syntax in (JPEG_2000_LOSSLESS, RLE, BASELINE):
+        for breaking in BREAKING:
+            if syntax == JPEG_2000_LOSSLESS or breaking is not BREAKING[1]:
+                ds = image(Kind(syntax, "MONOCHROME2", 8, 8, frames=3, vr="OB"))
+                breaking(ds)
+                broken.append(file_of(ds))
+    jobs = _jobs(tmp_path, project, *broken, CaptureMaker().capture())
+    pictures = Pictures(tmp_path)
+    results = _by_name(pool.run([replace(job, pictures=pictures.place(1, job.name)) for job in jobs]))
+    for result in results[:-1]:
+        assert isinstance(result.outcome, Quarantined)
+        assert "its pixels cannot be looked at" in result.outcome.reason
+    assert isinstance(results[-1].outcome, Receipt)
+    assert [job.output.exists() for job in jobs] == [False] * len(broken) + [True]
+    assert {shown.name[:32] for shown in pictures.of(1)} == {pictures.place(1, jobs[-1].name).name}
 
 
 def test_review_holds_what_shows_text(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:

@@ -71,6 +71,19 @@ def test_the_whole_section() -> None:
     assert orthanc.peers["research"].url == "http://127.0.0.1:8043"
 
 
+def test_pixels_are_looked_at_unless_options_say_otherwise() -> None:
+    """Of a project and of a variant that name none; who lists options gets those."""
+    projects: dict[str, dict[str, Any]] = {"A": {}, "B": {"Options": []}, "C": {"Options": ["RetainUIDs"]}}
+    variant = {"Variants": {"other": {"Destinations": ["bucket"]}}}
+    section = {
+        "Destinations": {name: {"Type": "OrthancPeer", "Peer": "p"} for name in ("research", "bucket")},
+        "Projects": {name: {"Destinations": ["research"], **project, **variant} for name, project in projects.items()},
+    }
+    found, _ = load({"OrthancPeers": {"p": ["http://127.0.0.1:1/"]}, "SendIt": section})
+    cleaned = [name for name, project in found.projects.items() if Option.CLEAN_PIXEL_DATA in project.options]
+    assert cleaned == ["A", "A@other", "B@other", "C@other"]
+
+
 def test_an_empty_section() -> None:
     """Everything has a default."""
     settings, _ = load({"SendIt": {}})

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 
+from sendit.deidentify.bulk import forget
 from sendit.deidentify.dataset import PIXEL_DATA, Instance
 from sendit.deidentify.pixels.codecs import decode, decoded_photometric
 from sendit.deidentify.pixels.encapsulated import EncapsulatedFrames
 from sendit.deidentify.pixels.native import Array, NativeFrame, full
 from sendit.deidentify.pixels.picture import Picture, describe, pixels_of
 from sendit.errors import Quarantine
+
+_FORGET_AFTER = 16 << 20  # bytes
 
 
 class Frames:
@@ -46,7 +49,14 @@ class Frames:
         return self.picture.frames
 
     def __iter__(self) -> Iterator[Array]:
-        return (self[index] for index in range(len(self)))
+        read = 0
+        for index in range(len(self)):
+            frame = self[index]
+            read += frame.nbytes
+            yield frame
+            if read > _FORGET_AFTER and isinstance(self.pixels.value, memoryview):
+                forget(self.pixels.value)
+                read = 0
 
     def __getitem__(self, index: int) -> Array:
         """A frame, rows × columns or rows × columns × 3, samples as they are stored, colours not converted.

@@ -17,6 +17,7 @@ from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.labels import shipped
 from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.plan import Handling
+from sendit.errors import Misconfigured
 from sendit.model import Quarantined, Rejected, Released
 from sendit.settings import Option
 from tests.pixels import EXPLICIT, Kind, file_of, image, numbers
@@ -203,3 +204,26 @@ def test_what_cannot_be_decoded() -> None:
     ds = image(Kind("1.2.840.10008.1.2.4.90", "MONOCHROME2", 8, 8, vr="OB"))
     ds.PixelData = ds.PixelData[:60] + b"\0" * (len(ds.PixelData) - 68) + ds.PixelData[-8:]
     assert isinstance(treated(ds, finding(Region(0, 0, 4, 4))), Quarantined)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("SMITH John")])
+def test_a_search_that_fails_holds(error: Exception) -> None:
+    """What could not be looked at does not leave; the reason says nothing of what was looked at."""
+
+    def search(frames: Frames, known: Known, series_instance_uid: str) -> Sequence[Region]:
+        raise error
+
+    outcome = treated(sample(SOPClassUID=SECONDARY), PixelTools(search))
+    assert isinstance(outcome, Quarantined)
+    assert ("more memory" if isinstance(error, MemoryError) else "a fault of SendIt") in outcome.reason
+    assert "SMITH" not in outcome.reason
+
+
+def test_a_search_that_cannot_work_is_no_fault_of_the_instance() -> None:
+    """A person has to mend it: the batch stops, and no instance of it is given an outcome."""
+
+    def search(frames: Frames, known: Known, series_instance_uid: str) -> Sequence[Region]:
+        raise Misconfigured("DetectText", "the weights are not there", "Put them there.")
+
+    with pytest.raises(Misconfigured, match="the weights are not there"):
+        treated(sample(SOPClassUID=SECONDARY), PixelTools(search))
