@@ -51,7 +51,9 @@ def stamp(chance: random.Random) -> str:
     """A date and a time."""
     day = f"{chance.randint(1, 28):02}", f"{chance.randint(1, 12):02}", f"{chance.randint(1990, 2024)}"
     time = f"{chance.randint(0, 23):02}:{chance.randint(0, 59):02}:{chance.randint(0, 59):02}"
-    return chance.choice((f"{day[2]}-{day[1]}-{day[0]} {time}", f"{'/'.join(day)} {time[:5]}", f"{'.'.join(day)}", time))
+    return chance.choice(
+        (f"{day[2]}-{day[1]}-{day[0]} {time}", f"{'/'.join(day)} {time[:5]}", f"{'.'.join(day)}", time)
+    )
 
 
 @cache

@@ -17,8 +17,9 @@ from sendit.deidentify.pixels.regions import Region
 HEIGHTS = (6, 7, 8, 9, 10, 12, 14, 18, 24, 32, 40)
 #: Difference between letters and the mean of what is behind them, as a share of the image's range.
 CONTRASTS = (0.3, 0.5, 0.75, 1.0)
-#: Letters that are nearer to what is behind them are not planted: share of the range, and times its standard deviation.
-LEAST, LEAST_DEVIATIONS = 0.25, 4
+#: Letters that are nearer to what is behind them are not planted: share of the asked contrast (where the range ends
+#: before), and times the standard deviation of what is behind.
+LEAST, LEAST_DEVIATIONS = 0.8, 4
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,28 @@ def background(name: str, chance: random.Random) -> NDArray[Any]:
     return BACKGROUNDS[name][1](chance)
 
 
-def lines_anywhere(name: str, chance: random.Random, lines: int = 4) -> Scene:
+def lines_anywhere(
+    name: str,
+    chance: random.Random,
+    lines: int = 4,
+    heights: tuple[int, ...] = HEIGHTS,
+    contrasts: tuple[float, ...] = CONTRASTS,
+) -> Scene:
     """A background with up to so many lines of text on it, none over another one."""
     values = background(name, chance)
     planted: list[Planted] = []
     for _ in range(lines * 6):
         if len(planted) < lines:
             hard = chance.random() < 0.25
-            line = Line(words(chance), chance.choice(OUTLINE_FONTS + CONSOLE_FONTS), chance.choice(HEIGHTS), hard)
-            one = _anywhere(values, chance, line, planted)
+            line = Line(words(chance), chance.choice(OUTLINE_FONTS + CONSOLE_FONTS), chance.choice(heights), hard)
+            one = _anywhere(values, chance, line, planted, chance.choice(contrasts))
             planted.extend([one] if one is not None else [])
     return Scene(name, BACKGROUNDS[name][0], "single lines", values, tuple(planted))
 
 
-def _anywhere(values: NDArray[Any], chance: random.Random, line: Line, before: list[Planted]) -> Planted | None:
+def _anywhere(
+    values: NDArray[Any], chance: random.Random, line: Line, before: list[Planted], contrast: float
+) -> Planted | None:
     """Draw a line of text into the image; None if there is no room, or it would not be seen there."""
     rows, columns = values.shape[:2]
     high, wide = line.ink.shape
@@ -91,7 +100,7 @@ def _anywhere(values: NDArray[Any], chance: random.Random, line: Line, before: l
     x, y = _place(chance, columns - wide, rows - high)
     if any(Region(x, y, x + wide, y + high).with_margin(10).touches(other.region) for other in before):
         return None
-    return draw(values, line, (x, y), chance.choice(CONTRASTS), chance.random() < 0.8)
+    return draw(values, line, (x, y), contrast, chance.random() < 0.8)
 
 
 def _place(chance: random.Random, x: int, y: int) -> tuple[int, int]:
@@ -121,7 +130,7 @@ def draw(
     mean = float(behind.mean())
     lighter = away is (mean - low < (high - low) / 2)
     value = min(max(mean + (contrast if lighter else -contrast) * (high - low), low), high)
-    if abs(value - mean) < max(LEAST * (high - low), LEAST_DEVIATIONS * float(behind.std())):
+    if abs(value - mean) < max(LEAST * contrast * (high - low), LEAST_DEVIATIONS * float(behind.std())):
         return None
     put(values, covered, region, value)
     return line.planted(region, contrast, lighter)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from benchmarks.text_consoles import KINDS, lines_anywhere
-from benchmarks.text_planting import Planted, Scene
+from benchmarks.text_backgrounds import BACKGROUNDS
+from benchmarks.text_consoles import KINDS, forms
+from benchmarks.text_planting import Planted, Scene, background
 from sendit.deidentify.known import Known
 from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.regions import Region
@@ -42,20 +43,23 @@ class Score:
         return ((one, share >= COVERED) for one, share in zip(self.scene.planted, self.covered, strict=True))
 
 
-def scenes(names: Iterable[str], seeds: Iterable[int]) -> Iterator[Scene]:
-    """Every background with text of every kind, for every seed; those alone on which there is text."""
-    seeds = tuple(seeds)
-    for name in names:
-        for kind in KINDS:
-            for seed in seeds:
-                scene = kind(name, random.Random(f"{name} {kind.__name__} {seed}"))
-                if scene.planted:
-                    yield scene
+def scene(name: str, kind: str, seed: int) -> Scene:
+    """The one scene of these; of kind "" the background alone."""
+    chance = random.Random(f"{name} {kind} {seed}")
+    if not kind:
+        return Scene(name, BACKGROUNDS[name][0], "", background(name, chance), ())
+    return next(one for one in KINDS if one.__name__ == kind)(name, chance)
 
 
-def of_height(name: str, height: int, seed: int) -> Scene:
-    """A background with single lines of one height."""
-    return lines_anywhere(name, random.Random(f"{name} {height} {seed}"), heights=(height,))
+def names(seeds: Iterable[int], backgrounds: Iterable[str] = BACKGROUNDS) -> list[tuple[str, str, int]]:
+    """Every background with text of every kind, for every seed; forms, which need no background, twice for a seed."""
+    return [
+        (name, kind.__name__, seed + 500 * again)
+        for seed in seeds
+        for name in backgrounds
+        for kind in KINDS
+        for again in range(0 if kind is forms and name != "black" else 2 if kind is forms else 1)
+    ]
 
 
 def file_of(values: NDArray[np.generic], modality: str = "OT", **header: object) -> bytes:
