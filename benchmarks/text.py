@@ -30,11 +30,11 @@ from sendit.deidentify.pixels.text_search import RapidTextSearch
 G = TypeVar("G")
 R = TypeVar("R")
 
-HELD_OUT = range(1000, 1004)
+HELD_OUT = range(1000, 1003)
 BESIDE = range(1000, 1001)  # what the other tools see as well
-CLEAN = range(1000, 1003)
-HEIGHTS = (4, 5, 6, 7, 8, 10, 14, 24, 40)
-CONTRASTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+CLEAN = range(1000, 1002)
+HEIGHTS = (5, 6, 7, 8, 10, 14, 24)
+CONTRASTS = (0.05, 0.1, 0.15, 0.2, 0.3)
 SIZES = ((256, 256), (512, 512), (480, 640), (600, 800), (768, 1024), (1024, 1024), (2048, 1760), (3000, 2500))
 SLICES = 50
 
