@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import deidentify, destinations, peer, pixels, proof, receiving
+from benchmarks import deidentify, destinations, peer, pixels, proof, receiving, text
 from benchmarks.leaks import run as leaks
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "leaks": leaks.main,
     "deidentify": deidentify.main,
     "pixels": pixels.main,
+    "text": text.main,
     "destinations": destinations.main,
     "peer": peer.main,
 }

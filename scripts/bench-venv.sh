@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# The environment of the tools that the leak benchmark compares with: var/bench-venv. Their versions are those of
-# pyproject.toml's extra `bench`; what they need is held to the versions of requirements.lock.
+# The environment of the tools that the benchmarks compare with: var/bench-venv. Their versions are those of
+# pyproject.toml's extra `bench`; what they need is held to the versions of requirements.lock. Tesseract is Debian's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if ! command -v tesseract >/dev/null; then
+  if ((EUID == 0)); then scripts/apt-install.sh tesseract-ocr; else
+    echo "Without Tesseract the text benchmark leaves it out: apt-get install tesseract-ocr" >&2
+  fi
+fi
 wanted=$(sha256sum pyproject.toml requirements.lock)
 if [[ $(cat var/bench-venv/installed 2>/dev/null) == "$wanted" ]]; then
   exit 0

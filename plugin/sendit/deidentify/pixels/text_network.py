@@ -61,7 +61,6 @@ def _session(task: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
-    options.enable_cpu_mem_arena = False  # would keep the largest image's memory
     return onnxruntime.InferenceSession(str(_weights(task)), options, providers=["CPUExecutionProvider"])
 
 

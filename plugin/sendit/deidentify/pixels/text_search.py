@@ -29,6 +29,11 @@ class RapidTextSearch:
     def __init__(self) -> None:
         self._finder = RapidTextFinder()
 
+    @property
+    def looked_at(self) -> int:
+        """Pixels that went through the network until now."""
+        return self._finder.looked_at
+
     def __call__(self, frames: Frames, known: Known, series_instance_uid: str) -> Sequence[Region]:
         """What has to be made black in all frames, with a margin. Empty: there is no text.
 
