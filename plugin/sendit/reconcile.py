@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from sendit.errors import SendItError
 from sendit.journal import Superseded
 from sendit.model import Batch, BatchState, Delivery, DeliveryState
 from sendit.pipeline import Pipeline
@@ -45,14 +46,20 @@ class Reconciler:
         self._stable_age = stable_age
         self._silent: set[str] = set()  # said to run here at the last reconciliation, and did not
         self._complete = False  # whether a full sweep came to its end since the start
+        self._troubled: dict[str, Exception] = {}  # studies that could not be taken up, and why; for the next sweep
 
     def run(self) -> None:
-        """One reconciliation. Raises Retry if Orthanc does not answer; everything done until then stands."""
+        """One reconciliation. Raises Retry if Orthanc does not answer; everything done until then stands.
+
+        What is wrong with one study keeps no other from being taken up; it is raised at the end.
+        """
         self.take_over()
         self.reschedule()
         self.tidy()
         self.sweep()
         self._pipeline.originals.sweep()
+        for error in self._troubled.values():
+            raise error
 
     # --- work ----------------------------------------------------------------------------------------------------
 
@@ -129,6 +136,8 @@ class Reconciler:
 
     def sweep(self) -> None:
         """Take up the studies in Orthanc that no batch covers: all of them at the start, then those that changed."""
+        again = list(self._troubled)
+        self._troubled.clear()
         last = self._rooms.source.last_change()
         mark = int(self._rooms.journal.facts.mark(_MARK) or 0)
         if not self._complete or last < mark:  # the second: somebody wiped Orthanc's log of changes, or its database
@@ -138,7 +147,7 @@ class Reconciler:
             last = self._sweep_changes(mark)
         if last != mark:
             self._rooms.journal.facts.set_mark(_MARK, str(last))
-        self._look_at(self._present(self._rooms.journal.intake.receiving_studies()))
+        self._look_at(self._present({*self._rooms.journal.intake.receiving_studies(), *again}))
 
     def _sweep_changes(self, mark: int) -> int:
         done = False
@@ -172,13 +181,20 @@ class Reconciler:
         for study in studies:
             if study.id in cut and study.id not in known:
                 continue  # it was of a project whose ties were cut; what was known of it was taken out
-            last_update, receiving = known.get(study.id, (None, False))
-            if last_update == study.last_update and not receiving:
-                continue
-            if study.stable and self._is_quiet(study):
-                self._pipeline.stable(study.id)
-            elif not receiving:
-                self._rooms.journal.intake.receiving(study.id, self._rooms.source.count(study.id))
+            try:
+                self._take_up(study, *known.get(study.id, (None, False)))
+            except SendItError:
+                raise  # Orthanc does not answer: nor will it for the next study
+            except Exception as error:  # noqa: BLE001  raised at the end of `run`
+                self._troubled[study.id] = error
+
+    def _take_up(self, study: Study, last_update: str | None, receiving: bool) -> None:
+        if last_update == study.last_update and not receiving:
+            return
+        if study.stable and self._is_quiet(study):
+            self._pipeline.stable(study.id)
+        elif not receiving:
+            self._rooms.journal.intake.receiving(study.id, self._rooms.source.count(study.id))
 
     def _is_quiet(self, study: Study) -> bool:
         """Whether its last instance came at least StableAge ago."""

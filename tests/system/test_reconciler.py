@@ -1,0 +1,91 @@
+"""The sweep alone: one study that cannot be taken up keeps no other from it, and is not forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from sendit.journal import Journal
+from sendit.pictures import Pictures
+from sendit.pipeline import Pipeline
+from sendit.reconcile import Reconciler
+from sendit.settings import Settings
+from sendit.source import Changes, Study
+from sendit.staging import Staging
+
+OLD = "20260101T000000"
+
+
+class Shelves:
+    """An Orthanc that holds three stable studies, and had its last change before the first sweep."""
+
+    held = tuple(Study(name, True, OLD, ()) for name in ("a", "b", "c"))
+
+    def studies(self) -> Iterator[Study]:
+        yield from self.held
+
+    def study(self, study: str) -> Study | None:
+        return next((one for one in self.held if one.id == study), None)
+
+    def last_change(self) -> int:
+        return 9
+
+    def changes(self, since: int) -> Changes:
+        return Changes(frozenset(), 9, True)
+
+
+class Idle:
+    """An engine that does nothing."""
+
+    executor = "here"
+
+    def active(self) -> list[Any]:
+        return []
+
+    def cancel(self, *_: str) -> None:
+        return
+
+    def forget_ended(self, _: Any) -> None:
+        return
+
+
+class Line:
+    """The pipeline's entry. Study b raises what nobody expects, as long as `broken` is set."""
+
+    def __init__(self, folder: Path) -> None:
+        self.taken: list[str] = []
+        self.broken = True
+        self.originals = SimpleNamespace(sweep=lambda: None)
+        journal = Journal.open("sqlite", folder)
+        settings = Settings.model_validate({"DataDirectory": str(folder), "Destinations": {}, "Projects": {}})
+        staging, pictures = Staging(folder), Pictures(folder)
+        self.rooms = SimpleNamespace(
+            journal=journal, source=Shelves(), scheduler=Idle(), staging=staging, pictures=pictures, settings=settings
+        )
+
+    def stable(self, study: str) -> list[int]:
+        if self.broken and study == "b":
+            raise ZeroDivisionError
+        self.taken.append(study)
+        self.rooms.journal.intake.queue(study, None, [], OLD)
+        return []
+
+
+def test_one_study_that_raises_keeps_no_other_from_being_taken_up(data_directory: Path) -> None:
+    """It is tried again with the next sweep, without a look at all the others."""
+    line = Line(data_directory)
+    reconciler = Reconciler(cast(Pipeline, line), stable_age=1)
+    with pytest.raises(ZeroDivisionError):
+        reconciler.run()
+    assert line.taken == ["a", "c"]
+    with pytest.raises(ZeroDivisionError):
+        reconciler.run()
+    line.broken = False
+    reconciler.run()
+    assert line.taken == ["a", "c", "b"]
+    reconciler.run()
+    assert line.taken == ["a", "c", "b"]
