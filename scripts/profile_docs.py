@@ -48,7 +48,7 @@ OPTIONS: Mapping[Option, str] = {
     "(type G) and curves go",
     Option.CLEAN_PIXEL_DATA: "text burned into pixels is made black, or the instance is held; "
     "see [pixels.md](pixels.md)",
-    Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: "refused: not available yet",
+    Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: "refused: faces stay; see [the decision](decisions/0011-faces.md)",
 }
 
 

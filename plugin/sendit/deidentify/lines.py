@@ -22,8 +22,10 @@ from sendit.errors import Misconfigured
 PRECEDENCE = ("BLANK", "REMOVE", "JITTER", "REPLACE", "ADD", "KEEP")
 
 IDENTITY_REMOVED = 0x00120062
+#: Whether a face can be seen: SendIt does not look, so nobody may say NO in its output.
+_RECOGNIZABLE = 0x00280302
 #: What SendIt writes itself, to say what was done (PS3.15 E.1.1); a recipe may not say anything else.
-_OWN = frozenset({IDENTITY_REMOVED, 0x00120063, 0x00120064, 0x00280303})
+_OWN = frozenset({IDENTITY_REMOVED, 0x00120063, 0x00120064, 0x00280303, _RECOGNIZABLE})
 _NUMBERS = {"US": (0, 2**16 - 1), "SS": (-(2**15), 2**15 - 1), "UL": (0, 2**32 - 1), "SL": (-(2**31), 2**31 - 1)}
 #: A recipe can put a value into attributes of these VRs.
 _WRITABLE = TEXT_VRS | DATE_VRS | {"AS", "CS", "DS", "IS", "UI"} | set(_NUMBERS)
@@ -57,7 +59,10 @@ def _check_single(line: Line, tag: int) -> None:
         raise line.wrong(f"{line.field} has to stay: a DICOM file needs it", "Remove the line.")
     if tag in STRUCTURE and line.action == "REPLACE" and line.value != "func:uid":
         raise line.wrong(f"{line.field} has to stay unique", "Write func:uid as its value, or remove the line.")
-    if tag in _OWN and (tag, line.value.upper()) != (IDENTITY_REMOVED, "YES"):
+    if tag == _RECOGNIZABLE and line.action not in ("BLANK", "REMOVE"):  # these two ask for what is done anyway
+        problem = f"{line.field} says that somebody looked for faces, which SendIt does not do"
+        raise line.wrong(problem, "Remove the line.")
+    if tag in _OWN - {_RECOGNIZABLE} and (tag, line.value.upper()) != (IDENTITY_REMOVED, "YES"):
         raise line.wrong(f"SendIt writes {line.field} itself, after what was done", "Remove the line.")
     _check_writing(line, tag)
 

@@ -91,12 +91,18 @@ _PSEUDONYMS = {
 }
 
 
+_FACES = "it cannot take faces out of CT or MR images of heads"
+_FACES_CURE = (
+    "Remove it, knowing that faces stay; take no heads into the project, or have them defaced before they come "
+    "(docs/decisions/0011-faces.md)."
+)
+
+
 def check_options(options: Sequence[Option]) -> None:
     """Raises Misconfigured for an option that is not available yet, and for two that contradict each other."""
     for option in options:
-        if option not in _COLUMNS:
-            cure = f"Remove it. Available: {', '.join(sorted(_COLUMNS))}."
-            raise Misconfigured("Options", f"{option} is not available in this version", cure)
+        if option is Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES:
+            raise Misconfigured("Options", f"{option} is not available in this version: {_FACES}", _FACES_CURE)
     for first, second, reason in _CONFLICTS:
         if first in options and second in options:
             raise Misconfigured("Options", f"{first} and {second} contradict each other: {reason}", "Choose one.")
@@ -213,7 +219,7 @@ def _unlisted() -> Iterator[tuple[int, Rule]]:
 def allowlist() -> Mapping[int, Action]:
     """Tag → action of text and bytes that the table does not name: `tables/allowlist.txt`.
 
-    It has a keyword in each line, and Z, D or N after it where the attribute does not stay as it is.
+    It has a keyword in each line, and X, Z, D or N after it where the attribute does not stay as it is.
     """
     found = {}
     for line in (files("sendit.deidentify") / "tables" / "allowlist.txt").read_text("utf-8").splitlines():

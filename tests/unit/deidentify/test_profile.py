@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import pytest
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.dataset import Dataset
 
 from sendit.deidentify import Action, Plan, compile_plan
 from sendit.deidentify.profile import EDITION
@@ -116,11 +117,42 @@ def test_retain_uids() -> None:
     assert after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID == dataset().SOPInstanceUID
 
 
-def test_options_to_come_are_refused() -> None:
-    """Rather than passed over."""
+def test_the_option_about_faces_is_refused() -> None:
+    """Rather than passed over: the place, what is not done, and what to do about it."""
     option = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
-    with pytest.raises(Misconfigured, match=f"{option} is not available in this version"):
-        compile_plan([option], [])
+    said = f"^Options: {option} is not available .* faces .* Remove it, knowing that faces stay"
+    with pytest.raises(Misconfigured, match=said):
+        compile_plan([Option.CLEAN_PIXEL_DATA, option], [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "KEEP ALL",
+        "KEEP startswith:Recognizable",
+        "REPLACE startswith:Recognizable NO",
+        "REMOVE RecognizableVisualFeatures",
+    ],
+)
+def test_nothing_is_said_about_faces(line: str) -> None:
+    """Whatever the original and a recipe say: nobody looked."""
+    before = dataset()
+    before.RecognizableVisualFeatures = "NO"
+    before.DeidentificationMethodCodeSequence = [Dataset()]
+    before.DeidentificationMethodCodeSequence[0].CodeValue = "113102"
+    before.DerivationImageSequence = [Dataset()]
+    before.DerivationImageSequence[0].RecognizableVisualFeatures = "NO"
+    for by in (plan(), plan(line)):
+        after = output(file_of(before), by)
+        assert not [element for element in after.iterall() if element.keyword == "RecognizableVisualFeatures"]
+        assert "113102" not in [code.CodeValue for code in after.DeidentificationMethodCodeSequence]
+
+
+@pytest.mark.parametrize("line", ["ADD {} NO", "REPLACE {} NO", "KEEP {}", "REPLACE (0028,0302) NO"])
+def test_a_recipe_cannot_say_that_there_is_no_face(line: str) -> None:
+    """The line is refused with its place."""
+    with pytest.raises(Misconfigured, match=r"line \d+: .* looked for faces"):
+        plan(line.format("RecognizableVisualFeatures"))
 
 
 @pytest.mark.parametrize("other", [Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_DEVICE_IDENTITY])
