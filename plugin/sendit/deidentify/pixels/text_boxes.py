@@ -13,8 +13,9 @@ from sendit.deidentify.pixels.regions import Region
 
 Floats = NDArray[np.float32]
 
-#: A pixel belongs to the core of a line from this probability on; a line counts from this mean on.
+#: A pixel belongs to the core of a line from this probability on; it may be a line from this mean on.
 _PIXEL, _LINE = 0.25, 0.3
+#: The same within what is too high for a line.
 _STRICT_PIXEL, _STRICT_LINE = 0.75, 0.85
 #: The network marks the core of a line: the line is larger on each side by _GROWTH times area / perimeter of the core.
 #: The margins besides, in pixels of the network's picture: a line's ends are what is missed most.

@@ -1,7 +1,8 @@
 """The networks that find and read text: RapidOCR's weights (PP-OCRv6, small), from its package, run by onnxruntime.
 
 RapidOCR's own code is not imported: it fetches weights over the network when it misses some. Here a file is read, or
-there is an error. One thread for each process, as every core has a process of its own.
+there is an error. One thread for each process, as every core has a process of its own. The runtime keeps the memory
+that the largest picture needed, which makes it a quarter faster: some 270 MB for a tile of 640 × 640 pixels.
 """
 
 from __future__ import annotations
