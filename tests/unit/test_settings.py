@@ -76,10 +76,11 @@ def test_pixels_are_looked_at_unless_options_say_otherwise() -> None:
     projects: dict[str, dict[str, Any]] = {"A": {}, "B": {"Options": []}, "C": {"Options": ["RetainUIDs"]}}
     variant = {"Variants": {"other": {"Destinations": ["bucket"]}}}
     section = {
-        "Destinations": {name: {"Type": "OrthancPeer", "Peer": "p"} for name in ("research", "bucket")},
+        "Destinations": {name: {"Type": "OrthancPeer", "Peer": name} for name in ("research", "bucket")},
         "Projects": {name: {"Destinations": ["research"], **project, **variant} for name, project in projects.items()},
     }
-    found, _ = load({"OrthancPeers": {"p": ["http://127.0.0.1:1/"]}, "SendIt": section})
+    peers = {"research": ["http://127.0.0.1:1/"], "bucket": ["http://127.0.0.1:2/"]}
+    found, _ = load({"OrthancPeers": peers, "SendIt": section})
     cleaned = [name for name, project in found.projects.items() if Option.CLEAN_PIXEL_DATA in project.options]
     assert cleaned == ["A", "A@other", "B@other", "C@other"]
 
