@@ -5,8 +5,8 @@ SHELL := bash
 # Orthanc is in /usr/sbin, which a plain user of Debian does not search.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 python := .venv/bin/python
-# A process for each core; the tests of one file stay together, because they share servers.
-parallel := -n auto --dist loadfile
+# Two processes for each core: most tests wait for servers. The tests of one file stay together: they share servers.
+parallel := -n $(shell expr 2 \* $$(nproc)) --dist loadfile
 
 .PHONY: help
 help: ## this list

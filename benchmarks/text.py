@@ -30,9 +30,9 @@ from sendit.deidentify.pixels.text_search import RapidTextSearch
 G = TypeVar("G")
 R = TypeVar("R")
 
-HELD_OUT = range(1000, 1003)
-BESIDE = range(1000, 1001)  # what the other tools see as well
-CLEAN = range(1000, 1002)
+HELD_OUT = range(3000, 3003)
+BESIDE = range(3000, 3001)  # what the other tools see as well
+CLEAN = range(3000, 3002)
 HEIGHTS = (5, 6, 7, 8, 10, 14, 24)
 CONTRASTS = (0.05, 0.1, 0.15, 0.2, 0.3)
 SIZES = ((256, 256), (512, 512), (480, 640), (600, 800), (768, 1024), (1024, 1024), (2048, 1760), (3000, 2500))
@@ -61,7 +61,7 @@ def _planted(name: tuple[str, str, int]) -> Score:
 
 def _limit(given: tuple[str, int, float]) -> tuple[int, float, int, int]:
     name, height, contrast = given
-    planted = lines_anywhere(name, random.Random(f"{given} limits"), 4, (height,), (contrast,))
+    planted = lines_anywhere(name, random.Random(f"{given} limits 3000"), 4, (height,), (contrast,))
     lines = [good for _, good in _sendit(planted).lines()]
     return height, contrast, sum(lines), len(lines)
 
@@ -143,7 +143,7 @@ def main() -> bool:
         limits=_all(_limit, [(name, h, c) for name in BACKGROUNDS for h in HEIGHTS for c in CONTRASTS if _fast(name)]),
         sizes=_all(_size, [(size, number) for size in SIZES for number in range(4)]),
         series={"the same to the last pixel": series(True), "noise that differs": series(False)},
-        deid=_all(_deid, [*beside, *((name, "", 1000) for name in BACKGROUNDS)]),
+        deid=_all(_deid, [*beside, *((name, "", CLEAN[0]) for name in BACKGROUNDS)]),
         tesseract=tesseract(),
         by_tesseract={
             (mode, scale): _all(_tesseract, [(name, mode, scale) for name in beside])

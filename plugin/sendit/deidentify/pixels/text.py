@@ -1,9 +1,9 @@
-"""Finds text in one frame: all of it is looked at once, and what may be text a second time, enlarged.
+"""Finds text in one frame: all of it is looked at first, and what may be text a second time, closely.
 
-The first look finds nearly every line, but not always the whole of it; the second one sees its ends and the smallest
-letters better, and costs little, because it is taken only where there may be text. Whatever was looked at before is
-remembered by its pixels: what is the same to the last one is not looked at again, and anything else is. So what is
-remembered can never hide a changed name.
+The first look, in the frame's own size and half as large again, finds nearly every line, but not always the whole of
+it; the second one sees its ends better, and costs little, because it is taken only where there may be text. Whatever
+was looked at before is remembered by its pixels: what is the same to the last one is not looked at again, and anything
+else is. So what is remembered can never hide a changed name.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from sendit.deidentify.pixels.text_views import Shown
 
 T = TypeVar("T")
 
+#: The first look is taken in these sizes, of images with more pixels than that in their own size alone: what the
+#: network misses in one size, it rarely misses in the other.
+_SIZES, _BOTH_UP_TO = (1.0, 1.5), 800_000
 #: The second look enlarges so much; lines that are higher than this (pixels) need none.
 _CLOSER, _SMALL = 2, 40
 #: A line may run out of what was looked at closely: then its end is looked at, so many times.
@@ -61,7 +64,8 @@ class RapidTextFinder:
     def candidates(self, frame: Shown) -> list[tuple[Found, bool]]:
         """What may be text, each with whether it is. What is not has been read, what is perhaps not."""
         rows, columns = frame.shape[:2]
-        first = [box for tile in tiles(rows, columns) for box in self._boxes(frame, tile, 1)]
+        sizes = _SIZES if rows * columns <= _BOTH_UP_TO else _SIZES[:1]
+        first = [box for scale in sizes for tile in tiles(rows, columns) for box in self._boxes(frame, tile, scale)]
         clipped = (Box(box.region.clipped(columns, rows), box.score) for box in (*first, *self._closer(frame, first)))
         judged = [(box, self._is_text(frame, box)) for box in clipped if not box.region.empty]
         sure = linked(box for box, is_text in judged if is_text)
@@ -82,13 +86,13 @@ class RapidTextFinder:
         return found
 
     def _is_text(self, frame: Shown, box: Box) -> bool:
-        """Whether it is no shape in the tissue. Only what is faint or very high has to be readable for that."""
+        """Whether it is no shape in the tissue. What is faint or very high has to read as two characters or more."""
         if box.score >= _SURE and box.short <= _HIGH:
             return True
         text, sureness = self._reading(frame, box.region)
-        return sureness >= _READ and (len(text) > 1 or box.short <= _HIGH)
+        return sureness >= _READ and len(text) > 1
 
-    def _boxes(self, frame: Shown, tile: Region, scale: int) -> list[Box]:
+    def _boxes(self, frame: Shown, tile: Region, scale: float) -> list[Box]:
         """Lines in a part of the frame, in the frame's pixels."""
         part = frame[tile.y0 : tile.y1, tile.x0 : tile.x1]
         if int(part.max(initial=0)) - int(part.min(initial=255)) < _FLAT:
@@ -121,11 +125,11 @@ def _read(part: Shown) -> tuple[str, float]:
     return read_line(_coloured(line))
 
 
-def _for_network(part: Shown, scale: int) -> Shown:
+def _for_network(part: Shown, scale: float) -> Shown:
     """Enlarged, and filled up at the right and at the bottom with what stands at its edge."""
     picture = _coloured(part)
     if scale > 1:
-        size = (picture.shape[1] * scale, picture.shape[0] * scale)
+        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
     rows, columns = picture.shape[:2]
     return np.pad(picture, ((0, -rows % STEP), (0, -columns % STEP), (0, 0)), mode="edge")
@@ -136,7 +140,7 @@ def _coloured(part: NDArray[np.uint8] | cv2.typing.MatLike) -> Shown:
     return np.ascontiguousarray(array if array.ndim == 3 else np.repeat(array[..., np.newaxis], 3, axis=2))
 
 
-def _digest(part: Shown, scale: int) -> bytes:
+def _digest(part: Shown, scale: float) -> bytes:
     return blake2b(np.ascontiguousarray(part).tobytes() + repr((part.shape, scale)).encode(), digest_size=16).digest()
 
 
