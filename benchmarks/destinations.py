@@ -30,7 +30,7 @@ ROWS = 512  # 512 × 512 × 2 bytes = 512 KB
 ROUNDS = 9
 CONCURRENCY = 4
 LIMIT = 0.9
-WIRE = 50e6  # bytes per second, about what one connection to Google gives
+WIRES = (50e6, 125e6)  # bytes per second: about what one connection to Google gives; a gigabit
 
 
 def _study(folder: Path) -> Consignment:
@@ -134,7 +134,8 @@ def _measure(server: GoogleStorage, folder: Path) -> bool:
             "an archive, beside packing it to a file first", lambda: _packed_archive(bucket, study, packed), archives
         ),
     ]
-    server.limits(rate=WIRE)
-    wire = f"over a wire of {WIRE / 1e6:.0f} MB/s, beside one that is packed already"
-    ratios.append(beside(f"an archive {wire}", lambda: _plain_archive(bucket, packed), archives))
+    for rate in WIRES:
+        server.limits(rate=rate)
+        wire = f"over a wire of {rate / 1e6:.0f} MB/s, beside one that is packed already"
+        ratios.append(beside(f"an archive {wire}", lambda: _plain_archive(bucket, packed), archives))
     return all(ratio >= LIMIT for ratio in ratios)
