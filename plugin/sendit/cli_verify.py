@@ -41,7 +41,10 @@ def verify(
                 f"  {name}: [red]not verified:[/] {escape(verdict['error'])}", highlight=False, soft_wrap=True
             )
         elif not wrong:
-            console.print(f"  {name}: holds all of them", highlight=False)
+            holds = "holds all of them"
+            if verdict["instances"] < found["instances"]:  # it takes some modalities alone
+                holds = f"holds all {verdict['instances']} that go there" if verdict["instances"] else "none go there"
+            console.print(f"  {name}: {holds}", highlight=False)
         for one in wrong:
             console.print(f"  {name}: {one['sop_instance_uid']}: {one['problem']}", highlight=False, soft_wrap=True)
     if not found["destinations"]:

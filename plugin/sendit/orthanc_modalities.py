@@ -50,6 +50,11 @@ class DicomNetwork:
         entries = self.document.get("DicomModalities", {})
         return sorted(entries) if isinstance(entries, dict) else []
 
+    @property
+    def port(self) -> int | None:
+        """Where Orthanc's own DICOM server listens; None if it does not."""
+        return self._number("DicomPort", 4242) if self.document.get("DicomServerEnabled", True) else None
+
     def modality(self, name: str) -> Modality:
         """The entry of this name, which has to be among `names`.
 

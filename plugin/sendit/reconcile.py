@@ -136,8 +136,6 @@ class Reconciler:
 
     def sweep(self) -> None:
         """Take up the studies in Orthanc that no batch covers: all of them at the start, then those that changed."""
-        again = list(self._troubled)
-        self._troubled.clear()
         last = self._rooms.source.last_change()
         mark = int(self._rooms.journal.facts.mark(_MARK) or 0)
         if not self._complete or last < mark:  # the second: somebody wiped Orthanc's log of changes, or its database
@@ -147,7 +145,7 @@ class Reconciler:
             last = self._sweep_changes(mark)
         if last != mark:
             self._rooms.journal.facts.set_mark(_MARK, str(last))
-        self._look_at(self._present({*self._rooms.journal.intake.receiving_studies(), *again}))
+        self._look_at(self._present({*self._rooms.journal.intake.receiving_studies(), *self._troubled}))
 
     def _sweep_changes(self, mark: int) -> int:
         done = False
@@ -162,6 +160,7 @@ class Reconciler:
         for identifier in identifiers:
             study = self._rooms.source.study(identifier)
             if study is None:
+                self._troubled.pop(identifier, None)
                 self._rooms.journal.intake.drop_receiving(identifier)
             else:
                 yield study
@@ -179,10 +178,10 @@ class Reconciler:
         known = self._rooms.journal.intake.last_updates([study.id for study in studies])
         cut = self._rooms.journal.cutting.studies([study.id for study in studies])
         for study in studies:
-            if study.id in cut and study.id not in known:
-                continue  # it was of a project whose ties were cut; what was known of it was taken out
             try:
-                self._take_up(study, *known.get(study.id, (None, False)))
+                if study.id in known or study.id not in cut:  # of what was cut, all that was known was taken out
+                    self._take_up(study, *known.get(study.id, (None, False)))
+                self._troubled.pop(study.id, None)
             except SendItError:
                 raise  # Orthanc does not answer: nor will it for the next study
             except Exception as error:  # noqa: BLE001  raised at the end of `run`

@@ -346,6 +346,19 @@ def _misplaced_destinations(settings: Settings, orthanc: OrthancConfig) -> Itera
             yield _unknown(f"Destinations.{name}.Peer", 'peer of "OrthancPeers"', destination.peer, orthanc.peers)
         if isinstance(destination, DicomModalitySettings):
             yield from _no_modality(name, destination, orthanc)
+    yield from _taken_ports(settings, orthanc)
+
+
+def _taken_ports(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
+    """Two cannot listen at one port."""
+    taken = {orthanc.dicom.port: "DicomPort"}
+    if orthanc.http_server_enabled:
+        taken[orthanc.http_port] = "HttpPort"
+    for name, destination in settings.destinations.items():
+        port = getattr(destination, "commitment_port", None)
+        place = f"{SECTION}.Destinations.{name}.CommitmentPort"
+        if port is not None and taken.setdefault(port, place) != place:
+            yield Misconfigured(place, f"{port} is {taken[port]} already", "Name a port that nobody else listens at.")
 
 
 def _no_modality(name: str, destination: DicomModalitySettings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:

@@ -21,6 +21,7 @@ class DestinationVerdict:
     """What one destination holds of a batch."""
 
     destination: str
+    instances: int  # of the batch that go there
     discrepancies: list[Discrepancy]
     error: str | None  # why it was not asked, or could not be
 
@@ -74,13 +75,14 @@ def _ask(
     destination: Destination | None, delivery: Delivery, consignment: Consignment, broken: list[Discrepancy]
 ) -> DestinationVerdict:
     name = delivery.destination
-    if delivery.state is not DeliveryState.VERIFIED:
-        return DestinationVerdict(name, [], f"its delivery is {delivery.state}: it need not hold all of them")
     consignment = replace(consignment, parcels=[p for p in consignment.parcels if delivery.takes(p.receipt)])
+    count = len(consignment.parcels)
+    if delivery.state is not DeliveryState.VERIFIED:
+        return DestinationVerdict(name, count, [], f"its delivery is {delivery.state}: it need not hold all of them")
     if destination is None:
-        return DestinationVerdict(name, broken, "it is not configured any more")
+        return DestinationVerdict(name, count, broken, "it is not configured any more")
     try:
         found = destination.verify(consignment) if consignment.parcels else []
-        return DestinationVerdict(name, [*broken, *found], None)
+        return DestinationVerdict(name, count, [*broken, *found], None)
     except SendItError as error:
-        return DestinationVerdict(name, broken, str(error))
+        return DestinationVerdict(name, count, broken, str(error))

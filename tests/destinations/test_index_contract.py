@@ -265,6 +265,20 @@ def test_remove_takes_its_own_and_nothing_else(bench: IndexBench, tmp_path: Path
     assert bench.counted(whole.parcels[0].receipt) == 0
 
 
+def test_two_destinations_share_an_index(bench: IndexBench, tmp_path: Path) -> None:
+    """Each takes other modalities of one batch into the same bucket: neither takes the other's entries for its own."""
+    whole = consignment(tmp_path)
+    some, others = part_of(whole, whole.parcels[:3], 1, 1), part_of(whole, whole.parcels[3:], 1, 1)
+    for one in (some, others, some):
+        bench.index.write(one, places_of(one))
+    assert bench.holds_all(whole)
+    assert bench.index.verify(some, places_of(some)) == []
+    assert bench.index.verify(others, places_of(others)) == []
+    bench.index.remove(others)
+    assert [len(bench.held(parcel.receipt)) for parcel in whole.parcels] == [1, 1, 1, 0, 0]
+    assert bench.index.verify(some, places_of(some)) == []
+
+
 def test_batches_at_once(bench: IndexBench, tmp_path: Path) -> None:
     """Two batches of one study, and one of them twice, at the same time: all is there once and counted once."""
     whole = consignment(tmp_path, 6)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from sendit.errors import Misconfigured, Retry
-from sendit.journal import Journal, Superseded
+from sendit.journal import Journal, Superseded, deliveries
 from sendit.journal.database import journal_url, open_engine
 from sendit.model import DELETED, BatchState, DeliveryState, FileFate, InstanceState, Quarantined, Receipt, Rejected
 from tests.servers.postgres import PostgresServer
@@ -217,6 +220,25 @@ def test_a_third_content_under_a_quarantined_uid_is_held_too(journal: Journal) -
     batch = journal.batches.get(late)
     assert batch is not None
     assert "same SOPInstanceUID" in str(batch.reason)
+
+
+def test_two_destinations_that_end_at_the_same_time(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of both sees that all are done, also where neither transaction sees what the other one writes."""
+    batch_id = delivering(journal, "x", "y")
+    begun = [journal.deliveries.begin(batch_id, name, 1)[0] for name in ("x", "y")]
+    both, settle = threading.Barrier(2), deliveries.settle
+
+    def meet(*arguments: Any) -> BatchState:
+        """Looks, and waits for the other one before it commits. Who comes alone goes on: the other one has to wait."""
+        found = settle(*arguments)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=1)
+        return found
+
+    monkeypatch.setattr(deliveries, "settle", meet)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda one: journal.deliveries.verified(one, 1), begun))
+    assert state(journal, batch_id) is BatchState.SENT
 
 
 def test_a_destination_that_a_project_no_longer_names_is_dropped(journal: Journal) -> None:

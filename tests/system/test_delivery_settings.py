@@ -83,7 +83,10 @@ def test_modalities_choose_what_goes_where(make_stack: MakeStack) -> None:
         assert len(second.get("/instances")) == 1
         for batch in batches:
             assert sum(d["sent"] for d in batch["deliveries"]) == batch["sent"] == batch["received"]
-            assert stack.cli("verify", str(batch["id"])).returncode == 0
+            verified = stack.cli("verify", str(batch["id"]))
+            assert verified.returncode == 0
+            assert "none go there" in verified.stdout
+            assert verified.stdout.count("holds all of them") == 1
 
 
 def test_one_destination_that_is_down_never_delays_another(make_stack: MakeStack) -> None:

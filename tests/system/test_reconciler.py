@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from sendit.errors import Retry
 from sendit.journal import Journal
 from sendit.pictures import Pictures
 from sendit.pipeline import Pipeline
@@ -23,7 +24,9 @@ OLD = "20260101T000000"
 class Shelves:
     """An Orthanc that holds three stable studies, and had its last change before the first sweep."""
 
-    held = tuple(Study(name, True, OLD, ()) for name in ("a", "b", "c"))
+    def __init__(self) -> None:
+        self.held = [Study(name, True, OLD, ()) for name in ("a", "b", "c")]
+        self.silent = False
 
     def studies(self) -> Iterator[Study]:
         yield from self.held
@@ -32,6 +35,8 @@ class Shelves:
         return next((one for one in self.held if one.id == study), None)
 
     def last_change(self) -> int:
+        if self.silent:
+            raise Retry("Orthanc does not answer")
         return 9
 
     def changes(self, since: int) -> Changes:
@@ -89,3 +94,21 @@ def test_one_study_that_raises_keeps_no_other_from_being_taken_up(data_directory
     assert line.taken == ["a", "c", "b"]
     reconciler.run()
     assert line.taken == ["a", "c", "b"]
+
+
+def test_a_troubled_study_is_remembered_while_orthanc_is_away(data_directory: Path) -> None:
+    """Nothing else would lead to it again: no change names it. One that was deleted is forgotten."""
+    line = Line(data_directory)
+    shelves = line.rooms.source
+    reconciler = Reconciler(cast(Pipeline, line), stable_age=1)
+    with pytest.raises(ZeroDivisionError):
+        reconciler.run()
+    shelves.silent = True
+    with pytest.raises(Retry):
+        reconciler.run()
+    shelves.silent = False
+    with pytest.raises(ZeroDivisionError):
+        reconciler.run()
+    shelves.held = [study for study in shelves.held if study.id != "b"]
+    reconciler.run()
+    assert line.taken == ["a", "c"]

@@ -316,3 +316,26 @@ def test_names_that_differ_by_their_case(kind: str, name: str) -> None:
 def test_a_variable_that_is_not_set(change: object, where: str) -> None:
     """Orthanc puts in nothing for it: that is neither a password nor the default."""
     assert _refused(_changed("Destinations.out", change)).place == f"SendIt.Destinations.out{where}"
+
+
+@pytest.mark.parametrize(
+    ("orthanc", "first", "second", "problem"),
+    [
+        ({"DicomPort": 11112}, 11112, 11113, "SendIt.Destinations.a.CommitmentPort: 11112 is DicomPort already"),
+        ({}, 11113, 4242, "SendIt.Destinations.b.CommitmentPort: 4242 is DicomPort already"),
+        ({"HttpPort": 8050}, 11113, 8050, "SendIt.Destinations.b.CommitmentPort: 8050 is HttpPort already"),
+        ({}, 11113, 11113, "SendIt.Destinations.b.CommitmentPort: 11113 is SendIt.Destinations.a.CommitmentPort"),
+        ({}, 11113, 11114, ""),
+        ({"DicomServerEnabled": False, "HttpServerEnabled": False}, 4242, 8042, ""),
+    ],
+)
+def test_ports_of_commitment(orthanc: dict[str, Any], first: int, second: int, problem: str) -> None:
+    """Orthanc listens at two ports of its own, and each destination needs another one."""
+    document = {**copy.deepcopy(WHOLE), **orthanc, "DicomModalities": {"pacs": ["PACS", "127.0.0.1", 104]}}
+    for name, port in (("a", first), ("b", second)):
+        entry = {"Type": "DicomModality", "Modality": "pacs", "StorageCommitment": True, "CommitmentPort": port}
+        document["SendIt"]["Destinations"][name] = entry
+    if problem:
+        assert problem in str(_refused(document))
+    else:
+        assert set(load(document)[0].destinations) >= {"a", "b"}

@@ -115,6 +115,7 @@ class DestinationVerdictAnswer(BaseModel):
     """What one destination holds of a batch."""
 
     destination: str
+    instances: int = Field(description="of the batch that go there; 0: it takes other modalities alone")
     discrepancies: list[DiscrepancyAnswer]
     error: str | None = Field(description="why it was not asked, or could not be")
 

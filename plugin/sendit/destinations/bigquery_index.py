@@ -14,7 +14,7 @@ from sendit.destination_settings import BigQueryIndex as Settings
 from sendit.destination_settings import GoogleCredentials
 from sendit.destinations.base import NOT_THERE
 from sendit.destinations.bigquery_index_client import Rows
-from sendit.destinations.bigquery_index_rows import READ, insert_id, problem_of, row_of
+from sendit.destinations.bigquery_index_rows import READ, damaged, insert_id, problem_of, row_of
 from sendit.destinations.index import NOT_SENT, Index, Place
 from sendit.destinations.index_header import read_header
 from sendit.errors import Misconfigured
@@ -126,7 +126,14 @@ def _problem(there: Mapping[str, list[Mapping[str, Any]]], receipt: Receipt, pla
 
 
 def _strangers(there: Mapping[str, list[Mapping[str, Any]]], consignment: Consignment) -> list[str]:
-    """Coded UIDs in rows of this batch that are of none of its instances: they were damaged on their way."""
+    """Coded UIDs in rows of this batch that were damaged on their way, and are of none of its instances.
+
+    Rows that are as they were sent belong to another destination, which takes other modalities into the same bucket.
+    """
     ours = {parcel.receipt.sop_instance_uid for parcel in consignment.parcels}
     strange = {uid: rows for uid, rows in there.items() if uid not in ours}
-    return sorted(uid for uid, rows in strange.items() if any(row["batch"] == consignment.batch_id for row in rows))
+    return sorted(
+        uid
+        for uid, rows in strange.items()
+        if any(row["batch"] == consignment.batch_id and damaged(row) for row in rows)
+    )

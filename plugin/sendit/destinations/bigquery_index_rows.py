@@ -113,9 +113,12 @@ def problem_of(row: Mapping[str, Any], receipt: Receipt, place: Place) -> str | 
     wrong = sorted(name for name, value in compared(receipt, place).items() if row[name] != value)
     if wrong:
         return f"its index entry differs in {', '.join(wrong)}"
-    if row["index_digest"] not in (None, digest_of(row)):  # None: of another who writes into the same table
-        return "its index entry was changed"
-    return None
+    return "its index entry was changed" if damaged(row) else None
+
+
+def damaged(row: Mapping[str, Any]) -> bool:
+    """Whether a row is not as it was sent. One without a digest is of another who writes into the same table."""
+    return row["index_digest"] not in (None, digest_of(row))
 
 
 def compared(receipt: Receipt, place: Place) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sendit.destinations.datastore_index_entities import (
     OF_IMAGES,
     OF_STUDIES,
     collection_summary,
+    damaged,
     entity_summary,
     image_entity,
     problem_of,
@@ -134,10 +135,14 @@ class DatastoreIndex(Index):
         return (parcel for parcel, _ in self._problems(consignment, places))
 
     def _strangers(self, consignment: Consignment) -> list[Key]:
-        """Images of this batch that are none of its instances: their keys were damaged on their way."""
+        """Images of this batch that were damaged on their way, and are none of its instances.
+
+        Images that are as they were sent belong to another destination, which takes other modalities into its bucket.
+        """
         ours = {parcel.receipt.sop_instance_uid for parcel in consignment.parcels}
         others = [key for key in self.entities.keys_below(self._study(consignment), "Image") if key.name not in ours]
-        return [one.key for one in self.entities.get(others) if one.get("batch") == consignment.batch_id]
+        mine = (one for one in self.entities.get(others) if one.get("batch") == consignment.batch_id)
+        return [one.key for one in mine if damaged(one) or one.get("SOPInstanceUID", one.key.name) != one.key.name]
 
     # --- sums ------------------------------------------------------------------------------------------------------
 

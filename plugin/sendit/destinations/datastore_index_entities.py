@@ -104,9 +104,12 @@ def problem_of(entity: Mapping[str, Any], receipt: Receipt, place: Place) -> str
     wrong = sorted(name for name, value in expected.items() if entity.get(name) != value)
     if wrong:
         return f"its index entry differs in {', '.join(wrong)}"
-    if entity.get(_DIGEST) != digest_of(entity):
-        return "its index entry was changed"
-    return None
+    return "its index entry was changed" if damaged(entity) else None
+
+
+def damaged(entity: Mapping[str, Any]) -> bool:
+    """Whether an entity is not as it was sent."""
+    return bool(entity.get(_DIGEST) != digest_of(entity))
 
 
 def _is_long(value: Any) -> bool:

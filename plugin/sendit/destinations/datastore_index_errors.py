@@ -26,10 +26,8 @@ def datastore_error(error: Exception, place: str, what: str) -> SendItError:
         error = error.cause
     if isinstance(error, GoogleAPICallError):
         said = words(error)
-        if isinstance(error, InvalidArgument) and "expired" in said:
-            return Retry(f"a transaction of Datastore took too long when {what}")
-        if isinstance(error, InvalidArgument) and "invalid transaction" in said.lower():
-            return Retry(f"Datastore did not know the transaction when {what}")  # or a bit of the request was changed
+        if isinstance(error, InvalidArgument) and ("expired" in said or "transaction" in said.lower()):
+            return Retry(f"a transaction of Datastore took too long, or was damaged on its way, when {what}")
         if isinstance(error, NotFound):
             cure = (
                 "Create a database in Datastore mode there (gcloud firestore databases create --type=datastore-mode), "

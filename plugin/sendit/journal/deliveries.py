@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sendit.journal import tables as t
-from sendit.journal.writing import Superseded, add_event, move, now, reading
+from sendit.journal.writing import Superseded, add_event, lock, move, now, reading
 from sendit.model import BatchState, Delivery, DeliveryState, InstanceState
 
 _OPEN = [DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.RETRYING, DeliveryState.PAUSED]
@@ -140,6 +140,7 @@ class Deliveries:
     def fail(self, delivery: Delivery, reason: str) -> None:
         """→ FAILED; the batch too, once none of its deliveries is still under way."""
         with self._engine.begin() as c:
+            lock(c, delivery.batch_id)
             self._set(c, delivery, state=DeliveryState.FAILED, last_error=reason)
             add_event(c, delivery.batch_id, f"{delivery.destination}: FAILED: {reason}")
             settle(c, delivery.batch_id)
@@ -147,6 +148,7 @@ class Deliveries:
     def verified(self, delivery: Delivery, sent: int) -> BatchState:
         """→ VERIFIED; the batch's state afterwards: SENT once every destination is."""
         with self._engine.begin() as c:
+            lock(c, delivery.batch_id)
             self._set(c, delivery, state=DeliveryState.VERIFIED, sent=sent, last_error=None)
             said = f"{sent} instances delivered and read back" if sent else _nothing(delivery)
             add_event(c, delivery.batch_id, f"{delivery.destination}: {said}")

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sendit.journal import tables as t
-from sendit.journal.writing import Superseded, add_event, move, now, reading
+from sendit.journal.writing import Superseded, add_event, lock, move, now, reading
 from sendit.model import (
     VARIANT_MARK,
     WITHDRAWN,
@@ -209,6 +209,7 @@ class Recalls:
         values = {"state": state, "sent": left, "removed": removed, "last_error": problem}
         said = f"{removed} instances removed; nothing is left" if problem is None else f"{state}: {problem}"
         with self._engine.begin() as c:
+            lock(c, delivery.batch_id)
             self._set(c, delivery, **values)
             add_event(c, delivery.batch_id, f"{delivery.destination}: {said}")
             return self._settle(c, delivery.batch_id)

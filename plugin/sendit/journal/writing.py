@@ -31,6 +31,14 @@ def add_event(connection: sa.Connection, batch_id: int, message: str) -> None:
     connection.execute(sa.insert(t.events).values(batch_id=batch_id, at=now(), message=message))
 
 
+def lock(connection: sa.Connection, batch_id: int) -> None:
+    """Whoever else ends something of this batch waits: PostgreSQL shows neither of two what the other one ends.
+
+    To be taken before a row of its deliveries, as a recall does. SQLite has one writer anyway.
+    """
+    connection.execute(sa.select(t.batches.c.id).where(t.batches.c.id == batch_id).with_for_update())
+
+
 def move(connection: sa.Connection, where: sa.ColumnElement[bool], **values: Any) -> None:
     """Update one batch and its `changed_at`; Superseded if `where` no longer finds it."""
     done = connection.execute(sa.update(t.batches).where(where).values(changed_at=now(), **values))
