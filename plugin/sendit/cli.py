@@ -118,10 +118,16 @@ def batches(
     for batch in page["batches"]:
         numbers = [str(batch[k]) for k in counts]
         shown = f"[{_STYLES.get(batch['state'], 'default')}]{batch['state']}[/]"
-        table.add_row(str(batch["id"]), batch["project"] or "–", shown, *numbers, escape(batch["reason"] or ""))
+        table.add_row(str(batch["id"]), batch["project"] or "–", shown, *numbers, escape(_why(batch)))
     console.print(table if page["batches"] else "No batch yet: send a study to Orthanc.")
     if page["next"]:
         console.print(f"Older ones: sendit batches --before {page['next']}")
+
+
+def _why(batch: dict[str, Any]) -> str:
+    """Its reason, or what keeps the deliveries that are tried again."""
+    again = [one for one in batch["deliveries"] if one["next_attempt_at"] and one["last_error"]]
+    return batch["reason"] or "; ".join(f"{one['destination']}: {one['last_error']}" for one in again)
 
 
 @app.command()

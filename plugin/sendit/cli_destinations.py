@@ -39,7 +39,7 @@ def destinations(
 
 def _show(found: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in ("destination", "type", "state"):
+    for name in ("destination", "state"):
         table.add_column(name, no_wrap=True)
     counts = [name for name in _COUNTS if name != "recalling" or any(one["recalling"] for one in found)]
     for name in counts:
@@ -47,11 +47,11 @@ def _show(found: list[dict[str, Any]]) -> None:
     for one in found:
         until = f" until {one['until'][:16]} UTC" if one["until"] else ""
         state = f"[{_STYLES.get(one['state'], 'yellow')}]{one['state']}{until}[/]"
-        table.add_row(one["name"], one["type"], state, *(str(one[count]) for count in counts))
+        table.add_row(one["name"], state, *(str(one[count]) for count in counts))
     console.print(table if found else "No destination is configured.")
     for one in found:
         for label, text in (
-            ("", one["where"]),
+            (f"{one['type']}, ", one["where"]),
             ("", one["reason"]),
             ("→ ", one["cure"]),
             ("last failure: ", one["last_error"]),

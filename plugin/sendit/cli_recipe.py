@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -13,15 +14,23 @@ from rich.table import Table
 from sendit.deidentify import FunctionsText, KeyedIdentities, RecipeText, compile_plan
 from sendit.deidentify.explain import Row, explain
 from sendit.errors import Misconfigured
+from sendit.pixel_tools import pixel_tools
 from sendit.projects import functions_of, read_text
-from sendit.settings import Option
+from sendit.settings import DEFAULT_OPTIONS, Option
 
 recipe_app = typer.Typer(help="Recipes: check them, and see what they would do.", no_args_is_help=True)
 
 FunctionsOption = Annotated[
     Path | None, typer.Option("--functions", help="The project's Python file, with its own func: and var:.")
 ]
-_STYLES = {"removed": "red", "blanked": "red", "replaced": "yellow", "shifted": "yellow", "added": "yellow"}
+_STYLES = {
+    "removed": "red",
+    "blanked": "red",
+    "replaced": "yellow",
+    "shifted": "yellow",
+    "cleaned": "red",
+    "added": "yellow",
+}
 #: Codes in the table are examples: the project's own key is not needed, and never used, to see what a recipe does.
 _EXAMPLE_KEY = bytes(32)
 
@@ -51,7 +60,8 @@ def explain_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recipe.")],
     sample: Annotated[Path, typer.Option("--on", metavar="SAMPLE", help="A DICOM file; it is not changed.")],
     options: Annotated[
-        list[Option] | None, typer.Option("--options", help="Options of the project, each alone.")
+        list[Option] | None,
+        typer.Option("--options", help="Options of the project, each alone. Without any: CleanPixelData."),
     ] = None,
     functions: FunctionsOption = None,
     show_values: Annotated[
@@ -65,15 +75,16 @@ def explain_(
     console = Console(highlight=False, markup=False)
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
-        plan = compile_plan(options or (), _texts(file, functions))
+        plan = compile_plan(options or DEFAULT_OPTIONS, _texts(file, functions))
         content = sample.read_bytes()
+        with TemporaryDirectory() as scratch:
+            rows = explain(content, plan, KeyedIdentities(_EXAMPLE_KEY), pixel_tools(Path(scratch)))
     except Misconfigured as error:
         errors.print(f"{_place(error)}: {error.problem}. {error.cure}", style="red")
         raise typer.Exit(2) from None
     except OSError as error:
         errors.print(f"{sample}: cannot be read ({error.strerror})", style="red")
         raise typer.Exit(2) from None
-    rows = explain(content, plan, KeyedIdentities(_EXAMPLE_KEY))
     if not isinstance(rows, list):
         errors.print(f"{type(rows).__name__.lower()}: {rows.reason}", style="red")
         raise typer.Exit(1)

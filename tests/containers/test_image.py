@@ -5,6 +5,7 @@ Skipped, with the reason, where there is neither Docker nor Podman, or the base 
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
@@ -13,10 +14,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 import requests
+from pydicom.dataset import FileDataset
 
 from scripts.demo import samples
+from scripts.demo.captures import shows_text
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_for
 
@@ -102,6 +106,13 @@ class Composed:
             return None
         return answer.json() if answer.ok else None
 
+    def image(self, instance: str) -> FileDataset:
+        """As the research Orthanc has it."""
+        user = ("sendit", self.passwords["RESEARCH_PASSWORD"])
+        answer = requests.get(f"{self.research}/instances/{instance}/file", auth=user, timeout=30)
+        assert answer.ok
+        return pydicom.dcmread(io.BytesIO(answer.content))
+
 
 @pytest.fixture
 def composed(engine: str, image: str, tmp_path: Path) -> Iterator[Composed]:
@@ -130,21 +141,32 @@ def test_compose_refuses_without_a_password(composed: Composed, missing: str) ->
     assert not composed.container("source")
 
 
-def test_a_study_goes_from_one_container_to_the_other(composed: Composed, tmp_path: Path) -> None:
-    """By C-STORE to the AE title of the project; the image's own user is not root, and stopping takes its time only."""
+def test_studies_go_from_one_container_to_the_other(composed: Composed, tmp_path: Path) -> None:
+    """By C-STORE to the AE title of the project, one with its patient's name burned in.
+
+    The image's own user is not root, and stopping takes its time only.
+    """
     composed.write_env(**composed.passwords)
     done = composed("up", "--detach", "--no-build")
     assert done.returncode == 0, done.stdout
     wait_for(lambda: composed.get(f"{composed.source}/sendit/api/health"), "SendIt in its container", limit=120)
     assert requests.get(f"{composed.source}/sendit/api/health", timeout=30).status_code == 401
     assert requests.get(f"{composed.research}/system", timeout=30).status_code == 401
-    _send(samples.make()[0], tmp_path, composed.ports["SENDIT_DICOM_PORT"])
+    plain, burned = (sample for sample in samples.make() if sample.way in ("folder", samples.CAPTURES))
+    for sample in (plain, burned):
+        _send(sample, tmp_path / sample.modality, composed.ports["SENDIT_DICOM_PORT"])
     # The shipped StableAge is a minute.
-    wait_for(lambda: _states(composed) == ["DONE"], "the batch to be done", limit=240, poll=1)
-    assert composed.get(f"{composed.research}/statistics")["CountInstances"] == 4
+    wait_for(lambda: _states(composed) == ["DONE", "DONE"], "the batches to be done", limit=300, poll=1)
+    images = [composed.image(instance) for instance in composed.get(f"{composed.research}/instances")]
+    # Of the captures: all but the text is as it was, and of the text nothing is there.
+    assert {samples.pixel_digest(image) for image in images} == plain.pixels | burned.pixels
+    assert len(images) == len(plain.files) + len(burned.files)
+    assert not any(map(shows_text, images))
 
     source = composed.container("source")
     inside = [composed.engine, "exec", source]
+    kept = call([*inside, "find", "/var/lib/sendit/pictures", "/var/lib/sendit/staging", "-type", "f"])
+    assert (kept.returncode, kept.stdout) == (0, ""), "pictures of before, and staged files, go with the batch"
     assert call([*inside, "id", "-un"]).stdout.strip() == "orthanc"
     healthy = call([*inside, "/opt/sendit/bin/python", "/usr/share/sendit/healthcheck.py"])
     assert healthy.returncode == 0, healthy.stdout
@@ -152,15 +174,14 @@ def test_a_study_goes_from_one_container_to_the_other(composed: Composed, tmp_pa
     assert call([composed.engine, "inspect", "--format", "{{.State.ExitCode}}", source]).stdout.strip() == "0"
     # What it knew is in its volumes.
     assert call([composed.engine, "start", source]).returncode == 0
-    wait_for(lambda: _states(composed) == ["DONE"], "the same batch after a restart", limit=120)
+    wait_for(lambda: _states(composed) == ["DONE", "DONE"], "the same batches after a restart", limit=120)
 
 
 def _send(sample: samples.Sample, folder: Path, port: str) -> None:
-    study = folder / "study"
-    study.mkdir()
+    folder.mkdir()
     for number, data in enumerate(sample.files):
-        (study / f"{number}.dcm").write_bytes(data)
-    done = call(["storescu", "-aec", "IRB12345", "+sd", "127.0.0.1", port, str(study)])
+        (folder / f"{number}.dcm").write_bytes(data)
+    done = call(["storescu", "-aec", "IRB12345", "+sd", "127.0.0.1", port, str(folder)])
     assert done.returncode == 0, done.stdout
 
 

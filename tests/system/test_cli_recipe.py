@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.burned import CaptureMaker
 from tests.unit.deidentify.samples import path
 
 GOOD = "FORMAT dicom\n%header\nKEEP PatientSex\nREPLACE InstitutionName func:site\nBLANK StationName\n"
@@ -70,6 +71,17 @@ def test_explain(tmp_path: Path) -> None:
     shown = sendit(*arguments, "--show-values", folder=tmp_path)
     assert "JFK IMAGING CENTER" in shown.stdout
     assert "Site 4" in shown.stdout
+
+
+def test_explain_pixels_and_what_is_not_there(tmp_path: Path) -> None:
+    """As a project that names no options does it: text burned in is looked for. A value that is blank is not "kept"."""
+    (tmp_path / "none.deid").write_text("FORMAT dicom\n%header\nBLANK StationName\n")
+    (tmp_path / "capture.dcm").write_bytes(CaptureMaker().capture(AccessionNumber=""))
+    said = sendit("explain", "none.deid", "--on", "capture.dcm", folder=tmp_path)
+    assert said.returncode == 0, said.stderr
+    rows = [" ".join(line.split()) for line in said.stdout.splitlines()]
+    assert "(7FE0,0010) PixelData cleaned CleanPixelData: cleaned, text detection" in rows
+    assert "(0008,0050) AccessionNumber was blank PS3.15 Table E.1-1, Basic Profile" in rows
 
 
 def test_explain_what_would_not_be_released(tmp_path: Path) -> None:

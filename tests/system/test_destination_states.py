@@ -61,6 +61,7 @@ def test_each_destination_shows_where_it_stands(make_stack: MakeStack) -> None:
         shown = stack.cli("destinations").stdout
         assert "outside its window until" in shown
         assert "hunter2" not in shown + said.stdout
+        assert "down: the peer down cannot be reached" in " ".join(stack.cli("batches").stdout.split())
         looked = stack.cli("doctor").stdout
         assert "destination paused: paused" in looked
         assert "wrong destination silent" in looked

@@ -15,9 +15,13 @@ body { max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.4rem } h1 small { font-weight: normal; opacity: .7; font-size: .9rem }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #8884; vertical-align: top }
+th, .project, .state { white-space: nowrap }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
-.state { font-weight: 600; white-space: nowrap }
-.DONE, .SENT { color: #18794e } .FAILED, .QUARANTINED, .RECALL_FAILED { color: #cd2b31 } .EMPTY { color: #99750a }
+.state { font-weight: 600 }
+.DONE, .SENT { color: var(--good) } .EMPTY { color: var(--none) }
+.FAILED, .QUARANTINED, .RECALL_FAILED, .held { color: var(--bad) }
+:root { --good: #18794e; --bad: #cd2b31; --none: #99750a }
+@media (prefers-color-scheme: dark) { :root { --good: #3dd68c; --bad: #ff8589; --none: #f0c04c } }
 .why { opacity: .85; max-width: 30rem }
 """
 
@@ -49,7 +53,7 @@ def _row(batch: BatchAnswer) -> str:
     numbers = (batch.received, batch.sent, batch.rejected, batch.quarantined, batch.under_way)
     cells = "".join(f"<td class=n>{number}" for number in numbers)
     return (
-        f"<tr><td class=n><a href=api/batches/{batch.id}>{batch.id}</a><td>{escape(batch.project or '–')}"
+        f"<tr><td class=n><a href=api/batches/{batch.id}>{batch.id}</a><td class=project>{escape(batch.project or '–')}"
         f"<td class='state {batch.state}'>{batch.state}{cells}<td class=why>{escape(_why(batch))}{_pictures(batch)}"
     )
 

@@ -66,9 +66,9 @@ def add_routes(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
 
 
 _STYLE = """
-td:first-child { width: 17rem } figure { margin: 0 } figcaption { font-size: .85rem; opacity: .8 }
-.pair { display: flex; flex-wrap: wrap; gap: 1rem } .pair img { max-width: 100%; min-width: 16rem; background: #000 }
-.held { color: #cd2b31 } code { font-size: .85rem; overflow-wrap: anywhere }
+td:first-child { width: 14rem } figure { margin: 0 } figcaption { font-size: .85rem; opacity: .8 }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1rem }
+.pair img { max-width: 100%; min-width: 16rem; background: #000 } code { font-size: .85rem; overflow-wrap: anywhere }
 """
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import keyword_for_tag
 
@@ -20,10 +21,14 @@ from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.reader import read_file
 from sendit.deidentify.site import Decisions, decide
 from sendit.deidentify.text import decoded
-from sendit.model import Quarantined, Rejected, Released
+from sendit.model import PixelStatus, Quarantined, Rejected, Released
 from sendit.settings import Option
 
+if TYPE_CHECKING:  # loads numpy, which only work on pixels needs
+    from sendit.deidentify.pixels.detect import PixelTools
+
 _CHARACTER_SET = 0x00080005
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _SHOWN = 64
 
 
@@ -33,28 +38,32 @@ class Row:
 
     tag: str  # (gggg,eeee), one > before it for each sequence around it
     name: str
-    happens: str  # kept, blanked, replaced, removed, shifted, added; of a sequence that stays: gone through
+    # kept, was blank, blanked, replaced, removed, shifted, added; of a sequence: gone through; of pixels: cleaned
+    happens: str
     decided: str
     before: str
     after: str
 
 
-def explain(file: bytes, plan: Plan, identities: KeyedIdentities) -> list[Row] | Rejected | Quarantined:
-    """A row for every element of the file, in its order; or why it would not be released."""
-    outcome = deidentify(file, plan, identities)
+def explain(
+    file: bytes, plan: Plan, identities: KeyedIdentities, tools: PixelTools | None = None
+) -> list[Row] | Rejected | Quarantined:
+    """A row for every element of the file, in its order; or why it would not be released. `tools`: as `deidentify`."""
+    outcome = deidentify(file, plan, identities, tools)
     if not isinstance(outcome, Released):
         return outcome
     view = memoryview(file)
     instance = read_file(view)
     decisions = decide(plan, instance, view, subject_of(instance.elements), identities)
     after = read_file(memoryview(b"".join(outcome.chunks))).elements
-    return list(_Explaining(plan, decisions).rows(instance.elements, after, ()))
+    return list(_Explaining(plan, decisions, outcome.receipt.pixels).rows(instance.elements, after, ()))
 
 
 @dataclass(slots=True)
 class _Explaining:
     plan: Plan
     decisions: Decisions
+    pixels: Mapping[str, Any]  # what the receipt says of them
     basic: Mapping[int, Rule] = field(init=False)
     by_option: Mapping[str, Mapping[int, Rule]] = field(init=False)
 
@@ -69,10 +78,14 @@ class _Explaining:
             old, new = find(before, tag), find(after or [], tag)
             rule = self.plan.rules.get(tag) if old is None else self.decisions.rule(old, self.plan)
             decided = gone or (self._marked(tag) if old is None else "") or self._decided(tag, rule)
+            happens = _happens(old, new, rule)
+            if tag in _PIXELS and not above and new is not None and self.plan.clean_pixels:
+                happens = "cleaned" if self.pixels["status"] == PixelStatus.CLEANED else happens
+                decided = f"{Option.CLEAN_PIXEL_DATA}: {self.pixels['status']}, {self.pixels.get('how', '')}"
             yield Row(
                 "> " * len(above) + group_and_element(tag),
                 keyword_for_tag(tag) or ("private" if tag >> 16 & 1 else ""),
-                _happens(old, new, rule),
+                happens,
                 decided,
                 _shown(old, before),
                 _shown(new, after or []),
@@ -128,9 +141,11 @@ def _happens(old: Element | None, new: Element | None, rule: Rule | None) -> str
     if new is None:
         return "removed"
     if new.items is not None:
-        return "gone through" if new.items else ("kept" if old.items == [] else "blanked")
-    if old.items is None and bytes(old.value).rstrip(b"\0 ") == bytes(new.value).rstrip(b"\0 "):
-        return "kept"
+        return "gone through" if new.items else ("was blank" if old.items == [] else "blanked")
+    before, after = (bytes(element.value).rstrip(b"\0 ") for element in (old, new))
+    if old.items is None and before == after:
+        # Of a value that is not there, "kept" would be read as a promise about the attribute.
+        return "kept" if old.value else "was blank"
     if not len(new.value):
         return "blanked"
     return "shifted" if rule is not None and rule.action is Action.SHIFT else "replaced"
