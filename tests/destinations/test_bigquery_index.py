@@ -12,7 +12,8 @@ import pytest
 from google.cloud import bigquery
 
 from sendit.destination_settings import BigQueryIndex as Settings
-from sendit.destinations.bigquery_index_rows import COLUMNS
+from sendit.destinations.bigquery_index_rows import COLUMNS, row_of
+from sendit.destinations.index_header import read_header
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Consignment
 from tests.destinations.bench import Servers
@@ -71,6 +72,30 @@ def test_the_originals_table_goes_on(bench: BigQueryBench, tmp_path: Path) -> No
     assert names[: len(ORIGINAL) + 1] == [*ORIGINAL, "theirs"]
     assert set(names) == {*COLUMNS, "theirs"}
     assert [row["theirs"] for row in bench.client.list_rows(bench.name) if row["entity_id"] == "old"] == ["kept"]
+
+
+@pytest.mark.parametrize("first", ["verify", "write", "remove"])
+def test_a_table_from_before_the_digests(bench: BigQueryBench, tmp_path: Path, first: str) -> None:
+    """It gets the column; its rows are as well as before, are not entered twice, and are mended where they differ."""
+    sent = consignment(tmp_path, 3)
+    places = places_of(sent)
+    _make(bench, *(bigquery.SchemaField(name, kind) for name, kind in COLUMNS.items() if name != "index_digest"))
+    rows = [row_of(read_header(p), p.receipt, places[p.receipt.sop_instance_uid], sent) for p in sent.parcels]
+    old = [{name: value for name, value in row.items() if name != "index_digest"} for row in rows]
+    assert bench.client.insert_rows_json(bench.name, old) == []
+    if first == "remove":
+        bench.index.remove(sent)
+        assert bench.counted(sent.parcels[0].receipt) == 0
+        return
+    if first == "verify":
+        assert bench.index.verify(sent, places) == []
+    bench.index.write(sent, places)
+    assert bench.writes() == 0
+    assert bench.holds_all(sent)
+    moved = {uid: replace(place, generation=7) for uid, place in places.items()}
+    bench.index.write(sent, moved)
+    assert bench.holds_all(sent)
+    assert {row["index_digest"] is None for row in bench.client.list_rows(bench.name)} == {False}
 
 
 def test_a_column_of_another_type(bench: BigQueryBench, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from sendit.errors import Misconfigured, Retry
 from sendit.model import Quarantined, Receipt, Rejected
 from sendit.settings import Option
 from tests.dicom import StudyMaker
+from tests.jobs import jobs_of
 from tests.servers.waiting import wait_for
 
 
@@ -72,18 +73,9 @@ def server() -> Iterator[str]:
     _Answers.files, _Answers.asked = [], []
 
 
-def _jobs(folder: Path, project: ProjectSpec, instances: list[bytes]) -> list[Job]:
-    jobs = []
-    for number, content in enumerate(instances):
-        source = folder / f"{number}.in"
-        source.write_bytes(content)
-        jobs.append(Job(str(number), project, source, folder / f"{number}.dcm"))
-    return jobs
-
-
 def test_files(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """Every job has one result; what was released lies there as its receipt says, what was not does not."""
-    jobs = _jobs(tmp_path, project, [*StudyMaker().instances(20), b"no DICOM"])
+    jobs = jobs_of(tmp_path, project, *StudyMaker().instances(20), b"no DICOM")
     results = {result.name: result.outcome for result in pool.run(iter(jobs))}
     assert set(results) == {job.name for job in jobs}
     for job in jobs[:-1]:
@@ -98,14 +90,14 @@ def test_files(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> No
 
 def test_the_same_in_every_process(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """One instance, done many times: one result."""
-    jobs = _jobs(tmp_path, project, StudyMaker().instances(1) * 16)
+    jobs = jobs_of(tmp_path, project, *(StudyMaker().instances(1) * 16))
     assert len({result.outcome.output_sha256 for result in pool.run(jobs) if isinstance(result.outcome, Receipt)}) == 1
 
 
 def test_over_http(pool: DeidentifyPool, project: ProjectSpec, server: str, tmp_path: Path) -> None:
     """Headers go with it, compression is not asked for, and the result is that of the file."""
     _Answers.files = StudyMaker().instances(3)
-    from_files = list(pool.run(_jobs(tmp_path, project, _Answers.files)))
+    from_files = list(pool.run(jobs_of(tmp_path, project, *_Answers.files)))
     headers = {"Authorization": "Bearer token"}
     jobs = [Job(str(n), project, f"{server}/file/{n}", tmp_path / f"{n}.http", headers) for n in range(3)]
     assert _by_name(pool.run(jobs)) == _by_name(from_files)
@@ -121,7 +113,7 @@ def test_a_large_instance(pool: DeidentifyPool, project: ProjectSpec, server: st
     """More than 64 MB goes through a mapped file, from the disk and from HTTP alike."""
     _Answers.files = [StudyMaker(rows=5900).instance()]
     assert len(_Answers.files[0]) > 64 << 20
-    jobs = _jobs(tmp_path, project, _Answers.files)
+    jobs = jobs_of(tmp_path, project, *_Answers.files)
     jobs.append(Job("http", project, f"{server}/file/0", tmp_path / "http.dcm"))
     results = _by_name(pool.run(jobs))
     assert isinstance(results["0"], Receipt)
@@ -155,7 +147,7 @@ def test_deleted_meanwhile(pool: DeidentifyPool, project: ProjectSpec, server: s
 
 def test_an_output_that_cannot_be_written(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """Is for later, says why, and leaves nothing beside."""
-    (job,) = _jobs(tmp_path, project, StudyMaker().instances(1))
+    (job,) = jobs_of(tmp_path, project, *StudyMaker().instances(1))
     job.output.mkdir()
     with pytest.raises(Retry, match="cannot be written"):
         list(pool.run([job]))
@@ -164,7 +156,7 @@ def test_an_output_that_cannot_be_written(pool: DeidentifyPool, project: Project
 
 def test_a_full_disk(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """/dev/full refuses every byte, as a full disk does."""
-    (job,) = _jobs(tmp_path, project, StudyMaker().instances(1))
+    (job,) = jobs_of(tmp_path, project, *StudyMaker().instances(1))
     beside = tmp_path / f".{hashlib.sha256(job.output.name.encode()).hexdigest()[:32]}.part"
     beside.symlink_to("/dev/full")
     with pytest.raises(Retry, match="No space left"):
@@ -176,7 +168,7 @@ def test_a_missing_key(pool: DeidentifyPool, tmp_path: Path) -> None:
     """Is never made by a process of the pool."""
     spec = ProjectSpec((), (), tmp_path / "none", "irb")
     with pytest.raises(Misconfigured, match="missing"):
-        list(pool.run(_jobs(tmp_path, spec, StudyMaker().instances(1))))
+        list(pool.run(jobs_of(tmp_path, spec, *StudyMaker().instances(1))))
     assert not (tmp_path / "none").exists()
 
 
@@ -185,7 +177,7 @@ def test_options_and_recipes_arrive(pool: DeidentifyPool, project: ProjectSpec, 
     recipe = RecipeText("r", "FORMAT dicom\n%header\nREPLACE InstitutionName Somewhere\n")
     spec = ProjectSpec((Option.RETAIN_UIDS,), (recipe,), project.key_directory, "irb")
     maker = StudyMaker()
-    (job,) = _jobs(tmp_path, spec, maker.instances(1))
+    (job,) = jobs_of(tmp_path, spec, *maker.instances(1))
     list(pool.run([job]))
     after = pydicom.dcmread(job.output)
     assert (after.InstitutionName, after.StudyInstanceUID) == ("Somewhere", maker.study_uid)
@@ -267,7 +259,7 @@ def test_what_kills_its_process_twice_is_quarantined(project: ProjectSpec, waiti
     killer.start()
     with DeidentifyPool(1) as pool:
         jobs = [Job("bad", project, f"{waiting_server}/file/0", tmp_path / "bad.dcm")]
-        jobs += _jobs(tmp_path, project, StudyMaker().instances(3))
+        jobs += jobs_of(tmp_path, project, *StudyMaker().instances(3))
         results = _by_name(pool.run(jobs, alone_again=True))
     stop.set()
     killer.join()
@@ -328,4 +320,4 @@ def test_closing_ends_everything_at_once(project: ProjectSpec, waiting_server: s
     assert len(caught) == 1
     wait_for(lambda: not set(_children(os.getpid())) - before, "the children to end")
     with pytest.raises(Retry, match="stopping"):
-        list(pool.run(_jobs(tmp_path, project, StudyMaker().instances(1))))
+        list(pool.run(jobs_of(tmp_path, project, *StudyMaker().instances(1))))

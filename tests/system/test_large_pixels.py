@@ -33,6 +33,7 @@ print(int(peak.split()[1]) >> 10)
 """
 
 
+_HALF_A_GIGABYTE = 512  # MB
 #: With the networks that find text, and pictures of before and after.
 _MOST_MEMORY_WITH_TEXT = 1024  # MB
 _IN_THE_POOL = """
@@ -52,12 +53,12 @@ print(int(peak.split()[1]) >> 10, *(shown.frame for shown in pictures.of(1)))
 """
 
 
-def _large(path: Path) -> int:
+def _large(path: Path, frames: int = _FRAMES, side: int = _SIDE, stored: int = 16) -> int:
     """Frames of zeros that take no room on the disk; where the first one begins."""
-    ds = image(Kind(EXPLICIT, "MONOCHROME2", 16, 16))
-    ds.Rows = ds.Columns = _SIDE
-    ds.NumberOfFrames, ds.PixelData = _FRAMES, b"\0\0"
-    length = _FRAMES * _SIDE * _SIDE * 2
+    ds = image(Kind(EXPLICIT, "MONOCHROME2", 16, stored))
+    ds.Rows = ds.Columns = side
+    ds.NumberOfFrames, ds.PixelData = frames, b"\0\0"
+    length = frames * side * side * 2
     content = file_of(ds)
     head = content[: content.rindex(b"\xe0\x7f\x10\x00OW") + 8] + length.to_bytes(4, "little")
     with path.open("wb") as file:
@@ -98,3 +99,22 @@ def test_text_in_two_gigabytes(tmp_path: Path, frame: int) -> None:
         after = np.frombuffer(file.read(_SIDE * _SIDE * 2), "<u2").reshape(_SIDE, _SIDE)
     assert after[12:36, 16:180].max() < 100
     assert (after[60:200, :320] == shown[60:200]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_text_in_one_frame_of_half_a_gigabyte(tmp_path: Path) -> None:
+    """16,384 × 16,384 pixels of 12 bits: looked at within an instance's limits, and not held for its size."""
+    path, side = tmp_path / "large.dcm", 16_384
+    start = _large(path, 1, side, stored=12)
+    with path.open("r+b") as file:
+        for number, row in enumerate(picture("SMITH, John 4711").astype("<u2")):
+            file.seek(start + number * side * 2)
+            file.write(row.tobytes())
+    done = subprocess.run([sys.executable, "-c", _IN_THE_POOL, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) < 6 * _HALF_A_GIGABYTE
+    with (tmp_path / "out.dcm").open("rb") as file:
+        file.seek((tmp_path / "out.dcm").stat().st_size - side * side * 2)
+        after = np.frombuffer(file.read(200 * side * 2), "<u2").reshape(200, side)
+    assert after[12:36, 16:180].max() < 100

@@ -15,13 +15,14 @@ from pydicom.encaps import generate_frames
 from sendit import keyring
 from sendit import pictures as kept
 from sendit.deidentify.plan import Handling
-from sendit.deidentify_pool import DeidentifyPool, Job, ProjectSpec, Result, _work
+from sendit.deidentify_pool import DeidentifyPool, ProjectSpec, Result, _work
 from sendit.errors import Misconfigured
 from sendit.model import Quarantined, Receipt
 from sendit.pictures import Pictures
 from sendit.settings import DEFAULT_OPTIONS
 from tests.burned import TEXT_BOX, CaptureMaker
 from tests.dicom import StudyMaker, written
+from tests.jobs import jobs_of
 from tests.pixels import BASELINE, JPEG_2000_LOSSLESS, RLE, Kind, file_of, image
 from tests.unit.deidentify.pixels.test_hostile import BREAKING
 
@@ -40,15 +41,6 @@ def pool() -> Iterator[DeidentifyPool]:
         yield started
 
 
-def _jobs(folder: Path, project: ProjectSpec, *instances: bytes) -> list[Job]:
-    jobs = []
-    for number, content in enumerate(instances):
-        source = folder / f"{number}.in"
-        source.write_bytes(content)
-        jobs.append(Job(str(number), project, source, folder / f"{number}.dcm"))
-    return jobs
-
-
 def _by_name(results: Iterator[Result]) -> list[Result]:
     return sorted(results, key=lambda result: int(result.name))
 
@@ -56,7 +48,7 @@ def _by_name(results: Iterator[Result]) -> list[Result]:
 def test_text_is_masked_and_nothing_else(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """What is burned in is black, every pixel outside of the named regions is as it was, and the receipt says so."""
     maker = CaptureMaker()
-    jobs = _jobs(tmp_path, project, maker.capture(1), maker.capture(2), StudyMaker().instance())
+    jobs = jobs_of(tmp_path, project, maker.capture(1), maker.capture(2), StudyMaker().instance())
     first, second, third = (result.outcome for result in _by_name(pool.run(jobs)))
     for outcome, job in ((first, jobs[0]), (second, jobs[1])):
         assert isinstance(outcome, Receipt)
@@ -75,7 +67,7 @@ def test_text_is_masked_and_nothing_else(pool: DeidentifyPool, project: ProjectS
 
 def test_without_text_the_bytes_stay(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """It was looked for, there is none, and the pixel data are those that came."""
-    [job] = _jobs(tmp_path, project, CaptureMaker(shown="").capture())
+    [job] = jobs_of(tmp_path, project, CaptureMaker(shown="").capture())
     [result] = pool.run([job])
     assert isinstance(result.outcome, Receipt)
     assert result.outcome.pixels == {"status": "checked and clean", "how": "text detection"}
@@ -98,7 +90,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 def test_risky_kinds_are_looked_at_by_default(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """Each of them leaves with its text masked."""
-    jobs = _jobs(tmp_path, project, *(CaptureMaker().capture(**values) for values in KINDS.values()))
+    jobs = jobs_of(tmp_path, project, *(CaptureMaker().capture(**values) for values in KINDS.values()))
     x0, y0, x1, y1 = TEXT_BOX
     for kind, job, result in zip(KINDS, jobs, _by_name(pool.run(jobs)), strict=True):
         assert isinstance(result.outcome, Receipt), kind
@@ -115,7 +107,7 @@ def test_compressed_bytes_without_text_stay(
     """They were decoded to be looked at, and are passed on as they came."""
     ds = pydicom.dcmread(io.BytesIO(CaptureMaker(shown="").capture()))
     ds.compress(syntax, encoding_plugin="pylibjpeg")
-    [job] = _jobs(tmp_path, project, written(ds, syntax))
+    [job] = jobs_of(tmp_path, project, written(ds, syntax))
     [result] = pool.run([job])
     assert isinstance(result.outcome, Receipt)
     assert result.outcome.pixels["status"] == "checked and clean"
@@ -133,7 +125,7 @@ def test_what_cannot_be_decoded_is_held(pool: DeidentifyPool, project: ProjectSp
                 ds = image(Kind(syntax, "MONOCHROME2", 8, 8, frames=3, vr="OB"))
                 breaking(ds)
                 broken.append(file_of(ds))
-    jobs = _jobs(tmp_path, project, *broken, CaptureMaker().capture())
+    jobs = jobs_of(tmp_path, project, *broken, CaptureMaker().capture())
     pictures = Pictures(tmp_path)
     results = _by_name(pool.run([replace(job, pictures=pictures.place(1, job.name)) for job in jobs]))
     for result in results[:-1]:
@@ -147,7 +139,7 @@ def test_what_cannot_be_decoded_is_held(pool: DeidentifyPool, project: ProjectSp
 def test_review_holds_what_shows_text(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """Under OnText Review nothing of it is written."""
     spec = replace(project, handling=Handling(on_text="Review"))
-    [job] = _jobs(tmp_path, spec, CaptureMaker().capture())
+    [job] = jobs_of(tmp_path, spec, CaptureMaker().capture())
     [result] = pool.run([job])
     assert isinstance(result.outcome, Quarantined)
     assert "wants a person to look at it" in result.outcome.reason
@@ -160,7 +152,7 @@ def test_pictures(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path, on
     pictures = Pictures(tmp_path)
     spec = replace(project, handling=Handling(on_text=on_text))
     maker = CaptureMaker()
-    jobs = _jobs(tmp_path, spec, maker.capture(7, frames=3, text_from=2), CaptureMaker(shown="").capture())
+    jobs = jobs_of(tmp_path, spec, maker.capture(7, frames=3, text_from=2), CaptureMaker(shown="").capture())
     jobs = [replace(job, pictures=pictures.place(5, job.name)) for job in jobs]
     outcomes = [result.outcome for result in _by_name(pool.run(jobs))]
     found = pictures.of(5)
@@ -188,7 +180,7 @@ def test_pictures_of_a_former_try_go(pool: DeidentifyPool, project: ProjectSpec,
     """What is worked on anew, and needs no cleaning now, is not shown as it was."""
     pictures = Pictures(tmp_path)
     for instance, expected in ((CaptureMaker().capture(), 1), (CaptureMaker(shown="").capture(), 0)):
-        [job] = _jobs(tmp_path, project, instance)
+        [job] = jobs_of(tmp_path, project, instance)
         list(pool.run([replace(job, pictures=pictures.place(1, "i"))]))
         assert (pictures.count(1), len(list((tmp_path / "pictures" / "1").iterdir()))) == (expected, 3 * expected)
 
@@ -198,7 +190,7 @@ def test_pictures_are_bounded(project: ProjectSpec, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(kept, "MOST", 2)
     pictures = Pictures(tmp_path)
     maker = CaptureMaker()
-    jobs = _jobs(tmp_path, project, *(maker.capture(number) for number in range(4)))
+    jobs = jobs_of(tmp_path, project, *(maker.capture(number) for number in range(4)))
     outcomes = [_work(replace(job, pictures=pictures.place(1, job.name))).outcome for job in jobs]
     assert all(isinstance(outcome, Receipt) for outcome in outcomes)
     assert pictures.count(1) == 2
@@ -206,7 +198,7 @@ def test_pictures_are_bounded(project: ProjectSpec, tmp_path: Path, monkeypatch:
 
 def test_a_disk_that_takes_no_pictures(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """They are left out; the instance leaves as it would."""
-    [job] = _jobs(tmp_path, project, CaptureMaker().capture())
+    [job] = jobs_of(tmp_path, project, CaptureMaker().capture())
     (tmp_path / "pictures").write_text("no folder")
     [result] = pool.run([replace(job, pictures=tmp_path / "pictures" / "1" / "x")])
     assert isinstance(result.outcome, Receipt)
@@ -222,7 +214,7 @@ def test_weights_that_are_not_there_stop_the_batch(project: ProjectSpec, tmp_pat
     if harm == "cut off":
         for task in ("det", "rec"):
             (package / "models" / f"PP-OCRv6_{task}_small.onnx").write_bytes(b"\x08\x07\x12\x07")
-    jobs = _jobs(tmp_path, project, CaptureMaker().capture())
+    jobs = jobs_of(tmp_path, project, CaptureMaker().capture())
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(package.parent)  # processes of the pool are given this one's path
         with DeidentifyPool(1) as pool, pytest.raises(Misconfigured) as caught:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
+from fastapi import Path as PathParameter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sendit.model import BatchState, DeliveryState, InstanceState
+
+#: The greatest number of a batch, or of an import, that the journal can hold.
+LARGEST = 2**31 - 1
+Number = Annotated[int, PathParameter(ge=1, le=LARGEST)]
 
 
 class Problem(BaseModel):
@@ -136,7 +142,7 @@ class RecallRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")  # a misspelt "preview" would be a recall, which cannot be undone
 
-    batch: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    batch: int | None = Field(default=None, ge=1, le=LARGEST)
     patient: str | None = Field(default=None, min_length=1, max_length=64, description="the coded PatientID")
     project: str | None = Field(
         default=None, description="where a patient's code stands in several projects; a batch has to be of it"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
@@ -20,6 +19,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from sendit import __version__
 from sendit.api import page, pictures
 from sendit.api.answers import (
+    LARGEST,
     BatchAnswer,
     BatchDetail,
     BatchPage,
@@ -27,6 +27,7 @@ from sendit.api.answers import (
     Health,
     ImportAnswer,
     ImportRequest,
+    Number,
     Problem,
     RecallAnswer,
     RecallRequest,
@@ -42,10 +43,6 @@ from sendit.verification import VERIFIABLE, verify
 
 #: Starts an import of a folder for a project; the import's number.
 StartImport = Callable[[Path, str], int]
-
-#: What the database can number.
-_LARGEST = 2**31 - 1
-Number = Annotated[int, PathParameter(ge=1, le=_LARGEST)]
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
 
@@ -129,7 +126,7 @@ def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
     @app.get("/api/batches", tags=["batches"])
     def get_batches(
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        before: Annotated[int | None, Query(ge=1, le=_LARGEST, description="the `next` of the page before")] = None,
+        before: Annotated[int | None, Query(ge=1, le=LARGEST, description="the `next` of the page before")] = None,
         state: BatchState | None = None,
         study: Annotated[str | None, Query(description="Orthanc's identifier of the original study")] = None,
     ) -> BatchPage:

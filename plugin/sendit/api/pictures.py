@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from html import escape
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import FastAPI, HTTPException, Response
-from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse
 
-from sendit.api.answers import BatchAnswer, PictureAnswer, PicturesAnswer, Problem
+from sendit.api.answers import BatchAnswer, Number, PictureAnswer, PicturesAnswer, Problem
 from sendit.api.page import STYLE
 from sendit.api.views import Views
 from sendit.pictures import MOST, Shown
@@ -22,8 +21,6 @@ _PNG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {}}, "description": "PNG, its longer side at most 512 pixels"},
     404: {"model": Problem},
 }
-
-Number = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 
 
 def add_routes(app: FastAPI, pipeline: Pipeline, views: Views) -> None:

@@ -36,7 +36,7 @@ def lock(connection: sa.Connection, batch_id: int) -> None:
 
     To be taken before a row of its deliveries, as a recall does. SQLite has one writer anyway.
     """
-    connection.execute(sa.select(t.batches.c.id).where(t.batches.c.id == batch_id).with_for_update())
+    connection.execute(sa.select(t.batches.c.id).where(t.batches.c.id == batch_id).with_for_update(key_share=True))
 
 
 def move(connection: sa.Connection, where: sa.ColumnElement[bool], **values: Any) -> None:

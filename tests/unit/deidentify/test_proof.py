@@ -33,6 +33,13 @@ from tests.unit.deidentify.samples import IDENTITIES, VARIED, dataset, file_of, 
 CHARSET_FILES = sorted(get_charset_files("*.dcm"), key=lambda name: Path(name).name)
 
 
+#: What pydicom says of the values and character sets that are made here on purpose.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The value length"),
+    pytest.mark.filterwarnings("ignore:Unknown encoding"),
+]
+
+
 def original(**values: object) -> Dataset:
     """A CT of a person of whom much is known."""
     made = dataset()

@@ -36,6 +36,7 @@ def test_of_another_class_it_goes() -> None:
     assert "PresentationCreationTime" not in made
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
 @pytest.mark.parametrize("value", ["somewhen", "20240115"])
 def test_a_date_that_cannot_be_moved_becomes_the_dummy(value: str) -> None:
     """The form holds for what an option falls back to, too."""

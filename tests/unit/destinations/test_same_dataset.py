@@ -207,6 +207,7 @@ def test_large_files_in_other_encodings(tmp_path: Path, monkeypatch: pytest.Monk
     assert found == "these attributes differ: StudyDescription, PixelData"
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # of pydicom's own files
 @pytest.mark.parametrize("name", ["rtdose.dcm", "rtdose_expb.dcm", "rtdose_rle.dcm"])
 def test_one_pixel_of_one_frame_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """In the last frame of fifteen, against the image in explicit VR."""
@@ -283,3 +284,14 @@ def test_pixels_of_one_encoding_that_nobody_decodes(tmp_path: Path, monkeypatch:
     broken.PixelData = encapsulate([b"\xff" * 3000])
     found = difference_of_files(ours, _stored(tmp_path, "broken.dcm", broken))
     assert found == "the pixels differ as they are encoded, and cannot be decoded here"
+
+
+def test_pixels_without_a_size(tmp_path: Path) -> None:
+    """Rows without a value, on both sides, and other pixels: an answer, whatever cannot be decoded."""
+    ours, theirs = read_testfile("CT_small.dcm"), read_testfile("CT_small.dcm")
+    ours.Rows = theirs.Rows = None
+    theirs.PixelData = b"\1\1" + theirs.PixelData[2:]
+    paths = _stored(tmp_path, "ours.dcm", ours), _stored(tmp_path, "theirs.dcm", theirs)
+    assert difference_of_files(*paths) == "the pixels differ as they are encoded, and cannot be decoded here"
+    with pytest.raises(CannotCompare):
+        difference(paths[0].read_bytes(), paths[1].read_bytes())

@@ -14,9 +14,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sendit.deidentify.pixels.black import shown_inverted
+from sendit.deidentify.pixels.displayed import displayed
 from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.native import Array
 from sendit.deidentify.pixels.regions import Region
+from sendit.deidentify.pixels.text_views import views
 
 #: Pixels at the longer side of a picture; and of what it is made from: a frame of a gigabyte does not take another one.
 LONGEST = 512
@@ -62,9 +64,6 @@ def picture(frames: Frames, index: int, regions: Sequence[Region], view: int | N
     Args:
         view: None: the one in which the regions have most contrast.
     """
-    from sendit.deidentify.pixels.text_search import displayed
-    from sendit.deidentify.pixels.text_views import views
-
     frame = frames[index]
     rows, columns = frame.shape[:2]
     step = -(-max(rows, columns) // _WORKED_ON)

@@ -62,6 +62,3 @@ class PixelTools:
     search: TextSearch | None = None  # None: text cannot be looked for here
     scratch: Path | None = None  # a folder on a disk, for what is too large for memory
     album: Album | None = None  # takes pictures of this instance, if it is cleaned
-
-
-NO_TOOLS = PixelTools()

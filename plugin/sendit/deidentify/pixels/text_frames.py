@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sendit.deidentify.known import Known
+from sendit.deidentify.pixels.bands import bands
 from sendit.deidentify.pixels.detect import Found
 from sendit.deidentify.pixels.native import Array
 from sendit.deidentify.pixels.text import RapidTextFinder
@@ -49,7 +50,7 @@ def frames_to_look_at(frames: Iterable[Array]) -> Iterator[tuple[int, Array]]:
         last = (index, frame)
         now = _border(frame)
         if border is None or _differs(border, now, range_):
-            border, range_ = now, float(np.ptp(frame.astype(np.float64))) if frame.size else 0.0
+            border, range_ = now, float(frame.max()) - float(frame.min()) if frame.size else 0.0
             yield last
             last = None
     if last is not None:
@@ -65,5 +66,8 @@ def _border(frame: Array) -> Array:
 
 
 def _differs(before: Array, now: Array, range_: float) -> bool:
-    difference: NDArray[np.float32] = np.abs(before.astype(np.float32) - now.astype(np.float32))
-    return int(np.count_nonzero(difference > _DIFFERENCE * range_)) >= _PIXELS
+    changed = 0
+    for part in bands(before):
+        difference: NDArray[np.float32] = np.abs(before[part].astype(np.float32) - now[part].astype(np.float32))
+        changed += int(np.count_nonzero(difference > _DIFFERENCE * range_))
+    return changed >= _PIXELS

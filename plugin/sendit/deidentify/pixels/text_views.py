@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sendit.deidentify.pixels.bands import by_bands
 from sendit.deidentify.pixels.native import Array
 
 Shown = NDArray[np.uint8]
@@ -35,13 +36,15 @@ def views(frame: Array) -> list[Shown]:
     low, high = (0.0, 255.0) if frame.dtype == np.uint8 else (float(numbers.min()), float(numbers.max()))
     shown = [frame if frame.dtype == np.uint8 else _stretched(numbers, low, high)]
     values, narrowed = _narrowed(_sample(numbers))
+    moved: tuple[Doubles, Doubles] | None = None
+    sample = _sample(numbers)
     if len(values) > 1 and narrowed[-1] < _FILLED * (high - low):
-        numbers = np.interp(numbers, values, narrowed)
+        moved, sample = (values, narrowed), np.interp(sample, values, narrowed)
         low, high = 0.0, float(narrowed[-1])
-        shown.append(_stretched(numbers, low, high))
-    inner_low, inner_high = (float(value) for value in np.percentile(_sample(numbers), (_CUT, 100.0 - _CUT)))
+        shown.append(_stretched(numbers, low, high, moved))
+    inner_low, inner_high = (float(value) for value in np.percentile(sample, (_CUT, 100.0 - _CUT)))
     if 0 < inner_high - inner_low < _FILLED * (high - low):
-        shown.append(_stretched(numbers, inner_low, inner_high))
+        shown.append(_stretched(numbers, inner_low, inner_high, moved))
     return shown
 
 
@@ -63,16 +66,21 @@ def _numbers(frame: Array) -> Array:
     return np.nan_to_num(frame, nan=low, posinf=high, neginf=low)
 
 
-def _stretched(frame: Array, low: float, high: float) -> Shown:
+def _stretched(frame: Array, low: float, high: float, moved: tuple[Doubles, Doubles] | None = None) -> Shown:
+    """From 0 at `low` to 255 at `high`, both after the values were moved, if they are."""
     if not high > low:
         return np.zeros(frame.shape, np.uint8)
-    scaled = frame.astype(np.float32)
-    scaled -= low
-    scaled *= 255.0 / (high - low)
-    return np.clip(scaled, 0.0, 255.0, out=scaled).astype(np.uint8)
+
+    def stretched(band: Array) -> Shown:
+        scaled = (np.interp(band, *moved) if moved else band).astype(np.float32)
+        scaled -= low
+        scaled *= 255.0 / (high - low)
+        return np.clip(scaled, 0.0, 255.0, out=scaled).astype(np.uint8)
+
+    return by_bands(stretched, frame, frame.shape)
 
 
-def _sample(frame: Array) -> Array:
+def _sample(frame: Array) -> Doubles:
     """At most about 100 000 values, evenly spread: percentiles need no more."""
     step = max(1, int((frame.shape[0] * frame.shape[1] / 100_000) ** 0.5))
-    return frame[::step, ::step]
+    return frame[::step, ::step].astype(np.float64)

@@ -188,8 +188,8 @@ class _Treatment:
         """The first one in which the search finds any. It remembers what it has looked at, so this costs little."""
         if not self._found or len(self.frames) == 1:
             return 0
+        from sendit.deidentify.pixels.displayed import displayed
         from sendit.deidentify.pixels.text_frames import frames_to_look_at
-        from sendit.deidentify.pixels.text_search import displayed
 
         shown = (displayed(frame, self.frames) for frame in self.frames)
         return next((index for index, _ in frames_to_look_at(shown) if self._search("", index)), 0)

@@ -35,7 +35,7 @@ def _ink(text: str = "SMITH, John", place: tuple[int, int] = (12, 20)) -> NDArra
     return np.asarray(picture)
 
 
-def _frames(photometric: str, frames: NDArray[np.generic], bits: int = 8, **more: object) -> Frames:
+def frames_of(photometric: str, frames: NDArray[np.generic], bits: int = 8, **more: object) -> Frames:
     """An instance of these frames: frames × rows × columns, or with three samples."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -74,7 +74,7 @@ def test_palette_of_neighbouring_indices(search: RapidTextSearch) -> None:
     for colour in ("Red", "Green", "Blue"):
         more[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
         more[f"{colour}PaletteColorLookupTableData"] = table.tobytes()
-    frames = _frames("PALETTE COLOR", ink[np.newaxis].astype(np.uint8), **more)
+    frames = frames_of("PALETTE COLOR", ink[np.newaxis].astype(np.uint8), **more)
     assert _covers(search(frames, Known(), ""), ink)
 
 
@@ -82,7 +82,7 @@ def test_ybr_full(search: RapidTextSearch) -> None:
     """Letters that differ from what is behind them in colour alone."""
     ink = _ink()
     frame = np.where(ink[..., np.newaxis], (110, 40, 240), (110, 200, 20)).astype(np.uint8)
-    assert _covers(search(_frames("YBR_FULL", frame[np.newaxis]), Known(), ""), ink)
+    assert _covers(search(frames_of("YBR_FULL", frame[np.newaxis]), Known(), ""), ink)
 
 
 def test_signed_12_bits_without_sign_extension(search: RapidTextSearch) -> None:
@@ -90,7 +90,7 @@ def test_signed_12_bits_without_sign_extension(search: RapidTextSearch) -> None:
     ink = _ink()
     values = np.where(ink, 900, -800).astype(np.int16) & 0x0FFF
     values[60:, :] |= 0x4000  # an overlay in unused bits
-    assert _covers(search(_frames("MONOCHROME1", values[np.newaxis], 12), Known(), ""), ink)
+    assert _covers(search(frames_of("MONOCHROME1", values[np.newaxis], 12), Known(), ""), ink)
 
 
 def test_text_of_later_frames(search: RapidTextSearch) -> None:
@@ -100,7 +100,7 @@ def test_text_of_later_frames(search: RapidTextSearch) -> None:
     frames[:, 50:60, 90:110] = 200
     frames[2][early] = 255
     frames[5][late] = 255
-    assert _covers(search(_frames("MONOCHROME2", frames), Known(), ""), early | late)
+    assert _covers(search(frames_of("MONOCHROME2", frames), Known(), ""), early | late)
 
 
 def test_ultrasound_of_pydicom(search: RapidTextSearch) -> None:
