@@ -21,13 +21,16 @@ Fragments = list[memoryview]
 class EncapsulatedFrames:
     """The codestreams of compressed pixel data.
 
+    Attributes:
+        table: the basic offset table.
+
     Raises:
         Quarantine: which fragment belongs to which frame cannot be told.
     """
 
     def __init__(self, elements: Dataset, pixels: Element, frames: int) -> None:
-        table, fragments, starts = _taken_apart(memoryview(pixels.value))
-        self._frames = _grouped(fragments, starts, frames, _offsets(elements, table, frames))
+        self.table, fragments, starts = _taken_apart(memoryview(pixels.value))
+        self._frames = _grouped(fragments, starts, frames, _offsets(elements, self.table, frames))
 
     def __len__(self) -> int:
         return len(self._frames)
