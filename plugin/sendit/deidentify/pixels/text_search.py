@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -43,7 +44,11 @@ class RapidTextSearch:
         """
         picture = frames.picture
         found: set[Region] = set()
-        for _, frame in frames_to_look_at(displayed(frame, frames) for frame in frames):
+        shown = (displayed(frame, frames) for frame in frames)
+        looks = [frames_to_look_at(shown)]
+        if picture.photometric == "PALETTE COLOR" and merges_numbers(frames):
+            looks.append(frames_to_look_at(_stored(frame, picture) for frame in frames))
+        for _, frame in chain.from_iterable(looks):
             found.update(one.region.with_margin(_MARGIN) for one in text_in(frame, self._finder, known))
         return united(found, picture.columns, picture.rows)
 
@@ -59,6 +64,14 @@ def displayed(frame: Array, frames: Frames) -> Array:
     if picture.photometric.startswith("YBR"):
         return _rgb(_bytes(numbers, picture.stored))
     return numbers
+
+
+def merges_numbers(frames: Frames) -> bool:
+    """Whether a palette shows different numbers alike: whoever reads the numbers sees what nobody is shown."""
+    order = frames.instance.syntax.encoding.order
+    _, channels = palette(frames.decoded, frames.instance.elements, order)
+    colours = np.stack(channels, axis=-1)
+    return len(np.unique(colours, axis=0)) < len(colours)
 
 
 def _stored(frame: Array, picture: Picture) -> Array:

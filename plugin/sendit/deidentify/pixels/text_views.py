@@ -34,12 +34,12 @@ def views(frame: Array) -> list[Shown]:
     numbers = _numbers(frame)
     low, high = (0.0, 255.0) if frame.dtype == np.uint8 else (float(numbers.min()), float(numbers.max()))
     shown = [frame if frame.dtype == np.uint8 else _stretched(numbers, low, high)]
-    values, narrowed = _narrowed(_sample(numbers))
+    values, narrowed = _narrowed(sample(numbers))
     if len(values) > 1 and narrowed[-1] < _FILLED * (high - low):
         numbers = np.interp(numbers, values, narrowed)
         low, high = 0.0, float(narrowed[-1])
         shown.append(_stretched(numbers, low, high))
-    inner_low, inner_high = (float(value) for value in np.percentile(_sample(numbers), (_CUT, 100.0 - _CUT)))
+    inner_low, inner_high = (float(value) for value in np.percentile(sample(numbers), (_CUT, 100.0 - _CUT)))
     if 0 < inner_high - inner_low < _FILLED * (high - low):
         shown.append(_stretched(numbers, inner_low, inner_high))
     return shown
@@ -72,7 +72,7 @@ def _stretched(frame: Array, low: float, high: float) -> Shown:
     return np.clip(scaled, 0.0, 255.0, out=scaled).astype(np.uint8)
 
 
-def _sample(frame: Array) -> Array:
+def sample(frame: Array) -> Array:
     """At most about 100 000 values, evenly spread: percentiles need no more."""
     step = max(1, int((frame.shape[0] * frame.shape[1] / 100_000) ** 0.5))
     return frame[::step, ::step]

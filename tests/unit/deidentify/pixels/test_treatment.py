@@ -232,6 +232,17 @@ def test_what_a_project_takes() -> None:
     assert isinstance(treated(sample(), modalities=("MR", "CT"), sop_classes=(CT,)), Released)
 
 
+@pytest.mark.parametrize("options", [[Option.CLEAN_PIXEL_DATA], []], ids=str)
+def test_pixel_data_of_two_kinds(options: list[Option]) -> None:
+    """Whichever of them is looked at, the other one would leave unseen."""
+    ds = sample()
+    ds.BitsAllocated = ds.BitsStored = 32
+    ds.HighBit = 31
+    ds.PixelData = np.full((35, 40), 7, "<u4").tobytes()
+    ds.add_new(0x7FE00008, "OF", np.zeros((35, 40), "<f4").tobytes())
+    assert isinstance(treated(ds, finding(), options=options), Rejected)
+
+
 def test_what_cannot_be_decoded() -> None:
     """It is held where its pixels have to be looked at."""
     ds = image(Kind("1.2.840.10008.1.2.4.90", "MONOCHROME2", 8, 8, vr="OB"))
