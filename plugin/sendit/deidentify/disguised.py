@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterable
 from itertools import pairwise
 
+from sendit.deidentify.bulk import forget
 from sendit.deidentify.dataset import PIXEL_DATA, Instance, find
-from sendit.deidentify.unpacking import Bytes, beside_pixels
+from sendit.deidentify.pixels.codestreams import Part, parts
+from sendit.deidentify.pixels.encapsulated import EncapsulatedFrames
+from sendit.deidentify.pixels.picture import Picture, describe
+from sendit.deidentify.unpacking import Bytes
 from sendit.deidentify.words import is_ordinary
 from sendit.errors import Quarantine
 
@@ -18,6 +23,14 @@ _FEWEST_LETTERS = 4
 _LONGEST = 1 << 16
 _RUN = re.compile(rb"[\x20-\x7e]{6,}")
 _WORD = re.compile(rb"[A-Za-z]{5,}")
+#: Control characters that texts have.
+_LINES = b"\t\n\r\f\x01\x02\x03\x04\x05\x06\x07\x08"
+#: Dates, and numbers as long as those of patients; a version behind a v is none.
+_PERSONAL = re.compile(
+    rb"\d{6}|(?<![v\d.])\d{1,4}[-/. ]\d{1,2}[-/. ](?:\d{4}|\d{2})(?!\d)|\d{3}[-. ]\d{2,4}[-. ]\d{4}|\d{3}-\d{4}"
+)
+_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"  # in fragments nevertheless
+_FORGET_AFTER = 64  # frames
 _FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 
 
@@ -43,17 +56,47 @@ def as_number(value: Bytes, vr: str, order: str) -> str:
 
 
 def check_beside_pixels(instance: Instance) -> None:
-    """Encapsulated frames may carry comments, and what they say cannot be cleaned without another encoding of them.
+    """Compressed frames may carry comments, and images behind the image: they cannot be taken out of the frames.
 
     Raises:
-        Quarantine: a comment, or what stands behind an image, has words that no encoder signs with.
+        Quarantine: there are more fragments than frames; something stands behind an image; a comment has words that no
+            encoder signs with, a number like a date, or bytes that are no text; the frames are of a kind that nobody
+            can take apart.
     """
     pixels = find(instance.elements, PIXEL_DATA)
     if pixels is None or not pixels.encapsulated:
         return
-    for part in beside_pixels(pixels.value, instance.syntax.encoding.order):
-        if len(part) > _LONGEST:
-            continue
-        words = (word.decode("ascii") for run in _RUN.findall(part) for word in _WORD.findall(run))
-        if not all(map(is_ordinary, words)):
-            raise Quarantine("a comment within its frames, or behind them, has words in it that nobody has checked")
+    picture = describe(instance)
+    frames = EncapsulatedFrames(instance.elements, pixels, picture.frames)
+    if is_disguised_text(frames.table):
+        raise Quarantine("the offset table of its frames is a text")
+    for index in range(len(frames)):
+        for part in _parts(frames.frame(index), picture, instance.syntax.uid):
+            _check_part(part)
+        if isinstance(pixels.value, memoryview) and index % _FORGET_AFTER == _FORGET_AFTER - 1:
+            forget(pixels.value)
+
+
+def _parts(frame: bytes, picture: Picture, syntax: str) -> Iterable[Part]:
+    if syntax == _UNCOMPRESSED:
+        behind = frame[(picture.frame_bits + 7) // 8 :]
+        return [Part(behind, behind=True)] if len(behind) > 1 else []
+    found = parts(frame, picture.rows * picture.columns)
+    if found is None:
+        raise Quarantine("its frames are compressed in a way that hides whether something stands beside the image")
+    return found
+
+
+def _check_part(part: Part) -> None:
+    if part.behind:
+        raise Quarantine("something stands behind the image within one of its frames")
+    words = (word.decode("ascii") for run in _RUN.findall(part.data) for word in _WORD.findall(run))
+    if not all(map(is_ordinary, words)):
+        raise Quarantine("a comment within its frames has words in it that nobody has checked")
+    if part.numbers:
+        return
+    wide = part.data.replace(b"\0", b"")
+    if wide.translate(None, _PRINTABLE + _LINES):
+        raise Quarantine("application data within its frames are no text: nobody can say what they hold")
+    if not all(map(is_ordinary, (word.decode("ascii") for word in _WORD.findall(wide)))) or _PERSONAL.search(wide):
+        raise Quarantine("a comment within its frames has words or numbers in it that nobody has checked")

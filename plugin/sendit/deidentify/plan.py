@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sendit.deidentify.site import Site
 
 #: Counted up when the engine gives other bytes for the same rules, so that the digest of a plan tells the two apart.
-ENGINE_VERSION = 4
+ENGINE_VERSION = 5
 
 
 #: Clean Pixel Data Option, of CID 7050: written into the instances of which it holds.

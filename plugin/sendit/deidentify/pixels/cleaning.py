@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from sendit.deidentify.bulk import forget
 from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Element, Instance, TransferSyntax
 from sendit.deidentify.pixels import codecs
@@ -15,7 +13,7 @@ from sendit.deidentify.pixels.black import black, fill, shown_inverted
 from sendit.deidentify.pixels.encapsulated import LENGTHS, OFFSETS, end_of_items, item, offset_table
 from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.native import Array
-from sendit.deidentify.pixels.overlays import holds_overlays
+from sendit.deidentify.pixels.overlays import padding_value, without_unused_bits
 from sendit.deidentify.pixels.picture import PHOTOMETRIC, Picture
 from sendit.deidentify.pixels.regions import Region, united
 from sendit.deidentify.pixels.spool import Spool, blank, copied
@@ -52,7 +50,8 @@ def clean(instance: Instance, frames: Frames, regions: Sequence[Region], scratch
         Quarantine: a frame cannot be decoded, or what black is cannot be told. `instance` is as it was then.
     """
     picture, order = frames.picture, instance.syntax.encoding.order
-    overlays = holds_overlays(instance.elements, order)
+    padding = padding_value(instance.elements, order)
+    overlays = False
     wanted = united(regions, picture.columns, picture.rows)
     if picture.subsampled and frames.encapsulated is None:
         wanted = _aligned(wanted)
@@ -60,9 +59,9 @@ def clean(instance: Instance, frames: Frames, regions: Sequence[Region], scratch
     inverted = shown_inverted(frames.decoded, instance.elements)
 
     def change(array: Array) -> None:
+        nonlocal overlays
         fill(array, wanted, values, inverted)
-        if overlays:
-            _without_unused_bits(array, picture)
+        overlays = without_unused_bits(array, picture, padding) or overlays
 
     if frames.encapsulated is None:
         made: Dataset = [_native(frames, change, scratch)]
@@ -77,14 +76,6 @@ def clean(instance: Instance, frames: Frames, regions: Sequence[Region], scratch
     _put(instance, made)
     instance.syntax = syntax
     return Cleaning(wanted, syntax, overlays)
-
-
-def _without_unused_bits(array: Array, picture: Picture) -> None:
-    if picture.floating or picture.samples == 3 or picture.stored >= picture.allocated:
-        return
-    mask = ((1 << picture.stored) - 1) << (picture.high_bit + 1 - picture.stored)
-    plain = array.view(array.dtype.str.replace("i", "u"))
-    plain &= np.array(mask, plain.dtype)
 
 
 def _aligned(regions: tuple[Region, ...]) -> tuple[Region, ...]:

@@ -62,7 +62,10 @@ def decode(data: bytes, picture: Picture, syntax: str) -> Array:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 array, properties = decoder.as_array(
-                    encapsulate([data], has_bot=False), decoding_plugin=plugin, raw=True, **_options(picture)
+                    encapsulate([data], has_bot=False),
+                    decoding_plugin=plugin,
+                    raw=True,
+                    **_options(picture) | {"correct_unused_bits": False},  # what stands in them is looked at
                 )
         except Exception:  # noqa: BLE001, S112  a C library may raise anything; the next one may do better
             continue

@@ -25,7 +25,7 @@ def displayed(frame: Array, frames: Frames) -> Array:
         Quarantine: its palette cannot be read.
     """
     picture, instance = frames.decoded, frames.instance
-    numbers = frame if picture.floating else _stored(frame, picture)
+    numbers = frame if picture.floating else stored(frame, picture)
     if picture.photometric == "PALETTE COLOR":
         first, channels = palette(picture, instance.elements, instance.syntax.encoding.order)
         return _coloured(numbers, first, np.stack(channels, axis=-1))
@@ -34,7 +34,15 @@ def displayed(frame: Array, frames: Frames) -> Array:
     return numbers
 
 
-def _stored(frame: Array, picture: Picture) -> Array:
+def merges_numbers(frames: Frames) -> bool:
+    """Whether a palette shows different numbers alike: whoever reads the numbers sees what nobody is shown."""
+    order = frames.instance.syntax.encoding.order
+    _, channels = palette(frames.decoded, frames.instance.elements, order)
+    colours = np.stack(channels, axis=-1)
+    return len(np.unique(colours, axis=0)) < len(colours)
+
+
+def stored(frame: Array, picture: Picture) -> Array:
     """BitsStored below HighBit alone, with their sign (PS3.5 8.1.1); no wider than they are."""
     low, bits = picture.high_bit + 1 - picture.stored, frame.dtype.itemsize * 8
     if low == 0 and picture.stored == bits:

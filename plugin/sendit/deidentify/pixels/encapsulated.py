@@ -21,13 +21,16 @@ Fragments = list[memoryview]
 class EncapsulatedFrames:
     """The codestreams of compressed pixel data.
 
+    Attributes:
+        table: the basic offset table.
+
     Raises:
         Quarantine: which fragment belongs to which frame cannot be told.
     """
 
     def __init__(self, elements: Dataset, pixels: Element, frames: int) -> None:
-        table, fragments, starts = _taken_apart(memoryview(pixels.value))
-        self._frames = _grouped(fragments, starts, frames, _offsets(elements, table, frames))
+        self.table, fragments, starts = _taken_apart(memoryview(pixels.value))
+        self._frames = _grouped(fragments, starts, frames, _offsets(elements, self.table, frames))
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -119,6 +122,15 @@ def _size_of_jpeg_2000(data: bytes) -> tuple[int, int, int]:
 
 def _size_of_jpeg(data: bytes) -> tuple[int, int, int] | None:
     """Rows, columns, samples by the start of frame of JPEG or JPEG-LS; None if this is neither."""
+    start = _start_of_frame(data)
+    if start is None:
+        return None
+    rows, columns, samples = struct.unpack_from(">HHB", data, start + 5)
+    return rows, columns, samples
+
+
+def _start_of_frame(data: bytes) -> int | None:
+    """Where that marker stands; None if this is neither JPEG nor JPEG-LS."""
     if not data.startswith(b"\xff\xd8"):
         return None
     position = 2
@@ -132,10 +144,18 @@ def _size_of_jpeg(data: bytes) -> tuple[int, int, int] | None:
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
             if position + 10 > len(data):
                 break
-            rows, columns, samples = struct.unpack_from(">HHB", data, position + 5)
-            return rows, columns, samples
+            return position
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     raise Quarantine("its pixels cannot be looked at: a frame is truncated or damaged")
+
+
+def precision(data: bytes) -> int | None:
+    """Bits of a sample, as a codestream of JPEG, JPEG-LS or JPEG 2000 says; None of any other."""
+    at = data.find(b"\xff\x4f\xff\x51", 0, 260)
+    if at >= 0:
+        return (data[at + 42] & 0x7F) + 1 if len(data) > at + 42 else None
+    start = _start_of_frame(data)
+    return None if start is None else data[start + 4]
 
 
 # --- putting together ------------------------------------------------------------------------------------------------

@@ -13,11 +13,11 @@ from sendit.deidentify.pixels.detect import Found
 from sendit.deidentify.pixels.native import Array
 from sendit.deidentify.pixels.text import RapidTextFinder
 from sendit.deidentify.pixels.text_known import identifies
-from sendit.deidentify.pixels.text_views import views
+from sendit.deidentify.pixels.text_views import sampled, views
 
 #: Annotations stand here: so much of the height and of the width at each side.
 _BORDER = 0.25
-#: A border has changed if so many pixels of it differ by more than this share of the frame's range.
+#: A border has changed if so many pixels of it differ by more than this share of the frame's range (`_range`).
 _PIXELS, _DIFFERENCE = 6, 0.15
 
 
@@ -50,11 +50,22 @@ def frames_to_look_at(frames: Iterable[Array]) -> Iterator[tuple[int, Array]]:
         last = (index, frame)
         now = _border(frame)
         if border is None or _differs(border, now, range_):
-            border, range_ = now, float(frame.max()) - float(frame.min()) if frame.size else 0.0
+            border, range_ = now, _range(frame)
             yield last
             last = None
     if last is not None:
         yield last
+
+
+def _range(frame: Array) -> float:
+    """From the darkest to the brightest value, without a hundredth at each end if anything is left then.
+
+    Padding or a single pixel would make it so wide that a line of text is no difference.
+    """
+    if not frame.size:
+        return 0.0
+    low, high = (float(value) for value in np.percentile(sampled(frame), (1, 99)))
+    return high - low if high > low else float(frame.max()) - float(frame.min())
 
 
 def _border(frame: Array) -> Array:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from sendit.deidentify.known import Known
-from sendit.deidentify.pixels.displayed import displayed
+from sendit.deidentify.pixels.displayed import displayed, merges_numbers, stored
 from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.regions import Region, united
 from sendit.deidentify.pixels.text import RapidTextFinder
@@ -39,6 +40,9 @@ class RapidTextSearch:
         """
         picture = frames.picture
         found: set[Region] = set()
-        for _, frame in frames_to_look_at(displayed(frame, frames) for frame in frames):
+        looks = [frames_to_look_at(displayed(frame, frames) for frame in frames)]
+        if picture.photometric == "PALETTE COLOR" and merges_numbers(frames):
+            looks.append(frames_to_look_at(stored(frame, frames.decoded) for frame in frames))
+        for _, frame in chain.from_iterable(looks):
             found.update(one.region.with_margin(_MARGIN) for one in text_in(frame, self._finder, known))
         return united(found, picture.columns, picture.rows)

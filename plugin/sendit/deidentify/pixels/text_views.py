@@ -35,9 +35,9 @@ def views(frame: Array) -> list[Shown]:
     numbers = _numbers(frame)
     low, high = (0.0, 255.0) if frame.dtype == np.uint8 else (float(numbers.min()), float(numbers.max()))
     shown = [frame if frame.dtype == np.uint8 else _stretched(numbers, low, high)]
-    values, narrowed = _narrowed(_sample(numbers))
+    sample = sampled(numbers)
+    values, narrowed = _narrowed(sample)
     moved: tuple[Doubles, Doubles] | None = None
-    sample = _sample(numbers)
     if len(values) > 1 and narrowed[-1] < _FILLED * (high - low):
         moved, sample = (values, narrowed), np.interp(sample, values, narrowed)
         low, high = 0.0, float(narrowed[-1])
@@ -80,7 +80,7 @@ def _stretched(frame: Array, low: float, high: float, moved: tuple[Doubles, Doub
     return by_bands(stretched, frame, frame.shape)
 
 
-def _sample(frame: Array) -> Doubles:
+def sampled(frame: Array) -> Doubles:
     """At most about 100 000 values, evenly spread: percentiles need no more."""
     step = max(1, int((frame.shape[0] * frame.shape[1] / 100_000) ** 0.5))
     return frame[::step, ::step].astype(np.float64)

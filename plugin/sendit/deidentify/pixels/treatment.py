@@ -1,7 +1,7 @@
 """What is done about the pixels of one instance, and what can be said of them then.
 
-The first of these that holds: the recipe's own labels; an ultrasound image's regions; what deid knows of the device;
-text detection. An image of a kind that carries no text is clean by that rule. Everything else is quarantined.
+The first of these that holds: the recipe's own labels; an ultrasound image's regions; text detection, beside what deid
+knows of the device. An image of a kind that carries no text is clean by that rule. Everything else is quarantined.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.checks import text_of
-from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Instance
+from sendit.deidentify.dataset import PIXEL_DATA, Dataset, Instance, find
 from sendit.deidentify.known import Known
 from sendit.deidentify.pixels.labels import LabelBook, regions_of, shipped
 from sendit.deidentify.pixels.regions import Region, outside, united
@@ -28,10 +28,12 @@ if TYPE_CHECKING:  # numpy and the decoders are loaded only where pixels are loo
 
 _SERIES, _MODALITY, _SOP_CLASS = 0x0020000E, 0x00080060, 0x00080016
 _SOP_INSTANCE, _NUMBER = 0x00080018, 0x00200013
+_BITS = (0x00280100, 0x00280101)  # BitsAllocated, BitsStored
 _LONGEST_NUMBER = 6  # longer ones may be more than numbers
 _PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
-#: Regions of ultrasound that leave less than this part of the image outside of them say nothing of where text is.
-_LEAST_OUTSIDE = 0.02
+#: Regions of ultrasound that leave less than this part of the image outside of them say nothing of where text is: where
+#: names stand apart from the picture, they take a tenth and more.
+_LEAST_OUTSIDE = 0.1
 
 
 def check_accepted(elements: Dataset, handling: Handling) -> None:
@@ -69,11 +71,12 @@ class _Treatment:
     _found: bool = False  # text detection has
 
     def run(self) -> Pixels:
-        regions, how = self._by_rules()
+        regions, how, answered = self._by_rules()
         doubt = "the recipe's graylist" if "graylist" in self._groups() else risk(self.instance.elements)
         wanted = self.plan.handling.detect_text
         allowed = "whitelist" in self._groups()
-        searched = wanted == "All" or (wanted == "Risky" and bool(doubt) and not how and not allowed)
+        doubtful = bool(doubt) and not answered and not allowed
+        searched = wanted == "All" or (wanted == "Risky" and doubtful)
         if searched:
             found = self._search(doubt)
             if found and self.plan.handling.on_text == "Review":
@@ -82,14 +85,12 @@ class _Treatment:
             self._found = bool(found)
             regions += found
             how = " and ".join(filter(None, (how, "text detection" if found else "")))
-        elif doubt and not how and not allowed:
+        elif doubtful:
             raise Quarantine(
                 f"text may be burned into its pixels ({doubt}): no rule says where, and DetectText is {wanted}"
             )
-        if regions or self._overlays():
+        if regions or self._unused_bits():
             return self._clean(regions, how)
-        if how:
-            return Pixels(PixelStatus.CHECKED, f"nothing of the image is named by {how}")
         if searched:
             return Pixels(PixelStatus.CHECKED, "text detection")
         return Pixels(PixelStatus.BY_RULE, "the recipe's whitelist" if allowed else rule(self.instance.elements))
@@ -98,22 +99,24 @@ class _Treatment:
         labels = self.book.matching(self.instance.elements, self.instance.syntax.encoding)
         return {label.group for label in labels}
 
-    def _by_rules(self) -> tuple[tuple[Region, ...], str]:
-        """Regions, and who named them; "" if no rule knows the image."""
+    def _by_rules(self) -> tuple[tuple[Region, ...], str, bool]:
+        """Regions, who named them ("" if no rule knows the image), and whether they answer for all of the image."""
         elements, encoding = self.instance.elements, self.instance.syntax.encoding
         own = [label for label in self.book.matching(elements, encoding) if label.coordinates]
         if own and "whitelist" not in self._groups():
-            return self._of_labels(own), "the recipe's filter"
+            regions = self._of_labels(own)
+            if regions:
+                return regions, "the recipe's filter", True
         if is_ultrasound(elements):
             kept = ultrasound_regions(elements, encoding.order)
-            if kept:
-                picture = self.frames.picture
-                black = outside(kept, picture.columns, picture.rows)
-                if sum(region.area for region in black) >= _LEAST_OUTSIDE * picture.rows * picture.columns:
-                    return black, "the ultrasound regions"
+            picture = self.frames.picture
+            black = outside(kept, picture.columns, picture.rows) if kept else ()
+            if black:
+                area = sum(region.area for region in black)
+                return black, "the ultrasound regions", area >= _LEAST_OUTSIDE * picture.rows * picture.columns
         known = shipped().matching(elements, encoding)
         regions = self._of_labels(list(known)) if known else ()
-        return regions, "a device known to deid" if regions else ""
+        return regions, "a device known to deid" if regions else "", False
 
     def _of_labels(self, labels: list[Label]) -> tuple[Region, ...]:
         elements, picture = self.instance.elements, self.frames.picture
@@ -138,10 +141,15 @@ class _Treatment:
         frames = self.frames if index is None else self.frames.only(index)
         return tuple(self.tools.search(frames, self.known, series))
 
-    def _overlays(self) -> bool:
-        from sendit.deidentify.pixels.overlays import holds_overlays
+    def _unused_bits(self) -> bool:
+        """Whether something stands in bits of the pixels that the pixels do not use."""
+        elements = self.instance.elements
+        allocated, stored = (find(elements, tag) for tag in _BITS)
+        if allocated is None or stored is None or bytes(allocated.value) == bytes(stored.value):
+            return False  # as most have it: nothing is loaded, nothing is decoded
+        from sendit.deidentify.pixels.overlays import in_unused_bits
 
-        return holds_overlays(self.instance.elements, self.instance.syntax.encoding.order)
+        return in_unused_bits(self.frames)
 
     def _clean(self, regions: tuple[Region, ...], how: str) -> Pixels:
         from sendit.deidentify.pixels.cleaning import clean

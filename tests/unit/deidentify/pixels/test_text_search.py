@@ -78,6 +78,17 @@ def test_palette_of_neighbouring_indices(search: RapidTextSearch) -> None:
     assert _covers(search(frames, Known(), ""), ink)
 
 
+def test_palette_that_hides(search: RapidTextSearch) -> None:
+    """All indices are shown alike: who reads the numbers sees the text, and it is found in them."""
+    ink = _ink()
+    more: dict[str, Any] = {"SmallestImagePixelValue": 0}
+    for colour in ("Red", "Green", "Blue"):
+        more[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        more[f"{colour}PaletteColorLookupTableData"] = np.full(256, 30000, np.uint16).tobytes()
+    frames = frames_of("PALETTE COLOR", ink[np.newaxis].astype(np.uint8), **more)
+    assert _covers(search(frames, Known(), ""), ink)
+
+
 def test_ybr_full(search: RapidTextSearch) -> None:
     """Letters that differ from what is behind them in colour alone."""
     ink = _ink()
@@ -101,6 +112,16 @@ def test_text_of_later_frames(search: RapidTextSearch) -> None:
     frames[2][early] = 255
     frames[5][late] = 255
     assert _covers(search(frames_of("MONOCHROME2", frames), Known(), ""), early | late)
+
+
+def test_text_of_a_later_frame_beside_an_extreme_pixel(search: RapidTextSearch) -> None:
+    """A single one makes the range so wide that a name at the border is no part of it worth mentioning."""
+    ink = _ink("GARCIA 4711", (60, 4))
+    frames = np.full((5, *_SHAPE), 300, np.uint16)
+    frames[:, :, :100] = 200
+    frames[2][ink] = 700
+    frames[:, 60, 100] = 65535
+    assert _covers(search(frames_of("MONOCHROME2", frames, 16), Known(), ""), ink)
 
 
 def test_ultrasound_of_pydicom(search: RapidTextSearch) -> None:

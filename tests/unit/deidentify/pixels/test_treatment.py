@@ -142,13 +142,48 @@ def test_ultrasound_regions() -> None:
     assert not ds.pixel_array[outside].any()
 
 
+DEVICE = {"Manufacturer": "GE", "ManufacturerModelName": "LightSpeed VCT", "ImageType": ["ORIGINAL", "SCREEN SAVE"]}
+
+
 def test_a_device_that_deid_knows() -> None:
-    """The regions of deid's own file are made black."""
+    """The regions of deid's own file are made black, and what text detection finds beside them."""
     assert len(shipped().labels) > 100
-    device = {"Manufacturer": "GE", "ManufacturerModelName": "LightSpeed VCT", "ImageType": ["ORIGINAL", "LOCALIZER"]}
-    ds, said = released(treated(sample(**device)))
-    assert said == {"status": "cleaned", "how": "a device known to deid", "regions": [[0, 0, 40, 35]]}
-    assert not ds.pixel_array.any()
+    ds, said = released(treated(sample(**DEVICE), finding()))
+    assert (said["status"], said["how"]) == ("cleaned", "a device known to deid")
+    regions = said["regions"]
+    assert regions
+    assert not ds.pixel_array[_within(regions)].any()
+    found = Region(0, 30, 9, 35)
+    ds, said = released(treated(sample(**DEVICE, Rows=35), finding(found)))
+    assert said["how"] == "a device known to deid and text detection"
+    assert not ds.pixel_array[_within([*regions, [0, 30, 9, 35]])].any()
+
+
+@pytest.mark.parametrize("how", [{"detect_text": "Off"}, {"on_text": "Review"}], ids=str)
+def test_a_device_that_deid_knows_is_no_answer(how: dict[str, str]) -> None:
+    """Its regions hold a third of the text of images of such devices: what else there is holds the image."""
+    assert isinstance(treated(sample(**DEVICE), finding(Region(0, 30, 9, 35)), **how), Quarantined)  # type: ignore[arg-type]
+    assert isinstance(treated(sample(**DEVICE)), Quarantined)
+
+
+def _within(regions: list[list[int]]) -> Any:
+    inside = np.zeros((35, 40), bool)
+    for x0, y0, x1, y1 in regions:
+        inside[y0:y1, x0:x1] = True
+    return inside
+
+
+def test_ultrasound_regions_that_are_nearly_the_whole_image() -> None:
+    """What is outside of them is black, and text is looked for in them."""
+    region = Dataset()
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = 0, 2
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 39, 34
+    ds = sample(SOPClassUID=ULTRASOUND, Modality="US", SequenceOfUltrasoundRegions=[region])
+    after, said = released(treated(ds, finding(Region(4, 9, 9, 12))))
+    assert said["how"] == "the ultrasound regions and text detection"
+    assert said["regions"] == [[0, 0, 40, 2], [4, 9, 9, 12]]
+    assert not after.pixel_array[_within(said["regions"])].any()
+    assert isinstance(treated(ds), Quarantined)
 
 
 FILTER = "%filter graylist\nLABEL ours\n  contains Modality CT\n"
@@ -164,6 +199,18 @@ def test_coordinates_of_a_recipe() -> None:
     expected[2:4, 2:4] = kept
     assert np.array_equal(ds.pixel_array, expected)
     assert (said["status"], said["how"]) == ("cleaned", "the recipe's filter")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["coordinates 2000,2000,2100,2100", "keepcoordinates 0,0,40,35", "coordinates from:SequenceOfUltrasoundRegions"],
+)
+def test_a_filter_that_names_nothing_of_the_image(line: str) -> None:
+    """Nobody has looked at it for that: it is treated as if there were no filter with regions."""
+    ds = sample(SOPClassUID=SECONDARY)
+    assert isinstance(treated(ds, recipe=f"{FILTER}  {line}\n"), Quarantined)
+    said = released(treated(ds, finding(Region(0, 0, 4, 4)), recipe=f"{FILTER}  {line}\n"))[1]
+    assert (said["status"], said["how"]) == ("cleaned", "text detection")
 
 
 def test_lists_of_a_recipe() -> None:
@@ -185,18 +232,15 @@ def test_what_a_project_takes() -> None:
     assert isinstance(treated(sample(), modalities=("MR", "CT"), sop_classes=(CT,)), Released)
 
 
-def test_overlays_in_unused_bits() -> None:
-    """They go, and the pixels keep their numbers."""
+@pytest.mark.parametrize("options", [[Option.CLEAN_PIXEL_DATA], []], ids=str)
+def test_pixel_data_of_two_kinds(options: list[Option]) -> None:
+    """Whichever of them is looked at, the other one would leave unseen."""
     ds = sample()
-    before = numbers(GREY)[0]
-    ds.PixelData = (before | 0x8000).astype("<u2").tobytes()
-    ds.add_new(0x60000010, "US", 35)
-    ds.add_new(0x60000011, "US", 40)
-    ds.add_new(0x60000100, "US", 16)
-    ds.add_new(0x60000102, "US", 15)
-    after, said = released(treated(ds))
-    assert after.PixelData == before.astype("<u2").tobytes()
-    assert said == {"status": "cleaned", "how": "overlays in unused bits"}
+    ds.BitsAllocated = ds.BitsStored = 32
+    ds.HighBit = 31
+    ds.PixelData = np.full((35, 40), 7, "<u4").tobytes()
+    ds.add_new(0x7FE00008, "OF", np.zeros((35, 40), "<f4").tobytes())
+    assert isinstance(treated(ds, finding(), options=options), Rejected)
 
 
 def test_what_cannot_be_decoded() -> None:
