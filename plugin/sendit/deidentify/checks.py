@@ -99,10 +99,7 @@ def _uid(elements: Dataset, tag: int, name: str) -> str:
 def check_pixels(instance: Instance) -> None:
     """Raises Reject where an image has no pixels, or fewer than it says (the end of the file is missing), or more."""
     elements = instance.elements
-    found = [e for e in elements if e.tag in _PIXELS]
-    if len(found) > 1:
-        raise Reject("it has pixel data of more than one kind: whoever looks at one of them does not see the other")
-    pixels = found[0] if found else None
+    pixels = _only_pixels(elements)
     rows, columns, bits = (find(elements, tag) for tag in (_ROWS, _COLUMNS, _BITS))
     if pixels is None:
         # A file may be cut exactly between two elements; an image that does not even describe its pixels shows it.
@@ -133,6 +130,13 @@ def check_pixels(instance: Instance) -> None:
         raise Reject(
             "something stands behind its last frame: its pixel data are longer than Rows, Columns and so on say"
         )
+
+
+def _only_pixels(elements: Dataset) -> Element | None:
+    found = [element for element in elements if element.tag in _PIXELS]
+    if len(found) > 1:
+        raise Reject("it has pixel data of more than one kind: whoever looks at one of them does not see the other")
+    return found[0] if found else None
 
 
 @cache
