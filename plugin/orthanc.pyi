@@ -51,8 +51,14 @@ def ExtendOrthancExplorer(javascript: str, /) -> None:
 def GenerateRestApiAuthorizationToken() -> str:
     """A value for the Authorization header that Orthanc's REST API takes as its own, until this Orthanc ends."""
 
+def GetCommandLineArgument(index: int, /) -> str:
+    """One of the arguments that Orthanc was started with; its own name is not among them."""
+
+def GetCommandLineArgumentsCount() -> int:
+    """How many there are."""
+
 def GetConfigurationPath() -> str:
-    """The whole path of the configuration file, or of the folder of configuration files."""
+    """The whole path of the configuration file. Of a folder of them without a slash at its end: that of its parent."""
 
 def GetConfiguration() -> str:
     """The whole configuration as JSON, environment variables put in. It holds the passwords of registered users."""

@@ -93,6 +93,16 @@ def find_python(configuration: Mapping[str, Any]) -> str:
     return str(named or (checkout if checkout.exists() else "/opt/sendit/bin/python"))
 
 
+def configuration_path() -> str:
+    """The file or the folder that Orthanc was started with.
+
+    GetConfigurationPath alone would not do: of a folder named as Debian's service does, /etc/orthanc, it says /etc.
+    """
+    arguments = (orthanc.GetCommandLineArgument(index) for index in range(orthanc.GetCommandLineArgumentsCount()))
+    folders = [path for path in arguments if not path.startswith("-") and os.path.isdir(path)]
+    return os.path.abspath(folders[-1]) if folders else orthanc.GetConfigurationPath()
+
+
 def greet(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """The first line that a worker reads. Not at load: there is no REST yet."""
     scheme = "https" if configuration.get("SslEnabled") else "http"
@@ -102,7 +112,7 @@ def greet(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "url": f"{scheme}://127.0.0.1:{configuration.get('HttpPort', 8042)}",
         "authorization": orthanc.GenerateRestApiAuthorizationToken(),
         # Recipes stand beside it, and Orthanc sorts the projects by their names: the file has them in their order.
-        "configuration_path": orthanc.GetConfigurationPath(),
+        "configuration_path": configuration_path(),
         "orthanc_version": json.loads(orthanc.RestApiGet("/system"))["Version"],
     }
 

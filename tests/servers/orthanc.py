@@ -21,8 +21,11 @@ PLUGINS = "/usr/share/orthanc/plugins/libOrthancPython.so"
 class OrthancServer:
     """One Orthanc with its own storage folder.
 
-    `configuration` is laid over a small default one. Without `script` no plugin is loaded.
+    `configuration` is laid over a small default one. Without `script` no plugin is loaded. It is started with
+    `named` behind the folder's path: the file there, or nothing, for all of the folder's files.
     """
+
+    named = "/orthanc.json"
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class OrthancServer:
         path.write_text(self.configuration_text())
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                ["Orthanc", str(path)],
+                ["Orthanc", f"{self.folder}{self.named}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -137,6 +137,17 @@ def test_greeting(served: Stack) -> None:
     assert not {"RegisteredUsers", "Plugins", "PythonScript"} & hello["configuration"].keys()
 
 
+@pytest.mark.parametrize(("named", "said"), [("/orthanc.json", "/orthanc.json"), ("", ""), ("/", "")])
+def test_how_the_configuration_is_named(tmp_path: Path, named: str, said: str) -> None:
+    """By its file, or by its folder, as Debian's service does: Orthanc itself would say the folder around that one."""
+    stack = Stack(tmp_path)
+    stack.orthanc.named = named
+    with stack.orthanc:
+        stack.wait_for_worker(1)
+        hello = json.loads((stack.data / "hello.json").read_text())
+        assert hello["configuration_path"] == f"{stack.orthanc.folder}{said}"
+
+
 def test_process(stack: Stack) -> None:
     """The worker is `PYTHON -m sendit`, in a session of its own, at /, and without Orthanc's Python variables."""
     facts = stack.start(PYTHONPATH="/nowhere").workers()[0]
