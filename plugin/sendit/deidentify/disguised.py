@@ -26,9 +26,10 @@ _RUN = re.compile(rb"[\x20-\x7e]{6,}")
 _WORD = re.compile(rb"[A-Za-z]{5,}")
 #: Control characters that texts have.
 _LINES = b"\t\n\r\f\x01\x02\x03\x04\x05\x06\x07\x08"
-#: Dates, and numbers as long as those of patients; a version behind a v is none.
+#: Dates, numbers as long as those of patients, and what parts a name; a version behind a v is none.
 _PERSONAL = re.compile(
     rb"\d{6}|(?<![v\d.])\d{1,4}[-/. ]\d{1,2}[-/. ](?:\d{4}|\d{2})(?!\d)|\d{3}[-. ]\d{2,4}[-. ]\d{4}|\d{3}-\d{4}"
+    rb"|\^|\d[ .-]?(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ .,-]+\d{2,4}"
 )
 _UNCOMPRESSED = "1.2.840.10008.1.2.1.98"  # in fragments nevertheless
 _DEFLATED = "1.2.840.10008.1.2.8.1"

@@ -93,7 +93,7 @@ def test_a_second_image_is_held(syntax: str) -> None:
 
 
 _SAID = [b"Quxbarry Jonathan", "Quxbarry".encode("utf-16-le"), "Кузнецова".encode(), b"born 03.12.44", b"TEL 555-0134"]
-_SAID += [b"no 12345678", zlib.compress(b"Quxbarry Jonathan"), b"1944-12-03"]
+_SAID += [b"no 12345678", zlib.compress(b"Quxbarry Jonathan"), b"1944-12-03", b"Lee^Kim", b"3 Dec 1957"]
 
 
 @pytest.mark.parametrize("said", _SAID, ids=repr)
