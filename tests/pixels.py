@@ -63,6 +63,7 @@ def kinds() -> Iterator[Kind]:
             yield from (replace(kind, syntax=syntax, frames=frames) for kind in _lossless(syntax))
         for photometric in ("MONOCHROME1", "MONOCHROME2", "YBR_FULL_422", "YBR_FULL"):
             yield Kind(BASELINE, photometric, 8, 8, frames=frames, vr="OB")
+        yield Kind(BASELINE, "YBR_FULL_422", 8, 8, frames=frames, vr="OB", columns=41)
 
 
 def _uncompressed() -> Iterator[Kind]:

@@ -184,10 +184,13 @@ def _transcoded(out: Path, source: str, command: tuple[str, ...]) -> FileDataset
 
 def _labelled(syntax: str) -> FileDataset:
     dataset = pydicom.dcmread(_path("CT_small"))
+    if syntax == "1.2.840.10008.1.2.1.98":
+        dataset.PixelData = encapsulate([dataset.PixelData])
+        dataset["PixelData"].VR = "OB"
+        dataset["PixelData"].is_undefined_length = True
+    else:  # frames that can be taken apart, or nothing of the file would be given out
+        dataset.compress(uid.JPEG2000Lossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
     dataset.file_meta.TransferSyntaxUID = uid.UID(syntax)
-    dataset.PixelData = encapsulate([dataset.PixelData])
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
     return dataset
 
 

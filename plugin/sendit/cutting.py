@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from sendit import keyring
 from sendit.crosswalk import key_folder
@@ -35,8 +36,17 @@ def cut_ties(journal: Journal, settings: Settings, project: str) -> None:
         for batch_id in journal.cutting.batches(name):
             # Their names are digests of Orthanc's identifiers, and pictures of before show the patient's own.
             for kept in ("staging", "pictures"):
-                shutil.rmtree(settings.data_directory / kept / str(batch_id), ignore_errors=True)
+                _destroy(settings.data_directory / kept / str(batch_id), name)
         journal.cutting.detach(name)
     journal.cutting.scour()
     for name in names:
         journal.cutting.finish(name)
+
+
+def _destroy(folder: Path, project: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        cure = "Remove it by hand, then repeat it."
+        raise Misconfigured(
+            f"project {project}", f"{folder} cannot be removed, and shows what identifies patients", cure
+        )

@@ -242,6 +242,22 @@ def test_interrupted_and_repeated(
     assert batch.manifest == manifest.head(values for _, values in journal.batches.receipts(mine))
 
 
+def test_pictures_that_cannot_be_removed_stop_it(journal: Journal, settings: Settings) -> None:
+    """They show the patients: it does not end as if they were gone, and the second run ends it."""
+    mine, _ = use(journal, settings)
+    stubborn = settings.data_directory / "pictures" / str(mine)
+    stubborn.parent.mkdir(parents=True, exist_ok=True)
+    stubborn.write_bytes(b"no folder, so that it is not removed as one")
+    with pytest.raises(Misconfigured, match="cannot be removed"):
+        cut_ties(journal, settings, "irb")
+    cut = journal.cutting.of("irb")
+    assert cut is not None
+    assert not cut.complete
+    stubborn.unlink()
+    cut_ties(journal, settings, "irb")
+    assert journal.cutting.of("irb") == Cut(cut.at, complete=True)
+
+
 def test_rows_under_two_keys(journal: Journal, settings: Settings, tmp_path: Path) -> None:
     """Two machines that share a database and not the key: the second one writes nothing."""
     use(journal, settings)

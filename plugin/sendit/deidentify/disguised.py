@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from sendit.deidentify.bulk import forget
 from sendit.deidentify.dataset import PIXEL_DATA, Instance, find
 from sendit.deidentify.pixels.codestreams import Part, parts
 from sendit.deidentify.pixels.encapsulated import EncapsulatedFrames
-from sendit.deidentify.pixels.picture import Picture, describe
+from sendit.deidentify.pixels.picture import Extent, extent
 from sendit.deidentify.unpacking import Bytes
 from sendit.deidentify.words import is_ordinary
 from sendit.errors import Quarantine
@@ -25,11 +26,13 @@ _RUN = re.compile(rb"[\x20-\x7e]{6,}")
 _WORD = re.compile(rb"[A-Za-z]{5,}")
 #: Control characters that texts have.
 _LINES = b"\t\n\r\f\x01\x02\x03\x04\x05\x06\x07\x08"
-#: Dates, and numbers as long as those of patients; a version behind a v is none.
+#: Dates, numbers as long as those of patients, and what parts a name; a version behind a v is none.
 _PERSONAL = re.compile(
     rb"\d{6}|(?<![v\d.])\d{1,4}[-/. ]\d{1,2}[-/. ](?:\d{4}|\d{2})(?!\d)|\d{3}[-. ]\d{2,4}[-. ]\d{4}|\d{3}-\d{4}"
+    rb"|\^|\d[ .-]?(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ .,-]+\d{2,4}"
 )
 _UNCOMPRESSED = "1.2.840.10008.1.2.1.98"  # in fragments nevertheless
+_DEFLATED = "1.2.840.10008.1.2.8.1"
 _FORGET_AFTER = 64  # frames
 _FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 
@@ -66,25 +69,37 @@ def check_beside_pixels(instance: Instance) -> None:
     pixels = find(instance.elements, PIXEL_DATA)
     if pixels is None or not pixels.encapsulated:
         return
-    picture = describe(instance)
-    frames = EncapsulatedFrames(instance.elements, pixels, picture.frames)
+    described = extent(instance.elements, instance.syntax.encoding.order)
+    frames = EncapsulatedFrames(instance.elements, pixels, described.frames)
     if is_disguised_text(frames.table):
         raise Quarantine("the offset table of its frames is a text")
     for index in range(len(frames)):
-        for part in _parts(frames.frame(index), picture, instance.syntax.uid):
+        for part in _parts(frames.frame(index), described, instance.syntax.uid):
             _check_part(part)
         if isinstance(pixels.value, memoryview) and index % _FORGET_AFTER == _FORGET_AFTER - 1:
             forget(pixels.value)
 
 
-def _parts(frame: bytes, picture: Picture, syntax: str) -> Iterable[Part]:
+def _parts(frame: bytes, described: Extent, syntax: str) -> Iterable[Part]:
     if syntax == _UNCOMPRESSED:
-        behind = frame[(picture.frame_bits + 7) // 8 :]
+        behind = frame[described.size :]
         return [Part(behind, behind=True)] if len(behind) > 1 else []
-    found = parts(frame, picture.rows * picture.columns)
+    if syntax == _DEFLATED:
+        return _behind_deflated(frame, described.size)
+    found = parts(frame, described.pixels)
     if found is None:
         raise Quarantine("its frames are compressed in a way that hides whether something stands beside the image")
     return found
+
+
+def _behind_deflated(frame: bytes, size: int) -> Iterable[Part]:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        image = inflater.decompress(frame, size + 2)
+    except zlib.error:
+        raise Quarantine("its pixels cannot be looked at: a frame is truncated or damaged") from None
+    behind = image[size:] + inflater.unconsumed_tail + inflater.unused_data
+    return [Part(behind, behind=True)] if len(behind) > 1 else []
 
 
 def _check_part(part: Part) -> None:

@@ -89,7 +89,30 @@ def describe(instance: Instance) -> Picture:
         floating=floating,
     )
     _check(picture)
+    if picture.subsampled and picture.columns % 2 and not pixels.encapsulated:
+        raise Quarantine("its pixels cannot be looked at: YBR_FULL_422 with an odd number of columns")
     return picture
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many samples there are, whatever they mean."""
+
+    frames: int
+    pixels: int  # of one frame: rows × columns
+    size: int  # bytes of one frame that is not compressed
+
+
+def extent(elements: Dataset, order: str) -> Extent:
+    """What of a description frames can be told apart with.
+
+    Raises:
+        Quarantine: it is incomplete.
+    """
+    pixels = _number(elements, _ROWS, order) * _number(elements, _COLUMNS, order)
+    samples = 2 if _text(elements, PHOTOMETRIC) == "YBR_FULL_422" else _number(elements, _SAMPLES, order, 1)
+    size = (pixels * samples * _number(elements, _ALLOCATED, order) + 7) // 8
+    return Extent(_frames(elements), pixels, size)
 
 
 def _check(picture: Picture) -> None:
@@ -106,8 +129,6 @@ def _check(picture: Picture) -> None:
         raise Quarantine("its pixels cannot be looked at: Rows, Columns or NumberOfFrames is none that can be")
     if picture.rows * picture.columns * picture.samples * max(8, picture.allocated) // 8 > LARGEST_FRAME:
         raise Quarantine("its pixels cannot be looked at: a frame is larger than SendIt decodes")
-    if picture.subsampled and picture.columns % 2:
-        raise Quarantine("its pixels cannot be looked at: YBR_FULL_422 with an odd number of columns")
 
 
 def _number(elements: Dataset, tag: int, order: str, default: int | None = None) -> int:

@@ -9,6 +9,7 @@ from sendit.deidentify.dataset import Dataset, find
 
 _SOP_CLASS, _IMAGE_TYPE, _MODALITY = 0x00080016, 0x00080008, 0x00080060
 _CONVERSION, _BURNED_IN, _SERIES_DESCRIPTION = 0x00080064, 0x00280301, 0x0008103E
+_POSITION = 0x00200032
 _SAMPLES, _PHOTOMETRIC, _ALLOCATED = 0x00280002, 0x00280004, 0x00280100
 
 _CLASS = "1.2.840.10008.5.1.4.1.1."
@@ -92,10 +93,22 @@ _TYPES: Mapping[str, str] = {
 }
 _DESCRIPTIONS: Mapping[str, str] = {
     "DOSE": "a dose report",
+    "DOSIS": "a dose report",
     "SCREEN": "a screen save",
+    "SNAPSHOT": "a screen save",
+    "CAPTURE": "a screen save",
     "PROTOCOL": "a protocol page",
+    "PROTOKOLL": "a protocol page",
     "REPORT": "a report",
+    "RAPPORT": "a report",
+    "BERICHT": "a report",
+    "INFORME": "a report",
+    "SUMMARY": "a report",
 }
+#: Those that lie in the patient (PS3.3 C.7.6.2 demands it): what has no place there was taken from a screen.
+_PLACED = frozenset({f"{_CLASS}2", f"{_CLASS}4", f"{_CLASS}128"})
+#: What captures and digitises, and when it did (PS3.3 C.8.6.1): ID and date of capture, makers, model, hardcopy, video.
+_CAPTURED = (0x00181010, 0x00181011, 0x00181012, 0x00181016, 0x00181017, 0x00181018, 0x0018101A, 0x00181022, 0x00181023)
 
 
 def risk(elements: Dataset) -> str:
@@ -104,6 +117,8 @@ def risk(elements: Dataset) -> str:
         return "BurnedInAnnotation says so"
     if text_of(elements, _CONVERSION):
         return "digitised or captured (ConversionType)"
+    if any(text_of(elements, tag) for tag in _CAPTURED):
+        return "captured or digitised, as the device that it names says"
     uid = text_of(elements, _SOP_CLASS)
     if uid in _COMPUTED:
         return ""
@@ -129,6 +144,8 @@ def _unlike_measured(elements: Dataset, uid: str, modality: str) -> str:
         return "in colour, and not as it was measured"
     if uid in _DEEP and _number(elements, _ALLOCATED) == 8:
         return "of 8 bits, which no image of its SOP class has"
+    if uid in _PLACED and not text_of(elements, _POSITION):
+        return "without ImagePositionPatient, which every image of its SOP class has"
     return ""
 
 

@@ -17,6 +17,9 @@ _TAGS = {
     "Modality": (0x00080060, "CS"),
     "ConversionType": (0x00080064, "CS"),
     "SeriesDescription": (0x0008103E, "LO"),
+    "DateOfSecondaryCapture": (0x00181012, "DA"),
+    "SecondaryCaptureDeviceManufacturer": (0x00181016, "LO"),
+    "ImagePositionPatient": (0x00200032, "DS"),
     "SamplesPerPixel": (0x00280002, "US"),
     "PhotometricInterpretation": (0x00280004, "CS"),
     "BitsAllocated": (0x00280100, "US"),
@@ -26,6 +29,7 @@ CT = {
     "SOPClassUID": _CT,
     "Modality": "CT",
     "ImageType": "ORIGINAL\\PRIMARY\\AXIAL",
+    "ImagePositionPatient": "0\\0\\12.5",
     "SamplesPerPixel": 1,
     "PhotometricInterpretation": "MONOCHROME2",
     "BitsAllocated": 16,
@@ -49,7 +53,7 @@ PLAIN: list[tuple[dict[str, Any], str]] = [
     ({"BurnedInAnnotation": ""}, "CT"),
     ({"ImageType": "DERIVED\\PRIMARY\\AXIAL", "Modality": " CT "}, "CT"),
     ({"SOPClassUID": _MR, "Modality": "mr"}, "MR"),
-    ({"SOPClassUID": _NM, "Modality": "NM", "BitsAllocated": 8}, "NM"),
+    ({"SOPClassUID": _NM, "Modality": "NM", "BitsAllocated": 8, "ImagePositionPatient": None}, "NM"),
     ({"SOPClassUID": _PET, "Modality": "PT"}, "PET"),
     ({"SOPClassUID": f"{_CLASS}66.4", "Modality": "SEG", "BitsAllocated": 1}, "segmentation"),
     ({"SOPClassUID": f"{_CLASS}13.1.3", "Modality": "MG", "BitsAllocated": 8}, "tomosynthesis"),
@@ -69,6 +73,14 @@ RISKY: list[dict[str, Any]] = [
     *({"BurnedInAnnotation": said} for said in ("YES", "yes", "YES ", "Y", "TRUE", "1", "NO\\YES", "?")),
     *({"Modality": said} for said in (None, "", "us", " US ", "CT\\US", "XX", "OT", "SC", "MR")),
     *({"ImageType": f"ORIGINAL\\PRIMARY\\{said}"} for said in ("LOCALIZER", "POSDISP", "screen save")),
+    *({"SeriesDescription": said} for said in ("Dosisbericht", "Patient Protocol", "rapport", "Snapshot 3")),
+    {"DateOfSecondaryCapture": "20240115"},
+    {"SecondaryCaptureDeviceManufacturer": "Screens"},
+    *(
+        {"SOPClassUID": uid, "Modality": of, "ImagePositionPatient": at}
+        for uid, of in ((_CT, "CT"), (_MR, "MR"), (_PET, "PT"))
+        for at in (None, "")
+    ),
     {"ConversionType": "WSD"},
     {"ConversionType": "WSD", "SOPClassUID": f"{_CLASS}66.4", "Modality": "SEG"},
     {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"},

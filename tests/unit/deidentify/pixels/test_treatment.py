@@ -33,6 +33,7 @@ def sample(**values: Any) -> Dataset:
     """A CT image, or what the values make of it."""
     ds = image(GREY)
     ds.SOPClassUID, ds.Modality, ds.ImageType = CT, "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
+    ds.ImagePositionPatient = [0, 0, 12.5]
     for name, value in values.items():
         setattr(ds, name, value)
     return ds

@@ -28,7 +28,7 @@ KINDS = [
 def holding(kind: Kind, bits: NDArray[Any], **values: Any) -> Dataset:
     """A CT image with these bits beside its numbers."""
     ds = image(kind)
-    ds.SOPClassUID, ds.Modality, ds.ImageType = CT, "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
+    ds.SOPClassUID, ds.Modality, ds.ImagePositionPatient = CT, "CT", [0, 0, 12.5]
     ds.PixelData = bits.astype(bits.dtype.newbyteorder(">" if kind.syntax == BIG else "<")).tobytes()
     ds["PixelData"].VR = kind.vr
     for name, value in values.items():
@@ -108,7 +108,7 @@ def test_compressed(syntax: str) -> None:
     marked = numbers(kind)
     marked[0, 3:9, 4:11] |= 0x8000
     ds = image(kind)
-    ds.SOPClassUID, ds.Modality, ds.ImageType = CT, "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
+    ds.SOPClassUID, ds.Modality, ds.ImagePositionPatient = CT, "CT", [0, 0, 12.5]
     frame = get_encoder(UID(syntax)).encode(
         marked[0], encoding_plugin="pylibjpeg", rows=35, columns=40, number_of_frames=1, samples_per_pixel=1,
         bits_allocated=16, bits_stored=16, photometric_interpretation="MONOCHROME2", pixel_representation=0,
@@ -119,7 +119,7 @@ def test_compressed(syntax: str) -> None:
     assert said["how"] == "overlays in unused bits"
     assert np.array_equal(after.pixel_array, numbers(kind)[0])
     plain = image(kind)
-    plain.SOPClassUID, plain.Modality = CT, "CT"
+    plain.SOPClassUID, plain.Modality, plain.ImagePositionPatient = CT, "CT", [0, 0, 12.5]
     assert released(treated(plain))[1]["status"] == "clean by rule"
 
 
@@ -127,5 +127,5 @@ def test_what_cannot_be_taken_apart_is_held() -> None:
     """More fragments than frames: nobody can say what is in them."""
     kind = Kind(RLE, "MONOCHROME2", 16, 12, frames=3, vr="OB")
     ds = image(kind)
-    ds.SOPClassUID, ds.Modality, ds.NumberOfFrames = CT, "CT", 2
+    ds.SOPClassUID, ds.Modality, ds.NumberOfFrames, ds.ImagePositionPatient = CT, "CT", 2, [0, 0, 12.5]
     assert isinstance(treated(ds), Quarantined)
