@@ -107,6 +107,7 @@ def test_an_image_carries_its_header_and_where_it_lies(bench: DatastoreBench, tm
     assert not {"Modality", "SliceThickness", "sha256"} & unindexed
 
 
+@pytest.mark.filterwarnings("ignore:The value length")
 def test_what_is_searched_but_too_long_is_kept_out_of_the_indexes(bench: DatastoreBench, tmp_path: Path) -> None:
     """Datastore refuses indexed strings of more than 1,500 bytes (not characters)."""
     sent = consignment_of(_ct(StudyDescription="é" * 800, SpecificCharacterSet="ISO_IR 192"), folder=tmp_path)

@@ -94,6 +94,8 @@ def linked(found: Iterable[Box]) -> list[Box]:
 
 
 def _one_line(one: Region, other: Region) -> bool:
+    if (one.x1 <= other.x0 or other.x1 <= one.x0) and (one.y1 <= other.y0 or other.y1 <= one.y0):
+        return False  # as nearly all of thousands
     if one.intersection(other) in (one, other):
         return True
     return _beside(one, other) or _beside(_turned(one), _turned(other))
