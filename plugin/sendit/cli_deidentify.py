@@ -66,6 +66,8 @@ def deidentify(
         errors.print(f"sendit: {error}", style="red")
         raise typer.Exit(2) from None
     print(tally.summary())
+    for line in tally.why():
+        errors.print(f"  {line}", highlight=False, markup=False)
     if tally.total != tally.released:
         raise typer.Exit(1)
 

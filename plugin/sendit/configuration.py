@@ -58,11 +58,12 @@ def read(path: Path) -> dict[str, Any]:
     if not files:
         raise Misconfigured(str(path), "this folder holds no *.json file", "Name another one with --config.")
     document: dict[str, Any] = {}
+    found_in: dict[str, str] = {}
     for file in files:
         for key, value in _read_file(file).items():
             if key in document:
-                raise Misconfigured(str(file), f'"{key}" stands in another file too', "Keep one of them.")
-            document[key] = value
+                raise Misconfigured(str(file), f'"{key}" stands in {found_in[key]} too', "Keep one of them.")
+            document[key], found_in[key] = value, file.name
     return document
 
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from sendit.instance_io import synchronise
 from sendit.model import Quarantined, Receipt, Rejected
 
 RECEIPTS = "receipts.jsonl"
+_REASONS = 10  # shown at the end
 _TWIN = "note: an input before it has the same SOPInstanceUID and different content"
 _FIELDS = (
     "input_sha256",
@@ -44,6 +46,7 @@ class Tally:
     rejected: int = 0
     quarantined: int = 0
     twins: int = 0  # released, with the SOPInstanceUID of another input of different content
+    reasons: Counter[str] = field(default_factory=Counter)  # of what was not released
 
     @property
     def total(self) -> int:
@@ -53,6 +56,12 @@ class Tally:
         counts = f"{self.released} released, {self.rejected} rejected, {self.quarantined} quarantined"
         note = f"; {self.twins} share a SOPInstanceUID with another content, see receipts.jsonl" if self.twins else ""
         return f"{self.total} files: {counts}{note}"
+
+    def why(self) -> list[str]:
+        """A line for each reason why something was not released, the most frequent ones first; ten at the most."""
+        shown = [f"{count} {reason}" for reason, count in self.reasons.most_common(_REASONS)]
+        more = self.reasons.total() - sum(count for _, count in self.reasons.most_common(_REASONS))
+        return [*shown, f"{more} for other reasons: see {RECEIPTS}"] if more else shown
 
 
 @dataclass(slots=True)
@@ -186,9 +195,11 @@ class FolderRun:
             self._remove(self.target / result.name)
         if isinstance(outcome, Rejected):
             self.tally.rejected += 1
-            return {"status": "rejected", "reason": outcome.reason, "input_sha256": outcome.input_sha256}
-        self.tally.quarantined += 1
-        return {"status": "quarantined", "reason": outcome.reason, "input_sha256": outcome.input_sha256}
+        else:
+            self.tally.quarantined += 1
+        status = "rejected" if isinstance(outcome, Rejected) else "quarantined"
+        self.tally.reasons[f"{status}: {outcome.reason}"] += 1
+        return {"status": status, "reason": outcome.reason, "input_sha256": outcome.input_sha256}
 
     def _remove(self, output: Path) -> None:
         if self._within(output):

@@ -46,9 +46,12 @@ def make() -> list[Sample]:
 
 
 def pixel_digest(dataset: Dataset) -> str:
-    """What the image of an instance is known by: its pixel data, of a capture those below its text."""
-    start = BANNER * dataset.Columns if dataset.SOPClassUID == SecondaryCaptureImageStorage else 0
-    return hashlib.sha256(dataset.PixelData[start:]).hexdigest()
+    """What the image of an instance is known by: its pixel data, of a capture those below its text.
+
+    Whoever sends studies of their own sends what has no pixel data, too: that is none of the samples.
+    """
+    start = BANNER * dataset.get("Columns", 0) if dataset.SOPClassUID == SecondaryCaptureImageStorage else 0
+    return hashlib.sha256(dataset.get("PixelData", b"")[start:]).hexdigest()
 
 
 def _sample(way: str, file: str, count: int, name: str) -> Sample:

@@ -62,7 +62,7 @@ class Screen:
         self.say(
             "Verified: the image is at the target, and its file holds none of the patient's names, numbers and UIDs;\n"
             "what was burned into pixels is black, and the rest of them as it was.\n"
-            "Bucket, index: so it is in the study's archive in the bucket, and a query of the index finds it.\n"
+            "Bucket: the study's archive there holds it just so. Index: a query finds it.\n"
         )
         self.say(f"  Before   {stack.source.url}{explorer}")
         self.say(f"  SendIt   {stack.source.url}/sendit/")
@@ -98,7 +98,7 @@ class Progress:
         for outcome in self._outcomes:
             if self._shown.get(outcome.sample.way) != outcome.state:
                 self._shown[outcome.sample.way] = outcome.state
-                self._screen.say(f"  {outcome.sample.way:8} {outcome.state}")
+                self._screen.say(f"  {outcome.sample.way:20}  {outcome.state}")
 
 
 def _progress(outcomes: list[Outcome]) -> Table:

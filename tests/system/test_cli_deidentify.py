@@ -111,6 +111,7 @@ def test_what_is_not_released_is_named(home: Path, tmp_path: Path) -> None:
     done = run(home, source, tmp_path / "out")
     assert done.returncode == 1
     assert done.stdout == "9 files: 1 released, 8 rejected, 0 quarantined\n"
+    assert "\n  2 rejected: a symbolic link: not followed\n" in done.stderr
     found = lines(tmp_path / "out")
     reasons = {path: line["reason"] for path, line in found.items() if line["status"] == "rejected"}
     assert "not DICOM" in reasons["text"]

@@ -80,7 +80,7 @@ def test_a_section_in_two_files(tmp_path: Path) -> None:
     """Orthanc refuses it; the second file and the key are named."""
     _file(tmp_path, '{"SendIt": {}}', "a.json")
     _file(tmp_path, '{"SendIt": {}}', "b.json")
-    with pytest.raises(Misconfigured, match='"SendIt" stands in another file too') as caught:
+    with pytest.raises(Misconfigured, match=r'"SendIt" stands in a\.json too') as caught:
         configuration.read(tmp_path)
     assert caught.value.place.endswith("b.json")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 
 import pydicom
+from pydicom.dataset import Dataset
+from pydicom.uid import ComprehensiveSRStorage
 
 from scripts.demo import samples
 from scripts.demo.captures import BANNER, shows_text
@@ -40,3 +42,11 @@ def test_text_in_pixels_is_seen_until_it_is_black() -> None:
         dataset.PixelData = bytes(BANNER * dataset.Columns) + dataset.PixelData[BANNER * dataset.Columns :]
         assert not shows_text(dataset)
         assert samples.pixel_digest(dataset) == before
+
+
+def test_what_has_no_pixels_is_none_of_the_samples() -> None:
+    """Among the reader's own studies there are reports and plans: they are passed over."""
+    report = Dataset()
+    report.SOPClassUID = ComprehensiveSRStorage
+    known = {digest for one in samples.make() for digest in one.pixels}
+    assert samples.pixel_digest(report) not in known
