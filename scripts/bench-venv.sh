@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The environment of the tools that the benchmarks compare with: var/bench-venv. Their versions are those of
-# pyproject.toml's extra `bench`; what they need is held to the versions of requirements.lock. Tesseract is Debian's.
+# pyproject.toml's extras `bench` and `bench-data`; what they need is held to the versions of requirements.lock. Tesseract is Debian's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if ! command -v tesseract >/dev/null; then
@@ -20,7 +20,8 @@ grep -oE '^[a-z0-9-]+==[^ ]+( ; [^\\]+)?' requirements.lock >var/bench-venv/cons
 .venv/bin/python - >var/bench-venv/requirements.txt <<'END'
 import tomllib
 with open("pyproject.toml", "rb") as file:
-    print("\n".join(tomllib.load(file)["project"]["optional-dependencies"]["bench"]))
+    extras = tomllib.load(file)["project"]["optional-dependencies"]
+print("\n".join(extras["bench"] + extras["bench-data"]))
 END
 var/bench-venv/bin/python -m pip --disable-pip-version-check --no-input --quiet install --progress-bar off \
   -c var/bench-venv/constraints.txt -r var/bench-venv/requirements.txt
