@@ -150,6 +150,7 @@ def test_studies_go_from_one_container_to_the_other(composed: Composed, tmp_path
     done = composed("up", "--detach", "--no-build")
     assert done.returncode == 0, done.stdout
     wait_for(lambda: composed.get(f"{composed.source}/sendit/api/health"), "SendIt in its container", limit=120)
+    wait_for(lambda: composed.get(f"{composed.research}/system"), "the research Orthanc in its own", limit=120)
     assert requests.get(f"{composed.source}/sendit/api/health", timeout=30).status_code == 401
     assert requests.get(f"{composed.research}/system", timeout=30).status_code == 401
     plain, burned = (sample for sample in samples.make() if sample.way in ("folder", samples.CAPTURES))
