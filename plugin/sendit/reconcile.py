@@ -25,12 +25,11 @@ _ALIVE_SECONDS = 60.0
 _CHUNK = 200
 #: Ended work is of no use to anybody after a day; the journal keeps the story.
 _FORGET = timedelta(days=1)
-#: In these states a batch needs nothing from staging.
-_UNSTAGED = frozenset(BatchState) - {BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.FAILED,
-                                     BatchState.QUEUED, BatchState.REVIEW}  # fmt: skip
+#: In these states a batch needs its staged files.
+_STAGED = frozenset({BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.FAILED,
+                     BatchState.QUEUED, BatchState.REVIEW})  # fmt: skip
 #: In these its pictures are still to be looked at, or may come to be.
-_PICTURED = frozenset({BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.FAILED,
-                       BatchState.QUEUED, BatchState.REVIEW, BatchState.QUARANTINED})  # fmt: skip
+_PICTURED = _STAGED | {BatchState.QUARANTINED}
 
 
 class Reconciler:
@@ -121,14 +120,11 @@ class Reconciler:
 
     def tidy(self) -> None:
         """Nothing stays in staging that no batch needs, and no picture; the engine forgets what ended."""
-        for batch_id in list(self._rooms.staging.batches()):
-            batch = self._rooms.journal.batches.get(batch_id)
-            if batch is None or batch.state in _UNSTAGED:
-                self._rooms.staging.remove(batch_id)
-        for batch_id in list(self._rooms.pictures.batches()):
-            batch = self._rooms.journal.batches.get(batch_id)
-            if batch is None or batch.state not in _PICTURED:
-                self._rooms.pictures.remove(batch_id)
+        for kept, needed in ((self._rooms.staging, _STAGED), (self._rooms.pictures, _PICTURED)):
+            for batch_id in list(kept.batches()):
+                batch = self._rooms.journal.batches.get(batch_id)
+                if batch is None or batch.state not in needed:
+                    kept.remove(batch_id)
         forget(self._rooms)
         self._rooms.scheduler.forget_ended(_FORGET)
 
