@@ -28,6 +28,8 @@ COPY --from=builder /opt/sendit /opt/sendit
 COPY plugin/sendit_plugin.py docker/healthcheck.py docker/entrypoint.sh /usr/share/sendit/
 COPY orthanc-config/ /etc/orthanc/
 COPY LICENSE /usr/share/doc/sendit/copyright
+# As it was checked out, its group may write to it: SendIt refuses that.
+RUN chmod -R go-w /etc/orthanc
 
 USER orthanc
 ENV LANG=C.UTF-8

@@ -6,7 +6,11 @@ SHELL := bash
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 python := .venv/bin/python
 # Two processes for each core: most tests wait for servers. The tests of one file stay together: they share servers.
-parallel := -n $(shell expr 2 \* $$(nproc)) --dist loadfile
+# tests/conftest.py puts the files into an order that leaves no process idle at the end.
+parallel := -n $(shell expr 2 \* $$(nproc)) --dist loadfile --no-loadscope-reorder
+
+# Which lines are run, and the percentage of those of deidentify/ that has to be (docs/decisions/0016-coverage-and-lint.md).
+coverage := -p tests.covering --floor 93
 
 .PHONY: help
 help: ## this list
@@ -19,7 +23,7 @@ up: setup ## the same servers in the background
 	@$(python) -m scripts.demo up
 down: ## stop them
 	@if [[ -x $(python) ]]; then $(python) -m scripts.demo down; fi
-status: setup ## what of them is running
+status: setup ## which of them are running
 	@$(python) -m scripts.demo status
 
 .PHONY: setup setup-tests
@@ -28,16 +32,20 @@ setup: ## install what is missing: Debian packages, .venv
 setup-tests:
 	@scripts/setup.sh --tests
 
-.PHONY: check test test-all bench
-check: setup ## ruff, mypy and the unit tests; under a minute
+.PHONY: check test test-all bench coverage
+check: setup ## ruff, typos, mypy, the import contracts and the quick unit tests; under a minute
 	$(python) -m ruff format --check .
 	$(python) -m ruff check .
+	.venv/bin/typos
 	$(python) -m mypy
-	$(python) -m pytest -q $(parallel) -m "not slow" tests/unit
+	.venv/bin/lint-imports
+	$(python) -m pytest -q $(parallel) -m "not slow and not long" tests/unit
+coverage: setup ## the unit tests with the share of lines that they run, and its floor
+	$(python) -m pytest -q $(coverage) $(parallel) -m "not slow" tests/unit
 test: setup-tests ## unit, destination and system tests, with real servers; under 20 minutes on two cores
 	$(python) -m pytest $(parallel) -m "not slow"
-test-all: setup-tests ## those, the slow ones, and the container image
-	$(python) -m pytest
+test-all: setup-tests ## those, the slow ones, the container image, and the coverage with its floor
+	$(python) -m pytest $(coverage)
 bench: setup-tests ## the benchmarks
 	@scripts/bench-venv.sh
 	$(python) -m benchmarks
@@ -45,6 +53,14 @@ bench: setup-tests ## the benchmarks
 bench-leaks: setup-tests ## what leaks, of SendIt and of other tools; writes docs/benchmarks/leaks.md
 	@scripts/bench-venv.sh
 	$(python) -m benchmarks leaks
+
+.PHONY: bench-fidelity
+bench-fidelity: setup-tests ## what dcm2niix and other readers read before and after; writes docs/fidelity.md
+	$(python) -m benchmarks fidelity
+
+.PHONY: fuzz
+fuzz: setup-tests ## 100,000 mutated files through `sendit deidentify`; writes docs/benchmarks/robustness.md
+	$(python) -m tests.fuzz.run 100000 --keep var/fuzz --report docs/benchmarks/robustness.md
 
 .PHONY: lock clean
 lock: ## renew the lock files from pyproject.toml

@@ -1,5 +1,7 @@
-"""The container's health: Orthanc answers, and SendIt's worker says that all is well.
+"""The container's health: Orthanc answers, and SendIt's worker says that it can work.
 
+What waits for a person (a batch that is held, a destination that is down) is nothing that a new container would mend:
+`sendit status` says that.
 The worker is asked over its Unix socket: through Orthanc it would need a password. Exit code 0 or 1, with the reason.
 With the argument `orthanc`, only Orthanc is asked.
 """
@@ -15,7 +17,7 @@ from pathlib import Path
 
 
 def main() -> str:
-    """What is wrong; empty if nothing is."""
+    """Return what is wrong; empty if nothing is."""
     try:
         with socket.create_connection(("127.0.0.1", int(os.environ.get("SENDIT_HTTP_PORT") or 8042)), timeout=5):
             pass
@@ -34,7 +36,7 @@ def main() -> str:
             health = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"SendIt's worker does not answer: {error}"
-    if answer.status != 200 or health.get("status") != "ok":
+    if answer.status != 200 or not health.get("works"):
         return f"SendIt is {health.get('status')}: {'; '.join(health.get('problems', []))}"
     return ""
 

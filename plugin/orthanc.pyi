@@ -37,7 +37,7 @@ class RestOutput:
 
     @overload
     def SendHttpStatus(self, status: int, body: str, size: int, /) -> None:
-        """The same until plugin 4.x; a later one raises TypeError. `size` is in bytes of UTF-8; a NUL raises."""
+        """Do the same until plugin 4.x; a later one raises TypeError. `size` is in bytes of UTF-8; a NUL raises."""
 
     def SendMethodNotAllowed(self, allowed: str, /) -> None:
         """Answer 405 with an Allow header, for example `GET,POST`; the only way to that status."""
@@ -49,7 +49,7 @@ def ExtendOrthancExplorer(javascript: str, /) -> None:
     """Add JavaScript to Orthanc Explorer. At load only."""
 
 def GenerateRestApiAuthorizationToken() -> str:
-    """A value for the Authorization header that Orthanc's REST API takes as its own, until this Orthanc ends."""
+    """Return a value for the Authorization header that Orthanc's REST API accepts until this Orthanc ends."""
 
 def GetCommandLineArgument(index: int, /) -> str:
     """One of the arguments that Orthanc was started with; its own name is not among them."""
@@ -58,10 +58,10 @@ def GetCommandLineArgumentsCount() -> int:
     """How many there are."""
 
 def GetConfigurationPath() -> str:
-    """The whole path of the configuration file. Of a folder of them without a slash at its end: that of its parent."""
+    """Return the full path of the configuration file; for a folder without a trailing slash, that of its parent."""
 
 def GetConfiguration() -> str:
-    """The whole configuration as JSON, environment variables put in. It holds the passwords of registered users."""
+    """Return the whole configuration as JSON, with environment variables. It contains users' passwords."""
 
 def LogError(message: str, /) -> None:
     """Write to Orthanc's log, always."""
@@ -86,4 +86,4 @@ def RegisterRestCallback(uri: str, callback: Callable[..., None], /) -> None:
     """
 
 def RestApiGet(uri: str, /) -> bytes:
-    """The answer of Orthanc's own REST API. Python stands still meanwhile; not from OnStoredInstance, not at load."""
+    """Return the answer of Orthanc's own REST API. It blocks Python; not in OnStoredInstance, nor at load."""

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/destinations.md: what the contract's tests showed of each destination and index.
+"""Write the tables of docs/destinations.md: the results of the contract's tests for each destination and index.
 
 python -m scripts.destinations_docs          runs the tests, with real servers (minutes), and writes the tables
 """
@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.wording import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "destinations.md"
@@ -21,12 +24,12 @@ SUITES: Mapping[str, str] = {
     "destinations under the contract": "tests/destinations/test_contract.py",
     "indexes under the contract": "tests/destinations/test_index_contract.py",
 }
-SHOWN, NOT_ASKED = "✓", "–"
+PASSED, NOT_RUN = "✓", "–"
 
 
 @dataclass
 class Results:
-    """A plugin of pytest: the rows (what was shown) and columns (of whom) of the tests that have a bench."""
+    """Plugin of pytest: the rows (tests) and columns (benches) of the tests that have a bench."""
 
     cells: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)  # suite → row → bench → cell
     _places: dict[str, tuple[str, str, str]] = field(default_factory=dict)
@@ -46,52 +49,53 @@ class Results:
         if report.nodeid not in self._places or (report.when != "call" and report.passed):
             return
         suite, row, bench = self._places[report.nodeid]
-        self.cells[suite][row][bench] = SHOWN if report.passed else NOT_ASKED if report.skipped else "FAILED"
+        self.cells[suite][row][bench] = PASSED if report.passed else NOT_RUN if report.skipped else "FAILED"
 
 
 def _words(test: str, parameters: Iterable[str]) -> str:
     words = test.removeprefix("test_").replace("_", " ")
-    found = ", ".join(_fault(one) for one in parameters)
-    return f"{words}: {found}" if found else words
+    faults = ", ".join(_fault(one) for one in parameters)
+    return f"{words}: {faults}" if faults else words
 
 
 def _fault(parameter: str) -> str:
-    """Status(times=1, status=503, body=b'', headers={}) → Status 503."""
+    """Shorten Status(times=1, status=503, body=b'', headers={}) to Status 503."""
     status = re.search(r"\bstatus=(\d+)", parameter)
     name = parameter.partition("(")[0]
     return f"{name} {status[1]}" if status else name
 
 
 def table(rows: Mapping[str, Mapping[str, str]]) -> str:
-    """Rows and columns as Markdown; the columns in the order in which they came."""
+    """Return rows and columns as Markdown; the columns keep their order."""
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
     for name, row in rows.items():
-        lines.append(f"| {name} | " + " | ".join(row.get(column, NOT_ASKED) for column in columns) + " |")
+        lines.append(f"| {name} | " + " | ".join(row.get(column, NOT_RUN) for column in columns) + " |")
     return "\n".join(lines) + "\n"
 
 
-def collected(run: bool) -> Results:
-    """The tests of the suites, run or only listed.
+def collected(*, run: bool) -> Results:
+    """Run the tests of the suites, or only list them.
 
     Raises:
-        SystemExit: a test failed, or none could be found.
+        SystemExit: a test failed, or there is none.
     """
     results = Results()
     how = [] if run else ["--collect-only"]
     quiet = ["-q", "--no-header", "-p", "no:cacheprovider", "-m", "not slow", f"--rootdir={ROOT}"]
     code = pytest.main([*quiet, *how, *(str(ROOT / suite) for suite in SUITES.values())], plugins=[results])
     if code != pytest.ExitCode.OK:
-        sys.exit("destinations_docs: the contract does not hold; nothing was written")
+        sys.exit("destinations_docs: a test of the contract failed; nothing was written")
     return results
 
 
 def parts(results: Results) -> list[Part]:
-    """The parts of the document."""
+    """Return the parts of the document."""
     return [Part(DOCUMENT, name, table(results.cells[Path(suite).name])) for name, suite in SUITES.items()]
 
 
 def main() -> None:
+    """Run the tests and write the tables."""
     document = DOCUMENT.read_text(encoding="utf-8")
     for part in parts(collected(run=True)):
         document = part.renewed(document)

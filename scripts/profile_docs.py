@@ -1,54 +1,59 @@
-"""Writes docs/profile.md, and the generated parts of docs/deidentification.md: what is done to which attribute.
+"""Write docs/profile.md, and the generated parts of docs/deidentification.md: the rule of each attribute.
 
 python -m scripts.profile_docs          writes them
 
-Everything comes from the plans that the engine executes, never from the tables that they were made of; the tables only
-say which attributes are listed, and in which words.
+Everything comes from the plans that the engine executes, never from the tables that they were compiled from; the
+tables only determine which attributes are listed.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 
 from scripts.wording import Part, plans, word
+from sendit.config.schema import Option
 from sendit.deidentify import Plan, compile_plan
-from sendit.deidentify.known import kinds_by_tag
-from sendit.deidentify.profile import EDITION, allowlist, listed
-from sendit.deidentify.tokens import Kind
-from sendit.deidentify.values import DUMMIES
-from sendit.settings import Option
+from sendit.deidentify.leak_check.identifiers import kinds_by_tag
+from sendit.deidentify.leak_check.spellings import Kind
+from sendit.deidentify.profile.table import EDITION, allowlist, listed
+from sendit.deidentify.replacements import DUMMIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 DOCS = Path(__file__).parents[1] / "docs"
 PROFILE = DOCS / "profile.md"
 DEIDENTIFICATION = DOCS / "deidentification.md"
 
-#: What each option does, in a sentence; how many attributes it changes is counted.
+#: The effect of each option in a sentence; the number of attributes that it changes is counted.
 OPTIONS: Mapping[Option, str] = {
-    Option.RETAIN_UIDS: "UIDs that the table marks K stay as they are",
-    Option.RETAIN_DEVICE_IDENTITY: "what the table marks K stays: serial numbers, stations, calibration dates; what it "
-    "marks C (AE titles, dates) is treated as without the option",
-    Option.RETAIN_INSTITUTION_IDENTITY: "what the table marks K stays: names and addresses of institutions",
-    Option.RETAIN_PATIENT_CHARACTERISTICS: "what the table marks K stays: sex, age, size, weight and the like; text "
-    "that it marks C is cleaned",
-    Option.RETAIN_LONGITUDINAL_FULL_DATES: "dates and times stay; what is no date is treated as without the option",
-    Option.RETAIN_LONGITUDINAL_MODIFIED_DATES: "dates move back by the patient's offset; times of day, zones and "
-    "missing parts stay as they are. Dates of the device are treated as without the option: they are known from "
-    "elsewhere, and moved they would disclose the offset",
-    Option.RETAIN_SAFE_PRIVATE: "the private attributes of table E.3.10-1 stay, and those of the project's own "
-    "`SafePrivate` list; see below",
-    Option.CLEAN_DESCRIPTORS: "text that the table marks C stays, cleaned; sequences that it marks stay, and their "
-    "items are gone through",
-    Option.CLEAN_STRUCTURED_CONTENT: "content items keep their text, cleaned; contexts and specimen preparations stay, "
-    "gone through",
-    Option.CLEAN_GRAPHICS: "overlays that mark a region (type R) and the text of annotations stay, cleaned; drawings "
-    "(type G) and curves go",
-    Option.CLEAN_PIXEL_DATA: "text burned into pixels is made black, or the instance is held; "
+    Option.RETAIN_UIDS: "UIDs that the table marks K are retained",
+    Option.RETAIN_DEVICE_IDENTITY: "attributes that the table marks K are retained: serial numbers, stations, "
+    "calibration dates; those that it marks C (AE titles, dates) are treated as without the option",
+    Option.RETAIN_INSTITUTION_IDENTITY: "attributes that the table marks K are retained: names and addresses "
+    "of institutions",
+    Option.RETAIN_PATIENT_CHARACTERISTICS: "attributes that the table marks K are retained: sex, age, size, "
+    "weight and the like; text that it marks C is cleaned",
+    Option.RETAIN_LONGITUDINAL_FULL_DATES: "dates and times are retained; all else is treated as without the option",
+    Option.RETAIN_LONGITUDINAL_MODIFIED_DATES: "dates are shifted back by the patient's offset; times of day, time "
+    "zones and missing parts are retained. Dates of the device are treated as without the option: they are known from "
+    "elsewhere, and would disclose the offset if they were shifted",
+    Option.RETAIN_SAFE_PRIVATE: "the private attributes of Table E.3.10-1 are retained, those of SendIt's lists of "
+    "vendors, and those of the project's own `SafePrivate` list; see below. Counted is the table",
+    Option.CLEAN_DESCRIPTORS: "text that the table marks C is cleaned and retained; the items of sequences that it "
+    "marks are processed",
+    Option.CLEAN_STRUCTURED_CONTENT: "the text of content items is cleaned and retained; the items of contexts and "
+    "specimen preparations are processed",
+    Option.CLEAN_GRAPHICS: "overlays that mark a region (type R) and the text of annotations are cleaned and "
+    "retained; drawings (type G) and curves are removed",
+    Option.CLEAN_PIXEL_DATA: "text burned into pixels is made black, or the instance is quarantined; "
     "see [pixels.md](pixels.md)",
-    Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: "refused: faces stay; see [the decision](decisions/0011-faces.md)",
+    Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: "refused: SendIt does not deface; "
+    "see [the decision](decisions/0011-faces.md)",
 }
 
 
@@ -66,49 +71,49 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _changes(basic: Plan, plan: Plan) -> str:
-    """How many attributes a plan treats otherwise than the Basic profile, and how."""
+    """Count the attributes that a plan treats otherwise than the Basic profile, by what changes."""
     counts: Counter[tuple[str, str]] = Counter()
     for tag, rule in plan.rules.items():
         before, after = word(basic.rules.get(tag)), word(rule)
         if before != after and not 0x6000 <= tag >> 16 <= 0x60FF:
             counts[before, after] += 1
-    said = [f"{number} {before} → {after}" for (before, after), number in counts.most_common()]
+    changes = [f"{number} {before} → {after}" for (before, after), number in counts.most_common()]
     if plan.graphics:
-        kept = sum(tag >> 16 == 0x6000 for tag in plan.rules)
-        said.append(f"{kept} of each overlay removed → kept or cleaned")
+        retained = sum(tag >> 16 == 0x6000 for tag in plan.rules)
+        changes.append(f"{retained} of each overlay removed → kept or cleaned")
     if plan.private:
-        said.append(f"{len(plan.private)} private ones removed → kept or cleaned")
-    return "; ".join(said)
+        changes.append(f"{len(plan.private)} private ones removed → kept or cleaned")
+    return "; ".join(changes)
 
 
 def option_table() -> str:
-    """Every option: what it does, and what it changes."""
+    """Return the table of the options: the effect of each, and the attributes that it changes."""
     basic, known = compile_plan([], []), plans()
     rows = []
     for option in Option:
         changes = _changes(basic, known[option]) if option in known else ""
         rows.append([f"`{option}`", OPTIONS[option], changes])
-    return _table(("Option", "What it does", "Attributes that it changes"), rows)
+    return _table(("Option", "Effect", "Attributes that it changes"), rows)
 
 
 def default_table() -> str:
-    """By VR, what becomes of an attribute of the standard that neither Table E.1-1 nor the allowlist names."""
+    """Return, by VR, the rules of the standard's attributes that neither Table E.1-1 nor the allowlist names."""
     rules, named = compile_plan([], []).rules, listed().keys() | allowlist().keys()
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for tag, rule in rules.items():
         if tag not in named:
-            found[word(rule) if rule.vr != "SQ" else "gone through"][rule.vr] += 1
-    order = ("kept", "gone through", "coded", "removed")
+            found[word(rule) if rule.vr != "SQ" else "items processed"][rule.vr] += 1
+    order = ("kept", "items processed", "coded", "removed")
     rows = [[w, ", ".join(f"{vr} {n}" for vr, n in sorted(found[w].items())), str(found[w].total())] for w in order]
     assert set(found) == set(order), "another form than these: name it above"
-    return _table(("What becomes of it", "VR and number of attributes", "Sum"), rows)
+    return _table(("Rule", "VR and number of attributes", "Sum"), rows)
 
 
 # --- docs/profile.md ------------------------------------------------------------------------------------------------
 
 
 def _options_of(tag: int, basic: Plan, known: Mapping[Option, Plan]) -> str:
-    """What each option that changes something makes of an attribute."""
+    """Return the rule of an attribute under each option that changes it."""
     by_word: dict[str, list[str]] = defaultdict(list)
     for option, plan in known.items():
         found = word(plan.rules.get(tag))
@@ -131,7 +136,7 @@ def _allowlist_table() -> str:
     for tag in sorted(allowlist()):
         cells[word(basic.rules[tag]), _options_of(tag, basic, known)].append(keyword_for_tag(tag))
     return _table(
-        ("What becomes of it", "With options", "Attributes"),
+        ("Rule", "With options", "Attributes"),
         ([what, options, ", ".join(names)] for (what, options), names in sorted(cells.items())),
     )
 
@@ -141,7 +146,7 @@ def _identifying_table() -> str:
     for tag, kind in kinds_by_tag().items():
         if dictionary_VR(tag) not in ("PN", "UI", "DA", "DT") or kind is Kind.PATIENT:
             cells[str(kind)].append(keyword_for_tag(tag))
-    return _table(("What the proof takes it for", "Attributes"), ([k, ", ".join(v)] for k, v in sorted(cells.items())))
+    return _table(("Kind of identifier", "Attributes"), ([k, ", ".join(v)] for k, v in sorted(cells.items())))
 
 
 def _dummies_table() -> str:
@@ -152,47 +157,47 @@ def _dummies_table() -> str:
 
 
 def generate() -> str:
-    """All of docs/profile.md."""
+    """Return docs/profile.md."""
     rows = list(_rows())
     counts = Counter(row[4] for row in rows)
     listed_counts = ", ".join(f"{number} {what}" for what, number in counts.most_common())
     head = ("Attribute", "Tag", "VR", "Table", "Basic profile", "With one option")
     return f"""# The profile, attribute by attribute
 
-Written by `python -m scripts.profile_docs` from the plans that SendIt executes, and held to them by a test: do not
-edit it. In which order recipes, options, profile and allowlist decide: [deidentification.md](deidentification.md).
+Generated by `python -m scripts.profile_docs` from the plans that SendIt executes, and compared with them by a test:
+do not edit it. The order in which recipes, options, profile and allowlist decide:
+[deidentification.md](deidentification.md).
 
-- kept: stays, after it was looked at as everything that stays is.
-- removed: not in the output. emptied: there, without a value. a dummy: a valid value that says nothing.
-- coded: a UID or a number under the project's key. the pseudonym: the patient's.
-- gone through: a sequence that stays; each attribute in its items is treated by its own rule.
-- cleaned: text without what is a person's. moved by whole weeks: a date, back by the patient's offset.
+- kept: retained, after the checks that every retained value passes.
+- removed: not in the output. emptied: present without a value. dummy value: a valid value without meaning.
+- coded: a UID or a number computed under the project's key. pseudonym: the patient's pseudonym.
+- items processed: a sequence that is retained; each attribute in its items has its own rule.
+- cleaned: text without identifiers. shifted by whole weeks: a date, moved back by the patient's offset.
 
-Where several options meet in one attribute, one that keeps it goes before one that moves it, and that before one that
-cleans it.
+Where several options apply to one attribute, keeping takes precedence over shifting, and shifting over cleaning.
 
 ## Table E.1-1 of PS3.15, edition {EDITION}
 
 {len(rows)} attributes, at every depth: {listed_counts}.
-"Table" is the code in the standard's column for the Basic profile; "With one option" what that option, alone,
-changes. The four rows of the table that are patterns have no rule, and what has no rule goes: private attributes,
-curves (50xx), OverlayComments and OverlayData (60xx); `RetainSafePrivate` and `CleanGraphics` keep some of them.
-Attributes with the VR "?" are of a later edition than pydicom's dictionary and go, whatever the options. Of the group
-0002 nothing is taken over: SendIt writes the file meta information itself.
+"Table" is the code in the standard's column for the Basic profile; "With one option" is the rule under that option
+alone. The four rows of the table that are patterns have no rule, and attributes without a rule are removed: private
+attributes, curves (50xx), OverlayComments and OverlayData (60xx); `RetainSafePrivate` and `CleanGraphics` keep some of
+them. Attributes with the VR "?" belong to a later edition than pydicom's dictionary and are always removed. Nothing of
+group 0002 is copied: SendIt writes the file meta information itself.
 
 {_table(head, rows)}
-## Text and bytes that stay: the allowlist
+## Text and bytes that are retained: the allowlist
 
-Not in Table E.1-1. They are about the technique, and research needs them; each text is cleaned of the names,
-identifiers and places of its instance all the same.
+These attributes are not in Table E.1-1. They describe the technique, and research needs them. Each text is still
+cleaned of the names, identifiers and places of its instance.
 
 {_allowlist_table()}
 ## All other attributes of the standard
 
 {default_table()}
-## What identifies
+## Identifying attributes
 
-Beside all names of persons (PN), UIDs, and dates (DA, DT), the proof searches every output for the values of:
+Besides all names of persons (PN), UIDs and dates (DA, DT), the leak check searches every output for the values of:
 
 {_identifying_table()}
 ## Dummies
@@ -201,7 +206,7 @@ Beside all names of persons (PN), UIDs, and dates (DA, DT), the proof searches e
 
 
 def parts() -> list[Part]:
-    """The generated parts of docs/deidentification.md."""
+    """Return the generated parts of docs/deidentification.md."""
     return [
         Part(DEIDENTIFICATION, "options (scripts/profile_docs.py)", option_table()),
         Part(DEIDENTIFICATION, "default deny (scripts/profile_docs.py)", default_table()),

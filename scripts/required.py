@@ -1,11 +1,11 @@
-"""Writes plugin/sendit/deidentify/tables/required.csv: attributes that IODs demand and the profile would take out.
+"""Write plugin/sendit/deidentify/tables/required.csv: attributes that IODs require and the profile would remove.
 
     python -m scripts.required FOLDER
 
-FOLDER holds PS3.3's modules as JSON: `highdicom/_standard` of the package highdicom (0.28.2 made the table that is
-here), whose data come from PS3.3 and PS3.4. An attribute is in the table if a storage SOP class has it as type 1 or 2
-(PS3.5 7.4) in a place that the profile leaves, and the profile's action is too weak for that type. Of the attributes
-that Table E.1-1 names, conditional types (1C, 2C) do not count: the table itself says that those may be absent.
+FOLDER contains PS3.3's modules as JSON: `highdicom/_standard` of the package highdicom (the present table was made from
+0.28.2), whose data come from PS3.3 and PS3.4. An attribute is in the table if a storage SOP class has it as type 1 or 2
+(PS3.5 7.4) in a place that the profile keeps, and the profile's action is insufficient for that type. For attributes in
+Table E.1-1, conditional types (1C, 2C) do not count: according to the table they may be absent.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
 
-from sendit.deidentify import profile
 from sendit.deidentify.plan import Action, Rule
+from sendit.deidentify.profile import table as profile
 
 _TARGET = Path(__file__).parents[1] / "plugin" / "sendit" / "deidentify" / "tables" / "required.csv"
-#: Its dummy would have to be a time zone, which says where somebody is.
-_LEFT_OUT = frozenset({"TimezoneOffsetFromUTC"})
+#: The dummy value would have to be a time zone, which suggests a place; and a word on faces that nobody looked for.
+_LEFT_OUT = frozenset({"TimezoneOffsetFromUTC", "RecognizableVisualFeatures"})
 _STORAGE = "1.2.840.10008.5.1.4."
-#: A type → what the attribute becomes; and the actions that are too weak for that.
+#: Type → form of the attribute; and the actions that are insufficient for it.
 _FORMS = {"1": "D", "1C": "D", "2": "Z", "2C": "Z"}
 _GONE = (Action.REMOVE,)
 _EMPTY = (Action.REMOVE, Action.EMPTY)
@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
 
 
 def _form(attribute: dict[str, object], rules: dict[int, Rule]) -> str:
-    """D or Z; "" if the profile leaves enough, or takes out what the attribute stands in."""
+    """Return D or Z; "" if the profile's action is sufficient, or if it removes a sequence around the attribute."""
     tag = tag_for_keyword(str(attribute["keyword"]))
     kind = str(attribute["type"])
     path = [rules.get(tag_for_keyword(str(keyword)) or 0) for keyword in attribute["path"]]  # type: ignore[attr-defined]

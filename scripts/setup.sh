@@ -2,7 +2,7 @@
 # Installs what is missing: Debian packages, then the Python environment in .venv. Where nothing is missing, it does nothing.
 #
 #   scripts/setup.sh            what SendIt and its demonstration need
-#   scripts/setup.sh --tests    and what the tests need besides (PostgreSQL, dicom3tools, orthanc-dicomweb)
+#   scripts/setup.sh --tests    and what the tests need besides (PostgreSQL, dicom3tools, orthanc-dicomweb, Chromium)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin  # Orthanc is in /usr/sbin, which a plain user of Debian does not search
@@ -31,6 +31,7 @@ if [[ ${1:-} == --tests ]]; then
   need postgresql compgen -G '/usr/lib/postgresql/*/bin/initdb'
   need dicom3tools command -v dciodvfy
   need orthanc-dicomweb test -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so
+  need chromium-driver command -v chromedriver
 fi
 
 if ((${#missing[@]})); then

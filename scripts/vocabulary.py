@@ -1,11 +1,11 @@
-"""Writes the first section of plugin/sendit/deidentify/tables/vocabulary.txt: the standard's own words.
+"""Write the first section of plugin/sendit/deidentify/tables/vocabulary.txt: the standard's own words.
 
 python -m scripts.vocabulary          writes it
 
-They are the words, of two letters and more, in the names of PS3.6's attributes, and of PS3.16's codes those in four
-meanings and more, and all of the groups about body parts and procedures. Left out are the meanings of breeds of
-animals, and in SNOMED's meanings of several words those with a capital: they are names of people and places, which a
-patient may have, too.
+These are the words of two letters and more in the names of PS3.6's attributes, and in the meanings of PS3.16's codes:
+words that occur in four meanings and more, and all words of the groups about body parts and procedures. Left out are
+breeds of animals, and capitalised words in SNOMED's meanings of several words: they are names of people and places,
+which a patient may have, too.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.sr._cid_dict import cid_concepts, name_for_cid
 from pydicom.sr._concepts_dict import concepts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TABLE = Path(__file__).parents[1] / "plugin" / "sendit" / "deidentify" / "tables" / "vocabulary.txt"
 BEGIN = "[standard]\n"
@@ -33,7 +36,7 @@ _SURNAMES = {"barrett", "campbell", "meyer", "wolf"}
 
 
 def _group(pattern: re.Pattern[str]) -> set[tuple[str, str]]:
-    """Scheme and keyword of every code in the context groups whose names fit."""
+    """Return scheme and keyword of every code in the context groups whose names match."""
     groups = [cid for cid, name in name_for_cid.items() if pattern.search(name)]
     return {(scheme, word) for cid in groups for scheme, words in cid_concepts[cid].items() for word in words}
 
@@ -50,7 +53,7 @@ def _meanings() -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def words() -> list[str]:
-    """The words, in the order of the alphabet."""
+    """Return the words in alphabetical order."""
     found = {
         word
         for _, _, name, _, _ in (*DicomDictionary.values(), *RepeatersDictionary.values())

@@ -1,25 +1,29 @@
-"""The words of the generated documentation, for what a rule does."""
+"""Words of the generated documentation for the effect of a rule."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sendit.config.schema import Option
 from sendit.deidentify import Action, Plan, compile_plan
-from sendit.deidentify.plan import Rule
 from sendit.errors import Misconfigured
-from sendit.settings import Option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sendit.deidentify.plan import Rule
 
 _WORDS: Mapping[Action, str] = {
     Action.KEEP: "kept",
     Action.REMOVE: "removed",
     Action.EMPTY: "emptied",
-    Action.DUMMY: "a dummy",
+    Action.DUMMY: "dummy value",
     Action.UID: "coded",
-    Action.PATIENT: "the pseudonym",
+    Action.PATIENT: "pseudonym",
     Action.ACCESSION: "coded",
-    Action.SHIFT: "moved by whole weeks",
+    Action.SHIFT: "shifted by whole weeks",
     Action.CLEAN: "cleaned",
     Action.KEEP_DATE: "kept",
 }
@@ -28,25 +32,25 @@ _ITEMS_STAY = (Action.KEEP, Action.DUMMY, Action.UID)
 
 
 def word(rule: Rule | None) -> str:
-    """What becomes of an attribute with this rule; without one, it goes."""
+    """Return what happens to an attribute with this rule; without one, it is removed."""
     if rule is None:
         return _WORDS[Action.REMOVE]
     if rule.vr == "SQ" and rule.action in _ITEMS_STAY:
-        return "gone through"
+        return "items processed"
     if rule.action is Action.SHIFT and rule.vr == "TM":
         return _WORDS[Action.KEEP]  # whole weeks do not change the time of day
     return _WORDS[rule.action]
 
 
 def plans() -> dict[Option, Plan]:
-    """The plan of each option that this version has, alone on the Basic profile."""
-    found = {}
+    """Return the plan of each option that this version has, alone on the Basic profile."""
+    compiled = {}
     for option in Option:
         try:
-            found[option] = compile_plan([option], [])
+            compiled[option] = compile_plan([option], [])
         except Misconfigured:
             continue
-    return found
+    return compiled
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Part:
     text: str
 
     def renewed(self, document: str) -> str:
-        """The document with this part as the code has it now."""
+        """Return the document with this part as the code has it now."""
         begin, end = f"<!-- generated: {self.name} -->\n", f"<!-- end of {self.name} -->\n"
         before, rest = document.split(begin)
         return f"{before}{begin}{self.text}{end}{rest.split(end)[1]}"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from pydicom import dcmread
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from tests.dicom import StudyMaker, written
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Where the text stands: columns and rows, the ends not part of it.
 TEXT_BOX = (16, 12, 250, 36)
@@ -56,6 +60,28 @@ class CaptureMaker(StudyMaker):
             d.NumberOfFrames = frames
         shown = [picture(text if index >= text_from else "", number + index) for index in range(frames)]
         d.PixelData = np.stack(shown).tobytes()
+        for keyword, value in values.items():
+            setattr(d, keyword, value)
+        return written(d)
+
+
+@dataclass
+class ConsoleMaker(StudyMaker):
+    """A CT series of 16 bits, and in some of its slices a line that the console wrote."""
+
+    series_rows: int = 192
+
+    def slice_(self, number: int, text: str = "", **values: Any) -> bytes:
+        """One slice; the text stands in TEXT_BOX."""
+        d = dcmread(io.BytesIO(self.instance(number)))
+        d.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+        d.Rows, d.Columns = self.series_rows, 256
+        y, x = np.mgrid[: self.series_rows, :256]
+        noise = np.random.default_rng(number).normal(0, 12, x.shape)
+        tissue = 60 + 1000 * np.exp(-((y - 120) ** 2 + (x - 128 - number) ** 2) / 4000) + noise
+        shown = Image.new("L", (256, self.series_rows), 0)
+        ImageDraw.Draw(shown).text((20, 14), text, fill=255, font=ImageFont.load_default(15))
+        d.PixelData = np.where(np.asarray(shown) > 110, 1100, tissue.clip(0)).astype(np.uint16).tobytes()
         for keyword, value in values.items():
             setattr(d, keyword, value)
         return written(d)

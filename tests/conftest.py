@@ -14,6 +14,28 @@ from tests.servers.stack import Stack
 MakeStack = Callable[..., Stack]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For the attack suite (tests/attack)."""
+    group = parser.getgroup("attack")
+    group.addoption("--attack-strikes", type=int, help="kills and stops of a slow attack on each database")
+    group.addoption("--attack-seed", type=int, help="the seed of an attack that is to be repeated")
+
+
+#: Folders of tests in the order in which they run. Those that wait for servers come first: a long file that is begun
+#: last would keep one process busy while the others have nothing left to do.
+ORDER = ("system", "browser", "destinations", "journal")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files into that order; the Makefile tells xdist to keep it."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return ORDER.index(folder) if folder in ORDER else len(ORDER)
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """One PostgreSQL for the whole run; each test makes a database of its own in it."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sendit.deidentify_pool import Job, ProjectSpec
+from sendit.pipeline.pool.processes import Job, ProjectSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def jobs_of(folder: Path, project: ProjectSpec, *instances: bytes) -> list[Job]:

@@ -1,4 +1,4 @@
-"""What can go wrong, named by what happens next.
+"""Errors, named by what happens next.
 
 Every message is read by an operator: it says what happened and what to do about it, and it never carries a patient
 identifier. Foreign errors (requests, SQLAlchemy, pydicom) are translated into these once, at the edge where they occur.
@@ -29,15 +29,15 @@ class Misconfigured(SendItError):
     Args:
         place: where to look, in the reader's words, for example `SendIt.Projects.IRB12345.Recipes[0]`.
         problem: what is wrong there.
-        cure: what to do about it.
+        remedy: what to do about it.
     """
 
-    def __init__(self, place: str, problem: str, cure: str) -> None:
-        super().__init__(f"{place}: {problem}. {cure}")
+    def __init__(self, place: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{place}: {problem}. {remedy}")
         self.place = place
         self.problem = problem
-        self.cure = cure
+        self.remedy = remedy
 
     def __reduce__(self) -> tuple[type[Misconfigured], tuple[str, str, str]]:
         # Exceptions with more than one argument do not survive a process pool without this.
-        return (Misconfigured, (self.place, self.problem, self.cure))
+        return (Misconfigured, (self.place, self.problem, self.remedy))

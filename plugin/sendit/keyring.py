@@ -12,6 +12,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from sendit.config import permissions
 from sendit.errors import Misconfigured
 
 _SIZE = 32  # bytes
@@ -19,10 +20,11 @@ _LABEL = b"sendit key fingerprint"
 
 
 def load_key(directory: Path, project: str, *, create: bool) -> bytes:
-    """The key of a project, 32 bytes.
+    """Return the key of a project, 32 bytes.
 
     Args:
         directory: made (0700) if a key has to be made and it is not there.
+        project: name of the project.
         create: make the key if there is none. Only where nothing was ever coded with it.
 
     Raises:
@@ -33,16 +35,17 @@ def load_key(directory: Path, project: str, *, create: bool) -> bytes:
         _create(path)
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777
+            state = os.fstat(file.fileno())
             text = file.read(1024)
     except FileNotFoundError:
-        cure = "Put it back from your backup: without it the project's patients cannot be coded as before."
-        raise Misconfigured(str(path), "the key is missing", cure) from None
+        remedy = "Restore it from your backup: without it the project's patients cannot be coded as before."
+        raise Misconfigured(str(path), "the key is missing", remedy) from None
     except OSError as error:
         raise Misconfigured(str(path), f"the key cannot be read ({error.strerror})", "Run as its owner.") from None
-    if mode & 0o077:
+    if (mode := state.st_mode & 0o777) & 0o077:
         problem = f"other users may read or change the key (mode {mode:o})"
         raise Misconfigured(str(path), problem, f"Run: chmod 600 {path}")
+    permissions.check(path, str(path), "key", [state.st_uid])
     return _decoded(path, text)
 
 
@@ -62,7 +65,7 @@ def destroy_key(directory: Path, project: str) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         path.unlink()
-        _synchronise(directory)
+        synchronise(directory)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -71,7 +74,7 @@ def destroy_key(directory: Path, project: str) -> None:
 
 
 def fingerprint(key: bytes) -> str:
-    """16 hexadecimal digits that tell keys apart and give nothing of them away; may be stored and shown."""
+    """Return 16 hexadecimal digits that tell keys apart and reveal nothing of them; may be stored and shown."""
     return hmac.new(key, _LABEL, hashlib.sha256).hexdigest()[:16]
 
 
@@ -81,8 +84,8 @@ def _decoded(path: Path, text: bytes) -> bytes:
     except ValueError:
         key = b""
     if len(key) != _SIZE:
-        problem = f"this is no key: {2 * _SIZE} hexadecimal digits are expected"
-        raise Misconfigured(str(path), problem, "Put it back from your backup.")
+        problem = f"this is not a key: {2 * _SIZE} hexadecimal digits are expected"
+        raise Misconfigured(str(path), problem, "Restore it from your backup.")
     return key
 
 
@@ -90,35 +93,41 @@ def _create(path: Path) -> None:
     """Write beside, synchronise, link: the file appears whole or not at all, and never over another one."""
     directory = path.parent
     try:
-        if not directory.exists():
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _give(directory, directory.parent)
+        make_folder(directory)
         handle, temporary = tempfile.mkstemp(dir=directory, prefix=".key-")  # mode 0600
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(secrets.token_hex(_SIZE).encode("ascii") + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            _give(Path(temporary), directory)
+            give(Path(temporary), directory)
             os.link(temporary, path)
         except FileExistsError:
             pass  # another process made it just now; that one counts
         finally:
             os.unlink(temporary)
-        _synchronise(directory)
+        synchronise(directory)
     except OSError as error:
-        cure = "Make its folder writable for SendIt's user."
-        raise Misconfigured(str(path), f"the key cannot be made ({error.strerror})", cure) from None
+        remedy = "Make its folder writable for SendIt's user."
+        raise Misconfigured(str(path), f"the key cannot be created ({error.strerror})", remedy) from None
 
 
-def _give(path: Path, folder: Path) -> None:
-    """What root makes belongs to the owner of the folder around it: Orthanc's user has to read it afterwards."""
+def make_folder(directory: Path) -> None:
+    """Make the folder of the keys, for SendIt's own user alone; fine if it is there."""
+    if not directory.exists():
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        give(directory, directory.parent)
+
+
+def give(path: Path, folder: Path) -> None:
+    """Give what root creates to the owner of the folder around it: Orthanc's user has to read it afterwards."""
     if os.geteuid() == 0:
         state = folder.stat()
         os.chown(path, state.st_uid, state.st_gid)
 
 
-def _synchronise(directory: Path) -> None:
+def synchronise(directory: Path) -> None:
+    """Flush the folder's entries to disk."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

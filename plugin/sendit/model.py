@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
 
 
 class BatchState(StrEnum):
@@ -15,15 +17,15 @@ class BatchState(StrEnum):
 
     RECEIVING = "RECEIVING"  # its first instance has arrived in Orthanc; more may come
     QUEUED = "QUEUED"  # the study is stable: its instances are listed and wait for de-identification
-    PROCESSING = "PROCESSING"  # instances are being de-identified and proved
-    REVIEW = "REVIEW"  # a person has to release it
+    PROCESSING = "PROCESSING"  # instances are being de-identified and checked
+    REVIEW = "REVIEW"  # its outputs are staged, and leave once a person has accepted them
     DELIVERING = "DELIVERING"  # on its way to its destinations
     SENT = "SENT"  # every destination holds it and was read back; the clean-up remains
     DONE = "DONE"  # nothing remains to be done
     QUARANTINED = "QUARANTINED"  # not shown to be clean: nothing of it leaves
     EMPTY = "EMPTY"  # no instance is to be sent; every one was rejected with a reason
     FAILED = "FAILED"  # an operator is needed; `sendit retry` takes it up again
-    CANCELLED = "CANCELLED"  # stopped by an operator
+    CANCELLED = "CANCELLED"  # a person ended it before it was sent; `sendit retry` takes it up again
     RECALLING = "RECALLING"  # being removed from its destinations
     RECALLED = "RECALLED"  # nothing of it is left at any destination, and nothing of its study leaves any more
     RECALL_FAILED = "RECALL_FAILED"  # something of it is left at a destination; `sendit recall` tries again
@@ -40,12 +42,35 @@ WITHDRAWN = frozenset({BatchState.RECALLING, BatchState.RECALLED, BatchState.REC
 #: From these `retry` starts again.
 RETRYABLE = frozenset({BatchState.FAILED, BatchState.QUARANTINED, BatchState.EMPTY, BatchState.CANCELLED})
 
+#: From these a person may end a batch (CANCELLED), or hold it.
+STOPPABLE = frozenset(
+    {BatchState.QUEUED, BatchState.PROCESSING, BatchState.REVIEW, BatchState.DELIVERING, BatchState.FAILED}
+)
+
+
+class Decision(StrEnum):
+    """What a person decides about a batch under review."""
+
+    ACCEPT = "ACCEPT"  # it may leave
+    REJECT = "REJECT"  # it, or some of its instances, will not be sent
+    HOLD = "HOLD"  # nothing of it leaves until it is retried
+    RERUN = "RERUN"  # de-identified again, by the project's present rules
+    REGIONS = "REGIONS"  # regions were drawn, or called false; the images come back to review
+
+
+class Scope(StrEnum):
+    """Which images regions apply to, all of the same Rows and Columns."""
+
+    INSTANCE = "instance"
+    SERIES = "series"
+    STUDY = "study"
+
 
 class InstanceState(StrEnum):
     """Where one instance of a batch is. Together they are what was received, always."""
 
     PENDING = "PENDING"  # received, nothing done yet
-    RELEASED = "RELEASED"  # de-identified and proved; its output lies in staging
+    RELEASED = "RELEASED"  # de-identified and checked; its output lies in staging, and may wait there for a person
     SENT = "SENT"  # every destination holds it and was read back
     REJECTED = "REJECTED"  # will not be sent, for the reason beside it
     QUARANTINED = "QUARANTINED"  # held, for the reason beside it
@@ -76,12 +101,12 @@ VARIANT_MARK = "@"
 
 
 def family(project: str) -> str:
-    """The project that a variant belongs to; a project that is none is its own."""
+    """Return the project that a variant belongs to; a project that is none is its own."""
     return project.partition(VARIANT_MARK)[0]
 
 
-class FileFate(StrEnum):
-    """What became of one file of a watched folder."""
+class FileOutcome(StrEnum):
+    """The outcome of one imported file."""
 
     IMPORTED = "imported"  # stored in Orthanc just now
     ALREADY_THERE = "already there"  # Orthanc holds the same bytes already
@@ -94,16 +119,16 @@ class FileFate(StrEnum):
 
 
 #: A directory with one of these goes to `.err/`.
-BAD_FATES = frozenset({FileFate.NOT_DICOM, FileFate.UNREADABLE, FileFate.CONFLICT, FileFate.NOT_STORED})
+BAD_OUTCOMES = frozenset({FileOutcome.NOT_DICOM, FileOutcome.UNREADABLE, FileOutcome.CONFLICT, FileOutcome.NOT_STORED})
 
 
 class PixelStatus(StrEnum):
-    """What is known of text burned into the pixels of a released instance. What is not known is quarantined."""
+    """The status of burned-in text in a released instance. An instance without a certain status is quarantined."""
 
     NONE = "no pixels"
     BY_RULE = "clean by rule"  # images of this kind carry no text
     CLEANED = "cleaned"  # regions were made black
-    CHECKED = "checked and clean"  # it was looked for, and there is none
+    CHECKED = "checked and clean"  # text was searched for, and there is none
     NOT_CHECKED = "not checked"  # the project's options do not have CleanPixelData
 
 
@@ -111,25 +136,51 @@ class PixelStatus(StrEnum):
 SHOWN_CLEAN = frozenset({PixelStatus.BY_RULE, PixelStatus.CLEANED, PixelStatus.CHECKED})
 
 
+class Doubt(StrEnum):
+    """Why SendIt cannot tell by itself whether an instance may leave, where a person who sees it can.
+
+    Everything else that holds an instance holds it for everybody (docs/decisions/0024-review.md).
+    """
+
+    TEXT_FOUND = "TEXT_FOUND"  # and `Pixels.OnText` asks for a person
+    MASKS_TOO_MUCH = "MASKS_TOO_MUCH"  # text over much of what the image shows
+    NOT_SEARCHED = "NOT_SEARCHED"  # text may be burned in, and `Pixels.DetectText` is Off
+    NO_DETECTION = "NO_DETECTION"  # text may be burned in, and text detection is unavailable
+    LOST_MEANING = "LOST_MEANING"  # a recipient could no longer read its pixels, and `OnLostMeaning` is Hold
+
+
+#: What a receipt says about the search of its series: nothing leaves as long as that is due.
+LOOK_DUE, LOOKED_AT = "to be looked at", "looked at"
+
+
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """What was done about text that is burned into the pixels of an instance."""
+    """What the pixel policy did to an instance."""
 
     status: PixelStatus
-    how: str = ""  # by which rule, or by what the regions were found; no value of the dataset
+    how: str = ""  # by which rule, or what found the regions; no value of the dataset
     regions: tuple[tuple[int, int, int, int], ...] = ()  # made black: x0, y0, x1, y1, the ends not part of it
-    rewritten: str = ""  # the transfer syntax that it came in, if it leaves in another one
+    rewritten: str = ""  # the original transfer syntax, if it changed
+    photometric: str = ""  # PhotometricInterpretation of its JPEG stream, if the header had another one
+    series: str = ""  # LOOK_DUE or LOOKED_AT, of an image that is searched together with its series
+    text: tuple[tuple[int, int, int, int], ...] = ()  # where text detection found something, before masking
+    drawn: tuple[tuple[int, int, int, int], ...] = ()  # what a reviewer drew
+    doubt: str = ""  # why a person has to accept it before it may leave
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; what there is nothing to say of is left out."""
+        """Return it ready for JSON; empty values are left out."""
         found: dict[str, Any] = {"status": str(self.status), "how": self.how, "rewritten": self.rewritten}
-        found["regions"] = [list(region) for region in self.regions]
+        found["photometric"] = self.photometric
+        found["series"] = self.series
+        found["doubt"] = self.doubt
+        for name in ("regions", "text", "drawn"):
+            found[name] = [list(region) for region in getattr(self, name)]
         return {name: value for name, value in found.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was done to one instance, and the proof that it may leave. All UIDs and identifiers are coded ones.
+    """The record of what was done to one instance; only with it may the instance leave. All identifiers are coded.
 
     The digests are lower-case hexadecimal. `output_md5` is what an Orthanc peer can be asked for.
     """
@@ -149,22 +200,45 @@ class Receipt:
     accession_number: str = ""  # of the output
     modality: str = ""  # as the standard codes it, for example "CT"
     actions: Mapping[str, int] = field(default_factory=dict)  # how often each action was applied, for example {"X": 12}
-    proof: str = "none"  # which proof ran and its result; "none" until there is one
+    leak_check: str = "none"  # its result; "none" until there is one
     pixels: Mapping[str, Any] = field(default_factory=dict)  # of `Pixels.as_dict`; empty in receipts of before
+    repairs: Sequence[str] = ()  # faults of the file that were corrected
     released: bool = False
+    lost_meaning: Sequence[str] = ()  # what scales, orders or locates pixels and is not in the output: names only
+    review: Mapping[str, Any] = field(default_factory=dict)  # who accepted it, and when; no words of theirs
 
     def as_dict(self) -> dict[str, Any]:
-        """For the journal and the manifest, JSON-ready."""
-        return asdict(self)
+        """Return it ready for JSON; `repairs`, `lost_meaning` and `review` only if there are any, as before."""
+        values = asdict(self)
+        for name in ("repairs", "lost_meaning"):
+            texts = values.pop(name)
+            if texts:
+                values[name] = list(texts)
+        if not self.review:
+            del values["review"]
+        return values
+
+    def outward(self) -> dict[str, Any]:
+        """Return what of it may leave with the data: not the digest of the original, nor the names of reviewers."""
+        values = self.as_dict()
+        del values["input_sha256"]
+        if self.review:
+            by = self.review.get("by", ())
+            values["review"] = {"decision": self.review.get("decision", ""), "persons": len(by)}
+            values["review"]["at"] = max((str(one.get("at", "")) for one in by), default="")
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Receipt:
-        """The inverse of `as_dict`; an unknown or missing field raises TypeError."""
-        return cls(**values)
+        """Return the inverse of `as_dict`; an unknown or missing field raises TypeError."""
+        fields = dict(values) | {name: tuple(values.get(name, ())) for name in ("repairs", "lost_meaning")}
+        if "proof" in fields:  # as older receipts have it
+            fields["leak_check"] = fields.pop("proof")
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Ties:
+class CrosswalkEntry:
     """Originals of one instance and their codes, for the crosswalk. Not shown, logged or written anywhere else."""
 
     patient_id: str = field(repr=False)
@@ -185,7 +259,7 @@ class Released:
 
     chunks: Sequence[bytes | memoryview]
     receipt: Receipt
-    ties: Ties | None = None
+    crosswalk_entry: CrosswalkEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +282,8 @@ Outcome = Released | Rejected | Quarantined
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """One released instance on its way: the receipt and the staged file that it describes."""
+class StagedInstance:
+    """A released instance on its way: the receipt and the staged file that it describes."""
 
     receipt: Receipt
     path: Path
@@ -217,15 +291,15 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Consignment:
-    """What one batch hands to a destination. `parcels` are read lazily by destinations, so it may be long.
+class Shipment:
+    """The instances that one batch hands to a destination, which reads them lazily: there may be many.
 
-    All parcels are of one study. What came late of a study is a batch of its own, with the next `part`.
+    All staged instances are of one study. What came late of a study is a batch of its own, with the next `part`.
     """
 
     batch_id: int
     project: str
-    parcels: Sequence[Parcel]
+    staged_instances: Sequence[StagedInstance]
     part: int = 1  # 1 for the first batch of the study, 2 for the first late one, …
 
 
@@ -251,9 +325,10 @@ class Delivery:
     next_attempt_at: datetime | None
     modalities: Sequence[str] | None = None  # those of its instances that go there; None: all
     removed: int = 0  # instances that a recall removed there
+    replaces: int = 0  # the former version of the batch that may be there; 0: none
 
     def takes(self, receipt: Receipt) -> bool:
-        """Whether this instance goes to the destination."""
+        """Return whether this instance goes to the destination."""
         return self.modalities is None or receipt.modality in self.modalities
 
 
@@ -286,3 +361,15 @@ class Batch:
     changed_at: datetime
     next_attempt_at: datetime | None
     manifest: str | None = None  # the end of the chain of its receipts, once it was de-identified
+    version: int = 1  # counts how often it was processed after it was DONE
+    size: int | None = None  # bytes of its outputs, once it was de-identified
+    ended_at: datetime | None = None  # None as long as SendIt has work to do on it
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAnswer:
+    """Orthanc's answer to an upload. `instance` and `study` are its own identifiers."""
+
+    status: str  # "Success", "AlreadyStored", or a word of Orthanc's for why it did not store
+    instance: str
+    study: str

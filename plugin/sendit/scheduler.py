@@ -12,14 +12,20 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, Serializer
+
+from sendit.errors import SendItError
+from sendit.journal.database.faults import of_engine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +61,19 @@ class _Json(Serializer):
 
 
 def engine_url(database: str, data_directory: Path) -> str:
-    """DBOS's URL for the configured Database."""
+    """Return DBOS's URL for the configured Database."""
     if database != "sqlite":
         return database
     path = data_directory / ENGINE_FILE
     # The mode stays with the file, so that the engine's own connections use it too.
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
+    url = f"sqlite:///{path}"
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise of_engine(error, url) or error from None
     path.chmod(0o600)
-    return f"sqlite:///{path}"
+    return url
 
 
 class Scheduler:
@@ -84,10 +94,26 @@ class Scheduler:
         self._poll = poll_seconds
         self.executor = executor
         self._here: set[str] = set()  # the keys whose stage runs in this process at the moment
+        self._said: set[str] = set()  # what keeps all stages from working, as long as it does
         self._client: DBOSClient | None = None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Translate errors of the engine's database: a full disk, a damaged file, no server."""
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            ours = of_engine(error, self._url)
+            if ours is None:
+                raise
+            raise ours from None
 
     def start(self) -> None:
         """Make or update the engine's tables and begin to run; what this executor left unfinished runs again."""
+        with self._translated():
+            self._start()
+
+    def _start(self) -> None:
         config: DBOSConfig = {
             "name": "sendit",
             "system_database_url": self._url,
@@ -120,15 +146,23 @@ class Scheduler:
         self._here.add(key)
         try:
             self._stages[stage](*arguments)
+            self._said.clear()
+        except SendItError as error:
+            # Not even its failure could be written down: the journal's disk is full, its server is away. Said once.
+            if str(error) not in self._said:
+                self._said.add(str(error))
+                log.error("work is interrupted and will be resumed: %s", error)
         except Exception as error:
             # A stage accounts for its failures in the journal; what arrives here could not even do that (the database
             # is gone, say). For the engine the work is over; the reconciliation finds the batch and takes it up again.
-            log.error("%s stopped; it will be taken up again", key, exc_info=error)
+            log.error("%s stopped; it will be resumed", key, exc_info=error)
         finally:
             self._here.discard(key)
 
     def runs_here(self, key: str) -> bool:
-        """Whether this process is running that work now. The engine may believe so although the stage has ended: it
+        """Return whether this process is running that work now.
+
+        The engine may believe so although the stage has ended: it
         could not write its end down, because the disk was full."""
         return key in self._here
 
@@ -149,26 +183,31 @@ class Scheduler:
         }
         if delay_seconds > 0:
             options["delay_seconds"] = delay_seconds
-        self._engine.enqueue(options, stage, key, list(arguments))  # type: ignore[arg-type]
+        with self._translated():
+            self._engine.enqueue(options, stage, key, list(arguments))  # type: ignore[arg-type]
 
     def active(self) -> list[Work]:
-        """What is queued, waits for its time, or runs, on any worker."""
-        found = self._engine.list_workflows(status=_ACTIVE, load_input=False, load_output=False)
-        return [Work(w.workflow_id, w.executor_id if w.status == "PENDING" else None) for w in found]
+        """Return what is queued, waits for its time, or runs, on any worker."""
+        with self._translated():
+            workflows = self._engine.list_workflows(status=_ACTIVE, load_input=False, load_output=False)
+        return [Work(w.workflow_id, w.executor_id if w.status == "PENDING" else None) for w in workflows]
 
     def cancel(self, *keys: str) -> None:
         """Take work off its queue. What runs already is not interrupted: its writes are fenced by its attempt."""
-        if keys:
+        if not keys:
+            return
+        with self._translated():
             self._engine.cancel_workflows(list(keys))
 
     def forget_ended(self, older_than: timedelta) -> int:
         """Delete the engine's records of work that ended so long ago; how many there were."""
         before = (datetime.now(UTC) - older_than).isoformat()
-        ended = self._engine.list_workflows(
-            status=_ENDED, end_time=before, limit=1000, load_input=False, load_output=False
-        )
-        if ended:
-            self._engine.delete_workflows([w.workflow_id for w in ended])
+        with self._translated():
+            ended = self._engine.list_workflows(
+                status=_ENDED, end_time=before, limit=1000, load_input=False, load_output=False
+            )
+            if ended:
+                self._engine.delete_workflows([w.workflow_id for w in ended])
         return len(ended)
 
     def stop(self) -> None:

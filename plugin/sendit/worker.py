@@ -1,8 +1,8 @@
-"""The worker: the process beside Orthanc that does the work. The plugin starts it and writes to its standard input.
+"""Run the worker: the process beside Orthanc that does the work. The plugin starts it and writes to its standard input.
 
-Input: one JSON object a line; the first says hello and brings the configuration, the others are events (arrivals.py).
-The end of the input is the order to stop, whether Orthanc was stopped or killed. Output: log lines, then
-{"ready", "socket"} once it works, and {"stopped"} with the reason when it ends by itself.
+Input: one JSON object per line; the first contains the configuration, the others are events
+(pipeline/watching/events.py). The worker stops at the end of the input, whether Orthanc was stopped or killed. Output:
+log lines, {"ready", "socket"} once it works, and {"stopped"} with the reason when it ends by itself.
 """
 
 from __future__ import annotations
@@ -12,50 +12,71 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from sendit import configuration, data_directory, logs, settings
+from sendit import logs
 from sendit.api.app import make_app
-from sendit.api.server import Server, socket_path
-from sendit.arrivals import Arrivals
-from sendit.deidentification import Deidentification
-from sendit.destination_states import DestinationStates
+from sendit.api.server import Server
+from sendit.client import socket_path
+from sendit.config.file import check_permissions, in_the_order_written
+from sendit.config.schema import load
+from sendit.config.variants import projects_proper
 from sendit.destinations import open_destination
-from sendit.errors import Misconfigured, Retry
-from sendit.importing import Importing
-from sendit.journal import Journal
-from sendit.orthanc_config import OrthancConfig
-from sendit.pictures import Pictures
-from sendit.pipeline import Pipeline
-from sendit.projects import prepare_projects
-from sendit.reconcile import Reconciler
+from sendit.errors import Misconfigured, Retry, SendItError
+from sendit.journal import JournalFault
+from sendit.orthanc.client import Source
+from sendit.pipeline.backups.high_water import JournalGuard, open_journal
+from sendit.pipeline.batch import Pipeline
+from sendit.pipeline.context import Services, deliver_queue
+from sendit.pipeline.deidentify import Deidentification
+from sendit.pipeline.file_names import FileNames
+from sendit.pipeline.imports import Importing
+from sendit.pipeline.projects import prepare_projects
+from sendit.pipeline.readback.destination_status import DestinationStates
+from sendit.pipeline.reload import Reloader
+from sendit.pipeline.review import OVERRULABLE
+from sendit.pipeline.watching.events import Arrivals
+from sendit.pipeline.watching.reconcile import Reconciler
 from sendit.scheduler import Scheduler, engine_url
-from sendit.settings import Settings
-from sendit.source import Source
-from sendit.stages import Rooms, deliver_queue
-from sendit.staging import Staging
-from sendit.variants import projects_proper
+from sendit.storage import data_directory
+from sendit.storage.previews import Previews
+from sendit.storage.staging import Staging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sendit.config.orthanc import OrthancConfig
+    from sendit.config.schema import Settings
+    from sendit.journal.lists.acknowledgements import Unseen
 
 log = logging.getLogger("sendit.worker")
 
-#: sysexits.h: a person has to change the configuration; the plugin does not start us again.
+#: sysexits.h: the configuration must be changed; the plugin does not restart the worker.
 EX_CONFIG = 78
-#: sysexits.h: not now; the plugin starts us again, later.
+#: sysexits.h: a temporary failure; the plugin restarts the worker later.
 EX_TEMPFAIL = 75
 _BEAT_SECONDS = 15.0
-#: The plugin gives us five seconds to end; what is unfinished then is taken up at the next start.
+#: Maximum number of batches, and of imports, in GET /api/health.
+MOST_UNSEEN = 10_000
+#: Interval in which the worker checks that the journal is still there.
+_LOOK_SECONDS = 1.0
+_REFUSED = "the last reload was undone, because SendIt could not start with it"
+#: The plugin allows five seconds to stop; unfinished work is resumed at the next start.
 _PATIENCE = 3.0
 
 
 class Worker:
-    """Everything that runs in this process."""
+    """All services of this process."""
 
     def __init__(self, hello: Mapping[str, Any]) -> None:
         path = Path(hello["configuration_path"])
-        self.settings, self.orthanc = settings.load(configuration.in_the_order_written(hello["configuration"], path))
+        check_permissions(path)
+        document = (
+            hello["configuration"] if hello.get("reloaded") else in_the_order_written(hello["configuration"], path)
+        )
+        self.settings, self.orthanc = load(document)
         if not self.orthanc.http_server_enabled:
             raise Misconfigured("HttpServerEnabled", "SendIt reads instances over HTTP", "Set it to true.")
         self._directory = self.settings.data_directory
@@ -65,22 +86,33 @@ class Worker:
         self._stop = threading.Event()
         self._problems: dict[str, str] = {}
         self._started_at = datetime.now(UTC)
-        self.journal = Journal.open(self.settings.database, self._directory)
+        self.journal = open_journal(self.settings.database, self._directory, FileNames(self.settings).seal_old)
+        self.guard = JournalGuard(self.journal, self._directory)
+        self.guard.sync(tidy=True)
+        if self.settings.roles is None:
+            log.warning("SendIt.Roles names nobody: every user of Orthanc may release, recall, and see originals")
         self.pipeline = Pipeline(self._furnish(hello))
+        self.pipeline.passports.prepare()
         self._arrivals = Arrivals(self.pipeline)
         self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age)
         self._importing = Importing(self.pipeline, self._stop)
-        states = DestinationStates(self.pipeline.rooms, self.pipeline.deliverer, self.orthanc)
-        self._api = Server(make_app(self.pipeline, self._importing.start, self._health, states.all), self.socket)
+        self._states = states = DestinationStates(self.pipeline.services, self.pipeline.deliverer, self.orthanc)
+        self._refused = str(hello.get("reload_refused", ""))
+        services = self.pipeline.services
+        restart = self._restart if hello.get("reloads") else None
+        reloader = Reloader(services, document, self.orthanc, path, self._importing.running, restart)
+        token = str(hello.get("token", ""))
+        app = make_app(self.pipeline, self._importing.start, self._health, states.all, token, reloader)
+        self._api = Server(app, self.socket)
 
-    def _furnish(self, hello: Mapping[str, Any]) -> Rooms:
+    def _furnish(self, hello: Mapping[str, Any]) -> Services:
         certificate = self.orthanc.ssl_certificate if self.orthanc.ssl_enabled else ""
         source = Source(str(hello["url"]), str(hello.get("authorization", "")), certificate)
         path = Path(hello["configuration_path"])
         projects = prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent)
-        staging, pictures = Staging(self._directory), Pictures(self._directory)
+        staging, previews = Staging(self._directory), Previews(self._directory)
         queues = {"process": self.settings.batches_at_once}
-        # What is on its way to a destination that is not configured any more has to fail, and not to wait for ever.
+        # Deliveries to a destination that is no longer configured must fail, instead of waiting for ever.
         queues |= {deliver_queue(name): 1 for name in self.journal.deliveries.open_destinations()}
         queues |= {deliver_queue(name): d.batches_at_once for name, d in self.settings.destinations.items()}
         scheduler = Scheduler(
@@ -89,15 +121,19 @@ class Worker:
             stages={"process": self._process, "deliver": self._deliver, "recall": self._recall},
             queues=queues,
         )
-        return Rooms(
+        return Services(
             settings=self.settings,
             journal=self.journal,
             source=source,
             staging=staging,
-            pictures=pictures,
+            previews=previews,
             scheduler=scheduler,
-            deidentification=Deidentification(self.journal, source, staging, pictures, projects, self.settings.workers),
+            deidentification=Deidentification(
+                self.journal, source, staging, previews, projects, self.settings.workers, OVERRULABLE
+            ),
             destinations=_destinations(self.settings, self.orthanc),
+            guard=self.guard,
+            recycling=self.orthanc.recycling,
         )
 
     def _process(self, batch_id: int, attempt: int) -> None:
@@ -110,12 +146,12 @@ class Worker:
         self.pipeline.recaller.recall(batch_id, destination, attempt)
 
     def start(self) -> None:
-        """Begin to work; returns at once."""
-        self.journal.facts.beat(self.pipeline.rooms.scheduler.executor)
-        self.pipeline.rooms.scheduler.start()
+        """Start all services; return at once."""
+        self.journal.facts.beat(self.pipeline.services.scheduler.executor)
+        self.pipeline.services.scheduler.start()
         self._arrivals.start()
         self._api.start()
-        for target in (self._reconcile, self._beat):
+        for target in (self._reconcile, self._beat, self._watch_journal):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
         self._importing.watch()
 
@@ -124,52 +160,101 @@ class Worker:
             try:
                 self._reconciler.run()
                 self._problems.pop("reconciliation", None)
-            except Retry as error:
-                self._trouble("reconciliation", str(error))
+            except JournalFault:
+                return  # `_watch_journal` ends the worker
+            except SendItError as error:
+                self._report("reconciliation", str(error))
             except Exception as error:
-                log.error("the reconciliation failed; it is tried again", exc_info=error)
+                log.error("the reconciliation failed; it will be retried", exc_info=error)
                 self._problems["reconciliation"] = logs.places(error)
-            # Soon after a failure: at the start Orthanc may not answer yet.
+            # Soon after a failure: Orthanc may not respond yet when the worker starts.
             wait = min(2.0, self.settings.reconcile_seconds) if self._problems else self.settings.reconcile_seconds
-            if self._stop.wait(wait):
+            self.pipeline.wake.wait(wait)
+            self.pipeline.wake.clear()
+            if self._stop.is_set():
                 return
 
-    def _trouble(self, what: str, problem: str) -> None:
-        if self._problems.get(what) != problem:
-            log.warning("%s: %s", what, problem)
-        self._problems[what] = problem
+    def _report(self, source: str, problem: str) -> None:
+        if self._problems.get(source) != problem:
+            log.warning("%s: %s", source, problem)
+        self._problems[source] = problem
 
     def _beat(self) -> None:
         while not self._stop.wait(_BEAT_SECONDS):
             try:
-                self.journal.facts.beat(self.pipeline.rooms.scheduler.executor)
+                self.journal.facts.beat(self.pipeline.services.scheduler.executor)
+                self._problems.pop("journal", None)
+            except SendItError as error:
+                self._report("journal", str(error))
             except Exception as error:
                 log.error("the journal cannot be written", exc_info=error)
 
+    def _watch_journal(self) -> None:
+        """End the worker if its journal is missing, damaged or behind: nothing more may leave."""
+        while not self._stop.wait(_LOOK_SECONDS):
+            if fault := self.guard.look():
+                log.error("SendIt stops: %s", fault)
+                _say(stopped={"reason": f"{fault.problem}. {fault.remedy}", "place": fault.place, "retry": False})
+                _end(EX_CONFIG)
+
     def _health(self) -> dict[str, Any]:
-        problems = [*self._problems.values(), *self._importing.problems(), *data_directory.problems(self._directory)]
+        broken = [*self._problems.values(), *self._importing.problems(), *data_directory.problems(self._directory)]
+        unseen = self.journal.acknowledgements.unseen()
+        refused = [f"{_REFUSED}: {self._refused}"] if self._refused else []
+        problems = [*broken, *refused, *self._states.problems(), *unseen_problems(unseen)]
         return {
             "status": "degraded" if problems else "ok",
             "problems": problems,
+            "works": not broken,
+            "faults": broken,
+            "unseen_batches": [number for number, _ in unseen.batches[:MOST_UNSEEN]],
+            "unseen_imports": unseen.imports[:MOST_UNSEEN],
             "started_at": self._started_at,
+            "reload_refused": self._refused,
             "projects": projects_proper(self.settings),
             "destinations": list(self.settings.destinations),
-            "active": len(self.pipeline.rooms.scheduler.active()),
+            "paused": [pause.why for pause in self.journal.pauses.all()],
+            "active": len(self.pipeline.services.scheduler.active()),
         }
 
     def tell(self, event: Mapping[str, Any]) -> None:
+        """Pass on an event of the plugin."""
         self._arrivals.tell(event)
 
+    def _restart(self, keys: Mapping[str, Any]) -> None:
+        """End this worker, and have the plugin start another one with these keys of the configuration."""
+        log.info("the configuration is reloaded")
+        _say(restart=keys)
+        _stop(self)
+
     def stop(self) -> None:
-        """End all that runs; what is unfinished is taken up at the next start."""
+        """Stop all services; unfinished work is resumed at the next start."""
         self._stop.set()
+        self.pipeline.wake.set()
         self.pipeline.stop()
         self.journal.batches.rest()
         self._api.stop()
         self._arrivals.stop()
-        self.pipeline.rooms.deidentification.close()
-        self.pipeline.rooms.scheduler.stop()
+        self.pipeline.services.deidentification.close()
+        self.pipeline.services.scheduler.stop()
         self.journal.close()
+
+
+def unseen_problems(unseen: Unseen) -> list[str]:
+    """Return a message for each kind of batch or import that nobody has acknowledged."""
+    messages = []
+    for state in dict.fromkeys(state for _, state in unseen.batches):
+        numbers = [number for number, of in unseen.batches if of is state]
+        many = f"{len(numbers)} batches are" if len(numbers) > 1 else "a batch is"
+        messages.append(f"{many} {state} and not acknowledged: {_few(numbers)}")
+    if unseen.imports:
+        many = f"{len(unseen.imports)} imports" if len(unseen.imports) > 1 else "an import"
+        messages.append(f"files of {many} failed and are not acknowledged: {_few(unseen.imports)}")
+    return messages
+
+
+def _few(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:10])) + (" …" if len(numbers) > 10 else "")
 
 
 def _destinations(all_settings: Settings, orthanc: OrthancConfig) -> dict[str, Any]:
@@ -177,16 +262,16 @@ def _destinations(all_settings: Settings, orthanc: OrthancConfig) -> dict[str, A
 
 
 def _lines() -> Iterator[Mapping[str, Any]]:
-    """The plugin's lines, until it or Orthanc ends."""
+    """Yield the plugin's lines, until it or Orthanc ends."""
     for line in sys.stdin.buffer:
         try:
             yield json.loads(line)
         except ValueError:
-            log.error("the plugin sent a line that is not JSON; it is left out")
+            log.error("the plugin sent a line that is not JSON; it is ignored")
 
 
 def _say(**message: Any) -> None:
-    """A line for the plugin. Nobody may be there any more to read it."""
+    """Write a line to the plugin, which may have ended already."""
     try:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
@@ -195,12 +280,22 @@ def _say(**message: Any) -> None:
 
 
 def _end(code: int) -> NoReturn:
-    """Leave at once: threads of libraries must not keep a worker alive that has said goodbye."""
+    """Exit at once: threads of libraries must not keep the process alive."""
     os._exit(code)
+
+
+def _stop(worker: Worker) -> NoReturn:
+    """Stop all services and exit, whatever hangs."""
+    threading.Timer(_PATIENCE, lambda: _end(0)).start()
+    worker.stop()
+    _end(0)
 
 
 def main() -> NoReturn:
     """Run until the input ends."""
+    # A worker that has to end at once leaves its pool's semaphores to multiprocessing, which would warn of them in
+    # Orthanc's log.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     logs.set_up()
     lines = _lines()
     try:
@@ -210,18 +305,16 @@ def main() -> NoReturn:
         worker = Worker(hello)
         worker.start()
     except Misconfigured as error:
-        _say(stopped={"reason": f"{error.problem}. {error.cure}", "place": error.place, "retry": False})
+        _say(stopped={"reason": f"{error.problem}. {error.remedy}", "place": error.place, "retry": False})
         _end(EX_CONFIG)
     except Retry as error:
         _say(stopped={"reason": str(error), "place": "", "retry": True})
         _end(EX_TEMPFAIL)
-    except Exception as error:  # noqa: BLE001 - the plugin has to be told, whatever it is
+    except Exception as error:  # noqa: BLE001 - the plugin must learn of any failure
         _say(stopped={"reason": f"unexpected fault of SendIt: {logs.places(error)}", "place": "", "retry": True})
         _end(EX_TEMPFAIL)
     _say(ready=True, socket=str(worker.socket))
     log.info("ready")
     for line in lines:
         worker.tell(line)
-    threading.Timer(_PATIENCE, lambda: _end(0)).start()
-    worker.stop()
-    _end(0)
+    _stop(worker)

@@ -1,4 +1,4 @@
-"""`make run`, `make up`, `make down`, `make status`. SENDIT_STATE names another folder than var/ for what they keep."""
+"""`make run`, `make up`, `make down`, `make status`. SENDIT_STATE names a folder for their data; default: var/."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 
@@ -20,11 +20,14 @@ from scripts.demo.ports import from_environment
 from scripts.demo.screen import Screen
 from scripts.demo.stack import ROOT, Stack
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(stack: Stack, screen: Screen) -> int:
-    """Start, put the samples through, show the table, serve until Ctrl-C. With ONESHOT=1: end after the table.
+    """Start, send the samples, show the table, serve until Ctrl-C. With ONESHOT=1: exit after the table.
 
     Servers that were running before (`make up`) are used, and go on.
     """
@@ -47,7 +50,7 @@ def run(stack: Stack, screen: Screen) -> int:
 
 
 def _put_through(stack: Stack, screen: Screen) -> bool:
-    """Whether all samples were delivered and verified."""
+    """Tell whether all samples were delivered and verified."""
     outcomes = [Outcome(sample) for sample in samples.make()]
     before, archives_before = studies_at(stack), cloud.archives(stack)
     screen.say("Putting sample studies through: by folder, REST and C-STORE; one has text burned into its pixels")
@@ -63,7 +66,7 @@ def _put_through(stack: Stack, screen: Screen) -> bool:
 
 
 def _serve(stack: Stack, screen: Screen) -> None:
-    """Until interrupted, which is the orderly end; Failure if a server ends by itself."""
+    """Wait until interrupted, which is the orderly end; raise Failure if a server ends by itself."""
     try:
         screen.say("Serving until Ctrl-C.")
         while True:
@@ -75,7 +78,7 @@ def _serve(stack: Stack, screen: Screen) -> None:
 
 
 def up(stack: Stack, screen: Screen) -> int:
-    """The same servers in the background; back when everything answers."""
+    """Start the same servers in the background; return when everything answers."""
     started = stack.up(screen.say)
     screen.say("Up:" if started else "Up already:")
     return status(stack, screen)
@@ -89,7 +92,7 @@ def down(stack: Stack, screen: Screen) -> int:
 
 
 def status(stack: Stack, screen: Screen) -> int:
-    """What runs; exit code 0 if everything answers."""
+    """Show which servers run; exit code 0 if everything answers."""
     for server in stack.servers:
         pid = server.pid()
         screen.say(f"  {server.name:9} {f'{server.url}  (process {pid})' if pid else 'not running'}")

@@ -1,26 +1,28 @@
-"""What arrived in the bucket and its index, read with Google's own clients as they come."""
+"""Read what arrived in the bucket and its index, with Google's own clients."""
 
 from __future__ import annotations
 
 import io
 import os
 import tarfile
-from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import datastore, storage
 
 from scripts.demo.stack import BUCKET, GOOGLE_PROJECT, Stack
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
 
 def archives(stack: Stack) -> set[str]:
-    """The names of the objects in the bucket."""
+    """Return the names of the objects in the bucket."""
     return {blob.name for blob in _bucket(stack).list_blobs()}
 
 
 def files(stack: Stack, before: Collection[str]) -> Iterator[bytes]:
-    """The DICOM files in the archives that were not there `before`."""
+    """Yield the DICOM files in the archives that were not there `before`."""
     bucket = _bucket(stack)
     for name in sorted(archives(stack) - set(before)):
         with tarfile.open(fileobj=io.BytesIO(bucket.blob(name).download_as_bytes())) as archive:
@@ -31,7 +33,7 @@ def files(stack: Stack, before: Collection[str]) -> Iterator[bytes]:
 
 
 def indexed(stack: Stack) -> set[str]:
-    """The coded SOPInstanceUIDs that a query of the index finds."""
+    """Return the coded SOPInstanceUIDs that a query of the index finds."""
     # The client knows an emulator by this variable alone.
     os.environ["DATASTORE_EMULATOR_HOST"] = stack.datastore.url
     client = datastore.Client(project=GOOGLE_PROJECT)

@@ -2,4 +2,4 @@
 
 
 class Failure(Exception):
-    """The demonstration can't go on. The text says why, and what to do about it where that is known."""
+    """The demonstration cannot continue. The message gives the reason and, if known, the remedy."""

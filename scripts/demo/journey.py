@@ -1,4 +1,4 @@
-"""The way of the samples: put in, watched until SendIt has finished with them, looked for where they should be."""
+"""Send the samples, follow them until SendIt has finished with them, and look for them at the destinations."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import requests
@@ -21,6 +20,9 @@ from scripts.demo.failure import Failure
 from scripts.demo.samples import CAPTURES, Sample, pixel_digest
 from scripts.demo.stack import SENDER_AET, Stack
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
 _LIMIT_SECONDS = 180.0
 #: SendIt does nothing more with a batch in one of these.
 _ENDS = frozenset({"DONE", "QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECALLED", "RECALL_FAILED"})
@@ -28,7 +30,7 @@ _ENDS = frozenset({"DONE", "QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECAL
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one sample so far."""
+    """Outcome of one sample so far."""
 
     sample: Sample
     state: str = "WAITING"  # of its batch; WAITING while there is none
@@ -49,19 +51,19 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Everything of it was received, sent and found at the target, in the bucket and in the index, clean."""
+        """Tell whether all of it was received, sent, and found clean at the target, in bucket and index."""
         found = {self.received, self.sent, self.verified, self.stored, self.indexed}
         return self.state == "DONE" and not self.leaks and found == {len(self.sample.files)}
 
 
 def put(sample: Sample, stack: Stack) -> None:
-    """Send one sample on its way in; Failure if the source does not take it."""
+    """Send one sample; raise Failure if the source does not accept it."""
     ways = {"folder": _by_folder, "REST": _by_rest, "C-STORE": _by_cstore, CAPTURES: _by_rest}
     ways[sample.way](sample, stack)
 
 
 def _by_folder(sample: Sample, stack: Stack) -> None:
-    """Written under a name that says "not finished", then renamed, as scripts that fetch from a PACS do."""
+    """Write it under a name that marks it as incomplete, then rename it, as scripts that fetch from a PACS do."""
     name = f"ST-{sample.study.partition('-')[0]}"
     unfinished = stack.inbox / f"{name}.tmp1"
     _write(sample, unfinished)
@@ -78,7 +80,7 @@ def _by_rest(sample: Sample, stack: Stack) -> None:
 def _by_cstore(sample: Sample, stack: Stack) -> None:
     program = shutil.which("storescu")
     if program is None:
-        raise Failure("there is no storescu here (package dcmtk); call: make setup")
+        raise Failure("storescu is missing (package dcmtk); run: make setup")
     with tempfile.TemporaryDirectory() as folder:
         _write(sample, Path(folder) / "study")
         command = [program, "-aet", SENDER_AET, "-aec", "SOURCE", "+sd", "127.0.0.1", str(stack.ports.dicom)]
@@ -94,7 +96,7 @@ def _write(sample: Sample, folder: Path) -> None:
 
 
 def watch(outcomes: list[Outcome], stack: Stack, show: Callable[[], None]) -> None:
-    """Follow the samples until SendIt has finished with each; Failure if that takes too long."""
+    """Follow the samples until SendIt has finished with each; raise Failure if that takes too long."""
     deadline = time.monotonic() + _LIMIT_SECONDS
     while not all(outcome.ended for outcome in outcomes):
         for server in stack.servers:
@@ -129,12 +131,12 @@ def _look(outcomes: list[Outcome], stack: Stack) -> None:
 
 
 def studies_at(stack: Stack) -> set[str]:
-    """The studies that the target holds."""
+    """Return the studies at the target."""
     return set(_get(f"{stack.target.url}/studies"))
 
 
 def verify(outcomes: Iterable[Outcome], stack: Stack, before: set[str]) -> None:
-    """Ask the target itself: is each image there, and is nothing of what was planted?
+    """Check at the target that each image is there and no planted identifier is.
 
     Images are known by their pixels, since nothing else of them is as it was. Only studies that were not there
     `before` are looked at.
@@ -144,7 +146,7 @@ def verify(outcomes: Iterable[Outcome], stack: Stack, before: set[str]) -> None:
         dataset = pydicom.dcmread(io.BytesIO(data))
         outcome = by_pixels.get(pixel_digest(dataset))
         if outcome is None:
-            continue  # of somebody else's study
+            continue  # of another study
         outcome.target_studies.add(study)
         if _leaks(data, dataset, outcome):
             outcome.leaks += 1
@@ -157,7 +159,7 @@ def _leaks(data: bytes, dataset: pydicom.FileDataset, outcome: Outcome) -> bool:
 
 
 def verify_bucket(outcomes: Iterable[Outcome], stack: Stack, before: set[str]) -> None:
-    """The same questions to the archives in the bucket that were not there `before`, and to the index."""
+    """Check the same in the archives in the bucket that were not there `before`, and in the index."""
     by_pixels = {digest: outcome for outcome in outcomes for digest in outcome.sample.pixels}
     indexed = cloud.indexed(stack)
     for data in cloud.files(stack, before):

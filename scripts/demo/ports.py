@@ -1,22 +1,25 @@
-"""The six ports, and who holds one that is taken."""
+"""The six ports, and the process that uses one that is taken."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import socket
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.demo.failure import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _LISTENING = "0A"
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the four servers listen."""
+    """Ports of the four servers."""
 
     http: int = 8042
     dicom: int = 4242
@@ -38,12 +41,12 @@ VARIABLES = {
 
 
 def from_environment(environment: Mapping[str, str]) -> Ports:
-    """The ports to use; Failure for a value that is no port, and for one that is given twice."""
+    """Return the ports to use; raise Failure for an invalid port, and for one that is given twice."""
     chosen: dict[str, int] = {}
     for name, variable in VARIABLES.items():
         text = environment.get(variable) or str(getattr(Ports(), name))
         if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-            raise Failure(f"{variable} is {text!r}, which is no port number (1 to 65535)")
+            raise Failure(f"{variable} is {text!r}, which is not a port number (1 to 65535)")
         if int(text) in chosen.values():
             raise Failure(f"{variable} names port {text} a second time; give each of the six ports its own number")
         chosen[name] = int(text)
@@ -51,7 +54,7 @@ def from_environment(environment: Mapping[str, str]) -> Ports:
 
 
 def refuse_taken(ports: Ports) -> None:
-    """Failure naming every port that is taken, what holds it, and the variable that changes it."""
+    """Raise Failure naming every port that is taken, its process, and the variable that changes it."""
     taken = [
         f"port {port} is taken by {holder(port)}; choose another with {variable}=…"
         for port, variable in ((getattr(ports, name), variable) for name, variable in VARIABLES.items())
@@ -62,7 +65,7 @@ def refuse_taken(ports: Ports) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on it now, on every address: Orthanc's DICOM server always takes them all."""
+    """Tell whether a server could listen on it now, on every address: Orthanc's DICOM server always uses all."""
     with socket.socket() as probe:
         # As servers do: connections of a server that has just ended don't count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -74,7 +77,7 @@ def is_free(port: int) -> bool:
 
 
 def holder(port: int) -> str:
-    """What listens there, for example `Orthanc (process 123)`."""
+    """Return what listens there, for example `Orthanc (process 123)`."""
     inodes = set(_listening(port))
     for process in Path("/proc").glob("[0-9]*"):
         if inodes.intersection(_open_files(process)):
@@ -83,7 +86,7 @@ def holder(port: int) -> str:
 
 
 def _open_files(process: Path) -> Iterator[str]:
-    """What its file descriptors lead to; nothing for a process that has ended or belongs to another user."""
+    """Return the targets of its file descriptors; none if it has ended or belongs to another user."""
     with contextlib.suppress(OSError):
         for entry in (process / "fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # closed since
@@ -91,7 +94,7 @@ def _open_files(process: Path) -> Iterator[str]:
 
 
 def _listening(port: int) -> Iterator[str]:
-    """The sockets that listen on a port, as /proc/PID/fd names them."""
+    """Return the sockets that listen on a port, as /proc/PID/fd names them."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(table).read_text().splitlines()[1:]

@@ -1,4 +1,4 @@
-"""The sample studies: pydicom's own test images and a screen capture, with the names of patients who never lived."""
+"""The sample studies: pydicom's own test images and a screen capture, with invented patients."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from scripts.demo.captures import BANNER, capture
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One study. Its UIDs and its patient's identifiers are new each time, so that every run sends something new."""
+    """One study. UIDs and the patient's identifiers are new each time, so that every run sends new studies."""
 
     way: str  # how it comes in
     modality: str
     patient_name: str
-    planted: tuple[bytes, ...]  # what nobody may find at the target
+    planted: tuple[bytes, ...]  # must not be found at the target
     study: str  # Orthanc's identifier of the study at the source
     files: tuple[bytes, ...]
     pixels: frozenset[str]  # `pixel_digest` of each file: how its image is known again at the target
@@ -41,12 +41,12 @@ _PLAN = (
 
 
 def make() -> list[Sample]:
-    """One study for each way in, and one whose pixels show the patient's name."""
+    """Return one study for each way in, and one whose pixels show the patient's name."""
     return [_sample(*row) for row in _PLAN]
 
 
 def pixel_digest(dataset: Dataset) -> str:
-    """What the image of an instance is known by: its pixel data, of a capture those below its text.
+    """Return a digest that identifies an image: of its pixel data, for a capture those below its text.
 
     Whoever sends studies of their own sends what has no pixel data, too: that is none of the samples.
     """
@@ -84,7 +84,7 @@ def _sample(way: str, file: str, count: int, name: str) -> Sample:
 
 
 def _marked(dataset: FileDataset, mark: bytes) -> FileDataset:
-    """The first pixels differ from instance to instance, so the images can be told apart whatever their headers say."""
+    """Make the first pixels unique, so that images can be told apart without their headers."""
     dataset.PixelData = bytes(byte & 0x0F for byte in mark) + dataset.PixelData[len(mark) :]
     return dataset
 

@@ -1,25 +1,29 @@
-"""What the demonstration shows: progress while it goes on, the table, and where to look."""
+"""Output of the demonstration: progress, the table, and links."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from scripts.demo.journey import Outcome
 from scripts.demo.stack import BUCKET, GOOGLE_PROJECT, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts.demo.journey import Outcome
 
 _COLOURS = {"DONE": "green", "SENT": "green", "WAITING": "dim"}
 _BAD = frozenset({"QUARANTINED", "EMPTY", "FAILED", "CANCELLED", "RECALLED", "RECALL_FAILED"})
 
 
 class Screen:
-    """A terminal, or plain lines where there is none."""
+    """Terminal output, or plain lines if there is no terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
@@ -31,7 +35,7 @@ class Screen:
 
     @contextmanager
     def progress(self, outcomes: list[Outcome]) -> Iterator[Progress]:
-        """Shows the outcomes each time `show` of what it yields is called."""
+        """Show the outcomes each time the yielded function is called."""
         if self.console.is_terminal:
             with Live(_progress(outcomes), console=self.console, transient=True, auto_refresh=False) as live:
                 yield Progress(outcomes, self, live)
@@ -39,7 +43,7 @@ class Screen:
             yield Progress(outcomes, self, None)
 
     def table(self, outcomes: list[Outcome], stack: Stack) -> None:
-        """The result, a row for each way in."""
+        """Show the result, a row for each way in."""
         table = Table(box=SIMPLE, title="What went through", title_justify="left")
         for heading in ("way in", "study"):
             table.add_column(heading)
@@ -75,7 +79,7 @@ class Screen:
         self.say("  Each with its state: .venv/bin/sendit destinations")
 
     def how_to_send(self, stack: Stack) -> None:
-        """The three ways in, for the reader's own studies."""
+        """Show the three ways in, for the reader's own studies."""
         self.say("\nSend your own (they never leave this machine):")
         self.say(f"  mv A_FOLDER {os.path.relpath(stack.inbox)}/")
         self.say(f"  curl --data-binary @FILE.dcm {stack.source.url}/instances")
@@ -83,7 +87,7 @@ class Screen:
 
 
 class Progress:
-    """One row for each sample, redrawn; without a terminal, a line for each change."""
+    """One row per sample, redrawn; without a terminal, a line for each change."""
 
     def __init__(self, outcomes: list[Outcome], screen: Screen, live: Live | None) -> None:
         self._outcomes = outcomes
@@ -116,7 +120,7 @@ def _state(state: str) -> str:
 
 
 def _shortfall(outcome: Outcome) -> str:
-    """Why an outcome is not good."""
+    """Return the reason why an outcome is incomplete."""
     total = len(outcome.sample.files)
     if outcome.leaks:
         return f"{outcome.leaks} of {total} instances left with something of the patient in them"

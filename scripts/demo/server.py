@@ -23,7 +23,7 @@ _LOG_LINES = 15
 
 
 class Server(ABC):
-    """A server with its folder, its log and the file that remembers its process."""
+    """Server with its folder, its log and the file that records its process."""
 
     kind = "server"
 
@@ -37,27 +37,27 @@ class Server(ABC):
 
     @property
     def title(self) -> str:
-        """For example "source Orthanc"."""
+        """Title for messages, for example "source Orthanc"."""
         return f"{self.name} {self.kind}"
 
     @abstractmethod
     def _command(self) -> list[str]:
-        """What starts it; what it needs on the disk is written."""
+        """Return the command that starts it, after writing the files that it needs."""
 
     @abstractmethod
     def _mark(self) -> Path:
-        """A path on its command line that no other process has there."""
+        """Path on its command line by which its process is recognised."""
 
     @abstractmethod
     def differing_port(self) -> int | None:
-        """A port that it was started with where it would now be given another one."""
+        """Return a port that it was started with, if it would now get another one."""
 
     @abstractmethod
     def _probe(self) -> bool:
-        """Whether it answers."""
+        """Tell whether it answers."""
 
     def start(self) -> None:
-        """Start it and remember its process. It need not answer yet."""
+        """Start it and record its process. It need not answer yet."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = self._command()
@@ -94,7 +94,7 @@ class Server(ABC):
         return pid if ours else None
 
     def answers(self) -> bool:
-        """Whether it does; Failure if its process has ended."""
+        """Tell whether it answers; raise Failure if its process has ended."""
         self.must_run()
         return self._probe()
 
@@ -112,14 +112,14 @@ class Server(ABC):
         return pid is not None
 
     def must_run(self) -> None:
-        """Failure, with the end of its log, if its process has ended."""
+        """Raise Failure, with the end of its log, if its process has ended."""
         if self.pid() is None:
             code = self._child.poll() if self._child is not None else None
             how = "" if code is None else f" with exit code {code}"
             raise Failure(f"the {self.title} has ended{how}\n{self.last_lines()}")
 
     def last_lines(self) -> str:
-        """The end of its log, to be shown with a failure."""
+        """Return the end of its log, for a failure."""
         try:
             lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         except OSError:
@@ -148,8 +148,9 @@ class Orthanc(Server):
     def _command(self) -> list[str]:
         program = shutil.which("Orthanc")
         if program is None:
-            raise Failure("there is no Orthanc here; call: make setup")
+            raise Failure("Orthanc is missing; run: make setup")
         self._configuration_file.write_text(json.dumps(self._configuration, indent=2) + "\n")
+        self._configuration_file.chmod(0o600)  # whatever the umask: SendIt refuses what its group may change
         return [program, str(self._configuration_file)]
 
     def _mark(self) -> Path:
@@ -170,7 +171,7 @@ class Orthanc(Server):
 
 
 class Google(Server):
-    """What stands for a service of Google's: a module of this checkout that speaks its protocol, on loopback."""
+    """Stand-in for a service of Google's: a module of this checkout that speaks its protocol, on loopback."""
 
     def __init__(self, name: str, state: Path, port: int, module: str, arguments: list[str], scheme: str = "") -> None:
         super().__init__(name, state, f"{scheme}127.0.0.1:{port}")

@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 
 class Stack:
-    """The source Orthanc with SendIt, and where it delivers to: the target Orthanc, and a bucket with its index.
+    """The source Orthanc with SendIt and its destinations: the target Orthanc, and a bucket with its index.
 
     All they keep is under `state`.
     """
@@ -50,7 +50,7 @@ class Stack:
         return [server for server in self.servers if server.pid() is not None]
 
     def up(self, say: Say) -> bool:
-        """Start what does not run, and wait until everything answers; False if all of it was up already."""
+        """Start what does not run, and wait until everything answers; return False if everything was already up."""
         running = self.running()
         if len(running) == len(self.servers):
             self._refuse_other_ports()
@@ -78,7 +78,7 @@ class Stack:
     def _refuse_other_ports(self) -> None:
         for server in self.servers:
             if other := server.differing_port():
-                raise Failure(f"the stack runs on port {other} ({server.title}); call make down first")
+                raise Failure(f"the stack runs on port {other} ({server.title}); run make down first")
 
     def down(self) -> list[Server]:
         """Stop what runs; the servers that did. The source goes first: it then misses none of the others."""
@@ -98,7 +98,7 @@ class Stack:
             time.sleep(0.1)
 
     def health(self) -> str:
-        """`ok` if the worker answers, otherwise what is said instead."""
+        """Return `ok` if the worker answers, otherwise the answer or the error."""
         try:
             answer = requests.get(f"{self.api}/health", timeout=10, headers={"Accept": "application/json"})
         except requests.RequestException as error:
@@ -113,7 +113,7 @@ class Stack:
 
 
 def _shared_configuration(name: str, http_port: int, dicom_port: int) -> dict[str, Any]:
-    """What both Orthancs have. No password: so nothing but this machine may speak to them.
+    """Return the settings of both Orthancs. There is no password, so only this machine may access them.
 
     Orthanc can bind neither port to an address: `RemoteAccessAllowed: false` listens everywhere, and refuses whoever
     calls from another machine. For DICOM, a filter stores nothing that comes from elsewhere. Any title may store: a

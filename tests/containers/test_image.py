@@ -10,19 +10,22 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
 import requests
-from pydicom.dataset import FileDataset
 
 from scripts.demo import samples
 from scripts.demo.captures import shows_text
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydicom.dataset import FileDataset
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "sendit-test"

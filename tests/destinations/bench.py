@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from sendit.config.schema import load
 from sendit.destinations import open_destination
-from sendit.destinations.base import Destination
-from sendit.model import Consignment, Parcel, Receipt
-from sendit.settings import load
 from tests.servers.fault_proxy import Corrupt, DropAfter, DropBefore, Fault, Silence, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from sendit.destinations.base import Destination
+    from sendit.model import Receipt, Shipment, StagedInstance
 
 Server = TypeVar("Server")
 
@@ -21,6 +24,10 @@ def open_out(document: Mapping[str, Any]) -> Destination:
     """The destination "out" of this configuration, as an operator writes it."""
     settings, orthanc = load(document)
     return open_destination("out", settings.destinations["out"], orthanc)
+
+
+def no_progress(_: int) -> None:
+    """Take no notice of how much has been sent."""
 
 
 class Servers:
@@ -39,7 +46,7 @@ class Servers:
         """The server of this name; `start` gets a folder of its own and returns a context manager."""
         if name not in self._running:
             self._running[name] = self._stack.enter_context(start(self._folder(name)))  # type: ignore[arg-type]
-        return cast(Server, self._running[name])
+        return cast("Server", self._running[name])
 
 
 class Bench(ABC):
@@ -91,7 +98,7 @@ class Bench(ABC):
         """The file that the server holds under this receipt's identifiers, read past all harm."""
 
     @abstractmethod
-    def put(self, parcel: Parcel) -> None:
+    def put(self, staged: StagedInstance) -> None:
         """Store this file behind the destination's back."""
 
     @abstractmethod
@@ -106,9 +113,9 @@ class Bench(ABC):
         """End what was made for this test alone."""
         return
 
-    def holds_all(self, consignment: Consignment) -> bool:
+    def holds_all(self, shipment: Shipment) -> bool:
         """All there, byte for byte."""
-        return all(self.held(parcel.receipt) == parcel.path.read_bytes() for parcel in consignment.parcels)
+        return all(self.held(staged.receipt) == staged.path.read_bytes() for staged in shipment.staged_instances)
 
     def expected(self, instances: int) -> int:
         """What `uploads` counts for so many instances of one batch."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from sendit.model import Consignment, Parcel
 from tests.destinations.bench import Bench, Servers, open_out
 from tests.destinations.bench_orthanc_peer import StoredInOrthanc
 from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence
@@ -23,6 +21,11 @@ from tests.servers.tcp_fault_proxy import (
     Rejected,
     TitleNotKnown,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sendit.model import Shipment, StagedInstance
 
 
 def start_modality(folder: Path) -> OrthancServer:
@@ -60,13 +63,13 @@ class DicomModalityBench(StoredInOrthanc, Bench):
     def close(self) -> None:
         self.proxy.close()
 
-    def holds_all(self, consignment: Consignment) -> bool:
+    def holds_all(self, shipment: Shipment) -> bool:
         """A modality writes the file meta information anew; behind it stands what was sent, byte for byte."""
-        return all(self._same(parcel) for parcel in consignment.parcels)
+        return all(self._same(staged) for staged in shipment.staged_instances)
 
-    def _same(self, parcel: Parcel) -> bool:
-        held = self.held(parcel.receipt)
-        return held is not None and behind_meta(held) == behind_meta(parcel.path.read_bytes())
+    def _same(self, staged: StagedInstance) -> bool:
+        held = self.held(staged.receipt)
+        return held is not None and behind_meta(held) == behind_meta(staged.path.read_bytes())
 
 
 def behind_meta(file: bytes) -> bytes:

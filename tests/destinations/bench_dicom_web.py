@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.destinations.bench import Bench, Servers, open_out
 from tests.destinations.bench_orthanc_peer import StoredInOrthanc
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.healthcare import HealthcareStore
 from tests.servers.orthanc import OrthancServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 

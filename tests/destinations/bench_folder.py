@@ -7,19 +7,22 @@ import itertools
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from unittest.mock import patch
 
 import pytest
 
-from sendit.destinations.folder_dicomdir import file_id
-from sendit.model import Parcel, Receipt
+from sendit.destinations.folder.dicomdir import file_id
 from tests.destinations.bench import Bench, Servers, open_out
 from tests.servers.fault_proxy import Corrupt, DropAfter, DropBefore, Fault, Silence, Slow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from sendit.model import Receipt, StagedInstance
 
 
 @dataclass
@@ -118,10 +121,10 @@ class FolderBench(Bench):
         file = self._file(receipt)
         return file.read_bytes() if file.exists() else None
 
-    def put(self, parcel: Parcel) -> None:
-        file = self._file(parcel.receipt)
+    def put(self, staged: StagedInstance) -> None:
+        file = self._file(staged.receipt)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(parcel.path.read_bytes())
+        file.write_bytes(staged.path.read_bytes())
 
     def remove(self, receipt: Receipt) -> None:
         self._file(receipt).unlink()

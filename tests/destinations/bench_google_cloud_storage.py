@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from sendit.destination_settings import ARCHIVE_NAME, INSTANCE_NAME
-from sendit.model import Consignment, Parcel, Receipt
-from sendit.names import NameTemplate
+from sendit.config.name_template import NameTemplate
+from sendit.destinations.gcs.settings import ARCHIVE_NAME, INSTANCE_NAME
+from sendit.model import Receipt, Shipment, StagedInstance
 from tests.destinations.bench import Bench, Servers, open_out
 from tests.servers.fault_proxy import Corrupt, Fault, FaultProxy
 from tests.servers.google_storage import GoogleStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sendit.destinations.base import Destination
 
 BUCKET = "research"
 #: The client tries again by itself for a while: a fault that is to reach SendIt lasts until it is healed.
@@ -52,6 +56,11 @@ def document(url: str, **settings: object) -> Mapping[str, Any]:
     return {"SendIt": {"Destinations": {"out": out}}}
 
 
+def opened(server: GoogleStorage, **settings: object) -> Destination:
+    """The destination "out" with this server."""
+    return open_out(document(server.url, **settings))
+
+
 class GoogleCloudStorageBench(Bench):
     """What both layouts share."""
 
@@ -79,6 +88,12 @@ class GoogleCloudStorageBench(Bench):
     def take_down(self) -> None:
         self.proxy.close()
 
+    def blob_of_passport(self, shipment: Shipment) -> Any:
+        """The passport of a study, by Google's client as it comes."""
+        study = shipment.staged_instances[0].receipt.study_instance_uid
+        (found,) = (blob for blob in self.bucket.list_blobs() if study in blob.name and "manifest" in blob.name)
+        return found
+
     def uploads(self) -> int:
         return int(self.server.state()["created"] - self._before)
 
@@ -96,8 +111,8 @@ class InstancesBench(GoogleCloudStorageBench):
         blob = self.bucket.get_blob(_name(INSTANCE_NAME, receipt))
         return None if blob is None else bytes(blob.download_as_bytes())
 
-    def put(self, parcel: Parcel) -> None:
-        self.bucket.blob(_name(INSTANCE_NAME, parcel.receipt)).upload_from_filename(str(parcel.path))
+    def put(self, staged: StagedInstance) -> None:
+        self.bucket.blob(_name(INSTANCE_NAME, staged.receipt)).upload_from_filename(str(staged.path))
 
     def remove(self, receipt: Receipt) -> None:
         self.bucket.delete_blob(_name(INSTANCE_NAME, receipt))
@@ -114,8 +129,8 @@ class ArchiveBench(GoogleCloudStorageBench):
         found = (read_archive(blob) for blob in self._archives(receipt))
         return next((files[_member(receipt)] for files in found if _member(receipt) in files), None)
 
-    def put(self, parcel: Parcel) -> None:
-        self._change(parcel.receipt, {_member(parcel.receipt): parcel.path.read_bytes()})
+    def put(self, staged: StagedInstance) -> None:
+        self._change(staged.receipt, {_member(staged.receipt): staged.path.read_bytes()})
 
     def remove(self, receipt: Receipt) -> None:
         self._change(receipt, {_member(receipt): None})
@@ -123,7 +138,8 @@ class ArchiveBench(GoogleCloudStorageBench):
     def _archives(self, receipt: Receipt) -> list[Any]:
         prefix = _name(ARCHIVE_NAME, receipt).removesuffix(".tar.gz")
         blobs = self.bucket.list_blobs(prefix=prefix)
-        return [blob for blob in blobs if blob.metadata["study"] == receipt.study_instance_uid]
+        archives = (blob for blob in blobs if blob.name.endswith(".tar.gz"))
+        return [blob for blob in archives if blob.metadata["study"] == receipt.study_instance_uid]
 
     def _change(self, receipt: Receipt, changes: Mapping[str, bytes | None]) -> None:
         """Write the archive anew, by other means than SendIt's."""
@@ -155,4 +171,4 @@ def _member(receipt: Receipt) -> str:
 
 
 def _name(template: str, receipt: Receipt) -> str:
-    return NameTemplate(template).name(Consignment(1, "IRB1", []), receipt)
+    return NameTemplate(template).name(Shipment(1, "IRB1", []), receipt)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sendit.destinations.base import Destination
-from sendit.destinations.orthanc_peer_shipment import orthanc_id
-from sendit.model import Parcel, Receipt
+from sendit.destinations.orthanc_peer.delivery import orthanc_id
 from tests.destinations.bench import Bench, Servers, open_out
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.orthanc import OrthancServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sendit.destinations.base import Destination
+    from sendit.model import Receipt, StagedInstance
 
 
 def start_target(folder: Path) -> OrthancServer:
@@ -25,8 +29,8 @@ class StoredInOrthanc:
         answer = self.server.session.get(f"{self.server.url}/instances/{instance_id(receipt)}/file")
         return answer.content if answer.ok else None
 
-    def put(self, parcel: Parcel) -> None:
-        self.server.upload(parcel.path.read_bytes())
+    def put(self, staged: StagedInstance) -> None:
+        self.server.upload(staged.path.read_bytes())
 
     def remove(self, receipt: Receipt) -> None:
         self.server.session.delete(f"{self.server.url}/instances/{instance_id(receipt)}").raise_for_status()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,10 +11,16 @@ from tests.destinations.bench import Bench, Servers
 from tests.destinations.bench_dicom_modality import DicomModalityBench
 from tests.destinations.bench_dicom_web import DicomWebBench, GoogleHealthcareBench
 from tests.destinations.bench_folder import DicomdirBench, FolderBench
-from tests.destinations.bench_google_cloud_storage import ArchiveBench, InstancesBench
+from tests.destinations.bench_google_cloud_storage import BUCKET, ArchiveBench, InstancesBench
 from tests.destinations.bench_orthanc_peer import OrthancPeerBench, start_target
 from tests.servers.fault_proxy import FaultProxy
-from tests.servers.orthanc import OrthancServer
+from tests.servers.google_storage import GoogleStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from tests.servers.orthanc import OrthancServer
 
 #: Every destination of the registry (the part before a "/"; after it stands a variant). test_contract.py holds it so.
 BENCHES: Mapping[str, Callable[[Servers], Bench]] = {
@@ -48,6 +54,21 @@ def bench(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Bench]:
 def target(servers: Servers) -> OrthancServer:
     """One real Orthanc for all tests that do not need their own: each test sends a study of its own."""
     return servers.get("target", start_target)
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    """An empty folder of one test, as a share that is mounted."""
+    path = tmp_path / "share"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[GoogleStorage]:
+    """A storage server for a test that changes what the server allows."""
+    with GoogleStorage(tmp_path / "storage", buckets=[BUCKET]) as server:
+        yield server
 
 
 @pytest.fixture

@@ -9,15 +9,18 @@ import pickle
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import google_crc32c
 
-from sendit.destinations.index import Index, Place
-from sendit.model import Consignment, Receipt
-from tests.servers.fault_proxy import Fault
+from sendit.destinations.indexes.base import Index, Place
+from sendit.model import Receipt, Shipment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tests.servers.fault_proxy import Fault
 
 #: Where the index stands in the configuration of these tests.
 PLACE = "SendIt.Destinations.bucket.Index[0]"
@@ -81,30 +84,30 @@ class IndexBench(ABC):
     def close(self) -> None:
         """End what was made for this test alone."""
 
-    def holds_all(self, consignment: Consignment) -> bool:
+    def holds_all(self, shipment: Shipment) -> bool:
         """Every instance once, with the digest of its receipt."""
         return all(
-            [entry["sha256"] for entry in self.held(parcel.receipt)] == [parcel.receipt.output_sha256]
-            for parcel in consignment.parcels
-        ) and self.counted(consignment.parcels[0].receipt) == len(consignment.parcels)
+            [entry["sha256"] for entry in self.held(staged.receipt)] == [staged.receipt.output_sha256]
+            for staged in shipment.staged_instances
+        ) and self.counted(shipment.staged_instances[0].receipt) == len(shipment.staged_instances)
 
 
-def places_of(consignment: Consignment, bucket: str = "sendit-demo", archive: bool = True) -> dict[str, Place]:
+def places_of(shipment: Shipment, bucket: str = "sendit-demo", archive: bool = True) -> dict[str, Place]:
     """Where the instances would lie, as the destination tells it."""
-    return {p.receipt.sop_instance_uid: _place(consignment, p.receipt, bucket, archive) for p in consignment.parcels}
+    return {p.receipt.sop_instance_uid: _place(shipment, p.receipt, bucket, archive) for p in shipment.staged_instances}
 
 
-def _place(consignment: Consignment, receipt: Receipt, bucket: str, archive: bool) -> Place:
+def _place(shipment: Shipment, receipt: Receipt, bucket: str, archive: bool) -> Place:
     member = f"{receipt.series_instance_uid}/{receipt.sop_instance_uid}.dcm"
     name = f"{receipt.study_instance_uid}/{member}"
     if archive:
-        late = "" if consignment.part == 1 else f"_part{consignment.part}"
-        name = f"Collection/{consignment.project}/Entity/{receipt.patient_id}/{receipt.patient_id}{late}.tar.gz"
+        late = "" if shipment.part == 1 else f"_part{shipment.part}"
+        name = f"Collection/{shipment.project}/Entity/{receipt.patient_id}/{receipt.patient_id}{late}.tar.gz"
     content = name.encode()
     return Place(
         bucket=bucket,
         name=name,
-        generation=1_700_000_000_000_000 + consignment.part,
+        generation=1_700_000_000_000_000 + shipment.part,
         size=receipt.output_size,
         crc32c=base64.b64encode(google_crc32c.value(content).to_bytes(4)).decode(),
         md5=base64.b64encode(hashlib.md5(content).digest()).decode(),
@@ -112,12 +115,12 @@ def _place(consignment: Consignment, receipt: Receipt, bucket: str, archive: boo
     )
 
 
-def part_of(consignment: Consignment, parcels: Sequence[Any], batch: int, part: int) -> Consignment:
-    """Some of the parcels as a batch of their own."""
-    return Consignment(batch, consignment.project, parcels, part)
+def part_of(shipment: Shipment, staged_instances: Sequence[Any], batch: int, part: int) -> Shipment:
+    """Some of the staged instances as a batch of their own."""
+    return Shipment(batch, shipment.project, staged_instances, part)
 
 
-def peak_memory(bench: IndexBench, sent: Consignment, tmp_path: Path) -> float:
+def peak_memory(bench: IndexBench, sent: Shipment, tmp_path: Path) -> float:
     """The most memory (MB) that a process takes to write the index of these."""
     job = tmp_path / "job"
     job.write_bytes(pickle.dumps((PLACE, bench.settings(), sent, places_of(sent))))

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from sendit.destination_settings import BigQueryIndex as Settings
-from sendit.destination_settings import GoogleCredentials
-from sendit.destinations.bigquery_index import BigQueryIndex
-from sendit.destinations.bigquery_index_client import Patience
-from sendit.model import Receipt
-from tests.destinations.bench import Servers
+from sendit.destinations.google.settings import GoogleCredentials
+from sendit.destinations.indexes.bigquery.client import Patience
+from sendit.destinations.indexes.bigquery.index import BigQueryIndex
+from sendit.destinations.indexes.bigquery.settings import BigQueryIndexSettings
 from tests.destinations.index_bench import PLACE, IndexBench
 from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, FaultProxy, Silence, Slow, Status, Truncate
 from tests.servers.google_bigquery import BigQueryServer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sendit.model import Receipt
+    from tests.destinations.bench import Servers
 
 PROJECT = "sendit-demo"
 DATASET = "research"
@@ -162,7 +165,7 @@ class BigQueryBench(IndexBench):
 
 def open_bigquery(settings: dict[str, Any]) -> BigQueryIndex:
     """The index for an entry of "Index", less patient than an operator's."""
-    parsed = Settings.model_validate(settings)
+    parsed = BigQueryIndexSettings.model_validate(settings)
     index = BigQueryIndex(PLACE, parsed, parsed.credentials or GoogleCredentials())
     index.rows.patience = Patience(call=2.0, whole=3.0)
     return index

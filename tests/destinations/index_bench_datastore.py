@@ -6,9 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import grpc
 import pytest
@@ -16,17 +15,21 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.datastore import Client, Entity
 from google.cloud.datastore.query import PropertyFilter
 
-from sendit.destination_settings import DatastoreIndex as Settings
-from sendit.destination_settings import GoogleCredentials
-from sendit.destinations.datastore_index import DatastoreIndex
-from sendit.destinations.datastore_index_client import Patience
-from sendit.model import Receipt
-from tests.destinations.bench import Servers
+from sendit.destinations.google.settings import GoogleCredentials
+from sendit.destinations.indexes.datastore.client import Patience
+from sendit.destinations.indexes.datastore.index import DatastoreIndex
+from sendit.destinations.indexes.datastore.settings import DatastoreIndexSettings
 from tests.destinations.index_bench import PLACE, IndexBench
 from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence
 from tests.servers.google_datastore import DatastoreServer, wait_for_grpc
 from tests.servers.grpc_fault_proxy import Code, GrpcFaultProxy, Hold, Late
 from tests.servers.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sendit.model import Receipt
+    from tests.destinations.bench import Servers
 
 PROJECT = "sendit-demo"
 _PLATFORM = Path("/usr/lib/google-cloud-sdk/platform")
@@ -188,7 +191,7 @@ class FirestoreEmulatorBench(DatastoreEmulatorBench):
 
 def open_datastore(settings: dict[str, Any], patience: Patience | None = None) -> DatastoreIndex:
     """The index for an entry of "Index", less patient than an operator's."""
-    index = DatastoreIndex(PLACE, Settings.model_validate(settings), GoogleCredentials())
+    index = DatastoreIndex(PLACE, DatastoreIndexSettings.model_validate(settings), GoogleCredentials())
     index.entities.patience = patience or Patience(call=1.0, whole=2.0)
     return index
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from sendit.destination_settings import GoogleCredentials
-from sendit.destination_settings import Index as IndexSettings
-from sendit.destinations.index import open_index
+from sendit.destinations.google.settings import GoogleCredentials
+from sendit.destinations.indexes.base import IndexSettings, open_index
 
 
 def main() -> None:
-    place, settings, consignment, places = pickle.loads(Path(sys.argv[1]).read_bytes())
+    place, settings, shipment, places = pickle.loads(Path(sys.argv[1]).read_bytes())
     index = open_index(place, TypeAdapter(IndexSettings).validate_python(settings), GoogleCredentials())
-    index.write(consignment, places)
+    index.write(shipment, places)
 
 
 if __name__ == "__main__":

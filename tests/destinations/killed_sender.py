@@ -8,46 +8,50 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sendit.model import Consignment, Parcel, Receipt
+from sendit.model import Receipt, Shipment, StagedInstance
 from tests.destinations.bench import open_out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
 
 
-def write_order(document: Mapping[str, Any], consignment: Consignment, folder: Path) -> Path:
-    """What another process needs to deliver the consignment to the destination "out" of `document`."""
-    parcels = [{"receipt": one.receipt.as_dict(), "path": str(one.path)} for one in consignment.parcels]
+def write_order(document: Mapping[str, Any], shipment: Shipment, folder: Path) -> Path:
+    """What another process needs to deliver the shipment to the destination "out" of `document`."""
+    staged_instances = [{"receipt": one.receipt.as_dict(), "path": str(one.path)} for one in shipment.staged_instances]
     order = folder / "order.json"
     order.write_text(
         json.dumps(
             {
                 "document": document,
-                "batch_id": consignment.batch_id,
-                "project": consignment.project,
-                "part": consignment.part,
-                "parcels": parcels,
+                "batch_id": shipment.batch_id,
+                "project": shipment.project,
+                "part": shipment.part,
+                "staged_instances": staged_instances,
             }
         )
     )
     return order
 
 
-def read_order(order: Path) -> tuple[Mapping[str, Any], Consignment]:
+def read_order(order: Path) -> tuple[Mapping[str, Any], Shipment]:
     """The inverse of `write_order`."""
     given = json.loads(order.read_text())
-    parcels = [Parcel(Receipt.from_dict(one["receipt"]), Path(one["path"])) for one in given["parcels"]]
-    return given["document"], Consignment(given["batch_id"], given["project"], parcels, given["part"])
+    staged_instances = [
+        StagedInstance(Receipt.from_dict(one["receipt"]), Path(one["path"])) for one in given["staged_instances"]
+    ]
+    return given["document"], Shipment(given["batch_id"], given["project"], staged_instances, given["part"])
 
 
 class KilledSender:
-    """Delivers the consignment to the destination "out" of `document`, until it is killed."""
+    """Delivers the shipment to the destination "out" of `document`, until it is killed."""
 
-    def __init__(self, document: Mapping[str, Any], consignment: Consignment, folder: Path) -> None:
-        order = write_order(document, consignment, folder)
+    def __init__(self, document: Mapping[str, Any], shipment: Shipment, folder: Path) -> None:
+        order = write_order(document, shipment, folder)
         command = [sys.executable, "-m", "tests.destinations.killed_sender", str(order)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
@@ -72,10 +76,10 @@ class KilledSender:
 
 
 def _deliver(order: Path) -> None:
-    document, consignment = read_order(order)
+    document, shipment = read_order(order)
     destination = open_out(document)
     print(0, flush=True)
-    destination.deliver(consignment, lambda count: print(count, flush=True))
+    destination.deliver(shipment, lambda count: print(count, flush=True))
 
 
 if __name__ == "__main__":

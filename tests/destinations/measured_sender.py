@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sendit.model import Consignment
 from tests.destinations.bench import open_out
 from tests.destinations.killed_sender import ROOT, read_order, write_order
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def deliver_measured(document: Mapping[str, Any], consignment: Consignment, folder: Path) -> tuple[int, list[str], int]:
+    from sendit.model import Shipment
+
+
+def deliver_measured(document: Mapping[str, Any], shipment: Shipment, folder: Path) -> tuple[int, list[str], int]:
     """How many were delivered, what verification says, and the most memory (MB) that it took."""
-    order = write_order(document, consignment, folder)
+    order = write_order(document, shipment, folder)
     command = ["nice", "-n", "5", sys.executable, "-m", "tests.destinations.measured_sender", str(order)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, check=True).stdout
     delivered, problems, peak = json.loads(answer)
@@ -27,10 +30,10 @@ def deliver_measured(document: Mapping[str, Any], consignment: Consignment, fold
 
 
 def _deliver(order: Path) -> None:
-    document, consignment = read_order(order)
+    document, shipment = read_order(order)
     destination = open_out(document)
-    delivered = destination.deliver(consignment, lambda _: None)
-    problems = [found.problem for found in destination.verify(consignment)]
+    delivered = destination.deliver(shipment, lambda _: None)
+    problems = [found.problem for found in destination.verify(shipment)]
     status = Path("/proc/self/status").read_text().splitlines()
     peak = next(int(line.split()[1]) >> 10 for line in status if line.startswith("VmHWM"))
     print(json.dumps([delivered, problems, peak]))

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.cloud import bigquery
 
-from sendit.destination_settings import BigQueryIndex as Settings
-from sendit.destinations.bigquery_index_rows import COLUMNS, row_of
-from sendit.destinations.index_header import read_header
+from sendit.destinations.indexes.bigquery.rows import COLUMNS, row_of
+from sendit.destinations.indexes.bigquery.settings import BigQueryIndexSettings
+from sendit.destinations.indexes.header import read_header
 from sendit.errors import Misconfigured, Retry
-from sendit.model import Consignment
-from tests.destinations.bench import Servers
+from sendit.model import Shipment
 from tests.destinations.index_bench import PLACE, part_of, peak_memory, places_of
 from tests.destinations.index_bench_bigquery import DATASET, PROJECT, BigQueryBench, official_client, open_bigquery
-from tests.destinations.parcels import coded, consignment, consignment_of, new_uid, parcel_of, read_testfile
+from tests.destinations.staged_instances import coded, new_uid, read_testfile, shipment, shipment_of, staged_of
 from tests.servers.google_bigquery import BigQueryServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.destinations.bench import Servers
 
 #: The table of the original SendIt, all texts.
 ORIGINAL = (
@@ -65,7 +68,7 @@ def test_the_originals_table_goes_on(bench: BigQueryBench, tmp_path: Path) -> No
     """Columns are added to a table that is there; its own columns and rows stay."""
     _make(bench, *(bigquery.SchemaField(name, "STRING") for name in ORIGINAL), bigquery.SchemaField("theirs", "STRING"))
     assert bench.client.insert_rows_json(bench.name, [{"entity_id": "old", "theirs": "kept"}]) == []
-    sent = consignment(tmp_path, 2)
+    sent = shipment(tmp_path, 2)
     bench.index.write(sent, places_of(sent))
     assert bench.holds_all(sent)
     names = [field.name for field in bench.client.get_table(bench.name).schema]
@@ -77,15 +80,15 @@ def test_the_originals_table_goes_on(bench: BigQueryBench, tmp_path: Path) -> No
 @pytest.mark.parametrize("first", ["verify", "write", "remove"])
 def test_a_table_from_before_the_digests(bench: BigQueryBench, tmp_path: Path, first: str) -> None:
     """It gets the column; its rows are as well as before, are not entered twice, and are mended where they differ."""
-    sent = consignment(tmp_path, 3)
+    sent = shipment(tmp_path, 3)
     places = places_of(sent)
     _make(bench, *(bigquery.SchemaField(name, kind) for name, kind in COLUMNS.items() if name != "index_digest"))
-    rows = [row_of(read_header(p), p.receipt, places[p.receipt.sop_instance_uid], sent) for p in sent.parcels]
+    rows = [row_of(read_header(p), p.receipt, places[p.receipt.sop_instance_uid], sent) for p in sent.staged_instances]
     old = [{name: value for name, value in row.items() if name != "index_digest"} for row in rows]
     assert bench.client.insert_rows_json(bench.name, old) == []
     if first == "remove":
         bench.index.remove(sent)
-        assert bench.counted(sent.parcels[0].receipt) == 0
+        assert bench.counted(sent.staged_instances[0].receipt) == 0
         return
     if first == "verify":
         assert bench.index.verify(sent, places) == []
@@ -101,7 +104,7 @@ def test_a_table_from_before_the_digests(bench: BigQueryBench, tmp_path: Path, f
 def test_a_column_of_another_type(bench: BigQueryBench, tmp_path: Path) -> None:
     """It is named; nothing is changed."""
     _make(bench, bigquery.SchemaField("size", "STRING"))
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     with pytest.raises(Misconfigured, match="size") as caught:
         bench.index.write(sent, places_of(sent))
     assert caught.value.place == f"{PLACE}.Table"
@@ -111,21 +114,21 @@ def test_a_column_of_another_type(bench: BigQueryBench, tmp_path: Path) -> None:
 def test_refused_rows_are_not_quoted(bench: BigQueryBench, tmp_path: Path) -> None:
     """A table with a required column of its own: an operator is told, without a value of any row."""
     _make(bench, bigquery.SchemaField("theirs", "STRING", mode="REQUIRED"))
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     with pytest.raises(Misconfigured, match="refuses rows") as caught:
         bench.index.write(sent, places_of(sent))
-    assert sent.parcels[0].receipt.patient_id not in str(caught.value)
+    assert sent.staged_instances[0].receipt.patient_id not in str(caught.value)
 
 
 def test_a_researcher_finds_rows(bench: BigQueryBench, tmp_path: Path) -> None:
     """The official client's SQL, on columns and their types; the whole header is beside them."""
     thin = _ct(SliceThickness="1.25", StudyDescription="Thorax", BodyPartExamined="CHEST")
-    sent = consignment_of(thin, _ct(SliceThickness="5"), folder=tmp_path)
+    sent = shipment_of(thin, _ct(SliceThickness="5"), folder=tmp_path)
     places = places_of(sent)
     bench.index.write(sent, places)
     text = f"SELECT * FROM `{bench.name}` WHERE Modality = 'CT' AND SliceThickness < 2 AND BodyPartExamined = 'CHEST'"
     [row] = list(bench.client.query_and_wait(text))
-    receipt = sent.parcels[0].receipt
+    receipt = sent.staged_instances[0].receipt
     place = places[receipt.sop_instance_uid]
     assert (row["SOPInstanceUID"], row["StudyDescription"]) == (receipt.sop_instance_uid, "Thorax")
     assert (row["width"], row["height"], row["entity_id"]) == ("128", "128", receipt.patient_id)
@@ -141,9 +144,9 @@ def test_a_researcher_finds_rows(bench: BigQueryBench, tmp_path: Path) -> None:
 
 def test_duplicates_are_found_and_mended(bench: BigQueryBench, tmp_path: Path) -> None:
     """A row that is there twice is named by verify; the next write leaves one."""
-    sent = consignment(tmp_path, 3)
+    sent = shipment(tmp_path, 3)
     bench.index.write(sent, places_of(sent))
-    receipt = sent.parcels[1].receipt
+    receipt = sent.staged_instances[1].receipt
     uid = receipt.sop_instance_uid
     [row] = [dict(row.items()) for row in bench.client.list_rows(bench.name) if row["SOPInstanceUID"] == uid]
     assert bench.client.insert_rows_json(bench.name, [row]) == []
@@ -166,7 +169,7 @@ def test_the_streaming_buffer(tmp_path: Path) -> None:
                 "Credentials": {"Source": "Anonymous"},
             }
         )
-        sent = consignment(tmp_path, 2)
+        sent = shipment(tmp_path, 2)
         index.write(sent, places_of(sent))
         with pytest.raises(Retry, match=r"at \d{4}-\d\d-\d\d \d\d:\d\d UTC at the latest"):
             index.remove(sent)
@@ -176,22 +179,23 @@ def test_the_streaming_buffer(tmp_path: Path) -> None:
         assert list(official_client(server.url).list_rows(f"{PROJECT}.{DATASET}.dicom")) == []
 
 
+@pytest.mark.slow
 def test_a_large_study_goes_in_several_requests(bench: BigQueryBench, tmp_path: Path) -> None:
     """At most 500 rows in each; more than a page of results is read back."""
     dataset = _ct()
     patient, study, series = "P1100", new_uid(), new_uid()
-    sent = Consignment(1, "IRB1", [parcel_of(coded(dataset, patient, study, series), tmp_path) for _ in range(1100)])
+    sent = Shipment(1, "IRB1", [staged_of(coded(dataset, patient, study, series), tmp_path) for _ in range(1100)])
     bench.index.rows.patience = replace(bench.index.rows.patience, call=30, whole=60)
     bench.index.write(sent, places_of(sent))
     assert bench.writes() == 3
     assert bench.index.verify(sent, places_of(sent)) == []
     bench.index.remove(sent)
-    assert bench.counted(sent.parcels[0].receipt) == 0
+    assert bench.counted(sent.staged_instances[0].receipt) == 0
 
 
 def test_two_buckets_need_two_tables(bench: BigQueryBench, tmp_path: Path) -> None:
     """Otherwise every instance would have two rows."""
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     bench.index.write(sent, places_of(sent))
     with pytest.raises(Misconfigured, match="another bucket") as caught:
         bench.index.write(sent, places_of(sent, bucket="elsewhere"))
@@ -200,7 +204,7 @@ def test_two_buckets_need_two_tables(bench: BigQueryBench, tmp_path: Path) -> No
 
 def test_nothing_was_ever_written(bench: BigQueryBench, tmp_path: Path) -> None:
     """Without a table everything is missing, and there is nothing to remove."""
-    sent = consignment(tmp_path, 2)
+    sent = shipment(tmp_path, 2)
     assert [d.problem for d in bench.index.verify(sent, places_of(sent))] == ["not there"] * 2
     bench.index.remove(sent)
 
@@ -213,7 +217,7 @@ def test_a_wrong_project(bench: BigQueryBench) -> None:
 
 def test_rows_outlive_the_server(tmp_path: Path) -> None:
     """With a folder, what was inserted is there after a restart, after SIGKILL too."""
-    sent = consignment(tmp_path, 2)
+    sent = shipment(tmp_path, 2)
     for again in (False, True):
         with BigQueryServer(tmp_path / "kept", PROJECT) as server:
             index = open_bigquery(
@@ -232,9 +236,9 @@ def test_rows_outlive_the_server(tmp_path: Path) -> None:
 
 def test_late_parts_say_so(bench: BigQueryBench, tmp_path: Path) -> None:
     """Each row names its batch and part."""
-    whole = consignment(tmp_path, 2)
+    whole = shipment(tmp_path, 2)
     for number in (1, 2):
-        one = part_of(whole, [whole.parcels[number - 1]], number + 5, number)
+        one = part_of(whole, [whole.staged_instances[number - 1]], number + 5, number)
         bench.index.write(one, places_of(one))
     assert sorted(row["batch"] for row in bench.client.list_rows(bench.name)) == [6, 7]
 
@@ -242,7 +246,7 @@ def test_late_parts_say_so(bench: BigQueryBench, tmp_path: Path) -> None:
 def test_unknown_keys_in_the_configuration() -> None:
     """They are errors, with their names."""
     with pytest.raises(ValueError, match="DataSet"):
-        Settings.model_validate({"Type": "BigQuery", "GoogleProject": PROJECT, "DataSet": "x"})
+        BigQueryIndexSettings.model_validate({"Type": "BigQuery", "GoogleProject": PROJECT, "DataSet": "x"})
 
 
 @pytest.mark.slow
@@ -251,8 +255,8 @@ def test_a_study_of_5000_instances(bench: BigQueryBench, tmp_path: Path) -> None
     """Written within 512 MB, and verified."""
     dataset = _ct()
     patient, study, series = "P5000", new_uid(), new_uid()
-    sent = Consignment(1, "IRB1", [parcel_of(coded(dataset, patient, study, series), tmp_path) for _ in range(5000)])
+    sent = Shipment(1, "IRB1", [staged_of(coded(dataset, patient, study, series), tmp_path) for _ in range(5000)])
     assert peak_memory(bench, sent, tmp_path) < 512
     bench.index.rows.patience = replace(bench.index.rows.patience, call=30, whole=60)
     assert bench.index.verify(sent, places_of(sent)) == []
-    assert bench.counted(sent.parcels[0].receipt) == 5000
+    assert bench.counted(sent.staged_instances[0].receipt) == 5000

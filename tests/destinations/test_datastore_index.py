@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
@@ -14,17 +12,22 @@ from google.cloud.datastore import Client, Entity
 from google.cloud.datastore.query import PropertyFilter
 from pydicom.dataset import Dataset
 
-from sendit.destination_settings import DatastoreIndex as Settings
-from sendit.destination_settings import GoogleCredentials
-from sendit.destinations.datastore_index_entities import AGENT
-from sendit.destinations.index import open_index
+from sendit.destinations.google.settings import GoogleCredentials
+from sendit.destinations.indexes.base import open_index
+from sendit.destinations.indexes.datastore.entities import AGENT
+from sendit.destinations.indexes.datastore.settings import DatastoreIndexSettings
 from sendit.errors import Misconfigured
-from sendit.model import Consignment, Parcel
-from tests.destinations.bench import Servers
+from sendit.model import Shipment, StagedInstance
 from tests.destinations.index_bench import PLACE, peak_memory, places_of
 from tests.destinations.index_bench_datastore import PROJECT, DatastoreBench, official_client, open_datastore
-from tests.destinations.parcels import coded, consignment, consignment_of, new_uid, parcel_of, read_testfile
+from tests.destinations.staged_instances import coded, new_uid, read_testfile, shipment, shipment_of, staged_of
 from tests.servers.google_datastore import DatastoreServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.destinations.bench import Servers
 
 
 @pytest.fixture
@@ -48,16 +51,16 @@ def _plain(**values: Any) -> Any:
     return dataset
 
 
-def _enter(bench: DatastoreBench, sent: Consignment) -> None:
+def _enter(bench: DatastoreBench, sent: Shipment) -> None:
     bench.index.write(sent, places_of(sent))
 
 
-def _get(client: Client, sent: Consignment, *more: str) -> Any:
+def _get(client: Client, sent: Shipment, *more: str) -> Any:
     return client.get(client.key("Collection", sent.project, *more))
 
 
-def _study(client: Client, sent: Consignment) -> Any:
-    receipt = sent.parcels[0].receipt
+def _study(client: Client, sent: Shipment) -> Any:
+    receipt = sent.staged_instances[0].receipt
     return _get(client, sent, "Entity", receipt.patient_id, "Study", receipt.study_instance_uid)
 
 
@@ -65,7 +68,7 @@ def test_a_researcher_finds_images_by_what_is_in_them(bench: DatastoreBench, tmp
     """The official client's queries: equal, a range of a number, one of several, below a project, ordered."""
     thin = _ct(SliceThickness="1.25", BodyPartExamined="CHEST", StudyDescription="Thorax", PatientAge="061Y")
     thick = _ct(SliceThickness="5", BodyPartExamined="CHEST", SeriesDescription="Axial")
-    sent = replace(consignment_of(thin, thick, folder=tmp_path), project="FIND")
+    sent = replace(shipment_of(thin, thick, folder=tmp_path), project="FIND")
     _enter(bench, sent)
     client = bench.client
 
@@ -85,11 +88,14 @@ def test_a_researcher_finds_images_by_what_is_in_them(bench: DatastoreBench, tmp
 
 def test_an_image_carries_its_header_and_where_it_lies(bench: DatastoreBench, tmp_path: Path) -> None:
     """Everything that is not binary; the location and digests; the URL in no index."""
-    sent = consignment_of(_ct(ImageComments="long " * 400), folder=tmp_path)
+    sent = shipment_of(_ct(ImageComments="long " * 400), folder=tmp_path)
     _enter(bench, sent)
-    receipt, place = sent.parcels[0].receipt, places_of(sent)[sent.parcels[0].receipt.sop_instance_uid]
+    receipt, place = (
+        sent.staged_instances[0].receipt,
+        places_of(sent)[sent.staged_instances[0].receipt.sop_instance_uid],
+    )
     image = bench.held(receipt)[0]
-    dataset = pydicom.dcmread(sent.parcels[0].path)
+    dataset = pydicom.dcmread(sent.staged_instances[0].path)
     assert image["Rows"] == dataset.Rows
     assert image["PixelSpacing"] == [float(one) for one in dataset.PixelSpacing]
     assert image["ImageComments"] == dataset.ImageComments
@@ -110,9 +116,9 @@ def test_an_image_carries_its_header_and_where_it_lies(bench: DatastoreBench, tm
 @pytest.mark.filterwarnings("ignore:The value length")
 def test_what_is_searched_but_too_long_is_kept_out_of_the_indexes(bench: DatastoreBench, tmp_path: Path) -> None:
     """Datastore refuses indexed strings of more than 1,500 bytes (not characters)."""
-    sent = consignment_of(_ct(StudyDescription="é" * 800, SpecificCharacterSet="ISO_IR 192"), folder=tmp_path)
+    sent = shipment_of(_ct(StudyDescription="é" * 800, SpecificCharacterSet="ISO_IR 192"), folder=tmp_path)
     _enter(bench, sent)
-    assert bench.held(sent.parcels[0].receipt)[0]["StudyDescription"] == "é" * 800
+    assert bench.held(sent.staged_instances[0].receipt)[0]["StudyDescription"] == "é" * 800
 
 
 def test_values_are_left_out_where_an_entity_would_be_too_large(bench: DatastoreBench, tmp_path: Path) -> None:
@@ -122,9 +128,9 @@ def test_values_are_left_out_where_an_entity_would_be_too_large(bench: Datastore
     item.TextValue = "y" * 450_000
     dataset.ContentSequence = [item]
     dataset.AcquisitionContextSequence = [item]
-    sent = consignment_of(dataset, folder=tmp_path)
+    sent = shipment_of(dataset, folder=tmp_path)
     _enter(bench, sent)
-    image = bench.held(sent.parcels[0].receipt)[0]
+    image = bench.held(sent.staged_instances[0].receipt)[0]
     assert image["truncated"] in (["ContentSequence"], ["AcquisitionContextSequence"])
     assert image["Modality"] == "CT"
     assert bench.index.verify(sent, places_of(sent)) == []
@@ -133,11 +139,11 @@ def test_values_are_left_out_where_an_entity_would_be_too_large(bench: Datastore
 def test_study_entity_and_collection_sum_up(bench: DatastoreBench, tmp_path: Path) -> None:
     """Counts, what occurs, the first and last date, batches and archives; late parts and other studies are added."""
     project = "SUMS"
-    base = replace(consignment_of(*(_ct(PatientAge="006M") for _ in range(3)), folder=tmp_path), project=project)
-    patient, study = base.parcels[0].receipt.patient_id, base.parcels[0].receipt.study_instance_uid
-    late_one = parcel_of(coded(_ct(Modality="PT", SeriesDate="20300101"), patient, study, new_uid()), tmp_path)
-    late = Consignment(8, project, [late_one], part=2)
-    other = Consignment(9, project, [parcel_of(coded(_ct(), patient, new_uid(), new_uid()), tmp_path)])
+    base = replace(shipment_of(*(_ct(PatientAge="006M") for _ in range(3)), folder=tmp_path), project=project)
+    patient, study = base.staged_instances[0].receipt.patient_id, base.staged_instances[0].receipt.study_instance_uid
+    late_one = staged_of(coded(_ct(Modality="PT", SeriesDate="20300101"), patient, study, new_uid()), tmp_path)
+    late = Shipment(8, project, [late_one], part=2)
+    other = Shipment(9, project, [staged_of(coded(_ct(), patient, new_uid(), new_uid()), tmp_path)])
     for sent in (base, late, other, late):
         _enter(bench, sent)
     stands = _study(bench.client, base)
@@ -160,7 +166,7 @@ def test_study_entity_and_collection_sum_up(bench: DatastoreBench, tmp_path: Pat
 
 def test_two_patients_of_a_project(bench: DatastoreBench, tmp_path: Path) -> None:
     """The collection counts each of them once, however often each was written."""
-    first, second = (replace(consignment(tmp_path, 2), project="TWO") for _ in range(2))
+    first, second = (replace(shipment(tmp_path, 2), project="TWO") for _ in range(2))
     for sent in (first, second, first, second):
         _enter(bench, sent)
     stands = _get(bench.client, first)
@@ -173,7 +179,7 @@ def test_two_patients_of_a_project(bench: DatastoreBench, tmp_path: Path) -> Non
 @pytest.mark.parametrize("nth", [2, 3])
 def test_counts_survive_lost_answers(bench: DatastoreBench, tmp_path: Path, nth: int) -> None:
     """The answer to the commit of a sum is lost although Datastore has acted: it is counted once."""
-    sent = replace(consignment(tmp_path, 2), project=f"LOST{nth}")
+    sent = replace(shipment(tmp_path, 2), project=f"LOST{nth}")
     bench.harm_writing(replace(bench.healing["slow"], times=nth - 1))
     bench.harm_writing(replace(bench.healing["dropped-after"], times=1))
     _enter(bench, sent)
@@ -181,9 +187,10 @@ def test_counts_survive_lost_answers(bench: DatastoreBench, tmp_path: Path, nth:
     assert _study(bench.client, sent)["image_count"] == 2
 
 
+@pytest.mark.slow
 def test_many_images_go_in_several_commits(bench: DatastoreBench, tmp_path: Path) -> None:
     """At most 500 entities and 3.5 MB in each."""
-    sent = consignment_of(*(_plain(ImageComments="c" * 9000) for _ in range(501)), folder=tmp_path)
+    sent = shipment_of(*(_plain(ImageComments="c" * 9000) for _ in range(501)), folder=tmp_path)
     _enter(bench, sent)
     assert bench.writes() >= 4  # the images in two or more, and two sums
     assert _study(bench.client, sent)["image_count"] == 501
@@ -192,7 +199,7 @@ def test_many_images_go_in_several_commits(bench: DatastoreBench, tmp_path: Path
 
 def test_two_buckets_need_two_namespaces(bench: DatastoreBench, tmp_path: Path) -> None:
     """They would overwrite each other's entries for ever; with namespaces each has its own."""
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     _enter(bench, sent)
     with pytest.raises(Misconfigured, match="another bucket") as caught:
         bench.index.write(sent, places_of(sent, bucket="elsewhere"))
@@ -214,13 +221,13 @@ def test_a_wrong_project_and_a_missing_database(bench: DatastoreBench) -> None:
 
 def test_the_endpoint_needs_no_credentials(bench: DatastoreBench) -> None:
     """With an endpoint (an emulator) nobody is asked who we are, whatever this machine has."""
-    settings = Settings.model_validate(bench.settings())
+    settings = DatastoreIndexSettings.model_validate(bench.settings())
     open_index(PLACE, settings, GoogleCredentials()).check()
 
 
 def test_entities_outlive_the_server(tmp_path: Path) -> None:
     """With a folder, what was stored is there after a restart, after SIGKILL too."""
-    sent = consignment(tmp_path, 2)
+    sent = shipment(tmp_path, 2)
     for again in (False, True):
         with DatastoreServer(tmp_path / "kept", project=PROJECT) as server:
             index = open_datastore({"Type": "Datastore", "GoogleProject": PROJECT, "Endpoint": server.endpoint})
@@ -271,7 +278,7 @@ def test_transactions_that_meet(bench: DatastoreBench) -> None:
 def test_unknown_keys_in_the_configuration() -> None:
     """They are errors, with their names."""
     with pytest.raises(ValueError, match="DataBase"):
-        Settings.model_validate({"Type": "Datastore", "GoogleProject": PROJECT, "DataBase": "x"})
+        DatastoreIndexSettings.model_validate({"Type": "Datastore", "GoogleProject": PROJECT, "DataBase": "x"})
 
 
 @pytest.mark.slow
@@ -280,7 +287,7 @@ def test_a_study_of_5000_instances(bench: DatastoreBench, tmp_path: Path) -> Non
     """Written within 512 MB, counted, and verified."""
     dataset = _plain()
     patient, study, series = "P5000", new_uid(), new_uid()
-    sent = Consignment(1, "LARGE", [parcel_of(coded(dataset, patient, study, series), tmp_path) for _ in range(5000)])
+    sent = Shipment(1, "LARGE", [staged_of(coded(dataset, patient, study, series), tmp_path) for _ in range(5000)])
     assert peak_memory(bench, sent, tmp_path) < 512
     assert _study(bench.client, sent)["image_count"] == 5000
     assert bench.index.verify(sent, places_of(sent)) == []
@@ -290,20 +297,20 @@ def test_a_study_of_5000_instances(bench: DatastoreBench, tmp_path: Path) -> Non
 @pytest.mark.timeout(900)
 def test_an_instance_of_2_gb(bench: DatastoreBench, tmp_path: Path) -> None:
     """Its header is read within 512 MB."""
-    small = consignment(tmp_path, 1).parcels[0]
-    sent = Consignment(1, "LARGE", [_inflated(small, 2 * 1024**3)])
+    small = shipment(tmp_path, 1).staged_instances[0]
+    sent = Shipment(1, "LARGE", [_inflated(small, 2 * 1024**3)])
     assert peak_memory(bench, sent, tmp_path) < 512
     assert bench.held(small.receipt)[0]["size"] > 2 * 1024**3
 
 
-def _inflated(parcel: Parcel, size: int) -> Parcel:
+def _inflated(staged: StagedInstance, size: int) -> StagedInstance:
     """The same instance with so many bytes of pixels, which take no room on the disk."""
-    data = parcel.path.read_bytes()
+    data = staged.path.read_bytes()
     at = data.rindex(b"\xe0\x7f\x10\x00OW")
-    with parcel.path.open("wb") as file:
+    with staged.path.open("wb") as file:
         file.write(data[: at + 8] + size.to_bytes(4, "little"))
         file.truncate(file.tell() + size)
-    with parcel.path.open("rb") as file:
+    with staged.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    changed = replace(parcel.receipt, output_size=parcel.path.stat().st_size, output_sha256=digest)
-    return Parcel(changed, parcel.path)
+    changed = replace(staged.receipt, output_size=staged.path.stat().st_size, output_sha256=digest)
+    return StagedInstance(changed, staged.path)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from io import BytesIO
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
 from pydicom.uid import UID, ImplicitVRLittleEndian, JPEG2000Lossless
 from pynetdicom import AllStoragePresentationContexts
 
-from sendit.destinations.base import Destination
 from sendit.errors import Misconfigured, Retry
-from sendit.model import Consignment
-from tests.destinations.bench import Servers, open_out
+from tests.destinations.bench import Servers, no_progress, open_out
 from tests.destinations.bench_dicom_modality import behind_meta, modality_document, start_modality
 from tests.destinations.bench_orthanc_peer import instance_id
-from tests.destinations.parcels import consignment, consignment_of, read_testfile
+from tests.destinations.staged_instances import read_testfile, shipment, shipment_of
 from tests.servers.certificates import Authority
 from tests.servers.fault_proxy import Silence, Slow
 from tests.servers.orthanc import OrthancServer
@@ -26,12 +22,15 @@ from tests.servers.ports import free_port
 from tests.servers.storage_scp import StorageScp, storescp
 from tests.servers.tcp_fault_proxy import C_GET, C_STORE, Corrupt, DicomFaultProxy
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from sendit.destinations.base import Destination
+    from sendit.model import Shipment
+
 OUT = "SendIt.Destinations.out"
 PLACE = "DicomModalities.archive"
-
-
-def _nothing(_: int) -> None:
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +44,12 @@ def proxy(server: OrthancServer) -> Iterator[DicomFaultProxy]:
         yield proxy
 
 
+#: A limit for what answers, however busy the machine is; and one for what does not.
+PATIENT, BRIEF = 30, {"Timeout": 2}
+
+
 def _open(port: int, entry: Mapping[str, object] | None = None, **settings: object) -> Destination:
-    modality = {"AET": "ARCHIVE", "Host": "127.0.0.1", "Port": port, "Timeout": 2, **(entry or {})}
+    modality = {"AET": "ARCHIVE", "Host": "127.0.0.1", "Port": port, "Timeout": PATIENT, **(entry or {})}
     return open_out(modality_document(port, modality, **settings))
 
 
@@ -54,8 +57,8 @@ def test_a_title_that_is_not_known(tmp_path: Path) -> None:
     """The modality rejects a wrong AET: told with its place, by check and by delivery."""
     with OrthancServer(tmp_path / "orthanc", {"DicomCheckCalledAet": True}, name="OTHER") as server:
         destination = _open(server.dicom_port)
-        for act in (destination.check, lambda: destination.deliver(consignment(tmp_path, 1), _nothing)):
-            with pytest.raises(Misconfigured, match="title that is not its own") as caught:
+        for act in (destination.check, lambda: destination.deliver(shipment(tmp_path, 1), no_progress)):
+            with pytest.raises(Misconfigured, match="title other than its own") as caught:
                 act()
             assert caught.value.place == PLACE
 
@@ -67,23 +70,23 @@ def test_a_modality_that_may_not_be_asked(tmp_path: Path) -> None:
             _open(server.dicom_port).check()
         destination = _open(server.dicom_port, AcknowledgementIsEnough=True)
         destination.check()
-        sent = consignment(tmp_path, 2)
-        assert destination.deliver(sent, _nothing) == 2
+        sent = shipment(tmp_path, 2)
+        assert destination.deliver(sent, no_progress) == 2
         assert destination.verify(sent) == []
 
 
 def test_a_receiver_that_answers_no_query(tmp_path: Path) -> None:
     """dcmtk's storescp: everything arrives bit by bit; it counts as verified only where the operator says so."""
-    sent = consignment(tmp_path)
+    sent = shipment(tmp_path)
     with storescp(tmp_path / "received", "--bit-preserving") as port:
         destination = _open(port, Concurrency=1)  # it takes one association at a time
-        assert destination.deliver(sent, _nothing) == 5
+        assert destination.deliver(sent, no_progress) == 5
         with pytest.raises(Misconfigured, match="AcknowledgementIsEnough"):
             destination.verify(sent)
         assert _open(port, AcknowledgementIsEnough=True).verify(sent) == []
         received = [file.read_bytes() for file in (tmp_path / "received").iterdir()]
     assert {behind_meta(file) for file in received} == {
-        behind_meta(parcel.path.read_bytes()) for parcel in sent.parcels
+        behind_meta(staged.path.read_bytes()) for staged in sent.staged_instances
     }
 
 
@@ -105,25 +108,25 @@ def test_a_receiver_that_answers_no_query(tmp_path: Path) -> None:
 )
 def test_statuses(tmp_path: Path, status: int, error: type[Exception] | None) -> None:
     """Out of resources may heal, a refusal is for an operator, a warning is noted."""
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     with StorageScp([status]) as scp:
         destination = _open(scp.port)
         if error is None:
-            assert destination.deliver(sent, _nothing) == 1
+            assert destination.deliver(sent, no_progress) == 1
         else:
             with pytest.raises(error, match=f"{status:04X}"):
-                destination.deliver(sent, _nothing)
-            assert destination.deliver(sent, _nothing) == 1
+                destination.deliver(sent, no_progress)
+            assert destination.deliver(sent, no_progress) == 1
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_RLE.dcm", "JPEG2000.dcm"])
 def test_as_it_is_where_it_is_taken(server: OrthancServer, tmp_path: Path, name: str) -> None:
     """The transfer syntax stays what it is, and nothing is decoded on the way."""
-    sent = consignment_of(read_testfile(name), folder=tmp_path)
+    sent = shipment_of(read_testfile(name), folder=tmp_path)
     destination = _open(server.dicom_port)
-    destination.deliver(sent, _nothing)
-    held = pydicom.dcmread(BytesIO(server.instance_file(instance_id(sent.parcels[0].receipt))))
-    ours = pydicom.dcmread(sent.parcels[0].path)
+    destination.deliver(sent, no_progress)
+    held = pydicom.dcmread(BytesIO(server.instance_file(instance_id(sent.staged_instances[0].receipt))))
+    ours = pydicom.dcmread(sent.staged_instances[0].path)
     assert held.file_meta.TransferSyntaxUID == ours.file_meta.TransferSyntaxUID
     assert held.PixelData == ours.PixelData
     assert destination.verify(sent) == []
@@ -133,11 +136,11 @@ def test_as_it_is_where_it_is_taken(server: OrthancServer, tmp_path: Path, name:
 @pytest.mark.parametrize("name", ["MR_small_RLE.dcm", "JPEG2000.dcm", "CT_small.dcm", "MR_small_implicit.dcm"])
 def test_converted_where_it_is_not_taken(tmp_path: Path, name: str, option: str) -> None:
     """A modality that takes one uncompressed transfer syntax gets that one; the pixels are the same."""
-    sent = consignment_of(read_testfile(name), folder=tmp_path)
+    sent = shipment_of(read_testfile(name), folder=tmp_path)
     with storescp(tmp_path / "received", option) as port:
-        _open(port, Concurrency=1).deliver(sent, _nothing)
+        _open(port, Concurrency=1).deliver(sent, no_progress)
         (file,) = (tmp_path / "received").iterdir()
-        got, ours = pydicom.dcmread(file), pydicom.dcmread(sent.parcels[0].path)
+        got, ours = pydicom.dcmread(file), pydicom.dcmread(sent.staged_instances[0].path)
     syntax = got.file_meta.TransferSyntaxUID
     assert syntax == ImplicitVRLittleEndian or (
         option != "--implicit" and not got.file_meta.TransferSyntaxUID.is_compressed
@@ -150,15 +153,15 @@ def test_what_cannot_be_converted(tmp_path: Path) -> None:
     """Big endian, which its pixels would not survive, and conversions that orthanc.json forbids: told, nothing sent."""
     with StorageScp(syntaxes=[ImplicitVRLittleEndian]) as scp:
         for name, entry in (("MR_small_bigendian.dcm", {}), ("MR_small_RLE.dcm", {"AllowTranscoding": False})):
-            sent = consignment_of(read_testfile(name), folder=tmp_path)
+            sent = shipment_of(read_testfile(name), folder=tmp_path)
             with pytest.raises(Misconfigured, match="transfer syntax") as caught:
-                _open(scp.port, entry).deliver(sent, _nothing)
+                _open(scp.port, entry).deliver(sent, no_progress)
             assert caught.value.place == PLACE
         assert scp.received == []
     with StorageScp(syntaxes=[JPEG2000Lossless]) as scp:
-        sent = consignment_of(read_testfile("MR_small_RLE.dcm"), folder=tmp_path)
+        sent = shipment_of(read_testfile("MR_small_RLE.dcm"), folder=tmp_path)
         with pytest.raises(Misconfigured, match="accepts none"):
-            _open(scp.port).deliver(sent, _nothing)
+            _open(scp.port).deliver(sent, no_progress)
 
 
 def test_more_kinds_than_one_association_takes(tmp_path: Path) -> None:
@@ -169,32 +172,32 @@ def test_more_kinds_than_one_association_takes(tmp_path: Path) -> None:
         dataset = read_testfile()
         dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class
         datasets.append(dataset)
-    sent = consignment_of(*datasets, folder=tmp_path)
+    sent = shipment_of(*datasets, folder=tmp_path)
     counts: list[int] = []
     with StorageScp() as scp:
         assert _open(scp.port).deliver(sent, counts.append) == len(classes)
-        assert {uid for _, uid in scp.received} == {parcel.receipt.sop_instance_uid for parcel in sent.parcels}
+        assert {uid for _, uid in scp.received} == {staged.receipt.sop_instance_uid for staged in sent.staged_instances}
     assert counts == list(range(1, len(classes) + 1))
 
 
 def test_corrupted_on_its_way(proxy: DicomFaultProxy, tmp_path: Path) -> None:
     """TCP's checksum can miss a bit: what arrived differs from the receipt, and verification says so."""
-    sent = consignment(tmp_path, 2)
+    sent = shipment(tmp_path, 2)
     proxy.inject(Corrupt(), C_STORE)
     destination = _open(proxy.port, Concurrency=1)
-    destination.deliver(sent, _nothing)
+    destination.deliver(sent, no_progress)
     (found,) = destination.verify(sent)
     assert found.problem == "the pixels differ"
-    with pytest.raises(Misconfigured, match="another content"):
-        destination.deliver(sent, _nothing)
+    with pytest.raises(Misconfigured, match="different content"):
+        destination.deliver(sent, no_progress)
 
 
 def test_a_slow_network_is_not_an_error(proxy: DicomFaultProxy, tmp_path: Path) -> None:
     """As long as something moves, it goes on: the limit of time counts for silence."""
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     proxy.inject(Slow(pause=0.2), C_STORE)
     destination = _open(proxy.port)
-    assert destination.deliver(sent, _nothing) == 1
+    assert destination.deliver(sent, no_progress) == 1
     assert destination.verify(sent) == []
 
 
@@ -202,48 +205,48 @@ def test_a_modality_that_stops_reading(proxy: DicomFaultProxy, tmp_path: Path) -
     """In the middle of a large instance nothing is read any more: a Retry after the time limit, and no thread hangs."""
     dataset = read_testfile()
     dataset.add_new(0x00091010, "OB", b"\0" * 60_000_000)
-    sent = consignment_of(dataset, folder=tmp_path)
+    sent = shipment_of(dataset, folder=tmp_path)
     proxy.inject(Silence(), C_STORE)
-    destination = _open(proxy.port)
     with pytest.raises(Retry):
-        destination.deliver(sent, _nothing)
-    assert destination.deliver(sent, _nothing) == 1
+        _open(proxy.port, BRIEF).deliver(sent, no_progress)
+    destination = _open(proxy.port)
+    assert destination.deliver(sent, no_progress) == 1
     assert destination.verify(sent) == []
 
 
 def test_silence_when_it_should_give_back(proxy: DicomFaultProxy, tmp_path: Path) -> None:
     """A C-GET without an answer is a Retry, never a verification."""
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     destination = _open(proxy.port)
-    destination.deliver(sent, _nothing)
+    destination.deliver(sent, no_progress)
     proxy.inject(Silence(), C_GET)
     with pytest.raises(Retry):
-        destination.verify(sent)
+        _open(proxy.port, BRIEF).verify(sent)
 
 
 def test_without_the_staged_files(server: OrthancServer, tmp_path: Path) -> None:
     """Afterwards only presence can be seen: what is gone is found."""
-    sent = consignment(tmp_path, 3)
+    sent = shipment(tmp_path, 3)
     destination = _open(server.dicom_port)
-    destination.deliver(sent, _nothing)
-    for parcel in sent.parcels:
-        parcel.path.unlink()
+    destination.deliver(sent, no_progress)
+    for staged in sent.staged_instances:
+        staged.path.unlink()
     assert destination.verify(sent) == []
-    server.session.delete(f"{server.url}/instances/{instance_id(sent.parcels[1].receipt)}").raise_for_status()
+    server.session.delete(f"{server.url}/instances/{instance_id(sent.staged_instances[1].receipt)}").raise_for_status()
     assert [found.problem for found in destination.verify(sent)] == ["not there"]
 
 
 def test_commitment_on_the_same_association(tmp_path: Path) -> None:
     """What the modality commits itself to is verified; what it does not is told with the reason."""
-    sent = consignment(tmp_path, 3)
+    sent = shipment(tmp_path, 3)
     with StorageScp() as scp:
         destination = _open(scp.port, StorageCommitment=True)
         destination.check()
-        destination.deliver(sent, _nothing)
+        destination.deliver(sent, no_progress)
         assert destination.verify(sent) == []
-        scp.failed.add(sent.parcels[1].receipt.sop_instance_uid)
+        scp.failed.add(sent.staged_instances[1].receipt.sop_instance_uid)
         (found,) = destination.verify(sent)
-    assert found.sop_instance_uid == sent.parcels[1].receipt.sop_instance_uid
+    assert found.sop_instance_uid == sent.staged_instances[1].receipt.sop_instance_uid
     assert "does not know it (0112)" in found.problem
 
 
@@ -260,31 +263,31 @@ def committing(tmp_path: Path) -> Iterator[tuple[OrthancServer, int]]:
 def test_commitment_on_another_association(committing: tuple[OrthancServer, int], tmp_path: Path) -> None:
     """Orthanc answers at CommitmentPort; an instance that it lost is named once, with its reason."""
     server, port = committing
-    sent = consignment(tmp_path, 3)
+    sent = shipment(tmp_path, 3)
     destination = _open(server.dicom_port, StorageCommitment=True, CommitmentPort=port)
-    destination.deliver(sent, _nothing)
+    destination.deliver(sent, no_progress)
     assert destination.verify(sent) == []
-    server.session.delete(f"{server.url}/instances/{instance_id(sent.parcels[1].receipt)}").raise_for_status()
+    server.session.delete(f"{server.url}/instances/{instance_id(sent.staged_instances[1].receipt)}").raise_for_status()
     (found,) = destination.verify(sent)
-    assert found.sop_instance_uid == sent.parcels[1].receipt.sop_instance_uid
+    assert found.sop_instance_uid == sent.staged_instances[1].receipt.sop_instance_uid
 
 
 def test_commitment_that_is_not_answered(committing: tuple[OrthancServer, int], tmp_path: Path) -> None:
     """Nobody listens where the modality reports to: asked again later, never called verified."""
     server, _ = committing
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     destination = _open(server.dicom_port, StorageCommitment=True, CommitmentTimeout=1)
-    destination.deliver(sent, _nothing)
+    destination.deliver(sent, no_progress)
     with pytest.raises(Retry, match="storage commitment"):
         destination.verify(sent)
 
 
 def test_commitment_that_is_not_offered(tmp_path: Path) -> None:
     """storescp does not know it: told with what to change."""
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     with storescp(tmp_path / "received") as port:
         destination = _open(port, StorageCommitment=True, Concurrency=1)
-        destination.deliver(sent, _nothing)
+        destination.deliver(sent, no_progress)
         with pytest.raises(Misconfigured, match="does not offer storage commitment"):
             destination.verify(sent)
 
@@ -311,8 +314,8 @@ def test_tls(tmp_path: Path) -> None:
         port, ours = server.dicom_port, _tls(hospital, "client")
         destination = _open_tls(port, **ours)
         destination.check()
-        sent: Consignment = consignment(tmp_path, 3)
-        assert destination.deliver(sent, _nothing) == 3
+        sent: Shipment = shipment(tmp_path, 3)
+        assert destination.deliver(sent, no_progress) == 3
         assert destination.verify(sent) == []
         wrong = {**ours, "DicomTlsTrustedCertificates": str(stranger.certificate)}
         for orthanc, place in (
@@ -326,7 +329,7 @@ def test_tls(tmp_path: Path) -> None:
                 _open_tls(port, **orthanc).check()
             assert caught.value.place == place
         with pytest.raises((Retry, Misconfigured)):
-            _open(port).check()
+            _open(port, BRIEF).check()
 
 
 def test_no_modality_there() -> None:

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 import pytest
 from pydicom.fileset import FileSet
 from pydicom.uid import UID
 
-from sendit.destinations.base import Destination
+from sendit.config.schema import load
 from sendit.errors import Misconfigured
-from sendit.model import Consignment
-from sendit.settings import load
-from tests.destinations.bench import open_out
+from sendit.model import Shipment
+from tests.destinations.bench import no_progress, open_out
 from tests.destinations.bench_folder import folder_document
-from tests.destinations.parcels import consignment, consignment_of, read_testfile
+from tests.destinations.staged_instances import read_testfile, shipment, shipment_of
 
-
-def _nothing(_: int) -> None:
-    pass
-
-
-@pytest.fixture
-def share(tmp_path: Path) -> Path:
-    path = tmp_path / "share"
-    path.mkdir()
-    return path
+if TYPE_CHECKING:
+    from sendit.destinations.base import Destination
 
 
 def _open(share: Path) -> Destination:
@@ -39,32 +31,32 @@ def _named(share: Path) -> dict[str, str]:
     return {str(one.SOPInstanceUID): one.path for one in FileSet(share / "DICOMDIR")}
 
 
-def _uids(*sent: Consignment) -> set[str]:
-    return {parcel.receipt.sop_instance_uid for one in sent for parcel in one.parcels}
+def _uids(*sent: Shipment) -> set[str]:
+    return {staged.receipt.sop_instance_uid for one in sent for staged in one.staged_instances}
 
 
 def test_an_unmodified_reader_finds_everything(share: Path, tmp_path: Path) -> None:
     """Two patients, in two batches: pydicom walks the directory, and every file is the one that was sent."""
-    one, two = consignment(tmp_path, 3), consignment(tmp_path, 2)
+    one, two = shipment(tmp_path, 3), shipment(tmp_path, 2)
     destination = _open(share)
     for sent in (one, two):
-        destination.deliver(sent, _nothing)
+        destination.deliver(sent, no_progress)
         assert destination.verify(sent) == []
     named = _named(share)
     assert set(named) == _uids(one, two)
-    for parcel in (*one.parcels, *two.parcels):
-        assert Path(named[parcel.receipt.sop_instance_uid]).read_bytes() == parcel.path.read_bytes()
+    for staged in (*one.staged_instances, *two.staged_instances):
+        assert Path(named[staged.receipt.sop_instance_uid]).read_bytes() == staged.path.read_bytes()
     found = FileSet(share / "DICOMDIR").find_values("PatientID")
-    assert set(found) == {one.parcels[0].receipt.patient_id, two.parcels[0].receipt.patient_id}
+    assert set(found) == {one.staged_instances[0].receipt.patient_id, two.staged_instances[0].receipt.patient_id}
 
 
 def test_late_parts_and_recalls(share: Path, tmp_path: Path) -> None:
     """It names what is there, after each step; with the last instance it goes."""
-    sent = consignment(tmp_path, 5)
-    first, late = Consignment(1, "IRB1", sent.parcels[:3]), Consignment(2, "IRB1", sent.parcels[3:], part=2)
+    sent = shipment(tmp_path, 5)
+    first, late = Shipment(1, "IRB1", sent.staged_instances[:3]), Shipment(2, "IRB1", sent.staged_instances[3:], part=2)
     destination = _open(share)
-    destination.deliver(first, _nothing)
-    destination.deliver(late, _nothing)
+    destination.deliver(first, no_progress)
+    destination.deliver(late, no_progress)
     assert set(_named(share)) == _uids(first, late)
     destination.recall(first)
     assert set(_named(share)) == _uids(late)
@@ -74,36 +66,36 @@ def test_late_parts_and_recalls(share: Path, tmp_path: Path) -> None:
 
 def test_the_same_instances_give_the_same_directory(share: Path, tmp_path: Path) -> None:
     """In whatever order they come; and nothing is written where nothing changed."""
-    sent = consignment(tmp_path, 4)
+    sent = shipment(tmp_path, 4)
     destination = _open(share)
-    for parcel in reversed(sent.parcels):
-        destination.deliver(Consignment(1, "IRB1", [parcel]), _nothing)
+    for staged in reversed(sent.staged_instances):
+        destination.deliver(Shipment(1, "IRB1", [staged]), no_progress)
     before = (share / "DICOMDIR").stat().st_ino
-    destination.deliver(sent, _nothing)
+    destination.deliver(sent, no_progress)
     assert (share / "DICOMDIR").stat().st_ino == before
     other = tmp_path / "other"
     other.mkdir()
-    _open(other).deliver(sent, _nothing)
+    _open(other).deliver(sent, no_progress)
     one, two = (pydicom.dcmread(path / "DICOMDIR") for path in (share, other))
     assert one.DirectoryRecordSequence == two.DirectoryRecordSequence
 
 
 def test_killed_before_the_directory_was_written(share: Path, tmp_path: Path) -> None:
     """The files are there and not named: verification says so, and the next delivery names them."""
-    sent = consignment(tmp_path, 2)
+    sent = shipment(tmp_path, 2)
     destination = _open(share)
-    destination.deliver(sent, _nothing)
+    destination.deliver(sent, no_progress)
     (share / "DICOMDIR").unlink()
-    assert {found.problem for found in destination.verify(sent)} == {"it is there, and the DICOMDIR does not name it"}
-    destination.deliver(sent, _nothing)
+    assert {found.problem for found in destination.verify(sent)} == {"it is there, but the DICOMDIR does not list it"}
+    destination.deliver(sent, no_progress)
     assert destination.verify(sent) == []
 
 
 def test_several_batches_at_once(share: Path, tmp_path: Path) -> None:
     """No batch's records are lost to another's."""
-    sent = [consignment(tmp_path, 2) for _ in range(6)]
-    sent = [Consignment(number, "IRB1", one.parcels) for number, one in enumerate(sent)]
-    threads = [threading.Thread(target=_open(share).deliver, args=(one, _nothing)) for one in sent]
+    sent = [shipment(tmp_path, 2) for _ in range(6)]
+    sent = [Shipment(number, "IRB1", one.staged_instances) for number, one in enumerate(sent)]
+    threads = [threading.Thread(target=_open(share).deliver, args=(one, no_progress)) for one in sent]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -117,8 +109,8 @@ def test_records_of_other_kinds(share: Path, tmp_path: Path) -> None:
     poor = read_testfile()
     for keyword in ("InstanceNumber", "SeriesNumber", "StudyID", "StudyDate", "StudyTime"):
         delattr(poor, keyword)
-    sent = consignment_of(*datasets, poor, folder=tmp_path)
-    _open(share).deliver(sent, _nothing)
+    sent = shipment_of(*datasets, poor, folder=tmp_path)
+    _open(share).deliver(sent, no_progress)
     records = pydicom.dcmread(share / "DICOMDIR").DirectoryRecordSequence
     kinds = [record.DirectoryRecordType for record in records]
     assert sorted(kinds) == sorted(
@@ -132,23 +124,23 @@ def test_names_of_other_alphabets(share: Path, tmp_path: Path) -> None:
     dataset = read_testfile()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.StudyDescription = "Schädel"
-    sent = consignment_of(dataset, folder=tmp_path)
+    sent = shipment_of(dataset, folder=tmp_path)
     destination = _open(share)
-    destination.deliver(sent, _nothing)
-    destination.deliver(consignment(tmp_path, 1), _nothing)
+    destination.deliver(sent, no_progress)
+    destination.deliver(shipment(tmp_path, 1), no_progress)
     (study,) = (
         r for r in pydicom.dcmread(share / "DICOMDIR").DirectoryRecordSequence if r.get("StudyDescription") == "Schädel"
     )
-    assert study.StudyInstanceUID == sent.parcels[0].receipt.study_instance_uid
+    assert study.StudyInstanceUID == sent.staged_instances[0].receipt.study_instance_uid
 
 
 def test_a_directory_of_somebody_else(share: Path, tmp_path: Path) -> None:
     """It is not touched."""
-    sent = consignment(tmp_path, 1)
+    sent = shipment(tmp_path, 1)
     for content in (b"something", _foreign(tmp_path)):
         (share / "DICOMDIR").write_bytes(content)
-        with pytest.raises(Misconfigured, match="has not written"):
-            _open(share).deliver(sent, _nothing)
+        with pytest.raises(Misconfigured, match="did not write"):
+            _open(share).deliver(sent, no_progress)
         assert (share / "DICOMDIR").read_bytes() == content
 
 

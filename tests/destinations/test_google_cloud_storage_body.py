@@ -6,7 +6,7 @@ import os
 
 from google.cloud.storage._media._upload import construct_multipart_request
 
-from sendit.destinations.google_cloud_storage_body import PIECE, Body, Content
+from sendit.destinations.gcs.bucket import PIECE, Body, Content
 
 
 def test_the_client_builds_a_body_around_the_content_itself() -> None:

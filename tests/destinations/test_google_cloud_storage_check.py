@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from sendit.destination_settings import ARCHIVE_NAME
-from sendit.destinations.base import Destination
+from sendit.config.schema import load
+from sendit.destinations.gcs.settings import ARCHIVE_NAME
 from sendit.errors import Misconfigured
-from sendit.settings import load
-from tests.destinations.bench import open_out
-from tests.destinations.bench_google_cloud_storage import BUCKET, document, plain_bucket
-from tests.servers.google_storage import GoogleStorage
+from tests.destinations.bench_google_cloud_storage import document, opened, plain_bucket
+
+if TYPE_CHECKING:
+    from tests.servers.google_storage import GoogleStorage
 
 KEY = "projects/p/locations/us/keyRings/r/cryptoKeys/k"
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[GoogleStorage]:
-    """One for a test that changes what the server allows."""
-    with GoogleStorage(tmp_path / "storage", buckets=[BUCKET]) as server:
-        yield server
-
-
-def opened(server: GoogleStorage, **settings: object) -> Destination:
-    return open_out(document(server.url, **settings))
 
 
 def test_a_bucket_that_is_not_there(own_server: GoogleStorage) -> None:
@@ -74,8 +62,8 @@ def test_a_key_of_another_place(own_server: GoogleStorage) -> None:
 @pytest.mark.parametrize(
     ("settings", "place", "problem"),
     [
-        ({"ObjectName": "{pateint}.tar.gz"}, "ObjectName", "no word {pateint}"),
-        ({"ObjectName": "{study}/{instance}.tar.gz"}, "ObjectName", "no word {instance}"),
+        ({"ObjectName": "{pateint}.tar.gz"}, "ObjectName", "unknown placeholder {pateint}"),
+        ({"ObjectName": "{study}/{instance}.tar.gz"}, "ObjectName", "unknown placeholder {instance}"),
         ({"ObjectName": "{study}.dcm", "Layout": "Instances"}, "ObjectName", "{instance}"),
         ({"ObjectName": "../{study}"}, "ObjectName", "dot"),
         ({"StorageClass": "GLACIER"}, "StorageClass", "NEARLINE"),

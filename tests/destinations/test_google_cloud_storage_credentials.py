@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.auth import iam
 
-from sendit.destinations.base import Destination
 from sendit.errors import Misconfigured, Retry
-from tests.destinations.bench import open_out
-from tests.destinations.bench_google_cloud_storage import BUCKET, document
-from tests.destinations.parcels import consignment
-from tests.servers.google_storage import GoogleStorage
+from tests.destinations.bench import no_progress
+from tests.destinations.bench_google_cloud_storage import opened
+from tests.destinations.staged_instances import shipment
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[GoogleStorage]:
-    """One for a test that changes what the server allows."""
-    with GoogleStorage(tmp_path / "storage", buckets=[BUCKET]) as server:
-        yield server
-
-
-def _nothing(_: int) -> None:
-    pass
-
-
-def opened(server: GoogleStorage, **settings: object) -> Destination:
-    return open_out(document(server.url, **settings))
+    from tests.servers.google_storage import GoogleStorage
 
 
 def test_no_credentials_at_all(own_server: GoogleStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -44,7 +32,7 @@ def test_no_credentials_at_all(own_server: GoogleStorage, monkeypatch: pytest.Mo
     with pytest.raises(Misconfigured, match="has no Google credentials") as caught:
         opened(own_server, Credentials={"Source": "Default"}).check()
     assert caught.value.place == "SendIt.Destinations.out.Credentials"
-    assert "ServiceAccountFile" in caught.value.cure
+    assert "ServiceAccountFile" in caught.value.remedy
 
 
 @pytest.mark.parametrize("content", [None, "{}", "[1]", "null", "no json", '{"type": "authorized_user"}'])
@@ -142,8 +130,8 @@ def test_a_service_account_is_let_in(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key_file))
     credentials = {"Source": way, **({"Path": str(key_file)} if way == "ServiceAccountFile" else {})}
     destination = opened(own_server, Credentials=credentials, Layout="Instances", Concurrency=1)
-    sent = consignment(tmp_path, 4)
-    assert destination.deliver(sent, _nothing) == 4
+    sent = shipment(tmp_path, 4)
+    assert destination.deliver(sent, no_progress) == 4
     assert destination.verify(sent) == []
     assert tokens.asked <= 2  # the client looks at the bucket in a thread of its own, at the same time
 
@@ -152,7 +140,7 @@ def test_an_account_that_gets_no_token(own_server: GoogleStorage, key_file: Path
     """A key that was deleted is for a person; a token service that is not well is tried again."""
     credentials = {"Source": "ServiceAccountFile", "Path": str(key_file)}
     tokens.refusal = (400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
-    with pytest.raises(Misconfigured, match="no access token") as caught:
+    with pytest.raises(Misconfigured, match="issue an access token") as caught:
         opened(own_server, Credentials=credentials).check()
     assert caught.value.place == "SendIt.Destinations.out.Credentials"
     tokens.refusal = (503, {"error": "temporarily_unavailable"})

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sendit.destinations.index import Index
 from sendit.errors import Retry
 from tests.destinations.bench_folder import fill, mount_small
 from tests.destinations.index_bench import places_of
 from tests.destinations.index_bench_bigquery import DATASET, open_bigquery, start_bigquery
 from tests.destinations.index_bench_datastore import PROJECT, open_datastore, start_ours
-from tests.destinations.parcels import consignment
+from tests.destinations.staged_instances import shipment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from sendit.destinations.indexes.base import Index
 
 
 def _datastore(server: Any) -> Index:
@@ -46,7 +49,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_the_disk_of_the_server_is_full(disk: Path, tmp_path: Path, name: str) -> None:
     """A Retry for as long as it lasts; then every instance once, also after the server was started again."""
     start, opened = INDEXES[name]
-    sent = consignment(tmp_path, 3)
+    sent = shipment(tmp_path, 3)
     with start(disk / "server") as server:
         index = opened(server)
         index.check()

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSLossless
 
-from sendit.model import Consignment, Parcel, Receipt
-from tests.destinations.bench import Servers
+from sendit.model import Receipt, Shipment, StagedInstance
 from tests.destinations.bench_dicom_modality import modality_document, start_modality
 from tests.destinations.bench_dicom_web import dicom_web_document, start_dicom_web
 from tests.destinations.bench_folder import folder_document
@@ -26,8 +23,14 @@ from tests.destinations.index_bench_bigquery import PROJECT as BIGQUERY
 from tests.destinations.index_bench_datastore import PROJECT as DATASTORE
 from tests.destinations.index_bench_datastore import start_ours
 from tests.destinations.measured_sender import deliver_measured
-from tests.destinations.parcels import consignment_of, new_uid, read_testfile, to_bytes
+from tests.destinations.staged_instances import new_uid, read_testfile, shipment_of, to_bytes
 from tests.servers.orthanc import OrthancServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tests.destinations.bench import Servers
 
 _MOST_MEMORY = 512  # MB
 _FRAMES = 4000  # of 512 × 512 pixels of two bytes: 2 GB
@@ -86,10 +89,10 @@ def document(request: pytest.FixtureRequest, servers: Servers) -> Mapping[str, A
     return DOCUMENTS[request.param](servers)
 
 
-def _large(folder: Path) -> Consignment:
+def _large(folder: Path) -> Shipment:
     """A multi-frame image whose pixels take no room on the disk before it is sent."""
-    parcel = consignment_of(read_testfile(), folder=folder).parcels[0]
-    dataset = pydicom.dcmread(parcel.path)
+    staged = shipment_of(read_testfile(), folder=folder).staged_instances[0]
+    dataset = pydicom.dcmread(staged.path)
     del dataset[0xFFFCFFFC]
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.Rows = dataset.Columns = 512
@@ -99,10 +102,10 @@ def _large(folder: Path) -> Consignment:
     pydicom.dcmwrite(buffer, dataset)
     length = 512 * 512 * 2 * _FRAMES
     head = buffer.getvalue()[:-6] + length.to_bytes(4, "little")
-    with parcel.path.open("wb") as file:
+    with staged.path.open("wb") as file:
         file.write(head)
         file.truncate(len(head) + length)
-    return Consignment(1, "IRB1", [Parcel(_receipt_of(parcel.path, parcel.receipt.as_dict()), parcel.path)])
+    return Shipment(1, "IRB1", [StagedInstance(_receipt_of(staged.path, staged.receipt.as_dict()), staged.path)])
 
 
 def _receipt_of(path: Path, values: dict[str, Any]) -> Receipt:
@@ -113,21 +116,21 @@ def _receipt_of(path: Path, values: dict[str, Any]) -> Receipt:
     return Receipt.from_dict({**values, "output_sha256": sha256, "output_md5": md5, "output_size": path.stat().st_size})
 
 
-def _many(folder: Path, count: int) -> Consignment:
+def _many(folder: Path, count: int) -> Shipment:
     """Instances that differ in their UIDs alone, written by replacing the one of the first."""
-    first = consignment_of(read_testfile(), folder=folder).parcels[0]
+    first = shipment_of(read_testfile(), folder=folder).staged_instances[0]
     dataset = pydicom.dcmread(first.path)
     placeholder = "2.25." + "1" * 38
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(placeholder)
     data = to_bytes(dataset)
-    parcels = []
+    staged_instances = []
     for _ in range(count):
         uid = new_uid().ljust(len(placeholder), "1")[: len(placeholder)]
         path = folder / f"{uid}.dcm"
         path.write_bytes(data.replace(placeholder.encode(), uid.encode()))
         values = {**first.receipt.as_dict(), "sop_instance_uid": uid}
-        parcels.append(Parcel(_receipt_of(path, values), path))
-    return Consignment(1, "IRB1", parcels)
+        staged_instances.append(StagedInstance(_receipt_of(path, values), path))
+    return Shipment(1, "IRB1", staged_instances)
 
 
 @pytest.mark.slow
@@ -138,7 +141,7 @@ def test_one_instance_of_2_gb(document: Mapping[str, Any], tmp_path: Path) -> No
     delivered, problems, peak = deliver_measured(document, sent, tmp_path)
     assert (delivered, problems) == (1, [])
     assert peak < _MOST_MEMORY
-    sent.parcels[0].path.unlink()
+    sent.staged_instances[0].path.unlink()
 
 
 @pytest.mark.slow
@@ -151,7 +154,7 @@ def test_one_instance_of_2_gb_that_the_peer_transcoded(tmp_path: Path) -> None:
         delivered, problems, peak = deliver_measured(document, sent, tmp_path)
     assert (delivered, problems) == (1, [])
     assert peak < _MOST_MEMORY
-    sent.parcels[0].path.unlink()
+    sent.staged_instances[0].path.unlink()
 
 
 @pytest.mark.slow

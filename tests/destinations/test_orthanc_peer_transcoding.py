@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import FileDataset
 
-from sendit.destinations import same_dataset
+from sendit.destinations import compare as same_dataset
 from sendit.errors import Misconfigured
-from sendit.model import Consignment
+from tests.destinations.bench import no_progress
 from tests.destinations.bench_orthanc_peer import open_peer
-from tests.destinations.parcels import altered, consignment_of, read_testfile
+from tests.destinations.staged_instances import altered, read_testfile, shipment_of
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.orthanc import OrthancServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydicom.dataset import FileDataset
+
+    from sendit.model import Shipment
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
@@ -35,21 +41,17 @@ def transcoding(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         yield server
 
 
-def _nothing(_: int) -> None:
-    pass
-
-
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_lossless_transcoding_verifies(transcoding: OrthancServer, tmp_path: Path, source: str) -> None:
     """Other bytes, the same data set and pixels: verified, and known as delivered when it comes again."""
     described = read_testfile(source)
     described.DerivationDescription = "made for a test"  # dcmtk adds to it
-    sent = consignment_of(read_testfile(source), described, folder=tmp_path)
+    sent = shipment_of(read_testfile(source), described, folder=tmp_path)
     with FaultProxy(transcoding.url) as proxy:
         destination = open_peer([proxy.url])
-        assert destination.deliver(sent, _nothing) == 2
+        assert destination.deliver(sent, no_progress) == 2
         assert destination.verify(sent) == []
-        assert destination.deliver(sent, _nothing) == 2
+        assert destination.deliver(sent, no_progress) == 2
         assert proxy.uploads() == 2
 
 
@@ -61,9 +63,9 @@ def _one_pixel_less(dataset: FileDataset) -> bytes:
 
 def test_one_different_pixel_is_found(transcoding: OrthancServer, tmp_path: Path) -> None:
     """The peer holds a transcoded image that differs in one bit of one pixel."""
-    sent = consignment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
+    sent = shipment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
     pixels = _one_pixel_less(read_testfile("MR_small_implicit.dcm"))
-    other = altered(sent.parcels[0], tmp_path / "other", PixelData=pixels)
+    other = altered(sent.staged_instances[0], tmp_path / "other", PixelData=pixels)
     transcoding.upload(other.path.read_bytes())
     (found,) = open_peer([transcoding.url]).verify(sent)
     assert found.problem == "the pixels differ"
@@ -71,40 +73,41 @@ def test_one_different_pixel_is_found(transcoding: OrthancServer, tmp_path: Path
 
 def test_one_different_attribute_is_found(transcoding: OrthancServer, tmp_path: Path) -> None:
     """The peer holds a transcoded image with another value, which is not told."""
-    sent = consignment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
-    other = altered(sent.parcels[0], tmp_path / "other", StudyDescription="another")
+    sent = shipment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
+    other = altered(sent.staged_instances[0], tmp_path / "other", StudyDescription="another")
     transcoding.upload(other.path.read_bytes())
     (found,) = open_peer([transcoding.url]).verify(sent)
     assert found.problem == "these attributes differ: StudyDescription"
 
 
-def _large(folder: Path) -> Consignment:
+def _large(folder: Path) -> Shipment:
     """An image of 70 frames, 37 MB: more than is decoded at once."""
     dataset = read_testfile("MR_small_implicit.dcm")
     dataset.Rows = dataset.Columns = 512
     dataset.NumberOfFrames = 70
     frame = (np.indices((512, 512)).sum(axis=0) % 997).astype("<i2")
     dataset.PixelData = b"".join((frame + number).astype("<i2").tobytes() for number in range(70))
-    return consignment_of(dataset, folder=folder)
+    return shipment_of(dataset, folder=folder)
 
 
+@pytest.mark.slow
 def test_a_large_file_that_was_transcoded_verifies(transcoding: OrthancServer, tmp_path: Path) -> None:
     """Frame by frame: verified, and known when it comes again; one other bit, or another value, is found."""
     sent = _large(tmp_path)
     with FaultProxy(transcoding.url) as proxy:
         destination = open_peer([proxy.url])
-        assert destination.deliver(sent, _nothing) == 1
+        assert destination.deliver(sent, no_progress) == 1
         assert destination.verify(sent) == []
-        assert destination.deliver(sent, _nothing) == 1
+        assert destination.deliver(sent, no_progress) == 1
         assert proxy.uploads() == 1
-    pixels = bytearray(pydicom.dcmread(sent.parcels[0].path).PixelData)
+    pixels = bytearray(pydicom.dcmread(sent.staged_instances[0].path).PixelData)
     pixels[-2] ^= 1
     for changed, problem in (
         ({"PixelData": bytes(pixels)}, "the pixels differ"),
         ({"StudyDescription": "another"}, "these attributes differ: StudyDescription"),
     ):
-        other = altered(sent.parcels[0], tmp_path / "other", **changed)
-        (found,) = open_peer([transcoding.url]).verify(replace(sent, parcels=[other]))
+        other = altered(sent.staged_instances[0], tmp_path / "other", **changed)
+        (found,) = open_peer([transcoding.url]).verify(replace(sent, staged_instances=[other]))
         assert found.problem == problem
 
 
@@ -113,7 +116,7 @@ def test_a_large_file_that_cannot_be_compared_says_so(tmp_path: Path, monkeypatc
     sent = _large(tmp_path)
     with OrthancServer(tmp_path / "orthanc", {"IngestTranscoding": JPEG_LS_LOSSLESS}) as server:
         destination = open_peer([server.url])
-        destination.deliver(sent, _nothing)
+        destination.deliver(sent, no_progress)
         with monkeypatch.context() as limit:
             limit.setattr(same_dataset, "_HELD", 512 * 512)
             (found,) = destination.verify(sent)
@@ -124,11 +127,11 @@ def test_a_large_file_that_cannot_be_compared_says_so(tmp_path: Path, monkeypatc
 
 def test_a_lossy_transcoding_is_told(tmp_path: Path) -> None:
     """A lossy transcoding changes pixels and UID at the peer: what was sent is not there."""
-    sent = consignment_of(read_testfile("examples_rgb_color.dcm"), folder=tmp_path)
+    sent = shipment_of(read_testfile("examples_rgb_color.dcm"), folder=tmp_path)
     with OrthancServer(tmp_path / "orthanc", {"IngestTranscoding": JPEG_BASELINE}) as server:
         destination = open_peer([server.url])
         with pytest.raises(Misconfigured, match="under other identifiers"):
-            destination.deliver(sent, _nothing)
+            destination.deliver(sent, no_progress)
         assert [found.problem for found in destination.verify(sent)] == ["not there"]
 
 
@@ -139,9 +142,9 @@ def test_what_was_transcoded_is_decoded_here(tmp_path: Path) -> None:
         "function IncomingHttpRequestFilter(method, uri, ip, username, httpHeaders)\n"
         " return string.find(uri, '/modify') == nil\nend\n"
     )
-    sent = consignment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
+    sent = shipment_of(read_testfile("MR_small_implicit.dcm"), folder=tmp_path)
     configuration = {"IngestTranscoding": JPEG_LOSSLESS, "LuaScripts": [str(script)]}
     with OrthancServer(tmp_path / "orthanc", configuration) as server:
         destination = open_peer([server.url])
-        destination.deliver(sent, _nothing)
+        destination.deliver(sent, no_progress)
         assert destination.verify(sent) == []

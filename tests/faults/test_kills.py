@@ -6,16 +6,20 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import MakeStack
 from tests.dicom import Person, StudyMaker
-from tests.servers.stack import Stack
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import MakeStack
+    from tests.servers.stack import Stack
 
 INSTANCES = 40
 STUDIES = 2
@@ -98,7 +102,9 @@ USUAL = {"processing", "delivering"}
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("blow", BLOWS)
+@pytest.mark.parametrize(
+    "blow", [b if b != "orthanc-sigterm" else pytest.param(b, marks=pytest.mark.slow) for b in BLOWS]
+)
 @pytest.mark.parametrize("stage", [s if s in USUAL else pytest.param(s, marks=pytest.mark.slow) for s in STAGES])
 def test_every_study_arrives_once_after(make_stack: MakeStack, stage: str, blow: str) -> None:
     """Whoever is struck, and whenever."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import MakeStack
 from tests.dicom import StudyMaker
 from tests.servers.fault_proxy import DropAfter, DropBefore, FaultProxy, Status, Truncate
-from tests.servers.stack import Stack
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeStack
+    from tests.servers.stack import Stack
 
 MANY = 10_000
 
@@ -43,9 +45,9 @@ def through(stack: Stack, proxy: FaultProxy) -> Stack:
 @pytest.mark.parametrize(
     "fault",
     [
-        Status(500, times=9),
+        pytest.param(Status(500, times=9), marks=pytest.mark.slow),
         Status(503, times=9),
-        Status(429, times=9),
+        pytest.param(Status(429, times=9), marks=pytest.mark.slow),
         DropBefore(times=5),
         DropAfter(times=5),
         Truncate(times=3),

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
 from sendit.errors import Misconfigured, Retry
 from sendit.journal import Journal, Superseded, deliveries
 from sendit.journal.database import journal_url, open_engine
-from sendit.model import DELETED, BatchState, DeliveryState, FileFate, InstanceState, Quarantined, Receipt, Rejected
-from tests.servers.postgres import PostgresServer
+from sendit.journal.imports import SealedName
+from sendit.journal.lists.pages import ALL
+from sendit.journal.tables import metadata
+from sendit.model import (
+    DELETED,
+    LOOK_DUE,
+    LOOKED_AT,
+    BatchState,
+    DeliveryState,
+    FileOutcome,
+    InstanceState,
+    Quarantined,
+    Receipt,
+    Rejected,
+)
+from sendit.pipeline.pool.trial import CRASHED, TRIED_AGAIN
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-@pytest.fixture
-def journal(database: str, data_directory: Path) -> Iterator[Journal]:
-    opened = Journal.open(database, data_directory)
-    yield opened
-    opened.close()
+    from tests.servers.postgres import PostgresServer
 
 
 def receipt(uid: str, content: str = "a") -> Receipt:
@@ -70,7 +83,7 @@ def test_a_batch_opens_counts_and_is_queued(journal: Journal) -> None:
     """RECEIVING with the count so far, then QUEUED with the instances listed."""
     journal.intake.receiving("study", 1)
     journal.intake.receiving("study", 3)
-    [batch] = journal.batches.page(10)
+    [batch] = journal.batches.page(ALL, 10).batches
     assert (batch.state, batch.received, batch.project) == (BatchState.RECEIVING, 3, None)
     assert queued(journal, "a", "b", "c", "d") == batch.id
     found = journal.batches.get(batch.id)
@@ -84,7 +97,7 @@ def test_the_same_instances_are_queued_once(journal: Journal) -> None:
     queued(journal, "a", "b")
     journal.intake.receiving("study", 2)
     assert journal.intake.queue("study", "irb", ["a", "b"], "x") is None
-    assert len(journal.batches.page(10)) == 1
+    assert len(journal.batches.page(ALL, 10).batches) == 1
 
 
 def test_late_instances_are_a_batch_of_their_own(journal: Journal) -> None:
@@ -108,7 +121,9 @@ def test_a_study_that_no_project_matches_ends_empty(journal: Journal) -> None:
     batch_id = journal.intake.queue("study", None, ["a", "b"], "x")
     assert batch_id is not None
     assert state(journal, batch_id) is BatchState.EMPTY
-    assert journal.batches.reasons(batch_id) == {(InstanceState.REJECTED, "no project's Match fits this study"): 2}
+    assert journal.batches.reasons(batch_id) == {
+        (InstanceState.REJECTED, "no project's Match applies to this study"): 2
+    }
     renewed = journal.batches.retry(batch_id, "irb")
     assert renewed is not None
     assert (renewed.state, renewed.project) == (BatchState.QUEUED, "irb")
@@ -119,7 +134,7 @@ def test_a_study_deleted_before_it_was_stable_ends_empty(journal: Journal) -> No
     """The open batch says why."""
     journal.intake.receiving("study", 1)
     journal.intake.drop_receiving("study")
-    [batch] = journal.batches.page(10)
+    [batch] = journal.batches.page(ALL, 10).batches
     assert batch.state is BatchState.EMPTY
     assert "deleted" in str(batch.reason)
 
@@ -134,6 +149,24 @@ def test_every_outcome_is_counted_and_the_rest_goes_on(journal: Journal) -> None
     assert journal.batches.tallies([batch_id]) == {batch_id: tally}
     [released] = journal.batches.instances(batch_id, InstanceState.RELEASED)
     assert released.receipt == receipt("2.25.3")
+
+
+def test_what_a_recipient_can_no_longer_read_is_counted_and_told_once(journal: Journal) -> None:
+    batch_id = queued(journal, "a", "b", "c")
+    journal.batches.begin(batch_id, 1)
+    lost = {"a": ("Philips scale slope", "PatientWeight"), "b": ("Philips scale slope",), "c": ()}
+    outcomes = {name: replace(receipt(f"2.25.{name}"), lost_meaning=names) for name, names in lost.items()}
+    journal.batches.record(batch_id, 1, outcomes)
+    assert journal.batches.conclude(batch_id, 1, ["x"]) is BatchState.DELIVERING
+    assert journal.batches.lost_meaning(batch_id) == {"Philips scale slope": 2, "PatientWeight": 1}
+    told = [message for _, message in journal.batches.events(batch_id) if "no longer read" in message]
+    assert told == ["a recipient can no longer read: Philips scale slope (2 instances), PatientWeight (1 instance)"]
+
+
+def test_nothing_is_told_where_nothing_is_lost(journal: Journal) -> None:
+    batch_id = delivering(journal, "x")
+    assert journal.batches.lost_meaning(batch_id) == {}
+    assert not [message for _, message in journal.batches.events(batch_id) if "no longer read" in message]
 
 
 def test_one_doubtful_instance_holds_the_batch(journal: Journal) -> None:
@@ -169,6 +202,24 @@ def test_two_contents_under_one_uid_are_held(journal: Journal) -> None:
     journal.batches.record(other, 1, {"d": receipt("2.25.4", "d")})
     assert journal.batches.conclude(other, 1, ["x"]) is BatchState.QUARANTINED
     assert state(journal, first) is BatchState.DELIVERING
+
+
+def test_nothing_leaves_whose_series_is_still_to_be_looked_at(journal: Journal) -> None:
+    """The look changes receipts of released instances, or takes them back; without it they are held."""
+    batch_id = queued(journal, "a", "b", "c")
+    journal.batches.begin(batch_id, 1)
+    due = {name: replace(receipt(f"2.25.{n}", name), pixels={"series": LOOK_DUE}) for n, name in enumerate("abc", 3)}
+    journal.batches.record(batch_id, 1, due)
+    taken = replace(due["a"], pixels={"series": LOOKED_AT})
+    journal.batches.look_taken(batch_id, 1, {"a": taken, "b": Rejected("gone")})
+    states = {one.orthanc_id: (one.state, one.receipt) for one in journal.batches.instances(batch_id)}
+    assert states["a"] == (InstanceState.RELEASED, taken)
+    assert states["b"] == (InstanceState.REJECTED, None)
+    assert journal.batches.conclude(batch_id, 1, ["there"]) is BatchState.QUARANTINED
+    [held] = [one for one in journal.batches.instances(batch_id) if one.orthanc_id == "c"]
+    assert held.reason == "its series was not looked at for text in its pixels"
+    with pytest.raises(Superseded):
+        journal.batches.look_taken(batch_id, 1, {"a": taken})
 
 
 def test_a_batch_is_not_concluded_with_an_instance_pending(journal: Journal) -> None:
@@ -306,6 +357,27 @@ def test_what_ends_its_worker_is_counted_until_there_is_progress(journal: Journa
     assert journal.deliveries.begin(batch_id, "x", 1)[1] == 3
 
 
+def test_what_was_ended_from_outside_is_found_once(journal: Journal) -> None:
+    """After a restart it is tried once more before a person is asked; what is held for another reason is left alone."""
+    held = []
+    for number, reason in enumerate((*TRIED_AGAIN, CRASHED, "the leak check found something")):
+        held.append(queued(journal, f"instance{number}", study=f"study{number}"))
+        journal.batches.begin(held[number], 1)
+        journal.batches.record(held[number], 1, {f"instance{number}": Quarantined(reason)})
+        journal.batches.conclude(held[number], 1, ["x"])
+    found = journal.again.held_for(TRIED_AGAIN, unless="again")
+    assert found == held[: len(TRIED_AGAIN)]
+    for number, batch_id in enumerate(found):
+        renewed = journal.batches.retry(batch_id, why="again")
+        assert renewed is not None
+        assert state(journal, batch_id) is BatchState.QUEUED
+        journal.batches.begin(batch_id, renewed.attempt)
+        journal.batches.record(batch_id, renewed.attempt, {f"instance{number}": Quarantined(TRIED_AGAIN[0])})
+        journal.batches.conclude(batch_id, renewed.attempt, ["x"])
+        assert state(journal, batch_id) is BatchState.QUARANTINED
+    assert journal.again.held_for(TRIED_AGAIN, unless="again") == []
+
+
 def test_a_postponed_batch_waits_and_counts(journal: Journal) -> None:
     """QUEUED again with the reason, the time, and one more failure."""
     batch_id = queued(journal, "a")
@@ -386,8 +458,8 @@ def test_an_overwritten_instance_is_listed_again(journal: Journal) -> None:
 def test_pages_do_not_overlap(journal: Journal) -> None:
     """The newest first, and `before` goes on where the page ended."""
     made = [queued(journal, str(n), study=f"s{n}") for n in range(5)]
-    first = journal.batches.page(2)
-    second = journal.batches.page(2, before=first[-1].id)
+    first = journal.batches.page(ALL, 2).batches
+    second = journal.batches.page(ALL, 2, before=first[-1].id).batches
     assert [b.id for b in first + second] == made[:0:-1]
 
 
@@ -405,19 +477,27 @@ def test_two_threads_queue_a_study_once(journal: Journal) -> None:
         thread.join()
     assert len(made) == 8
     assert len([batch_id for batch_id in made if batch_id is not None]) == 1
-    assert len(journal.batches.page(10)) == 1
+    assert len(journal.batches.page(ALL, 10).batches) == 1
 
 
-def test_imports_keep_every_files_fate(journal: Journal) -> None:
-    """The last fate of a path counts."""
-    import_id = journal.imports.begin("irb", "/data", "ST-1")
-    journal.imports.record_all(import_id, {"a": (FileFate.UNREADABLE, "no", None)})
-    journal.imports.record_all(import_id, {"a": (FileFate.IMPORTED, None, "s"), "b": (FileFate.NOT_DICOM, None, None)})
+def test_imports_keep_every_files_outcome(journal: Journal) -> None:
+    """The last outcome of a path counts."""
+    a, b = SealedName("a" * 64, b"sealed"), SealedName("b" * 64, None)
+    import_id = journal.imports.begin("irb", a, b, "cli:ada")
+    journal.imports.record_all(import_id, {a: (FileOutcome.UNREADABLE, "no", None)})
+    again = SealedName(a.mac, b"sealed anew")
+    journal.imports.record_all(
+        import_id, {again: (FileOutcome.IMPORTED, None, "s"), b: (FileOutcome.NOT_DICOM, None, None)}
+    )
     journal.imports.finish(import_id, ok=False)
     summary = journal.imports.summary(import_id)
     assert summary is not None
     assert summary["files"] == {"imported": 1, "not DICOM": 1}
     assert summary["state"] == "ERRORS"
+    names = journal.imports.names(import_id)
+    assert names is not None
+    assert (names.project, names.folder, names.directory) == ("irb", a, b)
+    assert list(names.files) == [(again, "imported"), (b, "not DICOM")]
 
 
 def test_a_key_is_remembered_once(journal: Journal) -> None:
@@ -429,13 +509,13 @@ def test_a_key_is_remembered_once(journal: Journal) -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused(database: str, data_directory: Path) -> None:
-    """With the cure, and untouched."""
+    """With the remedy, and untouched."""
     Journal.open(database, data_directory).close()
     engine = sa.create_engine(journal_url(database, data_directory))
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(Misconfigured, match="newer SendIt") as caught:
+    with pytest.raises(Misconfigured, match="newer than this version of SendIt") as caught:
         open_engine(database, data_directory)
     assert caught.value.place == "SendIt.Database"
     assert "newer" in caught.value.problem
@@ -445,10 +525,10 @@ def test_a_database_of_a_newer_version_is_refused(database: str, data_directory:
 def test_a_database_of_another_encoding_is_refused(
     postgres: PostgresServer, data_directory: Path, encoding: str
 ) -> None:
-    """Before anything is written, with the cure."""
-    with pytest.raises(Misconfigured, match=f"keeps its text as {encoding}") as caught:
+    """Before anything is written, with the remedy."""
+    with pytest.raises(Misconfigured, match=f"encoding is {encoding}") as caught:
         open_engine(postgres.database(encoding), data_directory)
-    assert "ENCODING 'UTF8'" in caught.value.cure
+    assert "ENCODING 'UTF8'" in caught.value.remedy
 
 
 def test_a_database_that_does_not_answer_is_tried_again(data_directory: Path) -> None:
@@ -460,10 +540,6 @@ def test_a_database_that_does_not_answer_is_tried_again(data_directory: Path) ->
 
 def test_the_tables_equal_what_the_migrations_make(database: str, data_directory: Path) -> None:
     """No column was added to the tables without a migration."""
-    from alembic.autogenerate import compare_metadata
-    from alembic.runtime.migration import MigrationContext
-
-    from sendit.journal.tables import metadata
 
     engine = open_engine(database, data_directory)
     with engine.connect() as connection:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
-
-from sendit.journal import Journal
 from sendit.journal.originals import DELETED, DUE
 from sendit.model import BatchState, InstanceState, Rejected
 from tests.journal.test_journal import queued, receipt
 
-
-@pytest.fixture
-def journal(database: str, data_directory: Path) -> Iterator[Journal]:
-    opened = Journal.open(database, data_directory)
-    yield opened
-    opened.close()
+if TYPE_CHECKING:
+    from sendit.journal import Journal
 
 
 def done(journal: Journal, taken: dict[str, list[str]] | None = None, project: str = "irb") -> int:
@@ -105,5 +97,5 @@ def test_batches_that_wait_for_a_person_are_found_by_their_age(journal: Journal)
     journal.batches.begin(batch_id, 1)
     journal.batches.fail(batch_id, 1, "the peer refuses us")
     queued(journal, "b", study="another")
-    assert journal.retention.held(datetime.now(UTC) - timedelta(days=1)) == set()
-    assert journal.retention.held(datetime.now(UTC) + timedelta(days=1)) == {batch_id}
+    assert journal.retention.held(datetime.now(UTC) - timedelta(days=1), [batch_id]) == set()
+    assert journal.retention.held(datetime.now(UTC) + timedelta(days=1), [batch_id, 99]) == {batch_id}

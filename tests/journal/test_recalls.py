@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from sendit.errors import Misconfigured
 from sendit.journal import Journal, Superseded
+from sendit.journal import tables as t
+from sendit.journal.writing import reading
 from sendit.model import BatchState, Delivery, DeliveryState, InstanceState
 from tests.journal.test_journal import queued, receipt, state
-
-
-@pytest.fixture
-def journal(database: str, data_directory: Path) -> Iterator[Journal]:
-    opened = Journal.open(database, data_directory)
-    yield opened
-    opened.close()
 
 
 def on_its_way(journal: Journal, *destinations: str, study: str = "study", instance: str = "a") -> int:
@@ -44,12 +39,12 @@ def recalled(journal: Journal, batch_id: int, patients: bool = False) -> list[De
     batch = journal.batches.get(batch_id)
     assert batch is not None
     assert batch.project is not None
-    journal.recalls.begin([(batch.study, batch.project)], "consent withdrawn", patients)
+    journal.recalls.begin([(batch.study, batch.project)], "consent withdrawn", patients=patients)
     return [d for d in journal.recalls.open() if d.batch_id == batch_id]
 
 
 def test_a_recall_ends_when_every_destination_has_removed_it(journal: Journal) -> None:
-    """RECALLING, then RECALLED; the instances are counted as recalled, and the story says it all."""
+    """RECALLING, then RECALLED; the instances are counted as recalled, and the history says it all."""
     batch_id = done(journal, "x", "y")
     for delivery in recalled(journal, batch_id):
         assert state(journal, batch_id) is BatchState.RECALLING
@@ -63,7 +58,20 @@ def test_a_recall_ends_when_every_destination_has_removed_it(journal: Journal) -
     assert "recalled by an operator: consent withdrawn" in events
     assert "x: 1 instances removed; nothing is left" in events
     assert journal.batches.retry(batch_id) is None
-    assert journal.recalls.begin([("study", "irb")], "", False) == []
+    assert journal.recalls.begin([("study", "irb")], "", patients=False) == []
+
+
+def test_persons_who_recall_the_same_at_once(journal: Journal) -> None:
+    """Each recall comes to its end, and the study and its patient are withdrawn once."""
+    batch_id = done(journal, "x")
+    with ThreadPoolExecutor(8) as pool:
+        recalls = [pool.submit(recalled, journal, batch_id, patients=True) for _ in range(8)]
+        left = [recall.result() for recall in recalls]
+    assert all([one.destination for one in deliveries] == ["x"] for deliveries in left)
+    with reading(journal.engine) as c:
+        for table in (t.recalled_studies, t.recalled_patients):
+            assert len(c.execute(sa.select(table)).all()) == 1
+        assert c.execute(sa.select(t.high_water.c.withdrawn)).scalar_one() == 2
 
 
 def test_what_could_not_be_removed_stays_visible_and_is_tried_again(journal: Journal) -> None:
@@ -138,7 +146,7 @@ def test_a_study_with_late_batches_and_variants_is_recalled_whole(journal: Journ
     assert variant is not None
     assert alike is not None
     assert journal.recalls.batches_of("study", "irb@second") == [first, late, variant]
-    assert journal.recalls.begin([("study", "irb@second")], "", False) == [first, late, variant]
+    assert journal.recalls.begin([("study", "irb@second")], "", patients=False) == [first, late, variant]
     assert state(journal, alike) is state(journal, other) is BatchState.QUEUED
 
 

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import ssl
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Mapping
 
 _PIECE = 256 * 1024
 _SMALL = 1024 * 1024  # bytes; larger answers are passed on in pieces

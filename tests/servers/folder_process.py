@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping, Set
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sendit.intake.folder import FolderWatcher
-from sendit.model import FileFate
-from sendit.settings import WatchedFolder
+from sendit.config.schema import WatchedFolder
+from sendit.importer.watcher import FolderWatcher
 from tests.servers.orthanc_store import OrthancStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
+    from sendit.model import FileOutcome
 
 
 class _Nowhere:
@@ -19,7 +23,7 @@ class _Nowhere:
     def begin(self, project: str, folder: str, directory: str) -> int:
         return 1
 
-    def record(self, import_id: int, path: str, fate: FileFate, reason: str | None, study: str | None) -> None:
+    def record(self, import_id: int, path: str, outcome: FileOutcome, reason: str | None, study: str | None) -> None:
         pass
 
     def finish(self, import_id: int, ok: bool) -> None:

@@ -16,15 +16,17 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.servers.google_bigquery_tables import Answer, BigQueryTables, Refusal
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ROOT = Path(__file__).parents[2]
 _BASE = "/bigquery/v2/projects/"

@@ -12,10 +12,12 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _SQL_TYPES = {"STRING": "TEXT", "INTEGER": "INTEGER", "INT64": "INTEGER", "FLOAT": "REAL", "FLOAT64": "REAL"}
 _NAME = re.compile(r"`([^`.]+)\.([^`.]+)\.([^`.]+)`")

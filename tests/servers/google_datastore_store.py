@@ -9,10 +9,8 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.cloud.datastore_v1.types import datastore, entity, query
@@ -28,6 +26,10 @@ from tests.servers.google_datastore_rules import (
     matches,
     path_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path as FilePath
 
 METHODS = (
     "Lookup",

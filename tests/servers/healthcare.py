@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.servers.fault_proxy import FaultProxy
-from tests.servers.orthanc import OrthancServer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tests.servers.orthanc import OrthancServer
 
 ACCOUNT = "sendit@sendit-demo.iam.gserviceaccount.com"
 

@@ -11,9 +11,10 @@ import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.servers.certificates import Certificate
+if TYPE_CHECKING:
+    from tests.servers.certificates import Certificate
 
 
 @dataclass

@@ -6,14 +6,16 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 PLUGINS = "/usr/share/orthanc/plugins/libOrthancPython.so"
 
@@ -75,6 +77,7 @@ class OrthancServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "orthanc.json"
         path.write_text(self.configuration_text())
+        path.chmod(0o644)  # whatever the umask: SendIt refuses what its group may change
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 ["Orthanc", f"{self.folder}{self.named}"],
@@ -84,10 +87,11 @@ class OrthancServer:
                 env={**os.environ, **(environment or {})},
             )
         if wait:
-            wait_for(self._answers, f"Orthanc on port {self.http_port}; its log:\n{self.log()[-3000:]}", limit=30)
+            wait_for(self.answers, f"Orthanc on port {self.http_port}; its log:\n{self.log()[-3000:]}", limit=30)
         return self
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it answers; AssertionError if it has ended."""
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"Orthanc ended with {self.process.returncode}; its log:\n{self.log()[-3000:]}")

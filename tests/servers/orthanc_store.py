@@ -8,11 +8,11 @@ from typing import BinaryIO
 import requests
 
 from sendit.errors import Reject, Retry
-from sendit.intake.base import StoreAnswer
+from sendit.model import StoreAnswer
 
 
 class OrthancStore:
-    """Implements `sendit.intake.base.Store`. Counts what Orthanc stored anew."""
+    """Implements `sendit.importer.types.Store`. Counts what Orthanc stored anew."""
 
     def __init__(self, url: str) -> None:
         self.url = url

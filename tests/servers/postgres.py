@@ -40,12 +40,17 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> PostgresServer:
-        data, log = self._folder / "data", self._folder / "log"
+        data = self._folder / "data"
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "--locale=C.UTF-8"]
         command = [*self._as, str(_binaries() / "initdb"), "-D", str(data), *options]
         subprocess.run(command, check=True, capture_output=True, cwd="/")
+        self._run()
+        return self
+
+    def _run(self) -> None:
+        data, log = self._folder / "data", self._folder / "log"
         settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off".split()
-        with log.open("wb") as output:
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*self._as, str(_binaries() / "postgres"), "-D", str(data), *settings],
                 stdout=output,
@@ -53,7 +58,24 @@ class PostgresServer:
                 cwd="/",
             )
         wait_for(self._answers, f"PostgreSQL on port {self.port}", limit=30)
-        return self
+
+    def kill(self) -> None:
+        """SIGQUIT: all of its processes end at once, and the next start recovers from the log."""
+        self._end(signal.SIGQUIT)
+
+    def halt(self) -> None:
+        """SIGINT: clients are thrown out, and what is in memory is written."""
+        self._end(signal.SIGINT)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+
+    def ensure(self) -> None:
+        """Start it again if it does not run."""
+        if self._process is None or self._process.poll() is not None:
+            self._run()
 
     def _answers(self) -> bool:
         try:
@@ -77,6 +99,5 @@ class PostgresServer:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)  # "fast": do not wait for clients
-            self._process.wait(20)
+            self._end(signal.SIGINT)  # "fast": do not wait for clients
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from pydicom import dcmread
-from pydicom.dataset import Dataset
 
+from tests.dicom import Person, StudyMaker
 from tests.servers.orthanc import OrthancServer
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydicom.dataset import Dataset
 
 PLUGIN = Path(__file__).parents[2] / "plugin" / "sendit_plugin.py"
 PROJECT = "irb1"
@@ -83,6 +88,8 @@ class Stack:
 
     def api(self, path: str, method: str = "GET", **kwargs: Any) -> Any:
         """The JSON of /sendit/api/`path` through Orthanc; raises for an error status."""
+        if method == "POST":
+            kwargs.setdefault("json", {})
         answer = self.source.session.request(method, f"{self.source.url}/sendit/api/{path}", timeout=30, **kwargs)
         answer.raise_for_status()
         return answer.json()
@@ -162,6 +169,12 @@ class Stack:
             if server.process is not None and server.process.poll() is None:
                 server.stop()
 
+    def restart(self) -> None:
+        """Stop and start the Orthanc of the source, and with it the worker."""
+        self.source.stop()
+        self.source.start()
+        self.wait_ready()
+
     def __enter__(self) -> Stack:
         return self
 
@@ -177,7 +190,14 @@ def _worker_of(orthanc: int) -> int:
     return 0
 
 
+def send_study(stack: Stack, count: int = 3, person: Person | None = None) -> StudyMaker:
+    """Store a new study of so many instances in the source."""
+    maker = StudyMaker(person or Person())
+    for file in maker.instances(count):
+        stack.source.upload(file)
+    return maker
+
+
 def dcmread_bytes(data: bytes) -> Dataset:
-    import io
 
     return dcmread(io.BytesIO(data))

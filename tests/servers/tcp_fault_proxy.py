@@ -13,15 +13,17 @@ import contextlib
 import io
 import socket
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pynetdicom.dsutils import encode
 
 from tests.servers.fault_proxy import DropAfter, DropBefore, Fault, Silence, Slow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: CommandField (0000,0100) of requests (PS3.7 Annex E); an answer has 0x8000 added.
 C_STORE, C_GET, C_FIND, C_ECHO, N_ACTION = 0x0001, 0x0010, 0x0020, 0x0030, 0x0130

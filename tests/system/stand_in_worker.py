@@ -24,8 +24,15 @@ def say(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
 
 
+#: Notified when a request came that is echoed at once.
+came = threading.Condition()
+
+
 class Handler(BaseHTTPRequestHandler):
-    """/status/N answers N; /big/N answers N bytes; /die/N ends with N; /break answers nothing; others echo."""
+    """/status/N answers N; /big/N answers N bytes; /die/N ends with N; /break answers nothing; others echo.
+
+    /slow/N echoes after N other requests have come: the proxy asks whether we are alive.
+    """
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -34,6 +41,11 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(int(rest[0]))
         elif word == "break":
             self.close_connection = True
+        elif word == "slow":
+            with came:
+                self.server.came = 0  # type: ignore[attr-defined]
+                came.wait_for(lambda: self.server.came >= int(rest[0]))  # type: ignore[attr-defined]
+            self.echo(body)
         elif word == "big":
             self.send(200, "application/octet-stream", bytes(range(256)) * (int(rest[0]) // 256))
         elif word == "status":
@@ -41,13 +53,19 @@ class Handler(BaseHTTPRequestHandler):
                 int(rest[0]), "application/json", b"" if rest[0] in ("204", "304") else b'{"detail": "d\xc3\xa9tail"}'
             )
         else:
-            echo = {
-                "method": self.command,
-                "target": self.path,
-                "headers": {name.lower(): value for name, value in self.headers.items()},
-                "body": body.decode("latin-1"),
-            }
-            self.send(200, "application/json", json.dumps(echo).encode())
+            with came:
+                self.server.came = getattr(self.server, "came", 0) + 1  # type: ignore[attr-defined]
+                came.notify_all()
+            self.echo(body)
+
+    def echo(self, body: bytes) -> None:
+        echo = {
+            "method": self.command,
+            "target": self.path,
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body": body.decode("latin-1"),
+        }
+        self.send(200, "application/json", json.dumps(echo).encode())
 
     def send(self, status: int, mime: str, body: bytes) -> None:
         self.send_response(status)
@@ -66,6 +84,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
+    request_queue_size = 2048  # as of the real one
 
 
 def asks_orthanc(hello: dict[str, Any]) -> int:

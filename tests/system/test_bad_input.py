@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from tests.conftest import MakeStack
 from tests.dicom import StudyMaker
 from tests.servers.stack import PROJECT, Stack
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import MakeStack
 
 
 def explanation(stack: Stack) -> str:
@@ -21,7 +25,7 @@ def explanation(stack: Stack) -> str:
     if answer.status_code != 503:
         return ""
     said = answer.json()
-    return "" if "starting" in said["error"] else f"{said['error']} {said['cure']}"
+    return "" if "starting" in said["detail"] else f"{said['detail']} {said['cure']}"
 
 
 def unknown_key(stack: Stack) -> None:
@@ -81,11 +85,12 @@ WRONGS: dict[str, tuple[Callable[[Stack], None], list[str]]] = {
     "wrong recipe": (wrong_recipe, ["irb.deid", "line 6", "REMVOE"]),
     "open directory": (open_directory, ["SendIt.DataDirectory", "chmod 700"]),
     "unwritable directory": (unwritable_directory, ["SendIt.DataDirectory", "/proc/sendit", "install -d"]),
-    "newer database": (newer_database, ["SendIt.Database", "newer SendIt"]),
+    "newer database": (newer_database, ["SendIt.Database", "newer than this version of SendIt"]),
     "unreachable database": (unreachable_database, ["SendIt.Database", "does not answer"]),
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONGS)
 def test_orthanc_receives_and_sendit_says_why_it_does_not_forward(make_stack: MakeStack, wrong: str) -> None:
     """The same words in Orthanc's log and at /sendit/; no password in either; the study stays in Orthanc."""

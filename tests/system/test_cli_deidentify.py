@@ -16,8 +16,8 @@ from typing import Any
 import pydicom
 import pytest
 
-from sendit.deidentify_folder import _take_over
-from tests.burned import TEXT_BOX, CaptureMaker
+from sendit.cli.files.folder import _take_over
+from tests.burned import TEXT_BOX, CaptureMaker, ConsoleMaker
 from tests.dicom import PLANTED_NAME, StudyMaker
 from tests.servers.waiting import wait_for
 
@@ -76,6 +76,7 @@ def test_a_folder(home: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"series 0", "series 1", "receipts.jsonl"}
 
 
+@pytest.mark.slow
 def test_again_gives_the_same(home: Path, tmp_path: Path) -> None:
     """Existing outputs are replaced by the same bytes; the key is not spoken of again."""
     fill(tmp_path / "in")
@@ -95,6 +96,22 @@ def test_one_file(home: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "IM0000").exists()
 
 
+def test_research_in_one_word(home: Path, tmp_path: Path) -> None:
+    """Without a configuration: the options that research needs. With one, its projects have theirs."""
+    (tmp_path / "in").mkdir()
+    image = pydicom.dcmread(io.BytesIO(next(iter(StudyMaker().instances(1)))))
+    image.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x28, "FD", 21.5)
+    image.PatientSex = "F"
+    image.save_as(tmp_path / "in" / "a.dcm")
+    assert run(home, tmp_path / "in", tmp_path / "out", "--options", "Research").returncode == 0
+    after = pydicom.dcmread(tmp_path / "out" / "a.dcm")
+    assert (after[0x0019, 0x1028].value, after.PatientSex) == (21.5, "F")
+    assert PLANTED_NAME not in str(after)
+    wrong = run(home, tmp_path / "in", tmp_path / "out", "--options", "Reserch")
+    assert wrong.returncode == 2
+    assert "Research" in wrong.stderr
+
+
 def test_what_is_not_released_is_named(home: Path, tmp_path: Path) -> None:
     """Not DICOM, empty, truncated, a link, a pipe, no UIDs: exit 1, a reason each, and no output."""
     source = tmp_path / "in"
@@ -109,7 +126,7 @@ def test_what_is_not_released_is_named(home: Path, tmp_path: Path) -> None:
     (source / "receipts.jsonl").write_bytes(good)
     (source / os.fsdecode(b"caf\xe9")).write_text("a name that is no UTF-8")
     done = run(home, source, tmp_path / "out")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stdout == "9 files: 1 released, 8 rejected, 0 quarantined\n"
     assert "\n  2 rejected: a symbolic link: not followed\n" in done.stderr
     found = lines(tmp_path / "out")
@@ -120,13 +137,14 @@ def test_what_is_not_released_is_named(home: Path, tmp_path: Path) -> None:
     assert "symbolic link" in reasons["link"]
     assert "symbolic link" in reasons["linked folder"]
     assert "not a file" in reasons["pipe"]
-    assert "name is that of the list" in reasons["receipts.jsonl"]
+    assert "name is reserved for the list" in reasons["receipts.jsonl"]
     assert os.fsdecode(b"caf\xe9") in reasons
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name != "receipts.jsonl"] == [
         tmp_path / "out" / "series 0" / "IM0000"
     ]
 
 
+@pytest.mark.slow
 def test_one_uid_with_different_contents(home: Path, tmp_path: Path) -> None:
     """Files stand each for itself: all are released, and who has another content under a known UID is told."""
     source, maker = tmp_path / "in", StudyMaker()
@@ -145,17 +163,19 @@ def test_one_uid_with_different_contents(home: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {*"abcde", "receipts.jsonl"}
 
 
+@pytest.mark.slow
 def test_an_output_of_before_does_not_stay(home: Path, tmp_path: Path) -> None:
     """What was released by an earlier run and is not any more is removed; files of others are left alone."""
     fill(tmp_path / "in", 1)
     run(home, tmp_path / "in", tmp_path / "out")
     (tmp_path / "in" / "series 0" / "IM0000").write_bytes(b"broken now")
     (tmp_path / "out" / "mine").write_text("stays")
-    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 1
+    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 3
     assert not (tmp_path / "out" / "series 0" / "IM0000").exists()
     assert (tmp_path / "out" / "mine").exists()
 
 
+@pytest.mark.slow
 def test_an_output_of_a_killed_run_does_not_stay(home: Path, tmp_path: Path) -> None:
     """Its list, cut off anywhere, is read by the next run, and by the one after that if that is killed as well."""
     fill(tmp_path / "in", 3)
@@ -166,12 +186,13 @@ def test_an_output_of_a_killed_run_does_not_stay(home: Path, tmp_path: Path) -> 
     _take_over(part, tmp_path / "out" / "receipts.jsonl")  # the second run begins its own list, and is killed
     part.write_text("")
     (tmp_path / "in" / "series 0" / "IM0000").write_bytes(b"broken now")
-    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 1
+    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 3
     assert lines(tmp_path / "out")["series 0/IM0000"]["status"] == "rejected"
     assert not (tmp_path / "out" / "series 0" / "IM0000").exists()
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"series 0", "series 1", "receipts.jsonl"}
 
 
+@pytest.mark.slow
 def test_a_line_is_there_before_the_run_ends(home: Path, tmp_path: Path) -> None:
     """Killed with -9, a run leaves the names of what it released."""
     (tmp_path / "in").mkdir()
@@ -187,6 +208,7 @@ def test_a_line_is_there_before_the_run_ends(home: Path, tmp_path: Path) -> None
     assert not (tmp_path / "out" / "receipts.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_an_output_never_leaves_the_folder(home: Path, tmp_path: Path) -> None:
     """A link in DST that leads to SRC: the originals stay as they are, even if an earlier run released there."""
     fill(tmp_path / "in", 2)
@@ -194,13 +216,14 @@ def test_an_output_never_leaves_the_folder(home: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "out" / "series 0")
     (tmp_path / "out" / "series 0").symlink_to(tmp_path / "in" / "series 0")
     original = (tmp_path / "in" / "series 0" / "IM0000").read_bytes()
-    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 1
+    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 3
     assert (tmp_path / "in" / "series 0" / "IM0000").read_bytes() == original
     found = lines(tmp_path / "out")
     assert "out of DST" in found["series 0/IM0000"]["reason"]
     assert found["series 1/IM0001"]["status"] == "released"
 
 
+@pytest.mark.slow
 def test_outputs_that_have_no_place(home: Path, tmp_path: Path) -> None:
     """A file where a folder should be, at any depth; the others are released, one with a name that is not UTF-8 too."""
     maker, odd = StudyMaker(), os.fsdecode(b"caf\xe9")
@@ -210,11 +233,9 @@ def test_outputs_that_have_no_place(home: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a").write_text("mine")
     done = run(home, tmp_path / "in", tmp_path / "out")
-    assert (done.returncode, done.stderr.count("Traceback")) == (1, 0), done.stderr
+    assert (done.returncode, done.stderr.count("Traceback")) == (3, 0), done.stderr
     found = lines(tmp_path / "out")
-    assert {found[name]["reason"] for name in ("a/file", "a/b/c/file")} == {
-        "a file stands in DST where its folder should"
-    }
+    assert {found[name]["reason"] for name in ("a/file", "a/b/c/file")} == {"DST has a file in the place of its folder"}
     assert found[odd]["status"] == found["good"]["status"] == "released"
     assert (tmp_path / "out" / odd).is_file()
     assert (tmp_path / "out" / "a").read_text() == "mine"
@@ -226,7 +247,7 @@ def test_a_folder_in_the_place_of_the_list(home: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "receipts.jsonl").mkdir(parents=True)
     done = run(home, tmp_path / "in", tmp_path / "out")
     assert done.returncode == 2
-    assert "a folder stands where" in done.stderr
+    assert "there is a folder where SendIt writes" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -241,6 +262,23 @@ def test_text_in_pixels_is_masked_without_a_configuration(home: Path, tmp_path: 
     assert lines(tmp_path / "out")["a"]["pixels"]["status"] == "cleaned"
 
 
+@pytest.mark.slow
+def test_text_in_one_slice_of_a_series_is_masked(home: Path, tmp_path: Path) -> None:
+    """The series is looked at before any of it stands in DST; nothing else is left there."""
+    maker = ConsoleMaker()
+    (tmp_path / "in").mkdir()
+    for number in range(6):
+        content = maker.slice_(number, "QUIXWORTH ZEBULON" if number == 3 else "")
+        (tmp_path / "in" / f"{number}").write_bytes(content)
+    done = run(home, tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    found = lines(tmp_path / "out")
+    assert {line["pixels"]["series"] for line in found.values()} == {"looked at"}
+    assert [path for path, line in found.items() if line["pixels"]["status"] == "cleaned"] == ["3"]
+    assert pydicom.dcmread(tmp_path / "out" / "3").pixel_array[19:29, 22:120].max() == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*map(str, range(6)), "receipts.jsonl"}
+
+
 def _configuration(tmp_path: Path, **project: Any) -> Path:
     (tmp_path / "data").mkdir(mode=0o700, exist_ok=True)
     section = {
@@ -253,6 +291,7 @@ def _configuration(tmp_path: Path, **project: Any) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_project_of_the_configuration(home: Path, tmp_path: Path) -> None:
     """Its options, its recipes (beside the configuration file), and its key in the data directory."""
     fill(tmp_path / "in", 1)
@@ -276,6 +315,7 @@ def test_a_lost_key_is_not_made_anew(home: Path, tmp_path: Path) -> None:
     assert "the key is missing" in done.stderr
 
 
+@pytest.mark.slow
 def test_no_data_directory_is_made(home: Path, tmp_path: Path) -> None:
     """It would belong to whoever runs the command, and Orthanc could not read it."""
     fill(tmp_path / "in", 1)
@@ -287,15 +327,16 @@ def test_no_data_directory_is_made(home: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["nowhere", "out"], "there is no such file or folder"),
-        (["in", "in/out"], "lie within each other"),
-        (["in/series 0", "in"], "lie within each other"),
-        (["in", "in"], "lie within each other"),
-        (["in/series 0/IM0000", "in/series 0"], "lie within each other"),
-        (["in", "file/out"], "cannot be made"),
+        (["in", "in/out"], "one of SRC and DST contains the other"),
+        (["in/series 0", "in"], "one of SRC and DST contains the other"),
+        (["in", "in"], "one of SRC and DST contains the other"),
+        (["in/series 0/IM0000", "in/series 0"], "one of SRC and DST contains the other"),
+        (["in", "file/out"], "cannot be created"),
         (["in", "out", "--project", "IRB1"], "--config"),
         (["in", "out", "--config", "orthanc.json", "--project", "IRB2"], "there is no project 'IRB2'"),
         (["in", "out", "--config", "nowhere.json"], "cannot be read"),
@@ -331,6 +372,7 @@ def test_a_wrong_recipe(home: Path, tmp_path: Path) -> None:
     assert "recipe site.deid, line 3" in done.stderr
 
 
+@pytest.mark.slow
 def test_interrupted(home: Path, tmp_path: Path) -> None:
     """Ctrl-C: no traceback, nothing half-written under a final name, no process left, the list as far as it came."""
     fill(tmp_path / "in", 3)
@@ -367,6 +409,7 @@ def _group_lives(group: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="a small file system needs root")
 def test_a_full_disk(home: Path, tmp_path: Path) -> None:
     """One message that says so, exit 2, and no half output."""
@@ -398,7 +441,7 @@ def test_ten_thousand_files(home: Path, tmp_path: Path) -> None:
     peak = tmp_path / "peak"
     # Not ru_maxrss, which a process has from the one that started it: here, from the run of all these tests.
     program = (
-        "from sendit.cli import app\n"
+        "from sendit.cli.app import app\n"
         "try: app()\n"
         f"finally: open({str(peak)!r}, 'w').write(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])\n"
     )

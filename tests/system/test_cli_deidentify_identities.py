@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
 
+from sendit.config.project import IdentityService as ServiceSettings
 from sendit.deidentify import Patient
 from sendit.errors import Quarantine, Retry
-from sendit.identities.asking import Pseudonyms
-from sendit.identities.service import Service
-from sendit.settings import IdentityService as ServiceSettings
+from sendit.pseudonyms.lookup import Pseudonyms
+from sendit.pseudonyms.service import PseudonymService
 from tests.dicom import Person, StudyMaker
 from tests.servers.identity_service import Answer, IdentityService
 from tests.system.test_cli_deidentify import lines, run
-from tests.unit.identities.test_csv_list import write
+from tests.unit.pseudonyms.test_csv_list import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MRN = "MRN-7741-905"
 
@@ -60,7 +62,7 @@ def test_a_list(tmp_path: Path, source: Path) -> None:
     write(path, "PatientID,Code", f"{MRN},SUBJECT-1")
     config = configured(tmp_path, Source="Csv", Path=str(path))
     done = run(tmp_path, source, tmp_path / "out", "-c", config)
-    assert (done.returncode, done.stdout) == (1, "9 files: 4 released, 1 rejected, 4 quarantined\n"), done.stderr
+    assert (done.returncode, done.stdout) == (3, "9 files: 4 released, 1 rejected, 4 quarantined\n"), done.stderr
     assert codes(tmp_path / "out") == {"a": "SUBJECT-1"}
     held = [line for line in lines(tmp_path / "out").values() if line["status"] == "quarantined"]
     assert all("no pseudonym" in line["reason"] for line in held)
@@ -102,7 +104,9 @@ def test_a_service_is_asked_again_and_once_for_each_patient() -> None:
     """A patient who is not known is remembered, too; after the last try the run ends."""
     with IdentityService({MRN: "SUBJECT-1"}) as service:
         settings = ServiceSettings.model_validate({"Source": "Service", "Url": service.url})
-        asking = Pseudonyms(Service(settings, "SendIt.Projects.irb1.Identities"), True, delays=(0.01, 0.01))
+        asking = Pseudonyms(
+            PseudonymService(settings, "SendIt.Projects.irb1.Identities"), unknown_stops=True, delays=(0.01, 0.01)
+        )
         known, unknown = Patient(MRN), Patient("MRN-2")
         service.answer = Answer(503)
         with pytest.raises(Retry, match="503"):

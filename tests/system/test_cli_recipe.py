@@ -25,14 +25,14 @@ def prepare(tmp_path: Path) -> None:
 
 
 def test_check(tmp_path: Path) -> None:
-    """Each recipe by itself; a wrong one with file, line and cure, and exit code 2."""
+    """Each recipe by itself; a wrong one with file, line and remedy, and exit code 2."""
     prepare(tmp_path)
     good = sendit("check", "good.deid", "--functions", "site.py", folder=tmp_path)
     assert (good.returncode, good.stdout, good.stderr) == (0, "good.deid: ok\n", "")
     both = sendit("check", "bad.deid", "good.deid", "--functions", "site.py", folder=tmp_path)
     assert both.returncode == 2
     assert both.stdout == "good.deid: ok\n"
-    assert both.stderr == "bad.deid:4: 'PatientNmae' is no attribute of DICOM. Did you mean PatientName?\n"
+    assert both.stderr == "bad.deid:4: 'PatientNmae' is not a DICOM attribute. Did you mean PatientName?\n"
     without = sendit("check", "good.deid", "none.deid", folder=tmp_path)
     assert without.returncode == 2
     assert without.stderr.startswith("good.deid:4: there is no func:site.")

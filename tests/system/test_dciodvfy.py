@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from sendit.config.schema import Option
 from sendit.deidentify import compile_plan
-from sendit.settings import Option
 from tests.unit.deidentify.samples import VARIED, released, sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (Debian's dicom3tools) is not there")
 

@@ -8,23 +8,26 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pydicom
 import pytest
 
 from sendit import keyring
+from sendit.config.schema import Option
 from sendit.deidentify import RecipeText
-from sendit.deidentify_pool import DeidentifyPool, Job, ProjectSpec, Result
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Quarantined, Receipt, Rejected
-from sendit.settings import Option
+from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec, Result
+from sendit.pipeline.pool.trial import KILLED
 from tests.dicom import StudyMaker
 from tests.jobs import jobs_of
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -127,14 +130,14 @@ def test_http_trouble_is_for_later(
 ) -> None:
     """An answer that is no whole instance is Retry, never a rejected instance."""
     _Answers.files = StudyMaker().instances(1)
-    with pytest.raises(Retry, match="our own Orthanc"):
+    with pytest.raises(Retry, match="the local Orthanc"):
         list(pool.run([Job("0", project, f"{server}/{path}", tmp_path / "0.dcm")]))
     assert not (tmp_path / "0.dcm").exists()
 
 
 def test_no_server_is_for_later(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
     """Nobody listens: Retry."""
-    with pytest.raises(Retry, match="does not answer"):
+    with pytest.raises(Retry, match="is not responding"):
         list(pool.run([Job("0", project, "http://127.0.0.1:9/", tmp_path / "0.dcm")]))
 
 
@@ -242,42 +245,63 @@ def test_a_process_that_is_killed(project: ProjectSpec, waiting_server: str, tmp
         assert isinstance(result.outcome, Receipt)
 
 
-def test_what_kills_its_process_twice_is_quarantined(project: ProjectSpec, waiting_server: str, tmp_path: Path) -> None:
-    """With alone_again the others are released, and the one that ends its process, alone too, is held."""
+def _killed_while_it_waits(
+    project: ProjectSpec, url: str, folder: Path, times: int, after: Callable[[], None] = lambda: None
+) -> dict[str, object]:
+    """One job that waits for its source, whose process is ended so many times, and three that do not wait."""
     _Answers.files = StudyMaker().instances(1)
-    before = set(_children(os.getpid()))
-    stop = threading.Event()
+    before, stop = set(_children(os.getpid())), threading.Event()
 
     def kill() -> None:
-        while not stop.is_set():
-            if _Waiting.asked_now.wait(0.1):
-                _Waiting.asked_now.clear()
-                for child in set(_children(os.getpid())) - before:
-                    os.kill(child, signal.SIGKILL)
+        for _ in range(times):
+            while not _Waiting.asked_now.wait(0.1):
+                if stop.is_set():
+                    return
+            _Waiting.asked_now.clear()
+            for child in set(_children(os.getpid())) - before:
+                os.kill(child, signal.SIGKILL)
+        after()
 
     killer = threading.Thread(target=kill)
     killer.start()
     with DeidentifyPool(1) as pool:
-        jobs = [Job("bad", project, f"{waiting_server}/file/0", tmp_path / "bad.dcm")]
-        jobs += jobs_of(tmp_path, project, *StudyMaker().instances(3))
+        jobs = [Job("waiting", project, f"{url}/file/0", folder / "waiting.dcm")]
+        jobs += jobs_of(folder, project, *StudyMaker().instances(3))
         results = _by_name(pool.run(jobs, alone_again=True))
     stop.set()
     killer.join()
-    assert isinstance(results.pop("bad"), Quarantined)
-    assert len(results) == 3
+    assert len(results) == 4
+    return results
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # many processes are started, one after the other
+def test_what_is_killed_for_ever_is_held(project: ProjectSpec, waiting_server: str, tmp_path: Path) -> None:
+    """The others are released; the reason says that it is not its own fault."""
+    results = _killed_while_it_waits(project, waiting_server, tmp_path, 100)
+    assert results.pop("waiting") == Quarantined(KILLED)
+    assert all(isinstance(outcome, Receipt) for outcome in results.values())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_innocent_job_is_not_condemned(project: ProjectSpec, waiting_server: str, tmp_path: Path) -> None:
+    """Its process was killed in company and three times alone, from outside: it is released as the others are."""
+    results = _killed_while_it_waits(project, waiting_server, tmp_path, 4, _Waiting.go.set)
     assert all(isinstance(outcome, Receipt) for outcome in results.values())
 
 
 _PARENT = """
 import sys
 from pathlib import Path
-from sendit.deidentify_pool import DeidentifyPool, Job, ProjectSpec
+from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec
 if __name__ == "__main__":
     key, url, output = sys.argv[1:]
     list(DeidentifyPool(2).run([Job("0", ProjectSpec((), (), Path(key), "irb"), url, Path(output))]))
 """
 
 
+@pytest.mark.slow
 def test_the_children_end_with_their_parent(project: ProjectSpec, waiting_server: str, tmp_path: Path) -> None:
     """Also when it is killed -9 in the middle of a job."""
     script = tmp_path / "parent.py"

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from sendit.delivery import Deliverer
-from sendit.destinations.base import Destination, Progress, read_parcel
+from sendit.config.schema import Settings
+from sendit.destinations.base import Destination, Progress, read_staged
 from sendit.journal import Journal
-from sendit.model import BatchState, Consignment, Delivery, DeliveryState, Discrepancy, Receipt
-from sendit.pictures import Pictures
-from sendit.scheduler import Scheduler
-from sendit.settings import Settings
-from sendit.stages import Rooms
-from sendit.staging import Staging
+from sendit.model import BatchState, Delivery, DeliveryState, Discrepancy, Receipt, Shipment
+from sendit.pipeline.backups.high_water import JournalGuard
+from sendit.pipeline.context import Services
+from sendit.pipeline.deliver import Deliverer
+from sendit.storage.previews import Previews
+from sendit.storage.staging import Staging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sendit.scheduler import Scheduler
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -46,23 +50,23 @@ class Shelf(Destination):
     def check(self) -> None:
         return
 
-    def deliver(self, consignment: Consignment, progress: Progress) -> int:
-        for count, parcel in enumerate(consignment.parcels, 1):
-            uid = parcel.receipt.sop_instance_uid
+    def deliver(self, shipment: Shipment, progress: Progress) -> int:
+        for count, staged in enumerate(shipment.staged_instances, 1):
+            uid = staged.receipt.sop_instance_uid
             if uid not in self.held:
-                self.held[uid] = read_parcel(parcel)
+                self.held[uid] = read_staged(staged)
                 self.sent.append(uid)
                 self.clock.now += timedelta(hours=1)
             progress(count)
-        return len(consignment.parcels)
+        return len(shipment.staged_instances)
 
-    def verify(self, consignment: Consignment) -> list[Discrepancy]:
-        uids = [parcel.receipt.sop_instance_uid for parcel in consignment.parcels]
+    def verify(self, shipment: Shipment) -> list[Discrepancy]:
+        uids = [staged.receipt.sop_instance_uid for staged in shipment.staged_instances]
         return [Discrepancy(uid, "not there") for uid in uids if uid not in self.held]
 
-    def recall(self, consignment: Consignment) -> list[Discrepancy]:
-        for parcel in consignment.parcels:
-            self.held.pop(parcel.receipt.sop_instance_uid, None)
+    def recall(self, shipment: Shipment) -> list[Discrepancy]:
+        for staged in shipment.staged_instances:
+            self.held.pop(staged.receipt.sop_instance_uid, None)
         return []
 
 
@@ -91,17 +95,18 @@ class Desk:
             "Destinations": {"shelf": {"Type": "OrthancPeer", "Peer": "p", **destination}},
         }
         self.settings = Settings.model_validate(document)
-        rooms = Rooms(
+        services = Services(
             settings=self.settings,
             journal=self.journal,
-            source=cast(Any, None),
+            source=cast("Any", None),
             staging=self.staging,
-            pictures=Pictures(folder),
-            scheduler=cast(Scheduler, self.queue),
-            deidentification=cast(Any, None),
+            previews=Previews(folder),
+            scheduler=cast("Scheduler", self.queue),
+            deidentification=cast("Any", None),
             destinations={"shelf": self.shelf},
+            guard=JournalGuard(self.journal, folder),
         )
-        self.deliverer = Deliverer(rooms, self.done.append, self.clock)
+        self.deliverer = Deliverer(services, self.done.append, self.clock)
 
     def batch(self, *modalities: str) -> int:
         """A batch with an instance of each of these modalities, staged."""
@@ -215,15 +220,15 @@ def test_a_destination_that_takes_nothing_of_a_batch(desks: list[Desk], data_dir
 
 
 def test_a_slow_destination_reads_at_its_pace(desks: list[Desk], data_directory: Path) -> None:
-    """BytesPerSecond is given to each parcel that it is handed."""
+    """BytesPerSecond is given to each staged instance that it is handed."""
     desk = Desk(data_directory, BytesPerSecond=1024)
     desks.append(desk)
     seen: list[bool] = []
     inner = desk.shelf.deliver
 
-    def deliver(consignment: Consignment, progress: Progress) -> int:
-        seen.extend(parcel.pace is not None for parcel in consignment.parcels)
-        return inner(consignment, progress)
+    def deliver(shipment: Shipment, progress: Progress) -> int:
+        seen.extend(staged.pace is not None for staged in shipment.staged_instances)
+        return inner(shipment, progress)
 
     desk.shelf.deliver = deliver  # type: ignore[method-assign]
     assert desk.deliver(desk.batch("CT", "CT")).state is DeliveryState.VERIFIED

@@ -8,14 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.demo.ports import VARIABLES
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,6 +99,7 @@ def test_a_run_serves_until_interrupted(demo: Demo) -> None:
     assert demo.processes() == []
 
 
+@pytest.mark.slow
 def test_up_and_down_can_be_called_twice(demo: Demo) -> None:
     """`up` comes back when everything answers; the second `up` finds it so; `down` leaves nothing behind."""
     assert demo.call("up").count("127.0.0.1:") == 5
@@ -155,3 +159,6 @@ def test_each_destination_is_shown_with_its_state(demo: Demo) -> None:
     found = {one["name"]: one for one in json.loads(done.stdout)["destinations"]}
     assert {name: one["state"] for name, one in found.items()} == {"research": "reachable", "bucket": "reachable"}
     assert {one["instances"] for one in found.values()} == {11}
+
+
+pytestmark = pytest.mark.slow  # several minutes: the whole of make test has twenty

@@ -5,14 +5,17 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.dicom import StudyMaker
 from tests.servers.orthanc import OrthancServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILTER = Path(__file__).parents[2] / "scripts" / "demo" / "loopback.lua"
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.conftest import MakeStack
 from tests.dicom import StudyMaker
 from tests.servers.fault_proxy import FaultProxy, Silence
 from tests.servers.ports import free_port
 from tests.servers.stack import PROJECT
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeStack
 
 
 def peer(name: str, **keys: Any) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def test_each_destination_shows_where_it_stands(make_stack: MakeStack) -> None:
         stack.peers["down"] = [f"http://127.0.0.1:{free_port()}", "user", "hunter2"]
         stack.sendit["Destinations"] = {
             "research": peer("research"),
-            "down": peer("down"),
+            "down": peer("down", Retry={"FirstDelay": 60, "MaxDelay": 60}),
             "silent": peer("silent"),
             "paused": peer("research", Enabled=False),
             "night": peer("research", Window=hours),

@@ -9,10 +9,9 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import pydicom
 import pytest
@@ -20,14 +19,16 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from sendit.errors import Misconfigured, Retry
-from sendit.intake.base import StoreAnswer
-from sendit.intake.folder import import_folder
-from sendit.model import FileFate
+from sendit.importer.watcher import import_folder
+from sendit.model import FileOutcome, StoreAnswer
 from tests.dicom import StudyMaker
 from tests.servers.orthanc import OrthancServer
 from tests.servers.orthanc_store import OrthancStore
 from tests.servers.waiting import wait_for
 from tests.system.watching import Recorder, Watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,8 @@ def test_a_directory_by_rename(orthanc: OrthancServer, store: OrthancStore, fold
         watching.wait_for(".done/ST-1")
     told = watching.told
     assert told.finished == [("other", True), ("ST-1", True)]
-    assert {path: fate for (name, path), fate in told.fates.items() if name == "ST-1"} == dict.fromkeys(
-        files, FileFate.IMPORTED
+    assert {path: outcome for (name, path), outcome in told.outcomes.items() if name == "ST-1"} == dict.fromkeys(
+        files, FileOutcome.IMPORTED
     )
     (brought,) = told.studies[-1].items()
     assert told.project == "P"
@@ -146,7 +147,7 @@ def test_a_file_that_comes_during_the_import(store: OrthancStore, folder: Path) 
     drop(folder, "ST-1", study())
     with Watching(folder, Slow(store.url)) as watching:
         watching.wait_for(".done/ST-1")
-    assert watching.told.fate("late") in (FileFate.IMPORTED, FileFate.ALREADY_THERE)
+    assert watching.told.outcome("late") in (FileOutcome.IMPORTED, FileOutcome.ALREADY_THERE)
     assert watching.told.finished == [("ST-1", True)]
     assert (folder / ".done" / "ST-1" / "late").exists()
 
@@ -179,12 +180,12 @@ def test_a_dump_of_a_disc(orthanc: OrthancServer, store: OrthancStore, folder: P
     with Watching(folder, store) as watching:
         watching.wait_for(".done/disc")
     told = watching.told
-    assert {path: fate for (_, path), fate in told.fates.items()} == {
-        "DICOMDIR": FileFate.INDEX,
-        "A/B/C/D/00000001": FileFate.IMPORTED,
-        "A/x.dcm": FileFate.IMPORTED,
-        "bare": FileFate.IMPORTED,
-        "A/Thumbs.db": FileFate.IGNORED,
+    assert {path: outcome for (_, path), outcome in told.outcomes.items()} == {
+        "DICOMDIR": FileOutcome.INDEX,
+        "A/B/C/D/00000001": FileOutcome.IMPORTED,
+        "A/x.dcm": FileOutcome.IMPORTED,
+        "bare": FileOutcome.IMPORTED,
+        "A/Thumbs.db": FileOutcome.IGNORED,
     }
 
 
@@ -197,12 +198,12 @@ def test_archives(store: OrthancStore, folder: Path) -> None:
         watching.wait_for(".done/ST-1")
         watching.wait_for(".done/loose.zip")
         watching.wait_for(".err/bad.zip")
-    assert {path: fate for (_, path), fate in watching.told.fates.items()} == {
-        "all/s/IM1": FileFate.IMPORTED,
-        "all/in.zip/IM2": FileFate.IMPORTED,
-        "loose.zip/IM3": FileFate.IMPORTED,
-        "bad.zip/IM4": FileFate.IMPORTED,
-        "bad.zip/t": FileFate.NOT_DICOM,
+    assert {path: outcome for (_, path), outcome in watching.told.outcomes.items()} == {
+        "all/s/IM1": FileOutcome.IMPORTED,
+        "all/in.zip/IM2": FileOutcome.IMPORTED,
+        "loose.zip/IM3": FileOutcome.IMPORTED,
+        "bad.zip/IM4": FileOutcome.IMPORTED,
+        "bad.zip/t": FileOutcome.NOT_DICOM,
     }
     assert "bad.zip/t\tnot DICOM\t" in (folder / ".err" / "bad.zip.reasons.txt").read_text()
 
@@ -228,12 +229,12 @@ def test_a_loose_file_that_grows(store: OrthancStore, folder: Path) -> None:
             file.flush()
             threading.Event().wait(0.6)  # the pace of a slow copy
         watching.wait_for(".done/IM1")
-    assert watching.told.fate("IM1") is FileFate.IMPORTED
+    assert watching.told.outcome("IM1") is FileOutcome.IMPORTED
     assert watching.told.directories == ["."]
 
 
 def test_everything_that_can_be_bad(store: OrthancStore, folder: Path, tmp_path: Path) -> None:
-    """Each bad file is named in the reasons file with its fate; the good ones are imported."""
+    """Each bad file is named in the reasons file with its outcome; the good ones are imported."""
     good, truncated, original, without = study(4).values()
     store.store(original)
     nameless = pydicom.dcmread(io.BytesIO(without))
@@ -258,17 +259,17 @@ def test_everything_that_can_be_bad(store: OrthancStore, folder: Path, tmp_path:
     with Watching(folder, store) as watching:
         watching.wait_for(".err/ST-1")
     expected = {
-        "good": FileFate.IMPORTED,
-        "report.pdf": FileFate.NOT_DICOM,
-        "empty": FileFate.NOT_DICOM,
-        "truncated": FileFate.UNREADABLE,
-        "conflict": FileFate.CONFLICT,
-        "nameless": FileFate.UNREADABLE,
-        "broken.zip": FileFate.UNREADABLE,
-        "link": FileFate.UNREADABLE,
-        "pipe": FileFate.UNREADABLE,
+        "good": FileOutcome.IMPORTED,
+        "report.pdf": FileOutcome.NOT_DICOM,
+        "empty": FileOutcome.NOT_DICOM,
+        "truncated": FileOutcome.UNREADABLE,
+        "conflict": FileOutcome.CONFLICT,
+        "nameless": FileOutcome.UNREADABLE,
+        "broken.zip": FileOutcome.UNREADABLE,
+        "link": FileOutcome.UNREADABLE,
+        "pipe": FileOutcome.UNREADABLE,
     }
-    assert {path: fate for (_, path), fate in watching.told.fates.items()} == expected
+    assert {path: outcome for (_, path), outcome in watching.told.outcomes.items()} == expected
     assert store.stored == before + 1
     assert secret.exists()
     lines = (folder / ".err" / "ST-1.reasons.txt").read_text().splitlines()
@@ -286,7 +287,7 @@ def test_the_same_again(store: OrthancStore, folder: Path) -> None:
         watching.wait_for(".done/ST-1")
         drop(folder, "ST-1", files)
         watching.wait_for(".done/ST-1.2")
-    assert set(watching.told.fates.values()) == {FileFate.ALREADY_THERE}
+    assert set(watching.told.outcomes.values()) == {FileOutcome.ALREADY_THERE}
     assert store.stored == len(files)
     assert watching.told.studies[0] == watching.told.studies[1]
 
@@ -396,6 +397,7 @@ def importer(folder: Path, orthanc: OrthancServer) -> Iterator[subprocess.Popen[
         process.wait()
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle(orthanc: OrthancServer, store: OrthancStore, folder: Path) -> None:
     """Killed at whatever point, the importer starts again and stores everything once, loose or not, packed or not."""
     files = study(150)
@@ -420,13 +422,15 @@ def test_kill_9_in_the_middle(orthanc: OrthancServer, store: OrthancStore, folde
 
 
 def test_import_folder(store: OrthancStore, folder: Path) -> None:
-    """A folder imported once stays as it is; the summary counts every fate and lists what was bad."""
+    """A folder imported once stays as it is; the summary counts every outcome and lists what was bad."""
     files = study(3)
     fill(folder, {**files, "deep/er/IM1": study(1)["IM1"], "notes.txt": b"x"})
     told = Recorder()
     progress: list[int] = []
-    summary = import_folder(folder, "P", store, told, told.imported, lambda fates: progress.append(sum(fates.values())))
-    assert summary.fates == {FileFate.IMPORTED: 4, FileFate.NOT_DICOM: 1}
+    summary = import_folder(
+        folder, "P", store, told, told.imported, lambda outcomes: progress.append(sum(outcomes.values()))
+    )
+    assert summary.outcomes == {FileOutcome.IMPORTED: 4, FileOutcome.NOT_DICOM: 1}
     assert not summary.ok
     assert [problem.name for problem in summary.problems] == ["notes.txt"]
     assert progress == [1, 2, 3, 4, 5]
@@ -436,14 +440,14 @@ def test_import_folder(store: OrthancStore, folder: Path) -> None:
     (folder / "notes.txt").unlink()
     again = import_folder(folder, "P", store, told, told.imported)
     assert again.ok
-    assert again.fates == {FileFate.ALREADY_THERE: 4}
+    assert again.outcomes == {FileOutcome.ALREADY_THERE: 4}
 
 
 def test_import_of_one_archive(store: OrthancStore, folder: Path) -> None:
     """A single file can be named too."""
     fill(folder, {"a.zip": zipped(study(2))})
     told = Recorder()
-    assert import_folder(folder / "a.zip", "P", store, told, told.imported).fates == {FileFate.IMPORTED: 2}
+    assert import_folder(folder / "a.zip", "P", store, told, told.imported).outcomes == {FileOutcome.IMPORTED: 2}
 
 
 def test_import_of_nothing(store: OrthancStore, folder: Path) -> None:
@@ -473,6 +477,7 @@ def _peak(pid: int) -> int:
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_many_files_in_bounded_memory(orthanc: OrthancServer, folder: Path, count: int) -> None:
     """Thousands of files are imported, and the importer's memory grows by a few MiB only."""

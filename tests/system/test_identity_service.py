@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from sendit.config.project import IdentityService as ServiceSettings
 from sendit.deidentify import Patient
 from sendit.errors import Misconfigured, Retry
-from sendit.identities import CodeSource, open_source
-from sendit.settings import IdentityService as ServiceSettings
+from sendit.pseudonyms import CodeSource, open_source
 from tests.servers.certificates import Authority
 from tests.servers.identity_service import Answer, Drip, IdentityService
 from tests.servers.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 PATIENT = Patient("MRN-1", "HOSPITAL")
 
@@ -54,6 +57,15 @@ def test_an_unknown_patient(service: IdentityService) -> None:
     assert client(service.url).code(Patient("MRN-2")) is None
     assert client(service.url).code(Patient("", "", "1.2.3")) is None
     assert len(service.asked) == 1
+
+
+def test_a_code_that_a_destination_cannot_hold(service: IdentityService) -> None:
+    """It never becomes a pseudonym, and the answer's fault names the rule."""
+    values = ServiceSettings.model_validate({"Source": "Service", "Url": service.url})
+    asking = open_source(values, "SendIt.Projects.irb.Identities", lambda code: f"a rule of {len(code)} letters")
+    assert asking is not None
+    with pytest.raises(Retry, match="unusable: a rule of 9 letters"):
+        asking.code(PATIENT)
 
 
 def body(*codes: object) -> Answer:

@@ -9,8 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 import pytest
@@ -19,12 +18,16 @@ from pydicom.encaps import encapsulate
 from sendit import keyring
 from tests.unit.deidentify.samples import dataset
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
 _MOST_MEMORY = 512  # MB
 _FRAMES = 4096  # of 512 × 512 pixels of two bytes: 2 GB
 _PROGRAM = """
 import sys
 from pathlib import Path
-from sendit.deidentify_pool import Job, ProjectSpec, _work
+from sendit.pipeline.pool.processes import Job, ProjectSpec, _work
 url, keys, output = sys.argv[1:]
 result = _work(Job("0", ProjectSpec((), (), Path(keys), "irb"), url, Path(output)))
 peak = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,14 +12,17 @@ import pytest
 from tests.burned import picture
 from tests.pixels import EXPLICIT, Kind, file_of, image
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _MOST_MEMORY = 512  # MB
 _FRAMES, _SIDE = 1000, 1024  # of two bytes for each pixel: 2 GB
 _PROGRAM = """
 import mmap, sys
 from pathlib import Path
 from sendit.deidentify import KeyedIdentities, RecipeText, compile_plan, deidentify
-from sendit.deidentify.pixels.detect import PixelTools
-from sendit.settings import Option
+from sendit.deidentify.pixels.ocr.api import PixelTools
+from sendit.config.schema import Option
 recipe = "FORMAT dicom\\n%filter graylist\\nLABEL all\\n  equals Modality OT\\n  coordinates 0,0,500,100\\n"
 plan = compile_plan([Option.CLEAN_PIXEL_DATA], [RecipeText("r", recipe)])
 with open(sys.argv[1], "rb") as file:
@@ -40,16 +43,16 @@ _IN_THE_POOL = """
 import sys
 from pathlib import Path
 from sendit import keyring
-from sendit.deidentify_pool import Job, ProjectSpec, _work
-from sendit.pictures import Pictures
-from sendit.settings import DEFAULT_OPTIONS
+from sendit.pipeline.pool.processes import Job, ProjectSpec, _work
+from sendit.storage.previews import Previews
+from sendit.config.schema import DEFAULT_OPTIONS
 folder = Path(sys.argv[1]).parent
 keyring.load_key(folder / "keys", "irb", create=True)
-spec, pictures = ProjectSpec(DEFAULT_OPTIONS, (), folder / "keys", "irb"), Pictures(folder)
-result = _work(Job("0", spec, Path(sys.argv[1]), folder / "out.dcm", pictures=pictures.place(1, "0")))
+spec, previews = ProjectSpec(DEFAULT_OPTIONS, (), folder / "keys", "irb"), Previews(folder)
+result = _work(Job("0", spec, Path(sys.argv[1]), folder / "out.dcm", previews=previews.place(1, "0")))
 assert result.outcome.pixels["status"] == "cleaned", result
 peak = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM"))
-print(int(peak.split()[1]) >> 10, *(shown.frame for shown in pictures.of(1)))
+print(int(peak.split()[1]) >> 10, *(shown.frame for shown in previews.of(1)))
 """
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.conftest import MakeStack
 from tests.dicom import StudyMaker
 from tests.servers.orthanc import OrthancServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeStack
 
 
 def test_what_orthanc_says_of_modalities_reaches_the_worker(make_stack: MakeStack, tmp_path: Path) -> None:
@@ -25,7 +29,7 @@ def test_what_orthanc_says_of_modalities_reaches_the_worker(make_stack: MakeStac
         assert len(held) == 3
         titles = {archive.session.get(f"{archive.url}/instances/{i}/metadata/RemoteAET", timeout=10).text for i in held}
         assert titles == {"SOURCE"}
-        done = stack.cli("recall", "--batch", str(batch["id"]), "--yes")
+        done = stack.cli("recall", "--batch", str(batch["id"]), "--yes", "--reason", "consent withdrawn")
         assert done.returncode == 1
         assert len(archive.get("/instances")) == 3
         (batch,) = stack.wait_batches(1, {"RECALL_FAILED"})

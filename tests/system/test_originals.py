@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import MakeStack
 from tests.dicom import Person, StudyMaker
 from tests.servers.orthanc import OrthancServer
 from tests.servers.stack import PROJECT, Stack
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeStack
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def originals(stack: Stack) -> list[str]:
     return found
 
 
-def story(stack: Stack, number: int) -> list[str]:
+def history(stack: Stack, number: int) -> list[str]:
     return [event["message"] for event in stack.api(f"batches/{number}")["events"]]
 
 
@@ -42,7 +47,7 @@ def test_originals_go_when_all_is_read_back_and_late_ones_follow(deleting: Stack
     [batch] = deleting.wait_batches(1)
     wait_for(lambda: originals(deleting) == [], "the originals to go")
     assert (batch["state"], batch["sent"], batch["rejected"]) == ("DONE", 3, 0)
-    wait_for(lambda: "3 originals deleted from Orthanc" in story(deleting, 1), "the story to say so")
+    wait_for(lambda: "3 originals deleted from Orthanc" in history(deleting, 1), "the history to say so")
     deleting.source.upload(maker.instance(4))
     deleting.wait_batches(2)
     wait_for(lambda: originals(deleting) == [], "the late original to go")
@@ -100,7 +105,7 @@ def test_what_went_nowhere_stays(deleting: Stack) -> None:
     deleting.source.upload(other.instance(2))
     deleting.wait_batches(1)
     wait_for(lambda: len(originals(deleting)) == 1, "the CT image to go")
-    wait_for(lambda: any("1 stay" in text for text in story(deleting, 1)), "the story to say so")
+    wait_for(lambda: any("1 stay" in text for text in history(deleting, 1)), "the history to say so")
     [left] = originals(deleting)
     assert deleting.source.get(f"/instances/{left}/tags?simplify")["Modality"] == "MR"
 
@@ -118,7 +123,7 @@ def test_a_project_that_keeps_them_has_its_way(deleting: Stack, tmp_path: Any) -
     deleting.wait_batches(2)
     number = next(b["id"] for b in deleting.batches() if b["project"] == PROJECT)
     said = "the originals stay: project keeper keeps them"
-    wait_for(lambda: said in story(deleting, number), "the story to say so")
+    wait_for(lambda: said in history(deleting, number), "the history to say so")
     assert len(originals(deleting)) == 2
 
 

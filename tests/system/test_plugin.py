@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,9 +10,9 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -21,6 +22,9 @@ from pydicom.uid import generate_uid
 
 from tests.servers.orthanc import OrthancServer
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin" / "sendit_plugin.py"
 CT = Path(str(get_testdata_file("CT_small.dcm", download=False)))
@@ -74,6 +78,10 @@ class Stack:
 
     def ask(self, path: str = "", method: str = "GET", **arguments: Any) -> requests.Response:
         return self.orthanc.session.request(method, self.orthanc.url + "/sendit" + path, timeout=60, **arguments)
+
+    def ask_alone(self, path: str) -> requests.Response:
+        """The same for use in threads: over a connection of its own."""
+        return requests.get(self.orthanc.url + "/sendit" + path, timeout=120)
 
 
 PLUGIN_STAND_IN = shlex.quote(str(Path(__file__).with_name("stand_in_worker.py")))
@@ -283,13 +291,20 @@ def test_broken_connection(served: Stack) -> None:
     """A worker that answers nothing gives 503 and a sentence."""
     answer = served.ask("/break")
     assert answer.status_code == 503
-    assert answer.json() == {"error": "SendIt's worker broke off.", "cure": "Try again in a moment."}
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "SendIt's worker closed the connection.",
+        "cure": "Try again in a moment.",
+    }
 
 
 def test_explorer(served: Stack) -> None:
     """Orthanc Explorer gets its buttons."""
     answer = served.orthanc.session.get(served.orthanc.url + "/plugins/explorer.js", timeout=30)
-    assert "../sendit/?study=" in answer.text
+    assert "../sendit/studies/" in answer.text
 
 
 # When the worker is not well
@@ -329,7 +344,7 @@ def test_crash_at_start(stack: Stack) -> None:
     assert "Traceback" in stack.orthanc.log()
     answer = stack.ask("/api/health")
     assert answer.status_code == 503
-    assert "RuntimeError: the stand-in broke" in answer.json()["error"]
+    assert "RuntimeError: the stand-in broke" in answer.json()["detail"]
 
 
 def test_misconfigured(stack: Stack, tmp_path: Path) -> None:
@@ -340,7 +355,7 @@ def test_misconfigured(stack: Stack, tmp_path: Path) -> None:
     assert stack.orthanc.upload(_instance(tmp_path, generate_uid()))["Status"] == "Success"
     answer = stack.ask("/api/health")
     assert answer.status_code == 503
-    assert answer.json()["error"] == "SendIt.Projects.P: the recipe <p.deid> is not there"
+    assert answer.json()["detail"] == "SendIt.Projects.P: the recipe <p.deid> is not there"
     assert "restart Orthanc" in answer.json()["cure"]
     page = stack.ask("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
@@ -363,7 +378,7 @@ REMOTE = {"RemoteAccessAllowed": True}
             {"SendIt": {"Python": "/nowhere/bin/python"}},
             "interpreter /nowhere/bin/python cannot be started (No such file",
         ),
-        ({**REMOTE, "AuthenticationEnabled": False}, "anybody could read the originals"),
+        ({**REMOTE, "AuthenticationEnabled": False}, "everyone could read the originals"),
         ({**REMOTE, "AuthenticationEnabled": ..., "RegisteredUsers": {"u": ""}}, "RegisteredUsers.u has an empty"),
         (
             {"AuthenticationEnabled": True, "RegisteredUsers": {"u": "${SENDIT_NOT_SET}"}},
@@ -389,7 +404,7 @@ def test_refused(tmp_path: Path, configuration: dict[str, Any], error: str) -> N
         assert server.upload(CT.read_bytes())["Status"] == "Success"
         answer = stack.ask("/api/health")
         assert answer.status_code == 503
-        assert error in answer.json()["error"]
+        assert error in answer.json()["detail"]
         assert answer.json()["cure"]
     assert stack.workers() == []
 
@@ -398,8 +413,64 @@ def test_refused_without_users(stack: Stack) -> None:
     """Authentication without any user starts no worker (1.10.1 would let in orthanc, orthanc; 1.13 nobody)."""
     stack.orthanc.configuration.update({"AuthenticationEnabled": True, "RegisteredUsers": {}})
     stack.start(ready=False)
-    stack.wait_for_log("nothing is forwarded. RegisteredUsers names nobody")
+    stack.wait_for_log("nothing is forwarded. RegisteredUsers is empty")
     assert stack.workers() == []
+
+
+@pytest.fixture
+def frozen(stack: Stack) -> Iterator[Stack]:
+    """A stack whose worker was stopped in the middle of its work (SIGSTOP), as one that hangs."""
+    pid = stack.start().workers()[0]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    yield stack
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_frozen_worker_leaves_orthanc_its_threads(frozen: Stack) -> None:
+    """60 requests to /sendit/ while the worker is frozen: each is told so, and /system answers before they are."""
+    system = frozen.orthanc.url + "/system"
+    with ThreadPoolExecutor(60) as many:
+        asked = [many.submit(frozen.ask_alone, "/api/batches") for _ in range(60)]
+        wait_for(lambda: any(one.done() for one in asked), "the first to be turned away")
+        assert not all(one.done() for one in asked), "nobody waits for the worker: nothing is shown"
+        assert requests.get(system, timeout=30).status_code == 200
+        assert not all(one.done() for one in asked), "Orthanc's own REST waited for /sendit/"
+        answers = [one.result() for one in asked]
+    assert {answer.status_code for answer in answers} == {503}
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+    assert {answer.json()["detail"] for answer in answers} <= {
+        "SendIt has too many requests at once.",
+        "SendIt's worker hangs: it does not respond.",
+    }
+
+
+def test_a_worker_that_thaws_is_asked_again(frozen: Stack) -> None:
+    """Known as silent, it is given nothing; as soon as it shows itself, requests pass."""
+    assert frozen.ask("/x").status_code == 503
+    assert frozen.ask("/x").json()["detail"] == "SendIt's worker hangs: it does not respond."
+    os.kill(frozen.workers()[0]["pid"], signal.SIGCONT)
+    wait_for(lambda: frozen.ask("/x").status_code == 200, "a request to pass")
+
+
+def test_a_slow_answer_of_a_worker_that_lives_arrives(stack: Stack) -> None:
+    """It is waited for beyond the time after which a silent worker is given up."""
+    stack.with_constants(SILENCE="0.2", ALIVE_TIMEOUT="5.0")
+    stack.start()
+    answer = stack.ask("/slow/2")
+    assert (answer.status_code, answer.json()["target"]) == (200, "/slow/2")
+
+
+def test_few_threads(stack: Stack) -> None:
+    """An Orthanc with four threads for HTTP gives at most two of them away."""
+    stack.orthanc.configuration["HttpThreadsCount"] = 4
+    worker = stack.start().workers()[0]
+    os.kill(worker["pid"], signal.SIGSTOP)
+    with ThreadPoolExecutor(12) as many:
+        asked = [many.submit(stack.ask_alone, "/x") for _ in range(12)]
+        assert requests.get(stack.orthanc.url + "/system", timeout=30).status_code == 200
+        assert {one.result().status_code for one in asked} == {503}
+    os.kill(worker["pid"], signal.SIGCONT)
 
 
 # The end

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
-from tests.conftest import MakeStack
-from tests.dicom import Person, StudyMaker
+from tests.dicom import Person
 from tests.servers.fault_proxy import FaultProxy, Status
 from tests.servers.orthanc import OrthancServer
-from tests.servers.stack import PROJECT, Stack
+from tests.servers.stack import PROJECT, Stack, send_study
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeStack
 
 
 def is_(state: str) -> Any:
     return lambda batch: batch["state"] == state
-
-
-def send(stack: Stack, count: int = 3, person: Person | None = None) -> StudyMaker:
-    maker = StudyMaker(person or Person())
-    for file in maker.instances(count):
-        stack.source.upload(file)
-    return maker
 
 
 def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> None:
@@ -36,12 +31,19 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
     stack.sendit["Projects"][PROJECT]["Destinations"] = ["research", "second"]
     with second:
         stack.start()
-        maker = send(stack)
-        other = send(stack, 1, Person("OTHER", "O^O"))
+        maker = send_study(stack)
+        other = send_study(stack, 1, Person("OTHER", "O^O"))
         stack.wait_batches(2)
         assert len(second.get("/instances")) == 4
         [number] = {b["id"] for b in stack.batches() if b["received"] == 3}
-        done = stack.cli("recall", "--batch", str(number), "--yes", "--reason", "consent [/withdrawn]")
+        done = stack.cli(
+            "recall",
+            "--batch",
+            str(number),
+            "--yes",
+            "--reason",
+            "consent [/withdrawn]",
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         rows = [line.split() for line in done.stdout.splitlines() if line.startswith(str(number))]
         assert sorted(rows) == [[str(number), "research", "3", "0"], [str(number), "second", "3", "0"]]
@@ -52,7 +54,9 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
         assert batch["reason"] == "recalled by an operator: consent [/withdrawn]"
         for shown in (stack.cli("batch", str(number)), stack.cli("batches")):  # what stands in brackets is no markup
             assert (shown.returncode, "consent [/withdrawn]" in shown.stdout) == (0, True)
-        retried = stack.source.session.post(f"{stack.source.url}/sendit/api/batches/{number}/retry", timeout=30)
+        retried = stack.source.session.post(
+            f"{stack.source.url}/sendit/api/batches/{number}/retry", json={}, timeout=30
+        )
         assert retried.status_code == 409
         stack.source.upload(maker.instance(9))
         late = stack.wait_batch(lambda b: b["follows"] == number and b["state"] == "QUARANTINED")
@@ -68,22 +72,22 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
 def test_a_patient_is_taken_back_by_the_coded_identifier(stack: Stack) -> None:
     """All studies, and further ones are held; an unknown code says so; nothing happens without a yes."""
     person = Person()
-    send(stack, 2, person)
-    send(stack, 1, person)
-    send(stack, 1, Person("OTHER", "O^O"))
+    send_study(stack, 2, person)
+    send_study(stack, 1, person)
+    send_study(stack, 1, Person("OTHER", "O^O"))
     stack.wait_batches(3)
     codes = [str(d.PatientID) for d in stack.delivered()]
     [code] = {c for c in codes if codes.count(c) == 3}
-    asked = stack.cli("recall", "--patient", code)
+    asked = stack.cli("recall", "--patient", code, "--reason", "consent withdrawn")
     assert asked.returncode == 1
-    assert "Take back 2 batches" in asked.stdout
+    assert "Recall 2 batches" in asked.stderr
     assert len(stack.delivered_files()) == 4
-    unknown = stack.cli("recall", "--patient", "NOBODY", "--yes")
+    unknown = stack.cli("recall", "--patient", "NOBODY", "--yes", "--reason", "consent withdrawn")
     assert (unknown.returncode, "nothing was released" in unknown.stderr) == (2, True)
-    done = stack.cli("recall", "--patient", code, "--project", PROJECT, "--yes")
+    done = stack.cli("recall", "--patient", code, "--project", PROJECT, "--yes", "--reason", "consent withdrawn")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [str(d.PatientID) for d in stack.delivered()] == [c for c in codes if c != code]
-    send(stack, 1, person)
+    send_study(stack, 1, person)
     held = stack.wait_batch(is_("QUARANTINED"))
     assert "recalled" in held["reason"]
     assert len(stack.delivered_files()) == 1
@@ -92,12 +96,12 @@ def test_a_patient_is_taken_back_by_the_coded_identifier(stack: Stack) -> None:
 def test_a_destination_that_is_down_is_asked_until_it_answers(make_stack: MakeStack) -> None:
     """Visibly not complete meanwhile, also over a kill -9 of the worker; complete by itself afterwards."""
     stack = make_stack().start()
-    send(stack)
+    send_study(stack)
     stack.wait_batches(1)
     stack.target.stop()
-    done = stack.cli("recall", "--batch", "1", "--yes")
+    done = stack.cli("recall", "--batch", "1", "--yes", "--reason", "consent withdrawn")
     assert done.returncode == 1
-    assert "is tried again" in done.stdout
+    assert "will be retried" in done.stdout
     assert stack.api("batches/1")["state"] == "RECALLING"
     os.kill(stack.worker_pid(), signal.SIGKILL)
     stack.target.start()
@@ -118,9 +122,9 @@ def test_a_batch_under_way_is_fenced_and_taken_back(make_stack: MakeStack) -> No
     stack = make_stack()
     stack.sendit["Destinations"]["research"]["BytesPerSecond"] = 20_000  # some instances a second
     stack.start()
-    send(stack, 40)
+    send_study(stack, 40)
     wait_for(lambda: len(stack.target.get("/instances")) > 0, "the delivery to begin")
-    done = stack.cli("recall", "--batch", "1", "--yes")
+    done = stack.cli("recall", "--batch", "1", "--yes", "--reason", "consent withdrawn")
     assert done.returncode == 0, done.stdout + done.stderr
     batch = stack.api("batches/1")
     assert (batch["state"], batch["recalled"], batch["under_way"]) == ("RECALLED", 40, 0)
@@ -133,14 +137,14 @@ def test_what_was_never_sent_needs_no_destination(make_stack: MakeStack) -> None
     stack = make_stack()
     stack.sendit["Destinations"]["research"]["Enabled"] = False
     stack.start()
-    send(stack)
+    send_study(stack)
     stack.wait_batch(lambda b: bool(b["deliveries"]) and b["deliveries"][0]["state"] == "PAUSED")
-    assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
+    assert stack.cli("recall", "--batch", "1", "--yes", "--reason", "consent withdrawn").returncode == 0
     stack.source.stop()
     stack.sendit["Destinations"]["research"]["Enabled"] = True
     stack.source.start()
     stack.wait_ready()
-    send(stack, 1, Person("OTHER", "O^O"))
+    send_study(stack, 1, Person("OTHER", "O^O"))
     stack.wait_batches(2, {"DONE", "RECALLED"})
     assert len(stack.delivered_files()) == 1
 
@@ -151,19 +155,19 @@ def test_a_patient_is_held_though_all_studies_were_recalled_one_by_one(stack: St
     A recall that names a wrong project, and one with a misspelt key, change nothing.
     """
     person = Person()
-    send(stack, 1, person)
+    send_study(stack, 1, person)
     stack.wait_batches(1)
     [code] = {str(d.PatientID) for d in stack.delivered()}
-    wrong = stack.cli("recall", "--batch", "1", "--project", "another", "--yes")
+    wrong = stack.cli("recall", "--batch", "1", "--project", "another", "--yes", "--reason", "consent withdrawn")
     assert (wrong.returncode, "it is of project irb1" in wrong.stderr) == (2, True)
     assert len(stack.delivered_files()) == 1
     misspelt = {"batch": 1, "preveiw": True}
     refused = stack.source.session.post(f"{stack.source.url}/sendit/api/recalls", json=misspelt, timeout=30)
     assert (refused.status_code, len(stack.delivered_files())) == (422, 1)
-    assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
-    done = stack.cli("recall", "--patient", code, "--yes")
+    assert stack.cli("recall", "--batch", "1", "--yes", "--reason", "consent withdrawn").returncode == 0
+    done = stack.cli("recall", "--patient", code, "--yes", "--reason", "consent withdrawn")
     assert (done.returncode, "Further studies are held" in done.stdout) == (0, True)
-    send(stack, 1, person)
+    send_study(stack, 1, person)
     stack.wait_batch(is_("QUARANTINED"))
     assert stack.delivered_files() == []
 
@@ -179,20 +183,20 @@ def test_a_mended_destination_is_recalled_while_another_is_away(make_stack: Make
             stack.sendit["Destinations"]["research"]["Retry"] = {"FirstDelay": 3600}
             stack.sendit["Projects"][PROJECT]["Destinations"] = ["research", "second"]
             stack.start()
-            send(stack)
+            send_study(stack)
             stack.wait_batches(1)
             stack.target.stop()
             proxy.inject(Status(403, times=1000))
-            refused = stack.cli("recall", "--batch", "1", "--yes")
-            assert (refused.returncode, "does not let SendIt remove" in refused.stdout) == (1, True)
+            refused = stack.cli("recall", "--batch", "1", "--yes", "--reason", "consent withdrawn")
+            assert (refused.returncode, "does not allow SendIt to" in refused.stdout) == (1, True)
             proxy.heal()
-            again = stack.cli("recall", "--batch", "1", "--yes")
+            again = stack.cli("recall", "--batch", "1", "--yes", "--reason", "consent withdrawn")
             assert again.returncode == 1
             assert second.get("/instances") == []
             asked = {d["name"]: d for d in stack.api("destinations")["destinations"]}
             assert (asked["research"]["recalling"], asked["second"]["recalling"]) == (1, 0)
             stack.target.start()
-            assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
+            assert stack.cli("recall", "--batch", "1", "--yes", "--reason", "consent withdrawn").returncode == 0
             assert stack.target.get("/instances") == []
     finally:
         second.stop()
@@ -200,16 +204,16 @@ def test_a_mended_destination_is_recalled_while_another_is_away(make_stack: Make
 
 def test_no_other_project_takes_a_recalled_study(stack: Stack) -> None:
     """Its project was renamed since: what comes late of the study is held, and nothing of it leaves for the new one."""
-    maker = send(stack)
+    maker = send_study(stack)
     stack.wait_batches(1)
-    assert stack.cli("recall", "--batch", "1", "--yes").returncode == 0
+    assert stack.cli("recall", "--batch", "1", "--yes", "--reason", "consent withdrawn").returncode == 0
     stack.source.stop()
     stack.sendit["Projects"]["renamed"] = stack.sendit["Projects"].pop(PROJECT)
     stack.source.start()
     stack.wait_ready()
     stack.source.upload(maker.instance(9))
     stack.wait_batch(is_("QUARANTINED"))
-    send(stack, 1, Person("OTHER", "O^O"))
+    send_study(stack, 1, Person("OTHER", "O^O"))
     stack.wait_batches(3, {"DONE", "RECALLED", "QUARANTINED"})
     assert [(b["project"], b["state"]) for b in stack.batches()] == [
         (PROJECT, "RECALLED"),

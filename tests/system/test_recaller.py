@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from sendit.model import BatchState, Consignment, DeliveryState, Discrepancy
-from sendit.recall import Recaller
+from sendit.model import BatchState, DeliveryState, Discrepancy, Shipment
+from sendit.pipeline.recall import Recaller
 from sendit.scheduler import Work
 from tests.system.test_deliverer import Desk
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def recalling(desk: Desk, active: list[Work] | None = None) -> tuple[Recaller, int]:
     """A desk whose only batch was delivered, and recalled."""
     batch_id = desk.batch("CT", "CT")
     desk.deliver(batch_id)
-    cast(Any, desk.queue).active = lambda: active or []
-    recaller = Recaller(desk.deliverer._rooms)
-    assert recaller.begin(recaller.studies_of_batch(batch_id)) == [batch_id]
+    cast("Any", desk.queue).active = lambda: active or []
+    recaller = Recaller(desk.deliverer._services)
+    assert recaller.begin(recaller.studies_of_batch(batch_id), "test") == [batch_id]
     return recaller, batch_id
 
 
@@ -37,8 +39,8 @@ def test_a_destination_that_cannot_remove_says_so(data_directory: Path) -> None:
     recaller, batch_id = recalling(desk)
     able = desk.shelf.recall
 
-    def unable(consignment: Consignment) -> list[Discrepancy]:
-        return [Discrepancy(p.receipt.sop_instance_uid, "what was given away stays") for p in consignment.parcels]
+    def unable(shipment: Shipment) -> list[Discrepancy]:
+        return [Discrepancy(p.receipt.sop_instance_uid, "what was given away stays") for p in shipment.staged_instances]
 
     desk.shelf.recall = unable  # type: ignore[method-assign]
     recall(desk, recaller, batch_id)
@@ -49,7 +51,7 @@ def test_a_destination_that_cannot_remove_says_so(data_directory: Path) -> None:
     delivery = desk.delivery(batch_id)
     assert (delivery.state, delivery.sent, delivery.removed) == (DeliveryState.RECALL_FAILED, 2, 0)
     desk.shelf.recall = able  # type: ignore[method-assign]
-    recaller.begin(recaller.studies_of_batch(batch_id))
+    recaller.begin(recaller.studies_of_batch(batch_id), "test")
     recall(desk, recaller, batch_id)
     assert state(desk, batch_id)[0] is BatchState.RECALLED
     assert desk.shelf.held == {}
@@ -76,9 +78,9 @@ def test_a_destination_that_is_not_configured_any_more(data_directory: Path) -> 
     """RECALL_FAILED, with what to do."""
     desk = Desk(data_directory)
     recaller, batch_id = recalling(desk)
-    cast(Any, desk.deliverer._rooms.destinations).clear()
+    cast("Any", desk.deliverer._services.destinations).clear()
     recall(desk, recaller, batch_id)
     found, reason = state(desk, batch_id)
     assert found is BatchState.RECALL_FAILED
-    assert "not configured any more" in str(reason)
+    assert "no longer configured" in str(reason)
     desk.journal.close()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from sendit import configuration, settings
+from sendit.config.file import read_configuration
+from sendit.config.schema import load
 from tests.servers.orthanc import OrthancServer
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / "orthanc-config" / "orthanc.json"
@@ -61,7 +65,7 @@ def test_with_empty_password(server: ShippedServer) -> None:
     server.start(environment={**PEER, "SENDIT_ADMIN_PASSWORD": ""})
     answer = server.session.get(server.url + "/sendit/", timeout=30)
     assert answer.status_code == 503
-    assert "RegisteredUsers.admin has an empty password" in answer.json()["error"]
+    assert "RegisteredUsers.admin has an empty password" in answer.json()["detail"]
 
 
 def test_with_password(server: ShippedServer) -> None:
@@ -77,7 +81,7 @@ def test_section(monkeypatch: pytest.MonkeyPatch) -> None:
     """The section "SendIt" of the shipped file is one that SendIt takes."""
     for name, value in {**PEER, "SENDIT_ADMIN_PASSWORD": "x"}.items():
         monkeypatch.setenv(name, value)
-    read, orthanc = settings.load(configuration.read(SHIPPED.parent))
+    read, orthanc = load(read_configuration(SHIPPED.parent))
     assert orthanc.peers["research"].password == "p"
     assert list(read.projects) == ["IRB12345"]
     assert read.database == "sqlite"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydicom.dataset import Dataset
 
-from tests.conftest import MakeStack
 from tests.dicom import StudyMaker
 from tests.servers.orthanc import OrthancServer
 from tests.servers.stack import PROJECT, Stack, dcmread_bytes
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydicom.dataset import Dataset
+
+    from tests.conftest import MakeStack
 
 
 @pytest.fixture
@@ -84,7 +88,7 @@ def test_a_recall_takes_the_variants_back_too(make_stack: MakeStack, second: Ort
         stack.source.upload(file)
     stack.wait_batches(2)
     code = str(held(second)[0].PatientID)
-    done = stack.cli("recall", "--patient", code, "--yes")
+    done = stack.cli("recall", "--patient", code, "--yes", "--reason", "consent withdrawn")
     assert done.returncode == 0, done.stdout + done.stderr
     assert held(second) == stack.delivered() == []
     assert {b["state"] for b in stack.batches()} == {"RECALLED"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pydicom
 import pytest
@@ -10,9 +11,11 @@ import sqlalchemy as sa
 
 from sendit.journal import tables as t
 from sendit.journal.database import journal_url
-from tests.conftest import MakeStack
 from tests.dicom import StudyMaker
 from tests.servers.stack import Stack, dcmread_bytes
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeStack
 
 
 @pytest.fixture
@@ -40,7 +43,10 @@ def test_all_is_as_it_was(sent: Stack) -> None:
     assert "research: holds all of them" in said
     assert len(sent.api("batches/1")["manifest"]) == 64
     assert sent.cli("verify", "77").returncode == 2
-    assert sent.source.session.post(f"{sent.source.url}/sendit/api/batches/77/verify", timeout=30).status_code == 404
+    assert (
+        sent.source.session.post(f"{sent.source.url}/sendit/api/batches/77/verify", json={}, timeout=30).status_code
+        == 404
+    )
 
 
 def test_what_is_missing_or_changed_at_the_target(sent: Stack) -> None:
@@ -57,7 +63,7 @@ def test_what_is_missing_or_changed_at_the_target(sent: Stack) -> None:
     code, said = verify(sent)
     assert code == 1
     assert f"{before[gone].SOPInstanceUID}: not there" in said
-    assert f"{altered.SOPInstanceUID}: other bytes than were sent" in said
+    assert f"{altered.SOPInstanceUID}: its bytes differ from what was sent" in said
     found = sent.api("batches/1/verify", "POST")
     assert (found["ok"], found["intact"]) == (False, True)
     assert len(found["destinations"][0]["discrepancies"]) == 2
@@ -82,7 +88,7 @@ def test_a_receipt_changed_in_the_journal(sent: Stack) -> None:
     with engine.connect() as journal:
         query = sa.select(t.instances.c.id, t.instances.c.receipt).order_by(t.instances.c.id).limit(2)
         (row, receipt), (other, second) = journal.execute(query).all()
-    write(row, {**receipt, "proof": "none"})
+    write(row, {**receipt, "leak_check": "none"})
     code, said = verify(sent)
     assert code == 1
     assert "NOT as recorded" in said
@@ -113,6 +119,8 @@ def test_a_destination_that_the_batch_has_not_reached(make_stack: MakeStack) -> 
     assert "research: holds all of them" in said
     assert "shut: not verified: its delivery is FAILED" in said
     assert (
-        stack.source.session.post(f"{stack.source.url}/sendit/api/batches/{2**70}/verify", timeout=30).status_code
+        stack.source.session.post(
+            f"{stack.source.url}/sendit/api/batches/{2**70}/verify", json={}, timeout=30
+        ).status_code
         == 422
     )

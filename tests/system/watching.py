@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Set
-from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sendit.intake.base import Store
-from sendit.intake.folder import FolderWatcher
-from sendit.model import FileFate
-from sendit.settings import WatchedFolder
+from sendit.config.schema import WatchedFolder
+from sendit.importer.watcher import FolderWatcher
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+    from pathlib import Path
+    from types import TracebackType
+
+    from sendit.importer.types import Store
+    from sendit.model import FileOutcome
 
 
 class Recorder:
@@ -20,7 +23,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.directories: list[str] = []
-        self.fates: dict[tuple[str, str], FileFate] = {}  # by directory and path; the newest
+        self.outcomes: dict[tuple[str, str], FileOutcome] = {}  # by directory and path; the newest
         self.reasons: dict[str, str | None] = {}  # by path
         self.finished: list[tuple[str, bool]] = []
         self.studies: list[dict[str, set[str]]] = []
@@ -30,8 +33,8 @@ class Recorder:
         self.directories.append(directory)
         return len(self.directories)
 
-    def record(self, import_id: int, path: str, fate: FileFate, reason: str | None, study: str | None) -> None:
-        self.fates[self.directories[import_id - 1], path] = fate
+    def record(self, import_id: int, path: str, outcome: FileOutcome, reason: str | None, study: str | None) -> None:
+        self.outcomes[self.directories[import_id - 1], path] = outcome
         self.reasons[path] = reason
 
     def finish(self, import_id: int, ok: bool) -> None:
@@ -41,9 +44,9 @@ class Recorder:
         self.studies.append({study: set(instances) for study, instances in studies.items()})
         self.project = project
 
-    def fate(self, path: str) -> FileFate:
+    def outcome(self, path: str) -> FileOutcome:
         """Of the only file of this path."""
-        (found,) = [fate for (_, name), fate in self.fates.items() if name == path]
+        (found,) = [outcome for (_, name), outcome in self.outcomes.items() if name == path]
         return found
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sendit.errors import Misconfigured
 from sendit.keyring import fingerprint, load_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_made_once(tmp_path: Path) -> None:
@@ -50,7 +53,7 @@ def test_a_missing_key_is_not_made_anew(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
 def test_a_key_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
-    """With the command that mends it."""
+    """With the command that fixes it."""
     load_key(tmp_path, "irb", create=True)
     (tmp_path / "irb.key").chmod(mode)
     with pytest.raises(Misconfigured, match="chmod 600"):
@@ -63,7 +66,7 @@ def test_a_damaged_key_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "irb.key"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(Misconfigured, match="no key"):
+    with pytest.raises(Misconfigured, match="not a key"):
         load_key(tmp_path, "irb", create=True)
     assert path.read_bytes() == content
 

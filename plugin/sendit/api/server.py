@@ -1,7 +1,8 @@
-"""Serves the API on a Unix socket that only our own user may open (0600)."""
+"""Serve the API on a Unix socket that only our own user may open (0600)."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
@@ -9,22 +10,20 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sendit.errors import Misconfigured
+from sendit.api.actor import peer_of
 
-#: Where the plugin registers us in Orthanc.
+#: The path under which the plugin registers the API in Orthanc.
 PREFIX = "/sendit"
-SOCKET_FILE = "sendit.sock"
-#: sun_path holds 108 bytes on Linux, the last of them zero.
-_LONGEST = 107
 
 
-def socket_path(data_directory: Path) -> Path:
-    """Where the API listens. Misconfigured if the path is too long for a Unix socket."""
-    path = data_directory / SOCKET_FILE
-    if len(os.fsencode(path)) > _LONGEST:
-        raise Misconfigured("SendIt.DataDirectory", "its path is too long for a Unix socket", "Choose a shorter one.")
-    return path
+class _NamesItsPeer(H11Protocol):
+    """HTTP/1.1 in which the client of a request is the system user who opened the socket."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.client = (peer_of(transport.get_extra_info("socket")), 0)
 
 
 class Server:
@@ -34,22 +33,32 @@ class Server:
         self._path = path
         path.unlink(missing_ok=True)  # a killed worker leaves its socket behind
         self._socket = socket.socket(socket.AF_UNIX)
-        mask = os.umask(0o177)  # nobody else may open it, not even between bind and chmod
+        mask = os.umask(0o177)  # no other user may open it, not even between bind and chmod
         try:
             self._socket.bind(str(path))
         finally:
             os.umask(mask)
         self._server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", root_path=PREFIX)
+            uvicorn.Config(
+                app,
+                http=_NamesItsPeer,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                root_path=PREFIX,
+                proxy_headers=False,
+            )
         )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="api", daemon=True)
 
     def start(self) -> None:
-        # Listening before the thread runs: whoever hears that we are ready finds the door open.
+        """Begin to serve; return at once."""
+        # Listen before the thread runs, so that a client that is told "ready" can connect.
         self._socket.listen(64)
         self._thread.start()
 
     def stop(self) -> None:
+        """Stop serving and remove the socket."""
         self._server.should_exit = True
         self._thread.join(timeout=1)
         self._path.unlink(missing_ok=True)

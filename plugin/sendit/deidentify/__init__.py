@@ -5,13 +5,13 @@ identities = KeyedIdentities(key)                  once per project
 outcome = deidentify(source, plan, identities)     once per instance: Released, Rejected or Quarantined
 """
 
-from sendit.deidentify.compiler import compile_plan
+from sendit.deidentify.compile import compile_plan
 from sendit.deidentify.engine import deidentify
-from sendit.deidentify.functions import FunctionsText
-from sendit.deidentify.identity import KeyedIdentities, ListedIdentities, Patient
-from sendit.deidentify.patients import patient_of
+from sendit.deidentify.patient import patient_of
 from sendit.deidentify.plan import Action, Plan, Rule
-from sendit.deidentify.recipe import RecipeText
+from sendit.deidentify.pseudonyms import KeyedIdentities, ListedIdentities, Patient
+from sendit.deidentify.recipes.custom_functions import FunctionsText
+from sendit.deidentify.recipes.parser import RecipeText
 
 __all__ = [
     "Action",

@@ -1,7 +1,7 @@
 """Dates and times moved by whole days (PS3.5 6.2: DA, DT, TM).
 
-Partial values stay partial, time zones and times of day stay. What is no date (a range, text) gives None: nobody can
-say what it would disclose, so the caller falls back to what the profile does without the dates option.
+Partial values stay partial, and time zones and times of day stay. Anything else (a range, text) gives None: what it
+would disclose is unknown, so the caller falls back to what the profile does without the option for dates.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DATE_TIME = re.compile(r"(\d{4}(?:\d{2}(?:\d{2})?)?)((?:\d{2}){0,3}(?:\.\d{1,6}
 
 @lru_cache(maxsize=4096)  # the instances of a study share nearly all of their dates
 def shifted(vr: str, value: str, days: int) -> str | None:
-    """All the values of a DA, DT or TM moved by `days`; None if one of them is no date or leaves the calendar.
+    """Return a DA, DT or TM with all its values moved by `days`; None if one is no date or would leave the calendar.
 
     >>> shifted("DA", "202003", -364)
     '201903'
@@ -45,7 +45,7 @@ def _shift_date(value: str, days: int) -> str | None:
         return None
     year, month, day = (match or old).groups()  # type: ignore[union-attr]
     try:
-        # A partial date counts as its first day: order is kept, and precision is not invented.
+        # A partial date counts as its first day: the order stays, and no precision is invented.
         moved = date(int(year), int(month or 1), int(day or 1)) + timedelta(days=days)
     except (ValueError, OverflowError):
         return None

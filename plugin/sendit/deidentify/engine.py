@@ -1,18 +1,17 @@
-"""One DICOM file in, one DICOM file and its receipt out, by a plan. What stays is never encoded anew."""
+"""De-identify one DICOM file by a plan; return a DICOM file and its receipt. Retained values are not re-encoded."""
 
 from __future__ import annotations
 
 import hashlib
-import mmap
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
 
-from sendit.deidentify.bulk import pieces
-from sendit.deidentify.checks import check_character_sets, check_pixels, subject_of, text_of
-from sendit.deidentify.dataset import (
+from sendit.deidentify.dates import shifted
+from sendit.deidentify.dicom.charset import correct_character_sets
+from sendit.deidentify.dicom.chunks import pieces
+from sendit.deidentify.dicom.dataset import (
     BINARY_VRS,
     BYTES_VRS,
     DATE_VRS,
@@ -21,38 +20,50 @@ from sendit.deidentify.dataset import (
     Dataset,
     Element,
     Encoding,
+    Instance,
     find,
 )
-from sendit.deidentify.dates import shifted
-from sendit.deidentify.disguised import check_beside_pixels
-from sendit.deidentify.freetext import cleaner_for, known_of
-from sendit.deidentify.graphics import without_drawings
-from sendit.deidentify.identity import KeyedIdentities, Patient
-from sendit.deidentify.kept import KeptValues
-from sendit.deidentify.known import Known
-from sendit.deidentify.marks import marks
-from sendit.deidentify.pixels.treatment import check_accepted, check_nested, treat
+from sendit.deidentify.dicom.reader import read_file
+from sendit.deidentify.dicom.text import ascii_text, decoded, encoded
+from sendit.deidentify.dicom.writer import Chunks, write_file
+from sendit.deidentify.leak_check.identifiers import Identifiers
+from sendit.deidentify.leak_check.search import check_for_leaks, stands_in
+from sendit.deidentify.pixels.policy import apply_pixel_policy, check_accepted, check_nested
 from sendit.deidentify.plan import Action, Plan, Rule
-from sendit.deidentify.private import rules_here
-from sendit.deidentify.proof import prove
-from sendit.deidentify.reader import read_file
-from sendit.deidentify.required import demanded, strengthened
-from sendit.deidentify.site import Decisions, decide
-from sendit.deidentify.structured import identifies
-from sendit.deidentify.text import decoded, encoded
-from sendit.deidentify.values import DUMMIES, FUNCTIONS, VARIABLES, Subject
-from sendit.deidentify.writer import Chunks, write_file
+from sendit.deidentify.private_blocks.blocks import cleaned_block
+from sendit.deidentify.private_blocks.entries import EntryCleaner
+from sendit.deidentify.profile.method import deidentification_method
+from sendit.deidentify.profile.overlays import without_graphics
+from sendit.deidentify.profile.private import open_sequences, rules_here
+from sendit.deidentify.profile.required import required_attributes, required_rule
+from sendit.deidentify.pseudonyms import KeyedIdentities, Patient
+from sendit.deidentify.recipes.per_instance import Decisions, decide
+from sendit.deidentify.replacements import DUMMIES, FUNCTIONS, VARIABLES, Subject
+from sendit.deidentify.retained.beside_pixels import take_out
+from sendit.deidentify.retained.by_attribute import explained
+from sendit.deidentify.retained.clean_values import RetainedValues
+from sendit.deidentify.retained.content_items import identifies
+from sendit.deidentify.retained.labels import keep_apart
+from sendit.deidentify.retained.lost_meaning import check_lost, lost_meaning, telling_values
+from sendit.deidentify.retained.numbers import mend_numbers
+from sendit.deidentify.retained.private_values import BLOCKS
+from sendit.deidentify.text.clean import cleaner_for, personal_data_of
+from sendit.deidentify.validate import check_pixels, subject_of, text_of
 from sendit.errors import Misconfigured, Quarantine, Reject
-from sendit.model import Outcome, Pixels, Quarantined, Receipt, Rejected, Released, Ties
+from sendit.model import CrosswalkEntry, Doubt, Outcome, Pixels, Quarantined, Receipt, Rejected, Released
 
-if TYPE_CHECKING:  # loads numpy, which nobody needs for headers
-    from sendit.deidentify.pixels.detect import PixelTools
+if TYPE_CHECKING:  # loads numpy, which headers do not need
+    import mmap
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sendit.deidentify.pixels.ocr.api import PixelTools
 
 _CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00080005, 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE, _STUDY, _SERIES = 0x00080018, 0x0020000D, 0x0020000E
+_PROTOCOL_NAME = 0x00181030
 _STUDY_DATE, _ACCESSION_NUMBER, _MODALITY = 0x00080020, 0x00080050, 0x00080060
 
-#: Codes that name a person or an institution: in them even the text of codes becomes a dummy.
+#: Codes that name a person or an institution: even their meanings become dummy values.
 #: (PersonIdentificationCodeSequence, OperatorIdentificationSequence, InstitutionCodeSequence)
 _NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
 
@@ -66,10 +77,13 @@ def deidentify(
 ) -> Released | Rejected | Quarantined:
     """De-identify one PS3.10 file. Never raises for what is in `source`; the same arguments give the same bytes.
 
-    The chunks of what is released may be views into `source`: keep it open until they are written.
+    Released chunks may be views into `source`: keep it open until they are written.
 
     Args:
-        tools: what finds text in pixels, and where large ones may lie. Without it, what needs it is quarantined.
+        source: the bytes of the file.
+        plan: the compiled plan of the project.
+        identities: the codes of the project.
+        tools: text detection, and a folder for large pixel data. Without it, instances that need it are quarantined.
 
     Raises:
         Misconfigured: one of the tools does not work.
@@ -85,64 +99,118 @@ def deidentify(
     except Misconfigured:
         raise
     except MemoryError:
-        return Quarantined("it takes more memory than one instance may have", digest)
-    except Exception as error:  # noqa: BLE001  law 1: a fault of ours may not let anything pass, nor end the batch
-        return Quarantined(f"a fault of SendIt while de-identifying ({type(error).__name__})", digest)
+        return Quarantined("it needs more memory than one instance may use", digest)
+    except Exception as error:  # noqa: BLE001  law 1: a fault of ours may neither release anything nor end the batch
+        return Quarantined(f"a fault of SendIt during de-identification ({type(error).__name__})", digest)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  libraries in Rust panic with something other than an Exception
+        return Quarantined(f"a library failed during de-identification ({type(error).__name__})", digest)
 
 
 def _release(
     view: memoryview, digest: str, plan: Plan, identities: KeyedIdentities, tools: PixelTools | None
 ) -> Outcome:
     instance = read_file(view)
-    check_character_sets(instance.elements)
+    instance.repairs += correct_character_sets(instance.elements)
+    if plan.private:
+        open_sequences(instance.elements, plan.private, instance.syntax.encoding)
+    instance.repairs += mend_numbers(instance.elements, instance.syntax.encoding.order)
     subject = subject_of(instance.elements)
     identities.admit(subject.patient)
     check_accepted(instance.elements, plan.handling)
     check_pixels(instance)
     decisions = decide(plan, instance, view, subject, identities)
-    known = Known.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
-    pixels = treat(instance, plan, known, tools)
-    kept = KeptValues(cleaner_for(known_of(instance.elements, plan)), instance.syntax.encoding.order)
-    demands = demanded(subject.sop_class_uid)
-    cleaner = _Cleaner(plan, identities, subject, instance.syntax.encoding, kept, decisions, demands, pixels)
+    telling = telling_values(instance.elements, instance.syntax.encoding)
+    identifiers = Identifiers.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
+    pixels = apply_pixel_policy(instance, plan, identifiers, tools)
+    retained = RetainedValues(
+        cleaner_for(personal_data_of(instance.elements, plan)), instance.syntax.encoding.order, identifiers.byte_search
+    )
+    required = required_attributes(subject.sop_class_uid)
+    entries = _entry_cleaner(plan, identities, retained)
+    cleaner = _Cleaner(
+        plan, identities, subject, instance.syntax.encoding, retained, entries, decisions, required, pixels
+    )
     instance.elements = cleaner.top(instance.elements)
+    if cleaner.names_told_apart:
+        instance.repairs.append(
+            f"{cleaner.names_told_apart} names of structures got their number: cleaning made them alike"
+        )
+    lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding))
+    cleaner.pixels = _with_lost(cleaner.pixels, lost, plan, tools)
     if plan.clean_pixels:
         check_nested(instance.elements)
+    take_out(instance, lambda comment: stands_in(comment, identifiers), tools.scratch if tools else None)
     sop_instance_uid = text_of(instance.elements, _SOP_INSTANCE)
     chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
-    proof = prove(instance, chunks, known)
-    check_beside_pixels(instance)
+    leak_check = check_for_leaks(instance, chunks, identifiers, explained)
+    receipt = _receipt(digest, instance, cleaner, chunks, leak_check, lost)
+    return Released(chunks, receipt, _crosswalk_entry(subject, receipt))
+
+
+def _with_lost(pixels: Pixels, lost: Sequence[str], plan: Plan, tools: PixelTools | None) -> Pixels:
+    """Return the pixels' status, with a doubt where a recipient could no longer read them and a person may accept it.
+
+    Raises:
+        Quarantine: the project holds such instances, and no person is asked.
+    """
+    try:
+        check_lost(lost, plan.handling)
+    except Quarantine as held:
+        if tools is None or Doubt.LOST_MEANING not in tools.staged_doubts:
+            raise
+        return replace(pixels, doubt="; ".join(filter(None, (pixels.doubt, str(held)))))
+    return pixels
+
+
+def _receipt(
+    digest: str, instance: Instance, cleaner: _Cleaner, chunks: Chunks, leak_check: str, lost: Sequence[str]
+) -> Receipt:
+    """Record what became of an instance. It is called when nothing can hold the instance any more."""
+    subject = cleaner.subject
     sha256, md5, size = _digests(chunks)
-    receipt = Receipt(
+    return Receipt(
         input_sha256=digest,
-        plan_sha256=plan.digest,
+        plan_sha256=cleaner.plan.digest,
         output_sha256=sha256,
         output_md5=md5,
         output_size=size,
-        patient_id=identities.patient_id(subject.patient),
+        patient_id=cleaner.identities.patient_id(subject.patient),
         study_instance_uid=text_of(instance.elements, _STUDY),
         series_instance_uid=text_of(instance.elements, _SERIES),
-        sop_instance_uid=sop_instance_uid,
+        sop_instance_uid=text_of(instance.elements, _SOP_INSTANCE),
         sop_class_uid=subject.sop_class_uid,
         transfer_syntax_uid=instance.syntax.uid,
         study_date=text_of(instance.elements, _STUDY_DATE),
         accession_number=text_of(instance.elements, _ACCESSION_NUMBER),
         modality=text_of(instance.elements, _MODALITY),
         actions={str(action): count for action, count in sorted(cleaner.counts.items())},
-        proof=proof,
-        pixels=pixels.as_dict(),
-        released=True,
+        leak_check=leak_check,
+        pixels=cleaner.pixels.as_dict(),
+        repairs=tuple(instance.repairs),
+        lost_meaning=lost,
+        released=not cleaner.pixels.doubt,
     )
-    ties = Ties(
+
+
+def _crosswalk_entry(subject: Subject, receipt: Receipt) -> CrosswalkEntry:
+    return CrosswalkEntry(
         patient_id=subject.patient.patient_id,
         issuer=subject.patient.issuer,
         study_instance_uid=subject.study_instance_uid,
         accession_number=subject.accession_number,
         coded_patient_id=receipt.patient_id,
         coded_study_instance_uid=receipt.study_instance_uid,
-        coded_accession_number=receipt.accession_number[:64],  # a recipe may have written anything
+        coded_accession_number=receipt.accession_number[:64],  # a recipe may write anything
     )
-    return Released(chunks, receipt, ties)
+
+
+def _entry_cleaner(plan: Plan, identities: KeyedIdentities, retained: RetainedValues) -> EntryCleaner:
+    """Return the cleaner of entries in private blocks, which treats descriptions as ProtocolName and UIDs as UIDs."""
+    descriptions = plan.rules[_PROTOCOL_NAME].action in (Action.KEEP, Action.CLEAN)
+    uid = str if plan.rules[_SOP_INSTANCE].action is Action.KEEP else identities.uid
+    return EntryCleaner(retained.texts, descriptions, uid)
 
 
 def _sha256(view: memoryview) -> str:
@@ -161,14 +229,15 @@ def _digests(chunks: Chunks) -> tuple[str, str, int]:
 
 
 @dataclass(slots=True)
-class _Surroundings:
-    """The dataset that an element stands in."""
+class _Context:
+    """The dataset that contains an element."""
 
     elements: Dataset
     character_set: bytes | memoryview = b""
     naming: bool = False  # within a code that names a person or an institution
     top: bool = False
-    sequence: int = 0  # the tag of the sequence that it is an item of
+    sequence: int = 0  # the tag of the sequence whose item it is
+    creators: Mapping[int, str] | None = None  # of private blocks, as they hold around it; then those of its own
 
 
 @dataclass(slots=True)
@@ -179,99 +248,118 @@ class _Cleaner:
     identities: KeyedIdentities
     subject: Subject
     encoding: Encoding
-    kept: KeptValues
+    retained: RetainedValues
+    entries: EntryCleaner
     decisions: Decisions
-    demanded: Mapping[tuple[int, int], Action]
+    required: Mapping[tuple[int, int], Action]
     pixels: Pixels
     counts: Counter[str] = field(default_factory=Counter)
+    names_told_apart: int = 0  # by a number behind them
 
     def top(self, elements: Dataset) -> Dataset:
-        """The dataset of the file: cleaned, completed, and marked as de-identified."""
-        around = _Surroundings(elements, _character_set(elements, b""), top=True)
-        cleaned = {element.tag: element for element in self._cleaned(around)}
+        """Return the dataset of the file: cleaned, completed, and marked as de-identified."""
+        context = _Context(elements, _character_set(elements, b""), top=True)
+        cleaned = {element.tag: element for element in self._cleaned(context)}
         for tag in (_PATIENT_NAME, _PATIENT_ID, *self.plan.added):
             rule = self.decisions.added.get(tag) or self.plan.rules[tag]
             if find(elements, tag) is None and rule.action in (Action.PATIENT, Action.ADD):
-                cleaned[tag] = self._apply(Element(tag, rule.vr), rule, around)  # type: ignore[assignment]
-        cleaned.update((element.tag, element) for element in marks(self.plan, self.pixels))
+                cleaned[tag] = self._apply(Element(tag, rule.vr), rule, context)  # type: ignore[assignment]
+        cleaned.update((element.tag, element) for element in deidentification_method(self.plan, self.pixels))
         return [cleaned[tag] for tag in sorted(cleaned)]
 
-    def _cleaned(self, around: _Surroundings) -> Dataset:
+    def _cleaned(self, context: _Context) -> Dataset:
         cleaned = []
-        elements = around.elements
+        elements = context.elements
         private: Mapping[int, Rule] = {}
         if self.plan.private:
-            private = rules_here(elements, self.plan.private, around.character_set)
+            private, context.creators = rules_here(elements, self.plan.private, context.character_set, context.creators)
         if self.plan.graphics:
-            elements = without_drawings(elements, self.encoding.order)
-        rules, decided, demanded, removed = self.plan.rules, self.decisions.rules, self.demanded, 0
+            elements = without_graphics(elements, self.encoding.order)
+        rules, decided, required, removed = self.plan.rules, self.decisions.rules, self.required, 0
         for element in elements:
             rule = (decided.get(id(element)) if decided else None) or rules.get(element.tag) or private.get(element.tag)
-            form = demanded.get((around.sequence, element.tag))
+            form = required.get((context.sequence, element.tag))
             if form is not None:
-                rule = strengthened(rule, element.tag, form)
+                rule = required_rule(rule, element.tag, form)
             if rule is None:
                 removed += 1
                 continue
-            kept = self._apply(element, rule, around)
-            if kept is not None:
-                cleaned.append(kept)
+            retained = self._apply(element, rule, context)
+            if retained is not None:
+                cleaned.append(retained)
         if removed:
             self.counts["X"] += removed
         return cleaned
 
-    def _apply(self, element: Element, rule: Rule, around: _Surroundings) -> Element | None:
-        """The element as it leaves; None if it goes. Counts what was done."""
+    def _apply(self, element: Element, rule: Rule, context: _Context) -> Element | None:
+        """Return the element as it is released, None if it is removed, and count the action."""
         action = rule.action
         if action is Action.REMOVE:
             self.counts["X"] += 1
             return None
         if element.items is not None or rule.vr == "SQ":
-            return self._sequence(element, rule, around)
+            return self._sequence(element, rule, context)
+        if rule.form:
+            return self._block(element, rule)
         if action is Action.KEEP:
-            return self._keep(element, rule, around)
+            return self._keep(element, rule, context)
         if action in (Action.KEEP_DATE, Action.SHIFT):
             return self._date(element, rule)
         self.counts[action] += 1
-        value = _MAKERS[action](self, element, rule, around)
+        value = self._MAKERS[action](self, element, rule, context)
         if value is None:
             return None
         return Element(element.tag, _single_vr(element, rule), value)
 
-    def _sequence(self, element: Element, rule: Rule, around: _Surroundings) -> Element | None:
-        if rule.vr != "SQ" or element.items is None:  # the file and the standard disagree on what this is
+    def _sequence(self, element: Element, rule: Rule, context: _Context) -> Element | None:
+        if rule.vr != "SQ" or element.items is None:  # the file and the standard disagree on its type
             self.counts["X"] += 1
             return None
         if rule.action is Action.EMPTY:
             self.counts["Z"] += 1
             return Element(element.tag, "SQ", items=[])
         self.counts[rule.action] += 1
-        naming = around.naming or (element.tag in _NAMING and rule.action is Action.DUMMY)
+        naming = context.naming or (element.tag in _NAMING and rule.action is Action.DUMMY)
+        creators = context.creators if element.tag >> 16 & 1 else None
         items = [
-            self._cleaned(_Surroundings(item, _character_set(item, around.character_set), naming, sequence=element.tag))
+            self._cleaned(
+                _Context(
+                    item, _character_set(item, context.character_set), naming, sequence=element.tag, creators=creators
+                )
+            )
             for item in element.items
         ]
+        self.names_told_apart += keep_apart(element.tag, element.items, items, self.encoding.order)
         return Element(element.tag, "SQ", items=items)
 
-    def _keep(self, element: Element, rule: Rule, around: _Surroundings) -> Element | None:
+    def _block(self, element: Element, rule: Rule) -> Element | None:
+        """Rebuild a private value that is a file of its own; remove it if that is impossible."""
+        clean = BLOCKS.get(rule.form)
+        value = clean(element.value) if clean else cleaned_block(rule.form, element.value, self.entries)
+        self.counts["T" if value else "X"] += 1
+        return Element(element.tag, rule.vr, value) if value else None
+
+    def _keep(self, element: Element, rule: Rule, context: _Context) -> Element | None:
         vr = element.vr
         if vr == "UN":
             vr = _resolved(rule.vr, self.encoding)
         elif vr != rule.vr and not rule.origin.startswith("recipe") and not _alike(vr, rule.vr):
             vr = ""
-        if not vr or (element.tag in PIXELS and not around.top):  # pixels in items are icons, which the profile removes
+        # Pixels in items are icons, which the profile removes.
+        if not vr or (element.tag in PIXELS and not context.top):
             self.counts["X"] += 1
             return None
         if " or " in vr and self.encoding.explicit:  # from a sequence that came as UN, which is implicit VR
             vr = "OW" if "OW" in vr else "US"
-        if around.naming and vr in TEXT_VRS:
+        if context.naming and vr in TEXT_VRS:
             self.counts["D"] += 1
             return Element(element.tag, vr, DUMMIES[vr])
-        value = (
-            element.value
-            if rule.origin.startswith("recipe")
-            else self.kept.checked(element, vr, rule, around.elements, around.character_set)
-        )
+        if not rule.origin.startswith("recipe"):
+            value = self.retained.checked(element, vr, rule, context.elements, context.character_set)
+        elif vr in TEXT_VRS and self.retained.readable(element, vr, context.character_set) is None:
+            value = b""
+        else:
+            value = element.value
         if value is element.value:
             self.counts["K"] += 1
             if vr is element.vr:
@@ -284,7 +372,7 @@ class _Cleaner:
         days = 0
         if rule.action is Action.SHIFT:
             days = self.identities.date_offset_days(self.subject.patient) if rule.days is None else rule.days
-        original = _ascii(element.value)
+        original = ascii_text(element.value)
         moved = shifted(rule.vr, original, days)
         if moved is None:
             self.counts[rule.fallback] += 1
@@ -294,90 +382,90 @@ class _Cleaner:
         self.counts["K" if rule.action is Action.KEEP_DATE else "C"] += 1
         return Element(element.tag, rule.vr, moved.encode("ascii"))
 
-    # --- the values that take the place of others; None: the attribute goes ----------------------------------------
+    # --- replacements of values; None removes the attribute ---------------------------------------------------------
 
-    def _empty(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+    def _empty(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
         return b""
 
-    def _dummy(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
+    def _dummy(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
         return DUMMIES[_single_vr(element, rule)]
 
-    def _clean(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
-        """A description. What is left of a text in which all had to go is what the profile says without the option."""
+    def _clean(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
+        """Clean a description. If nothing is left of a text, the profile without the option decides."""
         text = element.vr in TEXT_VRS or element.vr == "UN"
-        if text and not (element.tag == _TEXT_VALUE and identifies(around.elements)):
-            cleaned = bytes(self.kept.rewritten(element, self.kept.texts.description, around.character_set))
+        if text and not (element.tag == _TEXT_VALUE and identifies(context.elements)):
+            clean = self.retained.described(rule)
+            cleaned = bytes(self.retained.rewritten(element, clean, context.character_set))
             if cleaned or not element.value:
                 return cleaned
         if rule.fallback is Action.REMOVE:
             return None
-        return self._dummy(element, rule, around) if rule.fallback is Action.DUMMY else b""
+        return self._dummy(element, rule, context) if rule.fallback is Action.DUMMY else b""
 
-    def _uid(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
-        uids = _ascii(element.value).split("\\")
+    def _uid(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
+        uids = ascii_text(element.value).split("\\")
         return "\\".join(self.identities.uid(uid.strip("\0 ")) for uid in uids).encode("latin-1")
 
-    def _patient(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
-        """In an item, the patient is the one that the item names."""
+    def _patient(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
+        """Return the patient's pseudonym; within an item, that of the patient whom the item names."""
         patient = self.subject.patient
-        if not around.top:
+        if not context.top:
             patient = Patient(
-                self._text(find(around.elements, _PATIENT_ID), around),
-                self._text(find(around.elements, _ISSUER), around),
+                self._text(find(context.elements, _PATIENT_ID), context),
+                self._text(find(context.elements, _ISSUER), context),
             )
             if not patient.patient_id:
                 return DUMMIES[rule.vr] if element.tag == _PATIENT_NAME else b""
         return self.identities.patient_id(patient).encode("ascii")
 
-    def _accession(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
-        return self.identities.accession_number(self._text(element, around)).encode("ascii")
+    def _accession(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
+        return self.identities.accession_number(self._text(element, context)).encode("ascii")
 
-    def _set(self, element: Element, rule: Rule, around: _Surroundings) -> bytes | None:
-        """A recipe's value. A function without an answer (a date that is none) lets the attribute go."""
+    def _set(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
+        """Return a recipe's value; None, so that the attribute is removed, if a function has no answer."""
         if rule.kind == "var":
             made = VARIABLES[rule.value].value(self.subject, self.identities)
             if rule.vr in ("AE", "SH") and len(made) > 16:
-                raise Quarantine(f"the pseudonym is longer than {rule.vr} may be, where a recipe puts it")
+                raise Quarantine(f"a recipe puts the pseudonym where {rule.vr} is too short for it")
             return made.encode("latin-1")
         if rule.kind == "func":
-            original = self._text(element, around)
+            original = self._text(element, context)
             answer = FUNCTIONS[rule.value].value(original, rule.vr, self.subject, self.identities)
             return None if answer is None else answer.encode("latin-1")
         if rule.vr in _INTEGERS:
             return struct.pack(self.encoding.order + _INTEGERS[rule.vr], int(rule.value))
-        return encoded(rule.value, around.character_set)
+        return encoded(rule.value, context.character_set)
 
-    def _text(self, element: Element | None, around: _Surroundings) -> str:
-        return "" if element is None else decoded(element.value, around.character_set).strip("\0 ")
+    def _text(self, element: Element | None, context: _Context) -> str:
+        return "" if element is None else decoded(element.value, context.character_set).strip("\0 ")
 
-
-_MAKERS: Mapping[Action, Callable[[_Cleaner, Element, Rule, _Surroundings], bytes | None]] = {
-    Action.EMPTY: _Cleaner._empty,
-    Action.DUMMY: _Cleaner._dummy,
-    Action.UID: _Cleaner._uid,
-    Action.CLEAN: _Cleaner._clean,
-    Action.PATIENT: _Cleaner._patient,
-    Action.ACCESSION: _Cleaner._accession,
-    Action.SET: _Cleaner._set,
-    Action.ADD: _Cleaner._set,
-}
+    _MAKERS: ClassVar[Mapping[Action, Callable[[_Cleaner, Element, Rule, _Context], bytes | None]]] = {
+        Action.EMPTY: _empty,
+        Action.DUMMY: _dummy,
+        Action.UID: _uid,
+        Action.CLEAN: _clean,
+        Action.PATIENT: _patient,
+        Action.ACCESSION: _accession,
+        Action.SET: _set,
+        Action.ADD: _set,
+    }
 
 
 def _character_set(elements: Dataset, inherited: bytes | memoryview) -> bytes | memoryview:
-    found = find(elements, _CHARACTER_SET)
-    return inherited if found is None or found.items is not None else found.value
+    declared = find(elements, _CHARACTER_SET)
+    return inherited if declared is None or declared.items is not None else declared.value
 
 
 def _single_vr(element: Element, rule: Rule) -> str:
-    """The dictionary's VR; where that depends ("OB or OW"), the file's if it is one of them."""
+    """Return the dictionary's VR; where that has a choice ("OB or OW"), the file's if it is part of it."""
     choices = rule.vr.split(" or ")
     return element.vr if element.vr in choices else choices[-1]
 
 
 def _resolved(vr: str, encoding: Encoding) -> str:
-    """The VR to write for a known attribute that came as UN; "" if its value cannot be told.
+    """Return the VR for an attribute of the standard that came as UN; "" if its value cannot be interpreted.
 
-    UN is little endian always (PS3.5 6.2.2), so binary values cannot stay in a big endian file as they are.
+    UN is always little endian (PS3.5 6.2.2), so binary values cannot stay unchanged in a big endian file.
     """
     choices = vr.split(" or ")
     if choices[0] in BINARY_VRS or choices[-1] in BYTES_VRS:
@@ -387,10 +475,6 @@ def _resolved(vr: str, encoding: Encoding) -> str:
 
 
 def _alike(vr: str, expected: str) -> bool:
-    """Whether a VR that is not the dictionary's holds the same kind of value, as files of older editions do."""
+    """Return whether a VR holds the same kind of value as the dictionary's, as in files of older editions."""
     choices = expected.split(" or ")
     return vr in choices or any(vr in kind and choices[0] in kind for kind in _KINDS)
-
-
-def _ascii(value: bytes | memoryview) -> str:
-    return bytes(value).decode("latin-1").strip("\0 ")

@@ -1,4 +1,7 @@
-"""The contract of a destination. Every destination passes the same suite (tests/destinations/)."""
+"""The contract of a destination, and the release check (`open_staged`), through which every file goes there.
+
+Every destination passes the same suite (tests/destinations/).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sendit.errors import Quarantine, Retry
-from sendit.model import Consignment, Discrepancy, Parcel
+
+if TYPE_CHECKING:
+    from sendit.model import Discrepancy, Shipment, StagedInstance
 
 #: Called after each acknowledged instance with the number acknowledged so far. What it raises ends the delivery: its
 #: hours are over, or another attempt has taken over. What was acknowledged stays so.
@@ -20,15 +25,15 @@ Progress = Callable[[int], None]
 #: A `Discrepancy` of `verify` for what the destination does not hold at all.
 NOT_THERE = "not there"
 
-#: Files up to this size (bytes) are held in memory between the gate and the wire; larger ones are read twice.
+#: Files up to this size (bytes) are held in memory between the release check and the wire; larger ones are read twice.
 _IN_MEMORY = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
 _PACED = 64 * 1024
 
 
 @contextmanager
-def open_parcel(parcel: Parcel) -> Iterator[BinaryIO]:
-    """The bytes of a parcel as a file, seekable and at its beginning: law 1 stands here and nowhere else.
+def open_staged(staged: StagedInstance) -> Iterator[BinaryIO]:
+    """Open a staged instance's bytes as a seekable file. The only way to a destination (law 1).
 
     The whole of it is compared with the receipt before the first byte is given out. Memory is bounded: a large file is
     read twice, by one descriptor.
@@ -37,18 +42,18 @@ def open_parcel(parcel: Parcel) -> Iterator[BinaryIO]:
         Quarantine: the receipt does not say "released", or the staged file is not what the receipt describes.
         Retry: the staged file is gone; the batch has to be processed again.
     """
-    if not parcel.receipt.released:
-        raise Quarantine("an instance without a receipt that says released was about to leave")
+    if not staged.receipt.released:
+        raise Quarantine("an instance whose receipt does not say released was about to leave")
     try:
-        staged = parcel.path.open("rb")
+        opened = staged.path.open("rb")
     except FileNotFoundError:
-        raise Retry("a staged file is gone; the batch has to be processed again") from None
-    with staged:
-        file: BinaryIO = io.BytesIO(staged.read()) if parcel.receipt.output_size <= _IN_MEMORY else staged
-        if _sha256(file) != parcel.receipt.output_sha256:
-            raise Quarantine("a staged file is not what its receipt describes")
+        raise Retry("a staged file is missing; the batch has to be processed again") from None
+    with opened:
+        file: BinaryIO = io.BytesIO(opened.read()) if staged.receipt.output_size <= _IN_MEMORY else opened
+        if _sha256(file) != staged.receipt.output_sha256:
+            raise Quarantine("a staged file does not match its receipt")
         file.seek(0)
-        yield file if parcel.pace is None else cast(BinaryIO, _Paced(file, parcel.pace))
+        yield file if staged.pace is None else cast("BinaryIO", _Paced(file, staged.pace))
 
 
 class _Paced(io.BufferedIOBase):
@@ -83,9 +88,9 @@ class _Paced(io.BufferedIOBase):
         return self._file.tell()
 
 
-def read_parcel(parcel: Parcel) -> bytes:
-    """The same in one piece, for what is known to be small."""
-    with open_parcel(parcel) as file:
+def read_staged(staged: StagedInstance) -> bytes:
+    """Return the bytes of a small staged instance in one piece; checks as `open_staged`."""
+    with open_staged(staged) as file:
         return file.read()
 
 
@@ -100,31 +105,31 @@ class Destination(ABC):
     """Somewhere that released instances go.
 
     All methods may be called from any thread, and again after a kill at any instant. They raise `Retry` for what may
-    heal by itself, `Misconfigured` for what a person has to change, and `Quarantine` out of `open_parcel`.
+    heal by itself, `Misconfigured` for what a person has to change, and `Quarantine` out of `open_staged`.
     """
 
     name: str
 
     @abstractmethod
     def check(self) -> None:
-        """Return if the destination is reachable and lets us in; otherwise raise, saying what to mend."""
+        """Return if the destination is reachable and lets us in; otherwise raise, saying what to fix."""
 
     @abstractmethod
-    def deliver(self, consignment: Consignment, progress: Progress) -> int:
+    def deliver(self, shipment: Shipment, progress: Progress) -> int:
         """Send what the destination does not hold yet; the number of instances that it acknowledged or already held.
 
         Idempotent and resumable: what a former attempt delivered is not sent twice.
         """
 
     @abstractmethod
-    def verify(self, consignment: Consignment) -> list[Discrepancy]:
+    def verify(self, shipment: Shipment) -> list[Discrepancy]:
         """Read back what arrived and compare it with the receipts; nothing in the list means that all is there.
 
         The staged files may be gone: then digests and what the destination itself knows are all there is to go by.
         """
 
     @abstractmethod
-    def recall(self, consignment: Consignment) -> list[Discrepancy]:
+    def recall(self, shipment: Shipment) -> list[Discrepancy]:
         """Remove what arrived; what could not be removed, and why. Nothing in the list means that nothing is left.
 
         Idempotent: what is not there (any more) is removed. The staged files are gone; only receipts are read. A

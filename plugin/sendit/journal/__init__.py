@@ -6,24 +6,41 @@ Every write that belongs to an attempt is fenced: it names the attempt, and chan
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
+from sendit.journal.again import Again
+from sendit.journal.audit import Audit
 from sendit.journal.batches import Batches
 from sendit.journal.crosswalk import CrosswalkRows
-from sendit.journal.cutting import Cutting
-from sendit.journal.database import open_engine
+from sendit.journal.database import Seal, open_engine
+from sendit.journal.database.faults import JournalFault
 from sendit.journal.deliveries import Deliveries
 from sendit.journal.facts import Facts
+from sendit.journal.high_water import HighWater
 from sendit.journal.imports import Imports
 from sendit.journal.intake import Intake
+from sendit.journal.lists.acknowledgements import Acknowledgements
+from sendit.journal.lists.changes import Changes
+from sendit.journal.lists.counts import Counts
+from sendit.journal.lists.pauses import Pauses
+from sendit.journal.lists.totals import Totals
 from sendit.journal.originals import Originals
+from sendit.journal.provenance import Provenance
 from sendit.journal.recalls import Recalls
+from sendit.journal.receipts.passports import Passports
+from sendit.journal.release.aside import Aside
+from sendit.journal.release.reviews import Reviews
+from sendit.journal.release.versions import Versions
 from sendit.journal.retention import Retention
+from sendit.journal.unlinking import Unlinking
 from sendit.journal.writing import Superseded
 
-__all__ = ["Journal", "Superseded"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import sqlalchemy as sa
+
+__all__ = ["Journal", "JournalFault", "Superseded"]
 
 
 class Journal:
@@ -31,21 +48,45 @@ class Journal:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self.fault: JournalFault | None = None  # it is gone or damaged: nothing may go on
         self.intake = Intake(engine)
         self.batches = Batches(engine)
         self.deliveries = Deliveries(engine)
         self.recalls = Recalls(engine)
+        self.provenance = Provenance(engine)
         self.originals = Originals(engine)
         self.retention = Retention(engine)
         self.imports = Imports(engine)
         self.facts = Facts(engine)
         self.crosswalk = CrosswalkRows(engine)
-        self.cutting = Cutting(engine)
+        self.unlinking = Unlinking(engine)
+        self.acknowledgements = Acknowledgements(engine)
+        self.high_water = HighWater(engine)
+        self.again = Again(engine)
+        self.counts = Counts(engine)
+        self.totals = Totals(engine)
+        self.pauses = Pauses(engine)
+        self.changes = Changes(engine)
+        self.reviews = Reviews(engine)
+        self.aside = Aside(engine)
+        self.versions = Versions(engine)
+        self.audit = Audit(engine)
+        self.passports = Passports(engine)
 
     @classmethod
-    def open(cls, database: str, data_directory: Path, upgrade: bool = True) -> Journal:
-        """Open and migrate; see `database.open_engine` for what it raises."""
-        return cls(open_engine(database, data_directory, upgrade))
+    def open(cls, database: str, data_directory: Path, *, upgrade: bool = True, seal: Seal | None = None) -> Journal:
+        """Open and migrate; see `database.open_engine` for its arguments and what it raises."""
+        opened: list[Journal] = []
+
+        def note(fault: JournalFault) -> None:
+            for journal in opened:
+                journal.fault = journal.fault or fault
+
+        opened.append(cls(open_engine(database, data_directory, upgrade=upgrade, seal=seal, on_fault=note)))
+        if upgrade:
+            opened[0].unlinking.scour_if_due()
+        return opened[0]
 
     def close(self) -> None:
+        """Close all connections."""
         self.engine.dispose()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from sendit.journal import tables as t
+from sendit.journal.lists import counts
+from sendit.journal.lists.totals import add as add_to_totals
+from sendit.journal.receipts import manifest
 from sendit.journal.writing import Superseded, add_event, lock, move, now, reading
 from sendit.model import BatchState, Delivery, DeliveryState, InstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 _OPEN = [DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.RETRYING, DeliveryState.PAUSED]
 _COLUMNS = [c for c in t.deliveries.c if c.name not in ("changed_at", "starts")]
@@ -32,16 +37,17 @@ class Deliveries:
         self._engine = engine
 
     def of(self, batch_ids: Sequence[int]) -> dict[int, list[Delivery]]:
+        """Return the deliveries of batches, by batch and destination."""
         d = t.deliveries.c
         query = sa.select(*_COLUMNS).where(d.batch_id.in_(batch_ids)).order_by(d.batch_id, d.destination)
-        found: dict[int, list[Delivery]] = {batch_id: [] for batch_id in batch_ids}
+        by_batch: dict[int, list[Delivery]] = {batch_id: [] for batch_id in batch_ids}
         with reading(self._engine) as c:
             for row in c.execute(query):
-                found[row.batch_id].append(_delivery(row))
-        return found
+                by_batch[row.batch_id].append(_delivery(row))
+        return by_batch
 
     def open(self) -> list[Delivery]:
-        """Those that have yet to be tried, or tried again, of batches that are DELIVERING."""
+        """Return the deliveries of DELIVERING batches that have yet to be tried, or tried again."""
         d, b = t.deliveries.c, t.batches.c
         query = sa.select(*_COLUMNS).join(t.batches, b.id == d.batch_id)
         query = query.where((b.state == BatchState.DELIVERING) & d.state.in_(_OPEN)).order_by(d.batch_id)
@@ -63,7 +69,10 @@ class Deliveries:
             raise Superseded
 
     def begin(self, batch_id: int, destination: str, attempt: int) -> tuple[Delivery, int]:
-        """→ SENDING, and how often this attempt was begun. Superseded if the journal names another attempt."""
+        """→ SENDING; return how often this attempt was begun.
+
+        Raises Superseded if the journal names another attempt.
+        """
         d, b = t.deliveries.c, t.batches.c
         key = (d.batch_id == batch_id) & (d.destination == destination)
         with self._engine.begin() as c:
@@ -77,22 +86,22 @@ class Deliveries:
             return Delivery(**{**values, "state": DeliveryState.SENDING}), int(row.starts)
 
     def progress(self, delivery: Delivery, sent: int) -> None:
-        """So many instances are acknowledged. Where that is news, the count of starts begins anew."""
+        """Record how many instances are acknowledged. If that is progress, starts count from zero again."""
         with self._engine.begin() as c:
             starts = sa.case((t.deliveries.c.sent < sent, 1), else_=t.deliveries.c.starts)
             self._set(c, delivery, sent=sent, starts=starts)
 
     def postpone(self, delivery: Delivery, reason: str, until: datetime) -> int:
-        """→ RETRYING; the number of the next attempt."""
+        """→ RETRYING; return the number of the next attempt."""
         d = t.deliveries.c
         values = {"state": DeliveryState.RETRYING, "last_error": reason, "next_attempt_at": until, "starts": 0}
         with self._engine.begin() as c:
             self._set(c, delivery, **values, attempt=d.attempt + 1, failures=d.failures + 1)
-            add_event(c, delivery.batch_id, f"{delivery.destination}: will be tried again: {reason}")
+            add_event(c, delivery.batch_id, f"{delivery.destination}: will be retried: {reason}")
         return delivery.attempt + 1
 
     def pause(self, batch_id: int, destination: str, attempt: int, why: str, until: datetime | None) -> None:
-        """→ PAUSED, which is no failure; `resume` ends it. The attempt that is under way is fenced."""
+        """→ PAUSED, which is not a failure; `resume` ends it. Fences the attempt that is under way."""
         d = t.deliveries.c
         where = (d.batch_id == batch_id) & (d.destination == destination) & (d.attempt == attempt)
         with self._engine.begin() as c:
@@ -113,32 +122,38 @@ class Deliveries:
                 raise Superseded
 
     def summary(self) -> dict[str, tuple[dict[DeliveryState, int], int, str | None]]:
-        """For each destination: how many batches are in which state, how many instances it holds, the last failure."""
-        d = t.deliveries.c
-        held = sa.func.sum(sa.case((d.state == DeliveryState.VERIFIED, d.sent), else_=0))
-        query = sa.select(d.destination, d.state, sa.func.count().label("count"), held.label("held"))
-        failed = sa.select(d.destination, d.last_error).where(d.last_error.is_not(None)).order_by(d.changed_at)
+        """Return per destination: batches per state, the number of instances it has, the last failure."""
+        by_destination: dict[str, tuple[dict[DeliveryState, int], int, str | None]] = {}
         with reading(self._engine) as c:
-            errors = {row.destination: row.last_error for row in c.execute(failed)}
-            rows = c.execute(query.group_by(d.destination, d.state)).all()
-        found: dict[str, tuple[dict[DeliveryState, int], int, str | None]] = {}
-        for name, state, count, instances in rows:
-            states, before, _ = found.get(name, ({}, 0, None))
-            found[name] = ({**states, DeliveryState(state): count}, before + int(instances), errors.get(name))
-        return found
+            for count in counts.read(c, counts.DESTINATION):
+                states, before, _ = by_destination.get(count.name, ({}, 0, None))
+                states = {**states, DeliveryState(count.state): count.number}
+                by_destination[count.name] = (states, before + count.instances, self._last_error(c, count.name))
+        return by_destination
+
+    def _last_error(self, c: sa.Connection, destination: str) -> str | None:
+        d = t.deliveries.c
+        query = sa.select(d.last_error).where((d.destination == destination) & d.last_error.is_not(None))
+        error: str | None = c.execute(query.order_by(d.changed_at.desc()).limit(1)).scalar()
+        return error
 
     def open_destinations(self) -> set[str]:
-        """The destinations that something is yet to go to."""
+        """Return the destinations with deliveries still to be made."""
         return {delivery.destination for delivery in self.open()}
 
     def renew(self, delivery: Delivery) -> int:
-        """Nothing is scheduled for this attempt any more: a new one, which fences the old; its number."""
+        """Begin a new attempt, which fences the old, for one that is no longer scheduled; return its number."""
         with self._engine.begin() as c:
             self._set(c, delivery, attempt=t.deliveries.c.attempt + 1)
         return delivery.attempt + 1
 
+    def cleared(self, delivery: Delivery) -> None:
+        """Note that nothing of the former version is left there."""
+        with self._engine.begin() as c:
+            self._set(c, delivery, replaces=0)
+
     def fail(self, delivery: Delivery, reason: str) -> None:
-        """→ FAILED; the batch too, once none of its deliveries is still under way."""
+        """→ FAILED; so is the batch once none of its deliveries is still under way."""
         with self._engine.begin() as c:
             lock(c, delivery.batch_id)
             self._set(c, delivery, state=DeliveryState.FAILED, last_error=reason)
@@ -146,17 +161,63 @@ class Deliveries:
             settle(c, delivery.batch_id)
 
     def verified(self, delivery: Delivery, sent: int) -> BatchState:
-        """→ VERIFIED; the batch's state afterwards: SENT once every destination is."""
+        """→ VERIFIED; return the batch's state afterwards: SENT once every destination is."""
         with self._engine.begin() as c:
             lock(c, delivery.batch_id)
-            self._set(c, delivery, state=DeliveryState.VERIFIED, sent=sent, last_error=None)
-            said = f"{sent} instances delivered and read back" if sent else _nothing(delivery)
-            add_event(c, delivery.batch_id, f"{delivery.destination}: {said}")
-            return settle(c, delivery.batch_id)
+            self._set(c, delivery, state=DeliveryState.VERIFIED, sent=sent, last_error=None, replaces=0)
+            event = f"{sent} instances delivered and read back" if sent else _nothing(delivery)
+            add_event(c, delivery.batch_id, f"{delivery.destination}: {event}")
+            state = settle(c, delivery.batch_id)
+            taken = {delivery.destination: delivery.modalities} if sent else {}
+            add_to_totals(c, delivery.batch_id, {**taken, **({"": None} if state is BatchState.SENT else {})})
+            return state
+
+
+def send_off(
+    c: sa.Connection, where: sa.ColumnElement[bool], batch_id: int, destinations: Mapping[str, Sequence[str] | None]
+) -> BatchState:
+    """→ DELIVERING, or what follows if all destinations hold it already (after a retry); return the state afterwards.
+
+    Args:
+        c: a transaction, which is to raise the project's count of releases, too.
+        where: finds the batch.
+        batch_id: the batch; every receipt of its instances has to say that it is released.
+        destinations: those of the project, each with the modalities that alone it takes; None: all.
+
+    Raises:
+        Superseded: the batch has changed.
+    """
+    _address(c, batch_id, destinations)
+    end = manifest.head(receipt for _, receipt in manifest.receipts_of(c, batch_id))
+    move(c, where, state=BatchState.DELIVERING, reason=None, starts=0, failures=0, manifest=end)
+    after = settle(c, batch_id)
+    if after is BatchState.SENT:
+        add_to_totals(c, batch_id, {"": None})
+    return after
+
+
+def _address(c: sa.Connection, batch_id: int, destinations: Mapping[str, Sequence[str] | None]) -> None:
+    """Add a delivery per destination; drop those that the project no longer names (a recall still asks there).
+
+    What of the batch goes to a destination is fixed with this: a later change of its Modalities changes nothing.
+    A destination that holds a former version of it gets this one.
+    """
+    d = t.deliveries.c
+    mine = d.batch_id == batch_id
+    stale = mine & (d.state != DeliveryState.VERIFIED) & d.destination.not_in(destinations)
+    c.execute(sa.update(t.deliveries).where(stale).values(state=DeliveryState.DROPPED, changed_at=now()))
+    former = mine & (d.state == DeliveryState.VERIFIED) & (d.replaces > 0) & d.destination.in_(destinations)
+    anew = {"state": DeliveryState.WAITING, "failures": 0, "starts": 0, "sent": 0, "next_attempt_at": None}
+    c.execute(sa.update(t.deliveries).where(former).values(**anew, attempt=d.attempt + 1, changed_at=now()))
+    addressed = set(c.execute(sa.select(d.destination).where(mine)).scalars())
+    for name, taken in destinations.items():
+        if name not in addressed:
+            values = {"batch_id": batch_id, "destination": name, "state": DeliveryState.WAITING}
+            c.execute(sa.insert(t.deliveries).values(**values, modalities=taken, changed_at=now()))
 
 
 def settle(c: sa.Connection, batch_id: int) -> BatchState:
-    """A DELIVERING batch is SENT, or FAILED, once none of its deliveries is under way; its state afterwards."""
+    """DELIVERING → SENT or FAILED once none of the batch's deliveries is under way; return its state afterwards."""
     d, b, i = t.deliveries.c, t.batches.c, t.instances.c
     rows = c.execute(sa.select(d.destination, d.state, d.last_error).where(d.batch_id == batch_id)).all()
     if any(row.state in _OPEN for row in rows):

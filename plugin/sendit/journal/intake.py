@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from sendit.journal import audit
 from sendit.journal import tables as t
 from sendit.journal.recalls import RECALLED_STUDY, is_recalled
-from sendit.journal.writing import add_event, now, reading
+from sendit.journal.writing import add_event, count_up, now, reading
 from sendit.model import DELETED, BatchState, InstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
 
 #: SQLite takes at most 32,766 bound values a statement.
 _CHUNK = 5_000
@@ -81,7 +85,7 @@ class Intake:
             values = {"project": project, "received": len(new), "last_update": last_update, "changed_at": now()}
             if project:
                 values["follows"] = self._before(c, batch_id, study, project)
-            reason = None if project else "no project's Match fits this study"
+            reason = None if project else "no project's Match applies to this study"
             c.execute(
                 sa.update(t.batches).where(t.batches.c.id == batch_id).values(state=state, reason=reason, **values)
             )
@@ -89,16 +93,18 @@ class Intake:
                 self._reject_all(c, batch_id, str(reason))
             add_event(c, batch_id, f"{len(new)} instances queued" if project else str(reason))
             self._hold_recalled(c, batch_id, study, project)
+            if project:
+                count_up(c, project, begun=1)
             return batch_id
 
     def _before(self, c: sa.Connection, batch_id: int, study: str, project: str) -> int | None:
-        """The newest batch of the study in this project before that one."""
+        """Return the newest batch of the study in this project before that one."""
         b = t.batches.c
         where = (b.study == study) & (b.project == project) & (b.id < batch_id)
         return c.execute(sa.select(sa.func.max(b.id)).where(where)).scalar()
 
     def _hold_recalled(self, c: sa.Connection, batch_id: int, study: str, project: str | None) -> None:
-        """What comes late of a study that was recalled is not even processed."""
+        """Hold late instances of a recalled study before they are even processed."""
         if project is None or not is_recalled(c, study, project):
             return
         where = t.instances.c.batch_id == batch_id
@@ -109,7 +115,7 @@ class Intake:
         add_event(c, batch_id, f"{BatchState.QUARANTINED}: {RECALLED_STUDY}")
 
     def queue_overwritten(self, study: str, project: str, instance: str) -> int:
-        """A batch for one instance whose content in Orthanc was replaced after it was processed."""
+        """Create a batch for one instance whose content in Orthanc was replaced after it was processed."""
         with self._engine.begin() as c:
             same = (t.instances.c.instance == instance) & (t.instances.c.project == project)
             last = c.execute(sa.select(sa.func.max(t.instances.c.generation)).where(same)).scalar() or 0
@@ -117,10 +123,11 @@ class Intake:
             c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(project=project))
             self._list(c, batch_id, project, {instance: last + 1})
             self._hold_recalled(c, batch_id, study, project)
+            count_up(c, project, begun=1)
             return batch_id
 
     def _list(self, c: sa.Connection, batch_id: int, project: str, new: Mapping[str, int]) -> None:
-        """`new`: Orthanc's identifier → generation."""
+        """List instances. `new`: Orthanc's identifier → generation."""
         rows = [
             {
                 "batch_id": batch_id,
@@ -138,42 +145,69 @@ class Intake:
         c.execute(sa.update(t.instances).where(where).values(state=InstanceState.REJECTED, reason=reason))
 
     def _uncovered(self, c: sa.Connection, project: str, listed: Sequence[str]) -> dict[str, int]:
-        """Those that no batch covers → their generation. What was deleted before it was processed, and is there again,
+        """Return instances that no batch covers → their generation.
+
+        What was deleted before it was processed, and is there again,
         is not covered."""
         i = t.instances.c
-        found: dict[str, tuple[int, str | None]] = {}
+        covering: dict[str, tuple[int, str | None]] = {}
         for start in range(0, len(listed), _CHUNK):
             where = i.instance.in_(listed[start : start + _CHUNK]) & (i.project == project)
             rows = c.execute(sa.select(i.instance, i.generation, i.reason).where(where).order_by(i.generation))
-            found |= {instance: (generation, reason) for instance, generation, reason in rows}
+            covering |= {instance: (generation, reason) for instance, generation, reason in rows}
         new = {}
         for instance in listed:
-            generation, reason = found.get(instance, (-1, DELETED))
+            generation, reason = covering.get(instance, (-1, DELETED))
             if reason == DELETED:
                 new[instance] = generation + 1
         return new
 
     def _forget(self, c: sa.Connection, study: str, opened: int | None, last_update: str | None) -> None:
-        """All of the study is covered: an open batch has nothing to carry, and its newest one saw this LastUpdate."""
+        """Delete the open batch of a study that is fully covered, and note this LastUpdate with its newest batch."""
         if opened is not None:
             c.execute(sa.delete(t.events).where(t.events.c.batch_id == opened))
             c.execute(sa.delete(t.batches).where(t.batches.c.id == opened))
         newest = sa.select(sa.func.max(t.batches.c.id)).where(t.batches.c.study == study).scalar_subquery()
         c.execute(sa.update(t.batches).where(t.batches.c.id == newest).values(last_update=last_update))
 
-    def drop_receiving(self, study: str) -> None:
-        """The study was deleted from Orthanc before it was stable: its open batch ends EMPTY."""
+    def drop_receiving(self, study: str, failed: str = "") -> list[int]:
+        """RECEIVING → EMPTY: the study was deleted from Orthanc before it was stable.
+
+        Args:
+            study: the study in Orthanc.
+            failed: why nobody wanted that, and what to do. The batch then ends FAILED; if the study has had none, it
+                gets one.
+
+        Returns:
+            The batches that ended FAILED.
+        """
         where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
-        reason = "the study was deleted from Orthanc before it was complete"
         with self._engine.begin() as c:
-            ids = list(c.execute(sa.select(t.batches.c.id).where(where)).scalars())
-            values = {"state": BatchState.EMPTY, "reason": reason, "received": 0, "changed_at": now()}
-            c.execute(sa.update(t.batches).where(where).values(**values))
-            for batch_id in ids:
-                add_event(c, batch_id, reason)
+            rows = c.execute(sa.select(t.batches.c.id, t.batches.c.received).where(where)).all()
+            received = {int(row.id): int(row.received) for row in rows}
+            if failed and not received and not self._is_known(c, study):
+                received = {self._open(c, study, BatchState.RECEIVING, 0): 0}
+            for batch_id, count in received.items():
+                self._end_receiving(c, batch_id, count, failed)
+        return list(received) if failed else []
+
+    def _end_receiving(self, c: sa.Connection, batch_id: int, count: int, failed: str) -> None:
+        reason = "the study was deleted from Orthanc before it was complete"
+        if failed:
+            reason += f", with {count} instances that were counted: {failed}" if count else f": {failed}"
+        state = BatchState.FAILED if failed else BatchState.EMPTY
+        values = {"state": state, "reason": reason, "received": 0, "changed_at": now()}
+        c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(**values))
+        add_event(c, batch_id, reason)
+
+    def _is_known(self, c: sa.Connection, study: str) -> bool:
+        """Return whether it has, or had, a batch: those of unlinked projects no longer name their studies."""
+        batch = sa.select(t.batches.c.id).where(t.batches.c.study == study).limit(1)
+        cut = sa.select(t.cut_studies.c.study).where(t.cut_studies.c.study == study).limit(1)
+        return c.execute(batch).first() is not None or c.execute(cut).first() is not None
 
     def covered(self, identifiers: Collection[str]) -> dict[str, tuple[int, InstanceState, str | None]]:
-        """For those of these instances that some batch covers: its newest batch, state and input digest."""
+        """Return the newest batch, state and input digest of those instances that some batch covers."""
         c_ = t.instances.c
         query = sa.select(c_.instance, c_.batch_id, c_.state, c_.input_sha256).where(c_.instance.in_(identifiers))
         with reading(self._engine) as c:
@@ -181,31 +215,33 @@ class Intake:
         return {row.instance: (row.batch_id, InstanceState(row.state), row.input_sha256) for row in rows}
 
     def last_updates(self, studies: Collection[str]) -> dict[str, tuple[str | None, bool]]:
-        """For those of these studies that have a batch: the newest LastUpdate listed, and whether one is RECEIVING."""
+        """Return, for studies that have a batch, the newest LastUpdate listed and whether one is RECEIVING."""
         c_ = t.batches.c
         query = sa.select(c_.study, c_.last_update, c_.state).where(c_.study.in_(studies)).order_by(c_.id)
-        found: dict[str, tuple[str | None, bool]] = {}
+        by_study: dict[str, tuple[str | None, bool]] = {}
         with reading(self._engine) as c:
             for study, last_update, state in c.execute(query):
-                known, open_ = found.get(study, (None, False))
-                found[study] = (last_update or known, open_ or state == BatchState.RECEIVING)
-        return found
+                previous, open_ = by_study.get(study, (None, False))
+                by_study[study] = (last_update or previous, open_ or state == BatchState.RECEIVING)
+        return by_study
 
     def receiving_studies(self) -> list[str]:
-        """The studies whose batch is RECEIVING."""
+        """Return the studies whose batch is RECEIVING."""
         query = sa.select(t.batches.c.study).where(t.batches.c.state == BatchState.RECEIVING)
         with reading(self._engine) as c:
             return list(c.execute(query).scalars())
 
-    def route(self, study: str, project: str) -> None:
-        """Remember that an import named `project` for this study."""
+    def route(self, study: str, project: str, act: audit.Act | None = None) -> None:
+        """Remember that an import named `project` for this study, or a person: then `act` goes to the audit log."""
         with self._engine.begin() as c:
+            if act is not None:
+                audit.add(c, act)
             where = (t.routes.c.study == study) & (t.routes.c.project == project)
             if c.execute(sa.select(t.routes.c.study).where(where)).first() is None:
                 c.execute(sa.insert(t.routes).values(study=study, project=project, at=now()))
 
     def routes(self, study: str) -> list[str]:
-        """The projects that imports named for this study, the first named first."""
+        """Return the projects that imports named for this study, the first named first."""
         query = sa.select(t.routes.c.project).where(t.routes.c.study == study).order_by(t.routes.c.at)
         with reading(self._engine) as c:
             return list(c.execute(query).scalars())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sendit.journal import audit
 from sendit.journal import tables as t
-from sendit.journal.writing import Superseded, add_event, lock, move, now, reading
+from sendit.journal.audit import Act
+from sendit.journal.lists import counts
+from sendit.journal.writing import SYSTEM, Superseded, add_event, count_up, insert_into, lock, move, now, reading
 from sendit.model import (
     VARIANT_MARK,
     WITHDRAWN,
@@ -20,6 +22,10 @@ from sendit.model import (
     family,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
 RECALLED_STUDY = "this study was recalled in this project; nothing of it may leave any more"
 RECALLED_PATIENT = "this patient's studies were recalled in this project; nothing of them may leave any more"
 
@@ -27,59 +33,66 @@ _COLUMNS = [c for c in t.deliveries.c if c.name not in ("changed_at", "starts")]
 
 
 def of_family(column: sa.Column[Any], project: str) -> sa.ColumnElement[bool]:
-    """That a column names this project or one of its variants, whichever of them is given."""
+    """Return the condition that a column names this project or one of its variants, whichever is given."""
     name = family(project)
     return (column == name) | column.startswith(name + VARIANT_MARK, autoescape=True)
 
 
 def is_recalled(c: sa.Connection, study: str, project: str) -> bool:
-    """Whether a batch of this study was recalled in this project, or in a variant of it."""
-    b = t.batches.c
+    """Return whether this study was recalled in this project, or in a variant of it."""
+    b, w = t.batches.c, t.recalled_studies.c
+    noted = (w.study == study) & of_family(w.project, project)
+    if c.execute(sa.select(w.study).where(noted).limit(1)).first() is not None:
+        return True
     where = (b.study == study) & b.state.in_(WITHDRAWN) & of_family(b.project, project)
     return c.execute(sa.select(b.id).where(where).limit(1)).first() is not None
 
 
 def never_began() -> sa.ColumnElement[bool]:
-    """The deliveries of which nothing can have left."""
+    """Return the deliveries that cannot have sent anything."""
     d = t.deliveries.c
     return (d.state == DeliveryState.WAITING) & (d.attempt == 1) & (d.starts == 0)
 
 
 class Recalls:
-    """What a recall writes."""
+    """The journal's records of recalls."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def studies_of(self, patient: str) -> set[tuple[str, str]]:
-        """The studies, with the project, of which something was released under this coded PatientID."""
+        """Return the studies, with the project, of which something was released under this coded PatientID."""
         b, i = t.batches.c, t.instances.c
-        query = sa.select(b.study, b.project).join(t.instances, i.batch_id == b.id).distinct()
+        # Not from the receipts alone: there may be ten millions of them.
+        released = sa.exists().where((i.batch_id == b.id) & (i.receipt["patient_id"].as_string() == patient))
+        query = sa.select(b.study, b.project).where((b.coded_patient == patient) & released).distinct()
         with reading(self._engine) as c:
-            rows = c.execute(query.where(i.receipt["patient_id"].as_string() == patient))
-            return {(study, project) for study, project in rows}
+            return {(study, project) for study, project in c.execute(query)}
 
     def batches_of(self, study: str, project: str) -> list[int]:
-        """The batches of a study in a project and its variants that are not recalled yet, the first one first."""
+        """Return the batches, oldest first, of a study in a project and its variants that are not recalled yet."""
         b = t.batches.c
         where = (b.study == study) & of_family(b.project, project) & (b.state != BatchState.RECALLED)
         with reading(self._engine) as c:
             return list(c.execute(sa.select(b.id).where(where).order_by(b.id)).scalars())
 
     def projects_of(self, study: str) -> set[str]:
-        """The projects, and variants, in which batches of the study were recalled."""
-        b = t.batches.c
+        """Return the projects, and variants, in which the study was recalled."""
+        b, w = t.batches.c, t.recalled_studies.c
         where = (b.study == study) & b.state.in_(WITHDRAWN) & b.project.is_not(None)
         with reading(self._engine) as c:
-            return set(c.execute(sa.select(b.project).where(where).distinct()).scalars())
+            noted = set(c.execute(sa.select(w.project).where(w.study == study)).scalars())
+            return noted | set(c.execute(sa.select(b.project).where(where).distinct()).scalars())
 
     def names_of(self, project: str) -> set[str]:
-        """The project and its variants, as far as they have batches: also those that are not configured any more."""
-        b = t.batches.c
+        """Return the project and its variants that have batches, also those that are no longer configured."""
         with reading(self._engine) as c:
-            return set(c.execute(sa.select(b.project).where(of_family(b.project, project)).distinct()).scalars())
+            names = {count.name for count in counts.read(c, counts.PROJECT)}
+        return {name for name in names if name and family(name) == family(project)}
 
-    def begin(self, studies: Collection[tuple[str, str]], reason: str, patients: bool) -> list[int]:
+    def begin(
+        self, studies: Collection[tuple[str, str]], reason: str, *, patients: bool, actor: str = SYSTEM
+    ) -> list[int]:
         """→ RECALLING, for every batch of these studies in these projects and their variants.
 
         What is under way for them is fenced. What never began to be sent has nothing to be removed. Of a batch that is
@@ -89,42 +102,66 @@ class Recalls:
             studies: study and project.
             reason: an operator's words; "" for none.
             patients: hold further studies of these patients, too.
+            actor: who recalls.
 
         Returns:
             The batches that are being recalled now.
         """
         b = t.batches.c
-        begun = []
+        begun: list[int] = []
+        held: list[tuple[str, str]] = []
+        new: Counter[str] = Counter()
         with self._engine.begin() as c:
             for study, project in sorted(studies):
+                new[project] += self._withdraw(c, t.recalled_studies, project, study=study)
                 where = (b.study == study) & of_family(b.project, project)
-                found = c.execute(sa.select(b.id, b.state).where(where).order_by(b.id)).all()
+                batches = c.execute(sa.select(b.id, b.state).where(where).order_by(b.id)).all()
                 if patients:
-                    self._withdraw_patients(c, [row.id for row in found])
-                for row in found:
+                    held += self._withdraw_patients(c, [row.id for row in batches])
+                for row in batches:
                     if row.state == BatchState.RECALLING:
-                        again = self._hasten(c, row.id)
+                        again = self._hasten(c, row.id, reason, actor)
                     elif again := row.state != BatchState.RECALLED:
-                        self._begin(c, row.id, reason)
+                        self._begin(c, row.id, reason, actor)
                     if again:
                         begun.append(int(row.id))
+            acts = [Act(actor, "recall", batch=number, reason=reason) for number in begun]
+            acts += [Act(actor, "hold-patient", project=of, subject=code, reason=reason) for of, code in held]
+            audit.add(c, *acts)
+            new.update(of for of, _ in held)
+            for name in sorted(new):
+                if new[name]:
+                    count_up(c, name, withdrawn=new[name])
         return begun
 
-    def _withdraw_patients(self, c: sa.Connection, batch_ids: list[int]) -> None:
-        i, p = t.instances.c, t.recalled_patients.c
+    def _withdraw(self, c: sa.Connection, table: sa.Table, project: str, **who: str) -> bool:
+        """Note a study or a patient that is withdrawn; whether that is new."""
+        row = insert_into(c, table).values(project=project, at=now(), **who)
+        # Waits for another recall of the same.
+        return c.execute(row.on_conflict_do_nothing().returning(table.c.project)).first() is not None
+
+    def withdraw_again(self, studies: Collection[tuple[str, str]], patients: Collection[tuple[str, str]]) -> None:
+        """Note what was withdrawn before this journal was restored from a backup; project and study, or patient."""
+        with self._engine.begin() as c:
+            for project, study in sorted(studies):
+                self._withdraw(c, t.recalled_studies, project, study=study)
+            for project, patient in sorted(patients):
+                self._withdraw(c, t.recalled_patients, project, patient_id=patient)
+
+    def _withdraw_patients(self, c: sa.Connection, batch_ids: list[int]) -> list[tuple[str, str]]:
+        """Return those that are new: project and coded PatientID."""
+        i = t.instances.c
         coded = i.receipt["patient_id"].as_string()
         query = sa.select(i.project, coded).where(i.batch_id.in_(batch_ids) & coded.is_not(None)).distinct()
-        for project, patient in c.execute(query).all():
-            known = c.execute(sa.select(p.project).where((p.project == project) & (p.patient_id == patient))).first()
-            if known is None:
-                c.execute(sa.insert(t.recalled_patients).values(project=project, patient_id=patient, at=now()))
+        rows = [(str(project), str(patient)) for project, patient in c.execute(query).all()]
+        return [one for one in rows if self._withdraw(c, t.recalled_patients, one[0], patient_id=one[1])]
 
-    def _begin(self, c: sa.Connection, batch_id: int, reason: str) -> None:
+    def _begin(self, c: sa.Connection, batch_id: int, reason: str, actor: str) -> None:
         b, d = t.batches.c, t.deliveries.c
-        said = "recalled by an operator" + (f": {reason}" if reason else "")
-        values = {"state": BatchState.RECALLING, "reason": said, "next_attempt_at": None}
+        event = "recalled by an operator" + (f": {reason}" if reason else "")
+        values = {"state": BatchState.RECALLING, "reason": event, "next_attempt_at": None}
         move(c, b.id == batch_id, **values, attempt=b.attempt + 1)
-        add_event(c, batch_id, said)
+        add_event(c, batch_id, event, actor, reason)
         mine = d.batch_id == batch_id
         never = mine & never_began()
         fenced = {"attempt": d.attempt + 1, "next_attempt_at": None, "changed_at": now()}
@@ -133,8 +170,8 @@ class Recalls:
         c.execute(sa.update(t.deliveries).where(mine & (d.state != DeliveryState.RECALLED)).values(**again, **fenced))
         self._settle(c, batch_id)
 
-    def _hasten(self, c: sa.Connection, batch_id: int) -> bool:
-        """What could not be removed at some destinations is tried again while others are still at it; if anything is.
+    def _hasten(self, c: sa.Connection, batch_id: int, reason: str, actor: str) -> bool:
+        """Retry now removals that failed or wait, while other destinations are still at it; return whether any did.
 
         A removal that runs at this moment is left alone.
         """
@@ -145,19 +182,22 @@ class Recalls:
         anew |= {"attempt": d.attempt + 1, "next_attempt_at": None, "changed_at": now()}
         if c.execute(sa.update(t.deliveries).where(where).values(**anew)).rowcount == 0:
             return False
-        add_event(c, batch_id, "recalled once more by an operator")
+        add_event(c, batch_id, "recalled once more by an operator", actor, reason)
         return True
 
     # --- one destination -----------------------------------------------------------------------------------------
 
     def open(self) -> list[Delivery]:
-        """What is yet to be removed."""
+        """Return the removals still to be done."""
         query = sa.select(*_COLUMNS).where(t.deliveries.c.state == DeliveryState.RECALLING)
         with reading(self._engine) as c:
             return [_delivery(row) for row in c.execute(query.order_by(t.deliveries.c.batch_id))]
 
     def start(self, batch_id: int, destination: str, attempt: int) -> tuple[Delivery, int]:
-        """The delivery that is to be removed, and how often this attempt was begun. Superseded if it is another's."""
+        """Return the delivery that is to be removed, and how often this attempt was begun.
+
+        Superseded if it is another's.
+        """
         d = t.deliveries.c
         where = (d.batch_id == batch_id) & (d.destination == destination)
         with self._engine.begin() as c:
@@ -175,10 +215,11 @@ class Recalls:
         if done.rowcount != 1:
             raise Superseded
 
-    def renew(self, delivery: Delivery, ended: bool = False) -> int:
-        """A new attempt, which fences the old; its number.
+    def renew(self, delivery: Delivery, *, ended: bool = False) -> int:
+        """Return a new attempt, which fences the old; its number.
 
         Args:
+            delivery: the delivery.
             ended: this start came to its end, there was only nothing to be done yet.
         """
         starts = {"starts": 0} if ended else {}
@@ -187,35 +228,41 @@ class Recalls:
         return delivery.attempt + 1
 
     def postpone(self, delivery: Delivery, left: int, reason: str, until: datetime) -> int:
-        """Failed for now, to be tried again; the number of the next attempt.
+        """Postpone a removal that failed for now; return the number of the next attempt.
 
         Args:
+            delivery: the delivery.
             left: how many of its instances may still be there.
+            reason: what failed.
+            until: when to try again.
         """
         d = t.deliveries.c
         values = {"sent": left, "last_error": reason, "next_attempt_at": until, "starts": 0}
         with self._engine.begin() as c:
             self._set(c, delivery, **values, attempt=d.attempt + 1, failures=d.failures + 1)
-            add_event(c, delivery.batch_id, f"{delivery.destination}: the recall will be tried again: {reason}")
+            add_event(c, delivery.batch_id, f"{delivery.destination}: the recall will be retried: {reason}")
         return delivery.attempt + 1
 
     def end(self, delivery: Delivery, removed: int, left: int, problem: str | None) -> BatchState:
-        """→ RECALLED, or RECALL_FAILED if there is a problem; the batch's state afterwards.
+        """Set RECALLED, or RECALL_FAILED if there is a problem; return the batch's state afterwards.
 
         Args:
+            delivery: the delivery.
+            removed: how many instances were removed.
             left: how many of its instances may still be there.
+            problem: what could not be removed; None if all is.
         """
         state = DeliveryState.RECALLED if problem is None else DeliveryState.RECALL_FAILED
         values = {"state": state, "sent": left, "removed": removed, "last_error": problem}
-        said = f"{removed} instances removed; nothing is left" if problem is None else f"{state}: {problem}"
+        event = f"{removed} instances removed; nothing is left" if problem is None else f"{state}: {problem}"
         with self._engine.begin() as c:
             lock(c, delivery.batch_id)
             self._set(c, delivery, **values)
-            add_event(c, delivery.batch_id, f"{delivery.destination}: {said}")
+            add_event(c, delivery.batch_id, f"{delivery.destination}: {event}")
             return self._settle(c, delivery.batch_id)
 
     def _settle(self, c: sa.Connection, batch_id: int) -> BatchState:
-        """Once every destination has answered: RECALLED, or RECALL_FAILED."""
+        """→ RECALLED or RECALL_FAILED once every destination has answered."""
         d, b, i = t.deliveries.c, t.batches.c, t.instances.c
         rows = c.execute(sa.select(d.destination, d.state, d.last_error).where(d.batch_id == batch_id)).all()
         if any(row.state == DeliveryState.RECALLING for row in rows):

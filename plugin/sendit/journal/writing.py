@@ -1,15 +1,19 @@
-"""What the parts of the journal share: transactions, the clock, fenced updates, events."""
+"""Common parts of the journal: transactions, the clock, fenced updates, events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sendit.journal import tables as t
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Superseded(Exception):
@@ -17,22 +21,55 @@ class Superseded(Exception):
 
 
 def now() -> datetime:
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that only reads: it does not queue behind writers."""
+    """Provide a transaction that only reads: it does not queue behind writers."""
     with engine.connect().execution_options(reading=True) as connection:
         yield connection
 
 
-def add_event(connection: sa.Connection, batch_id: int, message: str) -> None:
-    connection.execute(sa.insert(t.events).values(batch_id=batch_id, at=now(), message=message))
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a batch."""
+
+    at: datetime
+    message: str
+    actor: str  # SYSTEM where no person did it
+    reason: str | None  # why, in the words of a person
+
+
+#: Who acts where no person does.
+SYSTEM = "system"
+
+
+def add_event(
+    connection: sa.Connection, batch_id: int, message: str, actor: str = SYSTEM, reason: str | None = None
+) -> None:
+    """Write down what happened to a batch, by whom, and why."""
+    values = {"batch_id": batch_id, "at": now(), "message": message, "actor": actor[:128], "reason": reason or None}
+    connection.execute(sa.insert(t.events).values(**values))
+
+
+def count_up(connection: sa.Connection, project: str, **more: int) -> None:
+    """Raise a project's counts that only grow. To be called last in a transaction: the row is a lock for others."""
+    h = t.high_water
+    grown = {name: h.c[name] + number for name, number in more.items()}
+    if connection.execute(sa.update(h).where(h.c.project == project).values(**grown)).rowcount == 0:
+        made = insert_into(connection, h).values(project=project, **more)
+        connection.execute(made.on_conflict_do_update(index_elements=[h.c.project], set_=grown))
+
+
+def insert_into(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert of the database's own kind, which knows ON CONFLICT."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def lock(connection: sa.Connection, batch_id: int) -> None:
-    """Whoever else ends something of this batch waits: PostgreSQL shows neither of two what the other one ends.
+    """Lock the batch: PostgreSQL would not show two transactions what the other one ends.
 
     To be taken before a row of its deliveries, as a recall does. SQLite has one writer anyway.
     """

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 from pydicom.data import get_testdata_file
-from pydicom.dataset import Dataset, FileDataset
 
 from sendit.deidentify import KeyedIdentities, Plan, RecipeText, compile_plan, deidentify
 from sendit.model import Released
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset, FileDataset
 
 KEY = bytes(range(32))
 IDENTITIES = KeyedIdentities(KEY)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import date
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileDataset
 
+from sendit.config.schema import Option
 from sendit.deidentify import KeyedIdentities, Plan, compile_plan, deidentify
 from sendit.model import Released
-from sendit.settings import Option
 from tests.dicom import Person, StudyMaker
 from tests.unit.deidentify.samples import IDENTITIES, VARIED, sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydicom.dataset import Dataset, FileDataset
+
+pytestmark = pytest.mark.long
 
 _OTHER = KeyedIdentities(bytes(range(1, 33)))
 _CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -88,7 +96,7 @@ def test_a_restart_changes_nothing(tmp_path: Path) -> None:
     code = (
         "import hashlib, pathlib, sys\n"
         "from sendit.deidentify import KeyedIdentities, compile_plan, deidentify\n"
-        "from sendit.settings import Option\n"
+        "from sendit.config.schema import Option\n"
         "plan = compile_plan([Option.RETAIN_LONGITUDINAL_MODIFIED_DATES], [])\n"
         "for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n"
         "    print(deidentify(path.read_bytes(), plan, KeyedIdentities(bytes(range(32)))).receipt.output_sha256)\n"
@@ -140,8 +148,6 @@ def test_another_key_gives_other_codes() -> None:
 
 def test_codes_are_no_hash_of_the_original() -> None:
     """A list of record numbers, hashed without the key, meets no pseudonym and no UID."""
-    import base64
-    import hashlib
 
     output = _out(_two_studies()[0])
     whole = b"".join(str(element.value).encode() for element in output.iterall()).lower()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sendit.deidentify.profile import EDITION
-from sendit.deidentify.values import FUNCTIONS, VARIABLES
-from sendit.settings import Option
+from sendit.config.schema import Option
+from sendit.deidentify.profile.table import EDITION
+from sendit.deidentify.replacements import FUNCTIONS, VARIABLES
 
 TEXT = (Path(__file__).parents[3] / "docs" / "deidentification.md").read_text("utf-8")
 
@@ -31,7 +31,9 @@ def test_every_difference_from_deid_is_shown_by_a_test() -> None:
     table = TEXT.partition("| deid | SendIt | shown by |")[2].partition("\n\n")[0]
     named = re.findall(r"\| `(test_\w+)` \|$", table, re.MULTILINE)
     there = re.findall(
-        r"^def (test_\w+)\(", (Path(__file__).parent / "test_where_deid_differs.py").read_text(), re.MULTILINE
+        r"^def (test_\w+)\(",
+        (Path(__file__).parent / "recipes" / "test_where_deid_differs.py").read_text(),
+        re.MULTILINE,
     )
     assert table.count("\n| ") == len(named) + 1
     assert sorted(named) == sorted(set(there) - {"test_jitter_as_a_function"})

@@ -14,10 +14,21 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from sendit.config.schema import Option
 from sendit.deidentify import KeyedIdentities, compile_plan, deidentify
 from sendit.model import Quarantined, Rejected, Released
-from sendit.settings import Option
-from tests.unit.deidentify.samples import IDENTITIES, VARIED, dataset, file_of, output, path, plan, released, sample
+from tests.unit.deidentify.samples import (
+    IDENTITIES,
+    KEY,
+    VARIED,
+    dataset,
+    file_of,
+    output,
+    path,
+    plan,
+    released,
+    sample,
+)
 
 
 @pytest.mark.parametrize("name", VARIED)
@@ -77,7 +88,7 @@ def test_the_receipt_tells_the_truth() -> None:
     assert (receipt.patient_id, receipt.study_instance_uid) == (after.PatientID, after.StudyInstanceUID)
     assert (receipt.series_instance_uid, receipt.sop_instance_uid) == (after.SeriesInstanceUID, after.SOPInstanceUID)
     assert receipt.released
-    assert receipt.proof.startswith("clean: ")
+    assert receipt.leak_check.startswith("passed: ")
     assert set(receipt.actions) <= set("KXZDUPNCRA")
 
 
@@ -121,8 +132,8 @@ def test_without_its_uids_it_is_rejected(keyword: str, empty: bool) -> None:
     [
         (b"", "empty"),
         (b"%PDF-1.7" * 100, "not DICOM"),
-        (b"\0" * 128 + b"DICM", "no transfer syntax"),
-        (sample().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0"), "transfer syntax is unknown"),
+        (b"\0" * 128 + b"DICM", "no TransferSyntaxUID"),
+        (sample().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0"), "does not support its transfer syntax"),
         (sample("dicomdirtests/DICOMDIR"), "DICOMDIR"),
     ],
 )
@@ -160,7 +171,7 @@ def test_a_compressed_dataset_alone_is_rejected() -> None:
     ("sop_class", "reason"),
     [
         ("1.2.840.10008.5.1.4.1.1.104.1", "encapsulated document"),
-        ("1.3.12.2.1107.5.9.1", "not of the DICOM standard"),
+        ("1.3.12.2.1107.5.9.1", "not in the DICOM standard"),
     ],
 )
 def test_what_cannot_be_judged_is_rejected(sop_class: str, reason: str) -> None:
@@ -197,7 +208,8 @@ def test_a_fault_of_ours_is_quarantined() -> None:
             raise ZeroDivisionError(original)
 
     outcome = deidentify(sample(), plan(), Broken(bytes(32)))
-    assert outcome == Quarantined("a fault of SendIt while de-identifying (ZeroDivisionError)", outcome.input_sha256)  # type: ignore[union-attr]
+    reason = "a fault of SendIt during de-identification (ZeroDivisionError)"
+    assert outcome == Quarantined(reason, outcome.input_sha256)  # type: ignore[union-attr]
 
 
 def test_references_between_instances_resolve() -> None:
@@ -238,11 +250,17 @@ def test_without_a_patient_id_two_studies_are_two_patients() -> None:
     assert first.PatientID != second.PatientID
 
 
-def test_the_issuer_is_part_of_the_patient() -> None:
-    """The same number of two hospitals means two people."""
+def test_the_issuer_parts_patients_if_a_project_says_so() -> None:
+    """Else one patient with the issuer in some instances only would be two, with two offsets of their dates."""
     one, two = dataset(), dataset()
     two.IssuerOfPatientID = "other hospital"
-    assert output(file_of(one)).PatientID != output(file_of(two)).PatientID
+    modified = compile_plan([Option.RETAIN_LONGITUDINAL_MODIFIED_DATES], [])
+    together = [output(file_of(whole), modified) for whole in (one, two)]
+    assert together[0].PatientID == together[1].PatientID
+    assert together[0].StudyDate == together[1].StudyDate
+    strict = KeyedIdentities(KEY, issuers_part=True)
+    apart = [released(file_of(whole), identities=strict).receipt.patient_id for whole in (one, two)]
+    assert apart[0] == together[0].PatientID != apart[1]
 
 
 def test_kept_values_stay_in_their_character_set() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
@@ -10,11 +11,13 @@ import pytest
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID
 
+from sendit.config.schema import Option
 from sendit.deidentify import compile_plan
-from sendit.deidentify.plan import Plan
 from sendit.errors import Misconfigured
-from sendit.settings import Option
 from tests.unit.deidentify.samples import dataset, file_of, output, released
+
+if TYPE_CHECKING:
+    from sendit.deidentify.plan import Plan
 
 
 def _code(value: str, scheme: str, meaning: str) -> Dataset:
@@ -185,7 +188,7 @@ def test_a_projects_own_list() -> None:
     with pytest.raises(Misconfigured, match="needs the option"):
         compile_plan([], [], own)
     for wrong in ("(0019,SOMEBODY,02)", '(0018,"SOMEBODY",02)', '(0019,"SOMEBODY",1002)', ""):
-        with pytest.raises(Misconfigured, match="no private attribute"):
+        with pytest.raises(Misconfigured, match="is not a private attribute"):
             compile_plan(options, [], [wrong])
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import string
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
@@ -21,7 +20,13 @@ from sendit.errors import Misconfigured
 from sendit.model import Outcome, Quarantined, Released
 from tests.unit.deidentify.samples import IDENTITIES, VARIED, dataset, file_of, plan, sample
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of the values that are wrong on purpose
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]  # pydicom's, of the values that are wrong on purpose
 
 _SHORT = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 _LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))

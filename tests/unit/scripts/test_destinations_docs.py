@@ -20,12 +20,12 @@ def test_the_tables_are_those_of_the_tests() -> None:
     listed = subprocess.run([sys.executable, "-c", LIST], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     lines = (ROOT / "docs" / "destinations.md").read_text(encoding="utf-8").splitlines()
     cells = {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines if line.startswith("| ")}
-    known = {row[0]: row[1:] for row in cells}
+    results = {row[0]: row[1:] for row in cells}
     for suite in json.loads(listed.splitlines()[-1]).values():
         columns = list(dict.fromkeys(column for row in suite.values() for column in row))
         assert ("", *columns) in cells
         for name, row in suite.items():
-            assert name in known, name
-            assert len(known[name]) == len(columns)
-            assert {"✓", "–"} >= set(known[name]), name
+            assert name in results, name
+            assert len(results[name]) == len(columns)
+            assert {"✓", "–"} >= set(results[name]), name
             assert set(row) <= set(columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.vocabulary import TABLE, renewed
-from sendit.deidentify.vocabulary import medicine, vocabulary
+from sendit.deidentify.text.word_lists import medicine, vocabulary
 
 
 def test_the_standards_words_are_those_of_pydicom() -> None:
@@ -20,7 +20,7 @@ def test_no_word_stands_twice() -> None:
 
 
 def test_what_it_holds_and_what_not() -> None:
-    """Of medicine: for the proof and for texts. Makers and titles: for the proof. Surnames and breeds: neither."""
+    """Of medicine: for leak check and texts. Makers and titles: for the leak check. Surnames and breeds: neither."""
     for word in ("head", "long", "lung", "contrast", "mprage", "cartilage"):
         assert word in medicine()
         assert word.encode() in vocabulary()

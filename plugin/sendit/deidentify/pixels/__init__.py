@@ -1,17 +1,16 @@
-"""Pixels: what is burned into them never leaves unseen. Pure functions, one frame at a time.
+"""Pixels: nothing burned into them leaves unnoticed. Pure functions, one frame at a time.
 
-regions.py       rectangles in pixel coordinates
-picture.py       what the header says of the pixels
-native.py        frames of pixel data that are not compressed, one at a time
-encapsulated.py  frames of pixel data that are
-frames.py        any frame as an array of numbers
-detect.py        what finds text; a finder is handed in
-album.py         small pictures of before and after
-text_views.py    stored values as pictures in which text is seen
-text_network.py  the networks that find and read text
-text_boxes.py    from their map to rectangles
-text.py          text in a picture; what was looked at is remembered by its pixels
-text_frames.py   text in a frame, and which frames are looked at
-text_known.py    known values in text that was read with mistakes
-text_search.py   text in an instance
+policy.py           what happens to the pixels of an instance
+burned_in_risk.py   which images may contain burned-in text, by their header
+slides.py           labels of slides
+barcodes.py         barcodes, with bars.py for how far bars extend
+ocr/                text detection
+redaction/          masking
+image.py            the Image Pixel attributes of the header
+frames.py           any frame as an array: native.py (uncompressed), encapsulated.py and codecs.py (compressed)
+codestreams.py      what a compressed frame contains beside its samples; encoder_comments.py recognises signatures
+jpeg_colours.py     the colours of a JPEG, by its stream
+display.py          frames as displayed values; windowing.py makes 8 bits of them
+preview.py          previews before and after masking
+regions.py          rectangles in pixel coordinates
 """

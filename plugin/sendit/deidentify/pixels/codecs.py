@@ -1,62 +1,76 @@
-"""One compressed frame to an array and back. An encoder's result counts only if it decodes to the very same numbers."""
+"""Decode and encode compressed frames. An encoder's result counts only if it decodes to the same values."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
+from rle.utils import encode_pixel_data
 
 from sendit.deidentify.pixels.encapsulated import check_codestream
-from sendit.deidentify.pixels.native import Array
-from sendit.deidentify.pixels.picture import Picture
+from sendit.deidentify.pixels.jpeg_colours import check_photometric, is_jpeg
 from sendit.errors import Quarantine
+
+if TYPE_CHECKING:
+    from sendit.deidentify.pixels.image import ImagePixel
+    from sendit.deidentify.pixels.native import Array
 
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 RLE = "1.2.840.10008.1.2.5"
-JPEG_2000_LOSSLESS, JPEG_2000 = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"
+JPEG_LS = "1.2.840.10008.1.2.4.80"
+JPEG_2000 = "1.2.840.10008.1.2.4.90"
 
-#: Decoders in the order in which they are asked: always the same one for the same frame.
+#: Decoders in order of preference: always the same one for the same frame.
 _PLUGINS = ("pylibjpeg", "gdcm", "pillow", "pydicom")
-#: Of lossy JPEG, decoders give numbers that differ by one; most of the world's are made of the library that gdcm has.
+#: For lossy JPEG, decoders return values that differ by one; most software uses the same library as gdcm.
 _PLUGINS_OF_LOSSY_JPEG = ("gdcm", "pylibjpeg", "pillow")
 _LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _DECODED_TO_RGB = ("YBR_ICT", "YBR_RCT")
-#: What a lossy or lossless syntax is written in again.
-_WRITTEN_AS = {
-    RLE: RLE,
-    JPEG_2000_LOSSLESS: JPEG_2000_LOSSLESS,
-    JPEG_2000: JPEG_2000_LOSSLESS,
-}
+#: Syntaxes without loss, and what writes them.
+_ENCODERS = {JPEG_LS: "pyjpegls", JPEG_2000: "pylibjpeg"}
+_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"  # in fragments nevertheless
+#: JPEG 2000 and HTJ2K.
+_WAVELETS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
 
 
-def written_as(syntax: str) -> str:
-    """The lossless transfer syntax in which frames of this one are written again."""
-    return _WRITTEN_AS.get(syntax, EXPLICIT_LITTLE)
+def written_as(syntax: str) -> tuple[str, ...]:
+    """Return the lossless transfer syntaxes in which frames of this one are written again, the preferred one first.
+
+    Its own where there is an encoder, otherwise one that makes them as small: never that of uncompressed frames alone.
+    """
+    if syntax == _UNCOMPRESSED:
+        return ()
+    if syntax == RLE:
+        return (RLE,)
+    return (JPEG_2000, JPEG_LS) if syntax in _WAVELETS else (JPEG_LS, JPEG_2000)
 
 
-def decoded_photometric(picture: Picture) -> str:
-    """PhotometricInterpretation of what `decode` gives."""
-    if picture.photometric in _DECODED_TO_RGB:
+def decoded_photometric(image: ImagePixel) -> str:
+    """Return the PhotometricInterpretation of decoded frames."""
+    if image.photometric in _DECODED_TO_RGB:
         return "RGB"
-    return "YBR_FULL" if picture.subsampled else picture.photometric
+    return "YBR_FULL" if image.subsampled else image.photometric
 
 
-def decode(data: bytes, picture: Picture, syntax: str) -> Array:
-    """A frame as rows × columns or rows × columns × 3, in the machine's byte order. Colours are not converted.
+def decode(data: bytes, image: ImagePixel, syntax: str) -> Array:
+    """Return a frame as rows × columns or rows × columns × 3, in native byte order, colours not converted.
 
     Raises:
-        Quarantine: no decoder takes it, or it is not what the header says.
+        Quarantine: no decoder can read it, or it is not what the header says.
     """
-    check_codestream(data, picture)
+    check_codestream(data, image)
+    if image.samples > 1:
+        check_photometric(data, image.photometric)
     decoder = _decoder(syntax)
-    wanted = _PLUGINS_OF_LOSSY_JPEG if syntax in _LOSSY_JPEG else _PLUGINS
-    plugins = [plugin for plugin in wanted if plugin in decoder.available_plugins]
+    preferred = _PLUGINS_OF_LOSSY_JPEG if syntax in _LOSSY_JPEG else _PLUGINS
+    plugins = [plugin for plugin in preferred if plugin in decoder.available_plugins]
     for plugin in plugins:
         try:
             with warnings.catch_warnings():
@@ -65,41 +79,46 @@ def decode(data: bytes, picture: Picture, syntax: str) -> Array:
                     encapsulate([data], has_bot=False),
                     decoding_plugin=plugin,
                     raw=True,
-                    **_options(picture) | {"correct_unused_bits": False},  # what stands in them is looked at
+                    **_options(image) | {"correct_unused_bits": False},  # their contents are checked
                 )
         except Exception:  # noqa: BLE001, S112  a C library may raise anything; the next one may do better
             continue
-        if array.shape != _shape(picture):
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException:  # noqa: BLE001  a panic of one in Rust: damaged, and what another one makes of it is a guess
+            raise Quarantine("its pixels cannot be examined: a decoder failed on a damaged frame") from None
+        if array.shape != _shape(image):
             continue
-        _check_colour(picture, str(properties["photometric_interpretation"]))
+        if not is_jpeg(data):  # for these, the stream decided, and no decoder converts
+            _check_colour(image, str(properties["photometric_interpretation"]))
         return np.ascontiguousarray(array)
-    raise Quarantine("its pixels cannot be looked at: no decoder takes them")
+    raise Quarantine("its pixels cannot be examined: no decoder can read them")
 
 
-def _options(picture: Picture) -> dict[str, Any]:
+def _options(image: ImagePixel) -> dict[str, Any]:
     return {
-        "rows": picture.rows,
-        "columns": picture.columns,
+        "rows": image.rows,
+        "columns": image.columns,
         "number_of_frames": 1,
-        "samples_per_pixel": picture.samples,
-        "bits_allocated": picture.allocated,
-        "bits_stored": picture.stored,
-        "photometric_interpretation": picture.photometric,
-        "pixel_representation": int(picture.signed),
-        "planar_configuration": int(picture.planar),
+        "samples_per_pixel": image.samples,
+        "bits_allocated": image.allocated,
+        "bits_stored": image.stored,
+        "photometric_interpretation": image.photometric,
+        "pixel_representation": int(image.signed),
+        "planar_configuration": int(image.planar),
         "pixel_keyword": "PixelData",
     }
 
 
-def _shape(picture: Picture) -> tuple[int, ...]:
-    return (picture.rows, picture.columns) if picture.samples == 1 else (picture.rows, picture.columns, 3)
+def _shape(image: ImagePixel) -> tuple[int, ...]:
+    return (image.rows, image.columns) if image.samples == 1 else (image.rows, image.columns, 3)
 
 
-def _check_colour(picture: Picture, said: str) -> None:
-    """What the decoder did to colours has to be what `decoded_photometric` says."""
-    said = "YBR_FULL" if said == "YBR_FULL_422" else said  # raw, and of full size: the shape was compared
-    if picture.samples == 3 and said != decoded_photometric(picture):
-        raise Quarantine("its pixels cannot be looked at: the decoder gives other colours than expected")
+def _check_colour(image: ImagePixel, returned: str) -> None:
+    """Check that the decoder treated colours as `decoded_photometric` says."""
+    returned = "YBR_FULL" if returned == "YBR_FULL_422" else returned  # raw and full size: the shape was compared
+    if image.samples == 3 and returned != decoded_photometric(image):
+        raise Quarantine("its pixels cannot be examined: the decoder returned other colours than expected")
 
 
 @cache
@@ -107,29 +126,41 @@ def _decoder(syntax: str) -> Decoder:
     try:
         return get_decoder(UID(syntax))
     except NotImplementedError:
-        raise Quarantine("its pixels cannot be looked at: there is no decoder for its transfer syntax") from None
+        raise Quarantine("its pixels cannot be examined: there is no decoder for its transfer syntax") from None
 
 
-def encode(array: Array, picture: Picture, syntax: str) -> bytes | None:
-    """A frame in a lossless transfer syntax; None if there is no encoder that gives it back as it was.
+def written_photometric(image: ImagePixel, syntax: str) -> str:
+    """Return the PhotometricInterpretation of what `encode` returns.
+
+    JPEG 2000 writes colours separated again if it had them so.
+    """
+    wavelets = syntax == JPEG_2000 and image.photometric in _DECODED_TO_RGB
+    return "YBR_RCT" if wavelets else decoded_photometric(image)
+
+
+def encode(array: Array, image: ImagePixel, syntax: str) -> bytes | None:
+    """Return a frame in a lossless transfer syntax; None if no encoder reproduces it exactly.
 
     Args:
-        array: as `decode` gives it.
-        picture: what will stand in the header.
+        array: as `decode` returns it.
+        image: what stands in the header of the instance that it came from.
+        syntax: UID of the transfer syntax to write.
     """
+    written = replace(image, photometric=written_photometric(image, syntax), planar=False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            data = _encoded(array, picture, syntax)
-    except Exception:  # noqa: BLE001  a C library may raise anything; the frame is written uncompressed then
-        return None
-    try:
-        again = decode(data, picture, syntax)
-    except Quarantine:
+            data = _encoded(array, written, syntax)
+        again = decode(data, written, syntax)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException:  # noqa: BLE001  a library may raise anything, or panic; the frame is written in another way then
         return None
     return data if again.dtype.itemsize == array.dtype.itemsize and np.array_equal(again, array) else None
 
 
-def _encoded(array: Array, picture: Picture, syntax: str) -> bytes:
-    options = _options(picture) | {"planar_configuration": 0}
-    return get_encoder(UID(syntax)).encode(array, encoding_plugin="pylibjpeg", **options)
+def _encoded(array: Array, image: ImagePixel, syntax: str) -> bytes:
+    if syntax == RLE:  # pydicom's own way to it refuses samples of 32 bits
+        raw = array.astype(array.dtype.newbyteorder("<")).tobytes()
+        return bytes(encode_pixel_data(raw, byteorder="<", **_options(image)))
+    return get_encoder(UID(syntax)).encode(array, encoding_plugin=_ENCODERS[syntax], **_options(image))

@@ -1,31 +1,37 @@
-"""Frames of compressed pixel data: which fragments make which frame, and how frames are put together (PS3.5 A.4)."""
+"""Find the fragments of each frame of compressed pixel data, and write frames as fragments (PS3.5 A.4)."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from sendit.deidentify.dataset import Dataset, Element, find
-from sendit.deidentify.pixels.picture import Picture
+from sendit.deidentify.dicom.dataset import Dataset, Element, find
 from sendit.errors import Quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sendit.deidentify.pixels.image import ImagePixel
 
 OFFSETS, LENGTHS = 0x7FE00001, 0x7FE00002  # ExtendedOffsetTable and its lengths
 _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
-#: The first bytes of a codestream: JPEG and JPEG-LS, JPEG 2000, JPEG 2000 in a box.
+#: The first bytes of a codestream: JPEG and JPEG-LS, JPEG 2000, JPEG 2000 in a JP2 file.
 _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
-_WRONG = "its pixels cannot be looked at: the number of fragments does not fit NumberOfFrames"
+_WRONG = "its pixels cannot be examined: the number of fragments does not fit NumberOfFrames"
+
+_JPEG_LS, _LOSSLESS_PROCESSES = 0xF7, frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 
 Fragments = list[memoryview]
 
 
 class EncapsulatedFrames:
-    """The codestreams of compressed pixel data.
+    """Give the codestreams of compressed pixel data, frame by frame.
 
     Attributes:
-        table: the basic offset table.
+        table: the basic offset table, as it stands in the file.
 
     Raises:
-        Quarantine: which fragment belongs to which frame cannot be told.
+        Quarantine: the fragments cannot be assigned to frames.
     """
 
     def __init__(self, elements: Dataset, pixels: Element, frames: int) -> None:
@@ -36,12 +42,12 @@ class EncapsulatedFrames:
         return len(self._frames)
 
     def frame(self, index: int) -> bytes:
-        """The codestream of a frame."""
+        """Return the codestream of a frame."""
         return b"".join(self._frames[index])
 
 
 def _taken_apart(value: memoryview) -> tuple[bytes, Fragments, list[int]]:
-    """The basic offset table, the fragments, and how far behind the first one each begins."""
+    """Return the basic offset table, the fragments, and their offsets from the first one."""
     fragments: Fragments = []
     starts: list[int] = []
     table: bytes | None = None
@@ -61,14 +67,14 @@ def _taken_apart(value: memoryview) -> tuple[bytes, Fragments, list[int]]:
 
 
 def _offsets(elements: Dataset, table: bytes, frames: int) -> Sequence[int]:
-    """Where each frame begins, by the basic or the extended offset table; nothing if there is none."""
+    """Return where each frame begins, by the basic or the extended offset table; nothing if there is none."""
     extended = find(elements, OFFSETS)
     if len(table) == 4 * frames:
         return struct.unpack(f"<{frames}I", table)
     if not table and extended is not None and len(extended.value) == 8 * frames:
         return struct.unpack(f"<{frames}Q", extended.value)
     if table:
-        raise Quarantine("its pixels cannot be looked at: the offset table does not fit NumberOfFrames")
+        raise Quarantine("its pixels cannot be examined: the offset table does not match NumberOfFrames")
     return ()
 
 
@@ -76,6 +82,8 @@ def _grouped(fragments: Fragments, starts: list[int], frames: int, offsets: Sequ
     if len(fragments) < frames:
         raise Quarantine(_WRONG)
     if frames == 1:
+        if any(bytes(fragment[:12]).startswith(_STARTS) for fragment in fragments[1:]):
+            raise Quarantine(_WRONG)  # another image: SendIt cannot tell whether it is a frame
         return [fragments]
     if len(fragments) == frames:
         return [[fragment] for fragment in fragments]
@@ -94,34 +102,34 @@ def _grouped(fragments: Fragments, starts: list[int], frames: int, offsets: Sequ
     return grouped
 
 
-# --- what a codestream says of itself --------------------------------------------------------------------------------
+# --- the header of a codestream -------------------------------------------------------------------------------------
 
 
-def check_codestream(data: bytes, picture: Picture) -> None:
-    """What a codestream is about to be decoded to, compared with the header before any memory is taken for it.
+def check_codestream(data: bytes, image: ImagePixel) -> None:
+    """Compare the size that a codestream declares with the header, before memory is allocated for it.
 
     Raises:
-        Quarantine: it is of another size than Rows, Columns and SamplesPerPixel say, or not readable.
+        Quarantine: its size differs from Rows, Columns and SamplesPerPixel, or it cannot be read.
     """
     size = _size_of_jpeg_2000(data) if b"\xff\x4f\xff\x51" in data[:256] else _size_of_jpeg(data)
     if size is None:
         return
-    if size != (picture.rows, picture.columns, picture.samples):
-        raise Quarantine("its pixels cannot be looked at: a frame is of another size than its header says")
+    if size != (image.rows, image.columns, image.samples):
+        raise Quarantine("its pixels cannot be examined: the size of a frame differs from its header")
 
 
 def _size_of_jpeg_2000(data: bytes) -> tuple[int, int, int]:
-    """Rows, columns, samples by the segment SIZ (ISO/IEC 15444-1 A.5.1)."""
+    """Return rows, columns and samples from the segment SIZ (ISO/IEC 15444-1 A.5.1)."""
     at = data.index(b"\xff\x4f\xff\x51", 0, 260)
     if len(data) < at + 42:
-        raise Quarantine("its pixels cannot be looked at: a frame is truncated")
+        raise Quarantine("its pixels cannot be examined: a frame is truncated")
     x1, y1, x0, y0 = struct.unpack_from(">4I", data, at + 8)
     (samples,) = struct.unpack_from(">H", data, at + 40)
     return y1 - y0, x1 - x0, samples
 
 
 def _size_of_jpeg(data: bytes) -> tuple[int, int, int] | None:
-    """Rows, columns, samples by the start of frame of JPEG or JPEG-LS; None if this is neither."""
+    """Return rows, columns and samples from the start of frame of JPEG or JPEG-LS; None if it is neither."""
     start = _start_of_frame(data)
     if start is None:
         return None
@@ -130,7 +138,7 @@ def _size_of_jpeg(data: bytes) -> tuple[int, int, int] | None:
 
 
 def _start_of_frame(data: bytes) -> int | None:
-    """Where that marker stands; None if this is neither JPEG nor JPEG-LS."""
+    """Return the position of the start of frame (SOF); None if it is neither JPEG nor JPEG-LS."""
     if not data.startswith(b"\xff\xd8"):
         return None
     position = 2
@@ -146,11 +154,25 @@ def _start_of_frame(data: bytes) -> int | None:
                 break
             return position
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    raise Quarantine("its pixels cannot be looked at: a frame is truncated or damaged")
+    raise Quarantine("its pixels cannot be examined: a frame is truncated or damaged")
+
+
+def is_lossy(data: bytes) -> bool:
+    """Return whether a codestream declares loss: DCT, near-lossless JPEG-LS, irreversible wavelets."""
+    at = data.find(b"\xff\x4f\xff\x51", 0, 260)
+    if at >= 0:  # the transformation that COD names (ISO/IEC 15444-1 A.6.1); 9-7 is 0
+        cod = data.find(b"\xff\x52", at + 4)
+        return 0 <= cod < len(data) - 13 and data[cod + 13] == 0
+    start = _start_of_frame(data)
+    if start is None or data[start + 1] in _LOSSLESS_PROCESSES:
+        return False
+    scan = data.find(b"\xff\xda", start)
+    nearly = scan + 5 + 2 * data[start + 9]  # NEAR follows the components (14495-1 C.2.3)
+    return data[start + 1] != _JPEG_LS or (scan > 0 and nearly < len(data) and data[nearly] > 0)
 
 
 def precision(data: bytes) -> int | None:
-    """Bits of a sample, as a codestream of JPEG, JPEG-LS or JPEG 2000 says; None of any other."""
+    """Return the bits per sample of JPEG, JPEG-LS or JPEG 2000; None for any other codestream."""
     at = data.find(b"\xff\x4f\xff\x51", 0, 260)
     if at >= 0:
         return (data[at + 42] & 0x7F) + 1 if len(data) > at + 42 else None
@@ -158,20 +180,20 @@ def precision(data: bytes) -> int | None:
     return None if start is None else data[start + 4]
 
 
-# --- putting together ------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------------------------
 
 
 def item(data: bytes) -> bytes:
-    """A fragment, of even length."""
+    """Return the data as a fragment, padded to an even length."""
     filler = b"\0" if len(data) % 2 else b""
     return struct.pack("<HHI", *_ITEM, len(data) + len(filler)) + data + filler
 
 
 def offset_table(lengths: Sequence[int]) -> bytes:
-    """The basic offset table of frames that are one fragment each; an empty one where 32 bits are too few.
+    """Return the basic offset table for frames of one fragment each; empty if an offset needs more than 32 bits.
 
     Args:
-        lengths: of the fragments, with the head of their items.
+        lengths: of the fragments, including the headers of their items.
     """
     starts, position = [], 0
     for length in lengths:
@@ -181,5 +203,5 @@ def offset_table(lengths: Sequence[int]) -> bytes:
 
 
 def end_of_items() -> bytes:
-    """The sequence delimiter."""
+    """Return the sequence delimiter."""
     return struct.pack("<HHI", *_END, 0)

@@ -1,65 +1,63 @@
-"""The frames of an instance as arrays of numbers, one at a time. What cannot be decoded is quarantined."""
+"""The frames of an instance as arrays, one at a time. Frames that cannot be decoded are quarantined."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import copy
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from sendit.deidentify.bulk import forget
-from sendit.deidentify.dataset import PIXEL_DATA, Instance
+from sendit.deidentify.dicom.chunks import release_pages
+from sendit.deidentify.dicom.dataset import PIXEL_DATA, Instance
 from sendit.deidentify.pixels.codecs import decode, decoded_photometric
 from sendit.deidentify.pixels.encapsulated import EncapsulatedFrames
+from sendit.deidentify.pixels.image import ImagePixel, describe, pixels_of
 from sendit.deidentify.pixels.native import Array, NativeFrame, full
-from sendit.deidentify.pixels.picture import Picture, describe, pixels_of
 from sendit.errors import Quarantine
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _FORGET_AFTER = 16 << 20  # bytes
+#: Compressed frames may expand by this ratio, or more if neither one nor all of them exceed these bytes.
+_RATIO, _ALWAYS_ONE, _ALWAYS_ALL = 1000, 32 << 20, 256 << 20
 
 
 class Frames:
-    """Decoded frames; each is made when it is asked for, and none is kept.
+    """Decoded frames; each is decoded on access, and none is kept.
 
     Attributes:
-        instance: whose frames they are.
-        picture: what the header says.
-        pixels: the element.
-        decoded: the same of the arrays: YBR_FULL in place of YBR_FULL_422, RGB in place of YBR_RCT and YBR_ICT.
+        instance: the instance.
+        image: the Image Pixel attributes of the header.
+        pixels: the element with the pixel data.
+        decoded: the same for the arrays: YBR_FULL instead of YBR_FULL_422, RGB instead of YBR_RCT and YBR_ICT.
 
     Raises:
-        Quarantine: they cannot be taken apart.
+        Quarantine: the pixel data cannot be split into frames.
     """
 
     def __init__(self, instance: Instance) -> None:
-        self.picture: Picture = describe(instance)
+        self.image: ImagePixel = describe(instance)
         pixels = pixels_of(instance.elements)
         assert pixels is not None  # `describe` asks for them
         self.pixels = pixels
         self._syntax = instance.syntax
         self.instance = instance
-        self.decoded = replace(self.picture, photometric=decoded_photometric(self.picture), planar=False)
-        self._first = 0
+        self.decoded = replace(self.image, photometric=decoded_photometric(self.image), planar=False)
+        self._read = 0  # bytes of frames since pages of a mapped file were released
         self.encapsulated: EncapsulatedFrames | None = None
         if pixels.encapsulated:
             if pixels.tag != PIXEL_DATA or not instance.syntax.encapsulated:
-                raise Quarantine("its pixels cannot be looked at: they are compressed where they should not be")
-            self.encapsulated = EncapsulatedFrames(instance.elements, pixels, self.picture.frames)
+                raise Quarantine("its pixels cannot be examined: they are compressed, and its transfer syntax is not")
+            _check_proportion(self.image, len(pixels.value))
+            self.encapsulated = EncapsulatedFrames(instance.elements, pixels, self.image.frames)
 
     def __len__(self) -> int:
-        return self.picture.frames
+        return self.image.frames
 
     def __iter__(self) -> Iterator[Array]:
-        read = 0
-        for index in range(len(self)):
-            frame = self[index]
-            read += frame.nbytes
-            yield frame
-            if read > _FORGET_AFTER and isinstance(self.pixels.value, memoryview):
-                forget(self.pixels.value)
-                read = 0
+        return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Array:
-        """A frame, rows × columns or rows × columns × 3, samples as they are stored, colours not converted.
+        """Return a frame as rows × columns or rows × columns × 3, samples as stored, colours not converted.
 
         Raises:
             IndexError: there is no such frame.
@@ -67,24 +65,34 @@ class Frames:
         """
         if not 0 <= index < len(self):
             raise IndexError(index)
+        if self._read > _FORGET_AFTER and isinstance(self.pixels.value, memoryview):
+            release_pages(self.pixels.value)  # of a mapped file: frames that are still in use are read again
+            self._read = 0
+        frame = self._stored(index)
+        self._read += frame.nbytes
+        return frame
+
+    def _stored(self, index: int) -> Array:
         if self.encapsulated is not None:
-            return decode(self.encapsulated.frame(self._first + index), self.picture, self._syntax.uid)
-        array = self.native(self._first + index).array
-        array = full(array) if self.picture.subsampled else array
+            return decode(self.encapsulated.frame(index), self.image, self._syntax.uid)
+        array = self.native(index).array
+        array = full(array) if self.image.subsampled else array
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 
-    def only(self, index: int) -> Frames:
-        """One of the frames, for itself; to be looked at, not to be written into."""
-        one = copy(self)
-        one.picture, one.decoded = replace(self.picture, frames=1), replace(self.decoded, frames=1)
-        one._first = self._first + index
-        return one
-
     def native(self, index: int, value: bytes | memoryview | None = None) -> NativeFrame:
-        """A frame of uncompressed pixel data, to be written into.
+        """Return a frame of uncompressed pixel data, for writing.
 
         Args:
-            value: a copy of the pixel data, to be read in their place.
+            index: number of the frame, from 0.
+            value: a copy of the pixel data, used instead of them.
         """
         value = self.pixels.value if value is None else value
-        return NativeFrame(value, self.picture, index, self._syntax.encoding.order, words=self.pixels.vr != "OB")
+        return NativeFrame(value, self.image, index, self._syntax.encoding.order, words=self.pixels.vr != "OB")
+
+
+def _check_proportion(image: ImagePixel, size: int) -> None:
+    """Raise Quarantine if decoding would be work out of proportion to the size of the file."""
+    one = image.rows * image.columns * image.samples * max(8, image.allocated) // 8
+    every = one * image.frames
+    if every > _RATIO * size and (one > _ALWAYS_ONE or every > _ALWAYS_ALL):
+        raise Quarantine("its pixels cannot be examined: decoded, they would be out of proportion to its size")

@@ -1,4 +1,4 @@
-"""A second image, a name or a date within compressed frames, where no decoder looks: it does not leave.
+"""A second image, a name or a date within compressed frames, where no decoder looks: it is taken out; samples stay.
 
 Each is tried in an image that is clean by rule (nobody decodes it) and in one in which text was looked for.
 """
@@ -9,24 +9,32 @@ import contextlib
 import io
 import struct
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
-from pydicom import Dataset
-from pydicom.encaps import encapsulate
+from PIL.ImageCms import ImageCmsProfile, createProfile
+from pydicom import Dataset, dcmread
+from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
 from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from sendit.deidentify import compile_plan, deidentify
-from sendit.deidentify.pixels.codestreams import parts
+from sendit.deidentify.pixels.codestreams import stripped
+from sendit.deidentify.pixels.image import Extent
+from sendit.deidentify.retained.icc import without_texts
 from sendit.errors import Quarantine
 from sendit.model import Outcome, Quarantined, Released
 from tests.pixels import BASELINE, JPEG_2000_LOSSLESS, RLE, Kind, file_of, image
-from tests.unit.deidentify.pixels.test_treatment import CT, IDENTITIES, finding, treated
+from tests.unit.deidentify.pixels.test_policy import CT, IDENTITIES, finding, treated
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+pytestmark = pytest.mark.long
+
+SIZE = Extent(1, 35 * 40, 35 * 40)
 _SYNTAXES = (BASELINE, JPEG_2000_LOSSLESS, RLE)
 _SEEN, _HIDDEN = (np.random.default_rng(seed).integers(90, 160, (35, 40), np.uint8) for seed in (1, 2))
 
@@ -70,6 +78,19 @@ def all_held(made: list[Outcome]) -> bool:
     return all(isinstance(outcome, Quarantined) for outcome in made)
 
 
+def frames_that_leave(outcome: Outcome, frames: int = 1) -> list[bytes]:
+    """Without what fills up their fragments."""
+    assert isinstance(outcome, Released), outcome
+    ds = dcmread(io.BytesIO(b"".join(outcome.chunks)))
+    return [frame.rstrip(b"\0") for frame in generate_frames(ds.PixelData, number_of_frames=frames)]
+
+
+def all_leave(made: list[Outcome], frame: bytes) -> bool:
+    """Whether all leave with nothing but this frame, and say so."""
+    assert all(isinstance(outcome, Released) and outcome.receipt.repairs for outcome in made)
+    return all(frames_that_leave(outcome) == [frame.rstrip(b"\0")] for outcome in made)
+
+
 @pytest.mark.parametrize("syntax", _SYNTAXES)
 def test_frames_with_nothing_beside_them_leave(syntax: str) -> None:
     """One and several, in one fragment each or in more, padded with zeros."""
@@ -83,43 +104,198 @@ def test_frames_with_nothing_beside_them_leave(syntax: str) -> None:
 
 
 @pytest.mark.parametrize("syntax", _SYNTAXES)
-def test_a_second_image_is_held(syntax: str) -> None:
-    """In a fragment of its own, behind the first one, far behind it, and as one more frame than NumberOfFrames says."""
+def test_a_second_image_does_not_leave(syntax: str) -> None:
+    """Behind the first one, and far behind it; it is cut off."""
     seen, hidden = coded(_SEEN, syntax), coded(_HIDDEN, syntax)
-    assert all_held(outcomes([seen, hidden], syntax))
-    assert all_held(outcomes([seen + hidden], syntax))
-    assert all_held(outcomes([seen + bytes(100_000) + hidden], syntax))
+    bare = stripped(seen, SIZE, syntax, without_texts)
+    assert bare is not None
+    assert all_leave(outcomes([seen + hidden], syntax), bare.data)
+    assert all_leave(outcomes([seen + bytes(100_000) + hidden], syntax), bare.data)
+
+
+@pytest.mark.parametrize("syntax", _SYNTAXES)
+def test_more_images_than_frames_are_held(syntax: str) -> None:
+    """In fragments of their own: nobody can say which of them NumberOfFrames means."""
+    seen, hidden = coded(_SEEN, syntax), coded(_HIDDEN, syntax)
     assert all_held(outcomes([seen, seen, hidden], syntax, NumberOfFrames=2))
+    if syntax != RLE:
+        assert all_held(outcomes([seen, hidden], syntax))
 
 
 _SAID = [b"Quxbarry Jonathan", "Quxbarry".encode("utf-16-le"), "Кузнецова".encode(), b"born 03.12.44", b"TEL 555-0134"]
-_SAID += [b"no 12345678", zlib.compress(b"Quxbarry Jonathan"), b"1944-12-03", b"Lee^Kim", b"3 Dec 1957"]
+_SAID += [zlib.compress(b"Quxbarry Jonathan"), b"Lee^Kim", b"", b"\xff\xd9\xff\xd8\xff"]
 
 
 @pytest.mark.parametrize("said", _SAID, ids=repr)
-def test_what_a_comment_says_is_held(said: bytes) -> None:
+def test_what_a_comment_says_does_not_leave(said: bytes) -> None:
     """Before the samples and behind them; in JPEG also as application data, in JPEG 2000 also within a tile."""
     frame = coded(_SEEN, BASELINE)
-    for marker in (0xFE, 0xE1, 0xED):
+    for marker in (0xFE, 0xE0, 0xE1, 0xE2, 0xE8, 0xED, 0xEE, 0xF0):
         segment = struct.pack(">BBH", 0xFF, marker, 2 + len(said)) + said
-        assert all_held(outcomes([frame[:2] + segment + frame[2:]], BASELINE))
-        assert all_held(outcomes([frame[:-2] + segment + frame[-2:]], BASELINE))
-    frame = coded(_SEEN, JPEG_2000_LOSSLESS)
+        for commented in (frame[:2] + segment + frame[2:], frame[:-2] + segment + frame[-2:]):
+            made = stripped(commented, SIZE, BASELINE, without_texts)
+            assert made is not None
+            assert (made.data, made.removed.total()) == (frame, 1)
+    comment = struct.pack(">HH", 0xFFFE, 2 + len(said)) + said
+    assert all_leave(outcomes([frame[:2] + comment + frame[2:]], BASELINE), frame)
+
+
+@pytest.mark.parametrize("said", _SAID, ids=repr)
+def test_what_a_comment_of_jpeg_2000_says_does_not_leave(said: bytes) -> None:
+    """In the main header, and in a tile-part, whose length then has to be another one."""
+    frame = plain_2000()
     segment = struct.pack(">HHH", 0xFF64, 4 + len(said), 1) + said
+    made = stripped(in_main_header(frame, segment), SIZE, JPEG_2000_LOSSLESS, without_texts)
+    assert made is not None
+    assert made.data == frame
+    assert all_leave(outcomes([in_tile(frame, segment)], JPEG_2000_LOSSLESS), frame)
+
+
+def plain_2000() -> bytes:
+    """A frame of JPEG 2000 without the comment of its encoder."""
+    frame = coded(_SEEN, JPEG_2000_LOSSLESS)
+    start = frame.index(b"\xff\x64")
+    assert b"OpenJPEG" in frame[start : start + 40]
+    return frame[:start] + frame[start + 2 + int.from_bytes(frame[start + 2 : start + 4], "big") :]
+
+
+def in_main_header(frame: bytes, segment: bytes) -> bytes:
+    tile = frame.index(b"\xff\x90")
+    return frame[:tile] + segment + frame[tile:]
+
+
+def in_tile(frame: bytes, segment: bytes) -> bytes:
     tile = frame.index(b"\xff\x90")
     (length,) = struct.unpack_from(">I", frame, tile + 6)
-    assert all_held(outcomes([frame[:tile] + segment + frame[tile:]], JPEG_2000_LOSSLESS))
-    longer = struct.pack(">I", length + len(segment))
-    within = frame[: tile + 6] + longer + frame[tile + 10 : tile + 12] + segment + frame[tile + 12 :]
-    assert all_held(outcomes([within], JPEG_2000_LOSSLESS))
+    longer = struct.pack(">I", length + len(segment) if length else 0)
+    return frame[: tile + 6] + longer + frame[tile + 10 : tile + 12] + segment + frame[tile + 12 :]
 
 
-@pytest.mark.parametrize("said", [b"Kakadu-v7.10.2", b"Created by OpenJPEG version 2.5.2", b"JPEG Encoder 2.1\0"])
-def test_an_encoders_signature_passes(said: bytes) -> None:
-    """It says nothing of a patient."""
+@pytest.mark.parametrize(("index", "wide"), [(0, True), (1, True), (2, True), (0, False), (1, False)])
+def test_lengths_of_tiles(index: int, wide: bool) -> None:
+    """Where the main header says them (TLM), they are corrected; those that never were right go."""
+    frame, comment = plain_2000(), struct.pack(">HHH", 0xFF64, 9, 1) + b"said."
+    tile = frame.index(b"\xff\x90")
+    (length,) = struct.unpack_from(">I", frame, tile + 6)
+
+    def lengths(said: int) -> bytes:
+        entry = bytes(index) + said.to_bytes(4 if wide else 2, "big")
+        return struct.pack(">HHBB", 0xFF55, 4 + len(entry), 0, index << 4 | wide << 6) + entry
+
+    for said, kept in ((length + len(comment), lengths(length)), (length + 1, b"")):
+        commented = in_main_header(in_tile(frame, comment), lengths(said))
+        made = stripped(commented, SIZE, JPEG_2000_LOSSLESS, without_texts)
+        assert made is not None
+        assert made.data == in_main_header(frame, kept)
+
+
+@pytest.mark.parametrize("said", [b"Kakadu-v7.10.2", b"Created by GDCM/OpenJPEG version 2.0", b"JPEG Encoder 2.1\0"])
+def test_an_encoders_signature_stays(said: bytes) -> None:
+    """It says nothing of a patient, and a frame with nothing else beside it stays byte for byte."""
+    frame, comment = coded(_SEEN, BASELINE), struct.pack(">HH", 0xFFFE, 2 + len(said)) + said
+    commented = in_main_header(plain_2000(), struct.pack(">HHH", 0xFF64, 4 + len(said), 1) + said)
+    for signed, syntax in ((frame[:2] + comment + frame[2:], BASELINE), (commented, JPEG_2000_LOSSLESS)):
+        assert stripped(signed, SIZE, syntax, without_texts) == (signed, {})
+
+
+def test_a_few_numbers_stay() -> None:
+    """Of SPIFF, AVI and Adobe, unless they read as a text."""
     frame = coded(_SEEN, BASELINE)
-    segment = struct.pack(">HH", 0xFFFE, 2 + len(said)) + said
-    assert all(isinstance(outcome, Released) for outcome in outcomes([frame[:2] + segment + frame[2:]], BASELINE))
+    for marker, head, free in ((0xE8, b"SPIFF\0", 20), (0xE0, b"AVI1", 10), (0xEE, b"Adobe\0\x64\x80\0\0\0\1", 0)):
+        for behind, stays in ((bytes(free), True), (b"Quxbarry", False)):
+            segment = struct.pack(">BBH", 0xFF, marker, 2 + len(head + behind)) + head + behind
+            made = stripped(frame[:2] + segment + frame[2:], SIZE, BASELINE, without_texts)
+            assert made is not None
+            assert (segment in made.data, b"Qux" in made.data) == (stays, False)
+
+
+def test_the_last_tile_may_say_no_length() -> None:
+    """Then it reaches to the end of the codestream."""
+    frame = plain_2000()
+    tile = frame.index(b"\xff\x90")
+    open_end = frame[: tile + 6] + bytes(4) + frame[tile + 10 :]
+    commented = in_tile(open_end, struct.pack(">HHH", 0xFF64, 9, 1) + b"said.") + b"more behind it"
+    made = stripped(commented, SIZE, JPEG_2000_LOSSLESS, without_texts)
+    assert made is not None
+    assert made.data == open_end
+
+
+def test_what_decoding_needs_stays_in_its_shortest_form() -> None:
+    """JFIF without its thumbnail, Adobe's marker without what stands behind it, HP's colours of JPEG-LS."""
+    frame = coded(_SEEN, BASELINE)
+    assert frame[6:11] == b"JFIF\0"
+
+    def segment(marker: int, content: bytes) -> bytes:
+        return struct.pack(">BBH", 0xFF, marker, 2 + len(content)) + content
+
+    thumbnail = segment(0xE0, b"JFIF\0\1\2\1\0\x48\0\x48\2\2" + bytes(12))
+    adobe = segment(0xEE, b"Adobe\0\x64JaneQ"[:11] + b"\1 Quxbarry")
+    colours = segment(0xE8, b"mrfx\2Quxbarry")
+    made = stripped(frame[:2] + thumbnail + adobe + colours + frame[20:], SIZE, BASELINE, without_texts)
+    assert made is not None
+    kept = segment(0xE0, b"JFIF\0\1\2\1\0\x48\0\x48\0\0") + segment(0xEE, b"Adobe\0\x64\0\0\0\0\1")
+    assert made.data == frame[:2] + kept + segment(0xE8, b"mrfx\2") + frame[20:]
+    assert set(made.removed) == {f"application data (APP{number})" for number in (0, 8, 14)}
+
+
+def test_a_colour_profile_stays_without_its_texts() -> None:
+    """In one segment and in several, in any order; what is no profile goes."""
+    profile = ImageCmsProfile(createProfile("sRGB")).tobytes()
+    out = io.BytesIO()
+    Image.fromarray(np.stack([_SEEN] * 3, axis=-1)).save(out, "JPEG", icc_profile=profile)
+    frame = out.getvalue()
+    at = frame.index(b"\xff\xe2")
+    end = at + 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+
+    def chunks(content: bytes, order: tuple[int, ...] = (1, 2)) -> bytes:
+        parts = {1: content[:100], 2: content[100:]}
+        heads = {number: b"ICC_PROFILE\0" + bytes([number, 2]) + parts[number] for number in (1, 2)}
+        return b"".join(struct.pack(">HH", 0xFFE2, 2 + len(heads[number])) + heads[number] for number in order)
+
+    for order in ((1, 2), (2, 1)):
+        made = stripped(frame[:at] + chunks(profile, order) + frame[end:], SIZE, BASELINE, without_texts)
+        assert made is not None
+        assert made.data == frame[:at] + chunks(without_texts(profile), order) + frame[end:]
+        assert "texts of a colour profile (ICC)" in made.removed
+    for broken in (chunks(profile, (1,)), chunks(b"Quxbarry" * 40), chunks(profile, (1, 1))):
+        made = stripped(frame[:at] + broken + frame[end:], SIZE, BASELINE, without_texts)
+        assert made is not None
+        assert made.data == frame[:at] + frame[end:]
+
+
+@pytest.mark.parametrize("table", ["none", "basic", "extended"])
+def test_tables_of_offsets_are_written_anew(table: str) -> None:
+    """One frame of three has a comment, in two fragments; the others stay, and every table says where they are."""
+    frame = coded(_SEEN, BASELINE)
+    segment = struct.pack(">HH", 0xFFFE, 11) + b"Quxbarry!"
+    commented = frame[:2] + segment + frame[2:]
+    if table == "extended":
+        ds = holding([frame], BASELINE, NumberOfFrames=3)
+        ds.PixelData, ds.ExtendedOffsetTable, ds.ExtendedOffsetTableLengths = encapsulate_extended(
+            [frame, commented, frame]
+        )
+    else:
+        ds = holding([frame], BASELINE, NumberOfFrames=3)
+        ds.PixelData = encapsulate([frame, commented, frame], 1 if table == "none" else 2, has_bot=table == "basic")
+    outcome = treated(ds, finding())
+    assert isinstance(outcome, Released)
+    left = dcmread(io.BytesIO(b"".join(outcome.chunks)))
+    expected = encapsulate([frame] * 3, has_bot=table == "basic")
+    assert left.PixelData == expected
+    if table == "extended":
+        again = encapsulate_extended([frame] * 3)
+        assert (left.PixelData, left.ExtendedOffsetTable, left.ExtendedOffsetTableLengths) == again
+
+
+def test_frames_without_anything_stay_byte_for_byte() -> None:
+    """In the fragments that they came in, and with their table."""
+    frame = coded(_SEEN, BASELINE)
+    ds = holding([frame], BASELINE, NumberOfFrames=3)
+    ds.PixelData = encapsulate([frame] * 3, 2, has_bot=True)
+    outcome = treated(ds, finding())
+    assert isinstance(outcome, Released)
+    assert outcome.receipt.repairs == ()
+    assert dcmread(io.BytesIO(b"".join(outcome.chunks))).PixelData == ds.PixelData
 
 
 def test_a_text_as_an_offset_table_is_held() -> None:
@@ -138,13 +314,13 @@ def test_frames_that_cannot_be_taken_apart_are_held() -> None:
 
 def test_uncompressed_fragments() -> None:
     """Each as long as its frame."""
-    for behind, kind in ((b"", Released), (_HIDDEN.tobytes(), Quarantined)):
+    for behind in (b"", _HIDDEN.tobytes()):
         ds = holding([_SEEN.tobytes() + behind], "1.2.840.10008.1.2.1.98")
-        assert isinstance(treated(ds, options=[]), kind)
+        assert frames_that_leave(treated(ds, options=[])) == [_SEEN.tobytes()]
 
 
 def test_deflated_frames() -> None:
-    """What is deflated is as long as its frame, and nothing stands behind it."""
+    """What stands behind the stream is cut off; what is deflated with the image cannot be."""
 
     def packed(content: bytes) -> bytes:
         packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -154,31 +330,50 @@ def test_deflated_frames() -> None:
     for frame, kind in (
         (packed(seen), Released),
         (packed(seen + hidden), Quarantined),
-        (packed(seen) + hidden, Quarantined),
+        (packed(seen) + hidden, Released),
         (b"\xff" * 40, Quarantined),
     ):
         # pydicom does not know this transfer syntax yet: it is put in for one as long
         file = file_of(holding([frame], BASELINE)).replace(BASELINE.encode(), b"1.2.840.10008.1.2.8.1\0", 1)
-        assert isinstance(deidentify(file, compile_plan([], []), IDENTITIES), kind)
+        made = deidentify(file, compile_plan([], []), IDENTITIES)
+        assert isinstance(made, kind)
+        assert not isinstance(made, Released) or hidden not in b"".join(made.chunks)
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    """A box of JP2."""
+    return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
 def test_boxes_of_jp2() -> None:
-    """Numbers pass, XML and what stands behind the codestream does not count as numbers."""
-    stream = coded(_SEEN, JPEG_2000_LOSSLESS)
-
-    def box(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I4s", 8 + len(content), kind) + content
-
+    """What says how the codestream is shown stays, with one codestream; all others go, at any depth."""
+    stream, xml = plain_2000(), box(b"xml ", b"<a>Quxbarry</a>")
     start = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
-    whole = start + box(b"xml ", b"<a>Quxbarry</a>") + box(b"jp2c", stream) + b"more behind it"
-    found = list(parts(whole, 35 * 40) or ())
-    assert next(part.data for part in found if not part.numbers) == b"<a>Quxbarry</a>"
-    assert found[-1].behind
+    numbers = box(b"ihdr", struct.pack(">IIHBBBB", 35, 40, 1, 7, 7, 0, 0)) + box(b"colr", b"\1\0\0\0\0\0\x11")
+    plain = start + box(b"jp2h", numbers) + box(b"jp2c", stream)
+    said = struct.pack(">HHH", 0xFF64, 9, 1) + b"said."
+    whole = start + xml + box(b"jp2h", numbers + xml) + box(b"uuid", bytes(16) + b"Quxbarry")
+    whole += box(b"jp2c", in_tile(stream, said)) + box(b"jp2c", stream) + box(b"asoc", xml) + b"more behind it"
+    made = stripped(whole, SIZE, JPEG_2000_LOSSLESS, without_texts)
+    assert made is not None
+    assert made.data == plain
+    assert made.removed == {"boxes of JP2": 5, "comments (COM)": 1, "bytes behind the image": 1}
+    assert stripped(plain, SIZE, JPEG_2000_LOSSLESS, without_texts) == (plain, {})
+    to_the_end = plain.replace(struct.pack(">I4s", 8 + len(stream), b"jp2c"), b"\0\0\0\0jp2c")
+    assert stripped(to_the_end, SIZE, JPEG_2000_LOSSLESS, without_texts) == (to_the_end, {})
+
+
+def test_colours_that_cannot_be_read_are_held() -> None:
+    """A JP2 whose profile is none: without it, its colours would be others."""
+    header = box(b"jp2h", box(b"colr", b"\2\0\0Quxbarry"))
+    frame = box(b"jP  ", b"\r\n\x87\n") + header + box(b"jp2c", plain_2000())
+    with pytest.raises(Quarantine, match="colours"):
+        stripped(frame, SIZE, JPEG_2000_LOSSLESS, without_texts)
 
 
 @pytest.mark.parametrize("syntax", _SYNTAXES)
 def test_damaged_frames_end(syntax: str) -> None:
-    """Cut anywhere, or with bytes changed: parts or a reason, and never another exception."""
+    """Cut anywhere, or with bytes changed: a frame or a reason, and never another exception; twice is as once."""
     frame = coded(_SEEN, syntax)
     generator = np.random.default_rng(3)
     for cut in range(0, len(frame), 7):
@@ -187,5 +382,37 @@ def test_damaged_frames_end(syntax: str) -> None:
             if at < len(damaged):
                 damaged[at] = int(generator.integers(0, 256))
         with contextlib.suppress(Quarantine):
-            found = parts(bytes(damaged), 35 * 40)
-            assert found is None or all(isinstance(part.data, bytes) for part in found)
+            made = stripped(bytes(damaged), SIZE, syntax, without_texts)
+            assert made is None or len(made.data) <= len(damaged)
+
+
+def test_reserved_markers_are_held() -> None:
+    """Decoders break off there; what follows could be anything."""
+    frame = coded(_SEEN, BASELINE)
+    for at in (2, len(frame) - 2):
+        with pytest.raises(Quarantine):
+            stripped(frame[:at] + b"\xff\x02\0\x0aQuxbarry" + frame[at:], SIZE, BASELINE, without_texts)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "JPEG 2000", "JP2"])
+def test_a_frame_of_nothing_but_comments_is_held(kind: str) -> None:
+    """Hundreds of thousands of them are work, and no image."""
+    many = 200_000
+    if kind == "JPEG":
+        frame = coded(_SEEN, BASELINE)
+        frame = frame[:2] + b"\xff\xfe\0\2" * many + frame[2:]
+    elif kind == "JPEG 2000":
+        frame = in_main_header(plain_2000(), b"\xff\x64\0\2" * many)
+    else:
+        frame = box(b"jP  ", b"\r\n\x87\n") + box(b"free", b"") * many + box(b"jp2c", plain_2000())
+    with pytest.raises(Quarantine):
+        stripped(frame, SIZE, BASELINE, without_texts)
+
+
+def test_a_tile_that_leads_back_is_held() -> None:
+    """No codestream is walked through for ever."""
+    frame = plain_2000()
+    tile = frame.index(b"\xff\x90")
+    for length in (1, 12, 13):
+        with pytest.raises(Quarantine):
+            stripped(frame[: tile + 6] + struct.pack(">I", length) + frame[tile + 10 :], SIZE, "", without_texts)

@@ -1,0 +1,104 @@
+"""*Audit*: who did what, when and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import HTMLResponse
+
+from sendit.api.filters import LARGEST
+from sendit.api.pages.sources import Sources
+from sendit.api.roles import Viewer
+from sendit.journal.audit import Filter
+
+_PAGE = 100
+_Text = Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+
+#: Acts in words. One that is not listed is shown by its name.
+ACTS = {
+    "retry": "retried",
+    "try-now": "tried now",
+    "acknowledge": "acknowledged",
+    "recall": "recalled",
+    "hold-patient": "closed a patient",
+    "cancel": "cancelled",
+    "hold": "held",
+    "review-accept": "accepted in review",
+    "review-reject": "rejected in review",
+    "review-hold": "held in review",
+    "review-rerun": "ran again in review",
+    "review-regions": "changed masks in review",
+    "reprocess": "reprocessed",
+    "retry-many": "retried many batches",
+    "try_now-many": "tried many batches now",
+    "acknowledge-many": "acknowledged many batches",
+    "cancel-many": "cancelled many batches",
+    "hold-many": "held many batches",
+    "recall-many": "recalled many batches",
+    "pause": "paused",
+    "resume": "resumed",
+    "deidentify-now": "had a study de-identified now",
+    "import": "imported a folder",
+    "look": "looked at an original",
+    "look-up": "looked up in the crosswalk",
+    "export-crosswalk": "exported the crosswalk",
+    "show-file-names": "looked at names of files",
+    "accept-journal": "accepted a restored journal",
+    "unlink": "unlinked a project",
+    "redact": "redacted earlier entries",
+}
+
+
+def add(app: FastAPI, sources: Sources) -> None:
+    """Add the page at /sendit/audit."""
+    log = sources.pipeline.services.journal.audit
+
+    @app.get("/audit", include_in_schema=False)
+    def get_audit_page(
+        request: Request,
+        _viewer: Viewer,
+        batch: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+        project: _Text = None,
+        actor: _Text = None,
+        action: _Text = None,
+        since: date | None = None,
+        until: date | None = None,
+        before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    ) -> HTMLResponse:
+        wanted = Filter(batch, project or None, actor or None, action or None, _begin(since), _end(until))
+        entries = log.page(wanted, _PAGE + 1, before)
+        chosen = {name: value for name, value in asdict(wanted).items() if value is not None and name not in _DAYS}
+        chosen |= {name: day for name, day in (("since", since), ("until", until)) if day is not None}
+        return sources.shell.page(
+            request,
+            "audit.html",
+            "audit",
+            entries=entries[:_PAGE],
+            older=urlencode({**chosen, "before": entries[_PAGE - 1].number}) if len(entries) > _PAGE else "",
+            newest=urlencode(chosen) if before else None,
+            csv=urlencode({**_instants(chosen, wanted), "format": "csv"}),
+            chosen=chosen,
+            acts=ACTS,
+        )
+
+
+_DAYS = ("since", "until")
+
+
+def _begin(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day, time.min, UTC)
+
+
+def _end(day: date | None) -> datetime | None:
+    """Return the first moment after a day; the last possible day has none, and limits nothing."""
+    return None if day is None or day == date.max else datetime.combine(day, time.min, UTC) + timedelta(days=1)
+
+
+def _instants(chosen: dict[str, Any], wanted: Filter) -> dict[str, Any]:
+    """Return the filter as GET /api/audit takes it: moments instead of days."""
+    moments = {name: at.isoformat() for name in _DAYS if (at := getattr(wanted, name)) is not None}
+    return {name: value for name, value in chosen.items() if name not in _DAYS} | moments

@@ -1,0 +1,62 @@
+"""What the pages show of slow answers: health and destinations, not older than a moment, and never waited for long.
+
+A destination that is silent takes ten seconds to be called unreachable. No page waits for that; it shows what was
+answered last.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from time import monotonic
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Glance(Generic[T]):
+    """Asks in a thread, one question at a time.
+
+    Args:
+        ask: returns the answer.
+        fresh: seconds for which an answer is shown again.
+        patience: seconds to wait for a newer answer.
+    """
+
+    def __init__(self, ask: Callable[[], T], fresh: float = 1.0, patience: float = 0.3) -> None:
+        self._ask = ask
+        self._fresh, self._patience = fresh, patience
+        self._lock = threading.Lock()
+        self._asked: Future[T] | None = None
+        self._begun = 0.0
+        self._last: T | None = None
+
+    def now(self) -> T | None:
+        """Return the newest answer; None if there was none yet."""
+        asked = self._begin()
+        wait([asked], self._patience)
+        return self._last if not asked.done() else self._keep(asked)
+
+    def first(self) -> T:
+        """Return the newest answer; wait for it if there was none yet."""
+        asked, last = self._begin(), self._last
+        wait([asked], None if last is None else self._patience)
+        return last if last is not None and not asked.done() else self._keep(asked)
+
+    def _keep(self, asked: Future[T]) -> T:
+        self._last = asked.result()
+        return self._last
+
+    def _begin(self) -> Future[T]:
+        with self._lock:
+            if self._asked is None or (self._asked.done() and monotonic() - self._begun > self._fresh):
+                self._asked, self._begun = Future(), monotonic()
+                threading.Thread(target=self._answer, args=(self._asked,), name="glance", daemon=True).start()
+            return self._asked
+
+    def _answer(self, asked: Future[T]) -> None:
+        try:
+            asked.set_result(self._ask())
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the answer raises it
+            asked.set_exception(error)

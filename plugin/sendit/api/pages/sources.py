@@ -1,0 +1,21 @@
+"""What the views read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sendit.api.pages.shell import Shell
+from sendit.api.queries import Views
+from sendit.pipeline.batch import Pipeline
+from sendit.pipeline.readback.destination_status import DestinationState
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The pipeline with its journal, and what the API answers from."""
+
+    pipeline: Pipeline
+    views: Views
+    shell: Shell
+    destinations: Callable[[], list[DestinationState]]

@@ -1,0 +1,44 @@
+"""The addresses of the pages. Each view is a module that reads what it shows; this one registers them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fastapi import FastAPI
+
+from sendit.api.pages import (
+    audit,
+    batch,
+    batches,
+    certificate,
+    crosswalk,
+    destinations,
+    imports,
+    needs_me,
+    projects,
+    review,
+    study,
+    totals,
+)
+from sendit.api.pages.sources import Sources
+
+_VIEWS: Sequence[Callable[[FastAPI, Sources], None]] = (
+    needs_me.add,
+    batches.add,
+    batch.add,
+    review.add,
+    certificate.add,
+    study.add,
+    imports.add,
+    destinations.add,
+    projects.add,
+    crosswalk.add,
+    totals.add,
+    audit.add,
+)
+
+
+def add_pages(app: FastAPI, sources: Sources) -> None:
+    """Add all pages."""
+    for add in _VIEWS:
+        add(app, sources)

@@ -1,0 +1,460 @@
+"""Requests and answers of the API, with the descriptions of its OpenAPI page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import Path as PathParameter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from sendit.api.filters import LARGEST
+from sendit.model import BatchState, DeliveryState, InstanceState
+
+Number = Annotated[int, PathParameter(ge=1, le=LARGEST)]
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line, without control characters")
+    return text.strip()
+
+
+#: Text or a name from a user that the journal, a log and a terminal can show.
+Words: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"), AfterValidator(_one_line)]
+Reason: TypeAlias = Annotated[
+    Words, Field(max_length=500, description="recorded with the user name; do not include identifiers")
+]
+
+
+class Problem(BaseModel):
+    """An error and its remedy: problem details (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="about:blank: `status` says what kind of error it is")
+    title: str = Field(description="the status in words")
+    status: int
+    detail: str = Field(description="what happened")
+    cure: str = Field(description="the remedy")
+
+
+class DeliveryAnswer(BaseModel):
+    """The delivery of a batch to one destination."""
+
+    destination: str
+    state: DeliveryState
+    sent: int = Field(description="instances that the destination has acknowledged")
+    failures: int
+    last_error: str | None
+    next_attempt_at: datetime | None
+    removed: int = Field(description="instances removed there by a recall; `sent` is then the number that may be left")
+
+
+class AcknowledgementAnswer(BaseModel):
+    """Who acknowledged that the batch is held or failed."""
+
+    actor: str
+    at: datetime
+    reason: str
+
+
+class BatchAnswer(BaseModel):
+    """A batch. Always: received = sent + rejected + quarantined + recalled + under_way."""
+
+    id: int
+    project: str | None
+    state: BatchState
+    reason: str | None
+    study: str = Field(description="Orthanc's identifier of the original study")
+    follows: int | None = Field(description="the previous batch of the same study")
+    version: int = Field(description="counts from 1, once more for each time that it was processed again after DONE")
+    received: int
+    sent: int = Field(description="instances that every destination holds, read back")
+    rejected: int
+    quarantined: int
+    recalled: int = Field(description="instances that were recalled, and are left at no destination")
+    under_way: int
+    processed: int = Field(description="instances that were de-identified, or rejected or held, so far")
+    place: int | None = Field(description="place in the queue for de-identification; null: not queued, or beyond 1000")
+    modalities: list[str] = Field(description="of its outputs")
+    size: int | None = Field(description="bytes of its outputs; null until it was de-identified")
+    failures: int
+    opened_at: datetime
+    changed_at: datetime
+    ended_at: datetime | None = Field(description="null as long as SendIt has work to do on it")
+    next_attempt_at: datetime | None
+    manifest: str | None = Field(description="the last digest of the chain of its receipts, after de-identification")
+    pictures: int = Field(
+        description="frames with previews before and after cleaning, which are kept until the batch is done"
+    )
+    acknowledged: AcknowledgementAnswer | None = Field(description="null again once the batch is retried")
+    deliveries: list[DeliveryAnswer]
+
+
+class BatchPage(BaseModel):
+    """A page of batches, newest first."""
+
+    batches: list[BatchAnswer]
+    next: int | None = Field(description="`before` of the next page (older); null at the end")
+    previous: int | None = Field(description="`after` of the previous page (newer); null at the beginning")
+    total: int = Field(description="batches that match the filter")
+    total_is_exact: bool = Field(description="false: there are at least so many")
+
+
+class TotalAnswer(BaseModel):
+    """What was delivered on one day, or in the whole span."""
+
+    day: date | None = Field(description="of UTC; null: the whole span")
+    project: str
+    destination: str | None = Field(description="null: to all destinations of the project")
+    studies: int = Field(description="batches, without those of late instances")
+    batches: int
+    instances: int
+    size: int = Field(description="bytes")
+
+
+class TotalsAnswer(BaseModel):
+    """What was delivered, newest day first. A recall takes nothing away from it."""
+
+    totals: list[TotalAnswer]
+
+
+class CountAnswer(BaseModel):
+    """How many batches of a project are in a state."""
+
+    project: str | None
+    state: BatchState
+    batches: int
+
+
+class CountsAnswer(BaseModel):
+    """How many batches each project has in each state, without zeros."""
+
+    counts: list[CountAnswer]
+
+
+class PictureAnswer(BaseModel):
+    """A frame before and after cleaning: GET …/pictures/{name}/before and …/after. Identified only by codes."""
+
+    name: str = Field(description="name of the two images, in their addresses")
+    sop_instance_uid: str = Field(description="coded")
+    instance_number: int | None
+    frame: int = Field(description="counted from 1")
+    status: str = Field(description='"cleaned", or "held": shows what would leave if the regions were blackened')
+    how: str = Field(description="where the regions come from; if held, the reason")
+    regions: list[list[int]] = Field(
+        description="outlined in the previews: x0, y0, x1, y1 in pixels of the original image, x1 and y1 exclusive"
+    )
+
+
+class PicturesAnswer(BaseModel):
+    """The previews of a batch. The "before" images show patient identifiers, as the originals do."""
+
+    batch: int
+    most: int = Field(description="maximum number of frames with previews per batch")
+    pictures: list[PictureAnswer]
+
+
+class ReasonAnswer(BaseModel):
+    """A reason why instances were not sent, and their number."""
+
+    state: InstanceState
+    reason: str
+    count: int
+
+
+class EventAnswer(BaseModel):
+    """An event in the history of a batch."""
+
+    at: datetime
+    message: str
+    actor: str = Field(description="who did it: orthanc:alice, cli:root, anonymous, or system")
+    reason: str | None = Field(description="the reason that the user gave")
+
+
+class LostMeaningAnswer(BaseModel):
+    """Something that scales, orders or locates pixels, and that a recipient of the batch can no longer read."""
+
+    name: str = Field(description="the attribute's keyword, or what it is in the vendor's words")
+    count: int = Field(description="released instances without it")
+
+
+class BatchDetail(BatchAnswer):
+    """A batch with its history."""
+
+    reasons: list[ReasonAnswer]
+    lost_meaning: list[LostMeaningAnswer]
+    events: list[EventAnswer]
+
+
+class DiscrepancyAnswer(BaseModel):
+    """An instance at a destination that differs from its receipt."""
+
+    sop_instance_uid: str = Field(description="coded")
+    problem: str
+
+
+class DestinationVerdictAnswer(BaseModel):
+    """The result of verifying a batch at one destination."""
+
+    destination: str
+    instances: int = Field(description="instances of the batch that go there; 0 if it takes only other modalities")
+    discrepancies: list[DiscrepancyAnswer]
+    error: str | None = Field(description="why it was not, or could not be, verified")
+
+
+class VerdictAnswer(BaseModel):
+    """The result of verifying a batch."""
+
+    ok: bool
+    intact: bool = Field(description="the receipts are unchanged")
+    instances: int = Field(description="instances with a receipt")
+    manifest: str | None
+    recomputed: str
+    destinations: list[DestinationVerdictAnswer]
+
+
+class Nothing(BaseModel):
+    """An empty object."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RetryRequest(BaseModel):
+    """Reason for a retry."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason = ""
+
+
+class AcknowledgeRequest(BaseModel):
+    """Batches and imports to acknowledge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    batches: list[Annotated[int, Field(ge=1, le=LARGEST)]] = Field(default=[], max_length=10_000)
+    imports: list[Annotated[int, Field(ge=1, le=LARGEST)]] = Field(default=[], max_length=10_000)
+    reason: Reason = ""
+
+
+class AcknowledgeAnswer(BaseModel):
+    """Batches and imports that were acknowledged, without those that need no acknowledgement (any more)."""
+
+    batches: list[int]
+    imports: list[int]
+
+
+class RecallRequest(BaseModel):
+    """What to recall: either the study of a batch, or all studies of a patient."""
+
+    model_config = ConfigDict(extra="forbid")  # a misspelt "preview" would be a recall, which cannot be undone
+
+    batch: int | None = Field(default=None, ge=1, le=LARGEST)
+    patient: Words | None = Field(default=None, min_length=1, max_length=64, description="the coded PatientID")
+    project: Words | None = Field(
+        default=None, description="needed if several projects use the code of the patient; the batch must belong to it"
+    )
+    reason: Reason = Field(default="", description="required, except for a preview")
+    preview: bool = Field(default=False, description="change nothing, list the affected batches")
+
+    @model_validator(mode="after")
+    def _one(self) -> RecallRequest:
+        if (self.batch is None) == (self.patient is None):
+            raise ValueError("give either batch or patient")
+        if not self.preview and not self.reason:
+            raise ValueError("give a reason: a recall cannot be undone")
+        return self
+
+
+class RecallAnswer(BaseModel):
+    """The batches that are being recalled, or would be. GET /api/batches/{id} shows the progress."""
+
+    batches: list[BatchAnswer]
+
+
+class DeidentifyRequest(BaseModel):
+    """For which project to de-identify a study, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: Words
+    reason: Reason = Field(min_length=1)
+
+
+class QueuedAnswer(BaseModel):
+    """The batches that were made."""
+
+    batches: list[BatchAnswer]
+
+
+class DestinationAnswer(BaseModel):
+    """A destination, with the number of batches by state of delivery."""
+
+    name: str
+    type: str
+    where: str = Field(description="address, without credentials")
+    state: str = Field(description="reachable, refused, unreachable, paused, or outside its window")
+    reason: str
+    cure: str
+    until: datetime | None = Field(description="when its window opens")
+    waiting: int = Field(description="batches that wait to be sent, are being sent, or are paused")
+    retrying: int
+    failed: int = Field(description="batches that could not be delivered or recalled: needs an operator")
+    recalling: int = Field(description="batches that are being removed there")
+    delivered: int = Field(description="batches delivered there, and read back")
+    instances: int = Field(description="instances delivered there, and read back")
+    last_error: str | None = Field(description="error of the last delivery that failed, or will be retried")
+
+
+class DestinationsAnswer(BaseModel):
+    """All configured destinations."""
+
+    destinations: list[DestinationAnswer]
+
+
+class Me(BaseModel):
+    """Who makes this request."""
+
+    actor: str = Field(description="as the audit log names them: orthanc:alice, cli:root, or anonymous")
+    roles: list[str] = Field(description="view, review, release, look up, administer")
+
+
+class AuditEntry(BaseModel):
+    """What a person did."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str = Field(description="for example retry, acknowledge, recall, import, look, look-up, unlink")
+    project: str | None
+    batch: int | None
+    subject: str = Field(description="what was acted on, by a code or a number")
+    reason: str
+    details: dict[str, Any]
+    redacted: bool = Field(description="batch, subject, reason and details were removed: the project was unlinked")
+    hash: str = Field(description="over this entry and the hash of the one before")
+
+
+class AuditPage(BaseModel):
+    """A page of the audit log, newest first."""
+
+    entries: list[AuditEntry]
+    next: int | None = Field(description="`before` of the next page; null at the end")
+
+
+class AuditVerdictAnswer(BaseModel):
+    """Whether the audit log is as it was written."""
+
+    ok: bool
+    entries: int = Field(description="entries that were read; if one is wrong, those before it")
+    head: str = Field(description="hash of the last of them")
+    broken: int | None = Field(description="number of the first entry that is not as it was written")
+    problem: str
+    has_head: bool | None = Field(description="whether the head that was asked for is in the chain")
+
+
+class Health(BaseModel):
+    """The state of SendIt."""
+
+    status: str = Field(description='"ok", or "degraded" with problems listed')
+    problems: list[str]
+    works: bool = Field(description="whether SendIt itself can work, regardless of batches that need an operator")
+    faults: list[str] = Field(description="the problems of SendIt itself; the others are of destinations and batches")
+    unseen_batches: list[int] = Field(description="held or failed, and not acknowledged: at most 10000")
+    unseen_imports: list[int] = Field(description="with files that failed, and not acknowledged: at most 10000")
+    version: str
+    started_at: datetime
+    reload_refused: str = Field(description="why the last reload was undone; empty if it was not")
+    projects: list[str]
+    destinations: list[str]
+    paused: list[str] = Field(description="what persons have paused, in words")
+    active: int = Field(description="stages that are running, queued or waiting for a retry")
+    batches: dict[BatchState, int]
+
+
+class ConfigurationAnswer(BaseModel):
+    """The configuration that applies."""
+
+    configuration: dict[str, Any] = Field(description='the section "SendIt" with its defaults; secrets are ***')
+
+
+class ReloadRequest(BaseModel):
+    """How to reload the configuration."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    preview: bool = Field(default=False, description="only say what would change")
+    interrupt_imports: bool = Field(default=False, description="interrupt imports of folders that are running")
+    reason: Reason = ""
+
+
+class ReloadAnswer(BaseModel):
+    """What a reload changes."""
+
+    applied: bool = Field(description="whether it is taken over: the worker restarts now, within seconds")
+    changes: list[str] = Field(description="what changes, in words")
+    restart_needed: list[str] = Field(description="keys that differ and are read only when Orthanc starts")
+    blocked_by: list[str] = Field(description="those of them because of which nothing is taken over before")
+    warnings: list[str] = Field(description="what becomes of batches under way")
+
+
+class ImportRequest(BaseModel):
+    """A folder to import."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: Path
+    project: Words
+
+
+class ImportAnswer(BaseModel):
+    """The progress of an import."""
+
+    id: int
+    project: str
+    state: str = Field(description="RUNNING, DONE, or ERRORS when not every file was imported")
+    started_at: datetime
+    finished_at: datetime | None
+    files: dict[str, int] = Field(description="number of files by outcome")
+
+
+class PassportAnswer(BaseModel):
+    """A passport as it was delivered; docs/passport.md describes the document."""
+
+    destination: str
+    issued_at: datetime
+    passport: dict[str, Any] = Field(description="the document: format, manifest, keys, signature")
+
+
+class PassportsAnswer(BaseModel):
+    """The passports of a batch."""
+
+    batch: int
+    passports: list[PassportAnswer]
+
+
+class PassportKeyAnswer(BaseModel):
+    """A public key of a project's passports."""
+
+    number: int = Field(description="from 1; each key but the first was signed by the one before it")
+    made: str
+    fingerprint: str = Field(description="SHA-256 of the 32 bytes of the key")
+
+
+class PassportKeysAnswer(BaseModel):
+    """The public keys of a project's passports, oldest first; the last one signs."""
+
+    project: str = Field(description="whose key it is: a variant may sign with that of its project")
+    keys: list[PassportKeyAnswer]
+    pem: str = Field(description="all of them, for sendit-verify --key")
+
+
+class RotateRequest(BaseModel):
+    """Reason for a new key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason = Field(min_length=1)

@@ -1,0 +1,1 @@
+if (!location.pathname.endsWith('/')) location.replace(location.pathname + '/' + location.search)

@@ -1,0 +1,1 @@
+"""What reviewers see: frames, headers, projects. Routes and pages."""

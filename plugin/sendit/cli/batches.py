@@ -1,0 +1,99 @@
+"""The commands `sendit batches` and `sendit batch`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say
+from sendit.cli.lists.filters import Chosen, filtered
+from sendit.cli.lists.tables import STYLES, print_batches
+
+_ALL = Chosen()
+
+
+@filtered()
+def batches(
+    config: ConfigOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Number of batches to show.")] = 20,
+    before: Annotated[int | None, typer.Option(min=1, help="Only batches older than this one.")] = None,
+    chosen: Chosen = _ALL,
+    as_json: JsonOption = False,
+) -> None:
+    """List the batches that match all that is given, newest first."""
+    page = client(config).call("GET", f"/api/batches?{chosen.as_query(limit=limit, before=before)}")
+    if as_json:
+        print_json(page)
+        return
+    if page["batches"]:
+        print_batches(page["batches"])
+    elif not page["next"]:
+        say("No batch matches." if chosen.as_dict() or before else "No batch yet: send a study to Orthanc.")
+    if page["next"]:
+        count = f"{page['total']:,}" if page["total_is_exact"] else f"more than {page['total']:,}"
+        say(f"{count} batches; older ones: sendit batches --before {page['next']}")
+
+
+def batch(
+    number: Annotated[int, typer.Argument(min=1, help="The batch.", show_default=False)],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show one batch: its counts, its deliveries, why instances were not sent, and its history."""
+    detail = client(config).call("GET", f"/api/batches/{number}")
+    if as_json:
+        print_json(detail)
+    else:
+        _show(detail)
+
+
+def _show(detail: dict[str, Any]) -> None:
+    style = STYLES.get(detail["state"], "default")
+    head = f"batch {detail['id']} of project {escape(detail['project'] or '–')}: [{style}]{detail['state']}[/]"
+    say(head, markup=True)
+    if detail["reason"]:
+        say(f"  {detail['reason']}")
+    if seen := detail["acknowledged"]:
+        reason = f": {seen['reason']}" if seen["reason"] else ""
+        say(f"  acknowledged by {seen['actor']}, {seen['at'][:16]} UTC{reason}")
+    if detail["follows"]:
+        say(f"  late instances of the study of batch {detail['follows']}")
+    say(
+        f"  received {detail['received']} = sent {detail['sent']} + rejected {detail['rejected']} + "
+        f"quarantined {detail['quarantined']} + under way {detail['under_way']}"
+        + (f" + recalled {detail['recalled']}" if detail["recalled"] else "")
+    )
+    for delivery in detail["deliveries"]:
+        _show_delivery(delivery)
+    for reason in detail["reasons"]:
+        say(f"  {reason['count']} {reason['state']}: {reason['reason']}")
+    for lost in detail["lost_meaning"]:
+        say(f"  {lost['count']} without {lost['name']}, which a recipient can no longer read")
+    for message, events in groupby(detail["events"], _event_text):
+        first, *more = events  # a destination that is down for days repeats the same message
+        times = f" ({len(more) + 1} times, until {more[-1]['at'][:19]})" if more else ""
+        say(f"  [dim]{first['at'][:19]}[/] {escape(message)}{times}", markup=True)
+
+
+def _event_text(event: dict[str, Any]) -> str:
+    """Return what happened, the user who did it if there was one, and the reason."""
+    by = f", by {event['actor']}" if event["actor"] != "system" else ""
+    return f"{event['message']}{by}" + (f": {event['reason']}" if event["reason"] else "")
+
+
+def _show_delivery(delivery: dict[str, Any]) -> None:
+    state, until = delivery["state"], delivery["next_attempt_at"]
+    shown = "paused" + (f" until {until[:16]} UTC" if until else "") if state == "PAUSED" else state
+    count = f"{delivery['sent']} acknowledged"
+    if state in ("RECALLING", "RECALLED", "RECALL_FAILED"):
+        left = f", up to {delivery['sent']} left" if state != "RECALLED" else ""
+        count = f"{delivery['removed']} removed{left}"
+    say(f"  to {delivery['destination']}: {shown}, {count}")
+    if delivery["last_error"]:
+        failures = delivery["failures"]
+        times = f"failed {failures} time{'s' * (failures != 1)}" if failures else "failed"
+        again = f"; next try at {until[:19]} UTC" if until else ""
+        say(f"    {times}: {delivery['last_error']}{again}")

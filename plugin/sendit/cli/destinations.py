@@ -1,0 +1,65 @@
+"""The command `sendit destinations`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from sendit.cli.common import ConfigOption, JsonOption, client, destination_names, print_json, print_table, say
+
+_STYLES = {"reachable": "green", "refused": "red", "unreachable": "red"}
+_COUNTS = ("waiting", "retrying", "failed", "recalling", "delivered")
+
+
+def destinations(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(autocompletion=destination_names, show_default=False, help="Only these; default: all."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List the destinations: their addresses, whether they respond, and how many batches wait or were delivered.
+
+    Exit code 1: a destination cannot be reached, or refuses access.
+    """
+    shown = client(config).call("GET", "/api/destinations")["destinations"]
+    if unknown := sorted({*(names or [])} - {one["name"] for one in shown}):
+        raise typer.BadParameter(f"no destination has this name: {', '.join(unknown)}", param_hint="NAMES")
+    shown = [one for one in shown if not names or one["name"] in names]
+    if as_json:
+        print_json({"destinations": shown})
+    else:
+        _show(shown)
+    if any(one["state"] in ("refused", "unreachable") for one in shown):
+        raise typer.Exit(1)
+
+
+def _show(all_: list[dict[str, Any]]) -> None:
+    if not all_:
+        say("No destination is configured.")
+        return
+    _print_states(all_)
+    for one in all_:
+        for label, text in (
+            (f"{one['type']}, ", one["where"]),
+            ("", one["reason"]),
+            ("→ ", one["cure"]),
+            ("last failure: ", one["last_error"]),
+        ):
+            if text:
+                say(f"  {one['name']}: {label}{text}")
+
+
+def _print_states(all_: list[dict[str, Any]]) -> None:
+    counts = [name for name in _COUNTS if name != "recalling" or any(one["recalling"] for one in all_)]
+    rows = []
+    for one in all_:
+        state = f"[{_STYLES.get(one['state'], 'yellow')}]{one['state']}[/]"
+        rows.append([escape(one["name"]), state, *(str(one[count]) for count in counts)])
+    print_table(("destination", "state", *counts), rows, counts)
+    for one in all_:
+        if one["until"]:
+            say(f"  {one['name']}: until {one['until'][:16]} UTC")

@@ -1,0 +1,1 @@
+"""`sendit deidentify`: files and folders, without a server."""

@@ -1,0 +1,1 @@
+"""Commands on many batches at once, and their filters."""

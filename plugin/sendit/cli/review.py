@@ -1,0 +1,203 @@
+"""The commands `sendit review …` and `sendit reprocess`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from sendit.cli.common import (
+    ConfigOption,
+    JsonOption,
+    YesOption,
+    client,
+    confirm,
+    print_json,
+    print_table,
+    required_reason,
+    say,
+)
+
+review_app = typer.Typer(
+    help="Look at batches that wait for a person, and decide about them.", no_args_is_help=True, add_completion=False
+)
+
+ReasonOption = Annotated[
+    str, typer.Option(help="Recorded with your user name; do not include identifiers.", show_default=False)
+]
+InstancesOption = Annotated[
+    list[int] | None,
+    typer.Option("--instance", "-i", min=1, help="Only this instance (its number in the batch); may be repeated."),
+]
+
+
+@review_app.command("list")
+def list_(
+    as_json: JsonOption = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Number of batches to show.")] = 50,
+    config: ConfigOption = None,
+) -> None:
+    """List the batches that wait for a person."""
+    page = client(config).call("GET", f"/api/batches?state=REVIEW&limit={limit}")
+    if as_json:
+        print_json(page)
+        return
+    if not page["batches"]:
+        say("Nothing waits for a review.")
+        return
+    rows = []
+    for one in page["batches"]:
+        since = one["changed_at"][:16].replace("T", " ")
+        why = (one["reason"] or "").removeprefix("waits for a person: ")
+        rows.append([str(one["id"]), escape(one["project"]), str(one["under_way"]), since, escape(why)])
+    print_table(("batch", "project", "instances", "since", "why"), rows, ["instances"])
+
+
+@review_app.command()
+def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show a batch as a reviewer sees it: its images, what was decided, and what may be decided."""
+    detail = client(config).call("GET", f"/api/batches/{number}/review")
+    if as_json:
+        print_json(detail)
+        return
+    say(f"batch {number}: {detail['batch']['state']}" + (f", {detail['why']}" if detail["why"] else ""))
+    allowed = ", ".join(detail["allowed"]).lower() or "nothing"
+    say(f"  users who have to accept it: {detail['persons']}; possible decisions: {allowed}")
+    for one in detail["instances"]:
+        _show_instance(one)
+    for one in detail["decisions"]:
+        count = f" of {one['instances']} instance(s)" if one["instances"] else ""
+        reason = f": {one['reason']}" if one["reason"] else ""
+        say(f"  {one['at'][:19]} {one['decision']}{count} by {one['actor']}{reason}")
+
+
+def _show_instance(one: dict[str, Any]) -> None:
+    boxes = f", {len(one['regions'])} region(s) masked" if one["regions"] else ""
+    accepted = f", accepted by {', '.join(one['accepted_by'])}" if one["accepted_by"] else ""
+    why = one["doubt"] or one["reason"] or one["how"]
+    say(
+        f"  {one['number']}: {one['state']}, {one['status'] or 'no output'}{boxes}{accepted}"
+        + (f" – {why}" if why else "")
+    )
+
+
+@review_app.command()
+def accept(
+    number: int,
+    instance: InstancesOption = None,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Accept a batch, or some of its instances: it leaves once all of it is accepted."""
+    _decide(config, number, as_json, decision="ACCEPT", instances=instance, reason=reason)
+
+
+@review_app.command()
+def reject(
+    number: int,
+    instance: InstancesOption = None,
+    reason: ReasonOption = "",
+    text: Annotated[bool, typer.Option("--text", help="It shows text that was not masked.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Reject a batch, or some of its instances: they will not be sent."""
+    required_reason(reason)
+    _decide(config, number, as_json, decision="REJECT", instances=instance, reason=reason, text=text)
+
+
+@review_app.command("hold")
+def hold_review(
+    number: int, reason: ReasonOption = "", as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Hold a batch under review; sendit retry takes it up again."""
+    required_reason(reason)
+    _decide(config, number, as_json, decision="HOLD", reason=reason)
+
+
+@review_app.command()
+def rerun(number: int, reason: ReasonOption = "", as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """De-identify a batch again by the project's present rules; it comes back to review."""
+    _decide(config, number, as_json, decision="RERUN", reason=reason)
+
+
+@review_app.command()
+def regions(
+    number: int,
+    instance: Annotated[int, typer.Option("--instance", "-i", min=1, help="The image, by its number in the batch.")],
+    add: Annotated[list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="Mask this region.")] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="Do not mask this region, which shows no text.")
+    ] = None,
+    scope: Annotated[str, typer.Option(help="instance, series or study: images of the same size.")] = "instance",
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Mask further regions, or mask a false one no longer; the images come back to review."""
+    boxes = {
+        "instance": instance,
+        "add": [_box(one) for one in add or ()],
+        "remove": [_box(one) for one in remove or ()],
+    }
+    _decide(config, number, as_json, decision="REGIONS", regions=boxes, scope=scope, reason=reason)
+
+
+def _box(text: str) -> list[int]:
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise typer.BadParameter("give a region as four numbers: X0,Y0,X1,Y1")
+    return [int(part) for part in parts]
+
+
+def _decide(config: Any, number: int, as_json: bool, **request: Any) -> None:
+    """Send a decision about the batch as it is now."""
+    worker = client(config)
+    attempt = worker.call("GET", f"/api/batches/{number}/review?limit=1")["attempt"]
+    answer = worker.call("POST", f"/api/batches/{number}/review", {"attempt": attempt, **request})
+    if as_json:
+        print_json(answer)
+    else:
+        say(f"batch {number} is {answer['batch']['state']}")
+
+
+def reprocess(
+    numbers: Annotated[list[int], typer.Argument(help="Batches that are DONE.")],
+    reason: ReasonOption = "",
+    preview: Annotated[bool, typer.Option("--preview", help="Only show what would differ.")] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """De-identify batches again by the present rules, and replace what was sent before at their destinations."""
+    worker = client(config)
+    if not preview:
+        required_reason(reason)
+        if not yes:
+            confirm(f"Replace {len(numbers)} batch(es) at their destinations?")
+    answers = []
+    for number in numbers:
+        answer = worker.call("POST", f"/api/batches/{number}/reprocess", {"reason": reason, "preview": preview})
+        answers.append(answer)
+        if not as_json:
+            _say_reprocessed(number, answer)
+    if as_json:
+        print_json(answers)
+
+
+def _say_reprocessed(number: int, answer: dict[str, Any]) -> None:
+    found = answer["difference"]
+    if found is None:
+        say(f"batch {number} is {answer['batch']['state']}, as version {answer['version']}")
+        return
+    say(f"batch {number}: of {found['instances']} instances, {found['compared']} were compared")
+    masked = found["masked_differently"]
+    say(f"  {found['same']} stay the same, {found['changed']} change, {masked} are masked differently")
+    for reason, count in found["not_sent"].items():
+        say(f"  {count} would not be sent: {reason}")
+    for action in sorted({*found["actions_before"], *found["actions_now"]}):
+        before, now = found["actions_before"].get(action, 0), found["actions_now"].get(action, 0)
+        if before != now:
+            say(f"  {action}: {before} times before, {now} now")

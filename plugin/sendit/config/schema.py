@@ -1,0 +1,254 @@
+"""The "SendIt" section of orthanc.json. An unknown key is an error, and every error names its place and its remedy.
+
+`load` takes the whole configuration as Orthanc resolves it (`${VAR}` replaced), because destinations name Orthanc's own
+peers. `sendit.config.file.read_configuration` makes that document from files where no Orthanc is there to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from sendit.config.destination import unknown_name
+from sendit.config.destinations import AnyDestination
+from sendit.config.errors import translate
+from sendit.config.file import DATA_DIRECTORY
+from sendit.config.guesses import nearest
+from sendit.config.orthanc import OrthancConfig
+from sendit.config.overlaps import in_the_way, orthancs_own
+from sendit.config.project import DEFAULT_OPTIONS as DEFAULT_OPTIONS
+from sendit.config.project import Keyed, Project, Variant
+from sendit.config.roles import Roles
+from sendit.config.types import (
+    AbsolutePath,
+    Name,
+    RetrySettings,
+    Section,
+)
+from sendit.deidentify.options import Option as Option
+from sendit.errors import Misconfigured
+from sendit.model import VARIANT_MARK
+
+SECTION = "SendIt"
+#: What the journal holds of the name of a project, or of a project and its variant.
+_LONGEST_NAME = 64
+
+
+def _database(url: str) -> str:
+    if url != "sqlite" and not url.startswith("postgresql://"):
+        raise ValueError("give sqlite or postgresql://user:password@host/database")
+    # Read wrongly, a part of the password would be taken for the host, and shown in errors.
+    if url.partition("://")[2].partition("/")[0].count("@") > 1:
+        raise ValueError("write an @ in the password as %40")
+    return url
+
+
+class WatchedFolder(Section):
+    """A folder whose studies are imported into Orthanc."""
+
+    path: AbsolutePath
+    """Folder to watch; not around or inside a folder of SendIt or of Orthanc."""
+    project: Name
+    """Project to which its studies belong."""
+    polling: bool = False
+    """For network mounts, which send no change events: look every PollSeconds instead."""
+    poll_seconds: float = Field(default=5.0, gt=0, le=3600)
+    """Interval with Polling, in seconds."""
+    quiet_seconds: float = Field(default=10.0, gt=0, le=86_400)
+    """A folder that is filled in place is complete once nothing in it has changed for this long, in seconds."""
+    after_import: Literal["Move", "Delete"] = "Move"
+    """Move to `.done/`, or delete, what was imported completely."""
+
+
+class Retention(Section):
+    """How long data are kept that are not needed for ever."""
+
+    staging_days: float = Field(default=30, ge=0, le=36_500)
+    """Days for which staged files and previews of failed and quarantined batches are kept."""
+    journal_days: float | None = Field(default=None, ge=1, le=36_500)
+    """Days for which histories and receipts are kept. Default: for ever."""
+
+
+class Settings(Section):
+    """The section "SendIt" of orthanc.json."""
+
+    data_directory: AbsolutePath = Path(DATA_DIRECTORY)
+    """Folder of the journal, the keys, staged files and previews. Other users must have no access (mode 0700)."""
+    database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite", repr=False)
+    """`sqlite`, or `postgresql://user:password@host/database`."""
+    crosswalk_keys: AbsolutePath | None = None
+    """Folder of the crosswalks' keys, for example on another disk. Default: `<DataDirectory>/keys/crosswalk`."""
+    python: AbsolutePath | None = None
+    """Python interpreter of the worker; only the plugin reads this key. Default: that of the checkout's `.venv`, else
+    `/opt/sendit/bin/python`."""
+    workers: int = Field(default=0, ge=0, le=256)
+    """Number of de-identification processes; 0: one per core."""
+    batches_at_once: int = Field(default=2, ge=1, le=64)
+    """Number of batches that are de-identified at the same time."""
+    reconcile_seconds: float = Field(default=60.0, gt=0, le=3600)
+    """Interval at which the journal is compared with Orthanc, in seconds."""
+    retry: RetrySettings = RetrySettings()
+    """Retries of the steps before delivery."""
+    retention: Retention = Retention()
+    """How long data are kept that are not needed for ever."""
+    roles: Roles | None = None
+    """Who may do what. Default: every user of Orthanc may do everything."""
+    watched_folders: list[WatchedFolder] = []
+    """Folders whose studies are imported into Orthanc."""
+    destinations: dict[Name, AnyDestination] = {}
+    """Destinations by name; Type selects the kind."""
+    projects: dict[Name, Project] = {}
+    """Projects by name. The first project whose Match applies gets the study."""
+
+
+def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
+    """Read the whole configuration of Orthanc.
+
+    Raises:
+        Misconfigured: naming the first wrong place, for example `SendIt.Projects.IRB1.Optoins`.
+    """
+    if SECTION not in document:
+        remedy = 'Add "SendIt": {…}; README.md shows a small one.'
+        if (meant := nearest(SECTION, document)) is not None:
+            remedy = f'Did you mean it by "{meant}"? Write "{SECTION}".'
+        raise Misconfigured(SECTION, "orthanc.json has no such section", remedy)
+    try:
+        settings = Settings.model_validate(document[SECTION])
+    except ValidationError as error:
+        raise translate(error, SECTION, Settings) from None
+    orthanc = OrthancConfig.read(document)
+    for problem in chain(_dangling(settings, orthanc), _overlapping(settings, document)):
+        raise problem
+    return _expanded(settings), orthanc
+
+
+def _expanded(settings: Settings) -> Settings:
+    """Each project's variants behind it, as projects of their own named "<project>@<variant>"."""
+    projects: dict[str, Project] = {}
+    for name, project in settings.projects.items():
+        projects[name] = project
+        for variant, how in project.variants.items():
+            projects[f"{name}{VARIANT_MARK}{variant}"] = _as_project(project, how)
+    return settings.model_copy(update={"projects": projects})
+
+
+def _as_project(project: Project, variant: Variant) -> Project:
+    """Refuse a Match of its own: a variant follows its project."""
+    values = {name: getattr(variant, name) for name in Variant.model_fields if name != "own_pseudonyms"}
+    if variant.own_pseudonyms:
+        values["identities"] = Keyed()
+    return project.model_copy(update={**values, "match": None, "variants": {}})
+
+
+def place_of(project: str) -> str:
+    """Where a project or a variant stands in orthanc.json."""
+    base, _, variant = project.partition(VARIANT_MARK)
+    return f"{SECTION}.Projects.{base}" + (f".Variants.{variant}" if variant else "")
+
+
+def code_fault(settings: Settings, project: str, code: str) -> str:
+    """Return why a destination of the project cannot hold this pseudonym; "" if all can. Does not repeat the code."""
+    for name in settings.projects[project].destinations:
+        if fault := settings.destinations[name].code_fault(code):
+            return f"the destination '{name}' cannot hold the code: {fault}"
+    return ""
+
+
+def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
+    """Destinations that a project and its variants share, and names that are too long."""
+    for base, project in settings.projects.items():
+        taken = dict.fromkeys(project.destinations, place_of(base))
+        shared = list(project.destinations)  # what goes there has the UIDs of the project
+        for variant, how in project.variants.items():
+            name = f"{base}{VARIANT_MARK}{variant}"
+            if len(name) > _LONGEST_NAME:
+                problem = f"'{name}' is longer than {_LONGEST_NAME} characters"
+                yield Misconfigured(place_of(name), problem, "Give the variant a shorter name.")
+            for index, wanted in enumerate(how.destinations):
+                here = f"{place_of(name)}.Destinations[{index}]"
+                if wanted in taken:
+                    problem = f"'{wanted}' is a destination of {taken[wanted]} already"
+                    yield Misconfigured(here, problem, "What is de-identified in two ways goes to two destinations.")
+                taken[wanted] = place_of(name)
+            if not how.own_pseudonyms:
+                yield from _met(settings, shared, name, how)
+                shared += how.destinations
+
+
+def _met(settings: Settings, shared: list[str], variant: str, how: Variant) -> Iterator[Misconfigured]:
+    """Destinations of a variant that are one of `shared` under another name."""
+    for index, wanted in enumerate(how.destinations):
+        for name in shared:
+            one, other = settings.destinations[wanted], settings.destinations[name]
+            if name != wanted and (one.type, one.place()) == (other.type, other.place()):
+                problem = f"'{wanted}' is the same place as '{name}', and the UIDs are the same, too"
+                remedy = "Name another place, or give the variant OwnPseudonyms."
+                yield Misconfigured(f"{place_of(variant)}.Destinations[{index}]", problem, remedy)
+
+
+def _alike(settings: Settings) -> Iterator[Misconfigured]:
+    """Names that differ only by their case: on some disks their keys and files would be one."""
+    for kind, names in (("Projects", settings.projects), ("Destinations", settings.destinations)):
+        by_folded_name: dict[str, str] = {}
+        for name in names:
+            other = by_folded_name.setdefault(name.casefold(), name)
+            if other != name:
+                problem = f"this name differs from '{other}' only by its case"
+                yield Misconfigured(f"{SECTION}.{kind}.{name}", problem, "Give it another one.")
+
+
+def _named(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    """Each list of destinations, behind the project or the variant that it stands in."""
+    for base, project in settings.projects.items():
+        yield base, project.destinations
+        for variant, how in project.variants.items():
+            yield f"{base}{VARIANT_MARK}{variant}", how.destinations
+
+
+def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
+    """Names that point nowhere."""
+    yield from _alike(settings)
+    for name, destinations in _named(settings):
+        for index, wanted in enumerate(destinations):
+            if wanted not in settings.destinations:
+                place = f"{place_of(name)}.Destinations[{index}]"
+                yield unknown_name(place, "destination", wanted, settings.destinations)
+    for name, project in settings.projects.items():
+        for index, wanted in enumerate(project.destinations):
+            if wanted in project.destinations[:index]:
+                place = f"{SECTION}.Projects.{name}.Destinations[{index}]"
+                yield Misconfigured(place, f"'{wanted}' is named twice", "Name each destination once.")
+    for index, folder in enumerate(settings.watched_folders):
+        if folder.project not in settings.projects:
+            yield unknown_name(
+                f"{SECTION}.WatchedFolders[{index}].Project", "project", folder.project, settings.projects
+            )
+    yield from _misplaced_variants(settings)
+    yield from _misplaced_destinations(settings, orthanc)
+
+
+def _misplaced_destinations(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
+    """Yield what each destination finds wrong, and ports that two of them listen at."""
+    for name, destination in settings.destinations.items():
+        yield from destination.problems(f"{SECTION}.Destinations.{name}", orthanc)
+    taken = {orthanc.dicom.port: "DicomPort"}
+    if orthanc.http_server_enabled:
+        taken[orthanc.http_port] = "HttpPort"
+    for name, destination in settings.destinations.items():
+        for key, port in destination.ports().items():
+            place = f"{SECTION}.Destinations.{name}.{key}"
+            if taken.setdefault(port, place) != place:
+                yield Misconfigured(place, f"{port} is {taken[port]} already", "Choose an unused port.")
+
+
+def _overlapping(settings: Settings, document: Mapping[str, Any]) -> Iterator[Misconfigured]:
+    own = {f"{SECTION}.DataDirectory": settings.data_directory, **orthancs_own(document)}
+    if settings.crosswalk_keys is not None:
+        own[f"{SECTION}.CrosswalkKeys"] = settings.crosswalk_keys
+    watched = {f"{SECTION}.WatchedFolders[{i}].Path": one.path for i, one in enumerate(settings.watched_folders)}
+    folders = {f"{SECTION}.Destinations.{name}.Path": one.folder() for name, one in settings.destinations.items()}
+    yield from in_the_way(own, watched, {place: path for place, path in folders.items() if path is not None})

@@ -1,0 +1,1 @@
+"""Reading and writing DICOM files: elements, transfer syntaxes, character sets."""

@@ -1,0 +1,1 @@
+"""The residual identifier check: every output is searched for the known identifiers of its original."""

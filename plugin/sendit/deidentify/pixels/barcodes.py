@@ -1,0 +1,305 @@
+"""Find barcodes in pixels: labels of slides, wristbands, forms and films encode names and numbers in them.
+
+zxing-cpp reads matrix codes and bars, in all orientations and inverted. It gets the stored values as they are, and with
+their contrast equalised, so that faint codes stand out; small ones are searched for in enlarged parts in which dark and
+light alternate as in a code. Whatever it reads is masked, whatever it says, and the frame is searched again until
+nothing can be read.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import zxingcpp
+
+from sendit.deidentify.pixels.bars import bars_around
+from sendit.deidentify.pixels.display import displayed
+from sendit.deidentify.pixels.redaction.bands import bands
+from sendit.deidentify.pixels.redaction.fill_value import shown_inverted
+from sendit.deidentify.pixels.regions import Region, united
+from sendit.deidentify.pixels.windowing import Shown, sampled, views
+from sendit.errors import Quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sendit.deidentify.pixels.frames import Frames
+    from sendit.deidentify.pixels.native import Array
+
+_LOCAL, _GLOBAL = zxingcpp.Binarizer.LocalAverage, zxingcpp.Binarizer.GlobalHistogram
+#: How a part is searched: the enlargement, whether contrast is equalised, the binarizer.
+Way = tuple[int, bool, zxingcpp.Binarizer]
+
+_FORMATS = zxingcpp.BarcodeFormat
+#: Linear codes, by family.
+_BARS = (
+    *(_FORMATS.Code128, _FORMATS.Code39, _FORMATS.Code93, _FORMATS.ITF, _FORMATS.Codabar, _FORMATS.EANUPC),
+    *(_FORMATS.DataBar, _FORMATS.Telepen, _FORMATS.DXFilmEdge),
+)
+#: Dark and light are distinguished within this many pixels; differences below the second (of 255) are flat.
+_AROUND, _FLAT = 24, 8
+#: Least difference between a dark and a light neighbour, as stored and with equalised contrast, and as a multiple of
+#: the median difference between neighbours.
+_STEP, _STEP_EVENED, _NOISE = 8, 80, 2.5
+#: Share of such neighbours in a part that may hold a code; the window and block (pixels) of the means.
+_DENSE, _WINDOW, _BLOCK = 0.04, 64, 16
+#: It extends to blocks with this share of the densest one, plus a margin (pixels); the most parts that are searched.
+_REACH, _AROUND_PART, _PARTS = 0.5, 24, 4
+#: Whether a faint code is readable depends on the crop: it is also cropped closer by this much.
+_CLOSER = 20
+#: How parts are searched: the enlargement, and the most pixels for it.
+_SCALES = {1: 1_000_000, 2: 250_000, 3: 100_000}
+#: Ways that find what the whole frame does not show: scale, equalised contrast, binarizer.
+_WIDE_WAYS = (
+    *((1, False, _LOCAL), (2, False, _LOCAL), (2, False, _GLOBAL), (3, False, _LOCAL)),
+    *((2, True, _LOCAL), (3, True, _LOCAL), (3, True, _GLOBAL)),
+)
+_CLOSE_WAYS = ((2, False, _GLOBAL), (3, False, _LOCAL), (2, True, _LOCAL), (3, True, _LOCAL), (3, True, _GLOBAL))
+_ALL_WAYS = tuple((scale, evened, way) for scale in _SCALES for evened in (False, True) for way in (_LOCAL, _GLOBAL))
+#: A part that is a larger share of the frame has been searched with the whole.
+_LARGEST = 0.8
+#: The margin around a code: pixels, and a share of its shorter side (decoders omit the outermost modules).
+_MARGIN, _SHARE = 3, 0.06
+#: For bars at a slant (degrees), decoders report a strip: this share of its longer side is added on each side.
+_SLANT, _SLANTED_SHARE = 3, 0.15
+#: Something read again in one place is larger than it seemed: by this many pixels on each side, or an eighth.
+_GROWTH = 8
+#: The rest of a code is searched as closely, as far around it as half of its longer side.
+_CLOSE = 8
+#: Passes over one view of a frame. SendIt cannot vouch for an image with more codes than these find.
+_LOOKS = 30
+_REMEMBERED = 512
+#: Frames are alike if in no cell (pixels at a side) their mean difference exceeds this multiple of that of all cells
+#: and a share of their range, or a share that every readable code exceeds. Larger frames are not compared.
+_CELL, _NO_MORE, _LITTLE, _FAINT = 8, 1.6, 0.01, 0.04
+_MOST_COMPARED = 1 << 24
+
+
+class BarcodeSearch:
+    """Finds barcodes in instances. One for each process: it remembers the results by the pixels."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[bytes, tuple[Region, ...]] = OrderedDict()
+
+    def __call__(self, frames: Frames) -> tuple[Region, ...]:
+        """Return what has to be masked in all frames, with a margin.
+
+        Every frame is searched that differs anywhere by more than noise from the last one searched.
+
+        Raises:
+            Quarantine: a frame cannot be decoded, or more can be read in it after every pass.
+        """
+        black = 255 if shown_inverted(frames.decoded, frames.instance.elements) else 0
+        regions: set[Region] = set()
+        before: Array | None = None
+        for frame in frames:
+            shown = displayed(frame, frames)
+            if before is None or not _alike(before, shown):
+                regions.update(self._in_frame(shown, black))
+                before = shown.copy() if shown.size <= _MOST_COMPARED else None  # large ones are not held in memory
+        return united(regions, frames.image.columns, frames.image.rows)
+
+    def _in_frame(self, frame: Array, black: int) -> tuple[Region, ...]:
+        key = _digest(frame) + bytes([black])
+        if key not in self._seen:
+            self._seen[key] = barcodes_in(frame, black)
+            if len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+        return self._seen[key]
+
+
+def barcodes_in(frame: Array, black: int = 0) -> tuple[Region, ...]:
+    """Return all barcodes of a frame, whatever its window hides: numbers that are shown, grey or RGB.
+
+    Args:
+        frame: the frame.
+        black: masked areas get the lowest value of the image (0) or the highest (255).
+
+    Raises:
+        Quarantine: more can be read after every pass.
+    """
+    regions: list[Region] = []
+    for shown in views(frame):
+        grey = np.ascontiguousarray(shown if shown.ndim == 2 else cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8)
+        if regions:
+            grey = _without(grey, regions, black)
+        regions.extend(_until_none(grey, black))
+    return tuple(regions)
+
+
+def _until_none(grey: Shown, black: int) -> list[Region]:
+    regions: list[Region] = []
+    for _ in range(_LOOKS):
+        read = _look(grey, regions)
+        if not read:
+            return regions
+        read = [_grown(region, regions) for region in read]
+        regions.extend(read)
+        grey = _without(grey, read, black)
+    raise Quarantine("its pixels cannot be examined: more barcodes were found after every pass")
+
+
+def _grown(region: Region, before: Sequence[Region]) -> Region:
+    """Return a region, larger each time that something is still read there: a decoder may report less than there is."""
+    again = sum(region.touches(other) for other in before)
+    longer = max(region.x1 - region.x0, region.y1 - region.y0)
+    grown = region.with_margin(again * max(_GROWTH, longer // 8))
+    return Region(max(0, grown.x0), max(0, grown.y0), grown.x1, grown.y1)
+
+
+def _without(grey: Shown, regions: Iterable[Region], black: int) -> Shown:
+    """Return a copy with these regions black."""
+    grey = grey.copy()
+    for region in regions:
+        grey[region.y0 : region.y1, region.x0 : region.x1] = black
+    return grey
+
+
+def _look(grey: Shown, before: Sequence[Region]) -> list[Region]:
+    """Return what can be read in the whole image, or else in parts that may be a code.
+
+    Args:
+        grey: the frame in shades of grey.
+        before: where something was read; its surroundings are searched in all ways.
+    """
+    evened = _evened(grey)
+    whole = Region(0, 0, grey.shape[1], grey.shape[0])
+    read = _read(grey, _LOCAL, whole, 1, grey) or _read(evened, _GLOBAL, whole, 1, evened)
+    if read:
+        return read
+    margins = [(max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE) for region in before]
+    around = [region.with_margin(margin) for region, both in zip(before, margins, strict=True) for margin in both]
+    for part in around:
+        read = _in_part(grey, evened, part.clipped(whole.x1, whole.y1), _ALL_WAYS)
+        if read:
+            return read
+    for part in _parts(grey, evened):
+        close = part.with_margin(-_CLOSER)
+        read = _in_part(grey, evened, part, _WIDE_WAYS) or _in_part(grey, evened, close, _CLOSE_WAYS)
+        if read:
+            return read
+    return []
+
+
+def _in_part(grey: Shown, evened: Shown, part: Region, ways: Sequence[Way]) -> list[Region]:
+    """Return what can be read in a part in these ways."""
+    if part.empty:
+        return []
+    cuts = [np.ascontiguousarray(shown[part.y0 : part.y1, part.x0 : part.x1]) for shown in (grey, evened)]
+    cuts[0] = np.asarray(cv2.normalize(cuts[0], None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
+    larger: dict[tuple[int, bool], Shown] = {}
+    for scale, even, binarizer in ways:
+        if part.area > _SCALES[scale]:
+            continue
+        if (scale, even) not in larger:
+            resized = cv2.resize(cuts[even], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+            larger[scale, even] = np.asarray(resized, np.uint8)
+        read = _read(larger[scale, even], binarizer, part, scale, evened if even else grey)
+        if read:
+            return read
+    return []
+
+
+def _read(shown: Shown, binarizer: zxingcpp.Binarizer, part: Region, scale: int, frame: Shown) -> list[Region]:
+    """Return where something is read, in pixels of the frame.
+
+    Args:
+        shown: a part of the frame, enlarged.
+        binarizer: how dark and light are distinguished.
+        part: where `shown` lies in the frame.
+        scale: enlargement of `shown`.
+        frame: the whole frame.
+    """
+    read = zxingcpp.read_barcodes(np.ascontiguousarray(shown), binarizer=binarizer, try_downscale=scale == 1)
+    return [_place(code, part, scale, frame) for code in read]
+
+
+def _place(code: zxingcpp.Barcode, part: Region, scale: int, frame: Shown) -> Region:
+    """Return where a code stands, in pixels of the frame, with a margin; bars are followed to their ends."""
+    at = code.position
+    corners = [
+        (corner.x / scale + part.x0, corner.y / scale + part.y0)
+        for corner in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)
+    ]
+    x, y = sorted(corner[0] for corner in corners), sorted(corner[1] for corner in corners)
+    wide, high = x[3] - x[0], y[3] - y[0]
+    slanted = _SLANT < code.orientation % 90 < 90 - _SLANT
+    margin = _MARGIN + max(_SHARE * min(wide, high), _SLANTED_SHARE * max(wide, high) if slanted else 0)
+    region = _rounded(x[0] - margin, y[0] - margin, x[3] + margin, y[3] + margin)
+    if code.symbology in _BARS:
+        for first, last in ((corners[0], corners[1]), (corners[3], corners[2])):
+            bars = bars_around(frame, (int(first[0]), int(first[1])), (int(last[0]), int(last[1])))
+            if bars is not None:
+                region = region.around(bars.with_margin(_MARGIN))
+    return Region(max(0, region.x0), max(0, region.y0), region.x1, region.y1)
+
+
+def _rounded(x0: float, y0: float, x1: float, y1: float) -> Region:
+    return Region(max(0, int(x0)), max(0, int(y0)), int(x1) + 2, int(y1) + 2)
+
+
+def _evened(grey: Shown) -> Shown:
+    """Return the contrast stretched around each pixel; flat areas become grey."""
+    size = (_AROUND, _AROUND)
+    kernel = np.ones(size, np.uint8)
+    low, high = (cv2.blur(edge(grey, kernel), size) for edge in (cv2.erode, cv2.dilate))
+    spread = cv2.max(cv2.subtract(high, low), _FLAT)  # type: ignore[call-overload]
+    return np.asarray(cv2.divide(cv2.subtract(grey, low), spread, scale=255, dtype=cv2.CV_8U), np.uint8)
+
+
+def _parts(grey: Shown, evened: Shown) -> list[Region]:
+    """Return the parts in which dark and light alternate as in a code, the densest first."""
+    rows, columns = grey.shape
+    differences = _steps(grey)
+    least = max(_STEP, _NOISE * float(np.median(differences)))
+    steps = np.asarray((differences > least) & (_steps(evened) > _STEP_EVENED), np.float32)
+    size = max(1, columns // _BLOCK), max(1, rows // _BLOCK)
+    dense = np.asarray(cv2.resize(cv2.blur(steps, (_WINDOW, _WINDOW)), size, interpolation=cv2.INTER_AREA))
+    parts: list[Region] = []
+    for _ in range(_PARTS):
+        densest = float(dense.max())
+        if densest < _DENSE:
+            break
+        y, x = np.unravel_index(int(dense.argmax()), dense.shape)
+        _, labels, boxes, _ = cv2.connectedComponentsWithStats(np.asarray(dense > _REACH * densest, np.uint8))
+        label = int(labels[y, x])
+        dense[labels == label] = 0
+        left, top, width, height = (int(number) * _BLOCK for number in boxes[label][:4])
+        part = Region(left, top, left + width + _BLOCK, top + height + _BLOCK).with_margin(_AROUND_PART)
+        if part.clipped(columns, rows).area <= _LARGEST * rows * columns:
+            parts.append(part.clipped(columns, rows))
+    return parts
+
+
+def _steps(grey: Shown) -> Shown:
+    """Return how much each pixel differs from the previous one, in row and column together."""
+    across, down = np.zeros_like(grey), np.zeros_like(grey)
+    cv2.absdiff(grey[:, 1:], grey[:, :-1], across[:, 1:])
+    cv2.absdiff(grey[1:], grey[:-1], down[1:])
+    return np.asarray(cv2.add(across, down), np.uint8)
+
+
+def _alike(frame: Array, other: Array) -> bool:
+    """Return whether two frames differ nowhere as much as by a code, and no more in one place than on average."""
+    if frame.size > _MOST_COMPARED:
+        return False
+    if frame.dtype not in (np.uint8, np.uint16, np.int16, np.float32):
+        frame, other = frame.astype(np.float32), other.astype(np.float32)
+    difference = np.asarray(cv2.absdiff(frame, other)).astype(np.float32)
+    difference = difference.max(axis=2) if difference.ndim == 3 else difference
+    size = max(1, -(-difference.shape[1] // _CELL)), max(1, -(-difference.shape[0] // _CELL))
+    cells = np.asarray(cv2.resize(difference, size, interpolation=cv2.INTER_AREA))
+    low, high = (float(value) for value in np.percentile(sampled(frame), (1, 99)))
+    most = min(_NO_MORE * float(np.median(cells)) + _LITTLE * (high - low), _FAINT * (high - low))
+    return bool((cells <= most).all())  # NaN is not
+
+
+def _digest(frame: Array) -> bytes:
+    digest = blake2b(repr((frame.shape, frame.dtype.str)).encode(), digest_size=16)
+    for rows in bands(frame):
+        digest.update(np.ascontiguousarray(frame[rows]).tobytes())
+    return digest.digest()

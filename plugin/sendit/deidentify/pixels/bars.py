@@ -1,0 +1,96 @@
+"""Find how far bars extend: a decoder reports the line that it read along, and the bars continue beside it.
+
+Bars are the same in each line across them, shifted slightly if they slant. So the lines beside the one that was read
+are followed as long as they resemble it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sendit.deidentify.pixels.regions import Region
+
+if TYPE_CHECKING:
+    from sendit.deidentify.pixels.windowing import Shown
+
+Floats = NDArray[np.float32]
+
+#: The most pixels by which bars shift from line to line: they slant by at most 72 degrees, else columns are the lines.
+_MOVES = 3
+#: The correlation with the lines before from which on a line belongs to the bars; the missed lines that end them.
+_ALIKE, _GAP = 0.5, 6
+#: The weight of one line in the average of those before: noise averages out.
+_NEW = 0.15
+_SHORTEST = 12  # pixels of a line
+#: The least share of a line within the image.
+_WITHIN = 0.5
+
+
+def bars_around(grey: Shown, first: tuple[int, int], last: tuple[int, int]) -> Region | None:
+    """Return where bars reach that were read along a line, upright or level; None if it is too short.
+
+    Args:
+        grey: the frame in shades of grey.
+        first: column and row of one end of the line.
+        last: column and row of the other end.
+    """
+    if abs(last[0] - first[0]) < abs(last[1] - first[1]):
+        turned = bars_around(np.ascontiguousarray(grey.T), first[::-1], last[::-1])
+        return None if turned is None else Region(turned.y0, turned.x0, turned.y1, turned.x1)
+    rows, columns = grey.shape
+    row = min(max((first[1] + last[1]) // 2, 0), rows - 1)
+    left, right = max(min(first[0], last[0]), 0), min(max(first[0], last[0]) + 1, columns)
+    if right - left < _SHORTEST:
+        return None
+    bars = Region(left, row, right, row + 1)
+    for step in (-1, 1):
+        bars = bars.around(_followed(grey, row, left, right, step))
+    return bars
+
+
+def _followed(grey: Shown, row: int, left: int, right: int, step: int) -> Region:
+    """Return where the lines on one side of a line look like it."""
+    pattern = grey[row, left:right].astype(np.float32)
+    bars = Region(left, row, right, row + 1)
+    moved = missed = 0
+    while 0 <= row + step < len(grey) and missed < _GAP:
+        row += step
+        alike, best = max((_alike(pattern, grey[row], left + moved + by), -abs(by), by) for by in _tried(missed))[::2]
+        if alike < _ALIKE:
+            missed += 1
+            continue
+        missed, moved = 0, moved + best
+        _take_in(pattern, grey[row], left + moved)
+        bars = bars.around(Region(max(left + moved, 0), row, min(right + moved, grey.shape[1]), row + 1))
+    return bars
+
+
+def _tried(missed: int) -> range:
+    most = _MOVES * (missed + 1)
+    return range(-most, most + 1)
+
+
+def _alike(pattern: Floats, line: Shown, start: int) -> float:
+    """Return how much a line correlates with a pattern that is laid on it from a column on (-1 to 1)."""
+    own, other = _overlap(pattern, line, start)
+    if own.size < _WITHIN * pattern.size:
+        return -1.0
+    own, other = own - own.mean(), other - other.mean()
+    size = float(np.sqrt((own @ own) * (other @ other)))
+    return float(own @ other) / size if size > 0 else -1.0
+
+
+def _take_in(pattern: Floats, line: Shown, start: int) -> None:
+    own, other = _overlap(pattern, line, start)
+    own += _NEW * (other - own)
+
+
+def _overlap(pattern: Floats, line: Shown, start: int) -> tuple[Floats, Floats]:
+    """Return the part of a pattern (a view) that lies within the line, and what it lies on."""
+    low, high = max(0, -start), min(pattern.size, line.size - start)
+    if high <= low:
+        return pattern[:0], pattern[:0]
+    return pattern[low:high], line[start + low : start + high].astype(np.float32)

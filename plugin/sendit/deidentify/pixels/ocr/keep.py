@@ -1,0 +1,289 @@
+"""Read the text that was detected, and decide which of it may stay: markers, and technique if the project wants it.
+
+What stays has to be read with confidence in every frame. A row of a table is judged as a whole: its labels never stay
+without their values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from sendit.deidentify.pixels.display import displayed
+from sendit.deidentify.pixels.ocr.markers import has_markers, is_marker, is_of_person, normalized
+from sendit.deidentify.pixels.ocr.match_identifiers import may_identify
+from sendit.deidentify.pixels.ocr.measures import is_label, is_measure, is_plain_number, is_technique, is_value
+from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, read_line
+from sendit.deidentify.pixels.regions import Region
+from sendit.deidentify.pixels.windowing import Shown, views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from sendit.deidentify.leak_check.identifiers import Identifiers
+    from sendit.deidentify.pixels.frames import Frames
+    from sendit.deidentify.pixels.ocr.api import Keep
+
+#: A less confident reading keeps nothing.
+_SURE = 0.8
+_WIDEST = 3200  # pixels of a line as the network receives it
+#: Text of which more frames than this show something else is not read any further, and goes.
+_MOST_READINGS = 16
+#: Two frames show the same text at a place if small pictures of it correlate at least this much.
+_ALIKE, _SMALL = 0.9, (64, 12)
+#: Longer lines are no markers (times their height).
+_LONGEST_MARKER = 14
+#: The margins around a line that is read, and around a marker, which has to stand alone (shares of its height).
+_AROUND, _ALONE = 0.2, 0.8
+#: The greatest distance of a value from its label, beside it and below it (times the height of a line).
+_BESIDE, _BELOW = 12.0, 1.5
+
+Reading = tuple[str, float]
+
+
+class KeptTextReader:
+    """Decide which regions with text may stay (a `KeptText`)."""
+
+    def __call__(self, frames: Frames, identifiers: Identifiers, regions: Sequence[Region], keep: Keep) -> list[Region]:
+        """Return the regions that may stay, in every frame.
+
+        Raises:
+            Quarantine: a frame cannot be decoded, or its palette cannot be read.
+            Misconfigured: the network's weights are missing.
+        """
+        markers = keep.markers and has_markers(keep.modality)
+        wanted = [one for one in regions if keep.technique or (markers and _may_be_marker(one))]
+        if not wanted:
+            return []
+        read = read_in_every_frame(frames, wanted)
+        stay: set[Region] = set()
+        if keep.technique:
+            stay |= _technique(read, identifiers)
+        if markers:
+            stay |= _markers(frames, read, regions, identifiers, keep.modality)
+        return [one for one in regions if one in stay]
+
+
+def identifying(frames: Frames, identifiers: Identifiers, regions: Sequence[Region]) -> list[Region]:
+    """Return the regions in which an identifier of the original may be read, in any frame, however unsure.
+
+    Text that changes too often to be read in every frame counts as such.
+    """
+    read = read_in_every_frame(frames, regions)
+    return [
+        one
+        for one, readings in read.items()
+        if len(readings) > _MOST_READINGS or any(may_identify(text, identifiers) for text, _ in readings)
+    ]
+
+
+class MeasureReader:
+    """Decide which regions of an ultrasound image hold measurements and nothing else (a `Measures`)."""
+
+    def __call__(self, frames: Frames, identifiers: Identifiers, regions: Sequence[Region]) -> list[Region]:
+        """Return the regions that hold measurements in every frame, and no label without its value.
+
+        Args:
+            frames: the frames of the image.
+            identifiers: a line that matches one of them is no measurement, even if it is a number.
+            regions: where text was found.
+
+        Raises:
+            Quarantine: a frame cannot be decoded, or its palette cannot be read.
+            Misconfigured: the network's weights are missing.
+        """
+
+        def stays(text: str) -> bool:
+            return is_measure(text) and not is_of_person(text, identifiers)
+
+        read = read_in_every_frame(frames, regions) if regions else {}
+        stay = whole_rows(read, {one for one in read if _all(read[one], stays)})
+        return [one for one in regions if one in stay]
+
+
+def _technique(read: dict[Region, list[Reading]], identifiers: Identifiers) -> set[Region]:
+    def stays(text: str) -> bool:
+        return is_technique(text) and not is_of_person(text, identifiers)
+
+    def number(text: str) -> bool:
+        return is_plain_number(text) and not is_of_person(text, identifiers)
+
+    return whole_rows(read, {one for one in read if _all(read[one], stays)}, number)
+
+
+def whole_rows(
+    read: dict[Region, list[Reading]], stay: set[Region], number: Callable[[str], bool] | None = None
+) -> set[Region]:
+    """Return what stays if labels and their values stay or go together.
+
+    Args:
+        read: the readings of each region, one for each frame.
+        stay: the regions whose own text may stay.
+        number: tells whether a text is a number that may stay beside a label that stays.
+    """
+    stay = set(stay)
+    for one in read if number is not None else ():
+        label = _partner(one, read, to_the_left=True)
+        if label in stay and _all(read[one], number) and _all(read[label], is_label):  # type: ignore[arg-type]
+            stay.add(one)
+    while True:
+        gone = {one for one in stay if _parted(one, read, stay)}
+        if not gone:
+            return stay
+        stay -= gone
+
+
+def _parted(one: Region, read: dict[Region, list[Reading]], stay: set[Region]) -> bool:
+    """Return whether a label loses its value, or a value its label."""
+    if _all(read[one], is_label):
+        value = _partner(one, read, to_the_left=False) or _below(one, read)
+        return value is not None and value not in stay and not _all(read[value], _is_word)
+    if _all(read[one], is_value):
+        label = _partner(one, read, to_the_left=True)
+        return label is not None and label not in stay
+    return False
+
+
+def _is_word(text: str) -> bool:
+    return not any(character.isdigit() for character in text)
+
+
+def _partner(one: Region, regions: dict[Region, list[Reading]], to_the_left: bool) -> Region | None:
+    """Return the next line in the same row."""
+    height = one.y1 - one.y0
+    row = [other for other in regions if other != one and _in_one_row(one, other)]
+    gaps = [(one.x0 - other.x1 if to_the_left else other.x0 - one.x1, other) for other in row]
+    near = [(gap, other) for gap, other in gaps if -0.5 * height <= gap <= _BESIDE * height]
+    return min(near)[1] if near else None
+
+
+def _below(one: Region, regions: dict[Region, list[Reading]]) -> Region | None:
+    height = one.y1 - one.y0
+    under = [
+        (other.y0 - one.y1, other)
+        for other in regions
+        if min(one.x1, other.x1) > max(one.x0, other.x0) and -0.3 * height <= other.y0 - one.y1 <= _BELOW * height
+    ]
+    return min(under)[1] if under else None
+
+
+def _in_one_row(one: Region, other: Region) -> bool:
+    together = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return together >= 0.5 * min(one.y1 - one.y0, other.y1 - other.y0)
+
+
+# --- markers --------------------------------------------------------------------------------------------------------
+
+
+def _may_be_marker(region: Region) -> bool:
+    sides = sorted((region.x1 - region.x0, region.y1 - region.y0))
+    return sides[1] <= _LONGEST_MARKER * sides[0]
+
+
+def _markers(
+    frames: Frames,
+    read: dict[Region, list[Reading]],
+    regions: Sequence[Region],
+    identifiers: Identifiers,
+    modality: str,
+) -> set[Region]:
+    """Return the lines that are markers, stand alone, and are no part of anything known of the patient."""
+
+    def stays(text: str) -> bool:
+        return is_marker(text, modality) and not is_of_person(text, identifiers)
+
+    found = {one for one in read if _all(read[one], stays)}
+    alone = {one for one in found if not any(_beside(one, other) for other in regions if other not in found)}
+    return {one for one in alone if _says_no_more(frames, one, read[one][0][0], regions)}
+
+
+def _beside(one: Region, other: Region) -> bool:
+    """Return whether another line stands so near in the same row that the two may be one, or reaches into it."""
+    near = round(_ALONE * min(one.y1 - one.y0, other.y1 - other.y0))
+    wide = Region(one.x0 - near, one.y0, one.x1 + near, one.y1)
+    return other != one and (one.touches(other) or (wide.touches(other) and _in_one_row(one, other)))
+
+
+def _says_no_more(frames: Frames, one: Region, text: str, regions: Sequence[Region]) -> bool:
+    """Return whether reading more of its row gives no more characters."""
+    more_of_it = round(_ALONE * (one.y1 - one.y0))
+    row = [other for other in regions if other != one and _in_one_row(one, other)]  # lines of their own
+    left = max([one.x0 - more_of_it, *(other.x1 for other in row if other.x1 <= one.x0)])
+    right = min([one.x1 + more_of_it, *(other.x0 for other in row if other.x0 >= one.x1)])
+    wide = Region(left, one.y0, right, one.y1)
+    more, sureness = _read_in(frames, [frames[0]], [wide])[wide][0]
+    letters = [character for character in normalized(more) if character.isalnum()]
+    known = [character for character in normalized(text) if character.isalnum()]
+    return sureness < _SURE or len(letters) <= len(known)
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Readings:
+    """Hold what was read at one place, each with the picture that it was read in."""
+
+    readings: list[Reading] = field(default_factory=list)
+    pictures: list[NDArray[np.float32]] = field(default_factory=list)
+
+
+def read_in_every_frame(frames: Frames, regions: Sequence[Region]) -> dict[Region, list[Reading]]:
+    """Return what is read in regions, in each frame that shows something else there than the frames before."""
+    return _read_in(frames, frames, regions)
+
+
+def _read_in(
+    frames: Frames, some: Iterable[NDArray[np.generic]], regions: Sequence[Region]
+) -> dict[Region, list[Reading]]:
+    found = {region: _Readings() for region in regions}
+    for frame in some:
+        for region, one in found.items():
+            if len(one.readings) > _MOST_READINGS:
+                continue
+            part = displayed(_part(frame, region), frames)
+            picture = _small(part)
+            if not any(float((picture * other).mean()) >= _ALIKE for other in one.pictures):
+                one.pictures.append(picture)
+                one.readings.append(_reading(part) if len(one.readings) < _MOST_READINGS else ("", 0.0))
+    return {region: one.readings for region, one in found.items()}
+
+
+def _part(frame: NDArray[np.generic], region: Region) -> NDArray[np.generic]:
+    margin = max(1, round(_AROUND * min(region.x1 - region.x0, region.y1 - region.y0)))
+    wide = region.with_margin(margin).clipped(frame.shape[1], frame.shape[0])
+    return frame[wide.y0 : wide.y1, wide.x0 : wide.x1]
+
+
+def _small(part: Shown) -> NDArray[np.float32]:
+    grey = part.astype(np.float32) if part.ndim == 2 else part.astype(np.float32).mean(axis=2)
+    small = np.asarray(cv2.resize(np.ascontiguousarray(grey), _SMALL, interpolation=cv2.INTER_AREA), np.float32)
+    small -= small.mean()
+    deviation = float(small.std())
+    normal: NDArray[np.float32] = small / deviation if deviation > 0 else small + 1
+    return normal
+
+
+def _all(readings: Sequence[Reading], wanted: Callable[[str], bool]) -> bool:
+    return bool(readings) and all(sureness >= _SURE and wanted(text) for text, sureness in readings)
+
+
+def _reading(part: Shown) -> Reading:
+    """Return the text in a part of a frame and its confidence; for a tall part, the better of both rotations."""
+    shown = views(part)
+    if not shown:
+        return "", 0.0
+    tall = part.shape[0] > 2 * part.shape[1]
+    return max((_read(np.rot90(shown[0], turn)) for turn in ((1, 3) if tall else (0,))), key=lambda one: one[1])
+
+
+def _read(shown: Shown) -> Reading:
+    width = min(max(STEP, round(LINE_HEIGHT * shown.shape[1] / shown.shape[0])), _WIDEST)
+    line = cv2.resize(np.ascontiguousarray(shown), (width, LINE_HEIGHT), interpolation=cv2.INTER_CUBIC)
+    coloured = line if line.ndim == 3 else cv2.cvtColor(line, cv2.COLOR_GRAY2RGB)
+    return read_line(np.asarray(coloured, np.uint8))

@@ -1,0 +1,77 @@
+"""Project many frames into one image of what stands out sharply in any of them.
+
+The maximum over the frames of |x - median 5 x 5 (x)| shows thin strokes, such as those of letters, wherever any frame
+has them; smooth tissue, however bright, does not appear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sendit.deidentify.pixels.native import Array
+    from sendit.deidentify.pixels.regions import Region
+
+#: Frames that are projected together: noise adds up, and text in many frames overlaps.
+TOGETHER = 32
+_KERNEL = 5
+#: Pixels above this share of the strongest ones of a place are its ink.
+_STRONG = 0.5
+#: A frame with less than this share of an equal contribution did not contribute.
+_PART = 0.25
+
+
+@dataclass(slots=True)
+class Projection:
+    """The sharpest of up to TOGETHER frames of one size."""
+
+    count: int = 0
+    values: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    _made_by: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+
+    def add(self, frame: Array) -> None:
+        """Take one more frame in.
+
+        Args:
+            frame: rows × columns, or rows × columns × 3, of any number type.
+        """
+        self.take(sharpness(frame))
+
+    def take(self, sharp: NDArray[np.float32]) -> None:
+        """Add a frame by its sharpness."""
+        if not self.count:
+            self.values, self._made_by = sharp.copy(), np.zeros(sharp.shape, np.uint8)
+        else:
+            greater = sharp > self.values
+            np.copyto(self.values, sharp, where=greater)
+            self._made_by[greater] = self.count
+        self.count += 1
+
+    def makers(self, region: Region) -> list[int]:
+        """Return the frames that contributed to a region, those that contributed most first."""
+        part = self.values[region.y0 : region.y1, region.x0 : region.x1]
+        if not part.size:
+            return []
+        strong = part >= _STRONG * np.percentile(part, 98)
+        counts = np.bincount(self._made_by[region.y0 : region.y1, region.x0 : region.x1][strong], minlength=self.count)
+        least = _PART * int(strong.sum()) / self.count
+        return [int(one) for one in np.argsort(-counts, kind="stable") if counts[one] > least]
+
+
+def sharpness(frame: Array) -> NDArray[np.float32]:
+    """Return the distance of each value from the local median; of colours, the greatest."""
+    numbers = frame
+    if frame.dtype not in (np.uint8, np.uint16):
+        numbers = frame.astype(np.float32)
+        if frame.dtype.kind == "f":
+            numbers = np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0)
+    numbers = np.ascontiguousarray(numbers)
+    smooth = np.asarray(cv2.medianBlur(numbers, _KERNEL))
+    difference = np.asarray(cv2.absdiff(numbers, smooth)).astype(np.float32)
+    return difference.max(axis=2) if difference.ndim == 3 else difference

@@ -1,0 +1,64 @@
+"""Tell whether a reading is text, or what the network reads into a shape.
+
+Rings are read as zeros, ticks as ones, crosses as ideographs. What counts is how confident a reading is, and whether
+its characters are more than one shape repeated.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+#: The confidence that a reading needs: where the network that finds lines is sure of a line; where it is not; and for
+#: what is too tall for text that machines write. With this many different characters, less is enough: parts are wrong.
+_READ, _READ_DOUBTFUL, _READ_HIGH = 0.6, 0.85, 0.8
+_MANY, _READ_MANY = 5, 0.5
+#: The same for two characters alone where no line is certain, and for ideographs, which are read into most shapes.
+_READ_TWO, _READ_IDEOGRAPHS = 0.95, 0.85
+#: The same for a single character, which must not look like a graphic: a tick, cross, corner, ring or arrow. Large ones
+#: are drawn more clearly.
+_READ_ONE, _SHAPES = 0.97, frozenset("1Il|iJjLTtVvYyXxOoQCcUu0147rnÎļı")
+_LARGE_SHAPES = frozenset("1Il|iXxOo0")
+#: The same for what stands beside a line of text.
+_READ_BESIDE = 0.5
+#: Characters that the same shape is read as, and ideographs that simple shapes are read as.
+_ALIKE = str.maketrans("OoQGCDcUIlti|!ļ", "000000001111111")
+_SHAPELESS = frozenset("十一二三口日田曰囗中丁工土士上下卜个小木米木不ー")
+
+
+def is_readable(text: str, sureness: float, sure: bool, plain: bool, large: bool = False) -> bool:
+    """Return whether a reading is text.
+
+    Args:
+        text: the text that was read.
+        sureness: the confidence of the reading.
+        sure: whether the network that finds lines is sure that there is one.
+        plain: whether it has the strokes of a line, or the height of text that machines write.
+        large: whether neither of its sides is small.
+    """
+    characters = [one for one in text if _is_letter(one)]
+    if not characters:
+        return False
+    if len(characters) == 1:
+        shapes = _SHAPELESS | (_LARGE_SHAPES if large else _SHAPES)
+        return sure and (plain or large) and sureness >= _READ_ONE and characters[0] not in shapes
+    needed = _READ if sure else _READ_DOUBTFUL if len(characters) > 2 else _READ_TWO
+    if any(unicodedata.category(one) == "Lo" for one in characters):
+        needed = max(needed, _READ_IDEOGRAPHS)
+    kinds = "".join(characters).translate(_ALIKE)
+    most = max(kinds.count(one) for one in set(kinds))
+    if not plain:
+        mixed = len(kinds) > 2 and 2 * most <= len(kinds)
+        return (sureness >= _READ_HIGH and mixed) or (sureness >= _READ_ONE and len(set(kinds)) > 1)
+    if sure and len(set(kinds)) >= _MANY:
+        needed = min(needed, _READ_MANY)
+    return sureness >= needed and len(set(kinds)) > 1 and not set(characters) <= _SHAPELESS
+
+
+def goes_on(text: str, sureness: float) -> bool:
+    """Return whether a reading may belong to the line of text beside it: an initial, a sex."""
+    characters = [one for one in text if _is_letter(one)]
+    return bool(characters) and sureness >= _READ_BESIDE and not set(characters) <= _SHAPELESS
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LN" and unicodedata.category(character) != "No"

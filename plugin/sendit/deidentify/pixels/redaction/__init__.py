@@ -1,0 +1,1 @@
+"""Masking of regions in pixels."""

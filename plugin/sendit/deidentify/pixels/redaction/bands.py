@@ -1,0 +1,37 @@
+"""Process large frames a few rows at a time: wider values of a frame of a gigabyte do not fit into memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from sendit.deidentify.pixels.native import Array
+
+#: Values that are processed together.
+_TOGETHER = 1 << 20
+
+
+def bands(frame: Array) -> Iterator[slice]:
+    """Yield all rows of a frame, as many together as fit."""
+    rows = max(1, _TOGETHER * len(frame) // max(1, frame.size))
+    return (slice(top, top + rows) for top in range(0, len(frame), rows))
+
+
+def by_bands(convert: Callable[[Array], Array], frame: Array, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the bytes that `convert` makes of a frame, band by band.
+
+    Args:
+        convert: the conversion of some rows.
+        frame: the frame to convert.
+        shape: the shape of the whole result.
+    """
+    result = np.empty(shape, np.uint8)
+    for rows in bands(frame):
+        result[rows] = convert(frame[rows])
+    return result

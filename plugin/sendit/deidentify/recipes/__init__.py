@@ -1,0 +1,1 @@
+"""deid recipes: parsed, checked, and compiled to rules."""

@@ -1,0 +1,1 @@
+"""Retained values, cleaned of identifiers."""

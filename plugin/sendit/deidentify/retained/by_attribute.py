@@ -1,0 +1,155 @@
+"""Recognise values that are what their attribute is for: defined terms, makes and models, the standard's code meanings.
+
+A patient may be called Brick, None or Siemens. In a description such a word is the patient's name, and goes. In
+CollimatorType, ImageType or Manufacturer it is a term, whoever else has that name, and stays: these values are compared
+by attribute, not word by word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from sendit.deidentify.dicom.dataset import Dataset, Element, find
+from sendit.deidentify.dicom.text import ascii_text
+from sendit.deidentify.profile.table import technical_texts
+from sendit.deidentify.retained.coded_concepts import meaning_of
+from sendit.deidentify.tables import table_rows, tag_of
+from sendit.deidentify.text.record_numbers import TextKind, without_record_numbers
+from sendit.deidentify.text.sections import sections
+from sendit.deidentify.text.vocabulary import is_known, is_of_machines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
+_MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturerName ReceiveCoilManufacturerName
+    TransmitCoilManufacturerName ApplicationManufacturer"""
+_MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
+    ManufacturerRelatedModelGroup"""
+_SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
+#: What may stand between the words of a make or model.
+_BETWEEN = re.compile(r"[\s_,./()\-\u00ae\u2122]+")
+_WORD = re.compile(r"[^\W_]+")
+
+
+def is_defined_term(tag: int, value: str) -> bool:
+    """Return whether one value is a defined term or an enumerated value of its attribute (PS3.3)."""
+    terms = _terms().get(tag)
+    return terms is not None and value.strip(" \0") in terms
+
+
+def is_make_or_model(tag: int, value: str) -> bool:
+    """Return whether a whole value is a make in an attribute for makes, or a model in one for models."""
+    if tag in _tags(_MAKES):
+        return _is_make(_plain(value))
+    return tag in _tags(_MODELS) and _is_model(_plain(value))
+
+
+def is_made_of_machine_words(tag: int, value: str) -> bool:
+    """Return whether every word of a technical text is a name of machines, programs or sequences."""
+    if tag not in technical_texts():
+        return False
+    words = _WORD.findall(value)
+    if not any(map(str.isalpha, value)) or without_record_numbers(value, TextKind.MACHINE, is_known) != value:
+        return False  # a machine's serial number, or somebody's number
+    return bool(words) and all(is_of_machines(word) for word in words)
+
+
+def is_meaning_of_its_code(element: Element, elements: Dataset) -> bool:
+    """Return whether a CodeMeaning is the standard's meaning of the code beside it."""
+    if element.tag != _CODE_MEANING:
+        return False
+    scheme, code = (find(elements, tag) for tag in (_CODE_SCHEME, _CODE_VALUE))
+    if scheme is None or code is None or scheme.items is not None or code.items is not None:
+        return False
+    meaning = meaning_of(ascii_text(scheme.value), ascii_text(code.value))
+    return bool(meaning) and ascii_text(element.value).strip() == meaning
+
+
+def is_series_number(tag: int, value: str) -> bool:
+    """Return whether a value numbers a series: up to six digits, which may equal part of an identifier by chance."""
+    return tag == _SERIES_NUMBER and value.isdigit() and len(value) <= _LONGEST_SERIES_NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Hold what the leak check has to search of a value."""
+
+    left: bytes  # searched like any other text
+    technical: bytes = b""  # searched for names of persons only
+
+
+def explained(element: Element, elements: Dataset) -> Explained | None:
+    """Return what the leak check has to search of a value; None if all of it, as for nearly every value.
+
+    Args:
+        element: the element.
+        elements: the dataset that the element stands in.
+    """
+    tag = element.tag
+    if tag not in _compared() or element.items is not None:
+        return None
+    text = ascii_text(element.value)
+    if tag in _terms():
+        singles = text.split("\\")
+        left = [single for single in singles if not is_defined_term(tag, single)]
+        return None if len(left) == len(singles) else Explained("\\".join(left).encode("latin-1"))
+    if is_make_or_model(tag, text) or is_series_number(tag, text) or is_meaning_of_its_code(element, elements):
+        return Explained(b"")
+    return Explained(b"", bytes(element.value)) if is_made_of_machine_words(tag, text) else None
+
+
+@cache
+def _compared() -> frozenset[int]:
+    return frozenset(_terms()) | technical_texts() | {_SERIES_NUMBER, _CODE_MEANING}
+
+
+@lru_cache(maxsize=1024)
+def _is_make(text: str) -> bool:
+    makes, forms = _listed()["makes"], _listed()["legal forms"]
+    if text in makes:
+        return True
+    head, _, form = text.rpartition(" ")
+    longer = [form, f"{head.rpartition(' ')[2]} {form}"]
+    return bool(head) and (
+        (longer[0] in forms and _is_make(head)) or (longer[1] in forms and _is_make(head.rpartition(" ")[0]))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _is_model(text: str) -> bool:
+    models, words = _listed()["models"], text.split(" ")
+    if text in models:
+        return True
+    return any(
+        " ".join(words[:end]) in _listed()["makes"] and " ".join(words[end:]) in models
+        for end in range(1, min(len(words), 5))
+    )
+
+
+def _plain(text: str) -> str:
+    return _BETWEEN.sub(" ", text.casefold()).strip()
+
+
+@cache
+def _listed() -> Mapping[str, frozenset[str]]:
+    return {name: frozenset(map(_plain, lines)) for name, lines in sections("makes_and_models.txt").items()}
+
+
+@cache
+def _terms() -> Mapping[int, frozenset[str]]:
+    """Return the terms of PS3.3 by attribute: those of 2020, and those of later editions."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for name in ("defined_terms.csv", "defined_terms_later.csv"):
+        for row in table_rows(name):
+            found[tag_of(row["attribute"], name)].update(row["terms"].split("\\"))
+    return {tag: frozenset(terms) for tag, terms in found.items()}
+
+
+@cache
+def _tags(keywords: str) -> frozenset[int]:
+    return frozenset(tag_of(keyword, "by_attribute.py") for keyword in keywords.split())

@@ -1,0 +1,298 @@
+"""Clean retained values: remove what breaks the rules of its VR, personal data, and words that are no term.
+
+Which words of a description stay is decided in `sendit.deidentify.text.vocabulary`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydicom._dicom_dict import DicomDictionary
+
+from sendit.deidentify.dicom.charset import CHARACTER_SET, TEXT_OF_SETS, looks_foreign, text_in
+from sendit.deidentify.dicom.dataset import (
+    BINARY_VRS,
+    BYTES_VRS,
+    PIXELS,
+    TEXT_VRS,
+    Dataset,
+    Element,
+    find,
+    group_and_element,
+)
+from sendit.deidentify.dicom.text import ascii_text, encoded
+from sendit.deidentify.profile.table import technical_texts, version_texts
+from sendit.deidentify.replacements import DUMMIES
+from sendit.deidentify.retained.by_attribute import (
+    is_defined_term,
+    is_made_of_machine_words,
+    is_make_or_model,
+    is_series_number,
+)
+from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
+from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text, whole_numbers
+from sendit.deidentify.retained.icc import without_texts
+from sendit.deidentify.retained.numbers import gives_meaning
+from sendit.deidentify.retained.private_values import is_written
+from sendit.deidentify.retained.vr_rules import top_coded, valid
+from sendit.deidentify.text.sections import technique
+from sendit.deidentify.text.vocabulary import is_name_too, is_term
+from sendit.errors import Quarantine, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sendit.deidentify.leak_check.byte_search import ByteSearch
+    from sendit.deidentify.plan import Rule
+    from sendit.deidentify.text.clean import TextCleaner
+
+_AGE, _ICC_PROFILE = 0x00101010, 0x00282000
+_CODE_SCHEME, _CODE_MEANING = 0x00080102, 0x00080104
+#: CodeValue, LongCodeValue, URNCodeValue
+_CODE_VALUES = (0x00080100, 0x00080119, 0x00080120)
+#: ContextIdentifier, TemplateIdentifier
+_TABLES = (0x0008010F, 0x0040DB00)
+_ISOTOPE = re.compile(r"\^\d{1,3}m?\^")  # ^18^Fluorine: no name in three parts
+_PROCESSING_CODE = 0x00181401  # AcquisitionDeviceProcessingCode: a number from a table of the device
+_CODE_OF_DEVICE = re.compile(r"\d{1,6}")
+_FIVE_DIGITS = re.compile(r"\d{5}")
+#: EthnicGroup, EthnicGroups: the option retains them, but the value is what somebody typed.
+_ETHNIC_GROUPS = (0x00102160, 0x00102161)
+_LONGEST_CODE_OF_GROUP = 2
+_PATIENT_GROUP, _OVERLAYS = 0x0010, (0x6000, 0x601E)
+_SINGLE_TEXTS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash in them does not separate
+_UNREADABLE = (BYTES_VRS | BINARY_VRS) - {"UN"}  # not read as characters
+_SHORTEST_NUMBER = 5  # digits; shorter numbers equal an identifier by chance
+#: A whole number among several.
+_WHOLE = re.compile(r"(?:(?<=\\)|^)[ +\-]*(\d{5,18})(?:\.0*)?[ \0]*(?=\\|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class RetainedValues:
+    """Cleans the retained values of one instance."""
+
+    texts: TextCleaner
+    order: str  # of its bytes, as `struct` writes it
+    byte_search: ByteSearch | None = None  # names in all encodings
+
+    def checked(
+        self, element: Element, vr: str, rule: Rule, elements: Dataset, character_set: bytes | memoryview
+    ) -> bytes | memoryview:
+        """Return the value as it may stay; the identical object if nothing had to be removed.
+
+        Args:
+            element: the element.
+            vr: the VR that it is written with.
+            rule: the rule for it.
+            elements: the dataset that it stands in.
+            character_set: SpecificCharacterSet of the text.
+        """
+        if element.tag == CHARACTER_SET:
+            return element.value
+        if vr in TEXT_VRS:
+            if element.tag in _ETHNIC_GROUPS:
+                return self.rewritten(element, self._ethnic, character_set, vr)
+            if rule.origin != "allowlist":
+                return element.value if self.readable(element, vr, character_set) is not None else DUMMIES[vr]
+            cleaned = self.rewritten(element, self._way(element.tag, elements), character_set, vr)
+            return cleaned if cleaned is element.value or cleaned else self._stand_in(element.tag, vr, elements)
+        if _may_hide(element.tag, vr, rule) and self._is_text(element.value, vr):
+            return b""  # it never was a number
+        value = self._checked_number(element, vr, rule)
+        if not value and bytes(element.value).strip(b"\0 ") and gives_meaning(element.tag):
+            where = f"{group_and_element(element.tag)} {DicomDictionary[element.tag][4]}"
+            raise Quarantine(f"{where} has to go, and the meaning of its pixels depends on it")
+        return value
+
+    def _ethnic(self, text: str) -> str:
+        """Return an ethnic group: codes and known words of that kind; of anything else, what a description may hold."""
+        words = re.findall(r"[^\W\d_]{2,}", text.lower())
+        known = technique()["ethnic groups"]
+        if len(text.strip()) <= _LONGEST_CODE_OF_GROUP and not self.texts.holds_personal_data(text):
+            return text
+        return (
+            text
+            if all(word in known for word in words) and not any(map(str.isdigit, text))
+            else self.texts.description(text)
+        )
+
+    def _is_text(self, value: bytes | memoryview, vr: str) -> bool:
+        return is_hidden_text(value, vr, self.order) or self.texts.holds_personal_data(as_text(value))
+
+    def _checked_number(self, element: Element, vr: str, rule: Rule) -> bytes | memoryview:
+        """Return the same for what is neither text nor a name: code strings, numbers, bytes."""
+        if vr == "CS" and rule.values and self._is_written_so(rule.values, element.value):
+            return element.value
+        value = valid(element.tag, vr, element.value)
+        if vr == "CS":
+            # What an option retains on purpose may be anybody's word (the name of a device), but not of a patient.
+            return self._code_string(value, element.tag) if _is_ours(element.tag, rule) else value
+        if element.tag == _AGE:
+            return top_coded(ascii_text(value)).encode("ascii") or value
+        if element.tag == _ICC_PROFILE and rule.origin == "allowlist":
+            return without_texts(bytes(value))
+        return value if is_series_number(element.tag, ascii_text(value)) else self._number(value, vr)
+
+    def described(self, rule: Rule) -> Callable[[str], str]:
+        """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
+        if not rule.values:
+            return self.texts.description
+        return lambda text: text if self._is_vendors(rule.values, text) else self.texts.description(text)
+
+    def _is_written_so(self, pattern: str, value: bytes | memoryview) -> bool:
+        return all(self._is_vendors(pattern, single) for single in ascii_text(value).split("\\"))
+
+    def _is_vendors(self, pattern: str, text: str) -> bool:
+        """Return whether a text is one that the vendor writes there, without personal data."""
+        return (
+            is_written(pattern, text)
+            and not self.texts.holds_personal_data(text)
+            and not self.texts.is_identifier(text.strip())
+        )
+
+    def _stand_in(self, tag: int, vr: str, elements: Dataset) -> bytes:
+        """Return what replaces a text of which nothing stays: the standard's meaning of the code, or a dummy value."""
+        if tag == _CODE_MEANING:
+            standard = meaning_of(_text_in(elements, _CODE_SCHEME), _text_in(elements, _CODE_VALUES[0]))
+            if standard and standard.isascii():
+                return standard.encode("ascii")
+        return DUMMIES[vr]
+
+    def _number(self, value: bytes | memoryview, vr: str) -> bytes | memoryview:
+        """Return the value without a number that is one of the identifiers."""
+        numbers: Iterable[str] = ()
+        if vr in ("DS", "IS"):
+            numbers = _WHOLE.findall(ascii_text(value)) if len(value) >= _SHORTEST_NUMBER else ()
+        elif vr in BINARY_VRS:
+            numbers = whole_numbers(value, vr, self.order)
+        told = any(len(number) >= _SHORTEST_NUMBER and self.texts.is_identifier(number) for number in numbers)
+        return b"" if told else value
+
+    def _code_string(self, value: bytes | memoryview, tag: int) -> bytes | memoryview:
+        """Return the value without personal data and words that are no term; defined terms of the attribute stay."""
+        text = ascii_text(value)
+        singles = text.split("\\")
+        others = "\\".join(single for single in singles if not is_defined_term(tag, single))
+        known = bool(others) and self.texts.holds_personal_data(others)
+        kept = [
+            single if is_defined_term(tag, single) or (_is_term_of(tag, single) and not known) else ""
+            for single in singles
+        ]
+        if all(kept) or not text:
+            return value
+        return "\\".join(kept).encode("latin-1") if any(kept) else DUMMIES["CS"]
+
+    def _way(self, tag: int, elements: Dataset) -> Callable[[str], str]:
+        """Return how a text of the allowlist is cleaned: technical texts, terms of private schemes, all others."""
+        if tag == _CODE_SCHEME:
+            return self._scheme
+        if tag in _CODE_VALUES or tag == _CODE_MEANING:
+            return self._way_of_code(tag, elements)
+        clean = self.texts.description
+        if tag in technical_texts():
+            clean = self.texts.version if tag in version_texts() else self.texts.technical
+        return lambda text: text if self._is_of_attribute(tag, text) else clean(text)
+
+    def _is_of_attribute(self, tag: int, text: str) -> bool:
+        """Return whether a text is of the kind that its attribute is for, whoever in the file has the same name."""
+        if is_defined_term(tag, text) or is_make_or_model(tag, text):
+            return True
+        if tag == _PROCESSING_CODE and _CODE_OF_DEVICE.fullmatch(text.strip()):
+            return not self.texts.is_identifier(text.strip()) and not self.texts.holds_personal_data(text)
+        return is_made_of_machine_words(tag, text) and not self.texts.knows_name(text)
+
+    def _way_of_code(self, tag: int, elements: Dataset) -> Callable[[str], str]:
+        """Return how a code is cleaned: it must be in its scheme; a meaning is the standard's, or a description."""
+        scheme = _text_in(elements, _CODE_SCHEME)
+        if tag in _CODE_VALUES:
+            return lambda value: self._code(scheme, value)
+        value = _text_in(elements, _CODE_VALUES[0])
+        standard = meaning_of(scheme, value)
+        if scheme == "UCUM" and is_code(scheme, value):
+            return lambda meaning: meaning if meaning.strip() == value else self._meaning(standard, meaning)
+        return lambda meaning: self._meaning(standard, meaning)
+
+    def _scheme(self, name: str) -> str:
+        """Return a designator: the standard's; a private one if it holds no personal data."""
+        if is_scheme(name.strip()) and not (name.startswith("99") and self.texts.holds_personal_data(name)):
+            return name
+        return self.texts.technical(name)
+
+    def _code(self, scheme: str, value: str) -> str:
+        """Return a code of its scheme; forms that any number has, as UCUM's, do not excuse an identifier."""
+        known = is_code(scheme, value.strip())
+        if known and scheme.startswith("99") and self.texts.holds_personal_data(value):
+            return ""
+        if known is None:
+            known = self.texts.technical(value) == value
+        elif known and not meaning_of(scheme, value.strip()):
+            known = not self.texts.holds_personal_data(value)
+        return value if known else ""
+
+    def _meaning(self, standard: str, meaning: str) -> str:
+        """Return the meaning itself, or the standard's, or none: part of a diagnosis is another diagnosis."""
+        plain = _ISOTOPE.sub(" ", meaning)
+        if meaning.strip() == standard or self.texts.code_meaning(plain) == plain:
+            return meaning
+        return standard or (
+            meaning if is_meaning(meaning.strip()) and not self.texts.holds_personal_data(meaning) else ""
+        )
+
+    def readable(self, element: Element, vr: str, character_set: bytes | memoryview) -> str | None:
+        """Return the text of an element; None if its bytes are not, or most likely not, of the character set."""
+        declared = character_set if vr in TEXT_OF_SETS or vr == "UN" else b""
+        text = text_in(element.value, declared)
+        return None if text is None or looks_foreign(text, element.value, declared) else text
+
+    def rewritten(
+        self, element: Element, clean: Callable[[str], str], character_set: bytes | memoryview, vr: str = ""
+    ) -> bytes | memoryview:
+        """Return a text without what has to be removed, or the value itself; nothing if it cannot be read."""
+        original = self.readable(element, vr or element.vr, character_set)
+        if original is None or (
+            self.byte_search is not None and self.byte_search.in_text(element.value, character_set, foreign=True)
+        ):
+            return b""
+        value = self._rewritten(element, original, clean, character_set)
+        if self.byte_search is not None and self.byte_search.in_text(value, character_set):
+            return b""
+        return value
+
+    def _rewritten(
+        self, element: Element, original: str, clean: Callable[[str], str], character_set: bytes | memoryview
+    ) -> bytes | memoryview:
+        parts = [original] if element.vr in _SINGLE_TEXTS else original.split("\\")
+        cleaned = [clean(part) for part in parts]
+        if cleaned == parts:
+            return element.value
+        if not any(cleaned):
+            return b""
+        try:
+            return encoded("\\".join(cleaned), character_set)
+        except Reject:  # cleaning resolved escapes to letters outside of the character set
+            return b""
+
+
+def _may_hide(tag: int, vr: str, rule: Rule) -> bool:
+    """Return whether bytes may be checked for hidden text: not those that an option retains (certified timestamps)."""
+    if _UNREADABLE.isdisjoint(vr.split(" or ")) or tag in PIXELS:
+        return False
+    return rule.origin != "profile" or _OVERLAYS[0] <= tag >> 16 <= _OVERLAYS[1]
+
+
+def _is_term_of(tag: int, single: str) -> bool:
+    """Return whether one value of a code string is a term. Only a template's number may have five digits."""
+    if is_name_too(single.strip()):  # LONG, PARK: a defined term of the attribute is none of these
+        return False
+    return is_term(single) and (tag in _TABLES or not _FIVE_DIGITS.fullmatch(single.strip()))
+
+
+def _is_ours(tag: int, rule: Rule) -> bool:
+    return rule.origin in ("allowlist", "safe private") or tag >> 16 == _PATIENT_GROUP
+
+
+def _text_in(elements: Dataset, tag: int) -> str:
+    found = find(elements, tag)
+    return "" if found is None or found.items is not None else ascii_text(found.value)

@@ -1,0 +1,182 @@
+"""Check coded concepts (PS3.3 8): whether a code, its scheme and its meaning are the scheme's.
+
+A code of a scheme that is known has a form that the scheme fixes, often with a check digit. What has not this form is
+no code, but a text that somebody put there; and where the standard itself says what a code means, that is written.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from pydicom.sr._concepts_dict import concepts
+from pydicom.sr._snomed_dict import mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Schemes of PS3.16 Table 8-1 whose codes have a form. Codes of the others are cleaned as words.
+_FORMS: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(form)
+    for names, form in (
+        ("DCM", r"1[0-3]\d{4}"),
+        ("SCT SNOMED-CT 2.16.840.1.113883.6.96", r"[1-9]\d{2,14}[01]0\d"),
+        ("SRT SNM3 99SDM", r"[A-Z]{1,2}-[0-9A-F]{4,5}"),
+        ("LN LOINC", r"(?:L[AP])?\d{1,6}-\d"),
+        ("UMLS", r"C\d{7}"),
+        ("NCIt NCI", r"C\d{3,6}"),
+        ("RADLEX RadLex", r"R(?:ID|PID)\d{1,6}"),
+        ("FMA", r"\d{3,6}"),
+        ("NEU", r"\d{1,5}"),
+        ("BI BARI ACR MAMMO", r"[A-Z0-9.]{1,6}"),
+        (
+            "I10 I10C I10P I9 I9C ICDO3 ICD-10 ICD10 ICD-10-CM ICD10CM ICD-9 ICD9 ICD-9-CM ICD9CM ICD-O-3",
+            r"[A-Z]?\d{1,4}(?:[./]\w{1,4})?|\w{7}",
+        ),
+        ("C4 CPT4 C5 CPT CPT-4 CPT5", r"\d{4}[0-9A-Z]"),
+        ("MDC", r"(?:\d{1,3}:)?\d{1,6}|MDC_\w{1,56}"),
+        ("SCPECG", r"5\.\d{1,2}\.\d{1,2}(?:\.\d{1,2})?(?:-\d{1,3}){1,4}"),  # EN 1064: the section and what it numbers
+        ("RXNORM", r"\d{1,7}"),
+        ("MSH", r"[DC]\d{6,9}"),
+        ("ITIS_TSN", r"\d{4,6}"),
+        ("NDC", r"\d{4,5}-\d{3,4}-\d{2}"),
+        ("IBSI", r"[A-Z0-9]{3,4}"),
+        ("UCUM", r"[^\s^]{1,16}"),
+    )
+    for name in names.split()
+}
+#: Schemes of Table 8-1 without a form here.
+_SCHEMES_TEXT = """
+    99SDM 99PMP ACR ASTM-sigpurpose CD CDT2 CORINE DC EUCOM GMDN HCPCS HI HPC IEEE1036 ISO3166_1 ISO639_1 ISO639_2
+    ISO_IR JC10 JJ1017 JJ1017-16P JJ1017-32 JSTK LBS MA MAYOASRG MGI MGI2 NDI NICIP PATHLEX POS PUBCHEM_CID RFC3066
+    RFC5646 SDM SPM TNM UBERON UDUNITS UNS UPC WUCPT 99IMMER 99UMLS 99QIICR 99DCMJS 99IDC
+"""
+_SCHEMES = frozenset(_SCHEMES_TEXT.split())
+
+#: Private schemes (PS3.16 8.2: "99" and a name) of makers and open software; their codes number terms of technique.
+_OF_MAKERS = re.compile(
+    r"99_?(?:SMS|SIEMENS|SHS|SYNGO|GEMS|GEHC|GE|PMP|PMS|PHILIPS|CANON|CMSC|TOSHIBA|TMSC|VITAL|HITACHI|HMC|UIH|AGFA|FUJI|FUJIFILM|FFMT"
+    r"|CARESTREAM|CSH|KODAK|KONICA|KMMG|HOLOGIC|ESAOTE|MINDRAY|MEDISON|SAMSUNG|VARIAN|VMS|ELEKTA|ACCURAY|NEUSOFT|SHIMADZU|BRAINLAB"
+    r"|RAYSEARCH|RSL|MIRADA|MIM|TOMTEC|CVI|CIRCLE|PIE|MEDIS|MERGE|MITRA|SECTRA|TERARECON|ZEISS|CZM|HEIDELBERG|TOPCON|NIDEK|LEICA|BRUKER"
+    r"|QIICR|IDC|DCMJS|OFFIS|DCMTK|HIGHDICOM|IHE|NCI|TCIA|CDISC|PYDICOM|SLICER|MONAI|OHIF|CORNERSTONEJS)(?:_?[A-Z0-9]{1,8}){0,2}"
+)
+_CODE_OF_MAKERS = re.compile(r"[A-Za-z]{0,4}[\-_]?\d{1,6}")
+
+_ATOM = (
+    r"(?:(?:da|[YZEPTGMkhdcmunpfa])?(?:mol|cd|rad|sr|Hz|Pa|Ohm|Wb|lm|lx|Bq|Gy|Sv|eV|bar|Ci|cal|m\[Hg\]|[mgsAKNJWCVFSTHlLuRB])"
+    r"|%|deg|min|h|d|wk|mo|a|Cel|dB|cc|10[*^]|\d{1,6}"
+    r"|\[(?:ppth|ppm|ppb|hnsf'U|IU|iU|arb'U|degF|in_i|ft_i|lb_av|pH|diop|car_Au|CFU|tb'U|USP'U)\])"
+)
+_POWER = rf"{_ATOM}(?:[-+]?\d{{1,2}})?"
+_UNIT = re.compile(rf"/?{_POWER}(?:[./]+{_POWER})*")
+_ANNOTATION = re.compile(r"\{[^{}]*\}")
+
+# Verhoeff's check digit, which ends the identifiers of SNOMED CT.
+_TIMES = ["0123456789", "1234067895", "2340178956", "3401289567", "4012395678"]
+_TIMES += ["5987604321", "6598710432", "7659821043", "8765932104", "9876543210"]
+_MOVED = [
+    "0123456789",
+    "1576283094",
+    "5803796142",
+    "8916043527",
+    "9453126870",
+    "4286573901",
+    "2793806415",
+    "7046913258",
+]
+
+
+@lru_cache(maxsize=4096)
+def is_code(scheme: str, value: str) -> bool | None:
+    """Return whether a value is a code of the scheme; None if its form does not tell."""
+    form = _FORMS.get(scheme)
+    if form is None:
+        of_maker = _OF_MAKERS.fullmatch(scheme) and _CODE_OF_MAKERS.fullmatch(value)
+        return True if of_maker else None
+    if meaning_of(scheme, value):
+        return True
+    if form.fullmatch(value) is None:
+        return False
+    if scheme in ("SCT", "SNOMED-CT"):
+        return _checked(value)
+    if scheme == "UCUM":
+        return is_unit(value) or None
+    return _mod10(value) if scheme in ("LN", "LOINC") else True
+
+
+@lru_cache(maxsize=1024)
+def is_unit(text: str) -> bool:
+    """Whether a text is an expression of UCUM, of units that it has; annotations are the standard's own."""
+    expression, annotations = _ANNOTATION.sub("", text), _ANNOTATION.findall(text)
+    if not all(annotation in _annotations() for annotation in annotations):
+        return False
+    return bool(_UNIT.fullmatch(expression)) or (bool(annotations) and expression in ("", "/"))
+
+
+def is_scheme(name: str) -> bool:
+    """Return whether a designator is one of the standard's (PS3.16 Table 8-1), or a private one of a maker."""
+    return _OF_MAKERS.fullmatch(name) is not None or name in _FORMS or name in _SCHEMES or name in concepts
+
+
+def meaning_of(scheme: str, value: str) -> str:
+    """Return what the standard says that a code means; "" if it does not say."""
+    return _meanings().get((scheme, value), "")
+
+
+@cache
+def _annotations() -> frozenset[str]:
+    """Those of the standard's own units, and a few that every unit may have."""
+    codes = (code for scheme, code in _meanings() if scheme == "UCUM")
+    usual = (
+        "beats",
+        "breaths",
+        "counts",
+        "pixels",
+        "voxels",
+        "ratio",
+        "score",
+        "cells",
+        "frames",
+        "spots",
+        "SUVlbm(Janma)",
+    )
+    return frozenset(one for code in codes for one in _ANNOTATION.findall(code)) | {f"{{{one}}}" for one in usual}
+
+
+def is_meaning(text: str) -> bool:
+    """Return whether the standard gives this meaning to a code of any scheme."""
+    return text in _all_meanings()
+
+
+@cache
+def _all_meanings() -> frozenset[str]:
+    return frozenset(meaning for meaning in _meanings().values() if " " in meaning)  # a single word may be a name
+
+
+@cache
+def _meanings() -> Mapping[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for scheme, named in concepts.items():
+        for codes in named.values():
+            for code, (meaning, _) in dict(codes).items():  # type: ignore[call-overload]
+                found.setdefault((scheme, code), meaning)
+    for old, new in mapping["SRT"].items():
+        if ("SCT", new) in found:
+            found.setdefault(("SRT", old), found["SCT", new])
+            found.setdefault(("99SDM", old), found["SCT", new])
+    return found
+
+
+def _checked(number: str) -> bool:
+    sum_ = 0
+    for place, digit in enumerate(reversed(number)):
+        sum_ = int(_TIMES[sum_][int(_MOVED[place % 8][int(digit)])])
+    return sum_ == 0
+
+
+def _mod10(code: str) -> bool:
+    """Return whether the check digit of LOINC is right: Luhn's, over the digits before the dash."""
+    number, _, check = re.sub(r"^L[AP]", "", code).partition("-")
+    doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(number)))
+    return (sum(value // 10 + value % 10 for value in doubled) + int(check)) % 10 == 0

@@ -1,0 +1,76 @@
+"""Detect text where numbers should be: bytes that are readable as characters."""
+
+from __future__ import annotations
+
+import re
+import struct
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sendit.deidentify.leak_check.decode import Bytes
+
+#: The bytes of a value that is text. Tables of numbers are never entirely printable, except for ramps.
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_SHORTEST = 6
+_FEWEST_LETTERS = 4
+_LONGEST = 1 << 16
+_FLOATS = {"FD": "d", "OD": "d", "FL": "f", "OF": "f"}
+#: The limits of what is measured in these: a nanosecond in seconds, the becquerels of a dose.
+_LEAST, _MOST = 1e-9, 1e12
+#: One or more words, in capitals or with at most the first letter one, separated as the parts of a name are.
+_NAME = re.compile(rb"(?:[A-Z]{2,}|[A-Z]?[a-z]{2,})(?:[\^ ,.'-]{1,2}(?:[A-Z]+|[A-Z]?[a-z]+))*\.?")
+_MOST_NUMBERS, _LARGEST_WHOLE = 64, 1e18
+_FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+
+
+def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
+    """Return whether bytes of a binary VR are entirely text, apart from padding, with one or two bytes per character.
+
+    The bytes of a floating-point number may all be printable by chance, as those of 0.00616 are. The exponent tells the
+    two apart: letters in it make numbers that nobody measures, mostly beyond 10^20. If all exponents are usual ones,
+    only what is written like a name is taken for text.
+    """
+    if not _SHORTEST <= len(value) <= _LONGEST:
+        return False
+    raw = bytes(value).strip(b"\0 ")
+    wide = raw.replace(b"\0", b"") if raw.count(0) * 2 >= len(raw) - 1 else raw
+    if len(wide) < _SHORTEST or wide.translate(None, _PRINTABLE):
+        return False
+    steps = {after - before for before, after in pairwise(wide)}
+    if len(steps) <= 2 or sum(map(bytes.isalpha, struct.unpack(f"{len(wide)}c", wide))) < _FEWEST_LETTERS:
+        return False
+    return _NAME.fullmatch(wide) is not None or not _are_measures(value, vr, order)
+
+
+def _are_measures(value: Bytes, vr: str, order: str) -> bool:
+    """Return whether all numbers of a floating-point value are of a magnitude that is measured."""
+    code = _FLOATS.get(vr)
+    if code is None or len(value) % struct.calcsize(code):
+        return False
+    numbers = [number for (number,) in struct.iter_unpack(order + code, value)]
+    return all(number == 0 or _LEAST <= abs(number) < _MOST for number in numbers)
+
+
+def as_text(value: Bytes) -> str:
+    """Return the characters of a value that is entirely printable; "" if it is not, or is too short or too long."""
+    if not _SHORTEST <= len(value) <= _LONGEST:
+        return ""
+    try:
+        text = bytes(value).strip(b"\0 ").decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    return text if text.isprintable() else ""
+
+
+def whole_numbers(value: Bytes, vr: str, order: str) -> Iterator[str]:
+    """Yield the whole numbers in a binary value, as digits; none from long lists, which hold measurements."""
+    code = _FORMATS.get(vr)
+    size = struct.calcsize(f"={code}") if code else 0
+    if code is None or len(value) % size or len(value) > _MOST_NUMBERS * size:
+        return
+    for (number,) in struct.iter_unpack(order + code, value):
+        if number == number and abs(number) < _LARGEST_WHOLE and number == int(number):
+            yield str(abs(int(number)))

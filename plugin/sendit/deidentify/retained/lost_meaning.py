@@ -1,0 +1,297 @@
+"""Find lost values that scale, order or locate pixels: without them, a recipient would read other numbers.
+
+`tables/telling_attributes.csv` lists these attributes of the standard and of vendors, and the entries of Siemens' CSA
+header, with the values that matter (a slope of 1 does not) and the attributes that are equivalent (`group`).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pydicom._dicom_dict import DicomDictionary
+
+from sendit.deidentify.dicom.dataset import DATE_VRS, Dataset, Element, Encoding, find
+from sendit.deidentify.dicom.reader import items_of
+from sendit.deidentify.dicom.text import ascii_text
+from sendit.deidentify.private_blocks import csa, ge
+from sendit.deidentify.private_blocks.entries import Unreadable
+from sendit.deidentify.profile.private import PrivateTag, read_tag, vendor_attributes
+from sendit.deidentify.replacements import DUMMIES
+from sendit.deidentify.tables import table_rows, tag_of
+from sendit.errors import Quarantine
+
+if TYPE_CHECKING:
+    from sendit.deidentify.plan import Handling
+
+_MODALITY, _SCANNING_SEQUENCE, _ECHO_PLANAR = 0x00080060, 0x00180020, 0x00189018
+#: Sequences of the standard whose items describe the pixels: functional groups and their contents, real-world values,
+#: lookup tables, ultrasound regions, radiopharmaceuticals. Others describe other images, or the past.
+_CONTAINERS = frozenset(
+    {0x52009229, 0x52009230, 0x00409096, 0x00283000, 0x00186011, 0x00540016, 0x00209113, 0x00209116, 0x00289110}
+    | {0x00289145, 0x00189117, 0x00189076, 0x00189114, 0x00209111, 0x00189152, 0x00289132, 0x00209253}
+)
+_CSA, _SERIES_HEADER = "CSA ", 0x20
+_ANY_ENTRY = "*"  # of a header that cannot be parsed
+_FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+_TEXT_NUMBERS = frozenset({"DS", "IS"})
+#: Numbers that differ by less are equal: one was written with fewer digits.
+_CLOSE = 1e-5
+
+_NAMED = 5
+
+Value = tuple[float, ...] | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TellingAttribute:
+    """Hold one row of the table."""
+
+    attribute: str  # keyword, (gggg,"CREATOR",ee), or "CSA NAME" ("CSA *": all entries of one that is unreadable)
+    name: str
+    group: str
+    matters: str
+    context: str
+    meaning: str
+
+    @property
+    def source(self) -> str:
+        """Return the source: attributes of one creator belong together (the three components of a vector)."""
+        return self.attribute.rpartition(",")[0] if self.attribute.startswith("(") else self.attribute
+
+
+@cache
+def telling_attributes() -> tuple[TellingAttribute, ...]:
+    """Return the table."""
+    found = []
+    for row in table_rows("telling_attributes.csv"):
+        name = row["name"] or row["attribute"]
+        group = row["group"] or row["attribute"]
+        if row["matters"] not in _MATTERS:
+            raise LookupError(f"telling_attributes.csv: {row['matters']} is no condition")
+        found.append(TellingAttribute(row["attribute"], name, group, row["matters"], row["context"], row["meaning"]))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    standard: Mapping[int, TellingAttribute]
+    private: Mapping[PrivateTag, TellingAttribute]
+    csa: Mapping[str, TellingAttribute]
+
+
+@cache
+def _keys() -> _Keys:
+    standard, private, entries = {}, {}, {}
+    for one in telling_attributes():
+        if one.attribute.startswith("("):
+            private[read_tag(one.attribute)] = one
+        elif one.attribute.startswith(_CSA):
+            entries[one.attribute.removeprefix(_CSA)] = one
+        else:
+            standard[tag_of(one.attribute, "telling_attributes.csv")] = one
+    return _Keys(standard, private, entries)
+
+
+#: Attribute → its values, in the order of the file.
+Telling = Mapping[TellingAttribute, list[Value]]
+
+
+def telling_values(elements: Dataset, encoding: Encoding) -> Telling:
+    """Return the values of those attributes in a dataset, as far as they matter."""
+    found: dict[TellingAttribute, list[Value]] = {}
+    contexts = _contexts(elements)
+    for attribute, value in _values(elements, encoding, {}, top=True):
+        if not attribute.context or attribute.context in contexts:
+            found.setdefault(attribute, []).append(value)
+    mosaic = any(one.group == "mosaic" and _matters(one, values) for one, values in found.items())
+    return {
+        one: values
+        for one, values in found.items()
+        if (one.matters == "mosaic" and mosaic) or (one.matters != "mosaic" and _matters(one, values))
+    }
+
+
+def lost_meaning(before: Telling, after: Telling) -> tuple[str, ...]:
+    """Return the names of what was lost, in the order of the table.
+
+    A value that another source still gives (the standard or a vendor, another attribute of the vendor) is not lost. If
+    several sources are lost, the first one in the table is named.
+    """
+    lost = [one for one in telling_attributes() if one in before and not _same(one, before[one], after.get(one))]
+    silent = {(one.group, one.source) for one in lost}
+    speaking = {one.group for one in before if (one.group, one.source) not in silent}
+    named: dict[str, str] = {}
+    return tuple(
+        one.name for one in lost if one.group not in speaking and named.setdefault(one.group, one.source) == one.source
+    )
+
+
+def check_lost(lost: Sequence[str], handling: Handling) -> None:
+    """Hold an instance whose output would mean something else, if the project wants that.
+
+    Raises:
+        Quarantine: a value was lost; the message names the attribute.
+    """
+    if lost and handling.on_lost_meaning == "Hold":
+        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+        raise Quarantine(f"a recipient could no longer read {', '.join(lost[:_NAMED])}{more} (OnLostMeaning is Hold)")
+
+
+# --- the values ------------------------------------------------------------------------------------------------------
+
+
+def _contexts(elements: Dataset) -> set[str]:
+    found = {_text(elements, _MODALITY)}
+    if "EP" in _text(elements, _SCANNING_SEQUENCE).split("\\") or _text(elements, _ECHO_PLANAR) == "YES":
+        found.add("EPI")
+    return found
+
+
+def _text(elements: Dataset, tag: int) -> str:
+    element = find(elements, tag)
+    if element is None or element.items is not None:
+        return ""
+    return ascii_text(element.value)
+
+
+def _values(
+    elements: Dataset, encoding: Encoding, creators: Mapping[int, str], top: bool = False, vendors: bool = False
+) -> Iterator[tuple[TellingAttribute, Value]]:
+    """Yield the values of a dataset; within a vendor's sequences, standard attributes are mere copies."""
+    keys, here = _keys(), dict(creators)
+    for element in elements:
+        tag = element.tag
+        if not tag >> 16 & 1:
+            if element.items is not None:
+                if tag in _CONTAINERS or not top:
+                    for item in element.items:
+                        yield from _values(item, encoding, {}, vendors=vendors)
+            elif not vendors and tag in keys.standard:
+                value = _value(element, _vr(element, DicomDictionary[tag][0]), encoding)
+                if value is not None:
+                    yield keys.standard[tag], value
+        elif 0x10 <= tag & 0xFFFF <= 0xFF:
+            here[tag] = "" if element.items is not None else ascii_text(element.value)
+        else:
+            creator = here.get(tag >> 16 << 16 | tag >> 8 & 0xFF)
+            if creator:
+                yield from _private(element, (tag >> 16, creator, tag & 0xFF), encoding, here)
+
+
+def _private(
+    element: Element, tag: PrivateTag, encoding: Encoding, creators: Mapping[int, str]
+) -> Iterator[tuple[TellingAttribute, Value]]:
+    keys, listed = _keys(), vendor_attributes().get(tag)
+    one = keys.private.get(tag)
+    items = element.items
+    if items is None and listed is not None and listed.vr == "SQ":
+        items = items_of(element.value, encoding)
+    if items is not None:
+        if one is not None and items:
+            yield one, b"items"
+        if listed is not None:
+            for item in items:
+                yield from _values(item, encoding, creators, vendors=True)
+        return
+    if listed is not None and listed.form == "CSA" and tag[2] != _SERIES_HEADER:
+        yield from _entries(element)
+    elif one is not None:
+        value = _value(element, _vr(element, listed.vr if listed is not None else ""), encoding)
+        if value is not None:
+            yield one, value
+
+
+def _entries(element: Element) -> Iterator[tuple[TellingAttribute, Value]]:
+    """Yield the entries of a CSA header."""
+    try:
+        tags = csa.parse(element.value).tags
+    except Unreadable:
+        if element.value:
+            yield _keys().csa[_ANY_ENTRY], bytes(element.value)
+        return
+    for entry in tags:
+        one = _keys().csa.get(entry.name)
+        if one is not None and any(entry.values):
+            values = b"\\".join(filter(None, entry.values))
+            yield one, _numbers_in(values) or values
+
+
+def _vr(element: Element, expected: str) -> str:
+    """Return the VR in which a value is read: the file's if it is numeric, else the expected one."""
+    expected = expected.split(" or ")[0]
+    if element.vr in _FORMATS or element.vr in _TEXT_NUMBERS:
+        return element.vr
+    return "DS" if expected in _FORMATS and element.vr != "UN" else expected or element.vr
+
+
+def _value(element: Element, vr: str, encoding: Encoding) -> Value | None:
+    """Return numbers, or the bytes of anything else; None if there is nothing, or only SendIt's dummy value."""
+    raw = bytes(element.value)
+    if vr in _FORMATS:
+        code = _FORMATS[vr]
+        size = struct.calcsize(f"={code}")
+        return struct.unpack(f"{encoding.order}{len(raw) // size}{code}", raw[: len(raw) // size * size]) or None
+    text = raw.strip(b"\0 ")
+    if not text or (vr in DATE_VRS and text == DUMMIES[vr]):
+        return None
+    return (_numbers_in(text) or text) if vr in _TEXT_NUMBERS else text
+
+
+def _numbers_in(text: bytes) -> tuple[float, ...]:
+    """Return the numbers of a decimal string; none if one of them is invalid. A comma is read as a point."""
+    try:
+        return tuple(float(part.replace(b",", b".")) for part in text.split(b"\\") if part.strip(b"\0 "))
+    except ValueError:
+        return ()
+
+
+# --- what matters, and what is the same ------------------------------------------------------------------------------
+
+
+def _any_number(test: Callable[[float], bool]) -> Callable[[Value], bool]:
+    return lambda value: isinstance(value, bytes) or any(map(test, value))
+
+
+def _orders_slices(block: Value) -> bool:
+    try:
+        return isinstance(block, bytes) and re.search(rb"\bSLICEORDER\b", ge.text_of(block)) is not None
+    except Unreadable:
+        return False
+
+
+_MATTERS: Mapping[str, Callable[[Value], bool]] = {
+    "any": lambda _: True,
+    "date": lambda _: True,
+    "mosaic": lambda _: True,
+    "not 0": _any_number(lambda number: number != 0),
+    "not 1": _any_number(lambda number: number != 1),
+    "positive": _any_number(lambda number: number > 0),
+    "many": _any_number(lambda number: number > 1),
+    "GE b-value": lambda value: isinstance(value, tuple) and bool(value) and value[0] % 100_000 > 0,
+    "slice order": _orders_slices,
+}
+
+
+def _matters(one: TellingAttribute, values: list[Value]) -> bool:
+    return any(map(_MATTERS[one.matters], values))
+
+
+def _same(one: TellingAttribute, before: list[Value], after: list[Value] | None) -> bool:
+    if after is None or len(after) != len(before):
+        return False
+    if one.matters in ("date", "slice order") or before == after:  # dates move; blocks are written anew
+        return True
+    return all(map(_close, before, after))
+
+
+def _close(before: Value, after: Value) -> bool:
+    if isinstance(before, bytes) or isinstance(after, bytes):
+        return before == after
+    return len(before) == len(after) and all(
+        a == b or abs(a - b) <= _CLOSE * max(abs(a), abs(b)) for a, b in zip(before, after, strict=True)
+    )

@@ -1,0 +1,56 @@
+"""Check values of vendors' private attributes: texts of a fixed form, and bytes that are taken apart."""
+
+from __future__ import annotations
+
+import re
+import struct
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: No scanner composes longer texts from its settings.
+_LONGEST = 4096
+#: GE's user defined data (0043,"GEMS_PARM_01",2A), as dcm2niix reads them: the place of the header's offset, the limits
+#: of its version (FL), and the least length; in the header, the flags of polarity and of EPI and the order of lines,
+#: which has another place from version 25.002 on.
+_GE_OFFSET, _GE_VERSIONS, _GE_SHORTEST = 24, (5.0, 40.0), 916
+_GE_POLARITY, _GE_EPI, _GE_ORDER, _GE_LATER, _GE_SHIFT, _GE_EARLIER = 0x30, 0x3A, 0x394, 25.002, 0x4C, 0x8C
+
+
+def is_written(pattern: str, text: str) -> bool:
+    """Return whether a text has the form that a vendor's software writes, apart from surrounding blanks."""
+    return len(text) <= _LONGEST and _compiled(pattern).fullmatch(text.strip("\0 ")) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)
+
+
+def ge_user_data(value: bytes | memoryview) -> bytes:
+    """Return the polarity and the order of phase encoding in their places, and zeros everywhere else.
+
+    b"" if the value is not what dcm2niix would read.
+    """
+    raw = bytes(value)
+    if len(raw) < _GE_SHORTEST:
+        return b""
+    (start,) = struct.unpack_from("<H", raw, _GE_OFFSET)
+    if len(raw) < start + _GE_SHORTEST:
+        return b""
+    (version,) = struct.unpack_from("<f", raw, start)
+    if not _GE_VERSIONS[0] <= version <= _GE_VERSIONS[1]:
+        return b""
+    later = version >= _GE_LATER
+    header = start + (_GE_SHIFT if later else 0)
+    order = _GE_ORDER - (_GE_EARLIER if later else 0)
+    kept = bytearray(len(raw))
+    for place, size in ((_GE_OFFSET, 2), (start, 4), *((header + at, 2) for at in (_GE_POLARITY, _GE_EPI, order))):
+        kept[place : place + size] = raw[place : place + size]
+    return bytes(kept)
+
+
+#: What stays of a block, by the name of its form in a vendor's list.
+BLOCKS: Mapping[str, Callable[[bytes | memoryview], bytes]] = {"GEUserData": ge_user_data}

@@ -1,0 +1,82 @@
+"""Remove values that break the rules of their VR (PS3.5 6.2), such as a name in a CS or a date in an IS: they are text.
+
+An age over 89 years is within the rules, and becomes 090Y (`top_coded`).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pydicom._dicom_dict import DicomDictionary
+
+from sendit.deidentify.text.patterns import medical
+from sendit.deidentify.text.vocabulary import is_term
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_NUMBER = rb"(?: *+[+-]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?+\d++)?+ *+)?+"
+_INTEGER = rb"(?: *+[+-]?+\d{1,12}+(?:\.0*+)?+ *+)?+"
+
+
+def _listed(single: bytes) -> re.Pattern[bytes]:
+    return re.compile(single + rb"(?:\\" + single + rb")*+[ \0]*+")
+
+
+#: Values of DS may be longer than the 16 characters allowed: many are, and are numbers nevertheless.
+_WHOLE: Mapping[str, re.Pattern[bytes]] = {
+    "AS": _listed(rb"(?:[0-9]{3}[DWMY])?+ *+"),
+    "CS": _listed(rb"[A-Z0-9 _]{0,16}+"),
+    "DS": _listed(_NUMBER),
+    "IS": _listed(_INTEGER),
+    "UI": _listed(rb"[0-9.]{0,64}+"),
+}
+_SIZES = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
+
+
+def valid(tag: int, vr: str, value: bytes | memoryview) -> bytes | memoryview:
+    """Return the value if it is of this VR; else without those of its values that are not.
+
+    A code string in small letters, as some devices write, stays if all its words are of medicine or of DICOM.
+    """
+    pattern = _WHOLE.get(vr)
+    if pattern is not None:
+        return value if pattern.fullmatch(value) else _without_wrong(bytes(value), vr, pattern)
+    size = _SIZES.get(vr)
+    if size is not None and (len(value) % size or len(value) > _longest().get(tag, len(value))):
+        return b""
+    return value
+
+
+def top_coded(age: str) -> str:
+    """Return "090Y" for an age over 89 years; "" for any other, which may stay as it is.
+
+    The standard retains PatientAge unchanged with the option (PS3.15 E.3.5); most privacy laws do not.
+    """
+    return "090Y" if re.fullmatch(r"(?:09\d|[1-9]\d\d)Y", age.strip()) and age.strip() != "090Y" else ""
+
+
+def _without_wrong(value: bytes, vr: str, pattern: re.Pattern[bytes]) -> bytes:
+    good: Callable[[bytes], bool] = lambda v: pattern.fullmatch(v) is not None or (vr == "CS" and _is_code(v))  # noqa: E731
+    kept = [single if good(single) else b"" for single in value.rstrip(b"\0 ").split(b"\\")]
+    return b"\\".join(kept) if any(kept) else b""
+
+
+def _is_code(value: bytes) -> bool:
+    text = value.decode("latin-1")
+    return re.fullmatch(r"[A-Za-z0-9 _\-/.,()]{0,64}", text) is not None and (
+        medical(text) or (text.isupper() and is_term(text))
+    )
+
+
+@cache
+def _longest() -> Mapping[int, int]:
+    """Return the longest value (bytes) of attributes whose numbers are limited."""
+    found = {}
+    for tag, (vr, multiplicity, *_) in DicomDictionary.items():
+        most = multiplicity.rpartition("-")[2]
+        if vr in _SIZES and most.isdigit():
+            found[tag] = int(most) * _SIZES[vr]
+    return found

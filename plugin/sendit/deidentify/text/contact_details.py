@@ -1,0 +1,94 @@
+"""Find phone numbers, addresses, rooms, bank and insurance numbers, coordinates and times of day in free text.
+
+These forms are searched for before any single number is judged: once a part of them is cut out, the rest ("+49 151",
+a town behind its postal code) no longer has the form.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from sendit.deidentify.text.patterns import LINKS
+from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.sections import any_of, cues
+
+#: An address that is written so that programs do not find it: name[at]clinic[dot]org.
+_DISGUISED_MAIL = (
+    r"[\w.+\-]+\s?[\[({<]\s?(?:at|ät|chez|arroba|@)\s?[\])}>]\s?[\w\-]+"
+    r"(?:\s?(?:\.|[\[({]\s?(?:dot|punkt|point|punto|ponto|\.)\s?[\])}])\s?[\w\-]+)*"
+)
+_PHONE = r"(?<![^\W_])(?:\+|00)\d[\d\s().\-/]{6,}\d(?![^\W_])"
+#: A postal code and a place behind a comma: ", 69117 Heidelberg".
+_POSTAL = r"(?<=[,;])\s*(?:[A-Z]{1,2}-)?\d{4,5}\s+[^\W\d_a-z][^\W\d_A-Z]{2,}(?:[\s\-][^\W\d_a-z][^\W\d_A-Z]{2,})?"
+#: Postal codes of the USA (nine digits) and of Japan.
+_ZIP = r"(?<![\w\-])\d{5}-\d{4}(?![\w\-])|〒\s?\d{3}-?\d{4}"
+_COORDINATES = (
+    r"(?<![\w.])-?[1-9]\d{0,2}\.\d{4,}°?\s?[NS]?\s*[,;/]\s*-?[1-9]\d{0,2}\.\d{4,}°?(?:\s?[EWO](?!\w))?(?![\w.])"
+    r"|\d{1,3}°\s?\d{1,2}['′]\s?(?:\d{1,2}(?:\.\d+)?[\"″]\s?)?[NSEWO](?!\w)"
+)
+_ACCOUNT = r"(?<![^\W_])[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?(?![^\W_])"
+#: Germany: pension insurance; Québec: health insurance.
+_INSURED = r"(?<![^\W_])\d{2}[\s\-]?\d{6}[\s\-]?[A-Z][\s\-]?\d{3}(?![^\W_])|(?<![^\W_])[A-Z]{4}\s\d{4}\s\d{4}(?![^\W_])"
+_PLATE = r"(?<![^\W_])(?<!-)[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}\s?(?!\d*[05]0[EH]?(?!\w))\d{3,4}[EH]?(?![^\W_]|-)"
+#: With a word that tells the time of day, or in full with hours of the day.
+_CLOCK = r"(?:[01]?\d|2[0-3])"
+_TIME = (
+    rf"(?<![\w.:]){_CLOCK}(?:[:.]?[0-5]\d)?(?::[0-5]\d)?\s?(?:[ap]\.?m\.?(?!\w)|Uhr(?!\w))"
+    rf"|(?<![\w.:])(?:0[6-9]|1\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?![\w:]|\s?(?:min|sec|s|m)(?!\w))"
+    rf"|(?<![\w.:]){_CLOCK}h[0-5]\d(?!\w)"
+)
+#: Rooms and beds; of a tumour or a scanner, a bed has a plain number.
+_ROOM = (
+    r"((?<!\w)(?:room|rm|zimmer|chambre|chbre|habitaci[oó]n|stanza|quarto|kamer|sala|pok[oó]j|palata|ward)"
+    r"(?!\w)[\s.:#]*(?:(?:no|nr)\.?\s)?"
+    r"|(?<!\w)(?:icu|itu|micu|sicu|er|ed|a&e)[\s\-](?:bed|bay)\s)(?!\d\d\s\d\d(?!\w))[A-Z]?\d[\w\-/]*"
+    r"|((?<!\w)(?:bed|bett|lit|cama|letto|bay)[\s.:#]*)(?:[A-Z]\d+|\d+[A-Z])(?![^\W_])"
+)
+#: The name of a machine in a network; the subject of a study in the form of BIDS.
+_HOST = (
+    r"(?<![\w@/])[\w\-]+(?:\.[\w\-]+)*\.(?:com|org|net|edu|gov|local|lan|intra|intern|hospital|clinic"
+    r"|(?:[\w\-]{2,}\.)(?:de|fr|it|es|nl|uk|at|ch|be|pl|se|dk|no|pt|br|jp|cn|eu))(?![\w.])"
+)
+_SUBJECT = r"(?<![^\W_])sub-(?=\w*\d)\w+"
+_NUMBERS = re.compile("|".join((_PHONE, _ACCOUNT, _INSURED, _PLATE)))
+_EVERYWHERE = re.compile("|".join((_POSTAL, _ZIP, _COORDINATES, _ACCOUNT, _INSURED, _PLATE)))
+_SPOKEN = re.compile("|".join((_PHONE, _TIME, _HOST, _SUBJECT)), re.IGNORECASE)
+_ROOMS = re.compile(_ROOM, re.IGNORECASE)
+_MAILS = re.compile(_DISGUISED_MAIL, re.IGNORECASE)
+_AT = re.compile(r"[\[({<]\s?(?:at|ät|chez|arroba|@)\s?[\])}>]", re.IGNORECASE)
+_HOME = re.compile(r"(?:/home/|/Users/|\\Users\\|\\Documents and Settings\\)[^/\\\s]+", re.IGNORECASE)
+
+
+def without_contact_details(text: str) -> str:
+    """Return the text with CUT in the place of what reaches or locates a person."""
+    if _AT.search(text):
+        text = _MAILS.sub(CUT, text)
+    if "@" in text or "//" in text or ":" in text or "www" in text:
+        text = LINKS.sub(CUT, text)
+    text = _HOME.sub(CUT, text)
+    if not any(map(str.isdigit, text)):
+        return text
+    text = _EVERYWHERE.sub(CUT, text)
+    text = _streets().sub(CUT, _SPOKEN.sub(CUT, text))
+    return _ROOMS.sub(lambda match: f"{match[1] or match[2]}{CUT}", text)
+
+
+def without_numbers_of_persons(text: str) -> str:
+    """Return a technical text with CUT in the place of phone, account, insurance and plate numbers."""
+    return _NUMBERS.sub(CUT, text) if any(map(str.isdigit, text)) else text
+
+
+@cache
+def _streets() -> re.Pattern[str]:
+    """Return a pattern for a street with the number of a house before or behind it."""
+    particle = r"(?:d[aeiou]s?l?l?a?\s|l['’]|la\s|las\s|los\s|le\s|les\s|van\s|de\s)*"
+    name = particle + r"(?:(?:[^\W\d_a-z][^\W\d_A-Z][\w'’\-]+|[^\W\d_a-z]{4,})\.?\s*){1,3}"
+    road = any_of(cues()["road"])
+    ends = any_of(cues()["road ends"])
+    house = r"\d{1,4}(?:\s?[a-zA-Z](?!\w))?(?:/\d{1,4})?"
+    return re.compile(
+        rf"(?<!\w)(?:{house}(?:\s(?:bis|ter))?[\s,]+)(?i:{road})\.?\s+{name}"
+        rf"|(?<!\w)(?i:{road})\.?\s+{name}[\s,]*(?:(?i:nr|no|n°|nº|д)\.?\s?)?{house}(?!\w)"
+        rf"|(?<!\w)[^\W\d_a-z][^\W\d_]+(?i:{ends})\.?\s+{house}(?!\w)"
+    )

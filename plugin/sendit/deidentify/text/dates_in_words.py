@@ -1,0 +1,104 @@
+"""Find incomplete dates, and ages over 89, in free text: "11th of June", "Whitsun 1954", "93 yo m"."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.sections import any_of, cues
+
+_YEAR = r"(?:(?:19|20)\d{2}|['’]\d{2})"
+_SHORT_YEAR = r"\d{2}(?!\w|[.,]\d|\s?(?:mm|cm|ml|kv|%))"
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_MONTH = r"(?:0[1-9]|1[0-2])"
+_ROMAN = r"(?:I{1,3}|IV|VI{0,3}|IX|X|XI{1,2})"
+_BORN = (
+    r"(?:born|b\.|geb(?:oren|\.)?|né|née|nacid[oa]|nat[oa]|nascid[oa]|ur\.|urodzon[ya]|doğum(?:lu)?|dob|birth\s+year"
+    r"|jahrgang|jg\.?|année)"
+)
+#: Before a day and a month as numbers, which elsewhere are a fraction.
+_ON = r"(?:died|born|dob|dated?|on|since|until|am|vom|le|du|el|il|op|dnia)"
+
+_OLD = r"(?:9\d|1[0-2]\d)"
+_YEARS = (
+    r"(?:y(?:\.|\s?/)?\s?o\.?[mfw]?|y|yrs?|years?(?:[\s\-]old)?|j\.|jahre?[ns]?|jährig\w*|a\.|ans|an|años|anni|anos|jaar"
+    r"|jarige?|lat|letni\w*|yaş\w*|år\w*|vuoti\w*|v\.|éves?|let|лет|года|годов|ετών|χρονών|歳|才|岁|歲|세)"
+)
+_NINETY = (
+    r"(?:ninety|neunzig\w*|noventa|novanta|negentig"
+    r"|quatre[\s\-]vingt[\s\-](?:dix|onze|douze|treize|quatorze|quinze|seize))"
+)
+_NO_AMOUNT = r"(?![\w.%]|\s*(?:%|mm|cm|ml|kg|deg|bpm|hu)\b)"
+_AGES = re.compile(
+    "|".join(
+        (
+            rf"(?<![\w.]){_OLD}\+?[\s\-]*{_YEARS}(?![^\W\d_])(?:[\s,\-/]*(?:m|f|w|male|female)(?!\w))?",
+            rf"(?<![\w.]){_OLD}\s?[/\-]?\s?[MFWV](?!\w)|(?<!\w)[MF][/\-]?{_OLD}(?![\w.])",
+            rf"(?<!\w)(?:aged?|alter|âge|edad|età|anni|idade|leeftijd|wiek|yaş|ålder|alder|ikä|věk|vek|възраст|возраст|ηλικία|年齢|年龄|年齡|나이)\s*[:=]?\s*(?:de\s+)?{_OLD}(?!\d)",
+            rf"(?<!\w){_NINETY}(?:[\s\-]\w+)?[\s\-]*(?:y\w*|jahre?|ans|años|anni|anos|jaar)(?!\w)",
+            rf"(?<!\w)(?:(?:fe)?male|[mf],|is|turned|turning|turns)\s?{_OLD}{_NO_AMOUNT}",
+            rf"(?<![\w.]){_OLD}(?:a(?!\w)|(?:st|nd|rd|th)\s(?:birth|year))",
+            r"(?<!\w)(?:nona|cente)n[ae]ri\w+|(?<!\w)aged\s+ninety(?:[\s\-]\w+)?",
+        )
+    ),
+    re.IGNORECASE,
+)
+
+#: Every match of _AGES contains one of these.
+_OF_AGES = re.compile(r"9\d|1[0-2]\d|(?i:nine|neunz|noven|novan|negent|quatre|nona|cente)")
+
+#: A date or an age without a digit contains one of these.
+_IN_LETTERS = re.compile(r"(?i)th\b|vingt|nine|neunz|noven|novan|negent|nona|cente|mil[le]?\b|millenove")
+_LETTERS = re.compile(r"[^\W\d_]+")
+#: Years of the last century, and of this one, in words.
+_SPELLED_YEAR = (
+    r"(?:nineteen[\s\-](?:hundred(?:\s+and)?[\s\-]|oh[\s\-])?[a-z]+ty(?:[\s\-][a-z]{3,5})?|neunzehnhundert\w*|zweitausend\w+"
+    r"|negentienhonderd\w*|nittonhundra\w*|millenovecento\w*|duemila\w+|mil\s+novecientos(?:\s+\w+(?:\s+y\s+\w+)?)?"
+    r"|mil\s+novecentos(?:\s+e\s+\w+){0,2}|mil(?:le)?[\s\-]neuf[\s\-]cents?(?:[\s\-]\w+){0,3})"
+)
+
+
+def without_dates_in_words(text: str) -> str:
+    """Return the text with CUT in the place of dates in words and of ages over 89."""
+    told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text)
+    if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
+        return text
+    text = _dates().sub(_dated, text)
+    return _AGES.sub(_aged, text) if _OF_AGES.search(text) else text
+
+
+def _dated(match: re.Match[str]) -> str:
+    """Return CUT for a date: "lesion 2 may represent" is none."""
+    behind = match.string[match.end() :]
+    return match[0] if match[0].endswith("may") and re.match(r"\s+[a-z]", behind) else CUT
+
+
+def _aged(match: re.Match[str]) -> str:
+    """Return CUT for an age. A letter for the sex counts only in capitals: 99m is technetium."""
+    letters = re.sub(r"[\W\d_]", "", match[0])
+    return match[0] if len(letters) == 1 and letters in "mfwv" else CUT
+
+
+@cache
+def _dates() -> re.Pattern[str]:
+    month, locative, ordinal, feast = (any_of(cues()[name]) for name in ("month", "locative", "ordinal", "feast"))
+    ordinals = rf"(?:{ordinal})(?:[\s\-](?:{ordinal}))?"
+    forms = (
+        rf"(?<!\w)(?:the\s+|le\s+|el\s+|il\s+|den\s+|am\s+)?\d{{1,2}}(?:st|nd|rd|th|er|º|°|ª|e|de|ste|\.)?[\s\-]*"
+        rf"(?:of\s+|d[eio']l?\s*|van\s+)?(?:{month})(?!\w)\.?(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SHORT_YEAR}))?",
+        rf"(?<!\w)(?:the\s+|den\s+|am\s+|il\s+|el\s+|le\s+)?{ordinals}\s+(?:(?:of|d[ei]|van)\s+|d['’])?(?:{month})(?!\w)"
+        rf"(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SPELLED_YEAR}))?",
+        rf"(?<!\w)(?:{month}|{locative})(?!\w)\.?\s+(?:d[eio]l?\s+|van\s+|roku\s+)?{_YEAR}(?!\d)",
+        rf"(?<!\w)(?:{month})\s+(?:the\s+)?(?:\d{{1,2}}(?:st|nd|rd|th)|{ordinals})(?!\w)(?:\s*,?\s*{_YEAR})?",
+        rf"(?<!\w)(?:{feast}|st\.?\s\w+['’]s\sday)(?:\s+(?:of|de|del|di|do|van|von|roku))?\s*,?\s*{_YEAR}(?!\d)",
+        rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w)?\s*:?\s*{_YEAR}(?!\d)",
+        rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
+        r"(?<!\w)(?:on|until|since|by)\s+the\s+\d{1,2}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of|and|at|for|to)\b))",
+        rf"(?<!\w)\d{{1,2}}[\s.\-/]{{1,2}}{_ROMAN}[\s.\-/]{{1,2}}(?:(?:19|20)\d\d|\d\d)(?!\w)",
+        rf"(?<!\w){_ROMAN}/(?:(?:19|20)\d\d|\d\d)(?!\w)",
+        rf"(?<![\w.])(?<!\d\s){_DAY}\s{_MONTH}\s\d\d(?![\w.]|\s\d)",
+        r"(?<![\w.])(?:19|20)\d\d[/\-](?:0?[1-9]|1[0-2])(?![\w.])",
+        rf"(?<!\w){_SPELLED_YEAR}(?!\w)",
+    )
+    return re.compile("|".join(forms), re.IGNORECASE)

@@ -1,0 +1,184 @@
+"""Recognise eponyms: names of people that mean a disease, a sign or a structure (Hodgkin lymphoma, Baker's cyst).
+
+`tables/eponyms.txt` lists them, and says which may stay alone. A common name stays only beside a noun of its kind:
+"Baker's cyst" is nobody, "Baker" may be the patient. Names that the file itself gives to persons are removed before.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sendit.deidentify.text.sections import eponyms, technique
+from sendit.deidentify.text.word_lists import medicine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Stands in for an eponym while cues and patterns look for names: a character that is neither letter nor space.
+_HELD = "\ue000"
+_WORD = re.compile(r"[^\W\d_]+")
+#: What stands between the parts of an eponym, and between an eponym and its noun.
+_JOINT = re.compile(r"\s?[\-‐‑–/]\s?| ")
+_POSSESSIVE = r"(?:['’´`]s?)?"
+_BEHIND = re.compile(rf"{_POSSESSIVE}[\s\-‐‑–]{{1,2}}([^\W\d_]+)(?:[\s\-‐‑–]([^\W\d_]+))?")
+#: May stand between an eponym and its noun.
+_AMID = frozenset({"s", "cell", "cells", "b", "t", "eye", "family", "like", "muscular", "type", "bone", "large"})
+_BEFORE = re.compile(
+    r"([^\W\d_]+)(?:\s(?:d[eiu]|del|della|dell|of|von|van|da|do)(?:\s|['’])|\sd['’]|[\s\-‐‑–])(?:l['’]|la\s)?$",
+    re.IGNORECASE,
+)
+#: These stand before an eponym of any kind, without "of" between them.
+_CALLED = frozenset({"morbus", "mal", "morbo", "syndrom", "syndrome", "sindrome", "tetralogy", "non"})
+_MOST_PARTS = 4
+#: How many characters before an eponym are searched for its noun.
+_LONGEST_BEFORE = 64
+
+
+class Eponyms:
+    """Take the certain eponyms out of a text, and put them back."""
+
+    def __init__(self) -> None:
+        self._held: list[str] = []
+
+    def held(self, text: str) -> str:
+        """Return the text with a placeholder for every eponym beside its noun, and for every one of several names."""
+        words = list(_WORD.finditer(text))
+        if not any(_is_begin(match[0]) for match in words):
+            return text
+        pieces, position, place = [], 0, 0
+        while place < len(words):
+            end, parts = _end_of(text, words, place) if _is_begin(words[place][0]) else (None, 1)
+            if end is None:
+                place += 1
+                continue
+            start = words[place].start()
+            self._held.append(text[start:end])
+            pieces += [text[position:start], _HELD]
+            position, place = end, place + parts
+        return "".join((*pieces, text[position:])) if pieces else text
+
+    def restored(self, text: str) -> str:
+        """Return a text that came from `held` with its eponyms back in their places."""
+        if not self._held:
+            return text
+        waiting = iter(self._held)
+        return re.sub(_HELD, lambda _: next(waiting, ""), text)
+
+    def all_stay(self, text: str) -> bool:
+        """Return whether no placeholder was cut out, so that the eponyms can be put back in order."""
+        return text.count(_HELD) == len(self._held)
+
+
+def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int | None, int]:
+    """Return where the eponym that begins with a word ends, and how many words it has; None if it is not certain."""
+    known, names = eponyms(), _all_names()
+    for count in range(min(_MOST_PARTS, len(words) - place), 1, -1):
+        parts = words[place : place + count]
+        between = [text[one.end() : other.start()] for one, other in pairwise(parts)]
+        name = "-".join(_plain(part[0]) for part in parts)
+        if name in names and all(map(_JOINT.fullmatch, between)):
+            return parts[-1].end(), count
+    name = _plain(words[place][0])
+    single = _singular(name)
+    if _all_names().isdisjoint((name, single)):
+        return None, 1
+    firm = not ({name, single} & known["alone"])
+    match = words[place]
+    behind = _BEHIND.match(text, match.end())
+    if behind and _is_noun(behind[1], firm):
+        return match.end(), 1
+    if behind and behind[2] and _plain(behind[1]) in _AMID and _is_noun(behind[2], firm):
+        return match.end(), 1
+    before = _BEFORE.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start())
+    if before and _is_noun(before[1], firm):
+        linked = before[0][len(before[1]) :].strip(" -‐‑–")
+        if linked or _plain(before[1]) in _CALLED:
+            return match.end(), 1
+    return None, 1
+
+
+def stays_alone(text: str, runs: Sequence[re.Match[str]], usual: Sequence[bool], place: int) -> bool:
+    """Return whether a word is an eponym that is a rare name, and nothing beside it belongs to a name.
+
+    Args:
+        text: the text.
+        runs: the words of the text.
+        usual: whether each of them is a known word.
+        place: the index of the word in question.
+    """
+    if not is_eponym(runs[place][0]):
+        return False
+    for other in (place - 1, place + 1):
+        if 0 <= other < len(runs):
+            here, beside = runs[place], runs[other]
+            between = text[min(here.end(), beside.end()) : max(here.start(), beside.start())]
+            if len(between) <= _LONGEST_BETWEEN and not _goes_with(beside[0], usual[other], between):
+                return False
+    return True
+
+
+_LONGEST_BETWEEN = 3
+
+
+def is_eponym(word: str) -> bool:
+    """Return whether a word is an eponym that may stay alone: its context decides about it, and no other table."""
+    name = _plain(word)
+    return bool({name, _singular(name)} & eponyms()["alone"])
+
+
+def _goes_with(word: str, usual: bool, between: str) -> bool:
+    """Return whether a neighbour reveals no person: a medical word, another eponym, any known word in lower case."""
+    folded = _plain(word)
+    if folded in eponyms()["alone"] or folded == "s":
+        return True
+    if len(word) == 1:
+        return "." not in between and word.islower()
+    if not usual:
+        return False
+    return (
+        word.islower() or folded in medicine() or folded in eponyms()["nouns"] or folded in technique()["abbreviations"]
+    )
+
+
+def _is_noun(word: str, firm: bool) -> bool:
+    """Return whether a word is a noun that an eponym goes with; if `firm`, not one for what any patient may have."""
+    plain, known = _plain(word), eponyms()
+    if firm and {plain, _singular(plain)} & known["generic"]:
+        return False
+    return bool({plain, _singular(plain)} & known["nouns"])
+
+
+@cache
+def _begins() -> frozenset[str]:
+    return frozenset(name.split("-")[0] for name in _all_names())
+
+
+@cache
+def _all_names() -> frozenset[str]:
+    return eponyms()["alone"] | eponyms()["beside"]
+
+
+@lru_cache(maxsize=4096)
+def _is_begin(word: str) -> bool:
+    plain = _plain(word)
+    return bool(plain) and (plain in _begins() or _singular(plain) in _begins())
+
+
+def _singular(name: str) -> str:
+    """Return a name without the s of a genitive that lacks its apostrophe: Hodgkins, Bakers."""
+    return name[:-1] if name.endswith("s") else name
+
+
+def _plain(word: str) -> str:
+    if word.isascii():
+        return word.lower()
+    plain = unicodedata.normalize("NFKD", word.lower())
+    return (
+        "".join(character for character in plain if not unicodedata.combining(character))
+        .replace("ß", "ss")
+        .replace("ø", "o")
+    )

@@ -1,0 +1,198 @@
+"""Remove by patterns: names, dates, patients' numbers, phone numbers, addresses and links in free text.
+
+The patterns are for descriptions, which are short and mostly about the examination: if a match could also be a medical
+word ("DR CHEST" is no Doctor Chest), the vocabulary decides.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.sections import technique
+from sendit.deidentify.text.vocabulary import is_no_name
+from sendit.deidentify.text.word_lists import medicine
+
+_MONTH = (
+    r"(?:jan|feb|febr|mar|mär|mrz|apr|avr|may|mai|jun|juin|jul|juil|aug|août|sep|sept|oct|okt|nov|dec|dez|déc"
+    r"|january|february|march|april|june|july|august|september|october|november|december"
+    r"|januar|februar|märz|juni|juli|oktober|dezember)"
+)
+#: A word between a day and a year is a month in some language.
+_ANY_MONTH = r"(?:d[eo]\s+|of\s+)?[^\W\d_]{3,12}\.?(?:\s+d[eo]l?)?"
+_YEAR = r"(?:19|20)\d{2}"
+_CLOCK = r"(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?|[T ]?\d{6}(?:\.\d+)?(?!\d))?"
+_PARTICLE = r"(?:\b(?:van|von|de|der|den|del|della|dela|la|le|da|di|dos|du|el|al|bin|ibn|ter|ten|zu|zur|st\.?)\s+){0,4}"
+_ROAD = (
+    r"(?:street|st\.|avenue|ave\.?|road|rd\.?|lane|ln\.|boulevard|blvd\.?|drive|terrace|square|crescent|highway|hwy\.?)"
+)
+_TITLE = r"(?:drs?|prof|professor|doctor|mr|mrs|ms|miss|herr|frau|mme|mlle|sra?|dott)"
+_LABEL = (
+    r"(?:patient(?:'?s)?(?:\s+name)?|pt\.?|name|nom|physician|doctor|surgeon|radiologist|technologist|tech|operator"
+    r"|referr(?:ed|ing)(?:\s+by)?(?:\s+physician)?|ref(?:erred)?\.?\s+by|performed\s+by|read\s+by|dictated\s+by"
+    r"|reported\s+by|signed\s+by|attn|nurse)"
+)
+_SHORT = 3
+#: In capitals these are modalities: MR TOUCH, DR ERECT.
+_MODALITIES = frozenset({"MR", "DR", "MS", "MRS"})
+_NUMBER_LABEL = (
+    r"(?:m\.?r\.?n\.?|mr\s?no|pat(?:ient)?\.?\s?-?(?:id|no|nr|number)|pid|ssn|dob|acc(?:ession)?(?:\s?(?:no|nr|number))?"
+    r"|case\s?(?:no|nr|number)|hosp(?:ital)?\.?\s?(?:no|nr|number)|visit\s?(?:no|nr|number)|nhs|phone|tel|fax|mobile|pager)"
+)
+_NAME_WORD = r"[^\W\d_][\w'’\-]*\.?"
+
+#: A number of seven digits or more in groups: 53-182-857, 12.345.678, 123.456.789-09. No version has three digits
+#: twice.
+GROUPED = (
+    r"(?<![\w.])(?=(?:[\-/]?\d){7})\d{1,4}(?:[\-/]\d{2,5}){2,}(?![\w.])"
+    r"|(?<![\w.])\d{1,3}(?:\.\d{3}){2,}(?:-\d{1,2})?(?![\w.])"
+)
+#: Never medical, whatever the context.
+LINKS = re.compile(
+    r"[\w.+\-]+@(?:[\w\-]{2,}|[\w\-](?=\.))(?:\.[\w\-]+)*|(?:https?|ftps?|file|mailto|urn):\S+|\bwww\.\S+|\\\\[\w.\-]+\\\S+"
+    r"|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])",
+    re.IGNORECASE,
+)
+#: Labelled numbers and phone numbers: no device model or version looks like them.
+NUMBERS_OF_PERSONS = re.compile(
+    rf"\b{_NUMBER_LABEL}\b[ .:#=]*(?=[\w\-/.]*\d)[\w\-/.]+|(?<![\d.\-])(?:\d{{3}}[\-. ])?\d{{3}}-\d{{4}}(?![\d\-])"
+    r"|(?<!\w)\+\d[\d\s().\-/]{6,}\d",
+    re.IGNORECASE,
+)
+#: Six or more digits in a row or in groups, and dates before 1995, with the letters around them. The build date of a
+#: program is later, and stays; so does a part number of Philips.
+_BUILT = r"(?:199[5-9]|20\d\d)(?:[\-/]?(?:0[1-9]|1[0-2])[\-/]?(?:0[1-9]|[12]\d|3[01]))(?!\d)"
+LONG_NUMBERS = re.compile(
+    rf"(?<![^\W_])[^\W_]*(?<!\d)(?!{_BUILT})(?!4535\d{{8}}(?!\d))\d{{6,}}[^\W_]*|(?!{_BUILT})(?:{GROUPED})"
+    r"|(?<!\d)19(?:[0-8]\d|9[0-4])([\-/.])\d{1,2}\1\d{1,2}(?!\d)"
+    r"|(?<![\d.])\d{1,2}([\-/.])\d{1,2}\2(?:19[0-8]\d|199[0-4])(?![\d.])"
+)
+#: Open software (dcmqi) names itself as the model of a device by the address of its source, which is nobody's.
+SOURCE_OF_PROGRAM = re.compile(r"https?://(?:github|gitlab|bitbucket)\.(?:com|org)/[\w.\-]+/[\w.\-]+\.git")
+#: The form of PN in technical texts: at least two characters before the caret, and a letter after it.
+NAME_FORM = re.compile(_PARTICLE + r"[^\W\d_][\w'’.\-]+\^[\w'’.\-^]*[^\W\d_][\w'’.\-^]*", re.IGNORECASE)
+
+#: The same in a description, where a caret marks a name, or joins two words ("Head^Routine").
+_CARETS = re.compile(rf"{_PARTICLE}[^\s,;:^]*\^[^\s,;:]*", re.IGNORECASE)
+
+_PLAIN = re.compile(
+    "|".join(
+        (
+            rf"(?<!\d){_YEAR}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_CLOCK}",
+            rf"(?<![\d.])(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]){_CLOCK}",
+            rf"(?<!\d){_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?(?:\.\d+)?(?!\d){_CLOCK}",
+            rf"(?<!\d){_YEAR}([-/.])\s?\d{{1,2}}\3\s?\d{{1,2}}(?!\d)\.?|(?<!\d)\d{{1,2}}([-/.])\s\d{{1,2}}\4\s{_YEAR}(?!\d)",
+            rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/]*{_ANY_MONTH}[\s\-/,]*{_YEAR}(?!\d){_CLOCK}",
+            rf"(?<!\d)\d{{1,2}}[\s\-/.]*{_MONTH}[\s\-/.]*['’]\d{{2}}(?!\d)",
+            rf"(?<!\d){_YEAR}[\s\-/]*{_MONTH}\b[\s\-/.]*\d{{1,2}}(?!\d)",
+            rf"\b{_MONTH}\b\.?[ \-]\d{{1,2}}(?:st|nd|rd|th)?(?![\w.])(?![ ,\-]+{_YEAR})"
+            r"(?!\s*(?:mm|cm|ml|kv|mas|min|sec|s|w|years?|months?|days?)\b)",
+            rf"(?<![\d.])(?:0[1-9]|1[0-2])[-/.]{_YEAR}(?!\d)|(?<!\d){_YEAR}-W\d{{2}}(?:-\d)?(?!\d)",
+            r"(?:\d{2,4}|(?:令和|平成|昭和|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
+            r"(?<![\w.])(?:9\d|1[0-2]\d)[\s\-]*(?:y\s?/?\s?o\b|years?|yrs?|yr|jahre?|ans|años|anni|jaar)|\bage[d:]?\s*(?:9\d|1[0-2]\d)\b",
+            r"(?<![\d.])\d{2,4}(?:[ \-]\d{2,4}){3,}(?![\d.])|(?<![\d.])\d{3}[ \-]\d{2,3}[ \-]\d{4}(?![\d.])",
+            r"(?<!\w)\d{2}(?:-\d{2}){2,}(?!\w)",
+            GROUPED,
+            r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?:[0-9a-f]{1,4}::?){3,}[0-9a-f]{0,4}\b",
+            # A British postcode, whose end has no letter of CIKMOV: "T1 1mm" and "T2 4cm" are none.
+            r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}(?!\w)",
+            r"\bext\.?\s*\d{3,}\b|\bid\s*[:#=]\s*(?=\S*\d)\S+",
+            rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[ \-]?{_MONTH}\b\.?[ ,\-]*(?:{_YEAR}|\d{{2}})(?!\d){_CLOCK}",
+            rf"\b{_MONTH}\b\.?[ \-]*(?:\d{{1,2}}(?:st|nd|rd|th)?[ ,\-]+)?{_YEAR}(?!\d)",
+            r"(?<!\d)\d+(?:\.\d+){4,}(?!\d)",
+            rf"\b{_NUMBER_LABEL}\b[ .:#=]*(?:(?=[\w\-/.]*\d)[\w\-/.]+|{CUT})",
+            r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",
+            r"(?<!\w)(?:\+|00)\d[\d\s().\-/]{6,}\d|\(\d{2,5}\)\s*\d[\d\s.\-/]{4,}\d|\(\d{3}\)[ -]?\d{4}(?!\w|[.,]\d)",
+            r"(?<![\d.])\d{3}[\-. ]\d{3}[\-. ]\d{4}(?!\d)|(?<![\d.\-])\d{3}-\d{4}(?!\d)|(?<![\d.])0\d{2,4}[/\- ]\d{5,}",
+            rf"\b\d{{1,5}}[a-z]?\s+(?:[^\W\d_][\w'’\-]*\.?\s+){{1,3}}{_ROAD}(?!\w)",
+            r"\b[^\W\d_]+(?:straße|strasse|str\.|gasse|allee)\s*\d+\w?\b|\b(?:rue|via|calle|avenida)\s+[^\d,;]{2,30}\d+",
+            r"\bp\.?\s?o\.?\s?box\s*\d+",
+            r"(?<![^\W_])(?!pk-?11195(?![^\W_]))(?<!\b0\.)[^\W\d_]{0,4}[\-_#]?\d{5,}[^\W\d_]?(?![^\W_])|(?<!\b0\.)(?<!\d)\d{6,}",
+        )
+    ),
+    re.IGNORECASE,
+)
+#: Every match of _PLAIN contains one of these.
+_OF_PLAIN = re.compile(rf"[\d:元{CUT}]")
+_BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{12,}={0,2}(?![\w+/=])")
+_HEXADECIMAL = re.compile(r"(?<![^\W_])(?:0x)?((?:[0-9a-f]{2}){6,})(?![^\W_])", re.IGNORECASE)
+_LABELLED = re.compile(rf"\b({_LABEL})\s*[:=]\s*((?:{_NAME_WORD}[ ,]*){{1,4}})", re.IGNORECASE)
+_TITLED = re.compile(rf"\b({_TITLE})\b\.?\s+((?:{_NAME_WORD}\s*){{1,3}})", re.IGNORECASE)
+_LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
+
+
+def medical(text: str) -> bool:
+    """Return whether all words of a text belong to medicine or to DICOM."""
+    words = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])", text)
+    return all(word in medicine() for word in map(str.lower, words) if len(word) > 1)
+
+
+def without_base64(text: str) -> str:
+    """Return the text without words that are text in base64 or hexadecimal. Those that decode to anything else stay."""
+    text = _HEXADECIMAL.sub(lambda match: CUT if _is_printable(bytes.fromhex(match[1])) else match[0], text)
+    return _BASE64.sub(lambda match: CUT if _is_text(match[0]) else match[0], text)
+
+
+def _is_text(word: str) -> bool:
+    bare = word.rstrip("=")
+    try:
+        raw = base64.b64decode(bare[: len(bare) - (len(bare) % 4 == 1)] + "=" * (-len(bare) % 4))
+    except binascii.Error:
+        return False
+    return _is_printable(raw)
+
+
+def _is_printable(raw: bytes) -> bool:
+    return sum(32 <= byte < 127 for byte in raw) >= 0.9 * len(raw)
+
+
+def without_patterns(text: str) -> str:
+    """Return a description without what looks personal."""
+    text = LINKS.sub(CUT, text)
+    if "^" in text:
+        text = _CARETS.sub(lambda match: match[0] if medical(match[0]) or _is_about_technique(match[0]) else CUT, text)
+    if _OF_PLAIN.search(text):
+        text = _PLAIN.sub(CUT, text)
+    text = _LABELLED.sub(lambda m: f"{m[1]} {_words(m[2])}", text)
+    text = _TITLED.sub(_titled, text)
+    return _LISTED.sub(_listed, text)
+
+
+def _is_about_technique(text: str) -> bool:
+    """Return whether every word of a text is a medical word, an abbreviation, or a known one that is no common name."""
+    return all(
+        medical(word) or word.lower() in technique()["abbreviations"] or (len(word) > _SHORT and is_no_name(word))
+        for word in re.findall(r"[^\W\d_]+", text)
+    )
+
+
+def _words(names: str) -> str:
+    """Return the medical words among supposed names."""
+    return " ".join(word for word in names.split() if medical(word) and len(word.strip(".,")) > 1) + " "
+
+
+def _titled(match: re.Match[str]) -> str:
+    first = match[2].split()[0]
+    if medical(first) or (match[1] in _MODALITIES and (first.islower() or _is_about_technique(first))):
+        return match[0]
+    return _words(match[2])
+
+
+def _listed(match: re.Match[str]) -> str:
+    """Return what stays of "Family, Given": one may also be a medical word, if both begin with a capital.
+
+    In small letters, the words are judged one by one.
+    """
+    if any(map(str.isdigit, match[0])) and "," + match[2] in match[0]:  # unsigned,mono2
+        return match[0]
+    if match[1].islower() or (match[2].islower() and not match[1].isupper()):
+        return match[0]
+    if any(map(str.isdigit, match[1])):  # M0, Gleason
+        return match[0]
+    one, other = medical(match[1]), medical(match[2])
+    if _is_about_technique(match[1]) and _is_about_technique(match[2]):
+        return match[0]
+    titles = match[1].istitle() and match[2].istitle()
+    return match[0] if (one and other) or ((one or other) and not titles) else CUT

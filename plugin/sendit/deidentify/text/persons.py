@@ -1,0 +1,272 @@
+"""Find names, places and numbers that a cue reveals in free text: "seen by Li Wu", "works at Reading".
+
+`tables/cues.txt` has the cues in nine languages. Most names are removed anyway, as unknown words (vocabulary.py); cues
+are for short ones, and for those that are also medical words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.sections import any_of, cues, technique
+from sendit.deidentify.text.vocabulary import is_nobody
+from sendit.deidentify.text.word_lists import medicine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_MOST_WORDS = 4  # of one name
+_MOST_PLACES = 3
+_SHORT = 3
+_LONGEST_ABBREVIATION = 5  # letters, of a hospital
+_LETTERS = re.compile(r"[^\W\d_]+")
+_TOKEN = re.compile(r"(\s*[\-,]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
+#: Roles and services, not single persons.
+_ROLE = re.compile(
+    r"(?:\w*(?:olog(?:y|ie|ía|ia|ist|iste|o|a|ue)s?|iatr(?:y|ics|ie|ist)|surgery|surgeons?|medicine|chirurgie|anesthesia)"
+    r"|team|service|services|staff|clinic|clinics|hospital|department|dept|nurse|nurses|nursing|physician|physicians|doctor|doctors"
+    r"|tech|technologist|technologists|radiographer|resident|residents|fellow|attending|consultant|registrar|pharmacy|pharmacist|patient|patients|parents?"
+    r"|referrer|requester|reader)s?",
+    re.IGNORECASE,
+)
+#: A number after a name is a phone number.
+_EXTENSION = re.compile(r"[ ,]{1,2}(?:ext\.?[ ]?|x)?\d{4,6}(?!\w|[.,/]\d|\s?(?:kv|mm|ml|cm|ms|hu|s)\b)", re.IGNORECASE)
+
+
+def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
+    """Return the text with CUT in the place of what a cue gives away: names, places, numbers."""
+    if CUT in text or any(map(str.isdigit, text)):
+        text = _numbers().sub(_without_number, text)
+    words = set(_LETTERS.findall(text.casefold()))
+    titled = _is_titled(text)
+    if not words.isdisjoint(_begins("facility")):
+        text = _without_facilities(text)
+    for section, takes in (
+        ("by", _Taking(known=True, small=True)),
+        ("relation", _Taking()),
+        ("weak", _Taking()),
+        ("preposition", _Taking(noun=True)),
+        ("residence", _Taking(known=True)),
+    ):
+        if not words.isdisjoint(_begins(section)):
+            text = _without_names(text, _cues(section), takes, titled, is_known)
+    if not words.isdisjoint(_begins("title")):
+        text = _without_names(text, _titles(), _Taking(known=True, cue_stays=False, title=True), False, is_known)
+    if not words.isdisjoint(_begins("behind")):
+        text = _behind().sub(CUT, text)
+    if not words.isdisjoint(_begins("initials")):
+        text = _typist().sub(lambda match: f"{match[1]}{CUT}", text)
+    return text
+
+
+def _without_facilities(text: str) -> str:
+    """Return the text without the names of hospitals and homes; their kind stays."""
+    return _facility().sub(_without_facility, text)
+
+
+def _without_facility(match: re.Match[str]) -> str:
+    name = match["name"] or match["name2"]
+    return match[0] if _is_kind(name) else match[0].replace(name, CUT)
+
+
+def _is_kind(name: str) -> bool:
+    """Return whether words say what kind of hospital is meant, and not which one: General Hospital."""
+    return all(
+        word in medicine() or word in cues()["kind"] or word in cues()["particle"]
+        for word in _LETTERS.findall(name.casefold())
+    )
+
+
+def without_short_names(text: str) -> str:
+    """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
+    text = _short_word().sub(lambda match: match[0] if _is_usual(match[0]) else CUT, text)
+    return _short_name().sub(CUT, text)
+
+
+def without_initials(text: str, initials: Iterable[str]) -> str:
+    """Return the text without the patient's initials: A.Q., A. Q., and AQ if that is no medical word."""
+    for letters in sorted(initials, key=lambda letters: (-len(letters), letters)):
+        for pattern in _written_initials(letters):
+            text = pattern.sub(CUT, text)
+    return text
+
+
+@lru_cache(maxsize=256)
+def _written_initials(letters: str) -> tuple[re.Pattern[str], ...]:
+    dotted = r"\.\s?".join(map(re.escape, letters))
+    found = [re.compile(rf"(?<![\w.]){dotted}\.?(?![\w])", re.IGNORECASE)]
+    if letters.lower() not in medicine() and letters.lower() not in technique()["abbreviations"]:
+        found.append(re.compile(rf"(?<![\w.\-/]){re.escape(letters.upper())}(?![\w\-/])"))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """Describe how much after a cue is taken for a name."""
+
+    known: bool = False  # also medical words
+    small: bool = False  # also words without a capital
+    cue_stays: bool = True
+    title: bool = False  # after a title: whatever follows is a name
+    noun: bool = False  # not words that are nobody's name
+
+
+def _without_names(
+    text: str, cue: re.Pattern[str], takes: _Taking, titled: bool, is_known: Callable[[str], bool]
+) -> str:
+    pieces, position = [], 0
+    for match in cue.finditer(text):
+        if match.end() < position:
+            continue
+        end = _end_of_name(text, match, takes, titled, is_known)
+        if end > match.end():
+            pieces += [text[position : match.end() if takes.cue_stays else match.start()], CUT]
+            number = _EXTENSION.match(text, end)
+            position = number.end() if number else end
+    return "".join((*pieces, text[position:])) if pieces else text
+
+
+def _end_of_name(text: str, cue: re.Match[str], takes: _Taking, titled: bool, is_known: Callable[[str], bool]) -> int:
+    """Return where the name after a cue ends; the end of the cue if there is none."""
+    end = place = cue.end()
+    stops = cue[0].istitle() and takes.cue_stays
+    for count in range(_MOST_WORDS + 2):
+        match = _TOKEN.match(text, place)
+        if match is None or (count == 0 and "," in match[1]) or (count and not match[1]):
+            break
+        word = match[2]
+        if word.rstrip(".").lower() in _small_titles():
+            takes, place = replace(takes, known=True, title=True), match.end()
+            continue
+        if word.lower() in cues()["particle"] and word[0].islower():
+            place = match.end()
+            continue
+        if not _is_of_name(word, takes, titled, stops, end > cue.end(), is_known, "," in match[1]):
+            break
+        end = place = match.end()
+        if word.endswith(".") and len(word) > 2 and "." not in word[:-1]:
+            end -= 1
+            break
+    return end
+
+
+def _is_of_name(
+    word: str, takes: _Taking, titled: bool, stops: bool, later: bool, is_known: Callable[[str], bool], listed: bool
+) -> bool:
+    bare = word.rstrip(".")
+    folded = bare.lower()
+    named = (bare.istitle() and takes.known and not stops) or (takes.title and not later)
+    if (
+        (not named and folded in cues()["stop"])
+        or _ROLE.fullmatch(bare)
+        or (not named and not bare.istitle() and folded in cues()["means"])
+    ):
+        return False
+    if len(bare) == 1 and bare == word and not (takes.known or later):
+        return False  # projected from C: an initial has a full stop
+    strange = not (is_known(bare) or folded in technique()["abbreviations"]) or folded in technique()["names too"]
+    if bare[0].isupper() and (not bare.isupper() or len(bare) == 1):
+        if listed or (titled and not takes.small):
+            return strange
+        short = len(bare) <= _SHORT and folded not in technique()["abbreviations"]
+        term = folded in medicine() or (takes.noun and is_nobody(bare)) or (not bare.istitle() and not strange)
+        return takes.known or strange or later or short or not term
+    if bare.isupper():
+        return strange or ((takes.small or takes.known) and not later)
+    return takes.small and (strange or (not later and (len(bare) <= _SHORT or folded not in medicine())))
+
+
+@cache
+def _small_titles() -> frozenset[str]:
+    return frozenset(map(str.lower, cues()["title"]))
+
+
+@cache
+def _begins(section: str) -> frozenset[str]:
+    """Return the first words of a section's cues, by which a text without any cue is recognised fast."""
+    first = (_LETTERS.search(cue.casefold()) for cue in cues()[section])
+    return frozenset(match[0] for match in first if match) | ({"m"} if section == "title" else frozenset())
+
+
+@cache
+def _cues(section: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w/.])(?:{any_of(cues()[section])})(?![\w/]):?(?=\s)", re.IGNORECASE)
+
+
+@cache
+def _titles() -> re.Pattern[str]:
+    """Return a pattern for titles in their usual case: MR, MS and DR mean something else."""
+    return re.compile(rf"(?<![\w/.])(?:{any_of(cues()['title'])})(?!\w)\.?(?=\s*[^\W\d_])|(?<![\w.])M\.(?=\s[^\W\d_])")
+
+
+@cache
+def _behind() -> re.Pattern[str]:
+    name = r"[^\W\d_a-z][^\W\d_A-Z]+"
+    capitals = r"[^\W\d_a-z]{4,},"
+    ends = any_of(cues()["behind"])
+    return re.compile(rf"(?<!\w)(?:(?:{name}\s+){{0,2}}{name},?|{capitals})\s+(?:{ends})(?!\w)")
+
+
+@cache
+def _typist() -> re.Pattern[str]:
+    """Return a pattern for the initials of who dictated and who typed: dictated ajk/lmw."""
+    return re.compile(
+        rf"((?<!\w)(?:{any_of(cues()['initials'])})(?!\w)[\s.:]*(?:by\s|von\s|par\s|por\s)?\s*)"
+        r"(?:[^\W\d_]{2,3}[/|:][^\W\d_]{2,3}|[^\W\d_]{2,3})(?=\s*(?:$|[.,;)\d]))",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _facility() -> re.Pattern[str]:
+    """Return a pattern for a hospital and its name, in the group `name`."""
+    word = r"(?:St\.?\s|Ste\.?\s|San\s)?[^\W\d_a-z][^\W\d_A-Z][\w'’\-]*"
+    kinds = any_of(cues()["facility"])
+    long_kinds = any_of(kind for kind in cues()["facility"] if len(kind) > _LONGEST_ABBREVIATION)  # not Frau Chu
+    linked = r"(?:d[eiou]s?l?l?a?\s|d['’]|l['’]|la\s|of\s|van\s|am\s|im\s|in\s|zum\s|zur\s|van\shet\s)*"
+    return re.compile(
+        rf"(?<!\w)(?i:{kinds})\s+{linked}(?P<name>{word}(?:[\s\-]{word}){{0,2}})"
+        rf"|(?<!\w)(?P<name2>{word}(?:\s{word}){{0,2}})\s(?i:{long_kinds})(?!\w)"
+    )
+
+
+@cache
+def _numbers() -> re.Pattern[str]:
+    number = r"(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*"
+    return re.compile(
+        rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*(?:(?:is|no|nr|number|num)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
+        rf"|((?<![\w.])(?:no|nº)[\s.:]+)\d{{4,}}(?!\w)|((?<!\w)[#№])\s?\d{{3,}}|((?<!\w)(?<!\d )x)\d{{3,5}}(?!\w)",
+        re.IGNORECASE,
+    )
+
+
+def _without_number(match: re.Match[str]) -> str:
+    """Return the label without its number."""
+    return f"{next((group for group in match.groups() if group is not None), '')}{CUT}"
+
+
+@cache
+def _short_word() -> re.Pattern[str]:
+    return re.compile(r"(?<![\w.'’+*#@%])(?<![Xx]-)[^\W\d_a-z][^\W\d_A-Z]{1,2}(?![\w+*#@%]|-\d)")
+
+
+@cache
+def _short_name() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_])(?:{any_of(technique()['short names'])})(?![^\W_])", re.IGNORECASE)
+
+
+def _is_usual(word: str) -> bool:
+    if not (word[0].isupper() and word[1:].islower()):
+        return True
+    folded = word.lower()
+    return folded in medicine() or folded in technique()["abbreviations"] or folded in technique()["labels"]
+
+
+def _is_titled(text: str) -> bool:
+    """Return whether most words of a text are capitalised, as in protocol names: capitals then mean nothing."""
+    words = [word for word in re.findall(r"[^\W\d_]{2,}", text) if not word.isupper()]
+    return bool(words) and sum(word[0].isupper() for word in words) > 0.6 * len(words) and len(words) > 1

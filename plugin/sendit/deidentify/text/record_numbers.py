@@ -1,0 +1,486 @@
+"""Decide whether a word with digits is a technical term, or could be somebody's number.
+
+Accession and record numbers have no form of their own: `A12B34C567`, `4F7A9C21`, `12-34A5`, `CT-24-0917`. Technical
+terms have: a number stands before its unit (`120kV`), after its label (`TE30`, `b1000`), in the name of a sequence
+(`tfl3d1`), or among known words (`ep2d_diff_mddw_20_p2`). A word is judged as a whole: with four or more unexplained
+digits, or with letters and digits in turn, it is removed. So is one that could be either.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from sendit.deidentify.text.sections import any_of, technique
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: They stand in for what was cut out, and for an unknown word. Both count as spaces.
+CUT, STRANGER = "\x1f", "\x1e"
+
+_MOST_UNEXPLAINED = 3  # digits
+_MOST_AMONG_TERMS = 5  # where two or more technical words stand beside them
+_LONGEST_NUMBER = 4  # digits in a row
+_LONGEST_GROUPED = 5  # digits of a number in groups, with nothing else in the word
+_LONGEST_RUN = 6  # digits of several numbers beside each other
+_CHANGES = 3  # from letters to digits or back, within one atom
+_LONG_ATOM = 7
+_LONGEST_TOKEN = 16
+_LARGEST_LISTED, _LARGEST_FINE = 10_000, 3000
+_BRIGHTEST = 255
+_HEXADECIMAL_ATOM = re.compile(r"(?=(?:\D*\d){2})(?=\d*[A-Fa-f])(?:[0-9A-F]{8,}|[0-9a-f]{8,})")
+_SHORTEST_TERM = 3  # letters
+_LONG_LABEL = re.compile(r"(?:PLD|LD|FOV|ETL|VENC)[1-9]\d{1,2}0")
+
+_WORD = re.compile(r"(?:[^\s,;|()\[\]{}<>\"'`!?&\\^=]|(?<=\d),(?=\d))+")
+_PARTS = re.compile(r"[_/:+#*~@]+")
+_ATOM = re.compile(r"(?<![\d.,])\d{1,4}[.,]\d{1,4}(?![\d]|[.,]\d)[^\W\d_]*|[^\W_]+")
+_RUNS = re.compile(r"\d+|[^\W\d_]+")
+_DECIMAL = re.compile(r"[+\-~<>≤≥±]?(?:0?[.,]\d+|\d{1,4}[.,]0+|(?=\D*(?:\d\D*){2,6}$)\d{1,4}[.,]\d{1,3})%?")
+_B_VALUE = r"(?:\d{1,2}0|[1-9]\d?[05]0|[05])"
+#: After a b; in a text about diffusion, in more forms.
+_B_VALUES = re.compile(
+    rf"(?:(?<=_)|(?<![^_]))b[_\-]?(?:{_B_VALUE}|[1-9]\d00)t?(?:[_,]b?{_B_VALUE}t?(?![^\W_]))*(?![^_#])"
+)
+_B_VALUES_OF_DIFFUSION = re.compile(
+    rf"(?<![^\W_])\d{{0,2}}b[_\-]?(?:\d{{1,3}}|[1-9]\d?[05]0)t?(?:[_,\-/]b?{_B_VALUE}t?(?![^\W_]))*(?![^\W_])"
+)
+_B_CAPITAL = re.compile(r"B-?[1-9]\d?00(?:[_,\-/]B?[1-9]\d?00)*")
+_DIFFUSION = re.compile(r"dwi|dti|diff|adc|trace|ep2d|epi|resolve|noddi|dki|ivim|hardi|shell", re.IGNORECASE)
+_SPINE = re.compile(r"(?:[ctls](?:1[0-2]|\d)?[\-/])+[ctls]?(?:1[0-2]|\d)", re.IGNORECASE)
+_TNM = re.compile(r"[cpyra]{0,2}T(?:[0-4][a-d]?|is|x)(?:N(?:[0-3][a-c]?|x))?(?:M[01x][a-c]?)?")
+_DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*](\d{1,4}(?:\.\d+)?))(?:[x*](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
+#: Sizes of detectors and cassettes, in cm and in inches.
+_DETECTORS = re.compile(
+    r"18x24|24x18|20x25|20x40|24x29|24x30|25x30|30x24|30x40|35x35|35x43|43x35|43x43|8x10|10x12|11x14|14x17|17x14|17x17"
+)
+_CASSETTE = re.compile(r"\d{1,2}(cm|mm|in)x\d{1,2}\1", re.IGNORECASE)
+_VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
+#: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
+_REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
+_CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S")  # iterations and subsets
+_FRACTIONS = re.compile(r"\d{1,2}(?:\.\d{1,2})?c?Gy/\d{1,2}(?:fx|fr)?", re.IGNORECASE)
+_TARGET = re.compile(r"[CGPI]TV[A-Z]?[1-4]?[_\-]?[1-8]\d\d0", re.IGNORECASE)  # a volume and its dose in cGy
+#: A beam: the angles of gantry, collimator and couch; or a full arc, which begins and ends beside 180 degrees.
+_BEAM = re.compile(r"G(\d{1,3})[CK](\d{1,3})[TP](\d{1,3})|G?(?:17\d|18[0-5])-(?:17\d|18[0-5])")
+_FULL_TURN, _WHOLE_ANGLE = 360, 5
+#: An orientation and a weighting without a space, and more technical abbreviations after them: AXT2, CORPDFS.
+_PLANE = re.compile(
+    r"(?:AX|SAG|COR|TRA|OBL|SAX|LAX)(?:T[12](?:W|STAR)?|PD|DWI|DTI|ADC|FLAIR|STIR)(?:FS|TSE|FSE|SE|POST|PRE|GD|C)?"
+)
+_INTERPOLATED = re.compile(r"(\d{2,3})[ip]")  # a matrix: 192i
+#: A nuclide before its carrier (PS3.16 CIDs 18 and 4020): 18F-PSMA-1007.
+_NUCLIDE = re.compile(
+    r"(?:11C|13N|15O|18F|22Na|4[34]Sc|51Cr|52Mn|5[57]Co|6[0124]Cu|6[78]Ga|68Ge|7[56]Br|81mKr|82Rb|8[69]Y|90Y|89Sr|89Zr|99mTc"
+    r"|111In|12[345]I|131I|133Xe|153Sm|166Ho|177Lu|18[68]Re|201Tl|211At|21[23]Pb|213Bi|22[35]Ra|225Ac|227Th"
+    r"|(?:F-?18|C-?11|Ga-?6[78]|Tc-?99m|In-?111|I-?12[345]|I-?131|Xe-?133|Sm-?153|Lu-?177|Tl-?201|Kr-?81m|Ra-?223|Y-?90))[\-_]"
+)
+#: An ICD-10 code in its written form, alone or before a word: Q53.21-Abdominal.
+_DIAGNOSIS = re.compile(r"[A-TV-Z]\d[\dAB]\.\d[\dA-Z]{0,2}(?=$|-[^\W\d_]{3})")
+_FRAMES = re.compile(r"\d{1,2}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, and how long each is
+_TRANSDUCER = re.compile(r"\d{1,2}[A-Z]{1,2}\d(?:[A-Z]?[a-z])?")  # 3V5Ms, 4V1c
+#: A number, the year and the modality: 0917.24.CT.
+_ACCESSION = re.compile(r"(?<![^\W_])\d{3,6}[./\-]\d{2}[./\-][A-Z]{2}(?![^\W_])")
+_MATRICES = frozenset({"1024", "2048", "4096"})
+#: A word and a size: ring2cm, Bolus5mm.
+_SIZED = re.compile(r"([^\W\d_]{3,}?)\d{1,2}(?:mm|cm|Gy)")
+#: The name of a sequence as Siemens writes it; nobody's number begins like this: *tfl3d1_16ns, *ep_b1000#12, *svs_se.
+_OF_SIEMENS = re.compile(
+    r"\*(?:[A-Za-z]{1,8}\d{0,2}[A-Za-z]?[1-4]d\d{0,2}[A-Za-z]{0,4}\d{0,3}t?"
+    r"(?:[_#][A-Za-z]{0,3}\d{1,3}[a-z]{0,2}){0,2}(?:_[a-z]{1,3})?"
+    r"|[a-z]{2,4}_b\d{1,5}t?(?:#\d{1,3})?|[a-z]{2,4}_[a-z]{2,4}(?:_\d{1,3})?)"
+)
+#: A series of the National Lung Screening Trial, with or without commas: 1,OPA,GE,LSQX,STANDARD,360,2.5,120,80,0.1,1.5.
+_KERNEL_OF_TRIAL = r"(?:STANDARD|BONE|BONEPLUS|LUNG|SOFT|DETAIL|[BC]\d\d[FS]?|F[CL]\d\d|[A-D])"
+_OF_LUNG_TRIAL = re.compile(
+    rf"\d,?O[PR][A-Z],?(?:GE|SE|PH|TO)(?:,[A-Z]{{1,6}}\d{{0,4}},{_KERNEL_OF_TRIAL},\d{{3}}(?:\.\d)?,\d{{1,2}}(?:\.\d{{1,2}})?,(?:80|1[0-4]0)"
+    rf"(?:,(?:\d{{1,3}}(?:\.\d{{1,2}})?|na)){{2,4}}"
+    rf"|[A-Z]{{1,6}}\d{{0,4}}{_KERNEL_OF_TRIAL}\d{{3}}(?:\.\d)?\d(?:\.\d{{1,2}})?(?:80|1[0-4]0)(?:\d{{1,3}}(?:\.\d{{1,2}})?|na)(?:\d?\.\d|na){{2}})"
+)
+_IN_PROGRESS = re.compile(r"WIP_?\d{3}[A-Z]?")  # works in progress of Siemens
+#: Several numbers with little between them.
+_BESIDE = re.compile(
+    r"(?<![^\W_])(?<!\d\.)(?:\(\d{1,5}\)[ \t]?)?\d{1,6}(?:(?:[ \t]|[ \t]?[-./][ \t]?)\d{1,6}){1,9}(?![^\W_]|\.\d)"
+)
+_TOKEN_BEFORE = re.compile(r"(?<![^\W_])[^\W\d_]+-$")
+_FIRST = re.compile(r"(\d+)[ \t]")
+_LETTERED = re.compile(  # QQ 12 34 56 C
+    r"(?<![^\W_])([A-Z]{1,3})[ \t](?=(?:[ \t]?\d){6})\d{2,4}(?:[ \t]\d{2,4}){1,4}(?:[ \t][A-Z])?(?![^\W_]|\.\d)",
+    re.IGNORECASE,
+)
+_HEXADECIMAL = re.compile(r"(?<![^\W_])[0-9A-F]{2}(?:([:\-])[0-9A-F]{2})(?:\1[0-9A-F]{2}){3,}(?![^\W_])", re.IGNORECASE)
+#: Numbers that a label explains, and a year as a version.
+_LABELLED_PAIR = re.compile(
+    r"((?<!\w)syngo[ ](?:[A-Z&/]{2,6}[ ])20[0-3]\d[A-Z](?!\w)"
+    r"|(?<!\w)(?:T[REI](?:/T[REI]){1,2}|WW?/W?L|W?L/WW?|C/W|W/C)[ \t:=]*\d{1,5}(?:[/\-]{1,2}\d{1,5}){1,2}(?!\w)"
+    r"|(?<!\w)WW?[ :=]?[1-9]\d{0,2}[05][ ,/]{1,2}(?:W?L|C)[ :=]?-?\d{1,4}(?!\w))"
+)
+_TIMES_D = re.compile(r"(?:[1-5]d)?([^\W\d_]{3,})(?:[1-5]d[a-z]?)?", re.IGNORECASE)
+
+# --- versions -------------------------------------------------------------------------------------------------------
+
+_BUILT = r"(?:199[5-9]|20\d\d)[\-./]?(?:0[1-9]|1[0-2])[\-./]?(?:0[1-9]|[12]\d|3[01])"
+_DOTTED = r"(?=(?:\D*\d){2,7}\D*$)[vr]?\d{1,2}(?:\.\d{1,2}){1,4}(?:[-_.]?(?:[a-z]{1,5}\d{0,2}|\d{1,2}))?"
+_VERSION = re.compile(
+    "|".join(
+        (
+            rf"(?!\d\d\.\d\d\.\d\d(?!\.)){_DOTTED}",
+            r"[vr]?\d{1,2}\.\d\.\d{1,2}\.\d{1,5}",  # a build number after three small numbers
+            r"[vr]?(?:19|20)\d\d\.\d{1,2}(?:\.\d{1,2}){0,2}[a-z]?",
+            _BUILT,
+            r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?",  # a time of day
+            r"ver(?:sion)?[._]?\d{1,2}(?:\.\d{1,2}){1,3}",
+            r"\d?[a-z]{1,4}\d{0,2}_\d{1,2}(?:\.\d{1,2}){2,3}",
+            r"4535\d{8}(?:__[a-z]{2,12}(?:\.\d{1,3}){0,2}|__\d\.\d{1,2}\.\d{1,2}\.\d{1,3})*",  # parts of Philips
+            r"(?:release:|signa_lx\d\.|[a-z]{2,8}_)*[a-z]{2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2})*_\d{4}\.[a-z]\d?",  # GE
+            r"\d\d[a-z]{2}\d\d\.\d{1,2}(?:[._\-][a-z]{1,3}\d{0,2}){0,6}",
+            r"(?:syngo_?)?(?:n4_)?v[a-z]\d\d[a-z]?(?:_[a-z]{2,6}\d{0,2}|_\d\d[a-z]){0,3}(?:_20\d{6})?",  # Siemens
+            r"[a-z]{1,4}\d{1,2}\.\d{1,2}(?:_ext\.?\d{1,2})?",
+            r"v\d{1,2}\.\d{1,2}(?:(?:sp|er|r|p|u|b)\d{1,4})?(?:\*[rp]\d{1,4})?",  # Canon
+            r"r\d{3}\.\d{1,2}(?:\.\d{1,2})*",
+            r"r20\d\d[ab]",
+            r"offis_dcmtk_\d{3}",
+            r"(?:[a-z]{3,4}_){1,2}\d{0,2}[a-z]{2,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
+            r"(?=(?:\D*\d){2,6}\D*$)(?:[a-z]{2,16}\d{1,3}(?:\.\d{1,2}){1,3}[a-z]?|\d{1,3}[a-z]\.\d{1,2})",
+            r"(?=(?:\D*\d){2,6}\D*$)[a-z]?\d{1,2}(?:\.\d{1,2}){1,2}[a-z]\d{0,2}",
+            r"(?:[a-z]{2,5}_)?v0\d\dr0\d\d(?:c\d{2})?",  # UIH
+            r"v\d\.\d{1,2}sp\d{4}[a-z]?",  # Canon
+            r"\d?v[a-f]\d\d[a-f]{1,2}",  # Siemens
+            r"b(?:uild)?\d{2,4}(?:-sp\d)?",
+        )
+    ),
+    re.IGNORECASE,
+)
+
+
+class TextKind(Enum):
+    """Name the kinds of text, which differ in what a number in them can be."""
+
+    DESCRIPTION = "description"
+    MACHINE = "machine"  # makes, models, sequences, kernels
+    VERSION = "version"
+
+
+def is_sequence_name(text: str) -> bool:
+    """Return whether a text is the name of a sequence as Siemens writes it, with a star in front."""
+    return _OF_SIEMENS.fullmatch(text) is not None
+
+
+def is_series_of_trial(text: str) -> bool:
+    """Return whether a text describes a series in the form of the National Lung Screening Trial."""
+    return _OF_LUNG_TRIAL.fullmatch(text) is not None
+
+
+def without_record_numbers(text: str, kind: TextKind, is_term: Callable[[str], bool]) -> str:
+    """Return the text with CUT in the place of every word that could be somebody's number.
+
+    Args:
+        text: the text.
+        kind: what the text is about.
+        is_term: tells whether letters are a medical or technical word.
+    """
+    if not any(map(str.isdigit, text)):
+        return text
+    diffusion = _DIFFUSION.search(text) is not None
+    pieces = _LABELLED_PAIR.split(text)
+    pieces[::2] = [_without(piece, kind, diffusion, is_term) for piece in pieces[::2]]
+    return "".join(pieces)
+
+
+def _without(text: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> str:
+    text = _BESIDE.sub(_without_groups, _HEXADECIMAL.sub(_without_bytes, text))
+    text = _LETTERED.sub(lambda match: match[0] if len(match[1]) >= _SHORTEST_TERM and is_term(match[1]) else CUT, text)
+    return _WORD.sub(lambda match: _judged(match[0], kind, diffusion, is_term), text)
+
+
+def _without_bytes(match: re.Match[str]) -> str:
+    """Return CUT for hexadecimal bytes, as in the address of a network card."""
+    return CUT if any(map(str.isalpha, match[0])) else match[0]
+
+
+def _without_groups(match: re.Match[str]) -> str:
+    """Return CUT for several numbers in a row, unless they are few, or a list of b-values or delays."""
+    token = _TOKEN_BEFORE.search(match.string, max(0, match.start() - _LONGEST_TOKEN), match.start())
+    first = _FIRST.match(match[0])
+    if token and first and f"{token[0]}{first[1]}".lower() in technique()["tokens"]:  # AV-1451 80-100
+        return first[0] + _BESIDE.sub(_without_groups, match[0][first.end() :])
+    numbers = re.findall(r"\d+", match[0])
+    if sum(map(len, numbers)) <= _LONGEST_RUN or re.fullmatch(rf"[\d.]+|{_BUILT}", match[0]):
+        return match[0]
+    values = [int(number) for number in numbers]
+    listed = all(map(_is_round, numbers)) and values == sorted(set(values))
+    return match[0] if listed else CUT
+
+
+def _is_round(number: str) -> bool:
+    """Return whether a number is as round as a b-value or delay: 0, 50, 850, 1500, 2800, 10000."""
+    value = int(number)
+    step = 50 if value < 1000 else 100 if value <= _LARGEST_FINE else 500
+    return number == str(value) and value <= _LARGEST_LISTED and value % step == 0
+
+
+def _judged(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> str:
+    if not any(map(str.isdigit, word)):
+        return word
+    bare = _DIAGNOSIS.sub("", _NUCLIDE.sub("", word.strip(".:-_/#*+~%°"), count=1))
+    return CUT if any(map(str.isdigit, bare)) and _is_number_of_somebody(bare, kind, diffusion, is_term) else word
+
+
+@lru_cache(maxsize=16384)
+def _is_number_of_somebody(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> bool:
+    if _ACCESSION.search(word):
+        return True
+    if _is_explained(word, kind, diffusion):
+        return False
+    if not any(map(str.isalpha, word)):
+        return _is_long(word)
+    if _is_composite(word, kind, diffusion, is_term) or _is_all_measures(word):
+        return False
+    if kind is TextKind.VERSION and _is_versions(word, kind, diffusion, is_term):
+        return False
+    word = (_B_VALUES_OF_DIFFUSION if diffusion else _B_VALUES).sub("", word)
+    parts = [part for part in _PARTS.split(word) if any(map(str.isdigit, part))]
+    if len(parts) > 1 or (parts and parts[0] != word):
+        for part in parts:
+            if not _is_explained(part, kind, diffusion) and not _is_among(part, kind, diffusion, is_term):
+                return True
+    return not _is_among(word, kind, diffusion, is_term)
+
+
+def _is_composite(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> bool:
+    """Return whether a word consists of technical parts joined together: t1_mp2rage_sag_p3_0.75mm_INV1.
+
+    At least two parts are words. A part with digits has a technical form of its own, or is a letter and a number.
+    """
+    parts = _JOINED.split(word)
+    words, weak = 0, 0
+    for part in filter(None, parts):
+        if part.isalpha():
+            if len(part) >= _SHORTEST_TERM and not is_term(part):
+                return False
+            words += len(part) >= _SHORTEST_TERM
+        elif _WEAK_PART.fullmatch(part):
+            weak += 1
+        elif _HEXADECIMAL_ATOM.fullmatch(part) or sum(map(str.isalpha, part)) < 1 + (
+            part.lower() not in technique()["tokens"]
+        ):
+            if not _DECIMAL.fullmatch(part):
+                return False
+        elif not _is_explained(part, kind, diffusion):
+            return False
+        else:
+            words += part.lower() in technique()["tokens"] and sum(map(str.isalpha, part)) >= _SHORTEST_TERM
+    return words >= _FEWEST_WORDS and weak <= _MOST_WEAK
+
+
+_JOINED = re.compile(r"[_/+]+")
+#: Acceleration factors, and the numbers of echoes and runs: p2, s4, e1, 2. No capitals, as codes have them.
+_WEAK_PART = re.compile(r"[a-z]\d{1,2}|\d")
+_FEWEST_WORDS, _MOST_WEAK = 2, 3
+
+
+def _is_all_measures(word: str) -> bool:
+    """Return whether a word consists of at least three measurements, one of them with its unit in lower case."""
+    parts = _JOINED.split(word)
+    return (
+        len(parts) > _FEWEST_WORDS
+        and all(map(_measured().fullmatch, parts))
+        and any(part[-1].islower() for part in parts)
+    )
+
+
+def _is_versions(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> bool:
+    """Return whether a word consists of versions, most of them explained, and names: 5G_1.5.6.850."""
+    parts = [part for part in _PARTS.split(word) if any(map(str.isdigit, part))]
+    others = [part for part in parts if not _is_explained(part, kind, diffusion)]
+    return (
+        len(parts) > 1
+        and 2 * len(others) <= len(parts)
+        and all(
+            sum(map(str.isdigit, part)) < _MOST_UNEXPLAINED and _is_among(part, kind, diffusion, is_term)
+            for part in others
+        )
+    )
+
+
+def _is_long(word: str) -> bool:
+    """Return whether a word without letters has five digits in a row, or six in groups that are no b-values."""
+    groups = re.findall(r"\d+", word)
+    if not groups:  # superscripts, circled numbers
+        return False
+    colour = re.fullmatch(r"\d{1,3}(?:,\d{1,3}){2}", word) and max(map(int, groups)) <= _BRIGHTEST
+    if colour or re.fullmatch(rf"{_B_VALUE}(?:,{_B_VALUE}){{1,5}}", word):
+        return False
+    if sum(len(group) == 1 for group in groups) > _MOST_UNEXPLAINED - 1 and max(map(len, groups)) <= 2:
+        return False  # the number of a chapter: 5.6.3-9-61
+    return max(map(len, groups)) > _LONGEST_NUMBER or sum(map(len, groups)) > _LONGEST_GROUPED
+
+
+@lru_cache(maxsize=16384)
+def _is_explained(word: str, kind: TextKind, diffusion: bool) -> bool:
+    """Return whether a whole word has a technical form."""
+    if _HEXADECIMAL_ATOM.fullmatch(word):
+        return False
+    folded = word.lower()
+    known = technique()
+    if folded in known["tokens"] or _DECIMAL.fullmatch(word):
+        return True
+    if kind is TextKind.VERSION and _VERSION.fullmatch(word):
+        return True
+    if kind is not TextKind.DESCRIPTION and (folded in known["models"] or _TRANSDUCER.fullmatch(word)):
+        return True
+    if _B_VALUES.fullmatch(word) or (
+        diffusion and (_B_VALUES_OF_DIFFUSION.fullmatch(word) or _B_CAPITAL.fullmatch(word))
+    ):
+        return True
+    if _DETECTORS.fullmatch(folded) or _is_beam(word) or _is_interpolated(word):
+        return True
+    forms = (
+        _CASSETTE,
+        _SPINE,
+        _TNM,
+        _REPEATED,
+        _CLOCKED,
+        _FRACTIONS,
+        _TARGET,
+        _PLANE,
+        _FRAMES,
+        _IN_PROGRESS,
+        _measured(),
+        _sequence(),
+    )
+    return any(form.fullmatch(word) for form in forms) or _has_dimensions(word)
+
+
+def _is_beam(word: str) -> bool:
+    """Return whether a word gives the angles of a beam; those of collimator and couch are round."""
+    match = _BEAM.fullmatch(word)
+    if match is None or match[1] is None:
+        return match is not None
+    gantry, *others = map(int, match.groups())
+    return gantry <= _FULL_TURN and all(angle <= _FULL_TURN and angle % _WHOLE_ANGLE == 0 for angle in others)
+
+
+def _is_interpolated(word: str) -> bool:
+    match = _INTERPOLATED.fullmatch(word)
+    return match is not None and int(match[1]) % _MATRIX == 0
+
+
+def _has_dimensions(word: str) -> bool:
+    """Return whether a word has sides of a voxel or matrix: 512x512, 0.6x0.6x3mm."""
+    match = _DIMENSIONS.fullmatch(word)
+    if match is None:
+        return False
+    sides = [float(side) for side in match.groups() if side]
+    collimation = len(sides) > 1 and sides[-1] <= _THICKEST and not sides[-1].is_integer()
+    return (
+        max(sides) <= _VOXEL
+        or collimation
+        or all(side >= _MATRIX and (side == sides[0] or side % _MATRIX == sides[0] % _MATRIX == 0) for side in sides)
+    )
+
+
+def _is_among(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> bool:
+    """Return whether few digits of a word are unexplained, atom by atom. Units and labels count only beside a term."""
+    unexplained, explained, measures, terms, row = 0, 0, 0, 0, 0
+    for atom in _ATOM.findall(word):
+        if atom.isalpha():
+            terms += len(atom) >= _SHORTEST_TERM and is_term(atom)
+            continue
+        if atom.isdigit():
+            if atom in _MATRICES:
+                continue
+            row += len(atom)
+            if row > _LONGEST_GROUPED or len(atom) >= _LONGEST_NUMBER:
+                return False
+            unexplained += len(atom)
+            continue
+        row = 0
+        digits, known = _digits_of(atom, is_term)
+        if _HEXADECIMAL_ATOM.fullmatch(atom):
+            return False
+        if _is_explained(atom, kind, diffusion):
+            weak = sum(map(str.isalpha, atom)) == 1 and atom.lower() not in technique()["tokens"]
+            explained += 0 if _DECIMAL.fullmatch(atom) or weak else digits
+            unexplained += digits if weak else 0
+            measures += not (known or atom.lower() in technique()["tokens"] or _LONG_LABEL.match(atom))
+        elif digits > _MOST_UNEXPLAINED or (not known and _is_mixed(atom)):
+            return False
+        else:
+            unexplained += digits
+        terms += known
+    if not terms or (terms == 1 and measures > 1):
+        unexplained += explained
+    return unexplained <= (_MOST_AMONG_TERMS if terms > 1 else _MOST_UNEXPLAINED)
+
+
+def _digits_of(atom: str, is_term: Callable[[str], bool]) -> tuple[int, bool]:
+    """Return how many digits an atom has, and whether its letters are known words.
+
+    SE3D, in capitals, could be a code.
+    """
+    times = _TIMES_D.fullmatch(atom)
+    letters = [times[1]] if times else [run for run in _RUNS.findall(atom) if not run.isdigit()]
+    known = all(len(run) >= _SHORTEST_TERM and is_term(run) for run in letters)
+    sequence = atom[0].isalpha() and not atom.isupper() and _sequence().fullmatch(atom)
+    sized = _SIZED.fullmatch(atom)
+    known = known or (sized is not None and is_term(sized[1])) or _PLANE.fullmatch(atom) is not None
+    return sum(map(str.isdigit, atom)), known or bool(sequence)
+
+
+def _is_mixed(atom: str) -> bool:
+    """Return whether letters and digits alternate several times, or in a word too long for a kernel or a model."""
+    changes = len(_RUNS.findall(atom)) - 1
+    return changes >= _CHANGES or (changes > 1 and len(atom) >= _LONG_ATOM)
+
+
+def remains(text: str, is_term: Callable[[str], bool]) -> str:
+    """Return a text without its CUTs and STRANGERs, and without the remains of words that were cut in part.
+
+    Beside a CUT, only known words and terms (T1, 3D) stay; beside a STRANGER, only digits that were joined to it go.
+    """
+    if CUT in text:
+        text = re.sub(rf"[^\s]*(?:{CUT}+[^\s]*)+", lambda match: _rest(match[0], is_term), text)
+    if STRANGER in text:
+        text = re.sub(rf"[^\W_]*(?:{STRANGER}+[^\W_]*)+", lambda match: _rest(match[0], is_term), text)
+    return text
+
+
+def _rest(word: str, is_term: Callable[[str], bool]) -> str:
+    pieces = re.split(f"[{CUT}{STRANGER}]+", word)
+    if not any(map(str.isdigit, word)):
+        return " ".join(pieces)
+    return " ".join(piece if _is_harmless(piece, is_term) else "" for piece in pieces)
+
+
+def _is_harmless(piece: str, is_term: Callable[[str], bool]) -> bool:
+    return all(
+        (len(atom) >= _SHORTEST_TERM and is_term(atom)) if atom.isalpha() else atom.lower() in technique()["tokens"]
+        for atom in _ATOM.findall(piece)
+    )
+
+
+@cache
+def _measured() -> re.Pattern[str]:
+    """Return a pattern for a number with its unit or label; one of four digits must be round, without mere capitals."""
+    small = r"\d{1,3}(?:[.,]\d{1,3})?|\d{1,4}[.,]0+"
+    label, unit = f"(?i:{any_of(technique()['labels'])})", f"(?i:{any_of(technique()['units'])})"
+    large = r"(?:[1-9]\d00|[1-9]\d?\d[05]0)"
+    return re.compile(
+        rf"(?:{small})-?{unit}|{label}[-:]?(?:{small}){unit}?|{large}-?(?![A-Z]+$){unit}"
+        rf"|(?![A-Z\d]+$){label}[-:]?{large}|(?:TR|TI|PLD|LD|VENC)[1-9]\d00"
+    )
+
+
+@cache
+def _sequence() -> re.Pattern[str]:
+    """Return a pattern for names of sequences: tfl3d1, fl3d4d1, tse2d1rr18. In capitals they end in 2D or 3D: FE3D."""
+    stems = technique()["stems"]
+    letters = f"(?i:{any_of(stem for stem in stems if stem.isalpha())})"
+    return re.compile(
+        rf"{letters}{{1,2}}[rR]?(?:[1-4]d\d?){{1,2}}(?:rr?s?\d{{0,2}}|s\d{{1,2}}|(?<=d)[a-z]{{1,2}})?|{letters}{{1,2}}[23]D"
+        rf"|h[23]d\d?|[23][dD]-?(?i:{any_of(stems)})"
+    )

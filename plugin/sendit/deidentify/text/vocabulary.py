@@ -1,0 +1,537 @@
+"""Keep the medical and technical words of descriptions; an unknown word may be a name, and is removed.
+
+Patterns find names that something announces (a title, a caret, "seen by"). A surname alone looks like any word, so
+known words are kept, instead of suspicious ones being removed. Words of up to three letters stay (AX, STIR's TI,
+kernels); patterns handle numbers.
+
+The vocabulary has two widths. Narrow: the tables written for technique and reports, and forms of their words; they
+decide which letters beside digits are a term (`is_known`). Wide: also the many words of terms.txt, which are nobody's
+name; they stay in a text, but do not make a term of letters beside digits.
+
+`without_strangers` decides for descriptions; `TextCleaner` in clean.py calls it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from sendit.deidentify.tables import table_rows, table_words
+from sendit.deidentify.text.eponyms import is_eponym, stays_alone
+from sendit.deidentify.text.record_numbers import CUT, STRANGER, TextKind, without_record_numbers
+from sendit.deidentify.text.sections import products, sections, technique, words_by_section
+from sendit.deidentify.text.sorted_words import is_of_languages
+from sendit.deidentify.text.word_lists import vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SHORT = 3
+_NEAR = 3  # characters between two words that belong together
+_MAKERS = frozenset(
+    [
+        "siemens",
+        "healthineers",
+        "ge",
+        "philips",
+        "canon",
+        "toshiba",
+        "hitachi",
+        "fujifilm",
+        "hologic",
+        "agfa",
+        "samsung",
+        "mindray",
+        "esaote",
+    ]
+)
+#: A name that begins with one of these and goes on with a capital: McCord, DeLong, VanHorn.
+_BEGINS_NAME = re.compile("(?:Mc|Mac|De|Del|Di|Du|La|Le|Van|Von|Fitz|St|O|D)[A-Z][a-z]+")
+_NOT_LATIN = re.compile("[^\\u0000-\\u024f\\u1e00-\\u1eff]")
+_OF_UNITS = "\u00b5\u03bc\u2126\u03a9"  # micro, ohm
+#: An abbreviation in capitals, without a vowel or a letter that stands for one in a name (Brk, Vlk, Smrž).
+_WITHOUT_VOWELS = re.compile("[BCDFGHJKMNPQSTVWXZ]{4,8}")
+_WITHOUT_VOWEL = re.compile("[^aeiouy]+")
+_LONGEST_PART, _SHORTEST_COMPOUND, _LONG_STEM = 24, 9, 6
+#: Marks on letters, which `\\w` leaves out: of European, Semitic, Indian and South-East Asian scripts.
+MARKS = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u07a6-\u07b0\u0900-\u0903\u093a-\u0957"
+    "\u0962\u0963\u0981-\u0983\u09bc-\u09d7\u0a01-\u0a03\u0a3c-\u0a51\u0a70\u0a71\u0a81-\u0a83\u0abc-\u0acd"
+    "\u0b01-\u0b03\u0b3c-\u0b57\u0b82\u0bbe-\u0bd7\u0c00-\u0c04\u0c3c-\u0c56\u0c81-\u0c83\u0cbc-\u0cd6\u0d00-\u0d03"
+    "\u0d3b-\u0d57\u0d81-\u0d83\u0dca-\u0ddf\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece"
+    "\u0f18-\u0f84\u102b-\u103e\u1056-\u1059\u17b4-\u17d3\u200c\u200d"
+)
+#: Letters and the marks on them; scripts without spaces between words form runs of their own.
+_DENSE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\u0e00-\u0e7f"
+_RUN = re.compile(rf"[{_DENSE}]+|(?:(?![{_DENSE}])[^\W\d_])(?:(?![{_DENSE}])[^\W\d_]|[{MARKS}])*")
+_IS_DENSE = re.compile(f"[{_DENSE}]")
+#: A Japanese particle behind a kanji or a katakana (behind other hiragana it could be a syllable of a name); Korean o
+_PARTICLE = "(?<=[\u30a0-\u30ff\u4e00-\u9fff])[のにをはがでとやもへ]|(?<=[\uac00-\ud7a3]{2})[을를의에이가은는]"
+_PARTS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
+#: Endings of inflected words, and endings of medical words only.
+_ENDINGS = ("s", "es", "ed", "d", "ing", "ly", "al", "er", "ers", "ic", "en", "e", "a", "um", "i", "ae", "ness", "less")
+_MEDICAL = re.compile(
+    r"\w{2,}(?:itis|[ao]path(?:y|ies|ic)|megaly|ectomy|ostomy|otomy|ogra(?:phy|phie|fia|fie|m|ms|mm)|osis|oses|emia|plasty|"
+    r"scop(?:y|ic|ie)|ological|trophy|plasia|algia|rrh?age|rrhea|sclero\w+|stenosis|ectas(?:is|ia)|iform|oid)s?"
+)
+_GENERAL = re.compile(r"[a-z]{3,}(?:tion|tions|ment|ity|able|ible|ated|ular|ous|ive|ness|ized|ised|ically)")
+_SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_]){4,}[^\W\d_](?![^\W_])")
+_ESCAPED = re.compile(
+    r"&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});|%[0-9a-f]{2}|\\u[0-9a-f]{4}|=[2-7][0-9a-f](?=\w)", re.IGNORECASE
+)
+#: Endings of medical words of Latin and Greek origin, and those of the same words in English: médullaire, medullary.
+_COGNATES = (
+    (re.compile(r"(?:aires?|ar(?:e|i|ias?|ios?|es)|aer(?:e[nrs]?)?)"), ("ar", "ary")),
+    (re.compile(r"(?:iques?|ic[oa]s?|ici|iche|isch(?:e[nrs]?)?)"), ("ic", "ical")),
+    (re.compile(r"(?:aux|al(?:es?|i)|ais)"), ("al",)),
+    (re.compile(r"(?:eux|euses?|os[oaie]s?|oes(?:e[nrs]?)?)"), ("ous", "ose")),
+    (re.compile(r"(?:[cz]ion(?:e[ns]?|i)?|cao|coes)"), ("tion",)),
+    (re.compile(r"(?:ites?|itide)"), ("itis",)),
+    (re.compile(r"(?:oses?|osi)"), ("osis",)),
+    (re.compile(r"(?:iv[oaie]s?|ifs?|iv(?:e[nrs]?)?)"), ("ive",)),
+    (re.compile(r"(?:oides?|oid[eoi]s?)"), ("oid",)),
+    (re.compile(r"(?:ines?|ina)"), ("in",)),
+    (re.compile(r"(?:t|et)eurs?"), ("tor", "tory", "etory")),
+    (re.compile(r"aques?"), ("ac",)),
+    (re.compile(r"(?:graf(?:i[ae]s?|[ií]a)|grafi)"), ("graphy",)),
+)
+_SHORTEST_COGNATE = 7
+#: A Roman numeral, as a version or a level has it; matters from four letters on.
+_ROMAN = re.compile(r"X{0,3}(?:VIII|XIII|XIV|XVII?I?|XLI{0,3}V?|XXI{1,3}|XXIV)")
+#: An orientation before abbreviations of a weighting: AXFLAIR, CORPDFS.
+_ORIENTED = re.compile(
+    r"(?:AX|SAG|COR|TRA|OBL)(?:(?:PD|DWI|DTI|ADC|FLAIR|STIR|TIRM|TSE|FSE|TOF|SWI|GRE|MRA)(?:FS|TSE|FSE|SE|POST|PRE|GD|C|W)?)"
+)
+#: The same before T1 and T2.
+_BEFORE_T = re.compile(r"(?:AX|SAG|COR|TRA|OBL)T")
+#: Umlauts as they are written without such keys.
+_UMLAUT_IN_TWO = re.compile("([aou])e")
+_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+#: Letters without a separable accent.
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ð": "d"}
+                         | {"Ø": "O", "Ł": "L", "Đ": "D", "ẞ": "SS", "Æ": "AE", "Œ": "OE", "Ð": "D"})  # fmt: skip
+#: The digits that a single code string may have.
+_DIGITS = re.compile(r"\d{0,5}$|ISO_\d{5}_\d{1,2}$|(?!.*\d{5})(?:\D*\d){0,5}\D*$", re.DOTALL)
+_HALF_WIDTH = re.compile("[\uff66-\uff9f]+")  # katakana, of which some are two characters
+_OF_STANDARD = re.compile(r"\d{0,5}$|ISO_\d{5}_\d{1,2}$")
+_UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_QUOTED = re.compile(r"=([2-7][0-9A-F])(?=\w)")
+
+
+def readable(text: str) -> str:
+    """Return the text as a person reads it: nothing invisible, digits and letters in usual width, no escapes."""
+    if not text.isascii():
+        text = "".join(map(_plain, _HALF_WIDTH.sub(_full_width, unicodedata.normalize("NFC", text))))
+    if _ESCAPED.search(text):
+        text = _UNICODE.sub(lambda match: chr(int(match[1], 16)), text)
+        text = _QUOTED.sub(lambda match: chr(int(match[1], 16)), text)
+        text = html.unescape(unquote(text, errors="replace"))
+    return text
+
+
+def _full_width(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", match[0])
+
+
+@lru_cache(maxsize=4096)
+def _plain(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return ""
+    if category == "Nd":
+        return str(unicodedata.digit(character))
+    if "\uff01" <= character <= "\uff5e":
+        return unicodedata.normalize("NFKC", character)
+    return character
+
+
+def without_strangers(text: str) -> str:
+    """Return the text without unknown words: those neither of medicine or DICOM, nor of the language around it."""
+    if _is_shortest_name(text):
+        return STRANGER
+    text = _SPELLED.sub(CUT, text)
+    runs = list(_RUN.finditer(text))
+    usual = [_is_usual(match) and not is_eponym(match[0]) for match in runs]
+    for place in range(len(runs)):
+        if not usual[place]:
+            usual[place] = stays_alone(text, runs, usual, place) or _is_beside_machine(runs, place)
+    names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
+    for place in [place for place in names if _is_without_context(text, runs, usual, place)]:
+        usual[place] = False
+    cleaned, position = [], 0
+    for match, stays in zip(runs, usual, strict=True):
+        if not stays:
+            cleaned += [text[position : match.start()], STRANGER]
+            position = match.end()
+    return "".join((*cleaned, text[position:]))
+
+
+def _may_be_name(run: str) -> bool:
+    return not run.islower() and run.isascii() and is_name_too(run)
+
+
+def _is_without_context(text: str, runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
+    """Return whether a word that is also a common family name stands alone, or beside one that is cut out."""
+    here = runs[place]
+    partners = _partners().get(here[0].lower())
+    if partners is not None:
+        return not any(
+            _folded(runs[number][0]).removesuffix("s") in partners
+            for number in (place - 1, place + 1)
+            if 0 <= number < len(runs)
+        )
+    if all(len(run[0]) == 1 or number == place for number, run in enumerate(runs)):
+        return not any(map(str.isdigit, text))
+    before, after = text[: here.start()].rstrip(" ,.-_^"), text[here.end() :].lstrip(" ,.-_^")
+    if before.endswith((CUT, STRANGER)) or after.startswith((CUT, STRANGER)):
+        return True
+    beside = [number for number in (place - 1, place + 1) if 0 <= number < len(runs)]
+    return any(
+        not usual[number] and max(runs[number].start() - here.end(), here.start() - runs[number].end()) <= _NEAR
+        for number in beside
+    )
+
+
+def _is_usual(match: re.Match[str]) -> bool:
+    run = match[0]
+    if is_ordinary(run) or _is_times_d(match, is_ordinary):
+        return True
+    if _BEFORE_T.fullmatch(run) and match.string[match.end() : match.end() + 1] in ("1", "2"):
+        return True
+    return run.islower() and run in technique()["small"]
+
+
+def _is_beside_machine(runs: list[re.Match[str]], place: int) -> bool:
+    """Return whether a word names a machine, beside another such word that is nobody's name: MAGNETOM Vida."""
+    if _folded(runs[place][0]) not in _machines() | products()["beside others"]:
+        return False
+    here = runs[place]
+    for other in (runs[place - 1] if place else None, runs[place + 1] if place + 1 < len(runs) else None):
+        if other is None or max(here.start() - other.end(), other.start() - here.end()) > _NEAR:
+            continue
+        if "," not in here.string[min(here.end(), other.end()) : max(here.start(), other.start())] and (
+            _folded(other[0]) in products()["machines"] | _MAKERS
+        ):
+            return True
+    return False
+
+
+@lru_cache(maxsize=8192)
+def is_term(code: str) -> bool:
+    """Return whether a code string (CS) consists of known words, and abbreviations without a vowel.
+
+    With six digits, or five in a row, it may be somebody's number or date; template identifiers have up to five.
+    """
+    for single in code.split("\\"):
+        if not _DIGITS.match(single):
+            return False
+        if not _OF_STANDARD.match(single) and CUT in without_record_numbers(single, TextKind.MACHINE, is_known):
+            return False
+    return all(map(_is_word_of_codes, re.findall(r"[^\W\d_]{2,}", code)))
+
+
+def _is_word_of_codes(word: str) -> bool:
+    """Return whether a word may stand in a code string: short ones are names (LEE, WU) where no table has them."""
+    folded = _folded(word)
+    if len(word) > _SHORT + 1:
+        return is_ordinary(word) or _is_compound(folded)
+    if folded in technique()["short names"] or folded in technique()["shortest names"]:
+        return False
+    return folded in _short_words_of_codes() or _WITHOUT_VOWEL.fullmatch(folded) is not None or folded in _terms()
+
+
+@cache
+def _short_words_of_codes() -> frozenset[str]:
+    """Return the known words of up to four letters, and those of all defined terms."""
+    rows = (row for name in ("defined_terms.csv", "defined_terms_later.csv") for row in table_rows(name))
+    defined = (word.lower() for row in rows for word in re.findall(r"[^\W\d_]+", row["terms"]))
+    known = _words() | _machines() | _abbreviations() | frozenset(defined)
+    return frozenset(word for word in known if len(word) <= _SHORT + 1)
+
+
+def _is_compound(word: str) -> bool:
+    """Return whether a word is made of known words without a space: CHESTABDOMEN."""
+    known = _words()
+    return len(word) <= 3 * _LONGEST_PART and any(
+        word[:end] in known and (word[end:] in known or _is_compound(word[end:]))
+        for end in range(_SHORT + 1, len(word) - _SHORT)
+    )
+
+
+def _is_shortest_name(text: str) -> bool:
+    """Return whether a text is nothing but a name of two letters (WU), or of three that is no abbreviation (KIM)."""
+    word = text.strip().lower()
+    return word in technique()["shortest names"] or word in technique()["short names"]
+
+
+def without_strangers_to_machines(text: str) -> str:
+    """Return a technical text without unknown words; names of makes, models, programs and sequences stay."""
+
+    def is_usual(run: str) -> bool:
+        return is_ordinary(run) or _is_of_machines(run)
+
+    if _is_shortest_name(text):
+        return STRANGER
+    return _RUN.sub(lambda match: match[0] if is_usual(match[0]) or _is_times_d(match, is_usual) else STRANGER, text)
+
+
+def _is_times_d(match: re.Match[str], is_usual: Callable[[str], bool]) -> bool:
+    """Return whether a word is written after 2D, 3D or 4D without a space: 3DFSE."""
+    run, before = match[0], match.string[: match.start()]
+    return run[0] in "dD" and before[-1:] in tuple("2345") and not before[-2:-1].isdigit() and is_usual(run[1:])
+
+
+@lru_cache(maxsize=8192)
+def is_known(run: str) -> bool:
+    """Return whether a run of letters is in the narrow tables, or made of words that are; not if it is short."""
+    word = _folded(run)
+    if word in _words() or word in _machines():
+        return True
+    return len(run) > _SHORT and (_is_made_of(run, _is_narrow) or _is_of_machines(run))
+
+
+def is_familiar(run: str) -> bool:
+    """Return whether a run of letters is in any table, including the wide ones."""
+    return is_known(run) or (len(run) > _SHORT and is_ordinary(run))
+
+
+def _is_of_machines(run: str) -> bool:
+    parts = _PARTS.findall(run)
+    known = _machines()
+    return _folded(run) in known or all(
+        len(part) <= _SHORT or _is_narrow(part) or _folded(part) in known for part in parts
+    )
+
+
+def is_of_machines(word: str) -> bool:
+    """Return whether a whole word is in the table of makes, models and programs, or is a small number."""
+    return _folded(word) in _machines() or re.fullmatch(r"\d{1,2}[tT]?", word) is not None
+
+
+def is_nobody(run: str) -> bool:
+    """Return whether a word is in a table of words that are nobody's name: terms.txt, products.txt."""
+    word = _folded(run)
+    if word in _terms() or is_of_languages(word, run.islower()):
+        return True
+    if (_MEDICAL.fullmatch(word) or is_compound_of_medicine(word)) and word not in _surnames():
+        return True
+    return any(word in words for section, words in products().items() if section != "beside others")
+
+
+def is_no_name(run: str) -> bool:
+    """Return whether a word is known, and not also a common name."""
+    return is_ordinary(run) and not is_name_too(run) and not is_eponym(run)
+
+
+def is_name_too(word: str) -> bool:
+    """Return whether a known word is a common name, too."""
+    folded = word.lower()
+    return folded in technique()["names too"] or folded in _partners()
+
+
+def is_listed(run: str) -> bool:
+    """Return whether a word is in a narrow table, as it is or inflected."""
+    word = _folded(run)
+    return word in _words() or word in _machines() or _is_inflected(word)
+
+
+def listed_words() -> frozenset[str]:
+    """Return all words of the narrow tables, folded."""
+    return _words()
+
+
+def terms() -> frozenset[str]:
+    """Return the words of terms.txt."""
+    return _terms()
+
+
+def is_derived(word: str) -> bool:
+    """Return whether a word in no table looks like a form of one in a table, or like two of them."""
+    return (
+        _MEDICAL.fullmatch(word) is not None
+        or _is_inflected(word)
+        or _GENERAL.fullmatch(word) is not None
+        or is_compound_of_medicine(word)
+        or _is_cognate(word)
+    )
+
+
+@lru_cache(maxsize=8192)
+def is_ordinary(run: str) -> bool:
+    """Return whether a run of letters is a known word, or known words without spaces."""
+    if not run.isascii():
+        if _IS_DENSE.match(run):
+            return _dense_words().fullmatch(run) is not None
+        if len(run) <= _SHORT:
+            return _is_short_word(run)
+    return len(run) <= _SHORT or _is_made_of(run, _is_word)
+
+
+def _is_short_word(run: str) -> bool:
+    """Return whether a word of up to three letters, not all of them ASCII, may stay.
+
+    Abbreviations are ASCII; names need not be (Bùi, Лю, לוי), nor a few words.
+    """
+    if len(run) == 1 or run[0] in _OF_UNITS or (len(run) == 2 and _NOT_LATIN.match(run)):
+        return True
+    return run.lower() in _everyday() or run.lower() in technique()["abbreviations"]
+
+
+def _is_made_of(run: str, is_word: Callable[[str], bool]) -> bool:
+    if is_word(run) or _WITHOUT_VOWELS.fullmatch(run) or _ORIENTED.fullmatch(run) or _ROMAN.fullmatch(run):
+        return True
+    plain = run if run.isascii() else _without_accents(run)
+    if not plain.isascii():  # capitals of other alphabets would split it: MƏMMƏDOV
+        return False
+    parts = _PARTS.findall(plain)
+    return (
+        len(parts) > 1
+        and not _BEGINS_NAME.fullmatch(plain)
+        and all(len(part) <= _SHORT or is_word(part) for part in parts)
+        and any(len(part) > _SHORT or _folded(part) in _abbreviations() for part in parts)
+        and len("".join(parts)) == len(plain)
+    )
+
+
+@lru_cache(maxsize=8192)
+def _is_word(text: str) -> bool:
+    return _folded(text) in _terms() or _is_narrow(text) or is_of_languages(_folded(text), text.islower())
+
+
+@lru_cache(maxsize=8192)
+def _is_narrow(text: str) -> bool:
+    word = _folded(text)
+    if word in _words():
+        return True
+    if word in _surnames():
+        return False
+    if _MEDICAL.fullmatch(word) or _is_inflected(word) or is_compound_of_medicine(word) or _is_cognate(word):
+        return True
+    return text.islower() and _GENERAL.fullmatch(word) is not None
+
+
+@lru_cache(maxsize=4096)
+def is_compound_of_medicine(word: str) -> bool:
+    """Return whether a word is a medical compound as in German, Dutch and the Nordic languages: lungenembolie."""
+    parts = words_by_section("compounds.txt")
+    if not _SHORTEST_COMPOUND <= len(word) <= 3 * _LONGEST_PART:
+        return False
+    spellings = {word, _UMLAUT_IN_TWO.sub(r"\1", word)}
+    return any(_splits(spelling, parts["stems"], parts["joints"], False) for spelling in spellings)
+
+
+def _splits(word: str, stems: frozenset[str], joints: frozenset[str], has_long: bool) -> bool:
+    """Return whether a word is made of stems, one of which is long: short ones also make family names (Steinkopf)."""
+    for end in range(_SHORT, min(len(word), _LONGEST_PART) + 1):
+        if word[:end] not in stems:
+            continue
+        rest, long = word[end:], has_long or end >= _LONG_STEM
+        if (not rest or rest in joints) and long:
+            return True
+        if any(rest.startswith(joint) and _splits(rest[len(joint) :], stems, joints, long) for joint in ("", *joints)):
+            return True
+    return False
+
+
+def _is_cognate(word: str) -> bool:
+    """Return whether a word is an English medical word with the ending of another language: medullaire."""
+    if len(word) < _SHORTEST_COGNATE:
+        return False
+    for ending, others in _COGNATES:
+        match = re.search(rf"{ending.pattern}$", word)
+        if match and any(word[: match.start()] + other in _of_medicine() for other in others):
+            return True
+    return False
+
+
+@cache
+def _of_medicine() -> frozenset[str]:
+    return _terms() | _words()
+
+
+def _is_inflected(word: str) -> bool:
+    if len(word) <= _SHORT + 1 or not word.endswith(_ENDINGS):
+        return False
+    return any(word.endswith(end) and _is_stem(word[: -len(end)]) for end in _ENDINGS)
+
+
+def _is_stem(stem: str) -> bool:
+    known = _words()
+    doubled = len(stem) > 4 and stem[-1] == stem[-2] and stem[:-1] in known
+    return len(stem) > _SHORT and (stem in known or f"{stem}e" in known or f"{stem}y" in known or doubled)
+
+
+def _without_accents(text: str) -> str:
+    """Return the same letters, upper and lower case, without accents."""
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return "".join(character for character in plain if not unicodedata.combining(character))
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return _without_accents(text.lower())
+
+
+@cache
+def _everyday() -> frozenset[str]:
+    """Return `tables/words.txt` and `tables/languages.txt`.
+
+    These words may stay in a text, but are searched for if somebody in the file has that name.
+    """
+    words = table_words("words.txt") | table_words("languages.txt")
+    spelled = {word.translate(_SPELLED_OUT) for word in words if not word.isascii() and len(word) > _SHORT + 2}
+    return words | (spelled - _surnames())
+
+
+@cache
+def _machines() -> frozenset[str]:
+    """Return `tables/machines.txt`: words that may stay in technical texts."""
+    return frozenset(map(_folded, table_words("machines.txt"))) | products()["beside others"]
+
+
+@cache
+def _words() -> frozenset[str]:
+    beside_digits = technique()["units"] | technique()["labels"] | technique()["stems"]
+    listed = frozenset(word for word in beside_digits if len(word) > _SHORT)
+    named = frozenset(word for section, words in products().items() if section != "beside others" for word in words)
+    said = frozenset(word.decode("ascii") for word in vocabulary())
+    return frozenset(map(_folded, _everyday())) | listed | named | said
+
+
+@cache
+def _partners() -> Mapping[str, frozenset[str]]:
+    """Return, by word, the words beside which it is nobody's name: white matter, kidney stone."""
+    lines = (line.partition(":") for line in sections("technique.txt")["partners"])
+    return {word: frozenset(partner.removesuffix("s") for partner in partners.split()) for word, _, partners in lines}
+
+
+@cache
+def _abbreviations() -> frozenset[str]:
+    """Return the technical abbreviations of up to three letters."""
+    known = technique()
+    return known["abbreviations"] | known["labels"] | known["units"] | known["stems"]
+
+
+@cache
+def _terms() -> frozenset[str]:
+    """Return `tables/terms.txt`: words that are nobody's name."""
+    return table_words("terms.txt")
+
+
+@cache
+def _surnames() -> frozenset[str]:
+    """Return `tables/surnames.txt`: family names that look like forms of a word."""
+    return table_words("surnames.txt")
+
+
+@cache
+def _dense_words() -> re.Pattern[str]:
+    """Return a pattern for text made of known words, in scripts without spaces."""
+    words = sorted(filter(_IS_DENSE.match, _everyday()), key=len, reverse=True)
+    return re.compile(f"(?:{'|'.join(map(re.escape, words))}|{_PARTICLE})+")

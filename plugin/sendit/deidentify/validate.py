@@ -1,0 +1,152 @@
+"""Check, before anything is changed, that SendIt can de-identify an instance. Messages contain no value."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from pydicom._uid_dict import UID_dictionary
+
+from sendit.deidentify.dicom.chunks import is_blank
+from sendit.deidentify.dicom.dataset import PIXEL_DATA, Dataset, Element, Instance, find
+from sendit.deidentify.dicom.text import decoded
+from sendit.deidentify.pseudonyms import Patient
+from sendit.deidentify.replacements import Subject
+from sendit.errors import Quarantine, Reject
+
+_CHARACTER_SET = 0x00080005
+_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+_ACCESSION, _PATIENT_ID, _ISSUER = 0x00080050, 0x00100020, 0x00100021
+_ROWS, _COLUMNS, _BITS, _SAMPLES = 0x00280010, 0x00280011, 0x00280100, 0x00280002
+_FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
+_PIXELS = (PIXEL_DATA, 0x7FE00008, 0x7FE00009)
+
+_PIXEL_VRS = frozenset({"OB", "OW", "OB or OW", "OF", "OD"})
+
+#: The limit of frames, or one per this many bytes of pixel data if that is more: each costs time.
+_ALWAYS_FRAMES, _BYTES_EACH = 10_000, 256
+
+_STANDARD_CLASSES = "1.2.840.10008."
+_MAPS = ("Segmentation Storage", "Parametric Map Storage")
+_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
+
+
+def subject_of(elements: Dataset) -> Subject:
+    """Return whom and what the instance is about.
+
+    Raises:
+        Reject: a UID is missing, or SendIt does not de-identify this kind of object.
+    """
+    sop_class = text_of(elements, _SOP_CLASS)
+    _check_class(sop_class)
+    study = _uid(elements, _STUDY, "StudyInstanceUID")
+    patient = Patient(text_of(elements, _PATIENT_ID), text_of(elements, _ISSUER), study)
+    return Subject(
+        patient=patient,
+        accession_number=text_of(elements, _ACCESSION),
+        study_instance_uid=study,
+        series_instance_uid=_uid(elements, _SERIES, "SeriesInstanceUID"),
+        sop_instance_uid=_uid(elements, _SOP_INSTANCE, "SOPInstanceUID"),
+        sop_class_uid=sop_class,
+    )
+
+
+def text_of(elements: Dataset, tag: int) -> str:
+    """Return the text of an attribute without surrounding spaces; "" if it is missing."""
+    element = find(elements, tag)
+    if element is None or element.items is not None:
+        return ""
+    character_set = find(elements, _CHARACTER_SET)
+    return decoded(element.value, b"" if character_set is None else character_set.value).strip("\0 ")
+
+
+def _check_class(uid: str) -> None:
+    if not uid:
+        raise Reject("it has no SOPClassUID")
+    if uid.startswith(_DOCUMENTS):
+        raise Reject("an encapsulated document (PDF, CDA, model), which SendIt cannot de-identify")
+    if not re.fullmatch(r"[0-9.]{1,64}", uid):
+        raise Reject("damaged: its SOPClassUID is not a UID")
+    if not uid.startswith(_STANDARD_CLASSES):
+        raise Reject("its SOP class is not in the DICOM standard, so its contents are unknown")
+
+
+def _uid(elements: Dataset, tag: int, name: str) -> str:
+    uid = text_of(elements, tag)
+    if not uid:
+        raise Reject(f"it has no {name}")
+    if "\\" in uid:
+        raise Reject(f"damaged: its {name} has more than one value")
+    return uid
+
+
+def check_pixels(instance: Instance) -> None:
+    """Check that an image has the pixels that its header declares, and no more.
+
+    Raises:
+        Reject: it has no pixels, fewer than the header says (a truncated file), or more.
+        Quarantine: it has more frames than its size justifies.
+    """
+    elements = instance.elements
+    pixels = _only_pixels(elements)
+    rows, columns, bits = (find(elements, tag) for tag in (_ROWS, _COLUMNS, _BITS))
+    if pixels is None:
+        # A file may be cut exactly between two elements: then even the attributes that describe the pixels are missing.
+        # An image that has them, but no pixels, is a header that was extracted on purpose.
+        if not (rows and columns and bits) and text_of(elements, _SOP_CLASS) in _images():
+            raise Reject("truncated: an image without pixel data and the attributes that describe them")
+        return
+    if pixels.items is not None or pixels.vr not in _PIXEL_VRS:
+        raise Reject("damaged: its pixel data have the wrong value representation")
+    if _frames(elements) > max(_ALWAYS_FRAMES, len(pixels.value) // _BYTES_EACH):
+        raise Quarantine("it has too many frames, out of proportion to its size")
+    if pixels.encapsulated:
+        return
+    if instance.syntax.encapsulated and pixels.tag == PIXEL_DATA:
+        raise Reject("damaged: its pixel data are not encapsulated as its transfer syntax requires")
+    if rows is None or columns is None or bits is None:
+        raise Reject("damaged: Rows, Columns or BitsAllocated is missing beside its pixel data")
+    order = instance.syntax.encoding.order
+    samples = find(elements, _SAMPLES)
+    per_frame = _number(rows, order) * _number(columns, order) * _number(bits, order)
+    per_frame *= _number(samples, order) if samples else 1
+    if text_of(elements, _PHOTOMETRIC) == "YBR_FULL_422":  # two samples of colour for every four of luminance
+        per_frame = per_frame * 2 // 3
+    _check_size(pixels.value, (per_frame * _frames(elements) + 7) // 8)
+
+
+def _check_size(value: bytes | memoryview, size: int) -> None:
+    if size > len(value):
+        raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
+    behind = value[size:]
+    # One byte pads to an even length; some devices pad to whole blocks with zeros.
+    if len(behind) > 1 and not is_blank(behind):
+        raise Reject("data behind its last frame: its pixel data are longer than Rows, Columns and NumberOfFrames say")
+
+
+def _only_pixels(elements: Dataset) -> Element | None:
+    pixels = [element for element in elements if element.tag in _PIXELS]
+    if len(pixels) > 1:
+        raise Reject("it has more than one kind of pixel data, and viewers show only one of them")
+    return pixels[0] if pixels else None
+
+
+@cache
+def _images() -> frozenset[str]:
+    """Return the SOP classes whose instances always have pixels."""
+    return frozenset(
+        uid for uid, (name, *_) in UID_dictionary.items() if name.endswith(" Image Storage") or name in _MAPS
+    )
+
+
+def _number(element: Element, order: str) -> int:
+    if element.items is not None or element.vr not in ("US", "UN") or len(element.value) < 2:
+        raise Reject("damaged: an attribute that describes its pixels is not a number")
+    return int.from_bytes(element.value[:2], "little" if order == "<" else "big")
+
+
+def _frames(elements: Dataset) -> int:
+    text = text_of(elements, _FRAMES) or "1"
+    if not re.fullmatch(r"\+?\d{1,9}", text):
+        raise Reject("damaged: its NumberOfFrames is not a number")
+    return int(text)

@@ -1,0 +1,1 @@
+"""A DICOMweb service: STOW-RS, WADO-RS."""

@@ -1,0 +1,1 @@
+"""A DICOM modality: C-STORE, C-FIND, storage commitment."""

@@ -1,0 +1,1 @@
+"""A directory, which may be a mounted share."""

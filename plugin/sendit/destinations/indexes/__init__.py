@@ -1,0 +1,1 @@
+"""Databases that tell what lies in a bucket."""

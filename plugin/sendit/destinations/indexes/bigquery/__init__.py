@@ -1,0 +1,1 @@
+"""An index of rows in BigQuery."""

@@ -1,0 +1,1 @@
+"""An index of entities in Datastore."""

@@ -1,0 +1,1 @@
+"""Another Orthanc, over its REST API."""

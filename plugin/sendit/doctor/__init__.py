@@ -1,0 +1,1 @@
+"""Checks of `sendit doctor`."""

@@ -1,0 +1,206 @@
+"""Opens the database and brings it to the version that this SendIt knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from sendit.errors import Misconfigured, SendItError
+from sendit.journal.database.faults import PLACE, JournalFault, damaged, gone, is_there, refused_or_silent, translate
+from sendit.journal.lists.counts import install as install_counts
+
+JOURNAL_FILE = "journal.sqlite"
+#: Any constant will do: it keeps two workers from migrating at the same time.
+_MIGRATION_LOCK = 7_365_646_974
+
+
+class NotMade(Misconfigured):
+    """The database answers and is empty."""
+
+
+def journal_url(database: str, data_directory: Path) -> str:
+    """Return SQLAlchemy's URL for the configured Database ("sqlite" or "postgresql://…")."""
+    if database == "sqlite":
+        return f"sqlite:///{data_directory / JOURNAL_FILE}"
+    return "postgresql+psycopg://" + database.removeprefix("postgresql://")
+
+
+#: (project, name of a file or folder) → its keyed digest and the name sealed; for what an older SendIt left in clear.
+Seal = Callable[[str, str], tuple[str, bytes | None]]
+
+
+def open_engine(
+    database: str,
+    data_directory: Path,
+    *,
+    upgrade: bool = True,
+    seal: Seal | None = None,
+    on_fault: Callable[[JournalFault], None] = lambda _: None,
+    migrated: bool = True,
+) -> sa.Engine:
+    """Return an engine whose database answers and has the right version.
+
+    Args:
+        database: the URL, or "sqlite".
+        data_directory: the data directory.
+        upgrade: bring an older database to our version; otherwise it is refused too, and nothing is written.
+        seal: for the names that an older SendIt kept in clear; None: they become digests that nobody can read.
+        on_fault: told when the journal is found to be gone or damaged.
+        migrated: False: no table is made or looked at.
+
+    Raises:
+        Retry: the database does not answer.
+        Misconfigured: it is of a newer SendIt, or refuses us.
+        JournalFault: it is damaged.
+    """
+    sqlite = database == "sqlite"
+    engine = _sqlite(data_directory, on_fault) if sqlite else _postgresql(database, data_directory, on_fault)
+    try:
+        if upgrade and sqlite:
+            check_pages(engine, data_directory / JOURNAL_FILE)
+        if migrated:
+            migrate(engine, upgrade=upgrade, seal=seal)
+        else:
+            engine.connect().close()
+    except sa.exc.OperationalError as error:
+        engine.dispose()
+        said = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+        raise refused_or_silent(said) from None
+    except SendItError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _sqlite(data_directory: Path, on_fault: Callable[[JournalFault], None]) -> sa.Engine:
+    path = data_directory / JOURNAL_FILE
+    _make_private(path)
+    # A file that is gone is not made anew by the next connection.
+    uri = sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
+    engine = sa.create_engine(uri, connect_args={"timeout": 30})
+    _set_up_sqlite(engine, path, on_fault)
+    return engine
+
+
+def _postgresql(database: str, data_directory: Path, on_fault: Callable[[JournalFault], None]) -> sa.Engine:
+    url = journal_url(database, data_directory)
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    except (sa.exc.ArgumentError, ValueError):  # their messages may contain the password
+        remedy = "Write postgresql://user:password@host:port/name."
+        raise Misconfigured(PLACE, "this is not the URL of a database (is its port a number?)", remedy) from None
+    # First of all: SQLAlchemy's own look at the server fails without words where text comes as bytes (SQL_ASCII).
+    sa.event.listen(engine, "connect", _check_encoding, insert=True)
+    _translate_errors(engine, data_directory, (0, 0), on_fault)
+    return engine
+
+
+def _translate_errors(
+    engine: sa.Engine, path: Path, identity: tuple[int, int], on_fault: Callable[[JournalFault], None]
+) -> None:
+    """Translate the driver's errors about a disk, a file or a server, once and for all."""
+
+    @sa.event.listens_for(engine, "handle_error")
+    def handle(context: sa.engine.ExceptionContext) -> None:
+        ours = translate(context, path, identity)
+        if isinstance(ours, JournalFault):
+            on_fault(ours)
+        if ours is not None:
+            raise ours from None
+
+
+def check_pages(engine: sa.Engine, path: Path) -> None:
+    """Raise JournalFault if SQLite finds its file damaged; it reads all of it."""
+    with engine.connect().execution_options(reading=True) as connection:
+        result = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    if result != "ok":
+        raise damaged(str(path), " ".join(result.split())[:200])
+
+
+def _check_encoding(connection: Any, _: Any) -> None:
+    """Refuse an encoding other than UTF8: it would fail on some characters in file names and reasons."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        remedy = "Create one for it: CREATE DATABASE sendit ENCODING 'UTF8' TEMPLATE template0."
+        raise Misconfigured(PLACE, f"the database's encoding is {encoding}; SendIt needs UTF8", remedy)
+
+
+def _make_private(path: Path) -> None:
+    """Create the database readable by its owner only: SQLite would use the umask."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def _set_up_sqlite(engine: sa.Engine, path: Path, on_fault: Callable[[JournalFault], None]) -> None:
+    state = path.stat()
+    identity = (state.st_dev, state.st_ino)
+    _translate_errors(engine, path, identity, on_fault)
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A transaction that reads first and writes later can fail with "database is locked" at once, whatever the
+        # time-out says; taking the write lock at the beginning makes writers queue instead.
+        reading = connection.get_execution_options().get("reading", False)
+        if not is_there(path, identity):  # SQLite would go on writing to a file that has no name any more
+            fault = gone(path)
+            on_fault(fault)
+            raise fault
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def alembic_config(connection: sa.Connection, seal: Seal | None = None) -> Config:
+    """Return Alembic's configuration for migrations within this connection's transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config.attributes["connection"] = connection
+    config.attributes["seal"] = seal
+    return config
+
+
+def migrate(engine: sa.Engine, *, upgrade: bool = True, seal: Seal | None = None) -> None:
+    """Bring the tables to the newest version; a database of a newer SendIt is refused, never touched."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        config = alembic_config(connection, seal)
+        current = MigrationContext.configure(connection).get_current_revision()
+        scripts = ScriptDirectory.from_config(config)
+        if current is not None:
+            try:
+                scripts.get_revision(current)
+            except CommandError:
+                raise Misconfigured(
+                    PLACE,
+                    f"the database schema ({current}) is newer than this version of SendIt",
+                    "Install the newer version again, or give this one a database of its own.",
+                ) from None
+        if current == scripts.get_current_head():
+            if upgrade:
+                install_counts(connection)
+            return
+        if not upgrade and current is None:
+            raise NotMade(PLACE, "the database has no tables yet", "The first start of Orthanc creates them.")
+        if not upgrade:
+            raise Misconfigured(
+                PLACE,
+                "the database schema is older than this version of SendIt",
+                "The next start of Orthanc upgrades it.",
+            )
+        command.upgrade(config, "head")
+        install_counts(connection)

@@ -1,0 +1,1 @@
+"""The Orthanc that SendIt lives in."""

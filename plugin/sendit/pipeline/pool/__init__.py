@@ -1,0 +1,1 @@
+"""The processes that de-identify instances, their limits, and the look at whole series."""

@@ -1,0 +1,411 @@
+"""A pool of processes that de-identify: read one instance, write its output, give back its receipt.
+
+Bytes never travel between processes. The children are started afresh (spawn), and end when their parent does, however
+it ends. One that dies hangs nothing: the pool starts anew. All jobs that were under way are suspects then, and each is
+tried alone: one that ends its process by itself is guilty, the others are innocent (`lonely_job.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import lru_cache
+from multiprocessing.connection import wait as wait_for_sentinel
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from sendit import keyring
+from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
+from sendit.deidentify.plan import NO_HANDLING, Handling
+from sendit.errors import Misconfigured, Reject, Retry
+from sendit.model import CrosswalkEntry, Doubt, Outcome, Quarantined, Receipt, Rejected, Released
+from sendit.pipeline.pool.limits import limited
+from sendit.pipeline.pool.pixel_tools import pixel_tools
+from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, look_at
+from sendit.pipeline.pool.trial import LonelyProcess, Trial, end
+from sendit.storage.instance_io import fetched, opened, written
+from sendit.storage.previews import forget, keep
+
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from sendit.config.schema import Option
+    from sendit.deidentify.pixels.ocr.api import PixelTools
+    from sendit.deidentify.pixels.regions import Corrections, Region
+
+J = TypeVar("J")
+T = TypeVar("T")
+
+_DIED = "a de-identification process ended unexpectedly; if the system's log says out of memory, lower SendIt.Workers"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSpec:
+    """What a process needs to know of a project. The key itself stays in its file."""
+
+    options: tuple[Option, ...]
+    recipes: tuple[RecipeText, ...]
+    key_directory: Path
+    project: str
+    safe_private: tuple[str, ...] = ()
+    handling: Handling = NO_HANDLING
+    issuers_part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One instance to de-identify.
+
+    `source` is a local file, or a URL that is read with `headers` and, for HTTPS, has to show `certificate` (PEM file).
+    `output` is written when the instance is released: beside it first, synchronised to the disk, then renamed.
+    """
+
+    name: str  # comes back with the result; means nothing here
+    project: ProjectSpec
+    source: str | Path
+    output: Path
+    headers: Mapping[str, str] = field(default_factory=dict)
+    certificate: str = ""
+    #: Pseudonyms by `Patient.parts()`, as ListedIdentities takes them; None where all of them are the key's.
+    codes: Mapping[tuple[str, ...], str] | None = field(default=None, repr=False)
+    previews: Path | None = None  # of `Previews.place`: where those of before and after go; None: none are made
+    series: tuple[Region, ...] | None = None  # what the look at its series found in it; None: there was none yet
+    corrections: tuple[Corrections, ...] = ()  # what reviewers said of text in it
+    staged_doubts: frozenset[Doubt] = frozenset()  # for which its output is made, and waits for a person
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a job."""
+
+    name: str
+    outcome: Receipt | Rejected | Quarantined
+    crosswalk_entry: CrosswalkEntry | None = None  # of a released one
+
+
+class DeidentifyPool:
+    """So many processes, started when they are needed. Safe to use from several threads.
+
+    Args:
+        workers: 0 for one per core.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers or len(os.sched_getaffinity(0))
+        self._in_flight = 2 * self._workers
+        self._lock = threading.Lock()
+        self._executor: ProcessPoolExecutor | None = None
+        self._lonely: set[LonelyProcess] = set()
+        self._closed = False
+
+    def __enter__(self) -> DeidentifyPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, jobs: Iterable[Job], *, alone_again: bool = False) -> Iterator[Result]:
+        """Yield the results in the order in which they are ready. `jobs` is read as far ahead as the processes need.
+
+        Args:
+            jobs: the jobs, read lazily.
+            alone_again: a job whose process died is done again, alone; if it ends that process by itself, it is
+                quarantined. Without it the job raises Retry.
+
+        Raises:
+            Retry: an instance could not be read, or its output not written, for now. What else was under way is
+                given first; nothing is still being written when this is raised.
+            Misconfigured: the project's key or recipe, or what finds text in pixels, cannot be had.
+        """
+        source = iter(jobs)
+        pending: dict[Future[Result], Job] = {}
+        suspects: list[Job] = []
+        try:
+            while True:
+                while len(pending) < self._in_flight and (job := next(source, None)) is not None:
+                    pending[self._submit(job, _work)] = job
+                if not pending:
+                    break
+                yield from self._collect(pending, suspects if alone_again else None)
+        finally:
+            for future in pending:
+                future.cancel()
+            wait(pending)
+        yield from map(self._alone, suspects)
+
+    def patient(self, jobs: Iterable[Job]) -> Patient | None:
+        """Whom the first of these instances that can be read is about; None if none can.
+
+        Raises:
+            Retry: an instance could not be read for now.
+        """
+        died = False
+        for job in jobs:
+            future = self._submit(job, _whose)
+            try:
+                found = future.result()
+            except (BrokenProcessPool, CancelledError):
+                died = True
+                continue
+            if found is not None:
+                return found
+        if died:
+            raise Retry(_DIED)
+        return None
+
+    def patients(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Patient | None]]:
+        """Each of these jobs with whom its instance is about, in their order; None if it cannot be read.
+
+        Raises:
+            Retry: an instance could not be read for now.
+        """
+        source = iter(jobs)
+        waiting: deque[tuple[Job, Future[Patient | None]]] = deque()
+        try:
+            while True:
+                while len(waiting) < self._in_flight and (job := next(source, None)) is not None:
+                    waiting.append((job, self._submit(job, _whose)))
+                if not waiting:
+                    return
+                job, future = waiting.popleft()
+                yield job, self._patient_of(job, future)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _patient_of(self, job: Job, future: Future[Patient | None]) -> Patient | None:
+        """One that ended its process is asked once more: another one may have ended it."""
+        with contextlib.suppress(BrokenProcessPool, CancelledError):
+            return future.result()
+        with contextlib.suppress(BrokenProcessPool):
+            return self._submit(job, _whose).result()
+        return None
+
+    def look_at_series(self, series: Iterable[SeriesOfOutputs]) -> Iterator[SeriesLook]:
+        """Text in whole series of outputs, in their order. One whose process died is looked at once more, alone.
+
+        Raises:
+            Misconfigured: what finds text in pixels cannot be had.
+        """
+        source = iter(series)
+        waiting: deque[tuple[SeriesOfOutputs, Future[SeriesLook]]] = deque()
+        try:
+            while True:
+                while len(waiting) < self._in_flight and (one := next(source, None)) is not None:
+                    waiting.append((one, self._submit(one, look_at)))
+                if not waiting:
+                    return
+                one, future = waiting.popleft()
+                try:
+                    yield future.result()
+                except (BrokenProcessPool, CancelledError):
+                    if self._closed:
+                        raise Retry("SendIt is stopping") from None
+                    yield self._look_alone(one)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        """End the processes at once; what they were writing stays behind as `.part` and is written over."""
+        with self._lock:
+            self._closed = True
+            executor, self._executor = self._executor, None
+            for process in self._lonely:
+                process.end()
+        if executor is not None:
+            end(executor)
+
+    def _collect(self, pending: dict[Future[Result], Job], suspects: list[Job] | None) -> Iterator[Result]:
+        """Yield the results that are ready; then raise the first error among them, if there is one."""
+        done, _ = wait(pending, return_when=FIRST_COMPLETED)
+        trouble: BaseException | None = None
+        for future in done:
+            job = pending.pop(future)
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            elif isinstance(error, BrokenProcessPool) and suspects is not None and not self._closed:
+                suspects.append(job)
+            else:
+                trouble = Retry(_DIED) if isinstance(error, BrokenProcessPool) else error
+        if trouble is not None:
+            raise trouble
+
+    def _submit(self, job: J, work: Callable[[J], T]) -> Future[T]:
+        with self._lock:
+            for _ in range(2):
+                if self._closed:
+                    raise Retry("SendIt is stopping")
+                if self._executor is None:
+                    self._executor = new_executor(self._workers)
+                try:
+                    with no_interrupt():
+                        return self._executor.submit(work, job)
+                except BrokenProcessPool:
+                    self._executor = None  # its other jobs hear of it through their own futures
+        raise Retry(_DIED)
+
+    def _alone(self, job: Job) -> Result:
+        found = self._on_trial(_work, job)
+        return Result(job.name, Quarantined(found)) if isinstance(found, str) else found
+
+    def _look_alone(self, series: SeriesOfOutputs) -> SeriesLook:
+        """Another one may have ended the process; a series that does is looked at image by image."""
+        found = self._on_trial(look_at, series)
+        return series.all_suspect() if isinstance(found, str) else found
+
+    def _on_trial(self, work: Callable[[J], T], job: J) -> T | str:
+        """Return the result of a job in a process of its own, or why it ended that process."""
+        trial = Trial()
+        while not trial.verdict:
+            with self._lock:
+                if self._closed:
+                    raise Retry("SendIt is stopping")
+                process = LonelyProcess(new_executor(1))
+                self._lonely.add(process)
+            try:
+                with no_interrupt():
+                    future = process.submit(work, job)
+                return future.result()
+            except (BrokenProcessPool, CancelledError):
+                trial.died(process.exit_code())
+            finally:
+                with self._lock:
+                    self._lonely.discard(process)
+                process.end()
+        return trial.verdict
+
+
+def new_executor(workers: int) -> ProcessPoolExecutor:
+    """Return processes that end with this one, ignore Ctrl-C while they start, and print nothing."""
+    # Not fork: a forked child keeps the sockets, locks and threads of the worker half alive.
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
+
+
+@contextlib.contextmanager
+def no_interrupt() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C, even while they import: the parent handles it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# --- in the child -------------------------------------------------------------------------------------------------
+
+
+def _begin() -> None:
+    """End with the parent, and discard what C libraries print about files: it may contain their values."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    os.close(silence)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for_sentinel([parent.sentinel])
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def _source(job: Job) -> Iterator[bytes | mmap.mmap]:
+    if isinstance(job.source, Path):
+        with opened(job.source) as source:
+            yield source
+    else:
+        with fetched(job.source, job.headers, job.certificate, job.output.parent) as source:
+            yield source
+
+
+def _whose(job: Job) -> Patient | None:
+    try:
+        with _source(job) as source:
+            return patient_of(source)
+    except Reject:
+        return None
+    except (Retry, Misconfigured):
+        raise
+    except BaseException:  # noqa: BLE001  `_work` meets it again
+        return None
+
+
+def _work(job: Job) -> Result:
+    """Return the result of a job. Only errors that can be pickled are raised: others would look like a crash."""
+    try:
+        return _worked(job)
+    except (Retry, Misconfigured):
+        raise
+    except BaseException as error:  # noqa: BLE001  law 1, and the rest of the study goes on
+        kind = type(error).__name__
+        return Result(job.name, Quarantined(f"a fault of SendIt while working on the instance ({kind})"))
+
+
+def _worked(job: Job) -> Result:
+    plan, identities = plan_of(job.project)
+    if job.codes is not None:
+        identities = identities.listed(job.codes)
+    if job.previews is not None:
+        forget(job.previews)
+    try:
+        with _source(job) as source:
+            previews = job.previews is not None
+            tools = (
+                _tools(job, previews=previews) if plan.clean_pixels or job.corrections or job.staged_doubts else None
+            )
+            with limited(len(source)):
+                outcome = deidentify(source, plan, identities, tools)
+            result = _result(job, outcome)
+    except Reject as refusal:
+        return Result(job.name, Rejected(str(refusal)))
+    if (
+        job.previews is not None
+        and tools is not None
+        and tools.previews is not None
+        and not isinstance(result.outcome, Rejected)
+    ):
+        keep(tools.previews, job.previews, result.outcome, identities.uid(tools.previews.sop_instance_uid))
+    return result
+
+
+def _tools(job: Job, *, previews: bool) -> PixelTools:
+    return pixel_tools(
+        job.output.parent,
+        previews=previews,
+        series=job.series,
+        corrections=job.corrections,
+        staged_doubts=job.staged_doubts,
+    )
+
+
+def _result(job: Job, outcome: Outcome) -> Result:
+    """Write a released output to the disk, and return the result."""
+    if not isinstance(outcome, Released):
+        return Result(job.name, outcome)
+    written(outcome.chunks, job.output)
+    return Result(job.name, outcome.receipt, outcome.crosswalk_entry)
+
+
+@lru_cache(maxsize=256)
+def compiled(spec: ProjectSpec) -> Plan:
+    """Return the plan of a project, compiled once in each process: it takes half a second."""
+    return compile_plan(spec.options, spec.recipes, spec.safe_private, spec.handling)
+
+
+@lru_cache(maxsize=64)
+def plan_of(spec: ProjectSpec) -> tuple[Plan, KeyedIdentities]:
+    """Return plan and codes, read once in each process. A key that is not there is never made here."""
+    key = keyring.load_key(spec.key_directory, spec.project, create=False)
+    return compiled(spec), KeyedIdentities(key, spec.issuers_part)

@@ -1,0 +1,1 @@
+"""What destinations hold, and how they are."""

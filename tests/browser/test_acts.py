@@ -1,0 +1,177 @@
+"""What a person does on the pages, with mouse and keyboard, against real Orthancs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.browser import world
+from tests.browser.pages import confirm, fill, press, ready, text, visit, wait_text
+from tests.browser.world import EVIL
+from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from tests.servers.browser import Browser
+    from tests.servers.stack import Stack
+
+
+def _batch(stack: Stack, study: str, project: str | None) -> int:
+    def found() -> int:
+        mine = [b for b in stack.api(f"batches?study={study}")["batches"] if b["project"] == project]
+        return mine[0]["id"] if mine and mine[0]["state"] not in ("RECEIVING", "QUEUED", "PROCESSING") else 0
+
+    return wait_for(found, f"a batch of {project}")
+
+
+def test_a_failed_batch_is_retried_with_a_reason_and_acknowledged(hospital: Stack, browser: Browser) -> None:
+    """The start page names it, its buttons answer it; the reason stands in its history as it was written."""
+    number = _batch(hospital, world.send(hospital, "PT", 1), "PET-followup")
+    visit(hospital, browser, f"batches/{number}")
+    press(browser, "Retry")
+    confirm(browser, EVIL)
+    wait_text(browser, f"Reason: {EVIL}")
+    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "FAILED", "it to fail again")
+    visit(hospital, browser, f"batches/{number}")
+    press(browser, "Acknowledge")
+    confirm(browser, "the annex is being moved")
+    wait_text(browser, "the annex is being moved", "main .banner")
+    visit(hospital, browser, "")
+    assert f'batches/{number}"' not in browser.run("return document.querySelector('main').innerHTML")
+    assert browser.complaints() == []
+
+
+def test_a_reason_is_required_for_a_recall(hospital: Stack, browser: Browser) -> None:
+    """The page shows first what a recall takes back; without a reason nothing happens."""
+    number = _batch(hospital, world.send(hospital, "CT", 1), "IRB-2026-014")
+    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "DONE", "it to be delivered")
+    visit(hospital, browser, f"batches/{number}")
+    press(browser, "Recall…")
+    wait_text(browser, "This cannot be undone.")
+    ready(browser)
+    assert "research (1 instance)" in text(browser)
+    press(browser, "Recall")
+    confirm(browser)
+    assert browser.run("return document.querySelector('#act').open")
+    assert hospital.api(f"batches/{number}")["state"] == "DONE"
+    confirm(browser, "consent was withdrawn")
+    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "RECALLED", "the recall")
+    wait_text(browser, "consent was withdrawn")
+    press(browser, "Certificate of the recall")
+    wait_text(browser, "Nothing of it is left at any destination")
+    certificate = hospital.api(f"batches/{number}/certificate")
+    assert (certificate["reason"], certificate["complete"]) == ("consent was withdrawn", True)
+    [research] = certificate["destinations"]
+    assert (research["destination"], research["removed"], research["left"]) == ("research", 1, 0)
+
+
+def test_a_study_of_no_project_is_deidentified_now(hospital: Stack, browser: Browser) -> None:
+    """For the project that the user chooses."""
+    study = world.send(hospital, "DX", 2)
+    _batch(hospital, study, None)
+    visit(hospital, browser, f"studies/{study}")
+    fill(browser, "#now-form", project="IRB-2026-014", reason="asked for by Dr. Y")
+    press(browser, "De-identify now")
+    number = _batch(hospital, study, "IRB-2026-014")
+    assert "asked for by Dr. Y" in str(hospital.api(f"batches/{number}")["events"])
+    wait_text(browser, "The study is queued.", "#toasts")
+    press(browser, "De-identify now")  # the form is empty again: the browser asks for the reason
+    fill(browser, "#now-form", project="IRB-2026-014", reason="again")
+    press(browser, "De-identify now")
+    wait_text(browser, "has a batch of project IRB-2026-014 already", "#toasts")
+
+
+def test_filters_stand_in_the_address_and_back_keeps_them(hospital: Stack, browser: Browser) -> None:
+    browser.size(1400, 900)
+    visit(hospital, browser, "batches")
+    fill(browser, "#filters", state="QUARANTINED")
+    wait_for(lambda: browser.run("return location.search") == "?state=QUARANTINED", "the filter")
+    ready(browser)
+    states = "return [...document.querySelectorAll('tbody td[data-name=State]')].map(e => e.innerText.trim())"
+    assert set(browser.run(states)) == {"Quarantined"}
+    browser.click("tbody tr a")
+    wait_for(lambda: "/batches/" in browser.run("return location.pathname"), "the batch")
+    browser.back()
+    wait_for(lambda: browser.run("return location.search") == "?state=QUARANTINED", "the list")
+    ready(browser)
+    assert browser.run("return document.querySelector('#filters').elements.state.value") == "QUARANTINED"
+    assert set(browser.run(states)) == {"Quarantined"}
+
+
+def test_a_selection_outlasts_a_refresh(hospital: Stack, browser: Browser) -> None:
+    """Also a range, selected with shift."""
+    visit(hospital, browser, "batches")
+    boxes = "document.querySelectorAll('input[data-row]')"
+    browser.run(
+        f"{boxes}[0].click(); {boxes}[3].dispatchEvent(new MouseEvent('click', {{shiftKey: true, bubbles: true}}))"
+    )
+    assert text(browser, "#selected") == "4 selected"
+    browser.run("document.addEventListener('htmx:afterSwap', () => { window.swapped = true }); SendIt.refresh()")
+    wait_for(lambda: browser.run("return window.swapped"), "a refresh")
+    assert browser.run(f"return [...{boxes}].filter(b => b.checked).length") == 4
+    assert text(browser, "#selected") == "4 selected"
+
+
+def test_an_import_from_the_page(hospital: Stack, browser: Browser) -> None:
+    """A folder that is not there is refused in words; one that is there is imported."""
+    visit(hospital, browser, "imports")
+    fill(browser, "#import-form", folder="/nowhere")
+    press(browser, "Import")
+    wait_text(browser, "There is no such folder on the server. Give its full path", "#toasts")
+    fill(browser, "#import-form", folder=str(hospital.folder / "outside"))
+    press(browser, "Import")
+    wait_text(browser, "The import has begun.", "#toasts")
+    wait_text(browser, "1 not DICOM")
+
+
+def test_the_crosswalk_is_looked_up_and_the_look_recorded(hospital: Stack, browser: Browser) -> None:
+    study = world.send(hospital, "CT", 1, patient_id="CROSS-77")
+    _batch(hospital, study, "IRB-2026-014")
+    visit(hospital, browser, "crosswalk")
+    fill(browser, "#lookup", kind="original", value="CROSS-77", reason=EVIL)
+    press(browser, "Look up")
+    wait_text(browser, "CROSS-77", "#found")
+    visit(hospital, browser, "audit?action=look-up")
+    assert EVIL in text(browser)
+    assert "CROSS-77" not in text(browser)
+    press(browser, "Verify the chain")
+    wait_text(browser, "The chain holds", "#chain")
+
+
+def test_a_peer_that_comes_back(hospital: Stack, browser: Browser) -> None:
+    """The banner says which destinations are down; once it answers, "try now" delivers at once."""
+    visit(hospital, browser, "batches?state=DELIVERING")
+    assert "annex, archive" in text(browser, "#banners")
+    browser.click("tbody tr a")
+    wait_text(browser, "connection refused")
+    ready(browser)
+    number = int(browser.run("return location.pathname.split('/').pop()"))
+    port = int(hospital.peers["archive"][0].rpartition(":")[2])
+    hospital.target.stop()
+    hospital.target.configuration["HttpPort"] = hospital.target.http_port = port
+    hospital.target.start()
+    press(browser, "Try now")
+    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "DONE", "the delivery")
+    wait_text(browser, "Done", "h1")
+
+
+def test_many_at_once_and_a_pause(hospital: Stack, browser: Browser) -> None:
+    """All that match a filter are retried, and a destination is paused and resumed; the audit log has both."""
+    number = _batch(hospital, world.send(hospital, "PT", 1), "PET-followup")
+    visit(hospital, browser, "destinations")
+    press(browser, "Pause", "#dest-annex")
+    confirm(browser, "the annex is being moved")
+    wait_text(browser, "Paused", "#dest-annex")
+    visit(hospital, browser, "batches?project=PET-followup&state=FAILED")
+    failed = browser.run("return Number(document.querySelector('#list').dataset.total)")
+    browser.run("document.querySelector('input[data-row]').click()")
+    browser.click("#all-matching")
+    assert f"All {failed} that match" in text(browser, "#selected")
+    press(browser, "Retry", "#selection")
+    confirm(browser, EVIL)
+    wait_text(browser, f"done for {failed} of {failed} batches", "#toasts")
+    wait_for(lambda: hospital.api(f"batches/{number}")["deliveries"][0]["state"] == "PAUSED", "it to wait")
+    visit(hospital, browser, "destinations")
+    press(browser, "Resume", "#dest-annex")
+    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "FAILED", "it to be tried")
+    visit(hospital, browser, "audit")
+    for act in ("paused", "resumed", "retried many batches", EVIL):
+        assert act in text(browser)

@@ -1,0 +1,46 @@
+"""A study waits for a person, who draws a box in the browser and releases it: at the target the box is black."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.test_review import on_screen, shown
+from tests.burned import CaptureMaker
+from tests.servers.stack import PROJECT
+from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeStack
+    from tests.servers.browser import Browser
+
+pytest.importorskip("sendit.pipeline.review", reason="decisions of reviewers are not here yet")
+
+
+def test_a_box_until_the_target(make_stack: MakeStack, browser: Browser) -> None:
+    """Drawn, masked anew, accepted, delivered."""
+    stack = make_stack()
+    stack.sendit["Projects"][PROJECT] |= {"Pixels": {"OnText": "Review"}}
+    stack.start(ready=False)
+    wait_for(stack.is_ready, "the worker", limit=240)
+    stack.source.upload(CaptureMaker().capture(1))
+    stack.wait_batch(lambda b: b["state"] == "REVIEW", limit=240)
+    browser.size(1400, 900)
+    browser.open(f"{stack.source.url}/sendit/batches/1/review")
+    wait_for(lambda: shown(browser), "the image", limit=120)
+    may = "return [...document.querySelectorAll('[data-decide=ACCEPT]')].every(button => !button.disabled)"
+    wait_for(lambda: browser.run(may), "what may be decided")
+    browser.keys("m")
+    browser.drag(on_screen(browser, 140, 100), on_screen(browser, 180, 140))
+    browser.keys("B")
+    drawn = "return document.querySelectorAll('.boxes .swatch.drawn').length"
+    wait_for(lambda: browser.run(drawn) == 1, "the box to be masked", limit=240)
+    wait_for(lambda: browser.run(may), "the review again")
+    browser.keys("A")
+    stack.wait_batch(lambda b: b["state"] == "DONE", limit=240)
+    [delivered] = stack.delivered()
+    pixels = delivered.pixel_array
+    assert pixels[102:138, 142:178].max() == 0
+    assert pixels[102:138, 60:80].max() > 20
+    assert browser.complaints() == []

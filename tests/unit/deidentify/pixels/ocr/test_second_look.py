@@ -1,0 +1,113 @@
+"""The second look: what is known is found where the first look saw nothing; what is not known is left alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from sendit.deidentify.leak_check.identifiers import Identifiers
+from sendit.deidentify.leak_check.spellings import Kind, spellings_of
+from sendit.deidentify.pixels.ocr import instance as text_search
+from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
+from sendit.deidentify.pixels.ocr.second_look import contrast_view, identifiers_in
+from sendit.deidentify.pixels.regions import Region
+from sendit.errors import Quarantine
+from tests.unit.deidentify.pixels.ocr.test_instance import frames_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+pytestmark = pytest.mark.long
+
+_SHAPE = (300, 400)
+
+
+@pytest.fixture(scope="module")
+def identifiers() -> Identifiers:
+    """A patient."""
+    found = Identifiers(dates={b"19610307"})
+    found.spellings.add(spellings_of(Kind.PATIENT, "Quixworth^Zebulon"))
+    found.spellings.add(spellings_of(Kind.IDENTIFIER, "MRN-7741-905"))
+    return found
+
+
+def _ground() -> NDArray[np.float32]:
+    """Smooth tissue with a little noise, of 12 bits."""
+    y, x = np.mgrid[: _SHAPE[0], : _SHAPE[1]]
+    tissue = 600 + 900 * np.exp(-((y - 150) ** 2 + (x - 200) ** 2) / 15000)
+    ground: NDArray[np.float32] = (tissue + np.random.default_rng(3).normal(0, 8, _SHAPE)).astype(np.float32)
+    return ground
+
+
+def _ink(text: str, angle: float, size: int = 13) -> NDArray[np.float32]:
+    """How much of each pixel a line covers that is turned clockwise about the middle."""
+    picture = Image.new("L", _SHAPE[::-1], 0)
+    ImageDraw.Draw(picture).text((200, 150), text, fill=255, font=ImageFont.load_default(size), anchor="mm")
+    matrix = cv2.getRotationMatrix2D((200, 150), -angle, 1)
+    turned = cv2.warpAffine(np.asarray(picture), matrix, _SHAPE[::-1], flags=cv2.INTER_CUBIC)
+    covered: NDArray[np.float32] = np.asarray(turned, np.float32) / np.float32(255)
+    return covered
+
+
+def _written(text: str, angle: float, contrast: float = 350.0, size: int = 13) -> NDArray[np.uint16]:
+    return (_ground() + contrast * _ink(text, angle, size)).clip(0, 4095).astype(np.uint16)
+
+
+def _mask(found: list[Region]) -> NDArray[np.bool_]:
+    mask = np.zeros(_SHAPE, bool)
+    for one in found:
+        mask[max(0, one.y0) : one.y1, max(0, one.x0) : one.x1] = True
+    return mask
+
+
+@pytest.mark.parametrize("angle", [0, 15, -15, 30, -30, 35, 45, -45, 60, -75, 90, 180, 270])
+def test_known_lines_at_any_angle(identifiers: Identifiers, angle: int) -> None:
+    """The name is covered, and a slanting line by steps along it, not by the square around it."""
+    frame = _written("QUIXWORTH, Zebulon", angle)
+    mask = _mask(identifiers_in(contrast_view(frame, ()), identifiers))
+    assert mask[_ink("QUIXWORTH, Zebulon", angle) > 0.5].mean() >= 0.9
+    assert mask.mean() < 0.07
+
+
+@pytest.mark.parametrize("text", ["QUIXWORTH", "ID MRN7741905", "07.03.1961", "DOB 7-Mar-61"])
+def test_faint_known_lines(identifiers: Identifiers, text: str) -> None:
+    """Seven pixels high, and 5 % of the range from their ground."""
+    frame = _written(text, 0, 60, 10)
+    mask = _mask(identifiers_in(contrast_view(frame, ()), identifiers))
+    assert mask[_ink(text, 0, 10) > 0.5].mean() >= 0.9
+
+
+@pytest.mark.parametrize("text", ["THORAX AP", "kVp 120 mAs 4", "2024-11-02", ""])
+def test_what_is_not_known_is_left_alone(identifiers: Identifiers, text: str) -> None:
+    """The second look masks nothing for looking like text."""
+    assert identifiers_in(contrast_view(_written(text, 35), ()), identifiers) == []
+
+
+def test_what_is_masked_is_not_seen(identifiers: Identifiers) -> None:
+    """Black boxes have edges; what is behind them is gone."""
+    frame = _written("QUIXWORTH", 0)
+    assert identifiers_in(contrast_view(frame, [Region(120, 130, 280, 170)]), identifiers) == []
+
+
+def test_the_search_takes_the_second_look(identifiers: Identifiers) -> None:
+    """An instance with a slanting faint name: not found without what is known, masked with it."""
+    frame, ink = _written("QUIXWORTH, Zebulon", 40, 150), _ink("QUIXWORTH, Zebulon", 40)
+    search = RapidTextSearch()
+    without, found = (
+        _mask(list(search(frames_of("MONOCHROME2", frame[np.newaxis], 12), one, "")))
+        for one in (Identifiers(), identifiers)
+    )
+    assert without[ink > 0.5].mean() < 0.5
+    assert found[ink > 0.5].mean() >= 0.9
+
+
+def test_what_stays_readable_is_held(identifiers: Identifiers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was masked: if something known is read again and again, the instance does not leave."""
+    monkeypatch.setattr(text_search, "identifiers_in", lambda *_: [Region(0, 0, 9, 9)])
+    frame = _written("", 0)
+    with pytest.raises(Quarantine, match="can still be read"):
+        RapidTextSearch()(frames_of("MONOCHROME2", frame[np.newaxis], 12), identifiers, "")

@@ -1,0 +1,1 @@
+"""Tests of `sendit.deidentify.private_blocks`."""

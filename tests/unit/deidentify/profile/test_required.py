@@ -1,0 +1,87 @@
+"""What an IOD demands stays in some form, so that the output is a valid instance of its SOP class (PS3.15 E.1.1)."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom import uid
+from pydicom.dataset import Dataset, FileDataset
+
+from sendit.config.schema import Option
+from sendit.deidentify import compile_plan
+from sendit.deidentify.plan import Action
+from sendit.deidentify.profile.required import required_attributes
+from tests.unit.deidentify.samples import dataset, file_of, output, plan
+
+
+def _presentation_state() -> FileDataset:
+    whole = dataset("test-SR.dcm")
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = uid.GrayscaleSoftcopyPresentationStateStorage
+    whole.PresentationCreationDate, whole.PresentationCreationTime = "20240115", "101112"
+    return whole
+
+
+def test_a_date_that_the_iod_demands_becomes_a_dummy() -> None:
+    """PresentationCreationDate is X in the table and type 1 in PS3.3 C.11.10."""
+    made = output(file_of(_presentation_state()))
+    assert made.PresentationCreationDate == "19000101"
+    assert made.PresentationCreationTime == "000000"
+
+
+def test_of_another_class_it_goes() -> None:
+    """What the table removes is removed where nothing demands it."""
+    whole = dataset()
+    whole.PresentationCreationDate, whole.PresentationCreationTime = "20240115", "101112"
+    made = output(file_of(whole))
+    assert "PresentationCreationDate" not in made
+    assert "PresentationCreationTime" not in made
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+@pytest.mark.parametrize("value", ["somewhen", "20240115"])
+def test_a_date_that_cannot_be_moved_becomes_the_dummy(value: str) -> None:
+    """The form holds for what an option falls back to, too."""
+    whole = _presentation_state()
+    whole.PresentationCreationDate = value
+    made = output(file_of(whole), compile_plan([Option.RETAIN_LONGITUDINAL_MODIFIED_DATES], []))
+    assert made.PresentationCreationDate == "19000101" or value != "somewhen"
+    assert made.PresentationCreationDate not in ("", value)
+
+
+def test_a_text_that_goes_by_default_becomes_a_dummy_in_its_place() -> None:
+    """LUTLabel is type 1 in RealWorldValueMappingSequence (PS3.3 C.7.6.16.2.11), and no attribute of the table."""
+    whole, mapping = dataset(), Dataset()
+    mapping.LUTLabel, mapping.RealWorldValueSlope = "Quimby", 1.0
+    whole.RealWorldValueMappingSequence = [mapping]
+    whole.LUTLabel = "Quimby"
+    made = output(file_of(whole))
+    assert made.RealWorldValueMappingSequence[0].LUTLabel == "Removed"
+    assert "LUTLabel" not in made
+
+
+def test_the_word_of_a_recipe_stands() -> None:
+    """Who removes an attribute on purpose gets it removed."""
+    made = output(file_of(_presentation_state()), plan("REMOVE PresentationCreationDate"))
+    assert "PresentationCreationDate" not in made
+
+
+def test_the_table_holds_dummies_and_empty_values() -> None:
+    """Every place of the table can be read, and is one of the two forms."""
+    places = required_attributes(uid.GrayscaleSoftcopyPresentationStateStorage)
+    assert len(places) > 150
+    assert set(places.values()) <= {Action.DUMMY, Action.EMPTY}
+
+
+def test_an_optional_sequence_is_removed_and_a_required_one_is_empty() -> None:
+    """ReferencedStudySequence is X/Z and of type 3; in a request of a report it is of type 2."""
+    whole, reference = dataset(), Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = "1.2.840.10008.3.1.2.3.1", "1.2.3"
+    whole.ReferencedStudySequence = [reference]
+    assert "ReferencedStudySequence" not in output(file_of(whole))
+    report, request = dataset("test-SR.dcm"), Dataset()
+    request.ReferencedStudySequence = [reference]
+    report.ReferencedRequestSequence = [request]
+    made = output(file_of(report), compile_plan([Option.CLEAN_STRUCTURED_CONTENT, Option.CLEAN_DESCRIPTORS], []))
+    if "ReferencedRequestSequence" in made:
+        assert len(made.ReferencedRequestSequence[0].ReferencedStudySequence) == 0
+    for sop_class, place in ((uid.EnhancedMRImageStorage, 0), (uid.DigitalXRayImageStorageForPresentation, 0)):
+        assert required_attributes(sop_class)[place, 0x00400555] is Action.EMPTY

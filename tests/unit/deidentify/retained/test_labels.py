@@ -1,0 +1,82 @@
+"""Two structures never leave under one name that they did not come with."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom.dataset import Dataset
+
+from sendit.config.schema import Option
+from sendit.deidentify import compile_plan
+from tests.unit.deidentify.samples import dataset, file_of, output
+
+PLAN = compile_plan([Option.CLEAN_DESCRIPTORS, Option.CLEAN_STRUCTURED_CONTENT], [])
+
+
+def _items(number: str, name: str, values: list[str]) -> list[Dataset]:
+    items = []
+    for place, value in enumerate(values, start=3):
+        item = Dataset()
+        setattr(item, number, place)
+        setattr(item, name, value)
+        items.append(item)
+    return items
+
+
+@pytest.mark.parametrize(
+    ("sequence", "number", "name"),
+    [
+        ("StructureSetROISequence", "ROINumber", "ROIName"),
+        ("SegmentSequence", "SegmentNumber", "SegmentLabel"),
+        ("BeamSequence", "BeamNumber", "BeamName"),
+        ("RTROIObservationsSequence", "ObservationNumber", "ROIObservationLabel"),
+    ],
+)
+def test_names_that_cleaning_made_alike_get_their_number(sequence: str, number: str, name: str) -> None:
+    """One that came so keeps its name; what differs before differs afterwards."""
+    before = dataset()
+    values = ["Quxbarry L", "Zanthrop L", "L", "Lung_L", "Quxbarry"]
+    setattr(before, sequence, _items(number, name, values))
+    after = [item.get(name, "") for item in output(file_of(before), PLAN)[sequence].value]
+    assert after[:4] == ["L [3]", "L [4]", "L", "Lung_L"]
+    assert not after[4] or after[4] == "Removed"
+
+
+def test_the_same_name_twice_stays_the_same_name() -> None:
+    """Nothing is added where they were alike before."""
+    before = dataset()
+    before.StructureSetROISequence = _items(
+        "ROINumber", "ROIName", ["Quxbarry L", "Quxbarry L", "PTV_High", "PTV_High"]
+    )
+    after = [item.ROIName for item in output(file_of(before), PLAN).StructureSetROISequence]
+    assert after == ["L", "L", "PTV_High", "PTV_High"]
+
+
+@pytest.mark.parametrize(
+    "name", ["BrachialPlex_L", "OpticNrv_L", "Glnd_Submand_L", "Lungs-GTV", "PTV_5040", "zPTV_Opt"]
+)
+def test_names_of_the_nomenclature_stay(name: str) -> None:
+    """AAPM TG-263, and what planning adds to it."""
+    before = dataset()
+    before.StructureSetROISequence = _items("ROINumber", "ROIName", [name])
+    assert output(file_of(before), PLAN).StructureSetROISequence[0].ROIName == name
+
+
+@pytest.mark.parametrize(
+    ("sequence", "keyword", "value"),
+    [
+        ("SegmentSequence", "SegmentDescription", "Enhancing tumor core"),
+        ("SegmentSequence", "TrackingID", "Lesion 1"),
+        ("BeamSequence", "BeamName", "LAO 45"),
+        ("RealWorldValueMappingSequence", "LUTLabel", "ADC map"),
+        ("OpticalPathSequence", "OpticalPathIdentifier", "2"),
+    ],
+)
+def test_labels_beyond_the_table_stay_where_descriptors_do(sequence: str, keyword: str, value: str) -> None:
+    """Cleaned with the option; a name in them goes; without the option they do not stay."""
+    for text, left in ((value, value), (f"{value} Quxbarry", value)):
+        before, item = dataset(), Dataset()
+        setattr(item, keyword, text)
+        setattr(before, sequence, [item])
+        assert output(file_of(before), PLAN)[sequence].value[0][keyword].value == left
+        basic = output(file_of(before))
+        assert str(basic[sequence].value[0].get(keyword, "")) in ("", "Removed")

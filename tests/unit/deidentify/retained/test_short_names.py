@@ -1,0 +1,59 @@
+"""Short names in code strings, technical texts and the ethnic group go; terms of the standard and of makers stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sendit.config.schema import Option
+from sendit.deidentify import compile_plan
+from tests.unit.deidentify.samples import dataset, file_of, output
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+PLAN = compile_plan([Option.CLEAN_DESCRIPTORS, Option.RETAIN_PATIENT_CHARACTERISTICS], [])
+
+
+def _after(keyword: str, value: Any) -> Any:
+    before: Dataset = dataset()
+    setattr(before, keyword, value)
+    return output(file_of(before), PLAN).get(keyword)
+
+
+@pytest.mark.parametrize("name", ["LEE", "KIM", "WU", "NG", "CHO", "ANNA", "JOHN", "KOCH", "ROSS"])
+@pytest.mark.parametrize(
+    "keyword", ["BodyPartExamined", "ScanningSequence", "ScanOptions", "PatientPosition", "SmokingStatus"]
+)
+def test_a_short_name_in_a_code_string_goes(keyword: str, name: str) -> None:
+    assert _after(keyword, name) == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ImageType", ["ORIGINAL", "PRIMARY", "M", "ND", "NORM", "FM", "FIL"]),
+        ("ImageType", ["ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM5 SPI"]),
+        ("ScanOptions", ["SAT_GEMS", "PFP", "FS"]),
+        ("BodyPartExamined", "HIP"),
+        ("ViewPosition", "LLO"),
+        ("PatientSex", "F"),
+        ("RescaleType", "HU"),
+        ("EthnicGroup", "White"),
+        ("EthnicGroup", "Hispanic or Latino"),
+        ("EthnicGroup", "W"),
+    ],
+)
+def test_terms_stay(keyword: str, value: Any) -> None:
+    assert _after(keyword, value) == value
+
+
+@pytest.mark.parametrize("value", ["Smithson", "Lee", "Caucasian Kowalski"])
+def test_a_name_in_the_ethnic_group_goes(value: str) -> None:
+    assert _after("EthnicGroup", value) in ("", "Caucasian")
+
+
+@pytest.mark.parametrize("keyword", ["ConvolutionKernel", "SequenceName", "SoftwareVersions", "Manufacturer"])
+def test_a_technical_text_that_is_nothing_but_a_short_name_goes(keyword: str) -> None:
+    assert "KIM" not in str(_after(keyword, "KIM"))

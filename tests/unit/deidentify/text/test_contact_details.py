@@ -1,0 +1,86 @@
+"""Phone numbers, addresses, rooms, accounts, coordinates, times of day go as a whole; what looks like them stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from sendit.deidentify.text.clean import PersonalData, TextCleaner
+
+CLEANER = TextCleaner(PersonalData())
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("CT chest, call +49 151 23456789", "CT chest, call"),
+        ("CT chest +1 (617) 555-0148", "CT chest"),
+        ("report to a.b[at]clinic.se", "report to"),
+        ("report to a.b (at) clinic (dot) org", "report to"),
+        ("CT chest, 69117 Heidelberg", "CT chest"),
+        ("lives 12 rue des Lilas", "lives"),
+        ("lives Calle Mayor 23", "lives"),
+        ("wohnt Lindenweg 7", "wohnt"),
+        ("ul. Mickiewicza 12/4", ""),
+        ("GPS 48.8566, 2.3522", "GPS"),
+        ("IBAN DE89 3704 0044 0532 0130 00", "IBAN"),
+        ("CT 65 170839 J 003", "CT"),
+        ("TREM 5507 1512 CT", "CT"),
+        ("plate B-MK 4471", "plate"),
+        ("ICU bed 14B", "ICU bed"),
+        ("MRI room 412", "MRI room"),
+        ("CT Zimmer 7b", "CT"),
+        ("axial 3:45 PM", "axial"),
+        ("axial 14:52", "axial"),
+        ("axial 08.15 Uhr", "axial"),
+        (r"C:\Users\mhunt\knee", r"C: \knee"),
+        ("axial ct02.radiology.example.org", "axial"),
+        ("sub-07NBG axial", "axial"),
+        ("CT Klinikum Bogenhausen", "CT Klinikum"),
+        ("axial Mercy Medical Center", "axial Medical Center"),
+        ("CT Frau Chu", "CT"),
+        ("knee, dictated ajk/lmw", "knee, dictated"),
+    ],
+)
+def test_goes_as_a_whole(text: str, left: str) -> None:
+    assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Left breast mass at 2 o'clock, 3 cm from nipple",
+        "tumor bed 2",
+        "dynamic 1:30 min",
+        "ratio 1:2",
+        "Iohexol 350, 90 ml at 4 ml/s",
+        "eGFR 42 ml/min/1.73m2",
+        "Monitoring 2",
+        "T1 COR 0.7071, 0.7071",
+        "NYHA II, CHA2DS2-VASc 4",
+    ],
+)
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "sei ottobre 1961",
+        "veintidós de agosto de 1955",
+        "dois de fevereiro de 1950",
+        "tredje augusti 1952",
+        "negende juni 1947",
+        "dwunastego lipca 1951",
+        "maju 2016",
+        "zweiter Februar 1950",
+        "quatorze juillet 1939",
+        "the third of May nineteen forty-eight",
+        "le premier mai mille neuf cent quarante-sept",
+        "el treinta de enero de mil novecientos cuarenta y nueve",
+        "kerstdag 2019",
+        "января 1949",
+    ],
+)
+def test_dates_in_words_go(date: str) -> None:
+    assert CLEANER.description(f"axial {date}") == "axial"

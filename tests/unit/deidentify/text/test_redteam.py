@@ -1,0 +1,44 @@
+"""Plausible texts of many languages: hardly anything that identifies stays; most harmless texts do."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.redteam.run import MOST_LEAKED, MOST_LOST, measured, texts_of
+from sendit.deidentify.text.sorted_words import is_of_languages
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_texts_of_the_red_team(which: str) -> None:
+    found = measured(texts_of(which))
+    assert found.identifying > 150
+    assert found.harmless > 150
+    assert len(found.leaked) <= MOST_LEAKED * found.identifying, found.leaked
+    assert len(found.lost) <= MOST_LOST * found.harmless, found.lost
+
+
+@pytest.mark.parametrize("word", ["ausgeschlossen", "obrazu", "jakosc"])
+def test_words_of_languages_are_found(word: str) -> None:
+    assert is_of_languages(word, small=True)
+
+
+@pytest.mark.parametrize("word", ["a", "zzzzzz", "schmidt", "kowalski", "иванов", "", "яяяяя", "rossi", "nguyen"])
+def test_names_and_other_words_are_not(word: str) -> None:
+    assert not is_of_languages(word, small=True)
+
+
+def test_some_words_count_in_small_letters_only() -> None:
+    from sendit.deidentify.text.sorted_words import _table  # noqa: PLC0415
+
+    line = next(line for line in _table().splitlines() if line.endswith(b" s"))
+    word = line.removesuffix(b" s").decode()
+    assert is_of_languages(word, small=True)
+    assert not is_of_languages(word, small=False)
+
+
+def test_the_table_is_sorted_and_every_word_is_found() -> None:
+    from sendit.deidentify.text.sorted_words import _table  # noqa: PLC0415
+
+    lines = _table().splitlines()
+    assert lines == sorted(lines)
+    assert all(is_of_languages(line.removesuffix(b" s").decode(), small=True) for line in lines[:: len(lines) // 1000])

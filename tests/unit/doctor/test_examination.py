@@ -1,0 +1,160 @@
+"""What `sendit doctor` makes of what it may not read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sendit.config.schema import Settings
+from sendit.doctor import surroundings
+from sendit.doctor.examination import _roles, _run
+from sendit.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_folder_that_may_not_be_read() -> None:
+    """Is a result with a way out, and the other checks go on."""
+
+    def check() -> str:
+        raise PermissionError(13, "Permission denied", "keys/irb.key")
+
+    result = _run("project irb", check)
+    assert (result.ok, result.message) == (False, "keys/irb.key cannot be read (Permission denied)")
+    assert "Orthanc's user" in result.remedy
+
+
+def settings(*matches: dict[str, Any] | None, **section: Any) -> Settings:
+    """Projects P0, P1 … with these Matches."""
+    projects = {
+        f"P{i}": {"Destinations": ["out"], **({} if m is None else {"Match": m})} for i, m in enumerate(matches)
+    }
+    return Settings.model_validate({"Projects": projects, **section})
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({}, None),
+        ({"RemoteAccessAllowed": True, "RegisteredUsers": {"a": "b"}}, None),
+        ({"AuthenticationEnabled": True, "RegisteredUsers": {"a": "b"}}, None),
+        ({"RemoteAccessAllowed": True, "AuthenticationEnabled": False}, "AuthenticationEnabled"),
+        ({"RemoteAccessAllowed": True}, "RegisteredUsers"),
+        ({"RemoteAccessAllowed": True, "RegisteredUsers": {}}, "RegisteredUsers"),
+        ({"RemoteAccessAllowed": True, "RegisteredUsers": {"a": ""}}, "RegisteredUsers.a"),
+    ],
+)
+def test_access(document: dict[str, Any], place: str | None) -> None:
+    """As the plugin judges it."""
+    result = _run("access", lambda: surroundings.check_access(document))
+    assert result.ok is (place is None)
+    assert result.message.startswith(place or "")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("RemoteAccesAllowed", "RemoteAccessAllowed"),
+        ("orthancPeers", "OrthancPeers"),
+        ("RegistredUsers", "RegisteredUsers"),
+        ("AuthentificationEnabled", "AuthenticationEnabled"),
+        ("STABLEAGE", "StableAge"),
+        ("DicomModalitiesInDatabase", None),
+        ("HttpTimeout", None),
+        ("OrthancExplorer2", None),
+        ("DicomWeb", None),
+    ],
+)
+def test_misspelt_keys_of_orthanc(given: str, meant: str | None) -> None:
+    """Orthanc ignores what it does not know."""
+    result = _run("keys", lambda: surroundings.check_spelling({given: 1}))
+    assert result.remedy == ("" if meant is None else f"Did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    ("matches", "nothing"),
+    [
+        ([{}, {"Modality": ["CT"]}], True),
+        ([{}, None], False),
+        ([None, {}], False),
+        ([{"Modality": ["CT"]}, {}], False),
+        ([{}, {}], True),
+        ([{"Modality": ["CT", "MR"]}, {"Modality": ["CT"]}], True),
+        ([{"Modality": ["CT"]}, {"Modality": ["CT", "MR"]}], False),
+        ([{"Modality": ["CT"]}, {"CalledAET": "X"}], False),
+        ([{"CalledAET": "*"}, {"CalledAET": "X"}], True),
+        ([{"CalledAET": "*"}, {"Modality": ["CT"]}], True),
+        ([{"CalledAET": "IRB*"}, {"CalledAET": "IRB1*"}], True),
+        ([{"CalledAET": "IRB1*"}, {"CalledAET": "IRB*"}], False),
+        ([{"CalledAET": "IRB?"}, {"CalledAET": "IRB*"}], False),
+        ([{"CalledAET": ["A", "B"]}, {"CalledAET": "B", "Modality": ["CT"]}], True),
+        ([{"CalledAET": "A"}, {"CalledAET": "a"}], False),
+        ([{"CalledAET": "A", "Modality": ["CT"]}, {"CalledAET": "A"}], False),
+        ([{"StudyDescription": "*HEAD*"}, {"StudyDescription": "HEAD"}], False),  # not plain: not said
+    ],
+)
+def test_order_of_the_projects(matches: list[dict[str, Any] | None], nothing: bool) -> None:
+    """A later one whose studies an earlier one takes, all of them."""
+    result = _run("order", lambda: surroundings.check_order(settings(*matches)))
+    assert result.ok is not nothing, result.message
+    if nothing:
+        assert result.message.startswith("SendIt.Projects.P1.Match: project P0, which comes first, takes every study")
+        assert result.remedy == "Put P1 before P0."
+
+
+def test_files_of_the_plugin(tmp_path: Path) -> None:
+    """Plugins, the script, and the interpreter; relative paths start beside orthanc.json."""
+    (tmp_path / "plugin.py").touch()
+    right = {"Plugins": ["plugin.py", str(tmp_path)], "PythonScript": str(tmp_path / "plugin.py")}
+    assert _run("plugin", lambda: surroundings.check_plugin(right, tmp_path, settings())).ok
+    newer = {"Python": {"Path": "plugin.py"}}
+    assert _run("plugin", lambda: surroundings.check_plugin(newer, tmp_path, settings())).ok
+    for changed, place in (
+        ({"Plugins": ["plugin.py", "/nowhere/x.so"]}, "Plugins[1]"),
+        ({"PythonScript": "/nowhere/x.py"}, "PythonScript"),
+        ({"PythonScript": str(tmp_path)}, "PythonScript"),
+        ({"PythonScript": None}, "PythonScript"),
+    ):
+        wrong = {**right, **changed}
+        with pytest.raises(Misconfigured) as caught:
+            surroundings.check_plugin(wrong, tmp_path, settings())
+        assert caught.value.place == place
+    with pytest.raises(Misconfigured, match=r"SendIt.Python: there is no program /nowhere/python"):
+        surroundings.check_plugin(right, tmp_path, settings(Python="/nowhere/python"))
+
+
+def test_shared_memory(tmp_path: Path) -> None:
+    """A folder that is not there cannot be written; the system's own can."""
+    assert _run("memory", lambda: surroundings.check_shared_memory(tmp_path)).ok
+    result = _run("memory", lambda: surroundings.check_shared_memory(tmp_path / "none"))
+    assert not result.ok
+    assert "mount -t tmpfs" in result.remedy
+
+
+@pytest.mark.parametrize(
+    ("section", "document", "words"),
+    [
+        (None, {}, "NOBODY IS NAMED: every user of Orthanc may release, recall, and see originals"),
+        ({"Review": ["rita"]}, {}, "Orthanc asks for no password"),
+        ({"Review": ["rita"], "View": ["*"]}, {"AuthenticationEnabled": True, "RegisteredUsers": {"a": "b"}},
+         "RegisteredUsers has no rita"),
+    ],
+)  # fmt: skip
+def test_roles_that_are_worth_a_warning(section: Any, document: dict[str, Any], words: str) -> None:
+    """Nobody is named, or whoever is named cannot be told from others. SendIt works all the same."""
+    result = _roles(document, settings(**({"Roles": section} if section else {})))
+    assert (result.ok, result.warning) == (True, True)
+    assert words in result.message
+    assert result.remedy
+
+
+def test_roles() -> None:
+    """Who has them, in numbers."""
+    document = {"AuthenticationEnabled": True, "RegisteredUsers": {"rita": "x", "ada": "y"}}
+    section = {"View": ["*"], "Review": ["rita"], "Release": ["rita", "ada"]}
+    result = _roles(document, settings(Roles=section))
+    assert (result.ok, result.warning) == (True, False)
+    assert result.message == "view everybody, review 1 user, release 2 users, look up nobody, administer nobody"
+    assert not _roles({}, settings(Roles={"View": ["*"]})).warning

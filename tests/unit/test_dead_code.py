@@ -1,0 +1,73 @@
+"""Everything in SendIt is used by SendIt itself, not by tests alone. What others use is listed here with its reason."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+
+import vulture
+from pydicom.datadict import tag_for_keyword
+
+ROOT = Path(__file__).parents[2]
+
+#: Functions that their decorators register.
+REGISTERED = ["@app.*", "@*.callback*", "@*.command*", "@field_validator*", "@model_validator*"]
+#: Who uses what vulture sees no use of. The names may hold "*".
+EXCEPTIONS = {
+    "answers of the API and the fields of its journal: the JSON has them": [
+        "blocked_by",
+        "confidence",
+        "masked_differently",
+        "not_sent",
+        "rules_before",
+        "rules_now",
+        "entry_hash",
+        "recalled_at",
+        "has_output",
+        "recalling",
+        "reload_refused",
+        "removable",
+        "retrying",
+        "total_is_exact",
+        "unseen_batches",
+        "unseen_imports",
+        "works",
+    ],
+    "roles that the routes of review and release are to declare": ["Reviewer", "Releaser"],
+    "the digest of a plan, which is made of all its fields": ["edition"],
+    "the documentation that scripts/ writes": ["explanation"],
+    "classes that the registries load by their names": ["*Destination", "*Index"],
+    "deid: what a project's own functions are given has these attributes, too": ["stripped_tag"],
+    "files: io and those who read them ask": ["read1", "readinto", "seekable"],
+    "columns of the lists of private attributes, for their readers and tests": ["readers", "TELLING_ROLES"],
+    "pydantic": ["model_config"],
+    "requests": ["max_redirects", "trust_env"],
+    "uvicorn": ["should_exit"],
+    "ONNX Runtime": ["inter_op_num_threads", "intra_op_num_threads", "log_severity_level"],
+    "pynetdicom": ["STORE_*_CHUNKED_DATASET", "*_timeout", "maximum_pdu_size", "to_provider_queue"],
+    "BigQuery": ["clustering_fields", "time_partitioning"],
+    "SQLAlchemy and sqlite3": ["cache_ok", "impl", "isolation_level", "process_*_param", "process_result_value"],
+    "DBOS": ["serialize", "deserialize"],
+    "pytest, for which scripts/destinations_docs.py is a plugin": ["pytest_*"],
+}
+
+
+def unused() -> list[tuple[str, str]]:
+    """Return file and name of everything without a use. Attributes with DICOM's keywords are written for pydicom."""
+    finder = vulture.Vulture(ignore_decorators=REGISTERED)
+    finder.scavenge([str(ROOT / folder) for folder in ("plugin", "scripts", "benchmarks")])
+    items = [(Path(item.filename).relative_to(ROOT), item) for item in finder.get_unused_code()]
+    return [
+        (str(path), item.name)
+        for path, item in items
+        if not {"benchmarks", "migrations"} & set(path.parts)
+        and not (item.typ == "attribute" and tag_for_keyword(item.name) is not None)
+    ]
+
+
+def test_nothing_is_dead_and_no_exception_is_left_over() -> None:
+    """Remove what nobody uses; take an exception away with the last thing that it was made for."""
+    patterns = [pattern for names in EXCEPTIONS.values() for pattern in names]
+    dead = unused()
+    assert [(path, name) for path, name in dead if not any(fnmatch(name, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not any(fnmatch(name, pattern) for _, name in dead)] == []

@@ -1,0 +1,77 @@
+"""The rules of the house (pyproject.toml, [tool.importlinter]) hold, and each is seen to fail where it is broken."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: A contract, the module that breaks it, and the line that does.
+VIOLATIONS = [
+    ("floors", "journal/batches.py", "import sendit.pipeline.batch"),
+    ("no-circles", "deidentify/dates.py", "import sendit.deidentify.engine"),
+    ("destinations-apart", "destinations/folder/files.py", "import sendit.destinations.gcs.bucket"),
+    ("destinations-and-journal", "destinations/compare.py", "import sendit.journal.tables"),
+    ("deidentify-pure", "deidentify/plan.py", "import pydantic"),
+    ("orthanc-in-plugin", "pipeline/batch.py", "import orthanc"),
+    ("dbos-in-scheduler", "pipeline/batch.py", "import dbos"),
+]
+#: Tables, templates and migrations are data; they may be many. py.typed is the empty mark of a typed package (PEP 561).
+DATA = {"py.typed", "tables", "templates", "static", "versions", "migrations", "__pycache__"}
+MOST_ENTRIES = 20
+
+
+def lint(package: Path, contract: str) -> subprocess.CompletedProcess[str]:
+    """Run one contract over a folder that holds the package."""
+    program = (
+        "import sys; from importlinter.cli import lint_imports; "
+        f"sys.exit(lint_imports({str(ROOT / 'pyproject.toml')!r}, limit_to_contracts=({contract!r},), no_cache=True))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(package)}
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("contract", "module", "line"), VIOLATIONS, ids=[name for name, _, _ in VIOLATIONS])
+def test_a_violation_is_seen(contract: str, module: str, line: str, tmp_path: Path) -> None:
+    """The contract is kept as the house stands, and broken once a wrong import is planted."""
+    shutil.copytree(ROOT / "plugin" / "sendit", tmp_path / "sendit", ignore=shutil.ignore_patterns("__pycache__"))
+    kept = lint(tmp_path, contract)
+    assert (kept.returncode, "1 kept, 0 broken" in kept.stdout) == (0, True), kept.stdout + kept.stderr
+    with (tmp_path / "sendit" / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    broken = lint(tmp_path, contract)
+    assert (broken.returncode, "0 kept, 1 broken" in broken.stdout) == (1, True), broken.stdout + broken.stderr
+
+
+def test_no_package_is_crowded() -> None:
+    """A reader can take in a package at one glance."""
+    packages = {path.parent for path in (ROOT / "plugin" / "sendit").rglob("*.py")}
+    counted = {
+        package: [
+            entry.name for entry in package.iterdir() if entry.name not in DATA and not entry.name.startswith("__")
+        ]
+        for package in packages
+        if not DATA & set(package.parts)
+    }
+    crowded = {str(package): len(names) for package, names in counted.items() if len(names) > MOST_ENTRIES}
+    assert not crowded
+
+
+def test_the_paths_of_a_reader() -> None:
+    """The files that docs/architecture.md lists are there, and are as many as it says."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = text.partition("## Paths of a reader")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.endswith(" |") and ".py" in line]
+    assert len(rows) == 4
+    for _, files, now, _ in rows:
+        names = re.findall(r"`([^`]+\.py)`", files)
+        assert len(names) == int(now)
+        folder = ROOT / "plugin"
+        assert [name for name in names if not ((folder / name).exists() or (folder / "sendit" / name).exists())] == []
