@@ -10,17 +10,20 @@ import io
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage
 
+from sendit.config.schema import Option
 from sendit.deidentify import KeyedIdentities, Plan, compile_plan, deidentify
 from sendit.model import Released
-from sendit.settings import Option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROUNDS = 100
 _INSTANCES = 20
@@ -38,30 +41,30 @@ _IDENTITIES = KeyedIdentities(bytes(range(32)))
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "deidentify.md"
 _TEXT = """# What de-identifying costs
 
-Written by `python -m benchmarks deidentify`. All that is done to one instance in memory, reading, cleaning, writing,
-the proof and the three digests of the receipt, beside pydicom's own read and write of the same bytes. One process
+Written by `python -m benchmarks deidentify`. All steps for one instance in memory: reading, cleaning, writing,
+the leak check and the three digests of the receipt, beside pydicom's own read and write of the same bytes. One process
 measures both in turn, {rounds} times, over a series of {instances} instances that differ in UID, number and time: the
-medians of CPU time in milliseconds, and their ratio. Times depend on the machine; ratios hardly do.
+medians of CPU time in milliseconds, and their ratio. Times depend on the machine; the ratios hardly do.
 
 | instance | KB | Basic profile, ms | ratio | unseen | four options, ms | ratio | unseen |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-- Ratio: to pydicom as it is used by those who de-identify with it, where every element is looked at once. At most 0.5.
-- Unseen: to pydicom when nobody looks at anything. It then hands the bytes of most values, and whole sequences of
-  defined length, through as they are.
+- Ratio: to pydicom as de-identification tools use it, which access every element once. At most 0.5.
+- Unseen: to pydicom when nothing is accessed. It then passes the bytes of most values, and whole sequences of
+  defined length, through unchanged.
 - Four options: CleanDescriptors, CleanStructuredContent, RetainLongitudinalModifiedDates,
   RetainPatientCharacteristics.
-- The digests (SHA-256 of the input; SHA-256 and MD5 of the output) are what grows with the pixels; pydicom makes none.
+- The digests (SHA-256 of the input; SHA-256 and MD5 of the output) grow with the pixels; pydicom computes none.
 
-What is the same for all instances of a study is made once and kept in caches of a fixed size, by the values
-themselves: codes, forms of names, cleaned texts, moved dates. The proof still searches every instance whole. It leaves
-out the search for a date where no year of one occurs, and that for UIDs where none of them occurs as bytes;
-`tests/unit/deidentify/test_proof_shortcuts.py` holds these shortcuts against the search without them.
+What is the same for all instances of a study is computed once and kept in caches of a fixed size, by the values
+themselves: codes, forms of names, cleaned texts, moved dates. The leak check still searches every instance whole. It
+skips the search for dates where the year of none occurs, and that for UIDs where none of them occurs as bytes;
+`tests/unit/deidentify/leak_check/test_shortcuts.py` compares these shortcuts with the search without them.
 
 ## Memory
 
-Peaks of the whole process, which is at 97 MB before it begins (VmHWM; the file is mapped):
+Peaks of the whole process, which is at 97 MB at the start (VmHWM; the file is mapped):
 
 | input | peak |
 | --- | --- |
@@ -69,11 +72,11 @@ Peaks of the whole process, which is at 97 MB before it begins (VmHWM; the file 
 | 953 MB of JPEG 2000 in 20,000 fragments | 126 MB |
 | 765 MB of JPEG 2000 in 400,000 fragments | 166 MB |
 | 1 GB in one fragment with JP2 boxes | 136 MB |
-| 256 MB of noise in one value that is no pixel data | 201 MB |
-| 800 MB of frames in the deflated transfer syntax, that deflate cannot press | 1,704 MB |
+| 256 MB of noise in one value other than pixel data | 201 MB |
+| 800 MB of frames in the deflated transfer syntax, that deflate cannot compress | 1,704 MB |
 
-A deflated dataset cannot be looked at in place: it is in memory inflated, and its output beside it. Over 10,000 files
-in one process memory does not grow. `make test-all` holds frames to 512 MB, fragments and bulk to 256 MB, and ten
+A deflated dataset cannot be processed in place: memory holds it inflated, and its output. Over 10,000 files
+in one process, memory does not grow. `make test-all` limits frames to 512 MB, fragments and values to 256 MB, and ten
 thousand files to 250 MB.
 """
 

@@ -9,21 +9,23 @@ import io
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 
-from sendit.destinations import google_cloud_storage_archive as archive
-from sendit.model import Consignment, Parcel
+from sendit.destinations.gcs import tar_stream as archive
+from sendit.model import Shipment, StagedInstance
 from tests.destinations.bench import open_out
 from tests.destinations.bench_google_cloud_storage import BUCKET, document, plain_bucket
-from tests.destinations.parcels import new_uid, parcel_of
+from tests.destinations.staged_instances import new_uid, staged_of
 from tests.dicom import StudyMaker
 from tests.servers.google_storage import GoogleStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 INSTANCES = 200
 ROWS = 512  # 512 × 512 × 2 bytes = 512 KB
@@ -33,18 +35,21 @@ LIMIT = 0.9
 WIRES = (50e6, 125e6)  # bytes per second: about what one connection to Google gives; a gigabit
 
 
-def _study(folder: Path) -> Consignment:
+def _study(folder: Path) -> Shipment:
     """A study as it lies in the staging folder."""
     maker = StudyMaker(rows=ROWS)
     files = (pydicom.dcmread(io.BytesIO(data)) for data in maker.instances(INSTANCES))
-    return Consignment(1, "IRB1", [parcel_of(file, folder) for file in files])
+    return Shipment(1, "IRB1", [staged_of(file, folder) for file in files])
 
 
-def _renewed(study: Consignment) -> Consignment:
+def _renewed(study: Shipment) -> Shipment:
     """The same files as another study: nothing of it is there yet."""
     uid = new_uid()
-    receipts = (replace(parcel.receipt, study_instance_uid=uid) for parcel in study.parcels)
-    return replace(study, parcels=[Parcel(r, p.path) for r, p in zip(receipts, study.parcels, strict=True)])
+    receipts = (replace(staged.receipt, study_instance_uid=uid) for staged in study.staged_instances)
+    return replace(
+        study,
+        staged_instances=[StagedInstance(r, p.path) for r, p in zip(receipts, study.staged_instances, strict=True)],
+    )
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -54,15 +59,15 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - used
 
 
-def _plain_instances(bucket: Any, study: Consignment) -> None:
+def _plain_instances(bucket: Any, study: Shipment) -> None:
     """What a script of twenty lines would do, in as many threads."""
 
-    def upload(parcel: Parcel) -> None:
-        name = f"plain/{parcel.receipt.study_instance_uid}/{parcel.receipt.sop_instance_uid}.dcm"
-        bucket.blob(name).upload_from_filename(str(parcel.path), content_type="application/dicom")
+    def upload(staged: StagedInstance) -> None:
+        name = f"plain/{staged.receipt.study_instance_uid}/{staged.receipt.sop_instance_uid}.dcm"
+        bucket.blob(name).upload_from_filename(str(staged.path), content_type="application/dicom")
 
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        list(pool.map(upload, study.parcels))
+        list(pool.map(upload, study.staged_instances))
 
 
 def _plain_archive(bucket: Any, path: Path) -> None:
@@ -70,7 +75,7 @@ def _plain_archive(bucket: Any, path: Path) -> None:
     bucket.blob(f"plain/{new_uid()}.tar.gz").upload_from_filename(str(path), content_type="application/gzip")
 
 
-def _packed_archive(bucket: Any, study: Consignment, path: Path) -> None:
+def _packed_archive(bucket: Any, study: Shipment, path: Path) -> None:
     """The archive is written to a file first, and uploaded then: two steps with the same bytes in the end."""
     with path.open("wb") as file:
         file.writelines(archive.write(study))
@@ -111,7 +116,7 @@ def main() -> bool:
 
 def _measure(server: GoogleStorage, folder: Path) -> bool:
     study = _study(folder / "staging")
-    size = sum(parcel.receipt.output_size for parcel in study.parcels)
+    size = sum(staged.receipt.output_size for staged in study.staged_instances)
     bucket = plain_bucket(server.url)
     packed = folder / "packed.tar.gz"
     packed.write_bytes(b"".join(archive.write(study)))

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pydicom
 
-from sendit.model import Consignment
+from sendit.model import Shipment
 from tests.destinations.bench_orthanc_peer import open_peer
-from tests.destinations.parcels import parcel_of
+from tests.destinations.staged_instances import staged_of
 from tests.dicom import StudyMaker
 from tests.servers.orthanc import OrthancServer
 
@@ -35,11 +35,11 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _staged(folder: Path, count: int, rows: int) -> Consignment:
+def _staged(folder: Path, count: int, rows: int) -> Shipment:
     folder.mkdir()
     maker = StudyMaker(rows=rows)
     made = (pydicom.dcmread(io.BytesIO(maker.instance(number))) for number in range(1, count + 1))
-    return Consignment(1, "IRB1", [parcel_of(one, folder) for one in made])
+    return Shipment(1, "IRB1", [staged_of(one, folder) for one in made])
 
 
 def _store(source: OrthancServer, study: str, target: OrthancServer) -> None:
@@ -58,18 +58,18 @@ def _fresh(folder: Path, count: int, send: Send) -> float:
 
 def _compare(folder: Path, count: int, rows: int) -> float:
     """The ratio of the medians."""
-    consignment = _staged(folder / "staged", count, rows)
+    shipment = _staged(folder / "staged", count, rows)
     results: dict[str, list[float]] = {"SendIt": [], "Orthanc": [], "verify": []}
 
     def ours(target: OrthancServer) -> float:
         peer = open_peer([target.url])
-        seconds = _seconds(lambda: peer.deliver(consignment, lambda _: None))
-        results["verify"].append(_seconds(lambda: peer.verify(consignment)))
+        seconds = _seconds(lambda: peer.deliver(shipment, lambda _: None))
+        results["verify"].append(_seconds(lambda: peer.verify(shipment)))
         return seconds
 
     with OrthancServer(folder / "source") as source:
-        for parcel in consignment.parcels:
-            source.upload(parcel.path.read_bytes())
+        for staged in shipment.staged_instances:
+            source.upload(staged.path.read_bytes())
         (study,) = source.get("/studies")
 
         def theirs(target: OrthancServer) -> float:
@@ -82,7 +82,7 @@ def _compare(folder: Path, count: int, rows: int) -> float:
                 results[name].append(_fresh(folder / f"{name}{number}", count, send))
     median = {name: statistics.median(values) for name, values in results.items()}
     ratio = median["SendIt"] / median["Orthanc"]
-    size = sum(parcel.receipt.output_size for parcel in consignment.parcels) / 1e6
+    size = sum(staged.receipt.output_size for staged in shipment.staged_instances) / 1e6
     print(f"peer: {count} instances, {size:.0f} MB, medians of {ROUNDS} rounds: "
           f"SendIt {median['SendIt']:.2f} s, Orthanc {median['Orthanc']:.2f} s, ratio {ratio:.2f} (limit {LIMIT}); "
           f"reading back {median['verify']:.2f} s")  # fmt: skip

@@ -2,18 +2,17 @@
 
 python -m benchmarks text
 
-The finder was tuned on other seeds (below 100) and without the backgrounds of deid-data. Every image is looked at by a
-finder that has seen nothing, but for the series, where what is shared is what is measured.
+The detector was tuned on other seeds (below 100) and without the backgrounds of deid-data. Every image is searched by a
+fresh detector, except in the series, where sharing is what is measured.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 import numpy as np
@@ -24,8 +23,11 @@ from benchmarks.text_ink import PILLOWS
 from benchmarks.text_others import by_deid, by_tesseract, tesseract
 from benchmarks.text_planting import Line, Scene, background, lines_anywhere, put
 from benchmarks.text_scoring import Score, by_sendit, names, scene, score
+from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
 from sendit.deidentify.pixels.regions import Region
-from sendit.deidentify.pixels.text_search import RapidTextSearch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 G = TypeVar("G")
 R = TypeVar("R")

@@ -1,6 +1,6 @@
 """Images without text that text is planted on: real ones from packages, and some that are made.
 
-Those of deid-data are in the environment of the tools that are compared with (scripts/bench-venv.sh); the finder was
+Those of deid-data are in the environment of the tools that are compared with (scripts/bench-venv.sh); the detector was
 never tuned on them.
 """
 
@@ -128,5 +128,5 @@ if deid_data().is_dir():
             _of_deid("ultrasound-multiframe.dcm", Region(90, 110, 650, 570)),
         ),
     }
-#: Those that the finder was tuned on, with other seeds than those that are reported.
+#: Those that the detector was tuned on, with other seeds than those that are reported.
 TUNED_ON = tuple(name for name in BACKGROUNDS if "deid-data" not in name)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.text_backgrounds import BACKGROUNDS
 from benchmarks.text_ink import CONSOLE_FONTS, OUTLINE_FONTS, Floats, stamp, words
 from benchmarks.text_planting import HEIGHTS, Line, Planted, Scene, background, draw, lines_anywhere, put, range_of
 from sendit.deidentify.pixels.regions import Region
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 _SMALL = tuple(height for height in HEIGHTS if height <= 18)
 _COLOURS = ((255, 255, 0), (0, 255, 0), (0, 255, 255), (255, 160, 0), (255, 255, 255), (255, 80, 80))

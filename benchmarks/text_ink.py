@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    import random
 
 Floats = NDArray[np.float32]
 

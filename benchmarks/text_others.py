@@ -11,17 +11,20 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.text_planting import Scene
 from benchmarks.text_scoring import file_of
 from sendit.deidentify.pixels.regions import Region
-from sendit.deidentify.pixels.text_views import Shown, views
+from sendit.deidentify.pixels.windowing import Shown, views
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from benchmarks.text_planting import Scene
 
 #: Around each word that Tesseract finds, pixels of the image: it boxes the ink itself.
 _MARGIN = 2

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.text_backgrounds import BACKGROUNDS
 from benchmarks.text_ink import CONSOLE_FONTS, OUTLINE_FONTS, Floats, capital, ink, words
 from sendit.deidentify.pixels.regions import Region
+
+if TYPE_CHECKING:
+    import random
+
+    from numpy.typing import NDArray
 
 #: Heights of a capital letter in pixels.
 HEIGHTS = (6, 7, 8, 9, 10, 12, 14, 18, 24, 32, 40)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from benchmarks.text_backgrounds import BACKGROUNDS
 from benchmarks.text_consoles import KINDS, forms
 from benchmarks.text_planting import Planted, Scene, background
-from sendit.deidentify.known import Known
+from sendit.deidentify.dicom.reader import read_file
+from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.pixels.frames import Frames
-from sendit.deidentify.pixels.regions import Region
-from sendit.deidentify.pixels.text_search import RapidTextSearch
-from sendit.deidentify.reader import read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
+    from sendit.deidentify.pixels.regions import Region
 
 #: What is masked so near to a line is not counted as extra area (pixels).
 NEAR = 4
@@ -88,7 +93,7 @@ def file_of(values: NDArray[np.generic], modality: str = "OT", **header: object)
 
 def by_sendit(scene: Scene, search: RapidTextSearch) -> list[Region]:
     """What SendIt would make black: from the file, through the same search as in the pipeline."""
-    return list(search(Frames(read_file(memoryview(file_of(scene.values)))), Known(), ""))
+    return list(search(Frames(read_file(memoryview(file_of(scene.values)))), Identifiers(), ""))
 
 
 def score(scene: Scene, found: Iterable[Region], seconds: float) -> Score:

@@ -8,10 +8,10 @@ import subprocess
 import tempfile
 import warnings
 import zlib
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 from pydicom import uid
@@ -23,6 +23,9 @@ from benchmarks.leaks import generated, places_adversary, places_kinds, places_s
 from benchmarks.leaks.keep import Kept, values_to_keep
 from benchmarks.leaks.places import PLACES
 from benchmarks.leaks.tokens import Token, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PYDICOM = """CT_small MR_small MR_small_bigendian MR_small_expb MR_small_implicit MR_small_RLE MR_small_jp2klossless
     MR_small_jpeg_ls_lossless MR_small_padded ExplVR_BigEnd JPEG2000 JPGExtended JPEG-lossy JPEGLSNearLossless_16

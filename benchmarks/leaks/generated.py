@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom import uid
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def _object(sop_class: str, modality: str, number: int, syntax: str = uid.ExplicitVRLittleEndian) -> FileDataset:

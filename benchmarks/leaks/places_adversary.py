@@ -5,10 +5,14 @@ All stand in the items of one sequence that a profile keeps.
 
 from __future__ import annotations
 
-from pydicom.dataset import Dataset, FileDataset
+from typing import TYPE_CHECKING
 
 from benchmarks.leaks.places import item_of, place, put_raw
-from benchmarks.leaks.tokens import Tokens
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset, FileDataset
+
+    from benchmarks.leaks.tokens import Tokens
 
 
 def _item(dataset: FileDataset) -> Dataset:
@@ -63,7 +67,7 @@ def _dates(dataset: FileDataset, tokens: Tokens) -> None:
 @place("an identifier as a number")
 def _numbers(dataset: FileDataset, tokens: Tokens) -> None:
     item = _item(dataset)
-    item.OtherPatientIDs = tokens.identifier()
+    item.OtherPatientIDs = tokens.digits()
     item.TableSpeed = float(str(item.OtherPatientIDs))
     item.ConcatenationFrameOffsetNumber = int(str(item.OtherPatientIDs))
 
@@ -74,8 +78,13 @@ def _disguised(dataset: FileDataset, tokens: Tokens) -> None:
         return  # they would be written with their bytes turned round
     numbers = ((0x00189306, "FD"), (0x00189087, "FD"), (0x0018605A, "FL"), (0x00281201, "OW"), (0x00283006, "OW"))
     for tag, vr in numbers:
-        put_raw(_item(dataset), tag, vr, tokens.name())
-    _item(dataset).add_new(0x7FE00010, "OW", tokens.name().encode())
+        put_raw(_item(dataset), tag, vr, _eights(tokens.name()))
+    _item(dataset).add_new(0x7FE00010, "OW", _eights(tokens.name()).encode())
+
+
+def _eights(name: str) -> str:
+    """As long as numbers of eight bytes are."""
+    return name.ljust(-(-len(name) // 8) * 8)
 
 
 @place("code strings in capitals")
@@ -94,4 +103,4 @@ def _own_code(dataset: FileDataset, tokens: Tokens) -> None:
 def _rooted(dataset: FileDataset, tokens: Tokens) -> None:
     item = item_of(_item(dataset), "SourceImageSequence")
     item.ReferencedSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
-    item.ReferencedSOPInstanceUID = f"1.2.840.10008.{tokens.identifier()}"
+    item.ReferencedSOPInstanceUID = f"1.2.840.10008.{tokens.digits()}"

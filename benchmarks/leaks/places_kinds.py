@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset, FileDataset
 
 from benchmarks.leaks.places import even, item_of, place, put, register_keywords
-from benchmarks.leaks.tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.leaks.tokens import Tokens
 
 
 def _is(*words: str) -> Callable[[Dataset], bool]:

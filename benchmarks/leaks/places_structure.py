@@ -6,12 +6,15 @@ import base64
 import gzip
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID
 
 from benchmarks.leaks.places import PLACES, even, item_of, place, put
-from benchmarks.leaks.tokens import Tokens
+
+if TYPE_CHECKING:
+    from benchmarks.leaks.tokens import Tokens
 
 #: Sequences in one another that a profile keeps (they are codes and technique), and those that it takes out.
 _KEPT = ("AnatomicRegionSequence", "AnatomicRegionModifierSequence", "EquivalentCodeSequence")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pydicom.dataset import FileDataset
+from typing import TYPE_CHECKING
 
 from benchmarks.leaks.places import item_of, place, put_raw, register_keywords
-from benchmarks.leaks.tokens import Tokens
+
+if TYPE_CHECKING:
+    from pydicom.dataset import FileDataset
+
+    from benchmarks.leaks.tokens import Tokens
 
 register_keywords(
     "listed",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.leaks.scoring import Score
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.leaks.corpus import Sample
+    from benchmarks.leaks.scoring import Score
 
 BEGIN, END = "<!-- leak benchmark: written by make bench-leaks -->", "<!-- end of the leak benchmark -->"
 
@@ -102,3 +106,15 @@ def _percent(part: int, whole: int) -> str:
     if 0 < part < whole:
         share = min(max(share, 0.01), 99.99)
     return f"{share:.2f} %" if share not in (0, 100) else f"{share:.0f} %"
+
+
+def by_kind(samples: Sequence[Sample], rows: Sequence[Row]) -> str:
+    """A table of the kinds of value: how many of them are planted, and leaked by each tool."""
+    planted = Counter(token.kind for sample in samples for token in sample.tokens)
+    leaked = [Counter(token.kind for score in row.scores for token in score.leaked) for row in rows]
+    lines = [f"| value | planted | {' | '.join(row.tool for row in rows)} |", "| --- | --- |" + " --- |" * len(rows)]
+    lines += [
+        f"| {kind} | {count} | {' | '.join(str(counter[kind]) for counter in leaked)} |"
+        for kind, count in sorted(planted.items())
+    ]
+    return "\n".join(lines)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 
 from benchmarks.leaks import report, tools, validity
 from benchmarks.leaks.corpus import PLACES, Sample, corpus, lenient
+from benchmarks.leaks.forms import FORMS
 from benchmarks.leaks.keep import characteristics
+from benchmarks.leaks.names import LANGUAGES
 from benchmarks.leaks.scoring import score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _LEAST_KEPT = 0.999
 _ROOT = Path(__file__).parents[2]
@@ -21,27 +26,34 @@ _PAGE = """# The leak benchmark
 Written by `make bench-leaks`; the same versions give the same figures. {files} files (pydicom's own, all transfer
 syntaxes that can be made, every character set file, and generated reports, presentation states, segmentations,
 plans, documents, waveforms and multi-frame images) in which identifying values are planted in {places} places,
-{tokens} values in all. Each value stands nowhere else. It is looked for in the whole output: as it is, in any case,
+{tokens} values in all. Each value occurs nowhere else. The whole output is searched for it: as it is, in any case,
 in UTF-16, decoded through the character set, inflated, out of base64.
 
 {table}
 - Tokens leaked: planted values that can be read in the output. Leak-free files: given out, and nothing found.
 - Not given out: the tool failed on the file or refused it. Nothing leaks then. SendIt refuses encapsulated documents
-  (2 of the files): it cannot clean what stands in them, and says so.
+  (2 of the files), as it cannot clean their contents.
 - Values kept: of the {needed} values of technique, geometry and pixel description that research needs, those equal
-  afterwards, in the files that the tool gave out. Of all files: the values of those not given out count as lost.
-  Where SendIt is asked to keep the patient's characteristics, they are counted in addition.
+  afterwards, in the files that the tool produced. Of all files: values of files without output count as lost.
+  If SendIt is configured to retain patient characteristics, they are counted in addition.
 - Pixels the same: the MD5 of PixelData.
-- New errors: what dciodvfy finds in the output of an unplanted file and not in that file, or more often than in it,
+- New errors: what dciodvfy reports for the output of an unplanted file and not, or less often, for that file;
   all files together.
-- `make bench-leaks` fails if SendIt leaks one value, makes one new error or keeps less than 99.9 % of the values.
-- Nothing done, and everything deleted: controls. They show that the search finds every value, and that a value lost
+- `make bench-leaks` fails if SendIt leaks one value, causes one new error or keeps less than 99.9 % of the values.
+- Nothing done, and everything deleted: controls, which show that the search finds every value, and that a lost value
   is seen.
 
-HTJ2K, JPEG XL, JPEG 2000 part 2 and encapsulated uncompressed: the header is real, the pixel data a stand-in. Code
+HTJ2K, JPEG XL, JPEG 2000 part 2 and encapsulated uncompressed: the header is real, the pixel data a placeholder. Code
 values and coding schemes, names of makes and ImageType stay as they are: a bare surname of somebody whom the file names
-nowhere else cannot be told from a term there. In all other texts that stay, words that nobody knows go
-(plugin/sendit/deidentify/words.py).
+nowhere else cannot be distinguished from a term there. From all other retained texts, unknown words are removed
+(plugin/sendit/deidentify/text/vocabulary.py).
+
+## By the form of the value
+
+Identifiers have {forms} forms of real systems (`benchmarks/leaks/forms.py`), names those of {languages} languages
+(`benchmarks/leaks/names.py`). More of each form, in fewer places: [codes.md](codes.md). Leaked of planted:
+
+{kinds}
 
 ## Where each tool leaks most
 
@@ -111,6 +123,9 @@ def _publish(samples: Sequence[Sample], rows: Sequence[report.Row], text: str) -
         needed=rows[0].needed,
         table=text,
         where=where,
+        forms=len(FORMS),
+        languages=len(LANGUAGES),
+        kinds=report.by_kind(samples, rows[2:4]),
     )
     target = _ROOT / "docs" / "benchmarks" / "leaks.md"
     os.makedirs(target.parent, exist_ok=True)

@@ -9,15 +9,20 @@ import io
 import re
 import warnings
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pydicom
-from pydicom.dataset import FileDataset
 
 from benchmarks.leaks.corpus import Sample, lenient
 from benchmarks.leaks.keep import Kept, value_at
-from benchmarks.leaks.tokens import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydicom.dataset import FileDataset
+
+    from benchmarks.leaks.tokens import Token
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 _PACKED = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from random import Random
+from typing import TYPE_CHECKING
 
-_CONSONANTS = "bcdfghklmnprstvz"
-_VOWELS = "aeio"
+from benchmarks.leaks.forms import FORMS
+from benchmarks.leaks.names import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SHORT = 12  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One planted value. `text` is looked for in what a tool gives out, in every encoding."""
+    """One planted value. `text` is looked for in what a tool gives out, in every encoding.
+
+    The kind of a number is its form, the kind of a name its language: "number: UUID", "name: Greek".
+    """
 
     text: str
     place: str
@@ -45,20 +54,26 @@ class Tokens:
         return len(self.made)
 
     def name(self) -> str:
-        """A surname that nobody has, eight letters: it can be spoken, as names can."""
-        return self._new("name", self.spelt())
+        """A family name that no other place has, of one of thirty languages."""
+        language, name = name_of(self.number * 1000 + self._count)
+        return self._new(f"name: {language}", name)
 
     def spelt(self) -> str:
-        """The next surname, not yet planted."""
-        rest, letters = self.number * 1000 + self._count, []
-        for alphabet in (_CONSONANTS, _VOWELS, _CONSONANTS, _VOWELS, _CONSONANTS, _VOWELS):
-            rest, index = divmod(rest, len(alphabet))
-            letters.append(alphabet[index])
-        return "Qu" + "".join(letters)
+        """The next family name, not yet planted."""
+        return name_of(self.number * 1000 + self._count)[1]
 
-    def identifier(self) -> str:
-        """Eight digits, as a medical record number."""
-        return self._new("number", str(71_000_000 + self.number * 20_011 + self._count * 17))
+    def identifier(self, longest: int = 64) -> str:
+        """A number of a patient or an order, in one of the forms of real systems."""
+        random = Random(f"{self.number} {self._count}")
+        while True:
+            form = random.choice(tuple(FORMS))
+            text = FORMS[form](random)
+            if len(text) <= longest:
+                return self._new(f"number: {form}", text)
+
+    def digits(self) -> str:
+        """Eight digits, where a number has to be one."""
+        return self._new("number: eight digits", str(71_000_000 + self.number * 20_011 + self._count * 17))
 
     def uid(self) -> str:
         return self._new("uid", f"1.3.6.1.4.1.99999.{1000 + self.number}.7{self._count:05}9")
@@ -88,7 +103,7 @@ class Tokens:
         ]
         short: list[Callable[[], str]] = [
             lambda: f"{self.name()}^J",
-            lambda: f"id {self.identifier()}",
+            lambda: f"id {self.identifier(_SHORT)}",
             lambda: self._new("date", f"{self.day():%Y-%m-%d}"),
         ]
         choices = long if length >= 64 else short

@@ -6,18 +6,21 @@ import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 import requests
 from pydicom.dataset import FileDataset, FileMetaDataset
 
-from sendit.deidentify.profile import check_options
+from sendit.config.schema import Option
+from sendit.deidentify.profile.table import check_options
 from sendit.errors import Misconfigured
-from sendit.settings import Option
 from tests.servers.orthanc import OrthancServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[2]
 _VENV = ROOT / "var" / "bench-venv"

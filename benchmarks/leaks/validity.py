@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: UIDs of coded instances have three components, those in messages of any others more.
 _UID = re.compile(r"\b[0-9]+(?:\.[0-9]+){2,}\b|(?<=UID )[0-9.]+$")

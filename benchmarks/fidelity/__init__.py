@@ -1,0 +1,1 @@
+"""What tools of the field read before and after de-identification: images, b-values, sidecars."""

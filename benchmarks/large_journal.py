@@ -1,0 +1,351 @@
+"""How much slower are lists, pages and the pipeline's own statements with a million batches than with a hundred?
+
+`python -m benchmarks large-journal [--batches N] [--small N]` fills two journals on each kind of database by SQL, one
+small and one large (ten instances a batch), and asks both of them in turn. Wall time per question: the raw
+numbers go to benchmarks/results/large-journal.json, the table to docs/benchmarks/large-journal.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sendit.journal import Journal
+from sendit.journal.lists.counts import DESTINATION, PROJECT
+from sendit.journal.lists.pages import ALL, Filter
+from sendit.model import BatchState, DeliveryState, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RESULTS = Path(__file__).parent / "results" / "large-journal.json"
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "large-journal.md"
+INSTANCES = 10  # a batch
+ROUNDS = 21
+#: A list may take so many times as long as with the small journal, and a batch on its way so many times.
+LIST_LIMIT, BATCH_LIMIT = 2.0, 1.1
+#: Below this (seconds) a difference is noise of the clock, and nobody notices it.
+FLOOR = 0.001
+
+# Of a thousand batches: 5 under way, 12 held or failed (all but the newest few were looked at), 3 empty, 2 recalled.
+_STATE = """CASE WHEN n > {last} - 40 THEN CASE n % 4 WHEN 0 THEN 'QUEUED' WHEN 1 THEN 'PROCESSING'
+ WHEN 2 THEN 'DELIVERING' ELSE 'SENT' END
+ WHEN n % 1000 < 8 THEN 'FAILED' WHEN n % 1000 < 12 THEN 'QUARANTINED' WHEN n % 1000 < 15 THEN 'EMPTY'
+ WHEN n % 1000 < 17 THEN 'RECALLED' ELSE 'DONE' END"""
+_PROJECT = "'irb' || (n % 7)"
+_ENDED = "('DONE', 'EMPTY', 'QUARANTINED', 'FAILED', 'RECALLED')"
+
+
+@dataclass(frozen=True)
+class Sql:
+    """What differs between the two databases."""
+
+    postgresql: bool
+    begin: datetime
+    step: float  # seconds between two batches
+
+    def series(self, first: int, last: int, name: str) -> str:
+        """Rows with the numbers of a span."""
+        if self.postgresql:
+            return f"(SELECT generate_series({first}, {last}) AS {name}) {name}s"
+        numbers = f"WITH RECURSIVE r(x) AS (SELECT {first} UNION ALL SELECT x + 1 FROM r WHERE x < {last})"
+        return f"({numbers} SELECT x AS {name} FROM r) {name}s"
+
+    @property
+    def at(self) -> str:
+        """When batch n came in."""
+        if self.postgresql:
+            return f"(timestamptz '{self.begin.isoformat()}' + n * interval '{self.step} seconds')"
+        seconds = f"{self.begin.timestamp()} + n * {self.step}"
+        return f"(strftime('%Y-%m-%d %H:%M:%f', {seconds}, 'unixepoch') || '000')"
+
+    @property
+    def digits(self) -> str:
+        """n with twelve digits."""
+        return "lpad(n::text, 12, '0')" if self.postgresql else "substr('000000000000' || n, -12)"
+
+    def as_json(self, text: str) -> str:
+        return f"({text})::json" if self.postgresql else text
+
+    def run(self, c: sa.Connection, statement: str) -> None:
+        c.execute(sa.text(statement.replace(":", "\\:")))
+
+
+def fill(journal: Journal, batches: int, chunk: int = 100_000) -> None:
+    """Fill an empty journal: batches over three years, ten instances each, two destinations, four events."""
+    postgresql = journal.engine.dialect.name == "postgresql"
+    days = timedelta(days=1000)
+    sql = Sql(postgresql, datetime.now(UTC) - days, days.total_seconds() / (batches + 1))
+    for first in range(1, batches + 1, chunk):
+        _fill_chunk(journal, sql, first, min(first + chunk - 1, batches), batches)
+    if postgresql:
+        with journal.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+            for table in ("batches", "instances"):
+                sql.run(c, f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
+            sql.run(c, "VACUUM ANALYZE")
+
+
+def _fill_chunk(journal: Journal, sql: Sql, first: int, last: int, batches: int) -> None:
+    """Fill in the batches of a span, in one transaction."""
+    rows, at = sql.series(first, last, "n"), sql.at
+    with journal.engine.begin() as c:
+        _add_batches(c, sql, rows, batches)
+        for destination, where in (("peer", "n % 1000 >= 15"), ("bucket", "n % 1000 >= 15 AND n % 3 = 0")):
+            state = f"CASE WHEN n <= {batches - 40} THEN 'VERIFIED' ELSE 'RETRYING' END"
+            error = f"CASE WHEN n % 50 = 0 OR n > {batches - 40} THEN 'the peer is down' END"
+            columns = "batch_id, destination, state, sent, last_error, changed_at"
+            values = f"n, '{destination}', {state}, {INSTANCES}, {error}, {at}"
+            sql.run(c, f"INSERT INTO deliveries ({columns}) SELECT {values} FROM {rows} WHERE {where}")
+        for message in ("opened", "10 instances queued", "de-identified: 10 released", "done"):
+            sql.run(c, f"INSERT INTO events (batch_id, at, message) SELECT n, {at}, '{message}' FROM {rows}")
+        held = f"id BETWEEN {first} AND {last} AND state IN ('FAILED', 'QUARANTINED')"
+        sql.run(c, f"UPDATE batches SET unseen = 1 WHERE {held} AND id >= {batches - 1000}")
+        sql.run(
+            c,
+            "INSERT INTO acknowledgements (kind, number, attempt, state, at, actor, reason) "
+            f"SELECT 'batch', id, attempt, state, changed_at, 'cli:root', '' FROM batches WHERE {held} AND unseen = 0",
+        )
+    journal.counts.fold()
+
+
+def _add_batches(c: sa.Connection, sql: Sql, rows: str, batches: int) -> None:
+    """Add batches, their modalities and instances."""
+    state, at, digits = _STATE.format(last=batches), sql.at, sql.digits
+    columns = "id, study, project, state, reason, received, opened_at, changed_at, ended_at, coded_study, "
+    values = f"n, '0a1b2c3d-0a1b2c3d-0a1b2c3d-0a' || {digits}, {_PROJECT}, {state}, "
+    values += f"CASE WHEN n % 1000 < 12 THEN 'the peer refuses us' END, {INSTANCES}, {at}, {at}, "
+    values += f"CASE WHEN {state} IN {_ENDED} THEN {at} END, '2.25.' || n, 'P' || (n / 5), 5260000, "
+    values += f"CASE WHEN n % 7 = 0 AND {state} = 'DONE' THEN 'DELETED' END"
+    sql.run(c, f"INSERT INTO batches ({columns}coded_patient, size, originals) SELECT {values} FROM {rows}")
+    modality = "CASE n % 5 WHEN 0 THEN 'MR' WHEN 1 THEN 'US' ELSE 'CT' END"
+    sql.run(c, f"INSERT INTO batch_modalities (batch_id, modality) SELECT n, {modality} FROM {rows}")
+    ended = f"CASE WHEN {state} = 'QUEUED' THEN 'PENDING' WHEN {state} IN ('FAILED', 'QUARANTINED') THEN 'QUARANTINED' "
+    ended += f"WHEN {state} IN ('PROCESSING', 'DELIVERING') THEN 'RELEASED' ELSE 'SENT' END"
+    values = f"(n - 1) * {INSTANCES} + k + 1, n, {_PROJECT}, '1b2c3d4e-1b2c3d4e-1b2c3d4e-' || {digits} || '-' || k, "
+    values += f"{ended}, '{'a' * 64}', '2.25.' || n || '.' || k, {sql.as_json(_RECEIPT_TEXT)}"
+    columns = "id, batch_id, project, instance, state, input_sha256, sop_instance_uid, receipt"
+    source = f"(SELECT n, {modality} AS m FROM {rows}) x CROSS JOIN {sql.series(0, INSTANCES - 1, 'k')}"
+    sql.run(c, f"INSERT INTO instances ({columns}) SELECT {values} FROM {source}")
+
+
+_SAME = {"input_sha256": "a" * 64, "plan_sha256": "b" * 64, "output_sha256": "c" * 64, "output_md5": "d" * 32,
+         "output_size": 526_000, "actions": {"X": 40, "Z": 12, "U": 9, "D": 4}, "released": True}  # fmt: skip
+#: In SQL: the receipt of instance k of batch n, of modality m.
+_RECEIPT_TEXT = (
+    """'{"modality": "' || m || '", "patient_id": "P' || (n / 5) || '", "study_instance_uid": "2.25.' || n || """
+    """'", "sop_instance_uid": "2.25.' || n || '.' || k || '", """ + json.dumps(_SAME)[1:-1] + "}'"
+)
+
+
+def filters() -> dict[str, Filter]:
+    """Filters of lists."""
+    last_year = datetime.now(UTC) - timedelta(days=400)
+    month_later = last_year + timedelta(days=30)
+    failed, done, waiting = BatchState.FAILED, BatchState.DONE, frozenset({DeliveryState.RETRYING})
+    five = {"project": "irb1", "states": frozenset({done}), "modality": "CT", "destination": "peer"}
+    return {
+        "newest page": ALL,
+        "page of a project": Filter(project="irb3"),
+        "page of a state": Filter(states=frozenset({failed})),
+        "page of two states": Filter(states=frozenset({failed, done})),
+        "page of project and state": Filter(project="irb3", states=frozenset({done})),
+        "page of a modality": Filter(modality="US"),
+        "page of a destination": Filter(destination="bucket"),
+        "page of waiting deliveries": Filter(destination="peer", deliveries=waiting),
+        "page of a span": Filter(opened_from=last_year, opened_before=month_later),
+        "page of what ended in a span": Filter(ended_from=last_year, ended_before=month_later, project="irb2"),
+        "page of a coded patient": Filter(coded="P10"),
+        "page of a reason": Filter(reason="refuses", states=frozenset({failed})),
+        "page of five conditions": Filter(**five, opened_from=last_year),
+    }
+
+
+def readings(batches: int, rows: dict[str, int]) -> dict[str, Callable[[Journal], object]]:
+    """What pages, API, command line, health and the reconciliation ask.
+
+    Args:
+        batches: how many there are.
+        rows: how many batches each list is to show: as many as both journals have.
+    """
+    middle, old, today = max(60, batches // 2), datetime.now(UTC) - timedelta(days=5000), datetime.now(UTC).date()
+    lists = {name: partial(_page, wanted=wanted, limit=rows[name]) for name, wanted in filters().items()}
+    return {
+        **lists,
+        "page in the middle": partial(_page, wanted=ALL, limit=50, before=middle),
+        "one batch": lambda j: (j.batches.get(middle), j.batches.reasons(middle), j.batches.history(middle)),
+        "counts by state": lambda j: j.counts.by_state(),
+        "counts by project": lambda j: j.counts.of(PROJECT),
+        "counts by destination": lambda j: j.counts.of(DESTINATION),
+        "destinations": lambda j: j.deliveries.summary(),
+        "totals of 30 days": lambda j: j.totals.of(today - timedelta(days=29), today),
+        "what nobody has seen": lambda j: j.acknowledgements.unseen(),
+        "has anything changed": lambda j: j.changes.cursor(),
+        "unfinished batches": lambda j: j.batches.unfinished(),
+        "open deliveries": lambda j: j.deliveries.open(),
+        "open recalls": lambda j: j.recalls.open(),
+        "originals to delete": lambda j: j.originals.due(),
+        "studies being received": lambda j: j.intake.receiving_studies(),
+        "held, with staged files": lambda j: j.retention.held(datetime.now(UTC), range(max(1, batches - 100), batches)),
+        "to be pruned": lambda j: j.retention.prune(old),
+        "studies of a patient": lambda j: j.recalls.studies_of("P10"),
+        "names of a project": lambda j: j.recalls.names_of("irb3"),
+    }
+
+
+def _page(journal: Journal, wanted: Filter, limit: int, before: int | None = None) -> int:
+    """What a page of the API reads; how many batches it shows."""
+    page = journal.batches.page(wanted, limit, before)
+    numbers = [batch.id for batch in page.batches]
+    journal.batches.tallies(numbers)
+    journal.batches.modalities(numbers)
+    journal.acknowledgements.of(numbers)
+    journal.deliveries.of(numbers)
+    return len(numbers)
+
+
+def one_batch(journal: Journal, number: int) -> None:
+    """The pipeline's own statements for one batch of ten instances, from its first instance to its end."""
+    study = f"ffffffff-{number:08x}"
+    names = [f"{study}-{one}" for one in range(INSTANCES)]
+    journal.intake.receiving(study, INSTANCES)
+    batch_id = journal.intake.queue(study, "irb3", names, "20260101T000000")
+    assert batch_id is not None
+    journal.batches.begin(batch_id, 1)
+    outcomes = {name: replace(_RECEIPT, sop_instance_uid=f"2.25.9.{name}") for name in names}
+    journal.batches.record(batch_id, 1, outcomes)
+    journal.batches.conclude(batch_id, 1, ["peer", "bucket"])
+    for destination in ("peer", "bucket"):
+        delivery, _ = journal.deliveries.begin(batch_id, destination, 1)
+        journal.deliveries.verified(delivery, INSTANCES)
+    journal.batches.done(batch_id)
+    journal.originals.projects(study)
+
+
+_RECEIPT = Receipt("a" * 64, "b" * 64, "c" * 64, "d" * 32, 526_000, "P1", "2.25.1", "2.25.2", "", "1.2", "1.2.840.1",
+                   modality="CT", actions={"X": 40}, released=True)  # fmt: skip
+
+
+def measure(small: Journal, large: Journal, sizes: tuple[int, int]) -> dict[str, tuple[list[float], list[float]]]:
+    """Ask both in turn; question → seconds of the small and of the large one."""
+    rows = {
+        name: max(1, min(_page(journal, wanted, 50) for journal in (small, large)))
+        for name, wanted in filters().items()
+    }
+    asked = [readings(size, rows) for size in sizes]
+    seconds: dict[str, tuple[list[float], list[float]]] = {}
+    for name in asked[0]:
+        seconds[name] = ([], [])
+        for turn in range(ROUNDS + 2):
+            for which, journal in enumerate((small, large)):
+                begun = time.perf_counter()
+                asked[which][name](journal)
+                if turn > 1:  # the first ones fill the caches
+                    seconds[name][which].append(time.perf_counter() - begun)
+    seconds[BATCH] = ([], [])
+    for turn in range(3 * ROUNDS):
+        for which, journal in enumerate((small, large)):
+            begun = time.perf_counter()
+            one_batch(journal, turn)
+            seconds[BATCH][which].append(time.perf_counter() - begun)
+    return seconds
+
+
+BATCH = "a batch from its first instance to its end"
+
+
+def main() -> bool:
+    """Return whether every limit was kept."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batches", type=int, default=1_000_000)
+    parser.add_argument("--small", type=int, default=100)
+    parser.add_argument("--databases", default="sqlite,postgresql")
+    parser.add_argument("--folder", type=Path, help="where the journals are made; default: a temporary folder")
+    options, _ = parser.parse_known_args(sys.argv[2:])
+    results: dict[str, dict[str, Any]] = {}
+    for kind in options.databases.split(","):
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            results[kind] = _one_database(kind, Path(folder), (options.small, options.batches))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(_table(results), encoding="utf-8")
+    print(PAGE.read_text("utf-8"))
+    return all(not _missed(results[kind]) for kind in results)
+
+
+def _one_database(kind: str, folder: Path, sizes: tuple[int, int]) -> dict[str, Any]:
+    from tests.servers.postgres import PostgresServer
+
+    server = PostgresServer().start() if kind == "postgresql" else None
+    journals, seconds = [], []
+    try:
+        for size in sizes:
+            directory = folder / str(size)
+            directory.mkdir(mode=0o700)
+            journal = Journal.open(server.database() if server else "sqlite", directory)
+            begun = time.monotonic()
+            fill(journal, size)
+            seconds.append(time.monotonic() - begun)
+            print(f"large-journal: {kind}: {size:,} batches made in {seconds[-1]:.0f} s", flush=True)
+            journals.append(journal)
+        asked = measure(journals[0], journals[1], sizes)
+    finally:
+        for journal in journals:
+            journal.close()
+        if server is not None:
+            server.stop()
+    medians = {name: [statistics.median(times) for times in both] for name, both in asked.items()}
+    fastest = {name: [min(times) for times in both] for name, both in asked.items()}
+    return {"batches": sizes, "fill_seconds": seconds, "medians": medians, "fastest": fastest}
+
+
+def _allowed(name: str) -> float:
+    return BATCH_LIMIT if name == BATCH else LIST_LIMIT
+
+
+def _missed(result: dict[str, Any]) -> list[str]:
+    fastest = result["fastest"]
+    assert isinstance(fastest, dict)
+    return [
+        name
+        for name, (small, large) in fastest.items()
+        if large > _allowed(name) * small and large - small > (0 if name == BATCH else FLOOR)
+    ]
+
+
+def _table(results: dict[str, dict[str, Any]]) -> str:
+    kinds = list(results)
+    head = " | ".join("{}: {:,} | {:,} | ×".format(kind, *results[kind]["batches"]) for kind in kinds)
+    lines = [
+        "# A large journal",
+        "",
+        "Written by `python -m benchmarks large-journal`: milliseconds of wall time, both journals asked in turn; of",
+        f"{ROUNDS} rounds the fastest, as whatever else a machine does only adds (medians are in the raw numbers).",
+        "Lists show equally many batches of both journals. "
+        "Ten instances a batch. "
+        f"Limits: {LIST_LIMIT:g} × for what is read (or {FLOOR * 1000:g} ms more), "
+        f"{BATCH_LIMIT:g} × for a batch on its way.",
+        "",
+        f"| question | {head} |",
+        "| --- |" + " --- | --- | --- |" * len(kinds),
+    ]
+    names = list(results[kinds[0]]["fastest"])
+    for name in names:
+        cells = []
+        for kind in kinds:
+            before, after = results[kind]["fastest"][name]
+            cells += [f"{before * 1000:.2f}", f"{after * 1000:.2f}", f"{after / before:.2f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    missed = [f"{kind}: {name}" for kind in kinds for name in _missed(results[kind])]
+    lines += ["", f"Limits missed: {', '.join(missed) or 'none'}.", ""]
+    return "\n".join(lines)

@@ -1,0 +1,188 @@
+"""Counts what of plausible texts leaves: identifying pieces that stay, and harmless texts that do not stay as they are.
+
+`python -m benchmarks redteam` writes docs/benchmarks/redteam.md. No attribute of the files names anybody: only the
+texts decide. Whole instances go through `deidentify`, with the options for research.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from benchmarks.codes import OPTIONS, file_of, phrases_in, plan_of
+from benchmarks.leaks.corpus import lenient
+from sendit.deidentify import KeyedIdentities, deidentify
+from sendit.model import Released
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_HERE = Path(__file__).parent
+_PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
+LISTS: Mapping[str, Path] = {"first": _HERE / "first.txt", "second": _HERE / "second.txt"}
+#: What was measured before the rules were changed with the first list: leaked, lost.
+_BEFORE = {"first": (16, 80), "second": (21, 77)}
+#: The same of the second list when the rules had been changed with the first one only.
+_UNSEEN = (8, 35)
+MOST_LEAKED, MOST_LOST = 0.01, 0.1
+_PIECE = re.compile("«(.*?)»")
+_TOKEN = re.compile(r"\d+|[^\W\d_]+")
+_SPACED = re.compile(r"[\u0000-\u2fff]+")
+#: Words within what identifies that say nothing about anybody: articles, titles, credentials.
+_HARMLESS_TEXT = """
+    of the le la de des das do dos da du el il am den der dei von van zu bin al on in at y e et and mr mrs ms
+    miss master dr drs prof pr herr herrn hr frau oa mme mlle madame monsieur sr sra sig dott dottssa ssa na
+    ra dhr mevr mw pani fru dña md do phd np ass arzt bey https http ftp www com org net de gmail st sankt
+    card
+"""
+_HARMLESS = frozenset(_HARMLESS_TEXT.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text, without its marks."""
+
+    keyword: str
+    text: str
+    pieces: tuple[str, ...]  # that identify
+
+
+@dataclass(slots=True)
+class Result:
+    """Of one list."""
+
+    identifying: int = 0
+    harmless: int = 0
+    leaked: list[tuple[str, str]] = field(default_factory=list)  # text, what is left of it
+    lost: list[tuple[str, str]] = field(default_factory=list)
+
+
+def texts_of(which: str) -> list[Text]:
+    """Return the texts of a list."""
+    return [
+        Text(keyword, _PIECE.sub(r"\1", line), tuple(_PIECE.findall(line)))
+        for keyword, lines in phrases_in(LISTS[which]).items()
+        for line in lines
+    ]
+
+
+def measured(texts: Sequence[Text]) -> Result:
+    """De-identify the texts, and compare what is left of them."""
+    found = Result()
+    for text, left in zip(texts, _cleaned(texts), strict=True):
+        if text.pieces:
+            found.identifying += 1
+            if any(_stays(token, left) for token in _telling(text)):
+                found.leaked.append((text.text, left))
+        else:
+            found.harmless += 1
+            if left.strip() != text.text.strip():
+                found.lost.append((text.text, left))
+    return found
+
+
+def _telling(text: Text) -> Iterator[str]:
+    """Yield the words and numbers that identify; not those that the text has elsewhere, too."""
+    rest = text.text
+    for piece in text.pieces:
+        rest = rest.replace(piece, " ", 1)
+    others = {token.lower() for token in _TOKEN.findall(rest)}
+    for piece in text.pieces:
+        for token in _TOKEN.findall(piece):
+            if (len(token) > 1 or not _SPACED.match(token)) and token.lower() not in _HARMLESS | others:
+                yield token
+
+
+def _stays(token: str, left: str) -> bool:
+    if not _SPACED.match(token):
+        return token in left
+    bounds = (r"(?<!\d)", r"(?!\d)") if token.isdigit() else (r"(?<![^\W\d_])", r"(?![^\W\d_])")
+    return re.search(bounds[0] + re.escape(token) + bounds[1], left, re.IGNORECASE) is not None
+
+
+def _cleaned(texts: Sequence[Text]) -> Iterator[str]:
+    items = []
+    for text in texts:
+        item = Dataset()
+        inner = item
+        if text.keyword == "TextValue":
+            item.ContentSequence = [inner := Dataset()]
+        setattr(inner, text.keyword, text.text)
+        items.append(item)
+    with lenient():
+        outcome = deidentify(file_of(items), plan_of("for research"), KeyedIdentities(bytes(range(32))))
+        assert isinstance(outcome, Released), outcome
+        after = pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).DerivationImageSequence
+        for text, item in zip(texts, after, strict=True):
+            value = item.get(text.keyword, "")
+            yield "\\".join(map(str, value)) if isinstance(value, pydicom.multival.MultiValue) else str(value)
+
+
+_PAGE = """# Plausible texts
+
+Written by `python -m benchmarks redteam`. Descriptions, comments, histories, names of series and protocols in
+English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Swedish, Japanese, Chinese, Korean
+and Turkish (`benchmarks/redteam/`), written before the rules that they test, by one hand, without a look at the
+tables. About half of them hold something that identifies, mostly in forms that no other benchmark has: phone
+numbers, addresses, rooms, accounts, file paths, messages, dates in words, ages over 89, relatives, staff,
+hospitals. The others are harmless. Whole instances go through `deidentify` with the options for research
+({options}); no attribute of the files names anybody.
+
+Leaked: a word or a number of what identifies can be read in the output. Lost: a harmless text that is not exactly
+the same afterwards.
+
+| texts | identifying | leaked before | leaked now | harmless | lost before | lost now |
+| --- | --- | --- | --- | --- | --- | --- |
+{rows}
+
+The rules were changed with the first texts. The second ones were left unseen until then: {unseen_leaked} of
+{identifying} leaked and {unseen_lost} of {harmless} were lost, which is what to expect of new texts. After that the
+rules were changed with them, too.
+
+Leaked now: {leaked}.
+
+Lost now: {lost}.
+"""
+
+
+def main() -> bool:
+    """Print and publish; whether little enough leaks and is lost."""
+    results = {which: measured(texts_of(which)) for which in LISTS}
+    for which, found in results.items():
+        leaked, lost = f"{len(found.leaked)} of {found.identifying}", f"{len(found.lost)} of {found.harmless}"
+        print(f"redteam: {which}: {leaked} leaked, {lost} lost")
+    rows = [_row(which, found) for which, found in results.items()]
+    second = results["second"]
+    _PAGE_PATH.write_text(
+        _PAGE.format(
+            options=", ".join(map(str, OPTIONS["for research"])),
+            rows="\n".join(rows),
+            unseen_leaked=_UNSEEN[0],
+            unseen_lost=_UNSEEN[1],
+            identifying=second.identifying,
+            harmless=second.harmless,
+            leaked=_listed(pair for found in results.values() for pair in found.leaked),
+            lost=_listed(pair for found in results.values() for pair in found.lost),
+        ),
+        "utf-8",
+    )
+    return all(
+        len(found.leaked) <= MOST_LEAKED * found.identifying and len(found.lost) <= MOST_LOST * found.harmless
+        for found in results.values()
+    )
+
+
+def _row(which: str, found: Result) -> str:
+    leaked, lost = _BEFORE[which]
+    cells = (which, found.identifying, leaked, len(found.leaked), found.harmless, lost, len(found.lost))
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _listed(pairs: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"`{before}`" for before, _ in pairs) or "none"
