@@ -95,7 +95,7 @@ def _check_page(stack: Stack, batch_id: int, shown: dict[str, Any]) -> None:
     assert f'{link}"' in _get(stack, f"batches/{batch_id}").text
     page = _get(stack, link)
     assert page.headers["Cache-Control"] == "no-store"
-    sources = re.findall(r'src="([^"]+)"', page.text)
+    sources = re.findall(r'<img[^>]* src="([^"]+)"', page.text)
     assert [source.rsplit("/", 1)[1] for source in sources] == ["before", "after"]
     for source in sources:
         assert _get(stack, f"batches/{batch_id}/{source}").headers["Content-Type"] == "image/png"

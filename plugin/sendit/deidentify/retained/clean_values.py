@@ -59,7 +59,7 @@ _PROCESSING_CODE = 0x00181401  # AcquisitionDeviceProcessingCode: a number from 
 _CODE_OF_DEVICE = re.compile(r"\d{1,6}")
 _FIVE_DIGITS = re.compile(r"\d{5}")
 #: EthnicGroup, EthnicGroups: the option retains them, but the value is what somebody typed.
-_ETHNIC_GROUPS = (0x00102160, 0x00102161)
+_ETHNIC_GROUPS = (0x00102160, 0x00102162)
 _LONGEST_CODE_OF_GROUP = 2
 _PATIENT_GROUP, _OVERLAYS = 0x0010, (0x6000, 0x601E)
 _SINGLE_TEXTS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash in them does not separate

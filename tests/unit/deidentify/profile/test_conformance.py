@@ -87,6 +87,8 @@ def _planted(depth: int) -> FileDataset:
             inner.add_new(tag, "SQ", Sequence([item]))
         elif tag == _ZONE:
             inner.add_new(tag, vr, "+0100")
+        elif row["keyword"] in ("EthnicGroup", "EthnicGroups"):
+            inner.add_new(tag, vr, "ASIAN")  # retained where a group is named, and nobody
         elif vr in _TEXTS and not any(row[COLUMNS[option]] == "C" for option in _CLEAN_TEXT):
             inner.add_new(tag, vr, f"PLANTED-{tag:08X}"[:16])
         else:
