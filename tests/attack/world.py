@@ -118,9 +118,10 @@ class World:
         return _child(source.pid, b"sendit") if source is not None and source.poll() is None else 0
 
     def pool(self) -> list[int]:
-        """The processes that de-identify."""
+        """The processes that de-identify: children of the worker's fork server."""
         worker = self.worker()
-        return [child for child in _children(worker) if b"spawn_main" in _read(child, "cmdline")] if worker else []
+        server = _child(worker, b"forkserver") if worker else 0
+        return _children(server) if server else []
 
     def up(self) -> None:
         """Start what does not run, and wait until all of it answers."""

@@ -215,13 +215,17 @@ def waiting_server() -> Iterator[str]:
 
 
 def _children(pid: int) -> list[int]:
-    """The processes below `pid` that de-identify."""
-    found = []
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in listing.read_text().split():
-            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(int(child))
-    return found
+    """The processes below `pid` that de-identify: children of its fork server."""
+    return [child for server in _below(pid) if b"forkserver" in _command(server) for child in _below(server)]
+
+
+def _below(pid: int) -> list[int]:
+    listings = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for listing in listings for child in listing.read_text().split()]
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_a_process_that_is_killed(project: ProjectSpec, waiting_server: str, tmp_path: Path) -> None:

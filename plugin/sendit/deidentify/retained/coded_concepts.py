@@ -10,9 +10,6 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from pydicom.sr._concepts_dict import concepts
-from pydicom.sr._snomed_dict import mapping
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -116,7 +113,7 @@ def is_unit(text: str) -> bool:
 
 def is_scheme(name: str) -> bool:
     """Return whether a designator is one of the standard's (PS3.16 Table 8-1), or a private one of a maker."""
-    return _OF_MAKERS.fullmatch(name) is not None or name in _FORMS or name in _SCHEMES or name in concepts
+    return _OF_MAKERS.fullmatch(name) is not None or name in _FORMS or name in _SCHEMES or name in _concepts()
 
 
 def meaning_of(scheme: str, value: str) -> str:
@@ -155,11 +152,21 @@ def _all_meanings() -> frozenset[str]:
 
 
 @cache
+def _concepts() -> Mapping[str, Mapping[str, Mapping[str, tuple[str, list[int]]]]]:
+    """Return keyword → code → meaning of each scheme (PS3.16), as pydicom has them; imported when first asked for."""
+    from pydicom.sr._concepts_dict import concepts  # noqa: PLC0415 - 0.2 s, which a process that reads no code saves
+
+    return concepts  # type: ignore[return-value]
+
+
+@cache
 def _meanings() -> Mapping[tuple[str, str], str]:
+    from pydicom.sr._snomed_dict import mapping  # noqa: PLC0415 - as above
+
     found: dict[tuple[str, str], str] = {}
-    for scheme, named in concepts.items():
+    for scheme, named in _concepts().items():
         for codes in named.values():
-            for code, (meaning, _) in dict(codes).items():  # type: ignore[call-overload]
+            for code, (meaning, _) in codes.items():
                 found.setdefault((scheme, code), meaning)
     for old, new in mapping["SRT"].items():
         if ("SCT", new) in found:

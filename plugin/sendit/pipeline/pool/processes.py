@@ -1,8 +1,9 @@
 """A pool of processes that de-identify: read one instance, write its output, give back its receipt.
 
-Bytes never travel between processes. The children are started afresh (spawn), and end when their parent does, however
-it ends. One that dies hangs nothing: the pool starts anew. All jobs that were under way are suspects then, and each is
-tried alone: one that ends its process by itself is guilty, the others are innocent (`lonely_job.py`).
+Bytes never travel between processes. The children are forked from a server that has imported what they need and does
+nothing else (forkserver), and end when the process that uses the pool does, however it ends. One that dies hangs
+nothing: the pool starts anew. All jobs that were under way are suspects then, and each is tried alone: one that ends
+its process by itself is guilty, the others are innocent (`trial.py`).
 """
 
 from __future__ import annotations
@@ -287,8 +288,11 @@ class DeidentifyPool:
 
 def new_executor(workers: int) -> ProcessPoolExecutor:
     """Return processes that end with this one, ignore Ctrl-C while they start, and print nothing."""
-    # Not fork: a forked child keeps the sockets, locks and threads of the worker half alive.
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
+    # Not fork: a forked child keeps the sockets, locks and threads of the worker half alive. Not spawn: each process
+    # would need a second to import.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__])
+    return ProcessPoolExecutor(workers, context, initializer=_begin)
 
 
 @contextlib.contextmanager
