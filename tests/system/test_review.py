@@ -113,6 +113,7 @@ def test_rejected_never_arrives(make_stack: MakeStack) -> None:
     risk = stack.api(f"projects/{PROJECT}/residual-risk")
     [kind] = risk["kinds"]
     assert (kind["studies"], kind["missed"]) == (2, 1)
+    assert stack.api(f"projects/{PROJECT}")["residual_risk"] == [kind["words"]]
 
 
 def test_two_persons(make_stack: MakeStack) -> None:

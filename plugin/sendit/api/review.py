@@ -27,7 +27,7 @@ from sendit.api.roles import Administrator, Needs, Role, Someone, Viewer
 from sendit.api.schemas import BatchAnswer, Number
 from sendit.deidentify.pixels.regions import Region
 from sendit.journal import Superseded
-from sendit.journal.release.residual import CONFIDENCE, Residual
+from sendit.journal.release.residual import CONFIDENCE
 from sendit.journal.release.reviews import Drawing, Judgement
 from sendit.model import Batch, BatchState, Decision, Instance
 from sendit.pipeline.batch import Pipeline
@@ -211,13 +211,5 @@ def _residual(app: FastAPI, pipeline: Pipeline) -> None:
         if name not in pipeline.services.settings.projects:
             raise problem(404, "there is no such project", "GET /sendit/api/health lists them.")
         found = pipeline.services.journal.reviews.residual(name)
-        kinds = [ResidualAnswer(**asdict(one), words=in_words(one)) for one in found]
+        kinds = [ResidualAnswer(**asdict(one), words=one.sentence()) for one in found]
         return ResidualRiskAnswer(project=name, confidence=CONFIDENCE, kinds=kinds)
-
-
-def in_words(one: Residual) -> str:
-    """Return a measured residual risk as a sentence."""
-    return (
-        f"of {one.studies} studies looked at ({one.modality}), {one.missed} with text that was not masked: "
-        f"fewer than {100 * one.upper:.2g} % at {100 * CONFIDENCE:.0f} % confidence"
-    )

@@ -14,7 +14,7 @@ from sendit.api.roles import Viewer
 from sendit.api.schemas import Number
 from sendit.errors import Misconfigured
 from sendit.journal.lists.counts import NEED_A_LOOK
-from sendit.model import RETRYABLE, BatchState
+from sendit.model import RETRYABLE, STOPPABLE, BatchState
 from sendit.pipeline.readback.verify import VERIFIABLE
 
 #: Instances on one page.
@@ -24,7 +24,6 @@ _RECALLABLE = frozenset(
     {BatchState.DELIVERING, BatchState.SENT, BatchState.DONE, BatchState.FAILED, BatchState.RECALL_FAILED}
 )
 #: These can be cancelled or held: not all of it was sent.
-_STOPPABLE = frozenset({BatchState.QUEUED, BatchState.PROCESSING, BatchState.REVIEW, BatchState.DELIVERING})
 
 
 def add(app: FastAPI, sources: Sources) -> None:
@@ -55,7 +54,7 @@ def _add_batch(app: FastAPI, sources: Sources) -> None:
             unseen=batch.state in NEED_A_LOOK and batch.acknowledged is None,
             verifiable=batch.state in VERIFIABLE,
             recallable=batch.state in _RECALLABLE,
-            stoppable=batch.state in _STOPPABLE,
+            stoppable=batch.state in STOPPABLE,
         )
 
 

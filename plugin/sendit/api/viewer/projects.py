@@ -72,7 +72,14 @@ class Projects:
         answer = self.answer(name)
         content = self.versions(name).get(answer.digest, {})
         recipes = [RecipeAnswer(**one) for one in _files(content)]
-        return ProjectDetail(**answer.model_dump(), recipes=recipes, versions=self._listed(name, answer.digest))
+        residual = self._pipeline.services.journal.reviews.residual(name)
+        return ProjectDetail(
+            **answer.model_dump(),
+            recipes=recipes,
+            versions=self._listed(name, answer.digest),
+            residual_risk=[one.sentence() for one in residual if one.plan_sha256 == answer.digest],
+            residual_risk_before=[one.sentence() for one in residual if one.plan_sha256 != answer.digest],
+        )
 
     def versions(self, name: str) -> dict[str, Mapping[str, Any]]:
         """Return the content of all known rules of a project, by digest; those that are configured first."""

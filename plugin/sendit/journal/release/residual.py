@@ -34,6 +34,13 @@ class Residual:
     missed: int  # studies in which text was not masked
     upper: float  # of the share of such studies, with 95 % confidence (Clopper and Pearson, one-sided)
 
+    def sentence(self) -> str:
+        """Return it in words."""
+        return (
+            f"of {self.studies} studies looked at ({self.modality}), {self.missed} with text that was not masked: "
+            f"fewer than {100 * self.upper:.2g} % at {100 * CONFIDENCE:.0f} % confidence"
+        )
+
 
 def bound(missed: int, of: int) -> float:
     """Return the upper limit of a share, of which so many were seen (Clopper and Pearson, one-sided, 95 %)."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from sendit.journal.receipts.passports import PublicKey
+    from sendit.journal.release.residual import Residual
     from sendit.model import Receipt, Shipment
 
 KEY_FORMAT = "sendit-key/1"
@@ -97,7 +98,13 @@ def key_statement(project: str, number: int, public: str, made: str) -> dict[str
     return {"project": project, "number": number, "public": public, "made": made}
 
 
-def manifest(shipment: Shipment, issued: str, rules: Mapping[str, Any], datasets: Mapping[str, str]) -> dict[str, Any]:
+def manifest(
+    shipment: Shipment,
+    issued: str,
+    rules: Mapping[str, Any],
+    datasets: Mapping[str, str],
+    residual: Sequence[Residual] = (),
+) -> dict[str, Any]:
     """Return what a passport says of a shipment.
 
     Args:
@@ -105,6 +112,7 @@ def manifest(shipment: Shipment, issued: str, rules: Mapping[str, Any], datasets
         issued: UTC, as 2026-11-30T12:00:00Z.
         rules: by the digest of a plan, what is known of it.
         datasets: by coded SOPInstanceUID, SHA-256 of the file behind its file meta information.
+        residual: what reviews by chance have shown of the project so far; what concerns the shipment is taken.
     """
     receipts = [staged.receipt for staged in shipment.staged_instances]
     first = receipts[0]
@@ -121,7 +129,25 @@ def manifest(shipment: Shipment, issued: str, rules: Mapping[str, Any], datasets
         "rules": {digest: rules.get(digest, {}) for digest in sorted({one.plan_sha256 for one in receipts})},
         "count": len(instances),
         "bytes": sum(one.output_size for one in receipts),
+        "residual_risk": [_residual(one) for one in residual if _concerns(one, receipts)],
         "instances": instances,
+    }
+
+
+def _concerns(residual: Residual, receipts: Sequence[Receipt]) -> bool:
+    """Return whether images of this kind, under these rules, are among the instances."""
+    return any(one.modality == residual.modality and one.plan_sha256 == residual.plan_sha256 for one in receipts)
+
+
+def _residual(one: Residual) -> dict[str, Any]:
+    """Return a measured residual risk; the bound as text, because canonical numbers are whole."""
+    return {
+        "modality": one.modality,
+        "rules": one.plan_sha256,
+        "studies": one.studies,
+        "instances": one.instances,
+        "missed": one.missed,
+        "upper_95": f"{one.upper:.4g}",
     }
 
 

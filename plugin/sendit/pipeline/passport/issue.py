@@ -79,11 +79,12 @@ class Passports:
         stored = self._journal.passports.of(shipment.batch_id).get(delivery.destination)
         moment = datetime.now(UTC).replace(microsecond=0)
         digests = _datasets(shipment) if stored is None else _known_datasets(stored)
-        manifest = document.manifest(shipment, now(), self._rules(shipment.project), digests)
+        residual = self._journal.reviews.residual(shipment.project)
+        manifest = document.manifest(shipment, now(), self._rules(shipment.project), digests, residual)
         if stored is not None and _same(manifest, json.loads(stored.content)["manifest"]):
             return stored
         if stored is not None:  # its instances were processed again
-            manifest = document.manifest(shipment, now(), manifest["rules"], _datasets(shipment))
+            manifest = document.manifest(shipment, now(), manifest["rules"], _datasets(shipment), residual)
         content = document.passport(manifest, self.keys.signing(shipment.project)).decode("utf-8")
         issued = StoredPassport(delivery.destination, moment, content)
         self._journal.passports.store(shipment.batch_id, issued)
