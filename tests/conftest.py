@@ -26,14 +26,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 ORDER = ("system", "browser", "destinations", "journal")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files into that order; the Makefile tells xdist to keep it."""
+    """Put the files into that order; the Makefile tells xdist to keep it.
+
+    Whole systems run on PostgreSQL in the slow tests, but for those that are marked `both_databases`: the tests of the
+    journal run on both, and everything else is the same.
+    """
 
     def rank(item: pytest.Item) -> int:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         return ORDER.index(folder) if folder in ORDER else len(ORDER)
 
     items.sort(key=rank)
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        on_postgresql = callspec is not None and callspec.params.get("database") == "postgresql"
+        if on_postgresql and rank(item) == 0 and item.get_closest_marker("both_databases") is None:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

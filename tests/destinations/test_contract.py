@@ -154,7 +154,10 @@ def test_what_is_corrupted_in_flight_is_found(bench: Bench, tmp_path: Path) -> N
         assert len(bench.destination.verify(sent)) == (0 if bench.holds_all(sent) else 1)
 
 
-@pytest.mark.parametrize("acknowledged", [0, 1, 7, 12, 15])
+@pytest.mark.parametrize(
+    "acknowledged",
+    [number if number == 7 else pytest.param(number, marks=pytest.mark.slow) for number in (0, 1, 7, 12, 15)],
+)
 def test_resumes_after_a_kill(bench: Bench, tmp_path: Path, acknowledged: int) -> None:
     """The sending process is killed with SIGKILL; the next one completes the delivery, and all is there once."""
     sent = shipment(tmp_path, 15)

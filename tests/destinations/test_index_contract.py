@@ -304,7 +304,9 @@ def test_batches_at_once(bench: IndexBench, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "nth", [1, 2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)]
+)
 def test_killed_at_any_instant(bench: IndexBench, tmp_path: Path, nth: int, after: bool) -> None:
     """SIGKILL for the process before or after the server acted on its nth write; the next completes it, once."""
     sent = shipment(tmp_path)

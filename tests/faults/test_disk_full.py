@@ -40,6 +40,7 @@ def free(path: Path) -> int:
     return usage.f_bavail * usage.f_frsize
 
 
+@pytest.mark.slow
 def test_a_full_disk_delays_and_loses_nothing(small: Stack) -> None:
     """10 MB have to be staged. Health says what is the matter; even the journal could not be written meanwhile."""
     for file in StudyMaker(rows=512).instances(20):

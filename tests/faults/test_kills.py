@@ -98,7 +98,7 @@ def processes_with(text: str) -> set[int]:
 
 
 #: Struck in every run of the tests; the other stages belong to the slow ones.
-USUAL = {"processing", "delivering"}
+USUAL = {"delivering"}
 
 
 @pytest.mark.timeout(240)

@@ -20,6 +20,7 @@ def retrying(batch: dict[str, Any]) -> bool:
     return any(d["state"] == "RETRYING" and d["failures"] >= 2 for d in batch["deliveries"])
 
 
+@pytest.mark.slow
 def test_a_target_that_is_down_gets_everything_once_it_is_up(make_stack: MakeStack) -> None:
     """Visibly tried again meanwhile; sent afterwards."""
     stack = make_stack().start(target=False)
@@ -46,11 +47,11 @@ def through(stack: Stack, proxy: FaultProxy) -> Stack:
     "fault",
     [
         pytest.param(Status(500, times=9), marks=pytest.mark.slow),
-        Status(503, times=9),
+        pytest.param(Status(503, times=9), marks=pytest.mark.slow),
         pytest.param(Status(429, times=9), marks=pytest.mark.slow),
-        DropBefore(times=5),
+        pytest.param(DropBefore(times=5), marks=pytest.mark.slow),
         DropAfter(times=5),
-        Truncate(times=3),
+        pytest.param(Truncate(times=3), marks=pytest.mark.slow),
     ],
     ids=["500", "503", "429", "dropped-before", "dropped-after", "truncated-answer"],
 )
@@ -69,6 +70,7 @@ def test_what_heals_by_itself_is_tried_until_it_does(make_stack: MakeStack, faul
         assert stack.staged() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_target_that_refuses_us_fails_at_once_and_a_retry_heals(make_stack: MakeStack, status: int) -> None:
     """The reason names the peer and what to check; after mending, `retry` sends all."""
@@ -89,6 +91,7 @@ def test_a_target_that_refuses_us_fails_at_once_and_a_retry_heals(make_stack: Ma
         assert (batch["state"], batch["sent"]) == ("DONE", 1)
 
 
+@pytest.mark.slow
 def test_a_target_that_stays_down_fails_after_the_limit(make_stack: MakeStack) -> None:
     """FAILED with the last reason and how often it was tried; nothing is called sent."""
     stack = make_stack()
@@ -100,6 +103,7 @@ def test_a_target_that_stays_down_fails_after_the_limit(make_stack: MakeStack) -
     assert "tried 3 times" in batch["reason"]
 
 
+@pytest.mark.slow
 def test_a_target_that_filters_everything_is_never_called_sent(make_stack: MakeStack) -> None:
     """It answers 200 and stores nothing: FAILED, and the reason says so."""
     stack = make_stack()

@@ -97,6 +97,13 @@ class PostgresServer:
             connection.execute(statement.encode())
         return self.url(name)
 
+    def fill(self, url: str, template: str) -> None:
+        """Make an empty database anew, as a copy of another one that nobody is connected to."""
+        name = url.rpartition("/")[2]
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY WAL_LOG".encode())
+
     def stop(self) -> None:
         if self._process is not None:
             self._end(signal.SIGINT)  # "fast": do not wait for clients

@@ -227,6 +227,7 @@ def test_status_until_somebody_has_seen_it(make_stack: MakeStack) -> None:
     assert stack.cli("acknowledge").returncode == 2
 
 
+@pytest.mark.slow
 def test_what_is_taken_up_again_has_to_be_seen_anew(make_stack: MakeStack) -> None:
     """A batch that fails once more after a retry counts again; a batch that is done never did."""
     stack = make_stack()

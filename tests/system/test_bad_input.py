@@ -107,6 +107,7 @@ def test_orthanc_receives_and_sendit_says_why_it_does_not_forward(make_stack: Ma
     assert stack.delivered_files() == []
 
 
+@pytest.mark.slow
 def test_a_lost_key_is_not_made_anew(make_stack: MakeStack) -> None:
     """Studies were coded with it: a new one would give known patients new names."""
     stack = make_stack().start()

@@ -26,6 +26,7 @@ def paused(batch: dict[str, Any]) -> bool:
     return any(d["state"] == "PAUSED" for d in batch["deliveries"])
 
 
+@pytest.mark.slow
 def test_a_destination_that_is_not_enabled_waits_and_goes_on(make_stack: MakeStack) -> None:
     """Visible as paused, nothing counted; enabled again after a restart, it goes on by itself."""
     stack = make_stack()
@@ -61,6 +62,7 @@ def test_outside_of_its_window_a_destination_waits(make_stack: MakeStack) -> Non
     assert stack.wait_batches(1)[0]["state"] == "DONE"
 
 
+@pytest.mark.slow
 def test_modalities_choose_what_goes_where(make_stack: MakeStack) -> None:
     """Each destination holds its own; the one that takes nothing of a study says so, and the study is done."""
     stack = make_stack()

@@ -36,7 +36,7 @@ def assert_clean(stack: Stack, *makers: StudyMaker) -> None:
                 assert word.encode() not in data
 
 
-@pytest.mark.parametrize("way", ["rest", "c-store", "zip"])
+@pytest.mark.parametrize("way", ["rest", pytest.param("c-store", marks=pytest.mark.both_databases), "zip"])
 def test_a_study_arrives_and_leaves_de_identified(
     make_stack: MakeStack, tmp_path: Path, database: str, way: str
 ) -> None:

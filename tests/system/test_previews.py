@@ -124,19 +124,16 @@ def test_who_does_not_look_at_pixels_is_told(make_stack: MakeStack) -> None:
     assert f"SendIt.Projects.{PROJECT}" in warned[0]
 
 
-@pytest.mark.parametrize(
-    "path", ["batches/99/pictures", "batches/1/pictures/nothing/before", f"batches/1/pictures/{'0' * 32}-1/after"]
-)
-def test_what_is_not_there(path: str, stack: Stack) -> None:
+def test_what_is_not_there(stack: Stack) -> None:
     """404 with a remedy, for a batch and for a picture."""
     stack.source.upload(StudyMaker().instance())
     stack.wait_batches(1)
-    answer = _get(stack, f"api/{path}")
-    assert answer.status_code == 404
-    assert answer.json()["detail"]
-    assert answer.json()["cure"]
+    for path in ("99/pictures", "1/pictures/nothing/before", f"1/pictures/{'0' * 32}-1/after"):
+        answer = _get(stack, f"api/batches/{path}")
+        assert (answer.status_code, bool(answer.json()["detail"]), bool(answer.json()["cure"])) == (404, True, True)
 
 
+@pytest.mark.slow
 def test_recalled_and_forgotten(make_stack: MakeStack) -> None:
     """A recall takes the pictures with it, and so does the retention of what nobody took up."""
     stack = _configure(make_stack(Retention={"StagingDays": 30}), Pixels={"OnText": "Review"}).start()

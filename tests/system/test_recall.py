@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import requests
 
 from tests.dicom import Person
@@ -49,11 +50,15 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
         assert sorted(rows) == [[str(number), "research", "3", "0"], [str(number), "second", "3", "0"]]
         for server in (stack.target, second):
             assert len(server.get("/instances")) == 1
+        certificate = stack.cli("certificate", str(number))
+        assert (certificate.returncode, "Complete: nothing of it is left." in certificate.stdout) == (0, True)
         batch = stack.api(f"batches/{number}")
         assert (batch["state"], batch["recalled"], batch["sent"], batch["under_way"]) == ("RECALLED", 3, 0, 0)
         assert batch["reason"] == "recalled by an operator: consent [/withdrawn]"
         for shown in (stack.cli("batch", str(number)), stack.cli("batches")):  # what stands in brackets is no markup
             assert (shown.returncode, "consent [/withdrawn]" in shown.stdout) == (0, True)
+        again = stack.cli("process", batch["study"], "--project", PROJECT, "--reason", "asked for")
+        assert (again.returncode, "is recalled" in " ".join(again.stderr.split())) == (2, True), again.stderr
         retried = stack.source.session.post(
             f"{stack.source.url}/sendit/api/batches/{number}/retry", json={}, timeout=30
         )
@@ -117,6 +122,7 @@ def test_a_destination_that_is_down_is_asked_until_it_answers(make_stack: MakeSt
     assert stack.delivered_files() == []
 
 
+@pytest.mark.slow
 def test_a_batch_under_way_is_fenced_and_taken_back(make_stack: MakeStack) -> None:
     """Called back in the middle of its delivery: in the end nothing of it is at the target, and nothing staged."""
     stack = make_stack()
@@ -132,6 +138,7 @@ def test_a_batch_under_way_is_fenced_and_taken_back(make_stack: MakeStack) -> No
     wait_for(lambda: stack.staged() == [], "nothing to be staged")
 
 
+@pytest.mark.slow
 def test_what_was_never_sent_needs_no_destination(make_stack: MakeStack) -> None:
     """Called back before it left: RECALLED at once, and nothing leaves when the destination is enabled."""
     stack = make_stack()
@@ -172,6 +179,7 @@ def test_a_patient_is_held_though_all_studies_were_recalled_one_by_one(stack: St
     assert stack.delivered_files() == []
 
 
+@pytest.mark.slow
 def test_a_mended_destination_is_recalled_while_another_is_away(make_stack: MakeStack) -> None:
     """One refuses and one is down: the one that was mended need not wait for the other, and says what is left."""
     stack = make_stack()
@@ -202,6 +210,7 @@ def test_a_mended_destination_is_recalled_while_another_is_away(make_stack: Make
         second.stop()
 
 
+@pytest.mark.slow
 def test_no_other_project_takes_a_recalled_study(stack: Stack) -> None:
     """Its project was renamed since: what comes late of the study is held, and nothing of it leaves for the new one."""
     maker = send_study(stack)

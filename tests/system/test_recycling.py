@@ -41,6 +41,7 @@ def test_studies_that_were_pushed_out_before_they_were_stable(make_stack: MakeSt
     wait_for(lambda: len(stack.delivered_files()) == 3, "what was sent again to arrive")
 
 
+@pytest.mark.slow
 def test_a_study_that_was_pushed_out_while_it_was_queued(make_stack: MakeStack) -> None:
     """Its instances were listed, and could not be read any more: FAILED; sent again, they leave."""
     stack = make_stack()
@@ -61,6 +62,7 @@ def test_a_study_that_was_pushed_out_while_it_was_queued(make_stack: MakeStack) 
     assert "MaximumPatientCount is 1" in batch["reason"]
 
 
+@pytest.mark.slow
 def test_what_a_person_deletes_where_there_is_no_limit_ends_empty(make_stack: MakeStack) -> None:
     """Somebody wanted that."""
     stack = make_stack()

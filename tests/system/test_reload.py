@@ -196,6 +196,7 @@ def _receipts(stack: Stack) -> list[dict[str, Any]]:
         journal.close()
 
 
+@pytest.mark.slow
 def test_recipes_and_secrets(stack: Stack) -> None:
     """A recipe that was edited is a change; no secret is in what the API shows, nor in Orthanc's log."""
     recipe = stack.source.folder / "irb1.deid"

@@ -42,6 +42,7 @@ def _look(pool: DeidentifyPool, jobs: list[Job]) -> SeriesLook:
     return look
 
 
+@pytest.mark.slow
 def test_through_orthanc(make_stack: MakeStack) -> None:
     """Delivered without the line; every receipt says that the series was looked at; the rest of the pixels stay."""
     stack = make_stack()

@@ -68,6 +68,7 @@ def test_a_study_leaves_in_two_ways_under_the_same_codes(make_stack: MakeStack, 
     assert f"project {PROJECT}@full" in looked.stdout
 
 
+@pytest.mark.slow
 def test_a_variant_with_pseudonyms_of_its_own_cannot_be_tied_to_the_other(
     make_stack: MakeStack, second: OrthancServer
 ) -> None:
@@ -81,6 +82,7 @@ def test_a_variant_with_pseudonyms_of_its_own_cannot_be_tied_to_the_other(
         assert not {str(d[keyword].value) for d in full} & {str(d[keyword].value) for d in shifted}
 
 
+@pytest.mark.slow
 def test_a_recall_takes_the_variants_back_too(make_stack: MakeStack, second: OrthancServer) -> None:
     """By the code of either of them, also where each has its own."""
     stack = with_variant(make_stack(), second, OwnPseudonyms=True)
@@ -94,6 +96,7 @@ def test_a_recall_takes_the_variants_back_too(make_stack: MakeStack, second: Ort
     assert {b["state"] for b in stack.batches()} == {"RECALLED"}
 
 
+@pytest.mark.slow
 def test_an_import_and_the_originals(make_stack: MakeStack, second: OrthancServer, tmp_path: Path) -> None:
     """What an import names the project for goes to the variant too; originals go when both have left."""
     stack = make_stack()

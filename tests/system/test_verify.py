@@ -77,6 +77,7 @@ def test_a_target_that_is_down_is_no_proof(sent: Stack) -> None:
     assert "research: not verified: the peer" in said
 
 
+@pytest.mark.slow
 def test_a_receipt_changed_in_the_journal(sent: Stack) -> None:
     """The chain does not end as it was recorded; nor when a row is gone, or has changed places with another."""
     engine = sa.create_engine(journal_url(sent.sendit["Database"], sent.data_directory))
@@ -105,6 +106,7 @@ def test_a_receipt_changed_in_the_journal(sent: Stack) -> None:
     assert verify(sent)[0] == 1
 
 
+@pytest.mark.slow
 def test_a_destination_that_the_batch_has_not_reached(make_stack: MakeStack) -> None:
     """What the others hold is compared; that this one does not is said, and all of it is not well."""
     stack = make_stack()

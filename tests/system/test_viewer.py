@@ -147,6 +147,8 @@ def test_projects_in_words(held: Stack) -> None:
     assert version["first_used_at"]
     same = _get(held, f"projects/{PROJECT}/difference", old=version["digest"], new=version["digest"]).json()
     assert (same["changes"], same["texts"]) == ([], "")
+    assert ANOTHER in held.cli("projects").stdout
+    assert "  Destinations: research (OrthancPeer)" in held.cli("projects", PROJECT).stdout
     assert _get(held, f"projects/{PROJECT}/difference", old="0" * 64, new=version["digest"]).status_code == 404
 
 
@@ -161,7 +163,12 @@ def test_a_preview_leaves_nothing_behind(held: Stack) -> None:
     rows = {row["keyword"]: row for row in answer["rows"]}
     assert rows["PatientID"]["before"] == maker.person.patient_id
     assert rows["StudyDate"]["happens"] == "blanked"
+    shown = held.cli("preview", ANOTHER, study)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert maker.person.patient_id in shown.stdout
     assert _left(held) == before
+    queued = held.cli("process", study, "--project", ANOTHER, "--reason", "asked for")
+    assert (queued.returncode, "QUEUED" in queued.stdout) == (0, True), queued.stderr
     for body in ({"study": study, "instance": 2}, {"study": "-".join(["00000000"] * 5)}):
         url = f"{held.source.url}/sendit/api/projects/{ANOTHER}/preview"
         assert held.source.session.post(url, json=body, timeout=60).status_code == 404

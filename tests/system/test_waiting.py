@@ -8,6 +8,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sendit.journal import Journal
 from sendit.journal import tables as t
 from tests.dicom import StudyMaker
@@ -58,6 +60,7 @@ def jumped(stack: Stack) -> None:
         engine.commit()
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_days_ahead_delays_nothing_for_days(make_stack: MakeStack) -> None:
     """The next reconciliation finds that it would wait longer than MaxDelay, and tries it; once, and not twice."""
     stack = waiting(make_stack)
@@ -68,6 +71,7 @@ def test_a_clock_that_was_days_ahead_delays_nothing_for_days(make_stack: MakeSta
     assert len(stack.target.get("/instances")) == 1
 
 
+@pytest.mark.slow
 def test_a_recall_that_waits_is_tried_now_too(make_stack: MakeStack) -> None:
     """By the clock, and by a retry."""
     stack = make_stack()

@@ -22,9 +22,10 @@ from sendit.cli.init import init
 from sendit.cli.journal import backup, journal, restore
 from sendit.cli.lists.actions import cancel, hold, retry
 from sendit.cli.lists.pauses import pause, resume
+from sendit.cli.lists.projects import preview, process, projects
 from sendit.cli.lists.totals import totals
 from sendit.cli.passport import passport
-from sendit.cli.recall import recall
+from sendit.cli.recall import certificate, recall
 from sendit.cli.recipe import recipe_app
 from sendit.cli.review import reprocess, review_app
 from sendit.cli.status import status
@@ -48,12 +49,16 @@ _COMMANDS: list[tuple[str, str, Callable[..., None]]] = [
     (_LOOK, "totals", totals),
     (_LOOK, "batch", batch),
     (_LOOK, "destinations", destinations),
+    (_LOOK, "projects", projects),
+    (_LOOK, "preview", preview),
+    (_ACT, "process", process),
     (_ACT, "retry", retry),
     (_ACT, "cancel", cancel),
     (_ACT, "hold", hold),
     (_ACT, "acknowledge", acknowledge),
     (_ACT, "verify", verify),
     (_ACT, "recall", recall),
+    (_ACT, "certificate", certificate),
     (_ACT, "reprocess", reprocess),
     (_ACT, "pause", pause),
     (_ACT, "resume", resume),

@@ -1,4 +1,4 @@
-"""The command `sendit recall`."""
+"""The commands `sendit recall` and `sendit certificate`."""
 
 from __future__ import annotations
 
@@ -129,3 +129,35 @@ def _print_recalled(batches: list[dict[str, Any]]) -> None:
     print_table(("batch", "destination", "removed", "left"), rows, ("removed", "left"))
     for line in why:
         say(line)
+
+
+def certificate(
+    batch: Annotated[int, typer.Argument(min=1, help="The number of the batch that was recalled.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Print the certificate of a recall: what was removed where, by whom and why, and what is left.
+
+    Exit code 1: something is left at a destination.
+    """
+    found = client(config).call("GET", f"/api/batches/{batch}/certificate")
+    if as_json:
+        print_json(found)
+    else:
+        say(f"Recall of batch {found['batch']} of {found['project']}, study {found['study']} of Orthanc")
+        say(f"By {found['actor']} at {found['recalled_at'][:16]} UTC: {found['reason']}")
+        say(f"Audit log: entry {found['entry']}, {found['entry_hash']}. Manifest: {found['manifest'] or 'none'}")
+        rows = [
+            [
+                escape(one["destination"]),
+                one["state"],
+                str(one["removed"]),
+                str(one["left"]),
+                escape(one["problem"] or ""),
+            ]
+            for one in found["destinations"]
+        ]
+        print_table(("destination", "state", "removed", "left", "problem"), rows, ("removed", "left"))
+        say("Complete: nothing of it is left." if found["complete"] else "Not complete.")
+    if not found["complete"]:
+        raise typer.Exit(1)
