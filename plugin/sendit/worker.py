@@ -2,7 +2,8 @@
 
 Input: one JSON object per line; the first contains the configuration, the others are events
 (pipeline/watching/events.py). The worker stops at the end of the input, whether Orthanc was stopped or killed. Output:
-log lines, {"ready", "socket"} once it works, and {"stopped"} with the reason when it ends by itself.
+log lines, {"ready", "socket"} once it works, {"metrics"} that Orthanc shows with its own, and {"stopped"} with the
+reason when it ends by itself.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from sendit.pipeline.readback.destination_status import DestinationStates
 from sendit.pipeline.reload import Reloader
 from sendit.pipeline.review import OVERRULABLE
 from sendit.pipeline.watching.events import Arrivals
+from sendit.pipeline.watching.metrics import Metrics
 from sendit.pipeline.watching.reconcile import Reconciler
 from sendit.scheduler import Scheduler, engine_url
 from sendit.storage import data_directory
@@ -102,7 +104,9 @@ class Worker:
         restart = self._restart if hello.get("reloads") else None
         reloader = Reloader(services, document, self.orthanc, path, self._importing.running, restart)
         token = str(hello.get("token", ""))
-        app = make_app(self.pipeline, self._importing.start, self._health, states.all, token, reloader)
+        self._metrics = Metrics(services, states, self.pipeline.deliverer)
+        self._shows_metrics = bool(hello.get("metrics"))
+        app = make_app(self.pipeline, self._importing.start, self._health, states.all, token, reloader, self._metrics)
         self._api = Server(app, self.socket)
 
     def _furnish(self, hello: Mapping[str, Any]) -> Services:
@@ -183,6 +187,8 @@ class Worker:
         while not self._stop.wait(_BEAT_SECONDS):
             try:
                 self.journal.facts.beat(self.pipeline.services.scheduler.executor)
+                if self._shows_metrics:
+                    _say(metrics=self._metrics.main())
                 self._problems.pop("journal", None)
             except SendItError as error:
                 self._report("journal", str(error))

@@ -45,6 +45,7 @@ EXCEPTIONS = {
     "uvicorn": ["should_exit"],
     "ONNX Runtime": ["inter_op_num_threads", "intra_op_num_threads", "log_severity_level"],
     "pynetdicom": ["STORE_*_CHUNKED_DATASET", "*_timeout", "maximum_pdu_size", "to_provider_queue"],
+    "prometheus_client": ["collect"],
     "BigQuery": ["clustering_fields", "time_partitioning"],
     "SQLAlchemy and sqlite3": ["cache_ok", "impl", "isolation_level", "process_*_param", "process_result_value"],
     "DBOS": ["serialize", "deserialize"],

@@ -12,7 +12,6 @@ from sendit.cli.acknowledge import acknowledge
 from sendit.cli.audit import audit
 from sendit.cli.batches import batch, batches
 from sendit.cli.common import fail, say
-from sendit.cli.configuration import config_app, reload
 from sendit.cli.crosswalk import crosswalk, lookup, unlink
 from sendit.cli.destinations import destinations
 from sendit.cli.doctor import doctor
@@ -27,6 +26,7 @@ from sendit.cli.passport import passport
 from sendit.cli.recall import recall
 from sendit.cli.recipe import recipe_app
 from sendit.cli.review import reprocess, review_app
+from sendit.cli.service.configuration import config_app, reload
 from sendit.cli.status import status
 from sendit.cli.verify import verify
 from sendit.errors import SendItError

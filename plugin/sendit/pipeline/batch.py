@@ -23,8 +23,19 @@ from sendit.journal import Superseded
 from sendit.journal.audit import Act
 from sendit.journal.originals import DUE
 from sendit.journal.writing import SYSTEM
+from sendit.logs.meters import BATCH_SECONDS, DEIDENTIFY, RETRIES, Stopwatch
 from sendit.model import DELETED, RETRYABLE, Batch, BatchState, DeliveryState, InstanceState
-from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_key, process_key, recall_key
+from sendit.pipeline.context import (
+    MOST_STARTS,
+    Services,
+    account,
+    after,
+    backoff,
+    deliver_key,
+    process_key,
+    recall_key,
+    since,
+)
 from sendit.pipeline.deliver import Deliverer
 from sendit.pipeline.originals import OriginalsKeeper
 from sendit.pipeline.passport.issue import Passports
@@ -210,7 +221,13 @@ class Pipeline:
             batch = self._journal.batches.begin(batch_id, attempt)
         except Superseded:
             return
-        account(self.services, lambda: self._process(batch), lambda error: self._process_failed(batch, error), batch_id)
+        account(
+            self.services,
+            lambda: self._process(batch),
+            lambda error: self._process_failed(batch, error),
+            batch_id,
+            Stopwatch(DEIDENTIFY),
+        )
 
     def _process(self, batch: Batch) -> None:
         if batch.starts > MOST_STARTS:
@@ -273,6 +290,7 @@ class Pipeline:
             delay = backoff(batch.failures, retry)
             attempt = self._journal.batches.postpone(batch.id, batch.attempt, str(error), after(delay))
             log.warning("batch %d: tried again in %.0f s: %s", batch.id, delay, error)
+            RETRIES.labels(DEIDENTIFY, "").inc()
             self.schedule_process(batch.id, attempt, delay)
             return
         state = BatchState.QUARANTINED if isinstance(error, Quarantine) else BatchState.FAILED
@@ -295,6 +313,7 @@ class Pipeline:
         except Superseded:
             return
         log.info("batch %d: DONE", batch_id)
+        BATCH_SECONDS.labels(batch.project or "").observe(since(batch.opened_at))
         self.originals.clear(batch.study)
 
     def retry(self, batch_id: int, actor: str = SYSTEM, reason: str = "") -> Batch | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import Superseded
 from sendit.journal.writing import SYSTEM
+from sendit.logs.meters import RECALL, RETRIES, Stopwatch
 from sendit.model import BatchState, Delivery, Discrepancy, Shipment, StagedInstance, family
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_queue, recall_key, until
 from sendit.pipeline.passport.issue import PASSPORT, Passports, with_object
@@ -125,6 +126,7 @@ class Recaller:
             lambda: self._recall(delivery, starts),
             lambda error: self._failed(delivery, error),
             batch_id,
+            Stopwatch(RECALL, destination),
         )
 
     def _recall(self, delivery: Delivery, starts: int) -> None:
@@ -201,6 +203,7 @@ class Recaller:
             attempt = self._journal.recalls.postpone(delivery, self._left(delivery), str(error), after(delay))
             key = (delivery.batch_id, delivery.destination)
             log.warning("batch %d: recall from %s again in %.0f s: %s", *key, delay, error)
+            RETRIES.labels(RECALL, delivery.destination).inc()
             self.schedule(delivery, attempt, delay)
             return
         self._end(delivery, delivery.removed, self._left(delivery), str(error))
