@@ -38,6 +38,10 @@ from sendit.pipeline.projects import prepare_projects
 from sendit.pipeline.readback.destination_status import DestinationStates
 from sendit.pipeline.reload import Reloader
 from sendit.pipeline.review import OVERRULABLE
+from sendit.pipeline.watching.alarms.channels import channels_of
+from sendit.pipeline.watching.alarms.conditions import Conditions
+from sendit.pipeline.watching.alarms.keeper import Keeper
+from sendit.pipeline.watching.alarms.summary import summary
 from sendit.pipeline.watching.events import Arrivals
 from sendit.pipeline.watching.metrics import Metrics
 from sendit.pipeline.watching.reconcile import Reconciler
@@ -106,7 +110,10 @@ class Worker:
         token = str(hello.get("token", ""))
         self._metrics = Metrics(services, states, self.pipeline.deliverer)
         self._shows_metrics = bool(hello.get("metrics"))
-        app = make_app(self.pipeline, self._importing.start, self._health, states.all, token, reloader, self._metrics)
+        self._keeper = self._alarms()
+        app = make_app(
+            self.pipeline, self._importing.start, self._health, states.all, token, reloader, self._metrics, self._keeper
+        )
         self._api = Server(app, self.socket)
 
     def _furnish(self, hello: Mapping[str, Any]) -> Services:
@@ -140,6 +147,18 @@ class Worker:
             recycling=self.orthanc.recycling,
         )
 
+    def _alarms(self) -> Keeper | None:
+        """Return what tells persons of problems; None if nobody is to be told."""
+        alarms, journal, folder = self.settings.alarms, self.journal, self._directory
+        if alarms is None:
+            return None
+        conditions = Conditions(self.pipeline.services, self._states, self.orthanc, alarms, self._faults)
+        return Keeper(alarms, folder, conditions, channels_of(alarms), lambda at: summary(journal, folder, at))
+
+    def _faults(self) -> list[str]:
+        """Return what keeps SendIt from working, but for a full disk."""
+        return [*self._problems.values(), *self._importing.problems()]
+
     def _process(self, batch_id: int, attempt: int) -> None:
         self.pipeline.process(batch_id, attempt)
 
@@ -155,7 +174,7 @@ class Worker:
         self.pipeline.services.scheduler.start()
         self._arrivals.start()
         self._api.start()
-        for target in (self._reconcile, self._beat, self._watch_journal):
+        for target in (self._reconcile, self._beat, self._watch_journal, self._tell_persons):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
         self._importing.watch()
 
@@ -195,6 +214,16 @@ class Worker:
             except Exception as error:
                 log.error("the journal cannot be written", exc_info=error)
 
+    def _tell_persons(self) -> None:
+        """Tell persons of problems, as long as this worker runs."""
+        if self._keeper is None or self.settings.alarms is None:
+            return
+        while not self._stop.wait(self.settings.alarms.check_seconds):
+            try:
+                self._keeper.look()
+            except Exception as error:
+                log.error("the alarms could not be looked at; they will be at the next time", exc_info=error)
+
     def _watch_journal(self) -> None:
         """End the worker if its journal is missing, damaged or behind: nothing more may leave."""
         while not self._stop.wait(_LOOK_SECONDS):
@@ -204,7 +233,7 @@ class Worker:
                 _end(EX_CONFIG)
 
     def _health(self) -> dict[str, Any]:
-        broken = [*self._problems.values(), *self._importing.problems(), *data_directory.problems(self._directory)]
+        broken = [*self._faults(), *data_directory.problems(self._directory)]
         unseen = self.journal.acknowledgements.unseen()
         refused = [f"{_REFUSED}: {self._refused}"] if self._refused else []
         problems = [*broken, *refused, *self._states.problems(), *unseen_problems(unseen)]

@@ -24,7 +24,7 @@ from sendit.api.queries import Views, destination_answer
 from sendit.api.roles import Anyone, Someone, Viewer, refuse_undeclared
 from sendit.api.routes import StartImport, add_routes
 from sendit.api.schemas import DestinationsAnswer, Health, Me
-from sendit.api.service import configuration, metrics
+from sendit.api.service import alarms, configuration, metrics
 from sendit.api.viewer import images, projects
 from sendit.model import BatchState
 from sendit.pipeline.actions import Actions
@@ -32,6 +32,7 @@ from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.readback.destination_status import DestinationState
 from sendit.pipeline.reload import Reloader
 from sendit.pipeline.review.viewing.viewer import InstanceViewer
+from sendit.pipeline.watching.alarms.keeper import Keeper
 from sendit.pipeline.watching.metrics import Metrics
 
 
@@ -43,6 +44,7 @@ def make_app(
     token: str,
     reloader: Reloader,
     numbers: Metrics,
+    keeper: Keeper | None,
 ) -> FastAPI:
     """Return the application.
 
@@ -54,6 +56,7 @@ def make_app(
         token: sent by the plugin, which alone may say who makes a request.
         reloader: reads the configuration again.
         numbers: reads them for GET /metrics.
+        keeper: keeps the alarms; None if none are configured.
     """
     app = FastAPIOffline(
         docs_url=None,
@@ -84,6 +87,7 @@ def make_app(
     review.add_routes(app, pipeline, views)
     configuration.add_routes(app, reloader)
     metrics.add_routes(app, numbers)
+    alarms.add_routes(app, keeper)
     passports.add_routes(app, pipeline, views)
     _add_service(app, views, health, destinations)
     _add_documentation(app)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from sendit.config.alarms import Alarms
 from sendit.config.destination import unknown_name
 from sendit.config.destinations import AnyDestination
 from sendit.config.errors import translate
@@ -97,6 +98,8 @@ class Settings(Section):
     """How long data are kept that are not needed for ever."""
     roles: Roles | None = None
     """Who may do what. Default: every user of Orthanc may do everything."""
+    alarms: Alarms | None = None
+    """Who is told when something needs a person. Default: nobody."""
     watched_folders: list[WatchedFolder] = []
     """Folders whose studies are imported into Orthanc."""
     destinations: dict[Name, AnyDestination] = {}
