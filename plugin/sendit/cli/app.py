@@ -28,6 +28,7 @@ from sendit.cli.recipe import recipe_app
 from sendit.cli.review import reprocess, review_app
 from sendit.cli.service.alarms import alarms
 from sendit.cli.service.configuration import config_app, reload
+from sendit.cli.service.export import export
 from sendit.cli.status import status
 from sendit.cli.verify import verify
 from sendit.errors import SendItError
@@ -80,6 +81,7 @@ app.add_typer(passport, name="passport", rich_help_panel=_LOOK)
 app.add_typer(journal, name="journal", rich_help_panel=_KEEP)
 app.add_typer(crosswalk, name="crosswalk", rich_help_panel=_ORIGINALS)
 app.add_typer(audit, name="audit", rich_help_panel=_LOOK)
+app.add_typer(export, name="export", rich_help_panel=_LOOK)
 app.add_typer(alarms, name="alarms", rich_help_panel=_LOOK)
 
 
