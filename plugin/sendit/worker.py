@@ -83,6 +83,8 @@ class Worker:
             hello["configuration"] if hello.get("reloaded") else in_the_order_written(hello["configuration"], path)
         )
         self.settings, self.orthanc = load(document)
+        log_settings = self.settings.log
+        logs.configure(log_settings.level, log_settings.file, structured=log_settings.format == "Json")
         if not self.orthanc.http_server_enabled:
             raise Misconfigured("HttpServerEnabled", "SendIt reads instances over HTTP", "Set it to true.")
         self._directory = self.settings.data_directory

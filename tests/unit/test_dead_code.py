@@ -11,7 +11,14 @@ from pydicom.datadict import tag_for_keyword
 ROOT = Path(__file__).parents[2]
 
 #: Functions that their decorators register.
-REGISTERED = ["@app.*", "@*.callback*", "@*.command*", "@field_validator*", "@model_validator*"]
+REGISTERED = [
+    "@app.*",
+    "@sa.event.listens_for*",
+    "@*.callback*",
+    "@*.command*",
+    "@field_validator*",
+    "@model_validator*",
+]
 #: Who uses what vulture sees no use of. The names may hold "*".
 EXCEPTIONS = {
     "answers of the API and the fields of its journal: the JSON has them": [

@@ -24,7 +24,7 @@ from sendit.api.queries import Views, destination_answer
 from sendit.api.roles import Anyone, Someone, Viewer, refuse_undeclared
 from sendit.api.routes import StartImport, add_routes
 from sendit.api.schemas import DestinationsAnswer, Health, Me
-from sendit.api.service import alarms, configuration, export, metrics
+from sendit.api.service import alarms, configuration, export, log_level, metrics
 from sendit.api.viewer import images, projects
 from sendit.model import BatchState
 from sendit.pipeline.actions import Actions
@@ -88,6 +88,7 @@ def make_app(
     configuration.add_routes(app, reloader)
     metrics.add_routes(app, numbers)
     alarms.add_routes(app, keeper)
+    log_level.add_routes(app)
     export.add_routes(app, pipeline.services.journal)
     passports.add_routes(app, pipeline, views)
     _add_service(app, views, health, destinations)

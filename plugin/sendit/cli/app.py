@@ -29,6 +29,7 @@ from sendit.cli.review import reprocess, review_app
 from sendit.cli.service.alarms import alarms
 from sendit.cli.service.configuration import config_app, reload
 from sendit.cli.service.export import export
+from sendit.cli.service.log_level import log_level
 from sendit.cli.status import status
 from sendit.cli.verify import verify
 from sendit.errors import SendItError
@@ -63,6 +64,7 @@ _COMMANDS: list[tuple[str, str, Callable[..., None]]] = [
     (_SET_UP, "init", init),
     (_SET_UP, "doctor", doctor),
     (_SET_UP, "reload", reload),
+    (_SET_UP, "log-level", log_level),
     (_KEEP, "backup", backup),
     (_KEEP, "restore", restore),
     (_ORIGINALS, "lookup", lookup),

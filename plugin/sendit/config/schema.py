@@ -26,6 +26,7 @@ from sendit.config.project import Keyed, Project, Variant
 from sendit.config.roles import Roles
 from sendit.config.types import (
     AbsolutePath,
+    LogSettings,
     Name,
     RetrySettings,
     Section,
@@ -98,6 +99,8 @@ class Settings(Section):
     """How long data are kept that are not needed for ever."""
     roles: Roles | None = None
     """Who may do what. Default: every user of Orthanc may do everything."""
+    log: LogSettings = LogSettings()
+    """What is logged, and where."""
     alarms: Alarms | None = None
     """Who is told when something needs a person. Default: nobody."""
     watched_folders: list[WatchedFolder] = []

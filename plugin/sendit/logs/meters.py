@@ -90,12 +90,15 @@ class Stopwatch:
     """Times one stage of a batch."""
 
     def __init__(self, stage: str, destination: str = "") -> None:
-        self._labels = (stage, destination)
+        self.stage = stage
+        self._destination = destination
         self._begun = perf_counter()
 
-    def stop(self, *, ok: bool) -> None:
-        """Write down how long it took."""
-        STAGE_SECONDS.labels(*self._labels, "ok" if ok else "failed").observe(perf_counter() - self._begun)
+    def stop(self, *, ok: bool) -> float:
+        """Write down how many seconds it took, and return them."""
+        seconds = perf_counter() - self._begun
+        STAGE_SECONDS.labels(self.stage, self._destination, "ok" if ok else "failed").observe(seconds)
+        return seconds
 
 
 def count_instances(project: str, released: int, rejected: int, held: Iterable[str], with_text: int) -> None:

@@ -192,23 +192,22 @@ class Pipeline:
         if project is None:
             log.warning("batch %d: no project's Match applies to this study; nothing of it will be sent", batch_id)
         else:
-            self._begin(batch_id, project)
+            self._begin(batch_id)
         return batch_id
 
-    def _begin(self, batch_id: int, project: str) -> None:
+    def _begin(self, batch_id: int) -> None:
         """Schedule a batch that was made just now, unless it is held: its study was recalled."""
         batch = self._journal.batches.get(batch_id)
         if batch is not None and batch.state is BatchState.QUARANTINED:
             log.warning("batch %d: %s: %s", batch_id, batch.state, batch.reason)
             return
-        log.info("batch %d: queued for project %s", batch_id, project)
         self.schedule_process(batch_id, 1)
 
     def overwritten(self, study_id: str, instance: str, batch_id: int) -> None:
         """Queue an instance whose content in Orthanc was replaced after batch `batch_id` covered it."""
         former = self._journal.batches.get(batch_id)
         if former is not None and former.project:
-            self._begin(self._journal.intake.queue_overwritten(study_id, former.project, instance), former.project)
+            self._begin(self._journal.intake.queue_overwritten(study_id, former.project, instance))
 
     # --- de-identify ---------------------------------------------------------------------------------------------
 
@@ -258,7 +257,6 @@ class Pipeline:
         taken = taken_of(self.services.settings, str(batch.project))
         wish = wish_of(self.services.settings, self.services.source, batch)
         state = self._journal.batches.conclude(batch.id, batch.attempt, taken, taken, wish)
-        log.info("batch %d: %s", batch.id, state)
         if state is BatchState.DELIVERING:
             self.deliverer.schedule_all(batch.id)
         elif state is BatchState.SENT:
@@ -312,7 +310,6 @@ class Pipeline:
             self._journal.batches.done(batch_id, DUE if delete else None)
         except Superseded:
             return
-        log.info("batch %d: DONE", batch_id)
         BATCH_SECONDS.labels(batch.project or "").observe(since(batch.opened_at))
         self.originals.clear(batch.study)
 

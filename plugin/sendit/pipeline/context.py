@@ -105,7 +105,7 @@ def account(
     try:
         try:
             stage()
-            watch.stop(ok=True)
+            log.debug("batch %d: %s took %.3f s", batch_id, watch.stage, watch.stop(ok=True))
         except JournalFault:
             raise  # nothing can be written down any more; the worker stops
         except SendItError as error:

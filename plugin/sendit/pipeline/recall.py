@@ -16,7 +16,7 @@ from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import Superseded
 from sendit.journal.writing import SYSTEM
 from sendit.logs.meters import RECALL, RETRIES, Stopwatch
-from sendit.model import BatchState, Delivery, Discrepancy, Shipment, StagedInstance, family
+from sendit.model import Delivery, Discrepancy, Shipment, StagedInstance, family
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_queue, recall_key, until
 from sendit.pipeline.passport.issue import PASSPORT, Passports, with_object
 from sendit.pipeline.review.replace import by_study
@@ -105,7 +105,6 @@ class Recaller:
         except Retry as error:  # the journal knows of the recall; the next reconciliation notes it again
             log.error("%s", error)
         for batch_id in begun:
-            log.warning("batch %d: recalled", batch_id)
             self._services.staging.remove(batch_id)
             self._services.previews.remove(batch_id)
         mine = [delivery for delivery in self._journal.recalls.open() if delivery.batch_id in set(begun)]
@@ -186,14 +185,12 @@ class Recaller:
         return Shipment(batch.id, batch.project, staged_instances, self._journal.batches.part(batch.id))
 
     def _end(self, delivery: Delivery, removed: int, left: int, problem: str | None) -> None:
-        state = self._journal.recalls.end(delivery, removed, left, problem)
+        self._journal.recalls.end(delivery, removed, left, problem)
         key = (delivery.batch_id, delivery.destination)
         if problem is None:
             log.info("batch %d: recalled from %s: %d instances removed", *key, removed)
         else:
             log.error("batch %d: recall from %s FAILED: %s", *key, problem)
-        if state is BatchState.RECALLED:
-            log.info("batch %d: %s", delivery.batch_id, state)
 
     def _failed(self, delivery: Delivery, error: SendItError) -> None:
         configured = self._services.settings.destinations.get(delivery.destination)
