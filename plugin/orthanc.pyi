@@ -21,6 +21,11 @@ class ResourceType:
 
     STUDY: int
 
+class MetricsType:
+    """How Orthanc keeps the values of a metric."""
+
+    DEFAULT: int
+
 class RestOutput:
     """Where a REST callback writes its answer: headers, then exactly one of the three other calls."""
 
@@ -71,6 +76,9 @@ def LogInfo(message: str, /) -> None:
 
 def LogWarning(message: str, /) -> None:
     """Write to Orthanc's log, always; Orthanc's own notices use this level."""
+
+def SetMetricsValue(name: str, value: float, type: int, /) -> None:
+    """Set one of Orthanc's own metrics, which it shows at /tools/metrics-prometheus."""
 
 def RegisterOnChangeCallback(callback: Callable[[int, int, str], None], /) -> None:
     """callback(ChangeType, ResourceType, Orthanc id), on one thread of its own, one at a time."""

@@ -4,8 +4,8 @@ The plugin runs in Orthanc's own process, so it uses only the standard library, 
 while Orthanc loads it: problems are shown in Orthanc's log and at /sendit/, and Orthanc continues to receive.
 
 The worker is `PYTHON -m sendit` in a session of its own. Both write JSON, one object per line. To the worker:
-    {"hello": 1, "reloads": true, "configuration": {…}, "configuration_path": "/etc/orthanc/orthanc.json",
-     "url": "http://127.0.0.1:8042", "authorization": "…", "token": "…", "orthanc_version": "…"}
+    {"hello": 1, "reloads": true, "metrics": true, "configuration": {…}, "url": "http://127.0.0.1:8042",
+     "configuration_path": "/etc/orthanc/orthanc.json", "authorization": "…", "token": "…", "orthanc_version": "…"}
     {"event": "stored", "instances": ["<Orthanc id>", …]}      up to 500 in one line
     {"event": "new_study" | "stable" | "deleted", "study": "<Orthanc id>"}
     end of file: Orthanc stops, or was killed; the worker ends, too
@@ -13,6 +13,7 @@ From the worker (standard output and error):
     {"ready": true, "socket": "/path"}                         it serves HTTP on this Unix socket
     {"level": "info" | "warning" | "error", "message": "…"}    for Orthanc's log; a line that is not JSON is an error
     {"stopped": {"place": "…", "reason": "…", "retry": false}} why it ends
+    {"metrics": {"sendit_batches_done": 12, …}}                for Orthanc's own metrics (/tools/metrics-prometheus)
     {"restart": {"SendIt": {…}, "OrthancPeers": {…}, …}}       it ends, to be started again with these keys (a reload)
 Exit status 78 means misconfigured: the worker is not restarted. After any other status it is, with a growing delay.
 If a worker ends before it is ready after a reload, the next one gets the former configuration and "reload_refused":
@@ -127,6 +128,7 @@ def greet(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "hello": 1,
         "reloads": True,  # this plugin knows the line {"restart"}
+        "metrics": True,  # and the line {"metrics"}
         "configuration": {k: v for k, v in configuration.items() if k in _PASSED or k.startswith(_PASSED_GROUPS)},
         "url": f"{scheme}://127.0.0.1:{configuration.get('HttpPort', 8042)}",
         "authorization": orthanc.GenerateRestApiAuthorizationToken(),
@@ -289,6 +291,9 @@ class Worker:
             self.stopped = message["stopped"]
         elif isinstance(message.get("restart"), dict):
             self.restart = message["restart"]
+        elif isinstance(message.get("metrics"), dict):
+            for name, value in message["metrics"].items():
+                orthanc.SetMetricsValue(str(name), float(value), orthanc.MetricsType.DEFAULT)
         else:
             log(str(message.get("level")), str(message.get("message")))
 

@@ -2,7 +2,8 @@
 
 Input: one JSON object per line; the first contains the configuration, the others are events
 (pipeline/watching/events.py). The worker stops at the end of the input, whether Orthanc was stopped or killed. Output:
-log lines, {"ready", "socket"} once it works, and {"stopped"} with the reason when it ends by itself.
+log lines, {"ready", "socket"} once it works, {"metrics"} that Orthanc shows with its own, and {"stopped"} with the
+reason when it ends by itself.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ from sendit.pipeline.projects import prepare_projects
 from sendit.pipeline.readback.destination_status import DestinationStates
 from sendit.pipeline.reload import Reloader
 from sendit.pipeline.review import OVERRULABLE
+from sendit.pipeline.watching.alarms.channels import channels_of
+from sendit.pipeline.watching.alarms.conditions import Conditions
+from sendit.pipeline.watching.alarms.keeper import Keeper
+from sendit.pipeline.watching.alarms.summary import summary
 from sendit.pipeline.watching.events import Arrivals
+from sendit.pipeline.watching.metrics import Metrics
 from sendit.pipeline.watching.reconcile import Reconciler
 from sendit.scheduler import Scheduler, engine_url
 from sendit.storage import data_directory
@@ -77,6 +83,8 @@ class Worker:
             hello["configuration"] if hello.get("reloaded") else in_the_order_written(hello["configuration"], path)
         )
         self.settings, self.orthanc = load(document)
+        log_settings = self.settings.log
+        logs.configure(log_settings.level, log_settings.file, structured=log_settings.format == "Json")
         if not self.orthanc.http_server_enabled:
             raise Misconfigured("HttpServerEnabled", "SendIt reads instances over HTTP", "Set it to true.")
         self._directory = self.settings.data_directory
@@ -102,7 +110,12 @@ class Worker:
         restart = self._restart if hello.get("reloads") else None
         reloader = Reloader(services, document, self.orthanc, path, self._importing.running, restart)
         token = str(hello.get("token", ""))
-        app = make_app(self.pipeline, self._importing.start, self._health, states.all, token, reloader)
+        self._metrics = Metrics(services, states, self.pipeline.deliverer)
+        self._shows_metrics = bool(hello.get("metrics"))
+        self._keeper = self._alarms()
+        app = make_app(
+            self.pipeline, self._importing.start, self._health, states.all, token, reloader, self._metrics, self._keeper
+        )
         self._api = Server(app, self.socket)
 
     def _furnish(self, hello: Mapping[str, Any]) -> Services:
@@ -136,6 +149,18 @@ class Worker:
             recycling=self.orthanc.recycling,
         )
 
+    def _alarms(self) -> Keeper | None:
+        """Return what tells persons of problems; None if nobody is to be told."""
+        alarms, journal, folder = self.settings.alarms, self.journal, self._directory
+        if alarms is None:
+            return None
+        conditions = Conditions(self.pipeline.services, self._states, self.orthanc, alarms, self._faults)
+        return Keeper(alarms, folder, conditions, channels_of(alarms), lambda at: summary(journal, folder, at))
+
+    def _faults(self) -> list[str]:
+        """Return what keeps SendIt from working, but for a full disk."""
+        return [*self._problems.values(), *self._importing.problems()]
+
     def _process(self, batch_id: int, attempt: int) -> None:
         self.pipeline.process(batch_id, attempt)
 
@@ -151,7 +176,7 @@ class Worker:
         self.pipeline.services.scheduler.start()
         self._arrivals.start()
         self._api.start()
-        for target in (self._reconcile, self._beat, self._watch_journal):
+        for target in (self._reconcile, self._beat, self._watch_journal, self._tell_persons):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
         self._importing.watch()
 
@@ -183,11 +208,23 @@ class Worker:
         while not self._stop.wait(_BEAT_SECONDS):
             try:
                 self.journal.facts.beat(self.pipeline.services.scheduler.executor)
+                if self._shows_metrics:
+                    _say(metrics=self._metrics.main())
                 self._problems.pop("journal", None)
             except SendItError as error:
                 self._report("journal", str(error))
             except Exception as error:
                 log.error("the journal cannot be written", exc_info=error)
+
+    def _tell_persons(self) -> None:
+        """Tell persons of problems, as long as this worker runs."""
+        if self._keeper is None or self.settings.alarms is None:
+            return
+        while not self._stop.wait(self.settings.alarms.check_seconds):
+            try:
+                self._keeper.look()
+            except Exception as error:
+                log.error("the alarms could not be looked at; they will be at the next time", exc_info=error)
 
     def _watch_journal(self) -> None:
         """End the worker if its journal is missing, damaged or behind: nothing more may leave."""
@@ -198,7 +235,7 @@ class Worker:
                 _end(EX_CONFIG)
 
     def _health(self) -> dict[str, Any]:
-        broken = [*self._problems.values(), *self._importing.problems(), *data_directory.problems(self._directory)]
+        broken = [*self._faults(), *data_directory.problems(self._directory)]
         unseen = self.journal.acknowledgements.unseen()
         refused = [f"{_REFUSED}: {self._refused}"] if self._refused else []
         problems = [*broken, *refused, *self._states.problems(), *unseen_problems(unseen)]

@@ -15,7 +15,7 @@ from sendit.journal import Journal
 from sendit.journal import tables as t
 from sendit.journal.database import alembic_config, open_engine
 from sendit.journal.lists import pages
-from sendit.journal.lists.counts import DESTINATION, ENDED, PROJECT, Count
+from sendit.journal.lists.counts import DESTINATION, ENDED, INSTANCE, PROJECT, Count
 from sendit.journal.lists.pages import ALL, Filter
 from sendit.model import BatchState, DeliveryState, Receipt, Rejected
 from tests.journal.test_journal import receipt
@@ -172,13 +172,15 @@ def recounted(journal: Journal, kind: str) -> list[Count]:
     batches = sa.select(name, b.state, sa.func.count(), sa.literal(0)).group_by(name, b.state)
     held = sa.func.sum(sa.case((d.state == DeliveryState.VERIFIED, d.sent), else_=0))
     sent = sa.select(d.destination, d.state, sa.func.count(), held).group_by(d.destination, d.state)
+    i = t.instances.c
+    instances = sa.select(i.project, i.state, sa.func.count(), sa.literal(0)).group_by(i.project, i.state)
     with journal.engine.connect() as c:
-        rows = c.execute(batches if kind == PROJECT else sent)
+        rows = c.execute({PROJECT: batches, DESTINATION: sent, INSTANCE: instances}[kind])
         return sorted((Count(n, s, int(k), int(h)) for n, s, k, h in rows), key=str)
 
 
 def counted_right(journal: Journal) -> None:
-    for kind in (PROJECT, DESTINATION):
+    for kind in (PROJECT, DESTINATION, INSTANCE):
         assert sorted(journal.counts.of(kind), key=str) == recounted(journal, kind)
 
 
@@ -221,6 +223,7 @@ def test_counts_follow_every_change(journal: Journal) -> None:
         c.execute(sa.update(t.batches).where(t.batches.c.state == BatchState.DONE).values(project="other"))
         c.execute(sa.update(t.deliveries).where(t.deliveries.c.state == DeliveryState.VERIFIED).values(sent=7))
         c.execute(sa.delete(t.deliveries).where(t.deliveries.c.state == DeliveryState.WAITING))
+        c.execute(sa.update(t.instances).where(t.instances.c.instance == "1a").values(state="PENDING", project="other"))
     counted_right(journal)
     journal.counts.fold()
     counted_right(journal)

@@ -11,7 +11,14 @@ from pydicom.datadict import tag_for_keyword
 ROOT = Path(__file__).parents[2]
 
 #: Functions that their decorators register.
-REGISTERED = ["@app.*", "@*.callback*", "@*.command*", "@field_validator*", "@model_validator*"]
+REGISTERED = [
+    "@app.*",
+    "@sa.event.listens_for*",
+    "@*.callback*",
+    "@*.command*",
+    "@field_validator*",
+    "@model_validator*",
+]
 #: Who uses what vulture sees no use of. The names may hold "*".
 EXCEPTIONS = {
     "answers of the API and the fields of its journal: the JSON has them": [
@@ -44,10 +51,12 @@ EXCEPTIONS = {
     "columns of the lists of private attributes, for their readers and tests": ["readers", "TELLING_ROLES"],
     "pydantic": ["model_config"],
     "requests": ["max_redirects", "trust_env"],
+    "levels that a user may name": ["DEBUG", "ERROR"],
     "typer reads a command's parameters there": ["__annotations__", "__signature__"],
     "uvicorn": ["should_exit"],
     "ONNX Runtime": ["inter_op_num_threads", "intra_op_num_threads", "log_severity_level"],
     "pynetdicom": ["STORE_*_CHUNKED_DATASET", "*_timeout", "maximum_pdu_size", "to_provider_queue"],
+    "prometheus_client": ["collect"],
     "BigQuery": ["clustering_fields", "time_partitioning"],
     "SQLAlchemy and sqlite3": ["cache_ok", "impl", "isolation_level", "process_*_param", "process_result_value"],
     "DBOS": ["serialize", "deserialize"],

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 
 from sendit import __version__
-from sendit.api import audit, configuration, lists, many, passports, review
+from sendit.api import audit, lists, many, passports, review
 from sendit.api.guard import Guard
 from sendit.api.pages import previews
 from sendit.api.pages.shell import DOCUMENTATION_FILES, Shell, documentation_page, static_files
@@ -24,6 +24,7 @@ from sendit.api.queries import Views, destination_answer
 from sendit.api.roles import Anyone, Someone, Viewer, refuse_undeclared
 from sendit.api.routes import StartImport, add_routes
 from sendit.api.schemas import DestinationsAnswer, Health, Me
+from sendit.api.service import alarms, configuration, export, log_level, metrics
 from sendit.api.viewer import images, projects
 from sendit.model import BatchState
 from sendit.pipeline.actions import Actions
@@ -31,6 +32,8 @@ from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.readback.destination_status import DestinationState
 from sendit.pipeline.reload import Reloader
 from sendit.pipeline.review.viewing.viewer import InstanceViewer
+from sendit.pipeline.watching.alarms.keeper import Keeper
+from sendit.pipeline.watching.metrics import Metrics
 
 
 def make_app(
@@ -40,6 +43,8 @@ def make_app(
     destinations: Callable[[], list[DestinationState]],
     token: str,
     reloader: Reloader,
+    numbers: Metrics,
+    keeper: Keeper | None,
 ) -> FastAPI:
     """Return the application.
 
@@ -50,6 +55,8 @@ def make_app(
         destinations: asks every destination, for GET /api/destinations.
         token: sent by the plugin, which alone may say who makes a request.
         reloader: reads the configuration again.
+        numbers: reads them for GET /metrics.
+        keeper: keeps the alarms; None if none are configured.
     """
     app = FastAPIOffline(
         docs_url=None,
@@ -79,6 +86,10 @@ def make_app(
     audit.add_routes(app, pipeline.services.journal.audit)
     review.add_routes(app, pipeline, views)
     configuration.add_routes(app, reloader)
+    metrics.add_routes(app, numbers)
+    alarms.add_routes(app, keeper)
+    log_level.add_routes(app)
+    export.add_routes(app, pipeline.services.journal)
     passports.add_routes(app, pipeline, views)
     _add_service(app, views, health, destinations)
     _add_documentation(app)

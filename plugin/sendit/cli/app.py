@@ -12,7 +12,6 @@ from sendit.cli.acknowledge import acknowledge
 from sendit.cli.audit import audit
 from sendit.cli.batches import batch, batches
 from sendit.cli.common import fail, say
-from sendit.cli.configuration import config_app, reload
 from sendit.cli.crosswalk import crosswalk, lookup, unlink
 from sendit.cli.destinations import destinations
 from sendit.cli.doctor import doctor
@@ -28,6 +27,10 @@ from sendit.cli.passport import passport
 from sendit.cli.recall import certificate, recall
 from sendit.cli.recipe import recipe_app
 from sendit.cli.review import reprocess, review_app
+from sendit.cli.service.alarms import alarms
+from sendit.cli.service.configuration import config_app, reload
+from sendit.cli.service.export import export
+from sendit.cli.service.log_level import log_level
 from sendit.cli.status import status
 from sendit.cli.verify import verify
 from sendit.errors import SendItError
@@ -66,6 +69,7 @@ _COMMANDS: list[tuple[str, str, Callable[..., None]]] = [
     (_SET_UP, "init", init),
     (_SET_UP, "doctor", doctor),
     (_SET_UP, "reload", reload),
+    (_SET_UP, "log-level", log_level),
     (_KEEP, "backup", backup),
     (_KEEP, "restore", restore),
     (_ORIGINALS, "lookup", lookup),
@@ -84,6 +88,8 @@ app.add_typer(passport, name="passport", rich_help_panel=_LOOK)
 app.add_typer(journal, name="journal", rich_help_panel=_KEEP)
 app.add_typer(crosswalk, name="crosswalk", rich_help_panel=_ORIGINALS)
 app.add_typer(audit, name="audit", rich_help_panel=_LOOK)
+app.add_typer(export, name="export", rich_help_panel=_LOOK)
+app.add_typer(alarms, name="alarms", rich_help_panel=_LOOK)
 
 
 def _version(asked: bool) -> None:

@@ -32,6 +32,7 @@ def _clock(value: Any) -> Any:
     return value
 
 
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 _CLOCK_SCHEMA = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 Clock = Annotated[time, BeforeValidator(_clock), WithJsonSchema(_CLOCK_SCHEMA)]
 
@@ -43,7 +44,7 @@ class Window(Section):
     """Time of day at which the window opens, as `20:00`."""
     closes: Clock = Field(alias="To")
     """Time of day at which the window closes."""
-    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
+    time_zone: TimeZone | None = None
     """Time zone of From and To, as `Europe/Berlin`. Default: that of the machine."""
 
     @model_validator(mode="after")

@@ -85,11 +85,16 @@ def _masked(value: Any) -> Any:
 
 
 def _shown_of_url(url: str) -> str:
-    """Return a URL without password, query and fragment; the query of a database's URL may hold a password, too."""
+    """Return a URL without password, query and fragment; the query of a database's URL may hold a password, too.
+
+    Of a secret address of the web only the host is shown: webhooks have their token in the path.
+    """
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
         user = f"{parts.username}:{MASK}@" if parts.username is not None else ""
     except ValueError:
         return MASK
+    if parts.scheme in ("http", "https"):
+        return f"{parts.scheme}://{user}{host}/{MASK}"
     return f"{parts.scheme}://{user}{host}{parts.path}" + (f"?{MASK}" if parts.query else "")

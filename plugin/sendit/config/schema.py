@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from sendit.config.alarms import Alarms
 from sendit.config.destination import unknown_name
 from sendit.config.destinations import AnyDestination
 from sendit.config.errors import translate
@@ -25,6 +26,7 @@ from sendit.config.project import Keyed, Project, Variant
 from sendit.config.roles import Roles
 from sendit.config.types import (
     AbsolutePath,
+    LogSettings,
     Name,
     RetrySettings,
     Section,
@@ -97,6 +99,10 @@ class Settings(Section):
     """How long data are kept that are not needed for ever."""
     roles: Roles | None = None
     """Who may do what. Default: every user of Orthanc may do everything."""
+    log: LogSettings = LogSettings()
+    """What is logged, and where."""
+    alarms: Alarms | None = None
+    """Who is told when something needs a person. Default: nobody."""
     watched_folders: list[WatchedFolder] = []
     """Folders whose studies are imported into Orthanc."""
     destinations: dict[Name, AnyDestination] = {}

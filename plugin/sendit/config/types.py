@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -105,3 +105,21 @@ class RetrySettings(Section):
     """Delay before the first retry, in seconds."""
     max_delay: float = Field(default=3600.0, gt=0, le=604_800)
     """Longest delay between two tries, in seconds."""
+
+
+#: How much is logged.
+Level: TypeAlias = Literal["Debug", "Info", "Warning", "Error"]
+
+
+class LogSettings(Section):
+    """What is logged, and where. No line contains a patient identifier."""
+
+    level: Level = "Info"
+    """Least level that is logged; `Debug` adds how long each stage took. `sendit log-level` changes it at run time.
+    Orthanc shows lines of the level Info only with `--verbose`."""
+    format: Literal["Text", "Json"] = "Text"
+    """`Json`: each line is an object with `at`, `level`, `logger`, `message`, and `batch`, `state` and `project` where
+    they are known."""
+    file: AbsolutePath | None = None
+    """File to which everything is written, too; readable by its owner alone. It may be rotated (logrotate). Default:
+    none, only Orthanc's log."""

@@ -33,7 +33,7 @@ from sendit.journal.release.reviews import Reviews
 from sendit.journal.release.versions import Versions
 from sendit.journal.retention import Retention
 from sendit.journal.unlinking import Unlinking
-from sendit.journal.writing import Superseded
+from sendit.journal.writing import Superseded, log_states
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,7 @@ class Journal:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        log_states(engine)
         self.fault: JournalFault | None = None  # it is gone or damaged: nothing may go on
         self.intake = Intake(engine)
         self.batches = Batches(engine)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sendit.journal import audit
 from sendit.journal import tables as t
 from sendit.journal.recalls import RECALLED_STUDY, is_recalled
-from sendit.journal.writing import add_event, count_up, now, reading
+from sendit.journal.writing import add_event, count_up, note_state, now, reading
 from sendit.model import DELETED, BatchState, InstanceState
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Intake:
         values = {"study": study, "state": state, "received": count, "follows": before}
         done = c.execute(sa.insert(t.batches).values(**values, opened_at=now(), changed_at=now()))
         batch_id = int(done.inserted_primary_key[0])  # type: ignore[index]
+        note_state(c, batch_id, state, None)
         add_event(c, batch_id, "opened" if before is None else f"opened for late instances; it follows batch {before}")
         return batch_id
 
@@ -89,6 +90,7 @@ class Intake:
             c.execute(
                 sa.update(t.batches).where(t.batches.c.id == batch_id).values(state=state, reason=reason, **values)
             )
+            note_state(c, batch_id, state, project)
             if not project:
                 self._reject_all(c, batch_id, str(reason))
             add_event(c, batch_id, f"{len(new)} instances queued" if project else str(reason))
@@ -112,6 +114,7 @@ class Intake:
         c.execute(sa.update(t.instances).where(where).values(**held))
         values = {"state": BatchState.QUARANTINED, "reason": RECALLED_STUDY, "changed_at": now()}
         c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(**values))
+        note_state(c, batch_id, BatchState.QUARANTINED, project)
         add_event(c, batch_id, f"{BatchState.QUARANTINED}: {RECALLED_STUDY}")
 
     def queue_overwritten(self, study: str, project: str, instance: str) -> int:
@@ -122,6 +125,7 @@ class Intake:
             batch_id = self._open(c, study, BatchState.QUEUED, 1)
             c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(project=project))
             self._list(c, batch_id, project, {instance: last + 1})
+            note_state(c, batch_id, BatchState.QUEUED, project)
             self._hold_recalled(c, batch_id, study, project)
             count_up(c, project, begun=1)
             return batch_id
@@ -198,6 +202,7 @@ class Intake:
         state = BatchState.FAILED if failed else BatchState.EMPTY
         values = {"state": state, "reason": reason, "received": 0, "changed_at": now()}
         c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(**values))
+        note_state(c, batch_id, state, None)
         add_event(c, batch_id, reason)
 
     def _is_known(self, c: sa.Connection, study: str) -> bool:

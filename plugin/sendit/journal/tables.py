@@ -411,11 +411,12 @@ former_receipts = sa.Table(
     sa.Column("receipt", sa.JSON, nullable=False),
 )
 
-#: How many batches each project has in each state, and deliveries each destination: without what `count_changes` adds.
+#: How many batches and instances each project has in each state, and deliveries each destination: without what
+#: `count_changes` adds.
 counts = sa.Table(
     "counts",
     metadata,
-    sa.Column("kind", sa.String(16), primary_key=True),  # project, destination
+    sa.Column("kind", sa.String(16), primary_key=True),  # project, destination, instance
     sa.Column("name", sa.String(64), primary_key=True),  # "": batches of no project
     sa.Column("state", sa.String(16), primary_key=True),
     sa.Column("number", sa.Integer, nullable=False),

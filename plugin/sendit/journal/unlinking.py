@@ -29,7 +29,7 @@ from sendit.journal.audit import redact
 from sendit.journal.lists.acknowledgements import blank_acknowledgements
 from sendit.journal.receipts import manifest
 from sendit.journal.receipts.manifest import receipts_of
-from sendit.journal.writing import add_event, count_up, now, reading
+from sendit.journal.writing import add_event, count_up, note_state, now, reading
 from sendit.model import UNFINISHED, BatchState, DeliveryState
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ class Unlinking:
             mine = list(c.execute(sa.select(b.id).where(where)).scalars())
             failed = {"state": BatchState.FAILED, "reason": reason, "attempt": b.attempt + 1, "next_attempt_at": None}
             c.execute(sa.update(t.batches).where(where).values(**failed, changed_at=now()))
+            for batch_id in mine:
+                note_state(c, batch_id, BatchState.FAILED, project)
             ended = [DeliveryState.VERIFIED, DeliveryState.RECALLED, DeliveryState.DROPPED]
             still = d.batch_id.in_(mine) & d.state.not_in(ended)
             values = {"state": DeliveryState.FAILED, "last_error": reason, "attempt": d.attempt + 1}

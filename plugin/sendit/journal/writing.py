@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,13 @@ from sendit.journal import tables as t
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sendit.model import BatchState
+
+log = logging.getLogger(__name__)
+
+#: What a connection remembers: changes of states that are not logged yet, and whether its transaction was committed.
+_CHANGED, _ENDED = "sendit.changed", "sendit.ended"
 
 
 class Superseded(Exception):
@@ -78,6 +86,39 @@ def lock(connection: sa.Connection, batch_id: int) -> None:
 
 def move(connection: sa.Connection, where: sa.ColumnElement[bool], **values: Any) -> None:
     """Update one batch and its `changed_at`; Superseded if `where` no longer finds it."""
-    done = connection.execute(sa.update(t.batches).where(where).values(changed_at=now(), **values))
-    if done.rowcount != 1:
+    update = sa.update(t.batches).where(where).values(changed_at=now(), **values)
+    if "state" not in values:
+        if connection.execute(update).rowcount != 1:
+            raise Superseded
+        return
+    moved = connection.execute(update.returning(t.batches.c.id, t.batches.c.project)).all()
+    if len(moved) != 1:
         raise Superseded
+    note_state(connection, moved[0].id, values["state"], moved[0].project)
+
+
+def note_state(connection: sa.Connection, batch_id: int, state: BatchState, project: str | None) -> None:
+    """Remember that a batch is in another state: the last one of a transaction is logged after its end."""
+    connection.info.setdefault(_CHANGED, {})[batch_id] = (state, project)
+
+
+def log_states(engine: sa.Engine) -> None:
+    """Have each change of a batch's state logged, once its transaction has come to its end."""
+
+    @sa.event.listens_for(engine, "commit")
+    def commit(connection: sa.Connection) -> None:
+        connection.info[_ENDED] = True
+
+    @sa.event.listens_for(engine, "rollback")
+    def rollback(connection: sa.Connection) -> None:
+        for name in (_ENDED, _CHANGED):
+            connection.info.pop(name, None)
+
+    @sa.event.listens_for(engine, "checkin")
+    def checkin(_: object, record: sa.pool.ConnectionPoolEntry) -> None:
+        changed = record.info.pop(_CHANGED, {})
+        if not record.info.pop(_ENDED, False):
+            return
+        for batch_id, (state, project) in changed.items():
+            facts = {"batch": batch_id, "state": str(state), "project": project}
+            log.info("batch %d: %s (%s)", batch_id, state, project or "no project", extra=facts)

@@ -23,8 +23,19 @@ from sendit.journal import Superseded
 from sendit.journal.audit import Act
 from sendit.journal.originals import DUE
 from sendit.journal.writing import SYSTEM
+from sendit.logs.meters import BATCH_SECONDS, DEIDENTIFY, RETRIES, Stopwatch
 from sendit.model import DELETED, RETRYABLE, Batch, BatchState, DeliveryState, InstanceState
-from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_key, process_key, recall_key
+from sendit.pipeline.context import (
+    MOST_STARTS,
+    Services,
+    account,
+    after,
+    backoff,
+    deliver_key,
+    process_key,
+    recall_key,
+    since,
+)
 from sendit.pipeline.deliver import Deliverer
 from sendit.pipeline.originals import OriginalsKeeper
 from sendit.pipeline.passport.issue import Passports
@@ -181,23 +192,22 @@ class Pipeline:
         if project is None:
             log.warning("batch %d: no project's Match applies to this study; nothing of it will be sent", batch_id)
         else:
-            self._begin(batch_id, project)
+            self._begin(batch_id)
         return batch_id
 
-    def _begin(self, batch_id: int, project: str) -> None:
+    def _begin(self, batch_id: int) -> None:
         """Schedule a batch that was made just now, unless it is held: its study was recalled."""
         batch = self._journal.batches.get(batch_id)
         if batch is not None and batch.state is BatchState.QUARANTINED:
             log.warning("batch %d: %s: %s", batch_id, batch.state, batch.reason)
             return
-        log.info("batch %d: queued for project %s", batch_id, project)
         self.schedule_process(batch_id, 1)
 
     def overwritten(self, study_id: str, instance: str, batch_id: int) -> None:
         """Queue an instance whose content in Orthanc was replaced after batch `batch_id` covered it."""
         former = self._journal.batches.get(batch_id)
         if former is not None and former.project:
-            self._begin(self._journal.intake.queue_overwritten(study_id, former.project, instance), former.project)
+            self._begin(self._journal.intake.queue_overwritten(study_id, former.project, instance))
 
     # --- de-identify ---------------------------------------------------------------------------------------------
 
@@ -210,7 +220,13 @@ class Pipeline:
             batch = self._journal.batches.begin(batch_id, attempt)
         except Superseded:
             return
-        account(self.services, lambda: self._process(batch), lambda error: self._process_failed(batch, error), batch_id)
+        account(
+            self.services,
+            lambda: self._process(batch),
+            lambda error: self._process_failed(batch, error),
+            batch_id,
+            Stopwatch(DEIDENTIFY),
+        )
 
     def _process(self, batch: Batch) -> None:
         if batch.starts > MOST_STARTS:
@@ -241,7 +257,6 @@ class Pipeline:
         taken = taken_of(self.services.settings, str(batch.project))
         wish = wish_of(self.services.settings, self.services.source, batch)
         state = self._journal.batches.conclude(batch.id, batch.attempt, taken, taken, wish)
-        log.info("batch %d: %s", batch.id, state)
         if state is BatchState.DELIVERING:
             self.deliverer.schedule_all(batch.id)
         elif state is BatchState.SENT:
@@ -273,6 +288,7 @@ class Pipeline:
             delay = backoff(batch.failures, retry)
             attempt = self._journal.batches.postpone(batch.id, batch.attempt, str(error), after(delay))
             log.warning("batch %d: tried again in %.0f s: %s", batch.id, delay, error)
+            RETRIES.labels(DEIDENTIFY, "").inc()
             self.schedule_process(batch.id, attempt, delay)
             return
         state = BatchState.QUARANTINED if isinstance(error, Quarantine) else BatchState.FAILED
@@ -294,7 +310,7 @@ class Pipeline:
             self._journal.batches.done(batch_id, DUE if delete else None)
         except Superseded:
             return
-        log.info("batch %d: DONE", batch_id)
+        BATCH_SECONDS.labels(batch.project or "").observe(since(batch.opened_at))
         self.originals.clear(batch.study)
 
     def retry(self, batch_id: int, actor: str = SYSTEM, reason: str = "") -> Batch | None:

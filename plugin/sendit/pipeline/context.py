@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sendit.config.schema import Settings
     from sendit.config.types import RetrySettings
     from sendit.destinations.base import Destination
+    from sendit.logs.meters import Stopwatch
     from sendit.orthanc.client import Source
     from sendit.pipeline.backups.high_water import JournalGuard
     from sendit.pipeline.deidentify import Deidentification
@@ -63,6 +64,11 @@ def after(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
+def since(moment: datetime) -> float:
+    """Return the seconds from then until now; 0 if it is yet to come (another machine's clock)."""
+    return max(0.0, (datetime.now(UTC) - moment).total_seconds())
+
+
 def until(moment: datetime | None) -> float:
     """Return seconds from now until then; 0 if it is past, or None."""
     return 0.0 if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
@@ -86,17 +92,26 @@ class Services:
 
 
 def account(
-    services: Services, stage: Callable[[], None], failed: Callable[[SendItError], None], batch_id: int
+    services: Services,
+    stage: Callable[[], None],
+    failed: Callable[[SendItError], None],
+    batch_id: int,
+    watch: Stopwatch,
 ) -> None:
-    """Run a stage, and write down how it failed. A fault of our own counts as Retry: it may not lose a batch."""
+    """Run and time a stage, and write down how it failed.
+
+    A fault of our own counts as Retry: it may not lose a batch.
+    """
     try:
         try:
             stage()
+            log.debug("batch %d: %s took %.3f s", batch_id, watch.stage, watch.stop(ok=True))
         except JournalFault:
             raise  # nothing can be written down any more; the worker stops
         except SendItError as error:
             if services.stopping.is_set():
                 return  # what is being stopped fails in many ways, and none of them counts
+            watch.stop(ok=False)
             failed(error)
         except Superseded:
             raise
@@ -104,6 +119,7 @@ def account(
             if services.stopping.is_set():
                 return
             log.error("batch %d: unexpected", batch_id, exc_info=error)
+            watch.stop(ok=False)
             failed(Retry(f"unexpected fault of SendIt: {places(error)}"))
     except Superseded:
         log.info("batch %d: another attempt has taken over", batch_id)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sendit.errors import Misconfigured, Quarantine
+from sendit.logs.meters import count_instances
 from sendit.model import Batch, CrosswalkEntry, Instance, InstanceState, Quarantined, Receipt, Rejected
 from sendit.pipeline.pool.processes import DeidentifyPool, Job
 from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, looked_at
@@ -228,6 +229,12 @@ class Deidentification:
 
 
 def _flush(batch: Batch, outcomes: dict[str, Receipt | Rejected | Quarantined], record: Record) -> None:
-    if outcomes:
-        record(batch.id, batch.attempt, outcomes)
-        outcomes.clear()
+    if not outcomes:
+        return
+    record(batch.id, batch.attempt, outcomes)
+    receipts = [one for one in outcomes.values() if isinstance(one, Receipt)]
+    held = [one.reason for one in outcomes.values() if isinstance(one, Quarantined)]
+    rejected = len(outcomes) - len(receipts) - len(held)
+    with_text = sum(1 for one in receipts if one.pixels.get("text"))
+    count_instances(str(batch.project), len(receipts), rejected, held, with_text)
+    outcomes.clear()

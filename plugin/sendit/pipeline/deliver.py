@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
 from sendit.journal import Superseded
+from sendit.logs.meters import DELIVER, RETRIES, Stopwatch
 from sendit.model import BatchState, Delivery, InstanceState, Shipment, StagedInstance
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_key, deliver_queue
 from sendit.pipeline.passport.issue import Passports, with_object
@@ -106,6 +107,7 @@ class Deliverer:
             lambda: self._deliver(delivery, starts),
             lambda error: self._failed(delivery, error),
             batch_id,
+            Stopwatch(DELIVER, destination),
         )
 
     def _deliver(self, delivery: Delivery, starts: int) -> None:
@@ -212,6 +214,7 @@ class Deliverer:
             delay = backoff(delivery.failures, retry)
             attempt = self._journal.deliveries.postpone(delivery, str(error), after(delay))
             log.warning("batch %d: to %s again in %.0f s: %s", *_facts(delivery), delay, error)
+            RETRIES.labels(DELIVER, delivery.destination).inc()
             self.schedule(delivery.batch_id, delivery.destination, attempt, delay)
             return
         tried = f" (tried {delivery.failures + 1} times)" if delivery.failures else ""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import Superseded
 from sendit.journal.writing import SYSTEM
-from sendit.model import BatchState, Delivery, Discrepancy, Shipment, StagedInstance, family
+from sendit.logs.meters import RECALL, RETRIES, Stopwatch
+from sendit.model import Delivery, Discrepancy, Shipment, StagedInstance, family
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_queue, recall_key, until
 from sendit.pipeline.passport.issue import PASSPORT, Passports, with_object
 from sendit.pipeline.review.replace import by_study
@@ -104,7 +105,6 @@ class Recaller:
         except Retry as error:  # the journal knows of the recall; the next reconciliation notes it again
             log.error("%s", error)
         for batch_id in begun:
-            log.warning("batch %d: recalled", batch_id)
             self._services.staging.remove(batch_id)
             self._services.previews.remove(batch_id)
         mine = [delivery for delivery in self._journal.recalls.open() if delivery.batch_id in set(begun)]
@@ -125,6 +125,7 @@ class Recaller:
             lambda: self._recall(delivery, starts),
             lambda error: self._failed(delivery, error),
             batch_id,
+            Stopwatch(RECALL, destination),
         )
 
     def _recall(self, delivery: Delivery, starts: int) -> None:
@@ -184,14 +185,12 @@ class Recaller:
         return Shipment(batch.id, batch.project, staged_instances, self._journal.batches.part(batch.id))
 
     def _end(self, delivery: Delivery, removed: int, left: int, problem: str | None) -> None:
-        state = self._journal.recalls.end(delivery, removed, left, problem)
+        self._journal.recalls.end(delivery, removed, left, problem)
         key = (delivery.batch_id, delivery.destination)
         if problem is None:
             log.info("batch %d: recalled from %s: %d instances removed", *key, removed)
         else:
             log.error("batch %d: recall from %s FAILED: %s", *key, problem)
-        if state is BatchState.RECALLED:
-            log.info("batch %d: %s", delivery.batch_id, state)
 
     def _failed(self, delivery: Delivery, error: SendItError) -> None:
         configured = self._services.settings.destinations.get(delivery.destination)
@@ -201,6 +200,7 @@ class Recaller:
             attempt = self._journal.recalls.postpone(delivery, self._left(delivery), str(error), after(delay))
             key = (delivery.batch_id, delivery.destination)
             log.warning("batch %d: recall from %s again in %.0f s: %s", *key, delay, error)
+            RETRIES.labels(RECALL, delivery.destination).inc()
             self.schedule(delivery, attempt, delay)
             return
         self._end(delivery, delivery.removed, self._left(delivery), str(error))

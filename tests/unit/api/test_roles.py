@@ -39,7 +39,7 @@ def make(roles: Roles | None = CONFIGURED) -> FastAPI:
     """The application as the worker makes it, above a pipeline that does nothing."""
     pipeline = MagicMock()
     pipeline.services.settings.roles = roles
-    return make_app(cast("Pipeline", pipeline), MagicMock(), dict, list, TOKEN, MagicMock())
+    return make_app(cast("Pipeline", pipeline), MagicMock(), dict, list, TOKEN, MagicMock(), MagicMock(), None)
 
 
 class Answer(NamedTuple):
@@ -52,7 +52,7 @@ Ask: TypeAlias = "Callable[..., Answer]"
 
 
 @contextmanager
-def served(app: FastAPI, path: Path) -> Iterator[Ask]:
+def served(app: FastAPI, path: Path, posted: Any = None) -> Iterator[Ask]:
     """Serve the application as the worker does; asks it as the plugin does, for a user."""
     server = Server(app, path)
     server.start()
@@ -62,7 +62,7 @@ def served(app: FastAPI, path: Path) -> Iterator[Ask]:
         with socket.socket(socket.AF_UNIX) as connection.sock:
             connection.sock.connect(str(path))
             headers = {"X-SendIt-Token": TOKEN, "X-SendIt-User": user, "Content-Type": "application/json"}
-            connection.request(method, address, None if method == "GET" else "{}", headers)
+            connection.request(method, address, None if method == "GET" else json.dumps(posted or {}), headers)
             answer = connection.getresponse()
             kind, body = answer.headers["Content-Type"], answer.read()
             return Answer(answer.status, kind, json.loads(body or b"null") if "json" in kind else body.decode())

@@ -110,7 +110,7 @@ def test_every_command_knows_json() -> None:
 @pytest.mark.parametrize("name", CALLS)
 def test_json_is_one_document(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing beside it on standard output."""
-    monkeypatch.setattr("sendit.cli.configuration._outcome", lambda *_: "")
+    monkeypatch.setattr("sendit.cli.service.configuration._outcome", lambda *_: "")
     done = CliRunner().invoke(app, [*CALLS[name], "--json"])
     assert isinstance(json.loads(done.stdout), dict), done.output
 

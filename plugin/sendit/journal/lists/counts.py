@@ -1,7 +1,8 @@
-"""How many batches each project has in each state, and deliveries each destination: kept by triggers of the database.
+"""How many batches and instances each project has in each state, and deliveries each destination: kept by triggers.
 
-A trigger sees every writer. It only adds rows (to `count_changes`), so that no transaction waits for another one that
-changes the same count; `fold` adds them up. Another trigger writes the columns `ended_at` and `unseen` of a batch.
+A trigger of the database sees every writer. It only adds rows (to `count_changes`), so that no transaction waits for
+another one that changes the same count; `fold` adds them up. Another trigger writes the columns `ended_at` and `unseen`
+of a batch.
 
 A database that lacks one of the triggers gets all of them, and is counted anew: after a migration (SQLite drops the
 triggers of a table that a migration makes anew), and after PostgreSQL's tables were restored from a backup.
@@ -10,6 +11,7 @@ triggers of a table that a migration makes anew), and after PostgreSQL's tables 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -17,7 +19,11 @@ from sendit.journal import tables as t
 from sendit.journal.writing import reading
 from sendit.model import BatchState, DeliveryState
 
-PROJECT, DESTINATION = "project", "destination"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+PROJECT, DESTINATION, INSTANCE = "project", "destination", "instance"
 #: Batches in these states wait for a person.
 NEED_A_LOOK = (BatchState.FAILED, BatchState.QUARANTINED, BatchState.RECALL_FAILED)
 #: Batches in these states have come to an end.
@@ -26,7 +32,7 @@ ENDED = (BatchState.DONE, BatchState.EMPTY, BatchState.CANCELLED, BatchState.REC
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many batches of a project, or deliveries of a destination, are in one state."""
+    """How many batches or instances of a project, or deliveries of a destination, are in one state."""
 
     name: str  # of the project or destination; "": batches of no project
     state: str
@@ -41,7 +47,11 @@ class Counts:
         self._engine = engine
 
     def of(self, kind: str) -> list[Count]:
-        """Return the counts of all projects (PROJECT) or all destinations (DESTINATION), without zeros."""
+        """Return the counts of one kind, without zeros.
+
+        Args:
+            kind: PROJECT: batches of projects; INSTANCE: instances of projects; DESTINATION: deliveries.
+        """
         with reading(self._engine) as c:
             return read(c, kind)
 
@@ -51,6 +61,17 @@ class Counts:
         for count in self.of(PROJECT):
             totals[BatchState(count.state)] = totals.get(BatchState(count.state), 0) + count.number
         return totals
+
+    def queue_heads(self, states: Iterable[BatchState]) -> dict[BatchState, datetime]:
+        """Return when the first batch in each of these states last changed; nothing for states without batches."""
+        b = t.batches.c
+        heads: dict[BatchState, datetime] = {}
+        with reading(self._engine) as c:
+            for state in states:
+                query = sa.select(b.changed_at).where(b.state == state).order_by(b.id).limit(1)
+                if (changed := c.execute(query).scalar()) is not None:
+                    heads[state] = changed
+        return heads
 
     def fold(self) -> None:
         """Add up the changes that were written since the last time. Any number of workers may do so at any time."""
@@ -86,7 +107,7 @@ def install(c: sa.Connection) -> None:
     if made.keys() <= set(c.exec_driver_sql(catalogue).scalars()):
         return
     if dialect == "postgresql":
-        c.exec_driver_sql("LOCK TABLE batches, deliveries IN SHARE ROW EXCLUSIVE MODE")
+        c.exec_driver_sql("LOCK TABLE batches, deliveries, instances IN SHARE ROW EXCLUSIVE MODE")
         for function in _FUNCTIONS:
             c.exec_driver_sql(function)
     for name, (table, text) in made.items():
@@ -104,6 +125,8 @@ _COUNT_ANEW = (
     f"SELECT '{PROJECT}', coalesce(project, ''), state, count(*), 0 FROM batches GROUP BY 2, 3",
     "INSERT INTO counts (kind, name, state, number, instances) "
     f"SELECT '{DESTINATION}', destination, state, count(*), sum({_HELD}) FROM deliveries GROUP BY 2, 3",
+    "INSERT INTO counts (kind, name, state, number, instances) "
+    f"SELECT '{INSTANCE}', project, state, count(*), 0 FROM instances GROUP BY 2, 3",
 )
 
 _ADDED = "number = counts.number + excluded.number, instances = counts.instances + excluded.instances"
@@ -138,6 +161,12 @@ def _delivery_change(row: str, sign: str) -> str:
     return f"INSERT INTO count_changes (kind, name, state, number, instances) VALUES ({values});"
 
 
+def _instance_change(row: str, sign: str) -> str:
+    values = f"'{INSTANCE}', {row}.project, {row}.state, {sign}1, 0"
+    return f"INSERT INTO count_changes (kind, name, state, number, instances) VALUES ({values});"
+
+
+_INSTANCE_MOVED = "OLD.state <> NEW.state OR OLD.project <> NEW.project"
 _MOVED = "OLD.state <> NEW.state OR coalesce(OLD.project, '') <> coalesce(NEW.project, '')"
 _DELIVERY_MOVED = f"OLD.state <> NEW.state OR (NEW.state = '{DeliveryState.VERIFIED}' AND OLD.sent <> NEW.sent)"
 _RENEWED = "OLD.state <> NEW.state OR OLD.attempt <> NEW.attempt"
@@ -168,6 +197,14 @@ def _sqlite_triggers() -> dict[str, tuple[str, str]]:
             f"WHEN {_DELIVERY_MOVED}",
             _delivery_change("OLD", "-") + _delivery_change("NEW", ""),
         ),
+        "sendit_instances_insert": ("instances", "INSERT", "", _instance_change("NEW", "")),
+        "sendit_instances_delete": ("instances", "DELETE", "", _instance_change("OLD", "-")),
+        "sendit_instances_update": (
+            "instances",
+            "UPDATE OF state, project",
+            f"WHEN {_INSTANCE_MOVED}",
+            _instance_change("OLD", "-") + _instance_change("NEW", ""),
+        ),
     }
     return {
         name: (table, f"CREATE TRIGGER {name} AFTER {event} ON {table} {when} BEGIN {text} END")
@@ -186,6 +223,7 @@ def _counting(change_old: str, change_new: str) -> str:
 _FUNCTIONS = (
     _function("sendit_count_batches", _counting(_change("OLD", "-"), _change("NEW", ""))),
     _function("sendit_count_deliveries", _counting(_delivery_change("OLD", "-"), _delivery_change("NEW", ""))),
+    _function("sendit_count_instances", _counting(_instance_change("OLD", "-"), _instance_change("NEW", ""))),
     _function(
         "sendit_end_batches",
         f"NEW.ended_at := CASE WHEN NEW.state IN ({_ENDED}) THEN NEW.changed_at END; "
@@ -204,6 +242,10 @@ def _postgresql_triggers() -> dict[str, tuple[str, str]]:
         "deliveries", "AFTER UPDATE OF state, sent", _DELIVERY_MOVED, "sendit_count_deliveries"
     )  # fmt: skip
     made["sendit_deliveries_rows"] = ("deliveries", "AFTER INSERT OR DELETE", "", "sendit_count_deliveries")
+    made["sendit_instances_update"] = (
+        "instances", "AFTER UPDATE OF state, project", _INSTANCE_MOVED, "sendit_count_instances"
+    )  # fmt: skip
+    made["sendit_instances_rows"] = ("instances", "AFTER INSERT OR DELETE", "", "sendit_count_instances")
     return {
         name: (
             table,

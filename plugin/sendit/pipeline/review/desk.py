@@ -91,7 +91,6 @@ class ReviewDesk:
     def _follow(self, judgement: Judgement, state: BatchState) -> BatchState:
         """Do what the new state asks for."""
         batch_id = judgement.batch_id
-        log.info("batch %d: review: %s", batch_id, state)
         if state is BatchState.DELIVERING:
             self._after.deliver(batch_id)
         elif state is BatchState.SENT:
