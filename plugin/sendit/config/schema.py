@@ -22,6 +22,7 @@ from sendit.config.orthanc import OrthancConfig
 from sendit.config.overlaps import in_the_way, orthancs_own
 from sendit.config.project import DEFAULT_OPTIONS as DEFAULT_OPTIONS
 from sendit.config.project import Keyed, Project, Variant
+from sendit.config.pulls import PullSource
 from sendit.config.roles import Roles
 from sendit.config.types import (
     AbsolutePath,
@@ -99,6 +100,9 @@ class Settings(Section):
     """Who may do what. Default: every user of Orthanc may do everything."""
     watched_folders: list[WatchedFolder] = []
     """Folders whose studies are imported into Orthanc."""
+    pull_sources: dict[Name, PullSource] = {}
+    """How cohorts are pulled from servers, by their names in DicomModalities or DicomWeb.Servers. One that is not named
+    here is asked with the defaults."""
     destinations: dict[Name, AnyDestination] = {}
     """Destinations by name; Type selects the kind."""
     projects: dict[Name, Project] = {}
