@@ -36,7 +36,6 @@ EXCEPTIONS = {
         "removable",
         "residual_risk",
         "residual_risk_before",
-        "retrying",
         "total_is_exact",
         "unseen_batches",
         "unseen_imports",

@@ -54,6 +54,7 @@ VIEWS: Sequence[View] = (
     View("batches", "Batches", "batches", "b"),
     View("review", "Review", "review", "r"),
     View("imports", "Imports and folders", "imports", "i"),
+    View("pulls", "Cohorts", "pulls", "c"),
     View("destinations", "Destinations", "destinations", "d"),
     View("projects", "Projects", "projects", "p"),
     View("totals", "Totals", "totals", "t"),
@@ -184,3 +185,4 @@ _templates = Environment(
 _templates.globals.update(asset=asset, version=__version__)
 _templates.filters.update(words.FILTERS)
 _templates.tests["destination_problem"] = words.is_destination_problem
+_templates.tests["pull_problem"] = words.is_pull_problem

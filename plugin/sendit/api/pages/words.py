@@ -29,11 +29,27 @@ _STATES: Mapping[BatchState, str] = {
 }
 
 _TONES: Mapping[str, str] = {
-    **dict.fromkeys(("DONE", "SENT", "VERIFIED", "RELEASED", "reachable", "IMPORTED", "RECALLED"), "good"),
+    **dict.fromkeys(
+        ("DONE", "SENT", "VERIFIED", "RELEASED", "reachable", "IMPORTED", "RECALLED", "COMPLETE", "FOUND"), "good"
+    ),
     **dict.fromkeys(
         ("FAILED", "QUARANTINED", "RECALL_FAILED", "unreachable", "refused", "ERRORS", "held", "REJECTED"), "bad"
     ),
-    **dict.fromkeys(("REVIEW", "EMPTY", "RETRYING", "PAUSED", "paused", "outside its window", "INTERRUPTED"), "warn"),
+    **dict.fromkeys(
+        (
+            "REVIEW",
+            "EMPTY",
+            "RETRYING",
+            "PAUSED",
+            "paused",
+            "outside its window",
+            "INTERRUPTED",
+            "PARTIAL",
+            "NOT_FOUND",
+            "INCOMPLETE",
+        ),
+        "warn",
+    ),
     **dict.fromkeys(("PROCESSING", "DELIVERING", "SENDING", "RECALLING", "RUNNING"), "busy"),
 }
 
@@ -50,13 +66,18 @@ def label(state: str) -> str:
 
 def attention(health: Mapping[str, Any]) -> int:
     """Return how many things need an operator."""
-    destinations = sum(map(is_destination_problem, health["problems"]))
-    return len(health["faults"]) + len(health["unseen_batches"]) + len(health["unseen_imports"]) + destinations
+    outside = sum(is_destination_problem(one) or is_pull_problem(one) for one in health["problems"])
+    return len(health["faults"]) + len(health["unseen_batches"]) + len(health["unseen_imports"]) + outside
 
 
 def is_destination_problem(problem: str) -> bool:
     """Return whether a problem of GET /api/health is that of a destination."""
     return problem.startswith("destination ")
+
+
+def is_pull_problem(problem: str) -> bool:
+    """Return whether a problem of GET /api/health is that of a pull whose source does not answer."""
+    return problem.startswith("pull ")
 
 
 def down(problems: Iterable[str]) -> str:
@@ -92,6 +113,14 @@ def count(number: int | None) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """Return "1 image", "2 images"."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time as a person reads it: 40 min, 3 h 20 min, 5 days."""
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{max(1, minutes)} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 48 * 60 else f"{round(minutes / 60 / 24)} days"
 
 
 def who(actor: str) -> str:
@@ -147,6 +176,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "size": size,
     "count": count,
     "plural": plural,
+    "duration": duration,
     "who": who,
     "utc": utc,
     "iso": iso,

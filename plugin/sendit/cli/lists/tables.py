@@ -15,6 +15,7 @@ STYLES = {
     "FAILED": "red",
     "QUARANTINED": "red",
     "RECALL_FAILED": "red",
+    "INCOMPLETE": "yellow",
     "EMPTY": "yellow",
     "REVIEW": "yellow",
     "CANCELLED": "yellow",
