@@ -23,6 +23,7 @@ from sendit.cli.journal import backup, journal, restore
 from sendit.cli.lists.actions import cancel, hold, retry
 from sendit.cli.lists.pauses import pause, resume
 from sendit.cli.lists.projects import preview, process, projects
+from sendit.cli.lists.risk import risk
 from sendit.cli.lists.totals import totals
 from sendit.cli.passport import passport
 from sendit.cli.recall import certificate, recall
@@ -55,6 +56,7 @@ _COMMANDS: list[tuple[str, str, Callable[..., None]]] = [
     (_LOOK, "destinations", destinations),
     (_LOOK, "projects", projects),
     (_LOOK, "preview", preview),
+    (_LOOK, "risk", risk),
     (_ACT, "process", process),
     (_ACT, "retry", retry),
     (_ACT, "cancel", cancel),

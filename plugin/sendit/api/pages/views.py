@@ -17,6 +17,7 @@ from sendit.api.pages import (
     needs_me,
     projects,
     review,
+    risk,
     study,
     totals,
 )
@@ -32,6 +33,7 @@ _VIEWS: Sequence[Callable[[FastAPI, Sources], None]] = (
     imports.add,
     destinations.add,
     projects.add,
+    risk.add,
     crosswalk.add,
     totals.add,
     audit.add,
