@@ -37,6 +37,7 @@ EXCEPTIONS = {
         "residual_risk",
         "residual_risk_before",
         "retrying",
+        "smallest",
         "total_is_exact",
         "unseen_batches",
         "unseen_imports",

@@ -1,9 +1,9 @@
 """The tables of the journal. Only this package writes them; migrations/ holds how they came to be.
 
 No table holds what is in a DICOM file in clear: studies and instances stand by Orthanc's identifiers, outputs by coded
-UIDs; of outputs only the coarse classes of `characteristics`. Names of imported folders and files often name patients: they stand as keyed digests, and sealed as the crosswalk
-is (`sendit.pipeline.file_names`). Orthanc's identifiers are digests of the original ones, so the database is protected
-like the originals: 0600.
+UIDs; of outputs there are only the coarse classes of `characteristics`. Names of imported folders and files often name
+patients: they stand as keyed digests, and sealed as the crosswalk is (`sendit.pipeline.file_names`). Orthanc's
+identifiers are digests of the original ones, so the database is protected like the originals: 0600.
 """
 
 from __future__ import annotations
