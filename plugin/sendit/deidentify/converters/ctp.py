@@ -88,7 +88,11 @@ def from_ctp(name: str, text: str, *, functions: bool, rsna: bool = False) -> Co
         Misconfigured: it is no such script.
     """
     tool = "the RSNA Anonymizer" if rsna else "CTP's DicomAnonymizer"
-    return _Converter(name, read_script(name, text), functions, rsna, f"{name}, a script of {tool}.").convert()
+    made = _Converter(name, read_script(name, text), functions, rsna, f"{name}, a script of {tool}.").convert()
+    if not rsna:
+        return made
+    notes = (replace(note, reason=re.sub(r"\bCTP\b", tool, note.reason)) for note in made.notes)
+    return replace(made, notes=tuple(notes))
 
 
 class _Converter:
