@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from random import Random
+
+import pytest
+
 from sendit.deidentify.options import Option
-from sendit.journal.lists.risk import Combination, Diversity, Driver, OptionEffect, RareClass, RiskReport, risk_of
+from sendit.journal.lists.risk import (
+    ATTRIBUTES,
+    Combination,
+    Diversity,
+    Driver,
+    OptionEffect,
+    RareClass,
+    RiskReport,
+    risk_of,
+)
 from sendit.journal.receipts.characteristics import ReleasedStudy
 
 
@@ -119,3 +133,44 @@ def test_nothing_was_released() -> None:
     found = risk_of([], 3, 5, 2)
     assert (found.patients, found.singled_out, found.smallest, found.unknown) == (0, 0, 0, 3)
     assert (found.combinations, found.drivers, found.options, found.diversity) == ([], [], [], [])
+
+
+def singled_out(studies: list[ReleasedStudy], names: tuple[str, ...], k: int) -> set[str]:
+    """The definition, word by word."""
+    members: dict[tuple[str, ...], set[str]] = {}
+    for one in studies:
+        members.setdefault(tuple(one.values.get(name, "") for name in names), set()).add(one.patient)
+    return {patient for one in members.values() if len(one) < k for patient in one}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_against_the_definition(seed: int) -> None:
+    """Random studies of all attributes, many values, several studies a patient."""
+    random = Random(seed)
+    studies = [
+        ReleasedStudy(
+            f"p{random.randrange(150)}",
+            {
+                name: str(random.randrange(2 + 9 * index))
+                for index, name in enumerate(ATTRIBUTES)
+                if random.random() < 0.9
+            },
+        )
+        for _ in range(300)
+    ]
+    k = 2 + seed
+    found = risk_of(studies, 0, k, 2)
+    every = tuple(ATTRIBUTES)
+    assert found.singled_out == len(singled_out(studies, every, k))
+    for driver in found.drivers:
+        others = tuple(name for name in every if name != driver.attribute)
+        assert driver.alone == len(singled_out(studies, (driver.attribute,), k))
+        assert driver.without == len(singled_out(studies, others, k))
+    by_names = {one.attributes: one for one in found.combinations}
+    for size in (1, 2, 3):
+        for chosen in combinations(every, size):
+            parts = [singled_out(studies, part, k) for part in combinations(chosen, size - 1)]
+            whole = singled_out(studies, chosen, k)
+            further = len(whole.difference(*parts))
+            listed = by_names.get(chosen, Combination(chosen, len(whole), 0))
+            assert (listed.patients, listed.further) == (len(whole), further)

@@ -14,7 +14,6 @@ from sendit.api.pages.sources import Sources
 from sendit.api.problems import NOT_FOUND, problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import RiskAnswer
-from sendit.journal.lists.risk import risk_of
 from sendit.pipeline.batch import Pipeline
 
 _CSV = "text/csv"
@@ -63,6 +62,9 @@ def add(app: FastAPI, sources: Sources) -> None:
 
 def answer_of(pipeline: Pipeline, name: str, k: int, diverse: int) -> RiskAnswer:
     """Return the report of a project; raise the problem 404 if neither configuration nor journal knows it."""
+    # Here: it loads numpy, which a worker does without until then.
+    from sendit.journal.lists.risk import risk_of  # noqa: PLC0415
+
     project = pipeline.services.settings.projects.get(name)
     studies, unknown = pipeline.services.journal.characteristics.released(name)
     if project is None and not studies and not unknown:

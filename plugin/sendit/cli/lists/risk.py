@@ -12,6 +12,8 @@ from rich.markup import escape
 from sendit.cli.common import ConfigOption, JsonOption, client, print_json, print_table, project_names, say
 
 _SHOWN = 20
+#: Seconds: of a hundred thousand studies it takes half a minute.
+_TIMEOUT = 600
 
 
 def risk(
@@ -32,7 +34,9 @@ def risk(
     """
     if as_json and as_csv:
         raise typer.BadParameter("give either --json or --csv")
-    answer = client(config).call("GET", f"/api/projects/{quote(project, safe='')}/risk?k={k}&l={diverse}")
+    answer = client(config, timeout=_TIMEOUT).call(
+        "GET", f"/api/projects/{quote(project, safe='')}/risk?k={k}&l={diverse}"
+    )
     if as_json:
         print_json(answer)
     elif as_csv:

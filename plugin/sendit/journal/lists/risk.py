@@ -6,15 +6,18 @@ A patient of a class of fewer than k patients is singled out. Attributes without
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from sendit.deidentify.options import Option
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from sendit.journal.receipts.characteristics import ReleasedStudy
 
@@ -40,9 +43,13 @@ _MOST = 3
 #: Classes in the report.
 _MOST_CLASSES = 1_000
 
-_Names = tuple[str, ...]
-#: Values → the patients who have them.
-_Classes = dict[tuple[str, ...], set[str]]
+#: Keys up to here cannot overflow when one more attribute is put into them.
+_LARGEST_KEY = 2**40
+
+_Names: TypeAlias = tuple[str, ...]
+_Numbers: TypeAlias = "NDArray[np.int64]"
+#: Patient → whether they are meant.
+_Mask: TypeAlias = "NDArray[np.bool_]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,86 +129,132 @@ def risk_of(
         diverse: smallest number of different sensitive values in a class.
         options: those that the project has; None: not known, so all count that may have retained something.
     """
-    names = tuple(name for name in ATTRIBUTES if len({study.values.get(name, "") for study in studies}) > 1)
-    whole = _classes(studies, names)
-    singled = _singled_out(whole, k)
-    listed = list(_combinations(studies, names, k))
+    table = _Table(studies)
+    names = tuple(name for name in ATTRIBUTES if len(table.values[name]) > 1)
+    whole = table.classes(names)
+    listed = list(_combinations(table, names, k))
     return RiskReport(
         k=k,
         diverse=diverse,
-        patients=len({study.patient for study in studies}),
+        patients=table.patients,
         studies=len(studies),
         unknown=unknown,
-        singled_out=len(singled),
-        unique=len(_singled_out(whole, min(k, 2))),
-        smallest=min(map(len, whole.values()), default=0),
+        singled_out=whole.count(k),
+        unique=whole.count(min(k, 2)),
+        smallest=int(whole.sizes.min()) if studies else 0,
         combinations=sorted((one for one, _ in listed), key=lambda one: (-one.further, one.attributes)),
         classes=sorted((rare for _, found in listed for rare in found), key=lambda one: one.patients)[:_MOST_CLASSES],
-        drivers=[_driver(studies, names, name, k) for name in names],
-        options=list(_effects(studies, names, k, options)),
-        diversity=list(_diversity(studies, names, k, diverse)),
+        drivers=[_driver(table, names, name, k) for name in names],
+        options=list(_effects(table, names, k, options)),
+        diversity=list(_diversity(table, names, k, diverse)),
     )
 
 
-def _classes(studies: Sequence[ReleasedStudy], names: Sequence[str]) -> _Classes:
-    classes: _Classes = defaultdict(set)
-    for study in studies:
-        classes[tuple(study.values.get(name, "") for name in names)].add(study.patient)
-    return classes
+class _Table:
+    """The studies as numbers: a column for each attribute, and one for the patients."""
+
+    def __init__(self, studies: Sequence[ReleasedStudy]) -> None:
+        self.patient, patients = _numbered([study.patient for study in studies])
+        self.patients = len(patients)
+        self.columns: dict[str, _Numbers] = {}
+        self.values: dict[str, list[str]] = {}
+        for name in ATTRIBUTES:
+            self.columns[name], self.values[name] = _numbered([study.values.get(name, "") for study in studies])
+
+    def classes(self, names: Sequence[str]) -> _Classes:
+        """Return the classes by these attributes."""
+        key, largest = np.zeros(len(self.patient), np.int64), 1
+        for name in names:
+            if largest > _LARGEST_KEY:
+                distinct, key = np.unique(key, return_inverse=True)
+                largest = len(distinct)
+            key = key * len(self.values[name]) + self.columns[name]
+            largest *= len(self.values[name])
+        _, first, of_study = np.unique(key, return_index=True, return_inverse=True)
+        members = np.unique(of_study * self.patients + self.patient)  # a patient counts once in a class
+        sizes = np.bincount(members // max(self.patients, 1), minlength=len(first))
+        return _Classes(self, first, of_study, sizes)
 
 
-def _singled_out(classes: _Classes, k: int) -> set[str]:
-    """Return the patients of classes with fewer than k patients."""
-    return {patient for members in classes.values() if len(members) < k for patient in members}
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """The classes by some attributes."""
+
+    table: _Table
+    first: _Numbers  # a study of each class
+    of_study: _Numbers  # the class of each study
+    sizes: _Numbers  # the patients of each class
+
+    def singled_out(self, k: int) -> _Mask:
+        """Return the patients of classes with fewer than k patients."""
+        mask = np.zeros(self.table.patients, np.bool_)
+        mask[self.table.patient[self.sizes[self.of_study] < k]] = True
+        return mask
+
+    def count(self, k: int) -> int:
+        """Return how many these are."""
+        return int(self.singled_out(k).sum())
+
+    def rare(self, names: Sequence[str], k: int, among: _Mask) -> list[RareClass]:
+        """Return the classes with fewer than k patients of which one is among some patients, the rarest first."""
+        mine = np.unique(self.of_study[(self.sizes[self.of_study] < k) & among[self.table.patient]])
+        chosen = mine[np.argsort(self.sizes[mine], kind="stable")][:_MOST_CLASSES]
+        return [
+            RareClass({name: self._value(name, int(one)) for name in names}, int(self.sizes[one])) for one in chosen
+        ]
+
+    def _value(self, name: str, one: int) -> str:
+        return self.table.values[name][int(self.table.columns[name][self.first[one]])] or "none"
 
 
-def _combinations(
-    studies: Sequence[ReleasedStudy], names: Sequence[str], k: int
-) -> Iterator[tuple[Combination, list[RareClass]]]:
+def _numbered(texts: Sequence[str]) -> tuple[_Numbers, list[str]]:
+    """Return texts as numbers, and the texts by their numbers."""
+    numbers: dict[str, int] = {}
+    column = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
+    return column, list(numbers)
+
+
+def _combinations(table: _Table, names: Sequence[str], k: int) -> Iterator[tuple[Combination, list[RareClass]]]:
     """Yield the combinations that single out somebody whom no part of them does, with their rare classes."""
-    known: dict[_Names, set[str]] = {}
+    known: dict[_Names, _Mask] = {}
     for size in range(min(_MOST, len(names)) + 1):
         for chosen in combinations(names, size):
-            classes = _classes(studies, chosen)
-            singled = _singled_out(classes, k)
-            parts = [known[chosen[:index] + chosen[index + 1 :]] for index in range(size)]
-            further = singled.difference(*parts)
+            classes = table.classes(chosen)
+            singled = classes.singled_out(k)
+            further = singled.copy()
+            for index in range(size):
+                further &= ~known[chosen[:index] + chosen[index + 1 :]]
             known[chosen] = singled
-            if further:
-                rare = [
-                    RareClass({name: value or "none" for name, value in zip(chosen, values, strict=True)}, len(members))
-                    for values, members in classes.items()
-                    if len(members) < k and members & further
-                ]
-                yield Combination(chosen, len(singled), len(further)), rare
+            if further.any():
+                found = classes.rare(chosen, k, further)
+                yield Combination(chosen, int(singled.sum()), int(further.sum())), found
 
 
-def _driver(studies: Sequence[ReleasedStudy], names: Sequence[str], name: str, k: int) -> Driver:
-    alone = _classes(studies, (name,))
-    others = _classes(studies, [one for one in names if one != name])
-    return Driver(name, ATTRIBUTES[name], len(alone), len(_singled_out(alone, k)), len(_singled_out(others, k)))
+def _driver(table: _Table, names: Sequence[str], name: str, k: int) -> Driver:
+    others = [one for one in names if one != name]
+    alone, without = (table.classes(chosen).count(k) for chosen in ((name,), others))
+    return Driver(name, ATTRIBUTES[name], len(table.values[name]), alone, without)
 
 
-def _effects(
-    studies: Sequence[ReleasedStudy], names: Sequence[str], k: int, options: Collection[Option] | None
-) -> Iterator[OptionEffect]:
+def _effects(table: _Table, names: Sequence[str], k: int, options: Collection[Option] | None) -> Iterator[OptionEffect]:
     for option in dict.fromkeys(ATTRIBUTES[name] for name in names):
         if option is not None and (options is None or option in options):
             its = tuple(name for name in names if ATTRIBUTES[name] is option)
-            rest = _classes(studies, [name for name in names if name not in its])
-            yield OptionEffect(option, its, len(_singled_out(rest, k)))
+            yield OptionEffect(option, its, table.classes([name for name in names if name not in its]).count(k))
 
 
-def _diversity(studies: Sequence[ReleasedStudy], names: Sequence[str], k: int, least: int) -> Iterator[Diversity]:
+def _diversity(table: _Table, names: Sequence[str], k: int, least: int) -> Iterator[Diversity]:
     """Yield, for each sensitive attribute, the classes that are large enough and say the same of nearly everybody."""
-    others = [name for name in names if name not in SENSITIVE]
-    large = {key: members for key, members in _classes(studies, others).items() if len(members) >= k}
+    classes = table.classes([name for name in names if name not in SENSITIVE])
     for name in SENSITIVE:
-        found: dict[tuple[str, ...], set[str]] = defaultdict(set)
-        for study in studies:
-            key = tuple(study.values.get(one, "") for one in others)
-            found[key].add(study.values.get(name, ""))
+        values, column = table.values[name], table.columns[name]
+        if not any(values):
+            continue
+        pairs = np.unique(classes.of_study * len(values) + column)
+        distinct = np.bincount(pairs // len(values), minlength=len(classes.sizes))
         # A class in which nobody has a value says nothing of anybody.
-        alike = [members for key, members in large.items() if len(found[key]) < least and found[key] != {""}]
-        if any(study.values.get(name) for study in studies):
-            yield Diversity(name, len(alike), len(set().union(*alike)))
+        told = np.zeros(len(classes.sizes), np.bool_)
+        told[classes.of_study[column != (values.index("") if "" in values else -1)]] = True
+        alike = (classes.sizes >= k) & (distinct < least) & told
+        patients = np.unique(table.patient[alike[classes.of_study]])
+        yield Diversity(name, int(alike.sum()), len(patients))

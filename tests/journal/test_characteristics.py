@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal.open("sqlite", tmp_path)
+def journal(database: str, data_directory: Path) -> Iterator[Journal]:
+    opened = Journal.open(database, data_directory)
     yield opened
     opened.close()
 
