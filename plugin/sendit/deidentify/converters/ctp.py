@@ -53,6 +53,7 @@ _CONSTANT = (
 _OWN_OFFSET = "dates move by SendIt's own offset of the patient, by whole weeks; CTP's offset is another one"
 _PROCESSED = "SendIt processes the items of a sequence that is kept; CTP leaves them as they are"
 _NOT_ADDED = "it is not added to files that lack it, unless DICOM requires it"
+_WRITTEN = "it is also written where the attribute is there and empty"
 _EMPTIED = "where CTP removes the attribute, it is emptied"
 _DECLARED = "SendIt writes this attribute itself, by what was done"
 _NAMED_BY_CREATOR = 'a private attribute can be kept by its creator only: KEEP (gggg,"CREATOR",ee)'
@@ -282,6 +283,8 @@ class _Converter:
             line = self._meaning(tag, no, entry)
             if line.action in ("KEEP", "BLANK", "REMOVE", "JITTER"):
                 return line
+            if line.action == "REPLACE" and not line.value.startswith("func:"):
+                return replace(line, differs="; ".join(filter(None, (line.differs, _WRITTEN))))
         return None
 
     def _select(self, tag: int, call: Call, entry: Entry) -> _Line:

@@ -76,10 +76,12 @@ def _call(script: str, begin: int, bare: bool) -> tuple[Call, int]:
         return Call(name), match.end(1)
     inner, position = _enclosed(script, position, "(", ")")
     clauses = []
-    for _ in range(_CLAUSES.get(name, 0)):
+    for number in range(_CLAUSES.get(name, 0)):
         opening = re.compile(r"\s*\{").match(script, position)
+        if opening is None and number:  # as in CTP: an empty clause, and the rest of the script has no effect
+            return Call(name, tuple(_arguments(inner)), (*clauses, ())), len(script)
         if opening is None:
-            raise NoEquivalent(f"@{name} has too few clauses in braces; CTP ignores the rest of the script")
+            raise NoEquivalent(f"@{name} has no clause in braces; CTP ignores the rest of the script")
         clause, position = _enclosed(script, opening.end(), "{", "}")
         clauses.append(parse(clause, bare=bare))
     return Call(name, tuple(_arguments(inner)), tuple(clauses)), position

@@ -172,6 +172,8 @@ def test_conditions_that_need_no_function() -> None:
         element("00080080", "@if(this,isblank){@empty()}{@remove()}"),
         element("00081010", "@if(this,equals,x){@keep()}{@keep()}"),
         element("00081030", "@select(){@remove()}{@remove()}"),
+        element("00081048", "@if(this,isblank){@remove()}{Removed by CTP}"),
+        element("00081070", "@if(this,isblank){@remove()} ignored"),
         functions=False,
     )
     assert header(made) == [
@@ -179,7 +181,10 @@ def test_conditions_that_need_no_function() -> None:
         "REMOVE InstitutionName",
         "KEEP StationName",
         "REMOVE StudyDescription",
+        "REPLACE PhysiciansOfRecord Removed by CTP",
+        "BLANK OperatorsName",
     ]
+    assert made.whole
     assert output(sample(), plan_of(made)).StationName == before.StationName
 
 
@@ -227,7 +232,7 @@ def test_what_has_no_equivalent() -> None:
         element("00080016", "@remove()"),
         element("0020000d", "@select(){@keep()}{@hashuid(@UIDROOT,this)}"),
         element("00081090", "@param(@NONE)"),
-        element("00081080", "@if(this,isblank){x}"),
+        element("00081080", "@if(this,isblank)"),
         element("00081070", "@unheard(of)"),
         element("00081048", "@contents(this"),
         element("00080080", "one # two"),
