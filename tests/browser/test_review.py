@@ -216,6 +216,7 @@ PAGES = {
     "header": "batches/{}/instances/1/header",
     "projects": "projects",
     "project": "projects/Thyroid",
+    "risk": "projects/Scans/risk",
 }
 
 

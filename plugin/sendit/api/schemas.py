@@ -458,3 +458,63 @@ class RotateRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason = Field(min_length=1)
+
+
+class CombinationAnswer(BaseModel):
+    """Attributes that together single patients out."""
+
+    attributes: list[str] = Field(description="none: the project has fewer than k patients")
+    patients: int = Field(description="whom they single out")
+    further: int = Field(description="of these, whom no part of the combination singles out")
+
+
+class RareClassAnswer(BaseModel):
+    """Values that fewer than k patients have, as they left."""
+
+    values: dict[str, str]
+    patients: int
+
+
+class DriverAnswer(BaseModel):
+    """What an attribute contributes."""
+
+    attribute: str
+    option: str | None = Field(description="that retains it; null: the profile does")
+    values: int = Field(description="how many different ones there are")
+    alone: int = Field(description="patients whom it singles out by itself")
+    without: int = Field(description="patients whom all other attributes single out")
+
+
+class OptionEffectAnswer(BaseModel):
+    """What would be if the project did not have an option."""
+
+    option: str
+    attributes: list[str]
+    without: int = Field(description="patients who would still be singled out")
+
+
+class DiversityAnswer(BaseModel):
+    """Patients in classes of at least k who have too few different values of a sensitive attribute."""
+
+    attribute: str
+    classes: int
+    patients: int
+
+
+class RiskAnswer(BaseModel):
+    """How many patients of a project's releases can be singled out by what was retained."""
+
+    project: str
+    k: int
+    diverse: int = Field(description="l of l-diversity")
+    patients: int
+    studies: int
+    unknown: int = Field(description="studies of which nothing is known: they were released before SendIt noted it")
+    singled_out: int = Field(description="patients, by all attributes together")
+    unique: int = Field(description="patients in a class of their own")
+    smallest: int = Field(description="patients in the smallest class; 0 if there is no patient")
+    combinations: list[CombinationAnswer]
+    classes: list[RareClassAnswer] = Field(description="the rarest first, at most 1000")
+    drivers: list[DriverAnswer]
+    options: list[OptionEffectAnswer]
+    diversity: list[DiversityAnswer]

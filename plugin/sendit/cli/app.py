@@ -15,6 +15,7 @@ from sendit.cli.common import fail, say
 from sendit.cli.crosswalk import crosswalk, lookup, unlink
 from sendit.cli.destinations import destinations
 from sendit.cli.doctor import doctor
+from sendit.cli.files.converters import from_ctp, from_dicom_anonymizer, from_rsna, from_sendit
 from sendit.cli.files.deidentify import deidentify
 from sendit.cli.imports import import_
 from sendit.cli.init import init
@@ -23,6 +24,7 @@ from sendit.cli.lists.actions import cancel, hold, retry
 from sendit.cli.lists.pauses import pause, resume
 from sendit.cli.lists.projects import preview, process, projects
 from sendit.cli.lists.pulls import pull, pulls
+from sendit.cli.lists.risk import risk
 from sendit.cli.lists.totals import totals
 from sendit.cli.passport import passport
 from sendit.cli.recall import certificate, recall
@@ -56,6 +58,7 @@ _COMMANDS: list[tuple[str, str, Callable[..., None]]] = [
     (_LOOK, "destinations", destinations),
     (_LOOK, "projects", projects),
     (_LOOK, "preview", preview),
+    (_LOOK, "risk", risk),
     (_ACT, "process", process),
     (_ACT, "retry", retry),
     (_ACT, "cancel", cancel),
@@ -85,6 +88,10 @@ for _panel, _name, _command in _COMMANDS:
     app.command(_name, rich_help_panel=_panel)(_command)
 app.command("cut-ties", hidden=True)(unlink)  # its former name
 app.add_typer(review_app, name="review", rich_help_panel=_ACT)
+recipe_app.command("from-ctp")(from_ctp)
+recipe_app.command("from-rsna")(from_rsna)
+recipe_app.command("from-dicom-anonymizer")(from_dicom_anonymizer)
+config_app.command("from-sendit")(from_sendit)
 app.add_typer(config_app, name="config", rich_help_panel=_SET_UP)
 app.add_typer(recipe_app, name="recipe", rich_help_panel=_SET_UP)
 app.add_typer(passport, name="passport", rich_help_panel=_LOOK)

@@ -28,6 +28,7 @@ from sendit.journal.lists.totals import Totals
 from sendit.journal.originals import Originals
 from sendit.journal.provenance import Provenance
 from sendit.journal.recalls import Recalls
+from sendit.journal.receipts.characteristics import CharacteristicsRows
 from sendit.journal.receipts.passports import Passports
 from sendit.journal.release.aside import Aside
 from sendit.journal.release.reviews import Reviews
@@ -75,6 +76,7 @@ class Journal:
         self.versions = Versions(engine)
         self.audit = Audit(engine)
         self.passports = Passports(engine)
+        self.characteristics = CharacteristicsRows(engine)
 
     @classmethod
     def open(cls, database: str, data_directory: Path, *, upgrade: bool = True, seal: Seal | None = None) -> Journal:

@@ -1,9 +1,9 @@
 """The tables of the journal. Only this package writes them; migrations/ holds how they came to be.
 
 No table holds what is in a DICOM file in clear: studies and instances stand by Orthanc's identifiers, outputs by coded
-UIDs. Names of imported folders and files often name patients: they stand as keyed digests, and sealed as the crosswalk
-is (`sendit.pipeline.file_names`). Orthanc's identifiers are digests of the original ones, so the database is protected
-like the originals: 0600.
+UIDs; of outputs there are only the coarse classes of `characteristics`. Names of imported folders and files often name
+patients: they stand as keyed digests, and sealed as the crosswalk is (`sendit.pipeline.file_names`). Orthanc's
+identifiers are digests of the original ones, so the database is protected like the originals: 0600.
 """
 
 from __future__ import annotations
@@ -468,6 +468,14 @@ passport_keys = sa.Table(
     sa.Column("public", sa.String(64), nullable=False),
     sa.Column("made", sa.String(20), nullable=False),  # as it was signed
     sa.Column("signature", sa.String(128), nullable=False),
+)
+
+#: What of a batch's outputs could help to single its patient out, in coarse classes (`receipts.characteristics`).
+characteristics = sa.Table(
+    "characteristics",
+    metadata,
+    sa.Column("batch_id", sa.Integer, sa.ForeignKey("batches.id"), primary_key=True, autoincrement=False),
+    sa.Column("content", sa.JSON, nullable=False),
 )
 
 #: Passports as they were signed, for each destination. Coded values alone; deleted with the receipts.

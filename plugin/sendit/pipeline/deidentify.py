@@ -14,6 +14,7 @@ from sendit.pipeline.pool.processes import DeidentifyPool, Job
 from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, looked_at
 from sendit.pipeline.provenance import Provenance
 from sendit.pseudonyms import Codes, codes_of
+from sendit.storage.characteristics import Unreadable, read_characteristics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +91,19 @@ class Deidentification:
         watched = jobs if pauses is None else pauses.watch(jobs, batch.project, batch.study)
         self._work(batch, project, watched, self._journal.batches.record)
         self._look_at_series(batch, project, codes)
+        self._note_characteristics(batch)
+
+    def _note_characteristics(self, batch: Batch) -> None:
+        """Write down for the risk report what of the outputs could single the patient out, from one of each series."""
+        released = self._journal.batches.instances(batch.id, InstanceState.RELEASED)
+        by_series = {one.receipt.series_instance_uid: one.orthanc_id for one in released if one.receipt is not None}
+        if not by_series:
+            return
+        outputs = [self._staging.output(batch.id, name) for name in by_series.values()]
+        try:
+            self._journal.characteristics.note(batch.id, read_characteristics(outputs))
+        except Unreadable as error:
+            log.warning("batch %d: an output cannot be read for the risk report (%s)", batch.id, error)
 
     def _project(self, batch: Batch) -> ReadyProject:
         project = self.projects.get(batch.project or "")

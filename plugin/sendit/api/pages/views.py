@@ -18,6 +18,7 @@ from sendit.api.pages import (
     projects,
     pulls,
     review,
+    risk,
     study,
     totals,
 )
@@ -34,6 +35,7 @@ _VIEWS: Sequence[Callable[[FastAPI, Sources], None]] = (
     pulls.add,
     destinations.add,
     projects.add,
+    risk.add,
     crosswalk.add,
     totals.add,
     audit.add,

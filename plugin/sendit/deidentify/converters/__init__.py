@@ -1,0 +1,1 @@
+"""Rules of other tools, converted to recipes: CTP, the RSNA Anonymizer, dicom-anonymizer."""
