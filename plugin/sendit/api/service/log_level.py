@@ -40,7 +40,9 @@ def add_routes(app: FastAPI) -> None:
     @app.post("/api/log-level", tags=["service"], responses=CHANGING)
     def post_level(request: LevelRequest, actor: Administrator) -> LevelAnswer:
         """Log from this level on, until the worker restarts: then Log.Level applies again."""
-        before = logs.level()
+        before, said = logs.level(), log.isEnabledFor(logging.WARNING)
+        if not said:
+            logs.set_level(request.level)
+        log.warning("the level of the log is set to %s, and was %s (by %s)", request.level, before, actor)
         logs.set_level(request.level)
-        log.warning("the level of the log is %s, and was %s (by %s)", request.level, before, actor)
         return LevelAnswer(level=logs.level())

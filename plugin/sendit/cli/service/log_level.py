@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,18 +9,9 @@ import typer
 from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say
 
 
-class Level(StrEnum):
-    """Levels, the lowest first."""
-
-    DEBUG = "Debug"
-    INFO = "Info"
-    WARNING = "Warning"
-    ERROR = "Error"
-
-
 def log_level(
     level: Annotated[
-        Level | None, typer.Argument(case_sensitive=False, help="Level to log from. Default: show it.")
+        str | None, typer.Argument(help="Debug, Info, Warning or Error. Default: show it.", show_default=False)
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -31,5 +21,5 @@ def log_level(
     if level is None:
         answer = caller.call("GET", "/api/log-level")
     else:
-        answer = caller.call("POST", "/api/log-level", {"level": level.value})
+        answer = caller.call("POST", "/api/log-level", {"level": level.title()})
     print_json(answer) if as_json else say(f"level: {answer['level']}")

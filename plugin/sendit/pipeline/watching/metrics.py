@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from datetime import UTC, date, datetime
+from itertools import product
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,7 +19,7 @@ from prometheus_client.registry import Collector
 from sendit import __version__
 from sendit.journal.lists.counts import DESTINATION, INSTANCE, PROJECT
 from sendit.logs.meters import REGISTRY, kind_of
-from sendit.model import BatchState, DeliveryState
+from sendit.model import BatchState, DeliveryState, InstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -93,10 +94,12 @@ class Metrics(Collector):
         yield GaugeMetricFamily("sendit_pauses", "Projects, destinations, or everything, paused by persons.", paused)
 
     def _batches(self) -> Iterator[Metric]:
-        batches, instances = self._journal.counts.of(PROJECT), self._journal.counts.of(INSTANCE)
+        projects = list(self._services.settings.projects)
+        batches = _by_state(self._journal.counts.of(PROJECT), projects, BatchState)
+        instances = _by_state(self._journal.counts.of(INSTANCE), projects, InstanceState)
         labels = ["project", "state"]
-        yield _gauge("sendit_batches", "Batches in each state, now.", labels, _by_state(batches))
-        yield _gauge("sendit_instances", "Instances in each state, now.", labels, _by_state(instances))
+        yield _gauge("sendit_batches", "Batches in each state, now.", labels, batches)
+        yield _gauge("sendit_instances", "Instances in each state, now.", labels, instances)
         present, heads = datetime.now(UTC), self._journal.counts.queue_heads(WAITING)
         ages: Values = {(str(state),): max(0.0, (present - at).total_seconds()) for state, at in heads.items()}
         none: Values = {(str(state),): 0.0 for state in WAITING}
@@ -113,9 +116,11 @@ class Metrics(Collector):
 
     def _deliveries(self) -> Iterator[Metric]:
         counts = self._journal.counts.of(DESTINATION)
-        labels = ["destination", "state"]
-        yield _gauge("sendit_deliveries", "Deliveries in each state, now.", labels, _by_state(counts))
         names = dict.fromkeys([*self._services.settings.destinations, *(one.name for one in counts)])
+        labels = ["destination", "state"]
+        yield _gauge(
+            "sendit_deliveries", "Deliveries in each state, now.", labels, _by_state(counts, names, DeliveryState)
+        )
         held: Values = {(name,): 0 for name in names}
         retrying = dict(held)
         for one in counts:
@@ -151,8 +156,10 @@ class Metrics(Collector):
         yield _gauge("sendit_destination_held", text, ["destination"], held)
 
 
-def _by_state(counts: Iterable[Count]) -> Values:
-    return {(one.name, one.state): one.number for one in counts}
+def _by_state(counts: Iterable[Count], names: Iterable[str], states: Iterable[str]) -> Values:
+    """Return the counts; zeros, too, for what is configured: a series that comes and goes hides what happened."""
+    zeros: Values = {(name, str(state)): 0.0 for name, state in product(names, states)}
+    return zeros | {(one.name, one.state): one.number for one in counts}
 
 
 def _gauge(name: str, text: str, labels: list[str], values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
