@@ -30,7 +30,7 @@ from sendit.journal import JournalFault
 from sendit.orthanc.client import Source
 from sendit.pipeline.backups.high_water import JournalGuard, open_journal
 from sendit.pipeline.batch import Pipeline
-from sendit.pipeline.context import Services, deliver_queue
+from sendit.pipeline.context import Services, deliver_queue, pull_queue
 from sendit.pipeline.deidentify import Deidentification
 from sendit.pipeline.file_names import FileNames
 from sendit.pipeline.imports import Importing
@@ -44,6 +44,7 @@ from sendit.pipeline.watching.alarms.keeper import Keeper
 from sendit.pipeline.watching.alarms.summary import summary
 from sendit.pipeline.watching.events import Arrivals
 from sendit.pipeline.watching.metrics import Metrics
+from sendit.pipeline.watching.pulls import Pulling
 from sendit.pipeline.watching.reconcile import Reconciler
 from sendit.scheduler import Scheduler, engine_url
 from sendit.storage import data_directory
@@ -68,6 +69,8 @@ _BEAT_SECONDS = 15.0
 MOST_UNSEEN = 10_000
 #: Interval in which the worker checks that the journal is still there.
 _LOOK_SECONDS = 1.0
+#: Pulls that go on at the same time. Those of one source go one after the other; others wait for their windows.
+_PULLS_AT_ONCE = 16
 _REFUSED = "the last reload was undone, because SendIt could not start with it"
 #: The plugin allows five seconds to stop; unfinished work is resumed at the next start.
 _PATIENCE = 3.0
@@ -102,7 +105,8 @@ class Worker:
         self.pipeline = Pipeline(self._furnish(hello))
         self.pipeline.passports.prepare()
         self._arrivals = Arrivals(self.pipeline)
-        self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age)
+        self._pulling = Pulling(self.pipeline)
+        self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling)
         self._importing = Importing(self.pipeline, self._stop)
         self._states = states = DestinationStates(self.pipeline.services, self.pipeline.deliverer, self.orthanc)
         self._refused = str(hello.get("reload_refused", ""))
@@ -114,7 +118,15 @@ class Worker:
         self._shows_metrics = bool(hello.get("metrics"))
         self._keeper = self._alarms()
         app = make_app(
-            self.pipeline, self._importing.start, self._health, states.all, token, reloader, self._metrics, self._keeper
+            self.pipeline,
+            self._importing.start,
+            self._pulling,
+            self._health,
+            states.all,
+            token,
+            reloader,
+            self._metrics,
+            self._keeper,
         )
         self._api = Server(app, self.socket)
 
@@ -128,10 +140,12 @@ class Worker:
         # Deliveries to a destination that is no longer configured must fail, instead of waiting for ever.
         queues |= {deliver_queue(name): 1 for name in self.journal.deliveries.open_destinations()}
         queues |= {deliver_queue(name): d.batches_at_once for name, d in self.settings.destinations.items()}
+        executor = f"{data_directory.node(self._directory)}-0"
+        queues |= {pull_queue(executor): _PULLS_AT_ONCE}
         scheduler = Scheduler(
             url=engine_url(self.settings.database, self._directory),
-            executor=f"{data_directory.node(self._directory)}-0",
-            stages={"process": self._process, "deliver": self._deliver, "recall": self._recall},
+            executor=executor,
+            stages={"process": self._process, "deliver": self._deliver, "recall": self._recall, "pull": self._pull},
             queues=queues,
         )
         return Services(
@@ -169,6 +183,9 @@ class Worker:
 
     def _recall(self, batch_id: int, destination: str, attempt: int) -> None:
         self.pipeline.recaller.recall(batch_id, destination, attempt)
+
+    def _pull(self, pull_id: int, attempt: int) -> None:
+        self._pulling.run(pull_id, attempt)
 
     def start(self) -> None:
         """Start all services; return at once."""
@@ -238,7 +255,8 @@ class Worker:
         broken = [*self._faults(), *data_directory.problems(self._directory)]
         unseen = self.journal.acknowledgements.unseen()
         refused = [f"{_REFUSED}: {self._refused}"] if self._refused else []
-        problems = [*broken, *refused, *self._states.problems(), *unseen_problems(unseen)]
+        outside = [*self._states.problems(), *self._pulling.problems()]
+        problems = [*broken, *refused, *outside, *unseen_problems(unseen)]
         return {
             "status": "degraded" if problems else "ok",
             "problems": problems,

@@ -34,11 +34,13 @@ from sendit.pipeline.reload import Reloader
 from sendit.pipeline.review.viewing.viewer import InstanceViewer
 from sendit.pipeline.watching.alarms.keeper import Keeper
 from sendit.pipeline.watching.metrics import Metrics
+from sendit.pipeline.watching.pulls import Pulling
 
 
 def make_app(
     pipeline: Pipeline,
     start_import: StartImport,
+    pulling: Pulling,
     health: Callable[[], Mapping[str, Any]],
     destinations: Callable[[], list[DestinationState]],
     token: str,
@@ -51,6 +53,7 @@ def make_app(
     Args:
         pipeline: the pipeline that the routes act on.
         start_import: starts an import.
+        pulling: the pulls of the worker.
         health: returns the worker's own part of GET /api/health.
         destinations: asks every destination, for GET /api/destinations.
         token: sent by the plugin, which alone may say who makes a request.
@@ -93,7 +96,7 @@ def make_app(
     passports.add_routes(app, pipeline, views)
     _add_service(app, views, health, destinations)
     _add_documentation(app)
-    add_pages(app, Sources(pipeline, views, shell, destinations))
+    add_pages(app, Sources(pipeline, views, shell, destinations, pulling))
     return app
 
 

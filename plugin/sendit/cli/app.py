@@ -22,6 +22,7 @@ from sendit.cli.journal import backup, journal, restore
 from sendit.cli.lists.actions import cancel, hold, retry
 from sendit.cli.lists.pauses import pause, resume
 from sendit.cli.lists.projects import preview, process, projects
+from sendit.cli.lists.pulls import pull, pulls
 from sendit.cli.lists.totals import totals
 from sendit.cli.passport import passport
 from sendit.cli.recall import certificate, recall
@@ -50,6 +51,7 @@ _COMMANDS: list[tuple[str, str, Callable[..., None]]] = [
     (_LOOK, "status", status),
     (_LOOK, "batches", batches),
     (_LOOK, "totals", totals),
+    (_LOOK, "pulls", pulls),
     (_LOOK, "batch", batch),
     (_LOOK, "destinations", destinations),
     (_LOOK, "projects", projects),
@@ -66,6 +68,7 @@ _COMMANDS: list[tuple[str, str, Callable[..., None]]] = [
     (_ACT, "pause", pause),
     (_ACT, "resume", resume),
     (_ACT, "import", import_),
+    (_ACT, "pull", pull),
     (_SET_UP, "init", init),
     (_SET_UP, "doctor", doctor),
     (_SET_UP, "reload", reload),

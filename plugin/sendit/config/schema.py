@@ -23,6 +23,7 @@ from sendit.config.orthanc import OrthancConfig
 from sendit.config.overlaps import in_the_way, orthancs_own
 from sendit.config.project import DEFAULT_OPTIONS as DEFAULT_OPTIONS
 from sendit.config.project import Keyed, Project, Variant
+from sendit.config.pulls import PullSource
 from sendit.config.roles import Roles
 from sendit.config.types import (
     AbsolutePath,
@@ -105,6 +106,9 @@ class Settings(Section):
     """Who is told when something needs a person. Default: nobody."""
     watched_folders: list[WatchedFolder] = []
     """Folders whose studies are imported into Orthanc."""
+    pull_sources: dict[Name, PullSource] = {}
+    """How cohorts are pulled from servers, by their names in DicomModalities or DicomWeb.Servers. One that is not named
+    here is asked with the defaults."""
     destinations: dict[Name, AnyDestination] = {}
     """Destinations by name; Type selects the kind."""
     projects: dict[Name, Project] = {}

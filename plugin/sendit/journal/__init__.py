@@ -23,6 +23,7 @@ from sendit.journal.lists.acknowledgements import Acknowledgements
 from sendit.journal.lists.changes import Changes
 from sendit.journal.lists.counts import Counts
 from sendit.journal.lists.pauses import Pauses
+from sendit.journal.lists.pulls import Pulls
 from sendit.journal.lists.totals import Totals
 from sendit.journal.originals import Originals
 from sendit.journal.provenance import Provenance
@@ -67,6 +68,7 @@ class Journal:
         self.counts = Counts(engine)
         self.totals = Totals(engine)
         self.pauses = Pauses(engine)
+        self.pulls = Pulls(engine)
         self.changes = Changes(engine)
         self.reviews = Reviews(engine)
         self.aside = Aside(engine)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sendit.journal import tables as t
+from sendit.journal.lists.pulls import forget_pulls
 from sendit.journal.originals import DUE
 from sendit.journal.writing import add_event, now, reading
 from sendit.model import BatchState
@@ -45,10 +46,11 @@ class Retention:
     def prune(self, before: datetime) -> int:
         """Delete history and receipts of batches that ended before then; return their number, at most 5,000.
 
-        The file names of imports go, too.
+        The file names of imports go, too, and the rows of pulls.
         The instances stay with the digests of their inputs: a study that comes again is known.
         """
         self._forget_files(before)
+        self._forget_pulls(before)
         count = 0
         for _ in range(_IN_A_ROW):
             pruned = self._prune_some(before)
@@ -82,6 +84,13 @@ class Retention:
         for number in numbers:
             with self._engine.begin() as c:
                 c.execute(sa.delete(t.import_files).where(f.import_id == number))
+
+    def _forget_pulls(self, before: datetime) -> None:
+        """Delete rows and studies of old pulls."""
+        p = t.pulls.c
+        old = (p.finished_at < before) & sa.exists().where(t.pull_rows.c.pull_id == p.id)
+        with self._engine.begin() as c:
+            forget_pulls(c, list(c.execute(sa.select(p.id).where(old).limit(_IN_A_ROW)).scalars()))
 
     def pruned_at(self, batch_id: int) -> datetime | None:
         """Return when its receipts were deleted; None if they are there."""

@@ -479,3 +479,60 @@ passports = sa.Table(
     sa.Column("issued_at", UtcDateTime, nullable=False),
     sa.Column("content", sa.Text, nullable=False),
 )
+
+#: Cohorts that are pulled from a PACS. Their lists are files, until they end (`sendit.pipeline.watching.pulls`).
+pulls = sa.Table(
+    "pulls",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),  # name of a modality or DICOMweb server of Orthanc
+    sa.Column("kind", sa.String(16), nullable=False),  # modality, dicomweb
+    sa.Column("list", sa.String(64), nullable=False),  # name of the file of the list
+    sa.Column("executor", sa.String(128), nullable=False),  # the worker that has the list
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("only_check", sa.Boolean, nullable=False),  # nothing is fetched
+    sa.Column("state", sa.String(16), nullable=False, index=True),  # of `PullState`
+    sa.Column("why", sa.Text, nullable=False),  # what it waits for, or why it ended
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),  # in a row
+    sa.Column("next_attempt_at", UtcDateTime),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+)
+
+#: The rows of their lists.
+pull_rows = sa.Table(
+    "pull_rows",
+    metadata,
+    sa.Column("pull_id", sa.Integer, sa.ForeignKey("pulls.id"), primary_key=True, autoincrement=False),
+    sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(16), nullable=False),  # of `RowState`, as far as the row itself tells
+    sa.Column("same_as", sa.Integer),  # the line of the first row that asks for the same
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary),  # what it asks for; NULL: nobody is to read it
+)
+
+#: The studies that they mean. A study that several rows mean stands here once.
+pull_studies = sa.Table(
+    "pull_studies",
+    metadata,
+    sa.Column("pull_id", sa.Integer, sa.ForeignKey("pulls.id"), primary_key=True, autoincrement=False),
+    sa.Column("study", sa.String(44), primary_key=True),  # Orthanc's identifier, made of what the PACS says
+    sa.Column("held", sa.String(44), nullable=False, index=True),  # the one by which Orthanc holds it in fact
+    sa.Column("state", sa.String(16), nullable=False),  # of `StudyState`
+    sa.Column("expected", sa.Integer),  # images that the PACS has of it; NULL: it does not tell
+    sa.Column("images", sa.Integer, nullable=False),  # that have arrived
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+)
+
+#: Which rows mean which studies.
+pull_matches = sa.Table(
+    "pull_matches",
+    metadata,
+    sa.Column("pull_id", sa.Integer, sa.ForeignKey("pulls.id"), primary_key=True, autoincrement=False),
+    sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("study", sa.String(44), primary_key=True),
+)

@@ -8,6 +8,7 @@ so that `sendit verify` still works. What goes, and why:
 - the times of batches, deliveries and events: other logs say when which study arrived.
 - which batches of other projects are of the same study, the names of imported files and folders, and in the audit log
   which batch or code an act was about, and the reason in words. Who acted, when and how stays.
+- the rows and studies of pulls.
 
 The studies are remembered without their batches and in no order, so that they are not taken up anew.
 """
@@ -27,6 +28,7 @@ from sendit.errors import Misconfigured, Retry
 from sendit.journal import tables as t
 from sendit.journal.audit import redact
 from sendit.journal.lists.acknowledgements import blank_acknowledgements
+from sendit.journal.lists.pulls import end_pulls
 from sendit.journal.receipts import manifest
 from sendit.journal.receipts.manifest import receipts_of
 from sendit.journal.writing import add_event, count_up, note_state, now, reading
@@ -40,7 +42,7 @@ _UNDER_WAY = [*UNFINISHED, BatchState.REVIEW]
 _REWRITTEN = ("batches", "instances", "deliveries", "events", "crosswalk", "crosswalk_projects", "cut_studies",
               "audit", "routes", "imports", "import_files", "recalled_studies", "acknowledgements",
               "reviews", "review_marks", "review_regions", "review_devices", "former_receipts",
-              "passports")  # fmt: skip
+              "passports", "pull_rows", "pull_studies", "pull_matches")  # fmt: skip
 #: Begins what stands in the place of Orthanc's identifiers, which have hexadecimal digits only.
 _DETACHED = "cut-"
 _NAMELESS = {"folder_mac": "", "directory_mac": "", "folder_sealed": None, "directory_sealed": None}
@@ -153,6 +155,7 @@ class Unlinking:
             of_project = sa.select(t.imports.c.id).where(t.imports.c.project == project).scalar_subquery()
             c.execute(sa.delete(t.import_files).where(t.import_files.c.import_id.in_(of_project)))
             c.execute(sa.update(t.imports).where(t.imports.c.project == project).values(**_NAMELESS))
+            end_pulls(c, project, "its project was permanently unlinked")
         cut = self.of(project)
         with self._erasing() as c:  # when a patient withdrew is known to the patient
             withdrawn = sa.update(t.recalled_patients).where(t.recalled_patients.c.project == project)

@@ -20,6 +20,8 @@ from sendit.model import StoreAnswer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+#: Seconds: a large archive may take minutes to answer a query.
+_LONG = 300
 _CHANGES = 1000
 _PAGE = 200
 
@@ -105,6 +107,24 @@ class Source:
             raise Retry(f"the local Orthanc answered {answer.status_code}")
         return answer
 
+    def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """Return any answer to a request in which Orthanc asks other servers, which may fail and take long.
+
+        Raises:
+            Retry: Orthanc itself does not answer.
+        """
+        try:
+            return self._session().request(method, self.url + path, timeout=_LONG, **kwargs)
+        except requests.RequestException as error:
+            raise Retry(f"the local Orthanc is not responding ({type(error).__name__})") from None
+
+    def studies_of_uid(self, uid: str) -> list[str]:
+        """Return the studies with this StudyInstanceUID: to Orthanc, each PatientID has studies of its own."""
+        found = self._request("POST", "/tools/lookup", data=uid.encode())
+        if found.status_code != 200:
+            raise Retry(f"the local Orthanc answered {found.status_code} to a look-up")
+        return [str(one["ID"]) for one in found.json() if one["Type"] == "Study"]
+
     def _get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON of a GET, None for 404."""
         answer = self._request("GET", path, params=parameters)
@@ -140,12 +160,7 @@ class Source:
         """Return the other studies with its StudyInstanceUID: to Orthanc, each PatientID has studies of its own."""
         answer = self._get(f"/studies/{study}")
         uid = "" if answer is None else str(answer["MainDicomTags"].get("StudyInstanceUID", ""))
-        if not uid:
-            return []
-        found = self._request("POST", "/tools/lookup", data=uid.encode())
-        if found.status_code != 200:
-            raise Retry(f"the local Orthanc answered {found.status_code} to a look-up")
-        return [str(one["ID"]) for one in found.json() if one["Type"] == "Study" and one["ID"] != study]
+        return [one for one in self.studies_of_uid(uid) if one != study] if uid else []
 
     def original_of(self, study: Study) -> str:
         """Return the study of which Orthanc made this one; "" if it came from outside.

@@ -214,7 +214,7 @@ class Pipeline:
     def process(self, batch_id: int, attempt: int) -> None:
         """De-identify the batch: every instance gets an outcome; the batch is delivered, held, or empty."""
         queued = self._journal.batches.get(batch_id)
-        if queued is not None and self.pauses.holding(queued.project):
+        if queued is not None and self.waits(queued):
             return  # it stays QUEUED; the reconciliation schedules it once nothing holds it
         try:
             batch = self._journal.batches.begin(batch_id, attempt)
@@ -227,6 +227,17 @@ class Pipeline:
             batch_id,
             Stopwatch(DEIDENTIFY),
         )
+        self._go_on_pulling()
+
+    def waits(self, batch: Batch) -> bool:
+        """Return whether a batch may not be de-identified now: it is paused, or lets others go first."""
+        return self.pauses.holding(batch.project) is not None or bool(self.pauses.behind(batch.study))
+
+    def _go_on_pulling(self) -> None:
+        """Have the reconciliation schedule what let this batch go first."""
+        if self.pauses.pulling():
+            self.pauses.forget()
+            self.wake.set()
 
     def _process(self, batch: Batch) -> None:
         if batch.starts > MOST_STARTS:
@@ -250,8 +261,8 @@ class Pipeline:
             try:
                 self.services.deidentification.run(batch, self.pauses)
             except Held as held:
-                self._journal.batches.interrupt(batch.id, batch.attempt, held.pause.why)
-                log.info("batch %d: interrupted: its project is paused", batch.id)
+                self._journal.batches.interrupt(batch.id, batch.attempt, held.why)
+                log.info("batch %d: interrupted: %s", batch.id, held.why)
                 return
             self._check_all_there(batch)
         taken = taken_of(self.services.settings, str(batch.project))
@@ -311,6 +322,7 @@ class Pipeline:
         except Superseded:
             return
         BATCH_SECONDS.labels(batch.project or "").observe(since(batch.opened_at))
+        self._go_on_pulling()
         self.originals.clear(batch.study)
 
     def retry(self, batch_id: int, actor: str = SYSTEM, reason: str = "") -> Batch | None:

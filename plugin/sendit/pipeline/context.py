@@ -48,6 +48,16 @@ def recall_key(batch_id: int, destination: str, attempt: int) -> str:
     return f"recall:{batch_id}:{destination}:{attempt}"
 
 
+def pull_key(pull_id: int, attempt: int) -> str:
+    """Return the deduplication key of a pull."""
+    return f"pull:{pull_id}:{attempt}"
+
+
+def pull_queue(executor: str) -> str:
+    """Return the name of a worker's queue of pulls: the list of a pull lies beside the worker that was given it."""
+    return f"pull.{executor}"
+
+
 def deliver_queue(destination: str) -> str:
     """Return the name of a destination's queue: each has its own, so that one that is down delays no other."""
     return f"deliver.{destination}"

@@ -76,7 +76,7 @@ class Deidentification:
             Retry: Orthanc, the disk, or what knows the pseudonyms is not well.
             Quarantine: it cannot be said of which patient the study is, or they have no pseudonym.
             Superseded: another attempt owns the batch.
-            Held: its project is paused.
+            Held: its project is paused, or its study has to let others go first.
         """
         project = self._project(batch)
         self._journal.facts.remember_key(project.name, project.key_fingerprint)
@@ -87,7 +87,7 @@ class Deidentification:
         pending = self._journal.batches.instances(batch.id, InstanceState.PENDING)
         codes = self._codes(batch, project, pending)
         jobs = self._jobs(batch, project, pending, codes)
-        watched = jobs if pauses is None else pauses.watch(jobs, batch.project)
+        watched = jobs if pauses is None else pauses.watch(jobs, batch.project, batch.study)
         self._work(batch, project, watched, self._journal.batches.record)
         self._look_at_series(batch, project, codes)
 

@@ -1,6 +1,6 @@
-"""When work may go on: the windows of destinations, their pace, and what persons have paused.
+"""When work may go on: windows, pace, what persons have paused, and what goes first.
 
-Windows are of wall-clock times: an hour that a change to summer time leaves out is no hour. Pauses are looked up once a
+Windows are of wall-clock times: an hour that a change to summer time leaves out is no hour. The journal is asked once a
 second at most, so that each instance may ask.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sendit.journal.lists.pauses import Pause, holding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from sendit.config.destination import Window
     from sendit.journal import Journal
@@ -83,43 +83,70 @@ _FRESH = 1.0
 
 
 class Held(Exception):
-    """Raised in the middle of work when it is paused."""
+    """Raised in the middle of work when it is paused, or lets other work go first."""
 
-    def __init__(self, pause: Pause) -> None:
-        super().__init__(pause.why)
-        self.pause = pause
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+#: Why a study of a pulled cohort waits.
+BEHIND = "studies that were sent go first"
 
 
 class PauseGate:
-    """Asks the journal whether work is paused. Safe to use from several threads."""
+    """Asks the journal whether work is paused, or has to let other work go first. Safe to use from several threads."""
 
     def __init__(self, journal: Journal, clock: Callable[[], float] = time.monotonic) -> None:
         self._journal = journal
         self._clock = clock
-        self._read: tuple[float, list[Pause]] | None = None
+        self._answers: dict[Hashable, tuple[float, Any]] = {}
 
     def forget(self) -> None:
         """Look it up anew at the next question: it was changed just now."""
-        self._read = None
+        self._answers = {}
+
+    def _fresh(self, question: Hashable, ask: Callable[[], _T]) -> _T:
+        """Return the answer to a question, as of at most a second ago."""
+        known: tuple[float, _T] | None = self._answers.get(question)
+        if known is not None and self._clock() - known[0] < _FRESH:
+            return known[1]
+        answer = ask()
+        self._answers[question] = (self._clock(), answer)
+        return answer
 
     def all(self) -> list[Pause]:
-        """Return all pauses, as of at most a second ago."""
-        read = self._read
-        if read is None or self._clock() - read[0] >= _FRESH:
-            read = self._read = (self._clock(), self._journal.pauses.all())
-        return read[1]
+        """Return all pauses."""
+        return self._fresh("pauses", self._journal.pauses.all)
+
+    def pulling(self) -> bool:
+        """Return whether a cohort is being pulled."""
+        return bool(self._fresh("pulls", self._journal.pulls.running))
+
+    def live(self, destination: str | None = None) -> bool:
+        """Return whether studies that were not pulled are to be de-identified, or delivered there, now."""
+        projects = self._fresh(("live", destination), lambda: self._journal.pulls.live_projects(destination))
+        return any(self.holding(project, destination) is None for project in projects)
+
+    def behind(self, study: str, destination: str | None = None) -> str:
+        """Return why this study has to let others go first; "" if it need not: it was not pulled, or none waits."""
+        if not self.pulling() or not self.live(destination):
+            return ""
+        return BEHIND if self._journal.pulls.is_pulled(study) else ""
 
     def holding(self, project: str | None = None, destination: str | None = None) -> Pause | None:
         """Return the pause that holds work of this project, or for this destination; None if there is none."""
         return holding(self.all(), project, destination)
 
-    def watch(self, jobs: Iterable[_T], project: str | None) -> Iterator[_T]:
-        """Yield the jobs as long as their project is not paused.
+    def watch(self, jobs: Iterable[_T], project: str | None, study: str) -> Iterator[_T]:
+        """Yield the jobs as long as their project is not paused, and their study need not let others go first.
 
         Raises:
-            Held: it is.
+            Held: it is, or has to.
         """
         for job in jobs:
             if pause := self.holding(project):
-                raise Held(pause)
+                raise Held(pause.why)
+            if why := self.behind(study):
+                raise Held(why)
             yield job

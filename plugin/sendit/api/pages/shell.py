@@ -54,6 +54,7 @@ VIEWS: Sequence[View] = (
     View("batches", "Batches", "batches", "b"),
     View("review", "Review", "review", "r"),
     View("imports", "Imports and folders", "imports", "i"),
+    View("pulls", "Cohorts", "pulls", "c"),
     View("destinations", "Destinations", "destinations", "d"),
     View("projects", "Projects", "projects", "p"),
     View("totals", "Totals", "totals", "t"),

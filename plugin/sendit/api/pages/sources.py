@@ -9,6 +9,7 @@ from sendit.api.pages.shell import Shell
 from sendit.api.queries import Views
 from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.readback.destination_status import DestinationState
+from sendit.pipeline.watching.pulls import Pulling
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,4 @@ class Sources:
     views: Views
     shell: Shell
     destinations: Callable[[], list[DestinationState]]
+    pulling: Pulling

@@ -29,11 +29,26 @@ _STATES: Mapping[BatchState, str] = {
 }
 
 _TONES: Mapping[str, str] = {
-    **dict.fromkeys(("DONE", "SENT", "VERIFIED", "RELEASED", "reachable", "IMPORTED", "RECALLED"), "good"),
+    **dict.fromkeys(
+        ("DONE", "SENT", "VERIFIED", "RELEASED", "reachable", "IMPORTED", "RECALLED", "COMPLETE", "FOUND"), "good"
+    ),
     **dict.fromkeys(
         ("FAILED", "QUARANTINED", "RECALL_FAILED", "unreachable", "refused", "ERRORS", "held", "REJECTED"), "bad"
     ),
-    **dict.fromkeys(("REVIEW", "EMPTY", "RETRYING", "PAUSED", "paused", "outside its window", "INTERRUPTED"), "warn"),
+    **dict.fromkeys(
+        (
+            "REVIEW",
+            "EMPTY",
+            "RETRYING",
+            "PAUSED",
+            "paused",
+            "outside its window",
+            "INTERRUPTED",
+            "PARTIAL",
+            "NOT_FOUND",
+        ),
+        "warn",
+    ),
     **dict.fromkeys(("PROCESSING", "DELIVERING", "SENDING", "RECALLING", "RUNNING"), "busy"),
 }
 
@@ -94,6 +109,14 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Return a span of time as a person reads it: 40 min, 3 h 20 min, 5 days."""
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{max(1, minutes)} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 48 * 60 else f"{round(minutes / 60 / 24)} days"
+
+
 def who(actor: str) -> str:
     """Return an actor as a person reads it."""
     kind, _, name = actor.partition(":")
@@ -147,6 +170,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "size": size,
     "count": count,
     "plural": plural,
+    "duration": duration,
     "who": who,
     "utc": utc,
     "iso": iso,

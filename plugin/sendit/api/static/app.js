@@ -151,7 +151,8 @@
     }
   }
 
-  // Send JSON to a route, relative to /sendit/. Returns the answer; throws an Error with problem and remedy in words.
+  // Send JSON to a route, relative to /sendit/. Returns the answer; throws an Error with problem and remedy in words,
+  // and the lines of a list that are wrong.
   async function send(path, method, body) {
     let answer
     try {
@@ -166,7 +167,8 @@
     if (answer.ok) return said
     const problem = said.detail || said.title || said.error || `SendIt answers ${answer.status}.`
     const sentence = problem.charAt(0).toUpperCase() + problem.slice(1)
-    throw new Error([/[.!?]$/.test(sentence) ? sentence : `${sentence}.`, said.cure].filter(Boolean).join(' '))
+    const text = [/[.!?]$/.test(sentence) ? sentence : `${sentence}.`, said.cure].filter(Boolean).join(' ')
+    throw Object.assign(new Error(text), {lines: said.lines})
   }
 
   // A form with data-post: its fields as JSON.

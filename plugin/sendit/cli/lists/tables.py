@@ -15,6 +15,7 @@ STYLES = {
     "FAILED": "red",
     "QUARANTINED": "red",
     "RECALL_FAILED": "red",
+    "ERRORS": "red",
     "EMPTY": "yellow",
     "REVIEW": "yellow",
     "CANCELLED": "yellow",

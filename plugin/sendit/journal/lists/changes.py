@@ -26,13 +26,17 @@ class Changes:
         self._engine = engine
 
     def cursor(self) -> str:
-        """Return a text that differs once a batch, a delivery, an event, an import, a pause or an act differs."""
+        """Return a text that differs once a batch, a delivery, an event, an import, a pull, a pause or an act does."""
         with reading(self._engine) as c:
             facts = [self._times(c, column) for column in (t.batches.c.changed_at, t.deliveries.c.changed_at)]
-            facts += [self._numbers(c, column) for column in (t.events.c.id, t.audit.c.number, t.imports.c.id)]
-            running = sa.select(sa.func.count()).select_from(t.imports).where(t.imports.c.state == "RUNNING")
+            numbered = (t.events.c.id, t.audit.c.number, t.imports.c.id, t.pulls.c.id)
+            facts += [self._numbers(c, column) for column in numbered]
+            running = [
+                sa.select(sa.func.count()).select_from(table).where(table.c.state == "RUNNING")
+                for table in (t.imports, t.pulls)
+            ]
             pauses = sa.select(sa.func.count(), sa.func.max(t.pauses.c.at))
-            facts += [tuple(c.execute(query).one()) for query in (running, pauses)]
+            facts += [tuple(c.execute(query).one()) for query in (*running, pauses)]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def _times(self, c: sa.Connection, column: sa.Column[datetime]) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from sendit.errors import SendItError
 from sendit.journal import Superseded
 from sendit.model import Batch, BatchState, Delivery, DeliveryState
 from sendit.pipeline.context import Services, deliver_key, process_key, recall_key, until
+from sendit.pipeline.watching.pulls import Pulling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,10 +43,12 @@ class Reconciler:
 
     Args:
         stable_age: Orthanc's StableAge, seconds. After a restart Orthanc calls every study stable, so age counts too.
+        pulling: the pulls of this worker.
     """
 
-    def __init__(self, pipeline: Pipeline, stable_age: int) -> None:
+    def __init__(self, pipeline: Pipeline, stable_age: int, pulling: Pulling | None = None) -> None:
         self._pipeline = pipeline
+        self._pulling = pulling or Pulling(pipeline)
         self._services = pipeline.services
         self._stable_age = stable_age
         self._silent: set[str] = set()  # said to run here at the last reconciliation, and did not
@@ -99,8 +102,7 @@ class Reconciler:
         active = {work.key for work in self._services.scheduler.active()}
         for batch in unfinished:
             if batch.state in (BatchState.QUEUED, BatchState.PROCESSING):
-                waits = self._pipeline.pauses.holding(batch.project) is not None
-                if process_key(batch.id, batch.attempt) not in active and not waits:
+                if process_key(batch.id, batch.attempt) not in active and not self._pipeline.waits(batch):
                     self._renew_process(batch)
             elif batch.state is BatchState.SENT:
                 self._pipeline.clean_up(batch.id)
@@ -112,6 +114,7 @@ class Reconciler:
         for recall in recalls:
             if recall_key(recall.batch_id, recall.destination, recall.attempt) not in active:
                 self._pipeline.recaller.renew(recall)
+        self._pulling.reschedule(active)
 
     def bring_forward(self) -> None:
         """Bring forward what would wait longer than its MaxDelay because a clock was, or is, wrong."""
@@ -159,6 +162,7 @@ class Reconciler:
                 batch = self._services.journal.batches.get(batch_id)
                 if batch is None or batch.state not in needed:
                     kept.remove(batch_id)
+        self._pulling.tidy()
         forget(self._services)
         self._services.journal.counts.fold()
         self._services.scheduler.forget_ended(_FORGET)

@@ -1,0 +1,1 @@
+"""Cohorts: lists of studies that are to be fetched from a PACS."""
