@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.dicom import Person, StudyMaker
 from tests.servers.pacs import cohort, make_pacs
-from tests.servers.stack import PROJECT
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
@@ -277,10 +277,25 @@ def _no_pull(number: int) -> HTTPException:
 
 def _answer(pull: Pull, sources: Sources) -> PullAnswer:
     progress = sources.pipeline.services.journal.pulls.progress(pull)
-    running = pull.state is PullState.RUNNING
-    values: dict[str, Any] = {name: getattr(pull, name) for name in PullAnswer.model_fields if hasattr(pull, name)}
-    values |= {name: getattr(progress, name) for name in PullAnswer.model_fields if hasattr(progress, name)}
-    return PullAnswer(**{**values, "seconds_left": progress.seconds_left if running else None})
+    return PullAnswer(
+        id=pull.id,
+        project=pull.project,
+        source=pull.source,
+        kind=Kind(pull.kind),
+        only_check=pull.only_check,
+        state=pull.state,
+        why=pull.why,
+        actor=pull.actor,
+        started_at=pull.started_at,
+        finished_at=pull.finished_at,
+        next_attempt_at=pull.next_attempt_at,
+        rows=dict(progress.rows),
+        studies=progress.studies,
+        studies_done=progress.studies_done,
+        images=progress.images,
+        images_expected=progress.images_expected,
+        seconds_left=progress.seconds_left if pull.state is PullState.RUNNING else None,
+    )
 
 
 def _rows(pull: Pull, sources: Sources) -> list[tuple[PullRowAnswer, bytes | None]]:
