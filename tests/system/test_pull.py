@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
 
 from tests.dicom import Person, StudyMaker
 from tests.servers.pacs import cohort, make_pacs
+from tests.servers.stack import send_study
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -81,3 +87,67 @@ def test_a_cohort_from_a_pacs(make_stack: MakeStack, tmp_path: Path) -> None:
         assert stack.wait_batches(3)[-1]["sent"] == 3
         for secret in ("ACC404", "MRN-2", first.study_uid):
             assert secret not in stack.source.log()
+
+
+STUDIES = 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_two_hundred_studies_with_kills_in_between(make_stack: MakeStack, tmp_path: Path) -> None:
+    """Worker, PACS and Orthanc are killed on the way: every row is accounted for, each study is sent once."""
+    stack = make_stack(PullSources={"pacs": {"StudiesAhead": 8}})
+    stack.sendit["Projects"]["cohort"] = {"Destinations": ["research"]}
+    with make_pacs(tmp_path / "pacs", stack) as pacs:
+        for number in range(STUDIES):
+            store(pacs, number, images=2)
+        stack.start()
+        rows = [f"ACC{number},,,,," for number in range(STUDIES)]
+        rows += [f"ACC{number},,,,," for number in range(0, STUDIES, 20)]  # the same again
+        rows += [f",MRN-{number},,,,CT" for number in range(0, STUDIES, 20)]  # the same studies by another key
+        rows += [f"NONE{number},,,,," for number in range(10)]
+        body = {"cohort": cohort(rows), "source": "pacs", "project": "cohort"}
+        pull = stack.api("pulls", "POST", json=body)["id"]
+
+        def reached(studies: int) -> bool:
+            try:
+                return bool(stack.api(f"pulls/{pull}")["studies_done"] >= studies)
+            except requests.RequestException:
+                return False
+
+        wait_for(lambda: reached(STUDIES // 10), "some studies", limit=300)
+        os.kill(stack.worker_pid(), signal.SIGKILL)
+        live = [send_study(stack) for _ in range(3)]
+        wait_for(lambda: reached(STUDIES // 4), "more studies", limit=300)
+        pacs.kill()
+        wait_for(lambda: "waits" in str(problems(stack)), "the pull to wait for the PACS", limit=120)
+        pacs.start()
+        wait_for(lambda: reached(STUDIES // 2), "half of the studies", limit=300)
+        stack.source.kill()
+        stack.source.start()
+        stack.wait_ready()
+        wait_for(lambda: reached(STUDIES * 3 // 4), "most studies", limit=300)
+        os.kill(stack.worker_pid(), signal.SIGKILL)
+        wait_for(lambda: reached(STUDIES), "all studies", limit=300)
+        answer = ended(stack, pull)
+        assert answer["rows"] == {"COMPLETE": STUDIES + 10, "NOT_FOUND": 10, "DUPLICATE": 10}
+        assert (answer["state"], answer["studies"], answer["images"]) == ("INCOMPLETE", STUDIES, 2 * STUDIES)
+        assert len(states(stack, pull)) == len(rows)
+        batches = stack.wait_batches(STUDIES + len(live), limit=300)
+        assert {batch["state"] for batch in batches} == {"DONE"}
+        mine = [batch for batch in batches if batch["project"] == "cohort"]
+        assert (len(mine), len({batch["study"] for batch in mine})) == (STUDIES, STUDIES)
+        assert {batch["sent"] for batch in mine} == {2}
+        assert len(stack.target.get("/studies")) == STUDIES + len(live)
+        assert list((stack.data_directory / "pulls").iterdir()) == []
+        log = stack.source.log()
+        assert not [secret for secret in ("ACC1", "MRN-", "NONE") if secret in log]
+
+
+def problems(stack: Stack) -> list[str]:
+    """What GET /api/health complains about; nothing while it does not answer."""
+    try:
+        found: list[str] = stack.api("health")["problems"]
+    except requests.RequestException:
+        found = []
+    return found

@@ -199,13 +199,13 @@ def test_what_does_not_arrive_is_named(house: House) -> None:
     house.stopping.then = lambda: None
     number = house.begin("A1,", "A2,", "A3,", "A4,", "A5,", "A1,")
     house.run(number)
-    assert house.state(number) is PullState.ERRORS
+    assert house.state(number) is PullState.INCOMPLETE
     assert house.rows(number) == [
         (2, "COMPLETE", ""),
         (3, "PARTIAL", "1 of 3 images arrived"),
         (4, "FAILED", "0 of 2 images arrived; does pacs know the title, host and port of Orthanc?"),
-        (5, "COMPLETE", "pacs does not tell how many images it has"),
-        (6, "NOT_FOUND", "pacs has no such study"),
+        (5, "COMPLETE", "pacs does not tell how many images there are"),
+        (6, "NOT_FOUND", "no such study at pacs"),
         (7, "DUPLICATE", "asks for the same as line 2"),
     ]
     assert {uid: house.pacs.fetched.count(uid) for uid in house.pacs.fetched} == {
@@ -223,7 +223,7 @@ def test_a_pacs_that_ignores_a_key(house: House) -> None:
     number = house.begin(",M2", ",M9")
     house.run(number)
     assert house.pacs.fetched == ["1.2.2"]
-    reason = "pacs has no such study; it answered with 3 others, which do not match the row"
+    reason = "no such study at pacs; it answered with 3 others, which do not match the row"
     assert house.rows(number) == [(2, "COMPLETE", ""), (3, "NOT_FOUND", reason)]
 
 
@@ -380,7 +380,7 @@ def test_only_a_check(house: House) -> None:
     number = house.begin("A1,", "A2,", only_check=True)
     house.run(number)
     assert [state for _, state, _ in house.rows(number)] == ["FOUND", "NOT_FOUND"]
-    assert (house.pacs.fetched, house.state(number), house.lists()) == ([], PullState.ERRORS, [])
+    assert (house.pacs.fetched, house.state(number), house.lists()) == ([], PullState.INCOMPLETE, [])
     pull = house.journal.pulls.get(number)
     assert pull is not None
     assert house.journal.pulls.progress(pull).images_expected == 2

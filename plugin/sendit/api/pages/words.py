@@ -46,6 +46,7 @@ _TONES: Mapping[str, str] = {
             "INTERRUPTED",
             "PARTIAL",
             "NOT_FOUND",
+            "INCOMPLETE",
         ),
         "warn",
     ),

@@ -15,7 +15,7 @@ STYLES = {
     "FAILED": "red",
     "QUARANTINED": "red",
     "RECALL_FAILED": "red",
-    "ERRORS": "red",
+    "INCOMPLETE": "yellow",
     "EMPTY": "yellow",
     "REVIEW": "yellow",
     "CANCELLED": "yellow",

@@ -34,7 +34,7 @@ class PullState(StrEnum):
 
     RUNNING = "RUNNING"  # or it waits, for the reason in `why`
     DONE = "DONE"  # every row is complete
-    ERRORS = "ERRORS"  # it ended; the result names the rows that are not complete
+    INCOMPLETE = "INCOMPLETE"  # it ended; the result names the rows that are not complete
     FAILED = "FAILED"  # it could not go on, for the reason in `why`
     CANCELLED = "CANCELLED"
 
@@ -162,7 +162,7 @@ class Pulls:
     def finish(self, pull: Pull, why: str = "", *, failed: bool = False) -> PullState:
         """End a pull; return how it ended."""
         incomplete = any(row.state not in _FINE for row in self.rows(pull.id))
-        state = PullState.FAILED if failed else PullState.ERRORS if incomplete else PullState.DONE
+        state = PullState.FAILED if failed else PullState.INCOMPLETE if incomplete else PullState.DONE
         self._move(pull, state=state, why=why, finished_at=now(), next_attempt_at=None)
         return state
 

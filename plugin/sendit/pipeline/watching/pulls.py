@@ -257,7 +257,7 @@ class Pulling:
         with self.remotes.find(Kind(pull.kind), pull.source, query_of(wanted)) as answers:
             matching = [one for one in answers if matches(one, wanted)]
         found = {identifier_of(one): one.images for one in matching}
-        others = f"{pull.source} has no such study"
+        others = f"no such study at {pull.source}"
         if answers and not found:
             others += f"; it answered with {len(answers)} others, which do not match the row"
         self._journal.looked_up(pull, line, found, "" if found else others)
@@ -275,7 +275,7 @@ class Pulling:
         with self.remotes.find(Kind(pull.kind), pull.source, query_of(wanted)) as answers:
             there = next((one for one in answers if identifier_of(one) == study.study), None)
             if there is None:
-                problem, present = f"{pull.source} has it no longer", study
+                problem, present = f"it is no longer at {pull.source}", study
             else:
                 present = replace(study, expected=there.images)
                 self._services.journal.intake.route(present.held, pull.project)
@@ -285,7 +285,7 @@ class Pulling:
         self._went_on(pull)
         if not problem and present.expected is None and self._source.count(present.held):
             present = replace(present, expected=self._source.count(present.held))
-            self._take(pull, present, f"{pull.source} does not tell how many images it has")
+            self._take(pull, present, f"{pull.source} does not tell how many images there are")
         elif not self._complete(pull, present, ""):
             self._incomplete(pull, present, problem)
 
