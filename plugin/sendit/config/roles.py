@@ -33,6 +33,6 @@ class Roles(Section):
     release: Users = []
     """Users who release what a review has accepted, and verify what was sent."""
     look_up: Users = []
-    """Users who see values of originals: images and headers before cleaning."""
+    """Users who see values of originals: images and headers before cleaning, what the rows of a pull asked for."""
     administer: Users = []
-    """Users who retry, cancel, acknowledge, pause, recall, import and reload; they see nothing of an original."""
+    """Users who retry, cancel, acknowledge, pause, recall, import, pull and reload; they see nothing of an original."""

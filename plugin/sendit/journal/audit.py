@@ -33,7 +33,7 @@ _BEGINNING = "0" * 64
 _BLANK: dict[str, Any] = {"batch_id": None, "subject": "", "reason": "", "details": None, "salt": ""}
 LOOK, REDACT, UNLINK = "look", "redact", "unlink"
 #: Looks into the crosswalk, of which each project's list (`sendit crosswalk looks`) consists.
-LOOKUPS = ("look-up", "export-crosswalk", "show-file-names", UNLINK)
+LOOKUPS = ("look-up", "export-crosswalk", "show-file-names", "show-pull", UNLINK)
 #: Why a project was unlinked is kept when it is.
 _NEVER_REDACTED = (REDACT, UNLINK)
 _TOGETHER = 2000
