@@ -16,6 +16,7 @@ from benchmarks import (
     markers,
     peer,
     pixels,
+    pull,
     receiving,
     samples,
     sizes,
@@ -48,6 +49,7 @@ BENCHMARKS = {
     "peer": peer.main,
     "fidelity": fidelity.main,
     "startup": startup.main,
+    "pull": pull.main,
     "large-journal": large_journal.main,
 }
 

@@ -124,9 +124,9 @@ class PauseGate:
         return bool(self._fresh("pulls", self._journal.pulls.running))
 
     def live(self, destination: str | None = None) -> bool:
-        """Return whether studies that were not pulled are to be de-identified, or delivered there, now."""
+        """Return whether studies that were not pulled arrive, are to be de-identified, or delivered there, now."""
         projects = self._fresh(("live", destination), lambda: self._journal.pulls.live_projects(destination))
-        return any(self.holding(project, destination) is None for project in projects)
+        return any(self.holding(project or None, destination) is None for project in projects)
 
     def behind(self, study: str, destination: str | None = None) -> str:
         """Return why this study has to let others go first; "" if it need not: it was not pulled, or none waits."""

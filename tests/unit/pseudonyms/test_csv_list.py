@@ -11,6 +11,7 @@ from sendit.config.project import CsvList
 from sendit.config.schema import load
 from sendit.deidentify import Patient
 from sendit.errors import Misconfigured, Retry
+from sendit.importer.cohort.cohort_list import read_list
 from sendit.pipeline.projects import open_codes
 from sendit.pseudonyms import CodeSource, open_source
 
@@ -57,6 +58,18 @@ def test_columns_of_other_names_and_the_issuer(path: Path) -> None:
     columns = {"PatientID": "mrn", "IssuerOfPatientID": "authority", "Code": "subject"}
     listed = source(path, Columns=columns, Delimiter=";")
     assert [listed.code(Patient("1", issuer)) for issuer in ("A", "B", "", "C")] == ["S1", "S2", "S3", None]
+
+
+def test_a_cohort_list(path: Path) -> None:
+    """The list of a cohort is one of pseudonyms, too: other columns are not read, a patient may stand in many rows."""
+    header = "AccessionNumber,PatientID,SubjectCode,StudyDateFrom"
+    write(path, header, "A1,MRN-1,S-1,", "A2,MRN-1,S-1,2024-01-01", "A3,MRN-2,S-2,")
+    codes = source(path, Columns={"PatientID": "PatientID", "Code": "SubjectCode"})
+    assert [codes.code(Patient(patient)) for patient in ("MRN-1", "MRN-2", "MRN-3")] == ["S-1", "S-2", None]
+    rows = read_list(path.read_text("utf-8"))
+    assert [(row.line, row.wanted.accession_number, row.wanted.patient_id) for row in rows] == [
+        (2, "A1", "MRN-1"), (3, "A2", "MRN-1"), (4, "A3", "MRN-2"),
+    ]  # fmt: skip
 
 
 def test_a_file_without_issuer(path: Path) -> None:

@@ -6,6 +6,7 @@ Every write of the stage is fenced by its attempt. Rows stand by their lines; wh
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ _LAST = 20
 #: A study in one of these is at work in SendIt, and has not left it.
 _UNDER_WAY = (BatchState.QUEUED, BatchState.PROCESSING, BatchState.DELIVERING)
 _TO_DEIDENTIFY = (BatchState.QUEUED, BatchState.PROCESSING)
+#: A study whose last image came so long ago waits to become stable, and needs nothing meanwhile.
+_ARRIVING = timedelta(seconds=10)
 _TO_DELIVER = (DeliveryState.WAITING, DeliveryState.SENDING)
 
 
@@ -376,17 +379,21 @@ class Pulls:
             return int(c.execute(query.where((s.pull_id == number) & b.state.in_(_UNDER_WAY))).scalar_one())
 
     def live_projects(self, destination: str | None = None) -> set[str]:
-        """Return the projects of other studies that are to be de-identified, or delivered there, now."""
+        """Return the projects of other studies that arrive, are to be de-identified, or delivered there, now.
+
+        "" stands for one that arrives: its project is not known yet.
+        """
         b, d = t.batches.c, t.deliveries.c
         due = b.next_attempt_at.is_(None) | (b.next_attempt_at <= now())
-        query = sa.select(b.project).where(b.state.in_(_TO_DEIDENTIFY) & due & ~_pulled(b.study))
+        arrives = (b.state == BatchState.RECEIVING) & (b.changed_at > now() - _ARRIVING)
+        query = sa.select(b.project).where((arrives | b.state.in_(_TO_DEIDENTIFY) & due) & ~_pulled(b.study))
         queries = [query]
         if destination is not None:
             query = sa.select(b.project).join(t.deliveries, d.batch_id == b.id)
             waits = (b.state == BatchState.DELIVERING) & (d.destination == destination) & d.state.in_(_TO_DELIVER)
             queries.append(query.where(waits & ~_pulled(b.study)))
         with reading(self._engine) as c:
-            return {str(project) for one in queries for project in c.execute(one.distinct()).scalars()}
+            return {str(project or "") for one in queries for project in c.execute(one.distinct()).scalars()}
 
 
 class _Fenced:
