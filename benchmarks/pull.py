@@ -47,13 +47,14 @@ def _live(stack: Stack, folder: Path) -> float:
     for index, data in enumerate(maker.instances(LIVE_IMAGES)):
         (folder / f"{index:04}.dcm").write_bytes(data)
     os.sync()
+    before = max((one["id"] for one in stack.batches()), default=0)
     begin = time.perf_counter()
     called = ["-aec", "SOURCE", "127.0.0.1", str(stack.source.dicom_port), "+sd", str(folder)]
     subprocess.run(["storescu", *called], check=True, capture_output=True)
 
     def done() -> bool:
-        batches = stack.api("batches?project=irb1&limit=1")["batches"]
-        return bool(batches and batches[0]["received"] == LIVE_IMAGES and batches[0]["state"] == "DONE")
+        batches = [one for one in stack.api("batches?project=irb1&limit=500")["batches"] if one["id"] > before]
+        return bool(batches) and all(one["state"] == "DONE" for one in batches)
 
     wait_for(done, "the live study to be delivered", limit=300)
     seconds = time.perf_counter() - begin

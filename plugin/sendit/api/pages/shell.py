@@ -185,3 +185,4 @@ _templates = Environment(
 _templates.globals.update(asset=asset, version=__version__)
 _templates.filters.update(words.FILTERS)
 _templates.tests["destination_problem"] = words.is_destination_problem
+_templates.tests["pull_problem"] = words.is_pull_problem

@@ -66,13 +66,18 @@ def label(state: str) -> str:
 
 def attention(health: Mapping[str, Any]) -> int:
     """Return how many things need an operator."""
-    destinations = sum(map(is_destination_problem, health["problems"]))
-    return len(health["faults"]) + len(health["unseen_batches"]) + len(health["unseen_imports"]) + destinations
+    outside = sum(is_destination_problem(one) or is_pull_problem(one) for one in health["problems"])
+    return len(health["faults"]) + len(health["unseen_batches"]) + len(health["unseen_imports"]) + outside
 
 
 def is_destination_problem(problem: str) -> bool:
     """Return whether a problem of GET /api/health is that of a destination."""
     return problem.startswith("destination ")
+
+
+def is_pull_problem(problem: str) -> bool:
+    """Return whether a problem of GET /api/health is that of a pull whose source does not answer."""
+    return problem.startswith("pull ")
 
 
 def down(problems: Iterable[str]) -> str:
