@@ -39,7 +39,9 @@ def make(roles: Roles | None = CONFIGURED) -> FastAPI:
     """The application as the worker makes it, above a pipeline that does nothing."""
     pipeline = MagicMock()
     pipeline.services.settings.roles = roles
-    return make_app(cast("Pipeline", pipeline), MagicMock(), MagicMock(), dict, list, TOKEN, MagicMock(), MagicMock(), None)
+    return make_app(
+        cast("Pipeline", pipeline), MagicMock(), MagicMock(), dict, list, TOKEN, MagicMock(), MagicMock(), None
+    )
 
 
 class Answer(NamedTuple):
