@@ -79,8 +79,9 @@ def main() -> bool:
         with Stack(folder / "stack") as stack:
             stack.sendit["Projects"]["cohort"] = {"Destinations": ["research"]}
             with make_pacs(folder / "pacs", stack) as pacs:
+                cohorts = [_fill(pacs, number) for number in range(ROUNDS + 1)]
                 stack.start()
-                pairs = [_round(stack, pacs, folder, number) for number in range(ROUNDS + 1)][1:]  # one warms up
+                pairs = [_round(stack, folder, number, rows) for number, rows in enumerate(cohorts)][1:]  # one warms up
     ratio = statistics.median(with_pull / without for without, with_pull in pairs)
     page = _page(pairs, ratio)
     DOCUMENT.write_text(page, encoding="utf-8")
@@ -88,9 +89,8 @@ def main() -> bool:
     return ratio <= LIMIT
 
 
-def _round(stack: Stack, pacs: OrthancServer, folder: Path, number: int) -> tuple[float, float]:
+def _round(stack: Stack, folder: Path, number: int, rows: list[str]) -> tuple[float, float]:
     """Return the seconds of a live study without a pull, and of one with."""
-    rows = _fill(pacs, number)
     without = _live(stack, folder / f"{number}-without")
     pull = _pulling(stack, rows)
     with_pull = _live(stack, folder / f"{number}-with")
