@@ -51,7 +51,6 @@ EXCEPTIONS = {
     "columns of the lists of private attributes, for their readers and tests": ["readers", "TELLING_ROLES"],
     "pydantic": ["model_config"],
     "requests": ["max_redirects", "trust_env"],
-    "levels that a user may name": ["DEBUG", "ERROR"],
     "typer reads a command's parameters there": ["__annotations__", "__signature__"],
     "uvicorn": ["should_exit"],
     "ONNX Runtime": ["inter_op_num_threads", "intra_op_num_threads", "log_severity_level"],
