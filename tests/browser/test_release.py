@@ -1,10 +1,8 @@
-"""A study waits for a person, who draws a box in the browser and releases it: at the target the box is black."""
+"""A study uploaded in Explorer waits for a person, who draws a box and releases it: at the target the box is black."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.browser.test_review import on_screen, shown
 from tests.burned import CaptureMaker
@@ -12,22 +10,38 @@ from tests.servers.stack import PROJECT
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import MakeStack
     from tests.servers.browser import Browser
+    from tests.servers.stack import Stack
 
-pytest.importorskip("sendit.pipeline.review", reason="decisions of reviewers are not here yet")
+
+def upload(stack: Stack, browser: Browser, file: Path) -> None:
+    """Upload a file as a user of Orthanc Explorer does."""
+    browser.open(f"{stack.source.url}/app/explorer.html#upload")
+    wait_for(lambda: browser.run("return $('#upload-button').is(':visible')"), "the page for uploads")
+    browser.choose("#fileupload", file)
+    wait_for(lambda: browser.run("return $('.pending-file').length === 1"), "the file in the list")
+    browser.click("#upload-button")
+    wait_for(lambda: browser.run("return $('#progress .label').text()") == "Done", "the upload")
 
 
-def test_a_box_until_the_target(make_stack: MakeStack, browser: Browser) -> None:
-    """Drawn, masked anew, accepted, delivered."""
+def test_a_box_until_the_target(make_stack: MakeStack, browser: Browser, tmp_path: Path) -> None:
+    """Uploaded in Explorer; found among what needs a person; drawn, masked anew, accepted, delivered."""
     stack = make_stack()
     stack.sendit["Projects"][PROJECT] |= {"Pixels": {"OnText": "Review"}}
     stack.start(ready=False)
     wait_for(stack.is_ready, "the worker", limit=240)
-    stack.source.upload(CaptureMaker().capture(1))
+    file = tmp_path / "capture.dcm"
+    file.write_bytes(CaptureMaker().capture(1))
+    upload(stack, browser, file)
     stack.wait_batch(lambda b: b["state"] == "REVIEW", limit=240)
     browser.size(1400, 900)
-    browser.open(f"{stack.source.url}/sendit/batches/1/review")
+    browser.open(f"{stack.source.url}/sendit/")
+    review = 'a[href*="batches/1/review"]'
+    wait_for(lambda: browser.run("return document.querySelector(arguments[0]) !== null", review), "what needs me")
+    browser.click(review)
     wait_for(lambda: shown(browser), "the image", limit=120)
     may = "return [...document.querySelectorAll('[data-decide=ACCEPT]')].every(button => !button.disabled)"
     wait_for(lambda: browser.run(may), "what may be decided")

@@ -85,6 +85,10 @@ class Browser:
         """Click with the mouse on the first element that a CSS selector matches."""
         self._call("POST", f"/element/{self.find(selector)}/click", {})
 
+    def choose(self, selector: str, file: Path) -> None:
+        """Choose a file in an upload field, as its dialog does."""
+        self._call("POST", f"/element/{self.find(selector)}/value", {"text": str(file)})
+
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Press the mouse at one point of the window, in CSS pixels, and release it at another."""
         points = [start, ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2), end]
