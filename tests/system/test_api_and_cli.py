@@ -141,6 +141,13 @@ def test_import_by_command(make_stack: MakeStack, tmp_path: Path) -> None:
     assert len(stack.batches()) == 1
     (folder / "letter.txt").write_text("no image")
     assert stack.cli("import", str(tmp_path / "cd")).returncode == 1
+    listed = stack.api("imports?limit=2")
+    assert ([one["id"] for one in listed["imports"]], listed["next"]) == ([3, 2], 2)
+    assert stack.api(f"imports?before={listed['next']}")["imports"][0]["files"] == {"imported": 3}
+    assert "ERRORS" in stack.cli("imports").stdout
+    [failed] = [one for one in stack.api("imports/3")["outcomes"] if one["outcome"] != "already there"]
+    assert failed["reason"] in " ".join(stack.cli("imports", "3").stdout.split())
+    assert "letter" not in str(stack.api("imports/3"))
     assert len(list(folder.iterdir())) == 4
     (tmp_path / "empty" / "below").mkdir(parents=True)
     empty = stack.cli("import", str(tmp_path / "empty"))

@@ -88,7 +88,9 @@ def _answers(stack: Stack, user: str) -> dict[str, str]:
         if "get" in operations:
             for batch in ("1", "2", "3"):
                 values = {**VALUES, "study": study, "batch_id": batch}
-                address = re.sub(r"\{(\w+)\}", lambda m, values=values: values.get(m[1], "1"), path).lstrip("/")
+                address = path.lstrip("/")
+                for parameter, value in values.items():
+                    address = address.replace(f"{{{parameter}}}", value)
                 found[address] = ask(stack, user, address).content.decode("latin-1")
     return found
 

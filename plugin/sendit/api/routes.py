@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import FastAPI, Query
 
-from sendit.api.filters import BatchQuery
+from sendit.api.filters import LARGEST, BatchQuery
 from sendit.api.problems import CHANGING, NOT_FOUND, no_batch, problem
 from sendit.api.queries import Views
 from sendit.api.roles import Administrator, Verifier, Viewer
@@ -20,9 +20,12 @@ from sendit.api.schemas import (
     BatchDetail,
     BatchPage,
     ImportAnswer,
+    ImportDetail,
     ImportRequest,
+    ImportsAnswer,
     Nothing,
     Number,
+    OutcomeAnswer,
     RecallAnswer,
     RecallRequest,
     RetryRequest,
@@ -144,6 +147,8 @@ def _recalls(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
 
 
 def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> None:
+    imports = pipeline.services.journal.imports
+
     @app.post("/api/imports", status_code=202, tags=["imports"], responses=CHANGING)
     def post_import(request: ImportRequest, actor: Administrator) -> ImportAnswer:
         """Import a folder of this machine. No file is moved or deleted."""
@@ -155,13 +160,25 @@ def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> Non
             raise problem(409, "there is no such folder on the server", "Give its full path, beginning with /.")
         return _import(start_import(request.folder, request.project, actor))
 
+    @app.get("/api/imports", tags=["imports"])
+    def get_imports(
+        _viewer: Viewer,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        before: Annotated[int | None, Query(ge=1, le=LARGEST, description="`next` of the previous page")] = None,
+    ) -> ImportsAnswer:
+        """List the imports of folders, the newest first."""
+        numbers = imports.page(limit + 1, before)
+        found = [_import(number) for number in numbers[:limit]]
+        return ImportsAnswer(imports=found, next=numbers[limit - 1] if len(numbers) > limit else None)
+
     @app.get("/api/imports/{import_id}", tags=["imports"], responses=NOT_FOUND)
-    def get_import(import_id: Number, _viewer: Viewer) -> ImportAnswer:
-        """Return the progress of an import: the number of files with each outcome."""
-        return _import(import_id)
+    def get_import(import_id: Number, _viewer: Viewer) -> ImportDetail:
+        """Return the progress of an import: the number of files with each outcome, and the reasons."""
+        outcomes = [OutcomeAnswer(outcome=o, reason=r, files=n) for o, r, n in imports.outcomes(import_id)]
+        return ImportDetail(**_import(import_id).model_dump(), actor=imports.actor(import_id) or "", outcomes=outcomes)
 
     def _import(import_id: int) -> ImportAnswer:
-        summary = pipeline.services.journal.imports.summary(import_id)
+        summary = imports.summary(import_id)
         if summary is None:
             raise problem(404, f"there is no import {import_id}", "POST /sendit/api/imports starts one.")
         return ImportAnswer(**summary)

@@ -421,6 +421,28 @@ class ImportAnswer(BaseModel):
     files: dict[str, int] = Field(description="number of files by outcome")
 
 
+class OutcomeAnswer(BaseModel):
+    """What became of so many files of an import, and why."""
+
+    outcome: str
+    reason: str | None
+    files: int
+
+
+class ImportDetail(ImportAnswer):
+    """An import with the reasons of its outcomes. The names of files are sealed, for they may name patients."""
+
+    actor: str
+    outcomes: list[OutcomeAnswer] = Field(description="the most frequent first")
+
+
+class ImportsAnswer(BaseModel):
+    """A page of imports."""
+
+    imports: list[ImportAnswer] = Field(description="the newest first")
+    next: int | None = Field(description="`before` of the next page; null: this is the last one")
+
+
 class PassportAnswer(BaseModel):
     """A passport as it was delivered; docs/passport.md describes the document."""
 

@@ -17,7 +17,7 @@ from sendit.cli.destinations import destinations
 from sendit.cli.doctor import doctor
 from sendit.cli.files.converters import from_ctp, from_dicom_anonymizer, from_rsna, from_sendit
 from sendit.cli.files.deidentify import deidentify
-from sendit.cli.imports import import_
+from sendit.cli.imports import import_, imports
 from sendit.cli.init import init
 from sendit.cli.journal import backup, journal, restore
 from sendit.cli.lists.actions import cancel, hold, retry
@@ -56,6 +56,7 @@ _COMMANDS: list[tuple[str, str, Callable[..., None]]] = [
     (_LOOK, "pulls", pulls),
     (_LOOK, "batch", batch),
     (_LOOK, "destinations", destinations),
+    (_LOOK, "imports", imports),
     (_LOOK, "projects", projects),
     (_LOOK, "preview", preview),
     (_LOOK, "risk", risk),

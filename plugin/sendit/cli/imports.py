@@ -1,4 +1,4 @@
-"""The command `sendit import`."""
+"""The commands `sendit import` and `sendit imports`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from sendit.cli.common import ConfigOption, JsonOption, client, errors, print_json, project_names, say
+from sendit.cli.common import ConfigOption, JsonOption, client, errors, print_json, print_table, project_names, say
 from sendit.client import Client
 
 
@@ -49,3 +50,31 @@ def _only_project(worker: Client) -> str:
 
 def _outcomes(answer: dict[str, Any]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in sorted(answer["files"].items()))
+
+
+def imports(
+    number: Annotated[int | None, typer.Argument(min=1, help="One import: what became of its files, and why.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List the newest imports of folders; of one, what became of its files, and why."""
+    answer = client(config).call("GET", "/api/imports" if number is None else f"/api/imports/{number}")
+    if as_json:
+        print_json(answer)
+    elif number is None:
+        _print_imports(answer["imports"])
+    else:
+        say(f"import {answer['id']} of project {answer['project']}: {answer['state']}, by {answer['actor']}")
+        rows = [[str(one["files"]), one["outcome"], escape(one["reason"] or "")] for one in answer["outcomes"]]
+        print_table(("files", "outcome", "reason"), rows, ("files",))
+
+
+def _print_imports(all_: list[dict[str, Any]]) -> None:
+    if not all_:
+        say("No folder was imported.")
+        return
+    rows = [
+        [str(one["id"]), one["started_at"][:16], escape(one["project"]), one["state"], escape(_outcomes(one))]
+        for one in all_
+    ]
+    print_table(("import", "began (UTC)", "project", "state", "files"), rows, ("import",))
