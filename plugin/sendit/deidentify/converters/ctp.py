@@ -158,7 +158,7 @@ class _Converter:
             if script == (Call("remove"),):
                 return _ANYWAY
             raise NoEquivalent(_NAMED_BY_CREATOR)
-        if tag not in DicomDictionary or tag >> 16 < 0x0008:
+        if tag not in DicomDictionary or not 0x0008 <= tag >> 16 < 0xFFFA:
             if script == (Call("remove"),) or tag >> 16 == 0x0002:
                 return _ANYWAY
             raise NoEquivalent("it is no attribute of a DICOM dataset, or SendIt always removes it")
