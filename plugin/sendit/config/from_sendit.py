@@ -176,10 +176,13 @@ class _Converter:
         base = self._text("DATA_BASE") or "/data"
         given, sub = self._get("DATA_INPUT_FOLDERS"), self._text("DATA_SUBFOLDER")
         folders = [given] if isinstance(given, str) else given
+        if folders is not None and not (isinstance(folders, list) and all(isinstance(one, str) for one in folders)):
+            self._note("DATA_INPUT_FOLDERS", "it is no list of folders", converted=False)
+            folders = None
         if not folders:
             folders = [f"{base.rstrip('/')}/{sub.strip('/')}" if sub else base]
-        paths = [folder if folder.startswith("/") else f"{base.rstrip('/')}/{folder}" for folder in map(str, folders)]
-        where = "DATA_INPUT_FOLDERS" if given else "DATA_BASE"
+        paths = [folder if folder.startswith("/") else f"{base.rstrip('/')}/{folder}" for folder in folders]
+        where = "DATA_INPUT_FOLDERS" if folders and given else "DATA_BASE"
         self._note(where, "the path is that within the container; imported folders move to .done/", converted=True)
         return list(dict.fromkeys(path.rstrip("/") or "/" for path in paths))
 

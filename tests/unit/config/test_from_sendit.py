@@ -106,6 +106,12 @@ def test_what_has_no_equivalent() -> None:
     }
 
 
+def test_folders_that_are_none() -> None:
+    document, notes = from_sendit({"config.py": CONFIG + "DATA_INPUT_FOLDERS = True\n"})
+    assert [one["Path"] for one in document["SendIt"]["WatchedFolders"]] == ["/data/1_6"]
+    assert [name for _, _, name in lacking(notes)] == ["DATA_INPUT_FOLDERS"]
+
+
 def test_nothing_is_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
     made = tmp_path / "made"
     text = f'{CONFIG}\nDATA_BASE = open({str(made)!r}, "w").name\n'

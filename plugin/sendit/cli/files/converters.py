@@ -75,6 +75,7 @@ def from_rsna(
 def from_dicom_anonymizer(
     rules: Annotated[Path, typer.Argument(metavar="RULES", help="The JSON file of --dictionary.")],
     output: _OutputOption = None,
+    functions: _FunctionsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Convert the rules of dicom-anonymizer to a recipe.
@@ -83,7 +84,10 @@ def from_dicom_anonymizer(
     """
     from sendit.deidentify.converters.dicom_anonymizer import from_dicom_anonymizer
 
-    _convert(rules, from_dicom_anonymizer, output, None, as_json)
+    def convert(name: str, text: str) -> Conversion:
+        return from_dicom_anonymizer(name, text, functions=functions is not None)
+
+    _convert(rules, convert, output, functions, as_json)
 
 
 def from_sendit(

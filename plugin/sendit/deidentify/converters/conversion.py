@@ -23,6 +23,10 @@ _HEAD = "FORMAT dicom\n\n"
 _NO_TEXT = re.compile(r"(var|func|deid_func|values|fields|re):")
 
 
+#: Why a value that is computed is not converted, if no functions may be written.
+NEEDS_FUNCTIONS = "its value is computed by a function of the project: give --functions FILE, which is then written"
+
+
 class NoEquivalent(Exception):
     """A rule cannot be converted; the text says why, and what to do instead."""
 
@@ -124,7 +128,7 @@ class Sheet:
             parts += ["\n%header\n\n", *(f"{line}\n" for line in self._lines.values())]
         parts += [f"\n{label}" for label in self._labels]
         notes = tuple(sorted(self.notes, key=lambda note: note.line))
-        used = any(" func:ctp_" in line for line in self._lines.values())
+        used = any(" func:made_" in line for line in self._lines.values())
         return Conversion("".join(parts), self.functions if used else "", tuple(sorted(self.options)), notes)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary
 
-from sendit.deidentify.converters.conversion import Conversion, NoEquivalent, Sheet, selector_of
+from sendit.deidentify.converters.conversion import NEEDS_FUNCTIONS, Conversion, NoEquivalent, Sheet, selector_of
 from sendit.deidentify.converters.ctp_calls import Call, Text, parse
 from sendit.deidentify.converters.ctp_functions import HASHES, FunctionsFile
 from sendit.deidentify.converters.ctp_script import Entry, read_script
@@ -57,7 +57,6 @@ _WRITTEN = "it is also written where the attribute is there and empty"
 _EMPTIED = "where CTP removes the attribute, it is emptied"
 _DECLARED = "SendIt writes this attribute itself, by what was done"
 _NAMED_BY_CREATOR = 'a private attribute can be kept by its creator only: KEEP (gggg,"CREATOR",ee)'
-_NEEDS_FUNCTIONS = "its value is computed by a function of the project: give --functions FILE, which is then written"
 _STAYS = (
     "CTP leaves attributes that the script does not name as they are; with SendIt they follow the profile of PS3.15"
 )
@@ -89,7 +88,7 @@ def from_ctp(name: str, text: str, *, functions: bool, rsna: bool = False) -> Co
         Misconfigured: it is no such script.
     """
     tool = "the RSNA Anonymizer" if rsna else "CTP's DicomAnonymizer"
-    made = _Converter(name, read_script(name, text), functions, rsna, f"{name}, a script of {tool}.").convert()
+    made = _Converter(read_script(name, text), functions, rsna, f"{name}, a script of {tool}.").convert()
     if not rsna:
         return made
     notes = (replace(note, reason=re.sub(r"\bCTP\b", tool, note.reason)) for note in made.notes)
@@ -99,10 +98,10 @@ def from_ctp(name: str, text: str, *, functions: bool, rsna: bool = False) -> Co
 class _Converter:
     """Converts the rules of one script."""
 
-    def __init__(self, name: str, entries: list[Entry], functions: bool, rsna: bool, title: str) -> None:
+    def __init__(self, entries: list[Entry], functions: bool, rsna: bool, title: str) -> None:
         self._entries = entries
         self._parameters = {entry.key: entry.text for entry in entries if entry.kind == "param"}
-        self._file = FunctionsFile(name, self._parameters)
+        self._file = FunctionsFile(title, self._parameters)
         self._functions, self._rsna = functions, rsna
         self._sheet = Sheet(title)
 
@@ -131,7 +130,7 @@ class _Converter:
             return
         if line is _ANYWAY:
             return
-        self._sheet.functions = self._file.text if line.value.startswith("func:ctp_") else self._sheet.functions
+        self._sheet.functions = self._file.text if line.value.startswith("func:made_") else self._sheet.functions
         if line.action and not self._sheet.add(entry.line, subject, selector, line.action, line.value):
             return
         if line.differs:
@@ -159,7 +158,7 @@ class _Converter:
             if script == (Call("remove"),):
                 return _ANYWAY
             raise NoEquivalent(_NAMED_BY_CREATOR)
-        if tag not in DicomDictionary or tag >> 16 < 0x0008:
+        if tag not in DicomDictionary or not 0x0008 <= tag >> 16 < 0xFFFA:
             if script == (Call("remove"),) or tag >> 16 == 0x0002:
                 return _ANYWAY
             raise NoEquivalent("it is no attribute of a DICOM dataset, or SendIt always removes it")
@@ -168,7 +167,7 @@ class _Converter:
 
     def _added(self, line: _Line) -> _Line:
         """Return the line for an attribute that CTP adds where it is missing."""
-        if line.action == "REPLACE" and (not line.value.startswith("func:") or line.value.startswith("func:ctp_")):
+        if line.action == "REPLACE" and (not line.value.startswith("func:") or line.value.startswith("func:made_")):
             return replace(line, action="ADD")
         if line.action in ("KEEP", "BLANK", "REPLACE"):
             return replace(line, differs="; ".join(filter(None, (line.differs, _NOT_ADDED))))
@@ -200,7 +199,7 @@ class _Converter:
         """Return a line that calls a function of the project."""
         name = self._file.add(tag, script, entry.text)
         if not self._functions:
-            raise NoEquivalent(_NEEDS_FUNCTIONS)
+            raise NoEquivalent(NEEDS_FUNCTIONS)
         return _Line("REPLACE", f"func:{name}", _EMPTIED if "@remove()" in entry.text else "")
 
     def _code(self, tag: int, vr: str, call: Call) -> _Line:

@@ -44,10 +44,10 @@ _WITH_NUMBER: Mapping[str, str] = {
 class FunctionsFile:
     """The file in the making."""
 
-    def __init__(self, name: str, parameters: Mapping[str, str]) -> None:
+    def __init__(self, title: str, parameters: Mapping[str, str]) -> None:
         self._parameters = parameters
         self._functions: dict[str, str] = {}
-        self._head = f"# Functions of {_one_line(name)}, a script of CTP.\n\n{_RUNTIME}"
+        self._head = f"# Functions of {_one_line(title)}\n\n{_RUNTIME}"
 
     def add(self, tag: int, script: Script, original: str) -> str:
         """Add a function that computes what a script does, and return its name.
@@ -55,8 +55,22 @@ class FunctionsFile:
         Raises:
             NoEquivalent: it calls something that has no equivalent.
         """
-        name = f"ctp_{tag:08x}"
-        expression = self._script(script, tag)
+        return self._add(tag, self._script(script, tag), original)
+
+    def add_substitution(self, tag: int, pattern: str, by: str) -> str:
+        """Add a function that replaces what a regular expression of Python finds, and return its name.
+
+        Raises:
+            NoEquivalent: it is none, or the replacement does not fit it.
+        """
+        try:
+            re.sub(pattern, by, "")
+        except (re.error, IndexError) as error:
+            raise NoEquivalent(f"'{pattern}' and '{by}' are no substitution ({error})") from None
+        return self._add(tag, f"re.sub({pattern!r}, {by!r}, _joined(field.element))", f"{pattern} → {by}")
+
+    def _add(self, tag: int, expression: str, original: str) -> str:
+        name = f"made_{tag:08x}"
         self._functions[name] = (
             f"\n\ndef {name}(item, value, field, dicom):\n    # {_one_line(original)}\n    return {expression}\n"
         )

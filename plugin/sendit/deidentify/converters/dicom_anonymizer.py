@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydicom._dicom_dict import DicomDictionary
 
-from sendit.deidentify.converters.conversion import Conversion, NoEquivalent, Sheet, selector_of
+from sendit.deidentify.converters.conversion import NEEDS_FUNCTIONS, Conversion, NoEquivalent, Sheet, selector_of
+from sendit.deidentify.converters.ctp_functions import FunctionsFile
 from sendit.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UIDS = "its UIDs are random, SendIt's are made under the project's key"
 #: Action → of a recipe, value, and what differs. "" as action: the profile does it.
@@ -27,8 +31,13 @@ _VALUES = {"DA": "00010101", "TM": "000000.00", "IS": "0", "US": "0", "SS": "0",
            **dict.fromkeys(("LO", "SH", "PN"), "Anonymized"), "CS": "ANONYMIZED"}  # fmt: skip
 
 
-def from_dicom_anonymizer(name: str, text: str) -> Conversion:
+def from_dicom_anonymizer(name: str, text: str, *, functions: bool = False) -> Conversion:
     """Convert a file of --dictionary.
+
+    Args:
+        name: of the file, for messages.
+        text: its content.
+        functions: whether functions of the project may be written for it.
 
     Raises:
         Misconfigured: it is no JSON object of tags and actions.
@@ -39,18 +48,19 @@ def from_dicom_anonymizer(name: str, text: str) -> Conversion:
         raise Misconfigured(f"{name}, line {error.lineno}", f"it is not JSON ({error.msg})", "Correct it.") from None
     if not isinstance(rules, dict) or not rules:
         raise Misconfigured(name, "it is no object of tags and actions", 'Write {"(0x0010, 0x0010)": "replace", …}.')
-    sheet = Sheet(f"{name}, rules of dicom-anonymizer.")
+    title = f"{name}, rules of dicom-anonymizer."
+    sheet, file = Sheet(title), FunctionsFile(title, {})
     for key, action in rules.items():
         found = re.search(re.escape(json.dumps(key)), text)
         line = text.count("\n", 0, found.start()) + 1 if found else 0
         try:
-            _add(sheet, line, key, action)
+            _add(sheet, file if functions else None, line, key, action)
         except NoEquivalent as error:
             sheet.missing(line, key, str(error))
     return sheet.conversion()
 
 
-def _add(sheet: Sheet, line: int, key: str, action: Any) -> None:
+def _add(sheet: Sheet, file: FunctionsFile | None, line: int, key: str, action: Any) -> None:
     tag = _tag(key)
     word = re.sub(r"[^a-z]", "", action.lower()) if isinstance(action, str) else ""
     if tag >> 16 & 1:
@@ -59,17 +69,35 @@ def _add(sheet: Sheet, line: int, key: str, action: Any) -> None:
         raise NoEquivalent('a private attribute can be kept by its creator only: KEEP (gggg,"CREATOR",ee)')
     selector = selector_of(tag)
     vr = DicomDictionary[tag][0] if tag in DicomDictionary else ""
+    if isinstance(action, dict):
+        _add_with_options(sheet, file, line, tag, action)
+        return
     if word in _DUMMIES or (word == "deleteoremptyorreplaceuid" and vr != "UI"):
         _add_dummy(sheet, line, selector, vr)
         return
     if word == "deleteoremptyorreplaceuid":
         word = "replaceuid"
     if word not in _ACTIONS:
-        what = "a function" if isinstance(action, dict) or word == "regexp" else f"the action {action!r}"
-        raise NoEquivalent(f"{what} has no equivalent: write a function of the project")
+        raise NoEquivalent(f"the action {action!r} has no equivalent: write a function of the project")
     made, value, differs = _ACTIONS[word]
     if sheet.add(line, selector, selector, made, value) and differs:
         sheet.differs(line, selector, differs)
+
+
+def _add_with_options(sheet: Sheet, file: FunctionsFile | None, line: int, tag: int, action: Mapping[str, Any]) -> None:
+    """Add an action with options: regexp, or a value of one's own."""
+    selector, values = selector_of(tag), [action.get(key) for key in ("find", "replace", "value")]
+    find, by, value = ("" if one is None else str(one) for one in values)
+    if action.get("action") == "replace_with_value" and value:
+        sheet.add(line, selector, selector, "REPLACE", value)
+    elif action.get("action") == "regexp" and find:
+        if file is None:
+            raise NoEquivalent(NEEDS_FUNCTIONS)
+        name = file.add_substitution(tag, find, by)
+        sheet.functions = file.text
+        sheet.add(line, selector, selector, "REPLACE", f"func:{name}")
+    else:
+        raise NoEquivalent("it has no equivalent: write a function of the project")
 
 
 def _add_dummy(sheet: Sheet, line: int, selector: str, vr: str) -> None:

@@ -252,6 +252,8 @@ def test_what_sendit_does_anyway() -> None:
         element("00020016", "@remove()"),
         element("00131010", "@remove()"),
         element("60003000", "@remove()"),
+        element("fffafffa", "@remove()"),
+        element("fffcfffc", "@remove()"),
     )
     assert made.whole
     assert header(made) == []

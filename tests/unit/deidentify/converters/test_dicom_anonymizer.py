@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sendit.deidentify import RecipeText, compile_plan
+from sendit.deidentify import FunctionsText, RecipeText, compile_plan
 from sendit.deidentify.converters.dicom_anonymizer import from_dicom_anonymizer
 from sendit.errors import Misconfigured
 from tests.unit.deidentify.samples import IDENTITIES, dataset, output, sample
@@ -45,7 +45,8 @@ def test_each_action() -> None:
 
 def test_what_has_no_equivalent() -> None:
     rules = {
-        "(0x0008, 0x1030)": {"action": "regexp", "options": {}},
+        "(0x0008, 0x1030)": {"action": "regexp", "find": "a", "replace": "b"},
+        "(0x0008, 0x1032)": {"action": "regexp"},
         "(0x0008, 0x103e)": "myFunction",
         "(0x0009, 0x1001)": "keep",
         "(0x6000, 0x3000, 0xff00, 0xffff)": "delete",
@@ -54,6 +55,21 @@ def test_what_has_no_equivalent() -> None:
     }
     made = from_dicom_anonymizer("rules.json", json.dumps(rules))
     assert len([note for note in made.notes if not note.converted]) == len(rules)
+
+
+def test_actions_with_options() -> None:
+    rules = {
+        "(0x0008, 0x1030)": {"action": "regexp", "find": "e\\+(.)", "replace": "<\\1>"},
+        "(0x0008, 0x0080)": {"action": "replace_with_value", "value": "Site 7"},
+        "(0x0008, 0x1010)": {"action": "regexp", "find": "(", "replace": ""},
+        "(0x0010, 0x4000)": {"action": "regexp", "find": "a", "replace": "\\3"},
+    }
+    made = from_dicom_anonymizer("rules.json", json.dumps(rules), functions=True)
+    assert [note.subject for note in made.notes if not note.converted] == ["(0x0008, 0x1010)", "(0x0010, 0x4000)"]
+    texts = [RecipeText("r", made.recipe), FunctionsText("f", made.functions)]
+    done = output(sample(), compile_plan((), texts))
+    assert dataset().StudyDescription == "e+1"
+    assert (done.StudyDescription, done.InstitutionName) == ("<1>", "Site 7")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
