@@ -12,6 +12,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from sendit.config.schema import load
 from sendit.journal import Journal
 from sendit.logs.meters import BATCH_SECONDS, RETRIES, Stopwatch, count_instances
 from sendit.pipeline.watching.metrics import Metrics
@@ -93,6 +94,15 @@ def test_the_documentation_lists_every_metric(samples: dict[str, set[str]]) -> N
         if sample not in _ITS_OWN and not sample.endswith("_created"):
             expected[re.sub(r"_(bucket|sum|count)$", "", sample)] = carried - {"le"}
     assert documented == expected
+
+
+def test_the_configurations_in_the_documentation_can_be_read() -> None:
+    """Each JSON of docs/monitoring.md is a part of the section SendIt."""
+    text = (ROOT / "docs" / "monitoring.md").read_text("utf-8").replace("${SENDIT_WEBHOOK}", "https://hooks.example/x")
+    sections = [json.loads(f"{{{block}}}") for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    assert [list(section) for section in sections] == [["Alarms"], ["Log"]]
+    for section in sections:
+        load({"SendIt": section})
 
 
 def test_compose_mounts_what_is_there() -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, FastAPI, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from starlette.concurrency import run_in_threadpool
 
 from sendit.api.actor import TOKEN_HEADER
@@ -43,7 +43,7 @@ class ActionRequest(BaseModel):
         default=None, ge=0, le=MOST_BATCHES, description="nothing is done if the filter finds more batches by now"
     )
     reason: Reason = ""
-    preview: bool = Field(default=False, description="change nothing, return how many batches are meant")
+    preview: StrictBool = Field(default=False, description="change nothing, return how many batches are meant")
 
     @model_validator(mode="after")
     def _one(self) -> ActionRequest:

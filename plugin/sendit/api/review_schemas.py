@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from sendit.api.filters import LARGEST
 from sendit.api.schemas import BatchAnswer, Reason
@@ -57,7 +57,7 @@ class ReviewRequest(_Request):
     )
     regions: RegionsRequest | None = Field(default=None, description="for REGIONS")
     scope: Scope = Field(default=Scope.INSTANCE, description="for REGIONS: images of the same Rows and Columns")
-    text: bool = Field(default=False, description="for REJECT: it shows text that was not masked")
+    text: StrictBool = Field(default=False, description="for REJECT: it shows text that was not masked")
     reason: Reason = Field(default="", description="required for REJECT and HOLD; do not include identifiers")
 
     @model_validator(mode="after")
@@ -133,7 +133,7 @@ class ReprocessRequest(_Request):
     """Reason for a further version of a batch that is DONE, or a preview of what would differ."""
 
     reason: Reason = Field(default="", description="required, except for a preview")
-    preview: bool = Field(
+    preview: StrictBool = Field(
         default=False, description="change nothing; compute what would differ, and keep nothing of it"
     )
     compare: int = Field(default=50, ge=1, le=1000, description="for a preview: compare so many instances at most")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Path as PathParameter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from sendit.api.filters import LARGEST
 from sendit.model import BatchState, DeliveryState, InstanceState
@@ -258,7 +258,7 @@ class RecallRequest(BaseModel):
         default=None, description="needed if several projects use the code of the patient; the batch must belong to it"
     )
     reason: Reason = Field(default="", description="required, except for a preview")
-    preview: bool = Field(default=False, description="change nothing, list the affected batches")
+    preview: StrictBool = Field(default=False, description="change nothing, list the affected batches")
 
     @model_validator(mode="after")
     def _one(self) -> RecallRequest:
@@ -386,8 +386,8 @@ class ReloadRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    preview: bool = Field(default=False, description="only say what would change")
-    interrupt_imports: bool = Field(default=False, description="interrupt imports of folders that are running")
+    preview: StrictBool = Field(default=False, description="only say what would change")
+    interrupt_imports: StrictBool = Field(default=False, description="interrupt imports of folders that are running")
     reason: Reason = ""
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from sendit.api.csv_text import lines
 from sendit.api.filters import LARGEST
@@ -44,7 +44,7 @@ class PullRequest(BaseModel):
     cohort: str = Field(min_length=1, max_length=_LONGEST_LIST, description="the list: the text of a CSV file")
     source: Words = Field(max_length=64, description="name of a modality or DICOMweb server of Orthanc")
     project: Words = Field(max_length=64)
-    only_check: bool = Field(default=False, description="ask what the source has; fetch nothing")
+    only_check: StrictBool = Field(default=False, description="ask what the source has; fetch nothing")
 
 
 class CancelRequest(BaseModel):

@@ -303,7 +303,22 @@ def test_certificates_and_signing_keys(journal: Journal, tmp_path: Path) -> None
     later, _ = conditions(journal, tmp_path, orthanc, SigningKeyDays=200, ExpiryDays=1)
     assert texts(later, "Expiry") == []
     broken, _ = conditions(journal, tmp_path, OrthancConfig({}, ssl_enabled=True, ssl_certificate="/nowhere"))
-    assert broken.now({})["Expiry"] is None
+    assert texts(broken, "Expiry") == [
+        "the certificate of SslCertificate cannot be read: its file is missing or damaged"
+    ]
+
+
+def test_what_cannot_be_looked_for_hides_nothing_else(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    """One kind fails; the others are told."""
+    looks, down = conditions(journal, tmp_path)
+    down["peer"] = Answer(UNREACHABLE, "connection refused")
+    monkeypatch.setattr(journal.acknowledgements, "waiting", lambda: [][0])
+    found = looks.now({})
+    assert (found["Held"], found["Failed"]) == (None, None)
+    assert found["Destination"]
+    assert "alarms of the kind Held cannot be looked for" in caplog.text
 
 
 def test_only_what_is_asked_for(journal: Journal, tmp_path: Path) -> None:

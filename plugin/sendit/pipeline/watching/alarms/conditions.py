@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from collections import Counter
 from dataclasses import dataclass
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
     from sendit.pipeline.context import Services
     from sendit.pipeline.readback.destination_status import DestinationStates
 
+log = logging.getLogger(__name__)
+
 #: A worker that was seen so lately (seconds) is alive.
 _ALIVE_SECONDS = 60.0
 #: So many numbers of batches are named in a message.
 _NAMED = 10
+#: Faults that are over sooner are not told: Orthanc was restarted.
+_PASSING = timedelta(minutes=2)
 _WAITING = (DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.RETRYING)
 
 
@@ -95,13 +100,16 @@ class Conditions:
         for kind in self._alarms.on:
             try:
                 found[kind] = [*look[kind]()] if kind not in shared or self.leads() else None
-            except (SendItError, OSError):  # the journal is said to be unavailable as a fault
+            except SendItError:  # a journal that does not answer is told of as a fault
+                found[kind] = None
+            except Exception as error:
+                log.error("alarms of the kind %s cannot be looked for", kind, exc_info=error)
                 found[kind] = None
         return found
 
     def _own_faults(self) -> Iterator[Condition]:
         for fault in self._faults():
-            yield Condition(f"Fault:{_digest(fault)}", f"SendIt cannot work as it should: {fault}")
+            yield Condition(f"Fault:{_digest(fault)}", f"SendIt cannot work as it should: {fault}", 1, _PASSING)
 
     def _disk(self) -> Iterator[Condition]:
         free = shutil.disk_usage(self._services.settings.data_directory).free / 1e9
@@ -175,7 +183,14 @@ class Conditions:
         present = datetime.now(UTC)
         soon = present + timedelta(days=self._alarms.expiry_days)
         for place, path in self._certificates():
-            for certificate in x509.load_pem_x509_certificates(Path(path).read_bytes()):
+            try:
+                certificates = x509.load_pem_x509_certificates(Path(path).read_bytes())
+            except (OSError, ValueError):
+                yield Condition(
+                    f"Expiry:{place}:", f"the certificate of {place} cannot be read: its file is missing or damaged"
+                )
+                continue
+            for certificate in certificates:
                 end = certificate.not_valid_after_utc
                 if end <= soon:
                     words = "has expired on" if end <= present else "expires on"

@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -35,7 +34,7 @@ _MOST_UNSENT = 50
 
 
 class Keeper:
-    """Looks, remembers and tells.
+    """Looks, remembers and tells, from one thread.
 
     Args:
         alarms: the configuration.
@@ -59,16 +58,18 @@ class Keeper:
         self._channels = channels
         self._summary = summary
         self._complained: dict[str, str] = {}  # channel → why it could not be reached, as it was logged
-        self._lock = threading.Lock()
         self._state = self._read()
+        self._open = self._told()  # for other threads: this one may be waiting for a mail server
 
     def open(self) -> list[dict[str, Any]]:
         """Return what was told and is not over: kind, text, since when, and when it was told last."""
-        with self._lock:
-            told = [(key, one) for key, one in self._state["open"].items() if one["told"]]
+        return self._open
+
+    def _told(self) -> list[dict[str, Any]]:
         return [
             {"kind": key.partition(":")[0], "text": one["text"], "since": one["since"], "told": one["told"]}
-            for key, one in told
+            for key, one in self._state["open"].items()
+            if one["told"]
         ]
 
     def test(self) -> list[tuple[str, str]]:
@@ -80,15 +81,15 @@ class Keeper:
     def look(self, present: datetime | None = None) -> None:
         """Look once, and tell what is news."""
         at = present or datetime.now(UTC)
-        with self._lock:
-            before = json.dumps(self._state)
-            lines, subject = self._news(at)
-            if lines:
-                self._post(subject, "\n".join(lines), at)
-            self._summarise(at)
-            if json.dumps(self._state) != before:
-                self._write()  # first: a kill between the two tells at most one message twice
-            self._send()
+        before = json.dumps(self._state)
+        lines, subject = self._news(at)
+        self._open = self._told()
+        if lines:
+            self._post(subject, "\n".join(lines), at)
+        self._summarise(at)
+        if json.dumps(self._state) != before:
+            self._write()  # first: a kill between the two tells at most one message twice
+        self._send()
 
     def _news(self, at: datetime) -> tuple[list[str], str]:
         """Return the lines of a message, and its subject; bring the state up to date."""
