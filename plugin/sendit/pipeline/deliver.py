@@ -81,7 +81,7 @@ class Deliverer:
         """
         if self._pauses.all() and (pause := self._pauses.holding(self._project(batch_id), destination)):
             return Hold(pause.why, None)
-        if self._pauses.pulling() and (why := self._pauses.behind(self._study(batch_id), destination)):
+        if self._pauses.pulling() and (why := self._pauses.behind(self._study(batch_id))):
             return Hold(why, None)
         configured = self._services.settings.destinations.get(destination)
         if configured is None:

@@ -123,14 +123,14 @@ class PauseGate:
         """Return whether a cohort is being pulled."""
         return bool(self._fresh("pulls", self._journal.pulls.running))
 
-    def live(self, destination: str | None = None) -> bool:
-        """Return whether studies that were not pulled arrive, are to be de-identified, or delivered there, now."""
-        projects = self._fresh(("live", destination), lambda: self._journal.pulls.live_projects(destination))
-        return any(self.holding(project or None, destination) is None for project in projects)
+    def live(self) -> bool:
+        """Return whether studies that were not pulled arrive, are to be de-identified, or are being delivered."""
+        projects = self._fresh("live", self._journal.pulls.live_projects)
+        return any(self.holding(project or None) is None for project in projects)
 
-    def behind(self, study: str, destination: str | None = None) -> str:
+    def behind(self, study: str) -> str:
         """Return why this study has to let others go first; "" if it need not: it was not pulled, or none waits."""
-        if not self.pulling() or not self.live(destination):
+        if not self.pulling() or not self.live():
             return ""
         return BEHIND if self._journal.pulls.is_pulled(study) else ""
 
