@@ -80,6 +80,7 @@ class Pace:
 
 #: Seconds for which an answer of the journal counts.
 _FRESH = 1.0
+_MOST_ANSWERS = 1000
 
 
 class Held(Exception):
@@ -112,6 +113,8 @@ class PauseGate:
         if known is not None and self._clock() - known[0] < _FRESH:
             return known[1]
         answer = ask()
+        if len(self._answers) > _MOST_ANSWERS:
+            self.forget()
         self._answers[question] = (self._clock(), answer)
         return answer
 
@@ -132,7 +135,14 @@ class PauseGate:
         """Return why this study has to let others go first; "" if it need not: it was not pulled, or none waits."""
         if not self.pulling() or not self.live():
             return ""
-        return BEHIND if self._journal.pulls.is_pulled(study) else ""
+        return BEHIND if self._fresh(("pulled", study), lambda: self._journal.pulls.is_pulled(study)) else ""
+
+    def batch_behind(self, batch_id: int) -> str:
+        """Return the same of a batch's study."""
+        if not self.pulling() or not self.live():
+            return ""
+        batch = self._fresh(("batch", batch_id), lambda: self._journal.batches.get(batch_id))
+        return "" if batch is None else self.behind(batch.study)
 
     def holding(self, project: str | None = None, destination: str | None = None) -> Pause | None:
         """Return the pause that holds work of this project, or for this destination; None if there is none."""
