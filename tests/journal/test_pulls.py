@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from sendit.journal import Superseded
+from sendit.journal import tables as t
 from sendit.journal.lists.pulls import NewPull, PullRow, PullState, PullStudy, RowState, StudyState
+from sendit.model import BatchState, DeliveryState
 
 if TYPE_CHECKING:
     from sendit.journal import Journal
@@ -94,14 +97,26 @@ def test_who_goes_first(journal: Journal) -> None:
     assert journal.pulls.live_projects() == {""}
     live = journal.intake.queue(LIVE, "other", ["2" * 44], None)
     assert live is not None
-    assert journal.pulls.live_projects("research") == {"other"}
+    assert journal.pulls.live_projects() == {"other"}
     journal.batches.begin(live, 1)
     journal.batches.postpone(live, 1, "later", datetime.now(UTC) + timedelta(hours=1))
     assert journal.pulls.live_projects() == set()
+    for state, first in ((DeliveryState.SENDING, {"other"}), (DeliveryState.RETRYING, set())):
+        is_delivered(journal, live, state)
+        assert journal.pulls.live_projects() == first
     assert journal.pulls.covered(A, "irb") == 1
     assert journal.pulls.batches(number, "irb")[A][0][0] == pulled
     journal.pulls.cancel(number, "cli:me", "")
     assert journal.pulls.live_projects() == {"irb"}
+
+
+def is_delivered(journal: Journal, batch: int, state: DeliveryState) -> None:
+    """Put a batch on its way to a destination."""
+    values = {"batch_id": batch, "destination": "research", "state": state, "changed_at": datetime.now(UTC)}
+    with journal.engine.begin() as c:
+        c.execute(sa.update(t.batches).where(t.batches.c.id == batch).values(state=BatchState.DELIVERING))
+        c.execute(sa.delete(t.deliveries).where(t.deliveries.c.batch_id == batch))
+        c.execute(sa.insert(t.deliveries).values(**values))
 
 
 def test_old_ones_are_forgotten(journal: Journal) -> None:

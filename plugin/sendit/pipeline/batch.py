@@ -234,10 +234,11 @@ class Pipeline:
         return self.pauses.holding(batch.project) is not None or bool(self.pauses.behind(batch.study))
 
     def _go_on_pulling(self) -> None:
-        """Have the reconciliation schedule what let this batch go first."""
+        """Have the reconciliation schedule what let others go first, once no other is left."""
         if self.pauses.pulling():
             self.pauses.forget()
-            self.wake.set()
+            if not self.pauses.live():
+                self.wake.set()
 
     def _process(self, batch: Batch) -> None:
         if batch.starts > MOST_STARTS:

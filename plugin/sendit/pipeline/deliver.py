@@ -81,7 +81,7 @@ class Deliverer:
         """
         if self._pauses.all() and (pause := self._pauses.holding(self._project(batch_id), destination)):
             return Hold(pause.why, None)
-        if self._pauses.pulling() and (why := self._pauses.behind(self._study(batch_id), destination)):
+        if batch_id is not None and (why := self._pauses.batch_behind(batch_id)):
             return Hold(why, None)
         configured = self._services.settings.destinations.get(destination)
         if configured is None:
@@ -94,10 +94,6 @@ class Deliverer:
     def _project(self, batch_id: int | None) -> str | None:
         batch = None if batch_id is None else self._journal.batches.get(batch_id)
         return None if batch is None else batch.project
-
-    def _study(self, batch_id: int | None) -> str:
-        batch = None if batch_id is None else self._journal.batches.get(batch_id)
-        return "" if batch is None else batch.study
 
     def deliver(self, batch_id: int, destination: str, attempt: int) -> None:
         """Bring a batch to one destination and read it back."""

@@ -80,6 +80,7 @@ class Pace:
 
 #: Seconds for which an answer of the journal counts.
 _FRESH = 1.0
+_MOST_ANSWERS = 1000
 
 
 class Held(Exception):
@@ -112,6 +113,8 @@ class PauseGate:
         if known is not None and self._clock() - known[0] < _FRESH:
             return known[1]
         answer = ask()
+        if len(self._answers) > _MOST_ANSWERS:
+            self.forget()
         self._answers[question] = (self._clock(), answer)
         return answer
 
@@ -123,16 +126,23 @@ class PauseGate:
         """Return whether a cohort is being pulled."""
         return bool(self._fresh("pulls", self._journal.pulls.running))
 
-    def live(self, destination: str | None = None) -> bool:
-        """Return whether studies that were not pulled arrive, are to be de-identified, or delivered there, now."""
-        projects = self._fresh(("live", destination), lambda: self._journal.pulls.live_projects(destination))
-        return any(self.holding(project or None, destination) is None for project in projects)
+    def live(self) -> bool:
+        """Return whether studies that were not pulled arrive, are to be de-identified, or are being delivered."""
+        projects = self._fresh("live", self._journal.pulls.live_projects)
+        return any(self.holding(project or None) is None for project in projects)
 
-    def behind(self, study: str, destination: str | None = None) -> str:
+    def behind(self, study: str) -> str:
         """Return why this study has to let others go first; "" if it need not: it was not pulled, or none waits."""
-        if not self.pulling() or not self.live(destination):
+        if not self.pulling() or not self.live():
             return ""
-        return BEHIND if self._journal.pulls.is_pulled(study) else ""
+        return BEHIND if self._fresh(("pulled", study), lambda: self._journal.pulls.is_pulled(study)) else ""
+
+    def batch_behind(self, batch_id: int) -> str:
+        """Return the same of a batch's study."""
+        if not self.pulling() or not self.live():
+            return ""
+        batch = self._fresh(("batch", batch_id), lambda: self._journal.batches.get(batch_id))
+        return "" if batch is None else self.behind(batch.study)
 
     def holding(self, project: str | None = None, destination: str | None = None) -> Pause | None:
         """Return the pause that holds work of this project, or for this destination; None if there is none."""

@@ -378,22 +378,19 @@ class Pulls:
         with reading(self._engine) as c:
             return int(c.execute(query.where((s.pull_id == number) & b.state.in_(_UNDER_WAY))).scalar_one())
 
-    def live_projects(self, destination: str | None = None) -> set[str]:
-        """Return the projects of other studies that arrive, are to be de-identified, or delivered there, now.
+    def live_projects(self) -> set[str]:
+        """Return the projects of other studies that arrive, are to be de-identified, or are being delivered, now.
 
         "" stands for one that arrives: its project is not known yet.
         """
         b, d = t.batches.c, t.deliveries.c
-        due = b.next_attempt_at.is_(None) | (b.next_attempt_at <= now())
         arrives = (b.state == BatchState.RECEIVING) & (b.changed_at > now() - _ARRIVING)
-        query = sa.select(b.project).where((arrives | b.state.in_(_TO_DEIDENTIFY) & due) & ~_pulled(b.study))
-        queries = [query]
-        if destination is not None:
-            query = sa.select(b.project).join(t.deliveries, d.batch_id == b.id)
-            waits = (b.state == BatchState.DELIVERING) & (d.destination == destination) & d.state.in_(_TO_DELIVER)
-            queries.append(query.where(waits & ~_pulled(b.study)))
+        due = b.next_attempt_at.is_(None) | (b.next_attempt_at <= now())
+        leaves = sa.exists().where((d.batch_id == b.id) & d.state.in_(_TO_DELIVER))
+        at_work = (b.state.in_(_TO_DEIDENTIFY) & due) | ((b.state == BatchState.DELIVERING) & leaves)
+        query = sa.select(b.project).where((arrives | at_work) & ~_pulled(b.study)).distinct()
         with reading(self._engine) as c:
-            return {str(project or "") for one in queries for project in c.execute(one.distinct()).scalars()}
+            return {str(project or "") for project in c.execute(query).scalars()}
 
 
 class _Fenced:
