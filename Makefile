@@ -62,6 +62,10 @@ bench-fidelity: setup-tests ## what dcm2niix and other readers read before and a
 fuzz: setup-tests ## 100,000 mutated files through `sendit deidentify`; writes docs/benchmarks/robustness.md
 	$(python) -m tests.fuzz.run 100000 --keep var/fuzz --report docs/benchmarks/robustness.md
 
+.PHONY: docs
+docs: ## the documentation as a site, in var/site
+	@scripts/docs.sh
+
 .PHONY: lock clean
 lock: ## renew the lock files from pyproject.toml
 	@scripts/lock.sh

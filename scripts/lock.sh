@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Renews the lock files from pyproject.toml: every version that is allowed and newest, with its hashes, for Python 3.11
 # and later. requirements.lock is for a checkout; the two in docker/ are for the image, without the tools of development.
+# requirements-docs.lock is for the documentation (make docs).
 # requirements-pip.lock is the pip that installs them: that of Debian 12 takes the newest release of what another package
 # asks for with an extra (google-auth[pyopenssl]), not the one that is pinned, and then refuses it.
 set -euo pipefail
@@ -35,3 +36,6 @@ compile requirements.lock --extra dev pyproject.toml - <<<"$build"
 compile docker/requirements.lock pyproject.toml
 compile docker/requirements-build.lock - <<<"$build"
 compile requirements-pip.lock - <<<"pip"
+# Of the extra alone: the documentation is built without SendIt.
+compile requirements-docs.lock - < <("${SENDIT_PYTHON:-/usr/bin/python3}" -c \
+  'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")')
