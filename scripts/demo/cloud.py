@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def archives(stack: Stack) -> set[str]:
-    """Return the names of the objects in the bucket."""
-    return {blob.name for blob in _bucket(stack).list_blobs()}
+    """Return the names of the archives in the bucket; each has a passport beside it."""
+    return {blob.name for blob in _bucket(stack).list_blobs() if blob.content_type == "application/gzip"}
 
 
 def files(stack: Stack, before: Collection[str]) -> Iterator[bytes]:

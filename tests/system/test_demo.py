@@ -84,6 +84,7 @@ def test_a_oneshot_run_delivers_and_verifies_all_samples(demo: Demo) -> None:
     assert demo.processes() == []
 
 
+@pytest.mark.slow
 def test_a_run_serves_until_interrupted(demo: Demo) -> None:
     """Ctrl-C is an orderly end: all servers stop, exit code 0."""
     process = demo.start("run")
@@ -115,6 +116,7 @@ def test_up_and_down_can_be_called_twice(demo: Demo) -> None:
     assert "not running" in demo.call("status", expected=1)
 
 
+@pytest.mark.slow
 def test_what_was_killed_is_started_again(demo: Demo) -> None:
     """After kill -9 of one server, `up` makes it whole; a process id in a file is trusted only with its start time."""
     demo.call("up")
@@ -128,6 +130,7 @@ def test_what_was_killed_is_started_again(demo: Demo) -> None:
     file.write_text(remembered)
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_named_with_what_holds_it(demo: Demo) -> None:
     """And with the variable that changes it; nothing is started."""
     with socket.socket() as server:
@@ -139,6 +142,7 @@ def test_a_taken_port_is_named_with_what_holds_it(demo: Demo) -> None:
     assert demo.processes() == []
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_start_is_shown_with_its_log(demo: Demo) -> None:
     """The reason and the last lines; what was started beside it is stopped again."""
     (demo.state / "target").mkdir(parents=True)
@@ -149,6 +153,7 @@ def test_a_server_that_cannot_start_is_shown_with_its_log(demo: Demo) -> None:
     assert demo.processes() == []
 
 
+@pytest.mark.slow
 def test_each_destination_is_shown_with_its_state(demo: Demo) -> None:
     """`sendit destinations` in a running demonstration: Orthanc and bucket are reachable, and hold what went there."""
     demo.call("up")
@@ -159,6 +164,3 @@ def test_each_destination_is_shown_with_its_state(demo: Demo) -> None:
     found = {one["name"]: one for one in json.loads(done.stdout)["destinations"]}
     assert {name: one["state"] for name, one in found.items()} == {"research": "reachable", "bucket": "reachable"}
     assert {one["instances"] for one in found.values()} == {11}
-
-
-pytestmark = pytest.mark.slow  # several minutes: the whole of make test has twenty
