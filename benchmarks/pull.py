@@ -108,7 +108,7 @@ def _page(pairs: list[tuple[float, float]], ratio: float) -> str:
         f"Written by `python -m benchmarks pull`: a live study of {LIVE_IMAGES} images of 512 KB, by C-STORE,",
         "from its first image until it was read back at its destination, without a pull and while one of",
         f"{PULLED_STUDIES} studies of {PULLED_IMAGES} images runs, {ROUNDS} times in turn. One machine",
-        "has both Orthancs, the PACS and SendIt.",
+        "has both Orthancs, the PACS and SendIt. Rounds scatter where it does other work, too; below 1 is noise.",
         "",
         "| Round | without, s | with, s | ratio |",
         "| --- | --- | --- | --- |",
