@@ -113,7 +113,9 @@ def _parsed(block: str) -> Iterator[dict[str, Any]]:
 
 def _configuration(fragment: dict[str, Any]) -> dict[str, Any]:
     """Return a whole configuration of Orthanc around a fragment: where it stands is known by its keys."""
-    orthanc = {key: fragment.pop(key) for key in ("SendIt", "DicomModalities", "OrthancPeers") if key in fragment}
+    orthanc: dict[str, Any] = {
+        key: fragment.pop(key) for key in ("SendIt", "DicomModalities", "OrthancPeers") if key in fragment
+    }
     section = orthanc.setdefault("SendIt", {})
     for key, value in fragment.items():
         if key == "Index":
@@ -172,11 +174,11 @@ def test_every_configuration_is_valid(block: str) -> None:
 def test_a_wrong_key_of_a_fragment_is_found() -> None:
     """Wherever the fragment stands in a configuration."""
     for block in (
-        '"Log": {"Levl": "Info"}',
-        '"IRB1": {"Options": [], "Match": {"Modalty": ["CT"]}}',
-        '"Crosswlk": true',
+        '"Log": {"LevelX": "Info"}',
+        '"IRB1": {"Options": [], "Match": {"ModalityX": ["CT"]}}',
+        '"CrosswalkX": true',
     ):
-        with pytest.raises(Exception, match=r"Levl|Modalty|Crosswlk"):
+        with pytest.raises(Exception, match=r"LevelX|ModalityX|CrosswalkX"):
             load(_configuration(next(_parsed(block))))
 
 
@@ -316,7 +318,7 @@ def test_recipes_of_the_cookbook_for_private_data_and_images() -> None:
     assert isinstance(_outcome("captures.deid", ImageType=["DERIVED", "SECONDARY", "SCREEN SAVE"]), Rejected)
     assert isinstance(_outcome("captures.deid", SeriesDescription="Dose Report"), Rejected)
     assert isinstance(_outcome("captures.deid"), Released)
-    device = {"Manufacturer": "Acme", "ManufacturerModelName": "Sono 100"}
+    device: dict[str, Any] = {"Manufacturer": "Acme", "ManufacturerModelName": "Sono 100"}
     pixels = _after("region.deid", [Option.CLEAN_PIXEL_DATA], **device).pixel_array
     assert (pixels[:60] == pixels.min()).all()
     assert (pixels[60:] == dataset().pixel_array[60:]).all()
