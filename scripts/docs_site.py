@@ -1,7 +1,8 @@
 """Prepare the documentation for MkDocs: what mkdocs.yml cannot say. MkDocs calls the functions that begin with "on_".
 
-The pages are written for GitHub: they link to code, and README, CHANGELOG and CONTRIBUTING lie outside of docs/. Here these become pages, links
-to code lead to the repository, folders get a list of their pages, and a page that would load anything from elsewhere stops the build.
+The pages are written for GitHub: they link to code, and README, CHANGELOG and CONTRIBUTING lie outside of docs/. Here
+these become pages, links to code lead to the repository, folders get a list of their pages, and a page that would
+load anything from elsewhere stops the build.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ DOCS = ROOT / "docs"
 OUTSIDE = {"index.md": "README.md", "changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
 #: Folders of which every page is part of the site, and what stands above the list of their pages.
 FOLDERS = {
-    "benchmarks/": "# Performance and benchmarks\n\nWhat was measured, how, and on which machine. Each page is written by its benchmark.\n",
-    "decisions/": "# Decisions\n\nWhy SendIt is built as it is: what was decided, what spoke against it, and what was measured.\n",
+    "benchmarks/": "# Performance and benchmarks\n\nWhat was measured, and how. "
+    "Each page is written by its benchmark.\n",
+    "decisions/": "# Decisions\n\nWhy SendIt is built as it is: "
+    "what was decided, what spoke against it, and what was measured.\n",
 }
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 _CODE = re.compile(r"^ *```.*?^ *```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
@@ -103,7 +106,7 @@ def _target(link: str, source: Path, place: Path) -> str:
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Stop the build if a page or a style would load anything from another host: hospitals are offline, and no visit is to be told of."""
+    """Stop the build if a page or a style would load anything from another host: hospitals are offline."""
     site = Path(config.site_dir)
     for path in sorted([*site.rglob("*.html"), *site.rglob("*.css")]):
         if loaded := _LOADED.search(path.read_text("utf-8")):

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 IMAGE = ROOT / "docker" / "requirements.lock"
 BUILD = ROOT / "docker" / "requirements-build.lock"
+SITE = ROOT / "requirements-docs.lock"
 _PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)( ; [^\\]+)? \\$")
 
 
@@ -42,7 +43,16 @@ def test_every_dependency_is_locked_within_its_range(lock: Path, extras: tuple[s
         assert all(requirement.specifier.contains(version) for version in versions), f"{requirement}: call make lock"
 
 
-@pytest.mark.parametrize("lock", [LOCK, IMAGE, BUILD], ids=["checkout", "image", "build"])
+def test_the_documentation_is_built_by_locked_versions_within_their_ranges() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    locked = pins(SITE)
+    for requirement in map(Requirement, extras["docs"]):
+        versions = locked.get(canonicalize_name(requirement.name), set())
+        assert versions, f"{requirement.name} is not in {SITE.name}: call make lock"
+        assert all(requirement.specifier.contains(version) for version in versions), f"{requirement}: call make lock"
+
+
+@pytest.mark.parametrize("lock", [LOCK, IMAGE, BUILD, SITE], ids=["checkout", "image", "build", "documentation"])
 def test_a_lock_names_versions_and_hashes_and_no_place(lock: Path) -> None:
     """No index, address or path of the machine that made it."""
     for line in lock.read_text().splitlines():

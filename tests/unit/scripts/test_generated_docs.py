@@ -9,7 +9,7 @@ from pathlib import Path
 import json5
 import pytest
 
-from scripts import commands_docs, configuration_docs, man_page, profile_docs, summary_docs
+from scripts import commands_docs, configuration_docs, man_page, profile_docs, summary_docs, vendors_docs
 from scripts.wording import Part, plans, word
 from sendit.config.schema import Option, load
 from sendit.deidentify import compile_plan
@@ -36,6 +36,11 @@ def test_the_profile_is_what_the_code_executes() -> None:
 def test_the_configuration_reference_is_that_of_the_models() -> None:
     """Else call: python -m scripts.configuration_docs."""
     assert configuration_docs.DOCUMENT.read_text(encoding="utf-8") == configuration_docs.generate()
+
+
+def test_the_page_of_vendors_is_that_of_the_lists() -> None:
+    """Else call: python -m scripts.vendors_docs."""
+    assert vendors_docs.DOCUMENT.read_text(encoding="utf-8") == vendors_docs.generate()
 
 
 def test_the_command_reference_is_that_of_the_command_line() -> None:
