@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
-from benchmarks.codes import OPTIONS, file_of, phrases_in, plan_of
+from benchmarks.codes import OPTIONS, UNKNOWN, file_of, phrases_of, plan_of
 from benchmarks.leaks.corpus import lenient
-from sendit.deidentify import KeyedIdentities, deidentify
+from sendit.deidentify import KeyedIdentities, Plan, deidentify
+from sendit.deidentify.plan import Action
 from sendit.model import Released
 
 if TYPE_CHECKING:
@@ -25,13 +31,24 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
-LISTS: Mapping[str, Path] = {"first": _HERE / "first.txt", "second": _HERE / "second.txt"}
+LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in ("first", "second", "third", "fourth")}
 #: What was measured before the rules were changed with the first list: leaked, lost.
 _BEFORE = {"first": (16, 80), "second": (21, 77)}
 #: The same of the second list when the rules had been changed with the first one only.
 _UNSEEN = (8, 35)
 MOST_LEAKED, MOST_LOST = 0.01, 0.1
 _PIECE = re.compile("«(.*?)»")
+_PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
+#: The attributes that stand in an item of a sequence.
+_WITHIN = {
+    "TextValue": "ContentSequence",
+    "CodeMeaning": "PurposeOfReferenceCodeSequence",
+    "UnformattedTextValue": "TextObjectSequence",
+    "ROIName": "StructureSetROISequence",
+}
+_SEVERAL = frozenset(
+    ["ImageType", "ScanOptions", "SoftwareVersions", "ConvolutionKernel", "WindowCenterWidthExplanation"]
+)
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 _SPACED = re.compile(r"[\u0000-\u2fff]+")
 #: Words within what identifies that say nothing about anybody: articles, titles, credentials.
@@ -39,7 +56,8 @@ _HARMLESS_TEXT = """
     of the le la de des das do dos da du el il am den der dei von van zu bin al on in at y e et and mr mrs ms
     miss master dr drs prof pr herr herrn hr frau oa mme mlle madame monsieur sr sra sig dott dottssa ssa na
     ra dhr mevr mw pani fru dña md do phd np ass arzt bey https http ftp www com org net de gmail st sankt
-    card
+    card per req by for via with room ward bed clinic hospital general lab tel call host sn no nr signed rt
+    mbbch mbbs ffrad frcr frcp fracr facs rn
 """
 _HARMLESS = frozenset(_HARMLESS_TEXT.split())
 
@@ -51,6 +69,7 @@ class Text:
     keyword: str
     text: str
     pieces: tuple[str, ...]  # that identify
+    patient: str = ""  # whose file it is
 
 
 @dataclass(slots=True)
@@ -65,22 +84,24 @@ class Result:
 
 def texts_of(which: str) -> list[Text]:
     """Return the texts of a list."""
+    parts = _PATIENT.split(LISTS[which].read_text("utf-8"))
     return [
-        Text(keyword, _PIECE.sub(r"\1", line), tuple(_PIECE.findall(line)))
-        for keyword, lines in phrases_in(LISTS[which]).items()
+        Text(keyword, _PIECE.sub(r"\1", line), tuple(_PIECE.findall(line)), patient)
+        for patient, part in zip(["", *parts[1::2]], parts[::2], strict=True)
+        for keyword, lines in phrases_of(part).items()
         for line in lines
     ]
 
 
-def measured(texts: Sequence[Text]) -> Result:
+def measured(texts: Sequence[Text], options: str = "for research") -> Result:
     """De-identify the texts, and compare what is left of them."""
-    found = Result()
-    for text, left in zip(texts, _cleaned(texts), strict=True):
+    found, plan = Result(), plan_of(options)
+    for text, left in zip(texts, _cleaned(texts, plan), strict=True):
         if text.pieces:
             found.identifying += 1
             if any(_stays(token, left) for token in _telling(text)):
                 found.leaked.append((text.text, left))
-        else:
+        elif _retained(text.keyword, plan):
             found.harmless += 1
             if left.strip() != text.text.strip():
                 found.lost.append((text.text, left))
@@ -106,22 +127,48 @@ def _stays(token: str, left: str) -> bool:
     return re.search(bounds[0] + re.escape(token) + bounds[1], left, re.IGNORECASE) is not None
 
 
-def _cleaned(texts: Sequence[Text]) -> Iterator[str]:
-    items = []
-    for text in texts:
-        item = Dataset()
-        inner = item
-        if text.keyword == "TextValue":
-            item.ContentSequence = [inner := Dataset()]
-        setattr(inner, text.keyword, text.text)
-        items.append(item)
-    with lenient():
-        outcome = deidentify(file_of(items), plan_of("for research"), KeyedIdentities(bytes(range(32))))
-        assert isinstance(outcome, Released), outcome
-        after = pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).DerivationImageSequence
-        for text, item in zip(texts, after, strict=True):
-            value = item.get(text.keyword, "")
-            yield "\\".join(map(str, value)) if isinstance(value, pydicom.multival.MultiValue) else str(value)
+def _retained(keyword: str, plan: Plan) -> bool:
+    rule = plan.rules.get(tag_for_keyword(keyword) or 0)
+    return rule is not None and rule.action in (Action.KEEP, Action.CLEAN)
+
+
+def _cleaned(texts: Sequence[Text], plan: Plan) -> Iterator[str]:
+    """Yield what is left of each text. Those of one patient stand in one file."""
+    for patient, some in groupby(texts, lambda text: text.patient):
+        several = list(some)
+        with lenient(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values that break their VR
+            source = file_of([_item(text) for text in several], patient or UNKNOWN)
+            outcome = deidentify(source, plan, KeyedIdentities(bytes(range(32))))
+            assert isinstance(outcome, Released), outcome
+            after = pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).DerivationImageSequence
+            yield from (_left(item, text.keyword) for text, item in zip(several, after, strict=True))
+
+
+def _item(text: Text) -> Dataset:
+    item = Dataset()
+    inner = item
+    if sequence := _WITHIN.get(text.keyword):
+        inner = Dataset()
+        setattr(item, sequence, [inner])
+    value: str | list[str] = text.text
+    if text.keyword == "CodeMeaning":
+        scheme, code, value = text.text.split("|") if "|" in text.text else ("99LOCAL", "P1", text.text)
+        inner.CodingSchemeDesignator, inner.CodeValue = scheme, code
+    if text.keyword in _SEVERAL:
+        value = text.text.split("\\")
+    vr = dictionary_VR(text.keyword)
+    inner.add(DataElement(text.keyword, "LO" if vr in ("DS", "IS") else vr, value))  # numbers are no numbers here
+    inner[text.keyword].VR = vr
+    return item
+
+
+def _left(item: Dataset, keyword: str) -> str:
+    if sequence := _WITHIN.get(keyword):
+        item = next(iter(item.get(sequence) or []), Dataset())
+    value = item.get(keyword, "")
+    left = "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value or "")
+    return f"{item.CodingSchemeDesignator}|{item.CodeValue}|{left}" if keyword == "CodeMeaning" else left
 
 
 _PAGE = """# Plausible texts

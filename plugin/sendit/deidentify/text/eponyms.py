@@ -26,7 +26,9 @@ _JOINT = re.compile(r"\s?[\-‐‑–/]\s?| ")
 _POSSESSIVE = r"(?:['’´`]s?)?"
 _BEHIND = re.compile(rf"{_POSSESSIVE}[\s\-‐‑–]{{1,2}}([^\W\d_]+)(?:[\s\-‐‑–]([^\W\d_]+))?")
 #: May stand between an eponym and its noun.
-_AMID = frozenset({"s", "cell", "cells", "b", "t", "eye", "family", "like", "muscular", "type", "bone", "large"})
+_AMID = frozenset(
+    {"s", "cell", "cells", "b", "t", "eye", "family", "like", "muscular", "type", "bone", "large", "puffy"}
+)
 _BEFORE = re.compile(
     r"([^\W\d_]+)(?:\s(?:d[eiu]|del|della|dell|of|von|van|da|do)(?:\s|['’])|\sd['’]|[\s\-‐‑–])(?:l['’]|la\s)?$",
     re.IGNORECASE,
@@ -136,7 +138,7 @@ def _goes_with(word: str, usual: bool, between: str) -> bool:
     if folded in eponyms()["alone"] or folded == "s":
         return True
     if len(word) == 1:
-        return "." not in between and word.islower()
+        return "." not in between and (word.islower() or between[:1].isdigit())  # the M of M0
     if not usual:
         return False
     return (

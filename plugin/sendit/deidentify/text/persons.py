@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import any_of, cues, technique
-from sendit.deidentify.text.vocabulary import is_nobody
+from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports
 from sendit.deidentify.text.word_lists import medicine
 
 if TYPE_CHECKING:
@@ -173,7 +173,11 @@ def _is_of_name(
         if listed or (titled and not takes.small):
             return strange
         short = len(bare) <= _SHORT and folded not in technique()["abbreviations"]
-        term = folded in medicine() or (takes.noun and is_nobody(bare)) or (not bare.istitle() and not strange)
+        term = (
+            folded in medicine()
+            or (takes.noun and (is_nobody(bare) or is_of_reports(bare)))
+            or (not bare.istitle() and not strange)
+        )
         return takes.known or strange or later or short or not term
     if bare.isupper():
         return strange or ((takes.small or takes.known) and not later)
@@ -236,7 +240,8 @@ def _facility() -> re.Pattern[str]:
 
 @cache
 def _numbers() -> re.Pattern[str]:
-    number = r"(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*"
+    unit = r"(?!\d{1,4}(?:[.,]\d+)?[ ]?(?:s|sec|ms|min|mm|cm|ml|kv|mas|ma|mgy|mbq|hz|x\d{2,4})(?!\w))"
+    number = unit + r"(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*"
     return re.compile(
         rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*(?:(?:is|no|nr|number|num)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
         rf"|((?<![\w.])(?:no|nº)[\s.:]+)\d{{4,}}(?!\w)|((?<!\w)[#№])\s?\d{{3,}}|((?<!\w)(?<!\d )x)\d{{3,5}}(?!\w)",
@@ -263,6 +268,8 @@ def _is_usual(word: str) -> bool:
     if not (word[0].isupper() and word[1:].islower()):
         return True
     folded = word.lower()
+    if not word.isascii() and is_of_reports(word):  # Ból
+        return True
     return folded in medicine() or folded in technique()["abbreviations"] or folded in technique()["labels"]
 
 

@@ -81,6 +81,8 @@ _NUCLIDE = re.compile(
 #: An ICD-10 code in its written form, alone or before a word: Q53.21-Abdominal.
 _DIAGNOSIS = re.compile(r"[A-TV-Z]\d[\dAB]\.\d[\dA-Z]{0,2}(?=$|-[^\W\d_]{3})")
 _FRAMES = re.compile(r"\d{1,2}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, and how long each is
+#: Weeks and days of a pregnancy (20w3d), and how many there were and what became of them (G2P1).
+_PREGNANCY = re.compile(r"[1-4]?\dw(?:k|ks)?(?:[0-6]d?)?|G\d{1,2}P\d{1,2}(?:A[bB]?\d)?(?:L\d)?")
 _TRANSDUCER = re.compile(r"\d{1,2}[A-Z]{1,2}\d(?:[A-Z]?[a-z])?")  # 3V5Ms, 4V1c
 #: A number, the year and the modality: 0917.24.CT.
 _ACCESSION = re.compile(r"(?<![^\W_])\d{3,6}[./\-]\d{2}[./\-][A-Z]{2}(?![^\W_])")
@@ -143,13 +145,14 @@ _VERSION = re.compile(
             r"r\d{3}\.\d{1,2}(?:\.\d{1,2})*",
             r"r20\d\d[ab]",
             r"offis_dcmtk_\d{3}",
-            r"(?:[a-z]{3,4}_){1,2}\d{0,2}[a-z]{2,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
+            r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{2,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
             r"(?=(?:\D*\d){2,6}\D*$)(?:[a-z]{2,16}\d{1,3}(?:\.\d{1,2}){1,3}[a-z]?|\d{1,3}[a-z]\.\d{1,2})",
             r"(?=(?:\D*\d){2,6}\D*$)[a-z]?\d{1,2}(?:\.\d{1,2}){1,2}[a-z]\d{0,2}",
             r"(?:[a-z]{2,5}_)?v0\d\dr0\d\d(?:c\d{2})?",  # UIH
             r"v\d\.\d{1,2}sp\d{4}[a-z]?",  # Canon
             r"\d?v[a-f]\d\d[a-f]{1,2}",  # Siemens
             r"b(?:uild)?\d{2,4}(?:-sp\d)?",
+            r"[a-z][a-z\d]{1,11}[_\-][vr]?\d{1,2}(?:\.\d{1,2}){1,3}",  # a program and its version: dcm4che-5.23.1
         )
     ),
     re.IGNORECASE,
@@ -348,6 +351,7 @@ def _is_explained(word: str, kind: TextKind, diffusion: bool) -> bool:
         _TARGET,
         _PLANE,
         _FRAMES,
+        _PREGNANCY,
         _IN_PROGRESS,
         _measured(),
         _sequence(),
