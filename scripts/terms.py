@@ -280,6 +280,10 @@ def _text(head: str, words: Iterable[str]) -> str:
     return f"# {head}\n# Written by python -m scripts.terms, from:\n{said}\n{textwrap.fill(' '.join(words), 147)}\n"
 
 
+def _section_of(language: str) -> str:
+    return language if language in ("generic", "classes") else "nouns"
+
+
 def main(root: Path) -> None:
     """Write the tables. The words of terms.txt are none of the other tables, so these are read first."""
     sources = Sources(root)
@@ -303,8 +307,8 @@ def main(root: Path) -> None:
     for section, found in eponyms(sources).items():
         lines += [f"[{section}]", *found]
     nouns = [line.partition(":") for line in HAND.with_name("eponym_nouns.txt").read_text("utf-8").splitlines()]
-    for section in ("nouns", "generic"):
-        listed = [said for language, _, said in nouns if (language == "generic") == (section == "generic")]
+    for section in ("nouns", "generic", "classes"):
+        listed = [said for language, _, said in nouns if _section_of(language) == section]
         words = sorted({word for said in listed for word in map(folded, said.split())})
         lines += [f"[{section}]", *textwrap.wrap(" ".join(words), 119)]
     (TABLES / "eponyms.txt").write_text("\n".join(lines) + "\n", "utf-8")

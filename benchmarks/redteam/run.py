@@ -57,7 +57,7 @@ _HARMLESS_TEXT = """
     miss master dr drs prof pr herr herrn hr frau oa mme mlle madame monsieur sr sra sig dott dottssa ssa na
     ra dhr mevr mw pani fru dña md do phd np ass arzt bey https http ftp www com org net de gmail st sankt
     card per req by for via with room ward bed clinic hospital general lab tel call host sn no nr signed rt
-    mbbch mbbs ffrad frcr frcp fracr facs rn
+    klinikum praxis universitätsspital uid dated kollegen mbbch mbbs ffrad frcr frcp fracr facs rn
 """
 _HARMLESS = frozenset(_HARMLESS_TEXT.split())
 

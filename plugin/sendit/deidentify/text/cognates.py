@@ -14,7 +14,8 @@ _SHORTEST_SKELETON = 6
 #: How Latin and Greek letters are spelled in one language or another, and one spelling for all.
 _SPELLINGS = (
     ("sch", "sc"), ("ph", "f"), ("th", "t"), ("rh", "r"), ("ch", "c"), ("ck", "c"), ("kh", "c"), ("qu", "c"),
-    ("ae", "e"), ("oe", "e"), ("k", "c"), ("z", "c"), ("y", "i"), ("j", "i"), ("x", "s"), ("w", "v"), ("ct", "t"), ("pt", "t"),
+    ("ae", "e"), ("oe", "e"), ("k", "c"), ("z", "c"), ("y", "i"), ("j", "i"), ("x", "s"), ("w", "v"), ("ct", "t"),
+    ("pt", "t"),
     ("cs", "s"), ("sc", "c"), ("ce", "se"), ("ci", "si"),
 )  # fmt: skip
 _DOUBLED = re.compile(r"(.)\1")

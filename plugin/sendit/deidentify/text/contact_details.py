@@ -11,7 +11,8 @@ from functools import cache
 
 from sendit.deidentify.text.patterns import LINKS
 from sendit.deidentify.text.record_numbers import CUT
-from sendit.deidentify.text.sections import any_of, cues
+from sendit.deidentify.text.sections import any_of, cues, technique
+from sendit.deidentify.text.word_lists import medicine
 
 #: An address that is written so that programs do not find it: name[at]clinic[dot]org.
 _DISGUISED_MAIL = (
@@ -70,6 +71,8 @@ _NAMED_HOST = re.compile(
     rf"(?<![^\W_])(?=[\w\-]*\d)(?:[A-Z]\w{{1,11}}-){{1,3}}{_KIND_OF_HOST}\d{{0,4}}(?:-\w{{1,6}})?(?![^\W_]|-)"
     rf"|(?<![^\W_]){_KIND_OF_HOST}\d{{0,4}}-[A-Z]{{2,8}}\d{{0,4}}(?![^\W_]|[.\-])",
 )
+#: A house or town, a modality and a number: MUC-CT-2.
+_STATION = re.compile(r"(?<![^\W_])([A-Z]{2,6})-(?:CT|MR|MRI|XR|DX|CR|US|NM|PT|MG|XA)-?\d{1,2}(?![^\W_])")
 #: Behind a word that announces it.
 _ANNOUNCED_HOST = re.compile(
     r"((?<!\w)(?:host(?:name)?|ip|ip[ \-]?addr(?:ess)?|user(?:name)?|login|logon|domain)(?!\w)\s*[:=]?\s*)"
@@ -88,8 +91,8 @@ def without_contact_details(text: str) -> str:
         text = _MAILS.sub(CUT, text)
     if "@" in text or "//" in text or ":" in text or "www" in text:
         text = LINKS.sub(CUT, text)
-    text = _PATH.sub(CUT, _HOME.sub(CUT, text))
-    text = _NAMED_HOST.sub(CUT, text)
+    text = _HOME.sub(CUT, _PATH.sub(CUT, text))
+    text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
     if not any(map(str.isdigit, text)):
         return text
     text = _EVERYWHERE.sub(CUT, text)
@@ -104,11 +107,16 @@ def without_numbers_of_persons(text: str) -> str:
 
 def without_hosts(text: str) -> str:
     """Return a technical text with CUT in the place of addresses and names of machines in a network, and of paths."""
-    text = _NAMED_HOST.sub(CUT, _PATH.sub(CUT, text))
+    text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, _PATH.sub(CUT, text)))
     text = _ANNOUNCED_HOST.sub(lambda match: f"{match[1]}{CUT}", text)
     if not any(map(str.isdigit, text)):
         return text
     return _QUAD.sub(_without_address, _IP_6.sub(CUT, _HOST_NAME.sub(CUT, text)))
+
+
+def _without_station(match: re.Match[str]) -> str:
+    known = match[1].lower()
+    return match[0] if known in medicine() or known in technique()["abbreviations"] else CUT
 
 
 def _without_address(match: re.Match[str]) -> str:

@@ -28,6 +28,8 @@ _WEEKDAY = (
     r"|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo|lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica"
     r"|(?:segunda|terça|quarta|quinta|sexta)-feira|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag)"
 )
+#: Initials and a year of the last century: (LM 1948).
+_BORN_SO = re.compile(r"\(\s*(?!(?:CT|MR|MRI|CR|DX|US|NM|PT|PET|XA|XR)\b)[A-Z]{2,3}[\s,*]+19\d\d\s*\)")
 _BESIDE_DATE = re.compile(rf"(?<!\w){_WEEKDAY}[\s,]*(?:the\s|den\s|le\s|el\s)?(?={CUT})", re.IGNORECASE)
 
 _OLD = r"(?:9\d|1[0-2]\d)"
@@ -71,6 +73,7 @@ _SPELLED_YEAR = (
 
 def without_dates_in_words(text: str) -> str:
     """Return the text with CUT in the place of dates in words and of ages over 89."""
+    text = _BORN_SO.sub(CUT, text)
     told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text)
     if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
         return text

@@ -35,6 +35,8 @@ _BEFORE = re.compile(
 )
 #: These stand before an eponym of any kind, without "of" between them.
 _CALLED = frozenset({"morbus", "mal", "morbo", "syndrom", "syndrome", "sindrome", "tetralogy", "non"})
+#: The class that a classification gives, behind its name: Bosniak IIF, Stanford B.
+_CLASS = re.compile(r"\s(?:(?:type|grade|class|stage|typ|grad)\s)?(?:[IVX]{1,4}[A-F]?|[A-E]|[1-6][a-dA-D]?)(?![\w.])")
 _MOST_PARTS = 4
 #: How many characters before an eponym are searched for its noun.
 _LONGEST_BEFORE = 64
@@ -94,6 +96,8 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
     if behind and _is_noun(behind[1], firm):
         return match.end(), 1
     if behind and behind[2] and _plain(behind[1]) in _AMID and _is_noun(behind[2], firm):
+        return match.end(), 1
+    if name in known["classes"] and _CLASS.match(text, match.end()):
         return match.end(), 1
     before = _BEFORE.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start())
     if before and _is_noun(before[1], firm):

@@ -165,8 +165,9 @@ def without_strangers(text: str) -> str:
                 or _is_beside_partner(runs, place)
             )
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
-    for place in [place for place in names if _is_without_context(text, runs, usual, place)]:
-        usual[place] = False
+    while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
+        for place in alone:  # and the next one may have stood beside it: May Price
+            usual[place] = False
     cleaned, position = [], 0
     for match, stays in zip(runs, usual, strict=True):
         if not stays:
