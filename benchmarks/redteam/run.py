@@ -1,6 +1,6 @@
 """Counts what of plausible texts leaves: identifying pieces that stay, and harmless texts that do not stay as they are.
 
-`python -m benchmarks redteam` writes docs/benchmarks/redteam.md. No attribute of the files names anybody: only the
+`python -m benchmarks redteam` writes docs/benchmarks/redteam.md. Hardly any attribute of the files names anybody: the
 texts decide. Whole instances go through `deidentify`, with the options for research.
 """
 
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in ("first", "second", "third", "fourth")}
-#: What was measured before the rules were changed with the first list: leaked, lost.
-_BEFORE = {"first": (16, 80), "second": (21, 77)}
-#: The same of the second list when the rules had been changed with the first one only.
-_UNSEEN = (8, 35)
-MOST_LEAKED, MOST_LOST = 0.01, 0.1
+#: Leaked and lost before the rules were changed with any list (first, second), and with the last two (third, fourth).
+_BEFORE = {"first": (16, 80), "second": (21, 77), "third": (11, 37), "fourth": (11, 35)}
+#: The same of the lists that were left unseen while the rules were changed with the one before.
+_UNSEEN = {"second": (8, 35), "fourth": (10, 23)}
+MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.03}
+MOST_LOST = 0.1
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
 #: The attributes that stand in an item of a sequence.
@@ -174,12 +175,13 @@ def _left(item: Dataset, keyword: str) -> str:
 _PAGE = """# Plausible texts
 
 Written by `python -m benchmarks redteam`. Descriptions, comments, histories, names of series and protocols in
-English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Swedish, Japanese, Chinese, Korean
-and Turkish (`benchmarks/redteam/`), written before the rules that they test, by one hand, without a look at the
+English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Swedish, Japanese, Chinese, Korean,
+Turkish and others (`benchmarks/redteam/`), written before the rules that they test, by one hand, without a look at the
 tables. About half of them hold something that identifies, mostly in forms that no other benchmark has: phone
 numbers, addresses, rooms, accounts, file paths, messages, dates in words, ages over 89, relatives, staff,
 hospitals. The others are harmless. Whole instances go through `deidentify` with the options for research
-({options}); no attribute of the files names anybody.
+({options}); but for a few of the last
+two lists, no attribute of the files names anybody.
 
 Leaked: a word or a number of what identifies can be read in the output. Lost: a harmless text that is not exactly
 the same afterwards.
@@ -188,40 +190,57 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The rules were changed with the first texts. The second ones were left unseen until then: {unseen_leaked} of
-{identifying} leaked and {unseen_lost} of {harmless} were lost, which is what to expect of new texts. After that the
-rules were changed with them, too.
+The rules were changed with the first and the third texts. The second and fourth ones, written at the same time, were
+left unseen until then, so their figures tell what to expect of new texts: {unseen}. After that the
+rules were changed with them, too. The third and fourth texts are of more kinds: attributes of machines, programs and
+plans, coded meanings, numbers that are none, more scripts, files of a patient whose name is a word.
 
 Leaked now: {leaked}.
 
 Lost now: {lost}.
+
+## Under the Basic Profile
+
+Descriptions go. What stays are attributes of the technique, in which a name can stand, too.
+
+| texts | identifying | leaked | harmless, in attributes that stay | lost |
+| --- | --- | --- | --- | --- |
+{basic}
+
+Leaked: {basic_leaked}. Lost: {basic_lost}.
 """
 
 
 def main() -> bool:
     """Print and publish; whether little enough leaks and is lost."""
     results = {which: measured(texts_of(which)) for which in LISTS}
+    basic = {which: measured(texts_of(which), "Basic Profile") for which in LISTS}
     for which, found in results.items():
         leaked, lost = f"{len(found.leaked)} of {found.identifying}", f"{len(found.lost)} of {found.harmless}"
         print(f"redteam: {which}: {leaked} leaked, {lost} lost")
-    rows = [_row(which, found) for which, found in results.items()]
-    second = results["second"]
+    unseen = [
+        f"{leaked} of {results[which].identifying} leaked and {lost} of {results[which].harmless} were lost ({which})"
+        for which, (leaked, lost) in _UNSEEN.items()
+    ]
     _PAGE_PATH.write_text(
         _PAGE.format(
             options=", ".join(map(str, OPTIONS["for research"])),
-            rows="\n".join(rows),
-            unseen_leaked=_UNSEEN[0],
-            unseen_lost=_UNSEEN[1],
-            identifying=second.identifying,
-            harmless=second.harmless,
+            rows="\n".join(_row(which, found) for which, found in results.items()),
+            unseen=", ".join(unseen),
             leaked=_listed(pair for found in results.values() for pair in found.leaked),
             lost=_listed(pair for found in results.values() for pair in found.lost),
+            basic="\n".join(
+                f"| {which} | {found.identifying} | {len(found.leaked)} | {found.harmless} | {len(found.lost)} |"
+                for which, found in basic.items()
+            ),
+            basic_leaked=_listed(pair for found in basic.values() for pair in found.leaked),
+            basic_lost=_listed(pair for found in basic.values() for pair in found.lost),
         ),
         "utf-8",
     )
     return all(
-        len(found.leaked) <= MOST_LEAKED * found.identifying and len(found.lost) <= MOST_LOST * found.harmless
-        for found in results.values()
+        len(found.leaked) <= MOST_LEAKED[which] * found.identifying and len(found.lost) <= MOST_LOST * found.harmless
+        for which, found in results.items()
     )
 
 

@@ -87,7 +87,8 @@ def _is_kind(name: str) -> bool:
 def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
     text = _short_word().sub(lambda match: match[0] if _is_usual(match[0]) else CUT, text)
-    return _shortest_name().sub(CUT, _short_name().sub(CUT, text))
+    text = _short_name().sub(CUT, text)
+    return _shortest_name().sub(lambda match: match[0] if match["number"] else CUT, text)
 
 
 def without_initials(text: str, initials: Iterable[str]) -> str:
@@ -284,11 +285,10 @@ def _short_word() -> re.Pattern[str]:
 
 @cache
 def _shortest_name() -> re.Pattern[str]:
-    """Return a pattern for names of two letters with a capital, but not behind a number: 400 NG."""
+    """Return a pattern for names of two letters with a capital; behind a number (400 NG), for the number, too."""
     names = technique()["shortest names"] - technique()["abbreviations"] - technique()["units"]
-    return re.compile(
-        rf"(?<![^\W_])(?<!\d\s)(?:{any_of({n.title() for n in names} | {n.upper() for n in names})})(?![^\W_]|\.\d)"
-    )
+    written = any_of({name.title() for name in names} | {name.upper() for name in names})
+    return re.compile(rf"(?P<number>(?<![^\W_])\d[\d.,]*\s)?(?<![^\W_])(?:{written})(?![^\W_]|\.\d)")
 
 
 @cache

