@@ -36,7 +36,7 @@ LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in ("first"
 _BEFORE = {"first": (16, 80), "second": (21, 77), "third": (11, 37), "fourth": (11, 35)}
 #: The same of the lists that were left unseen while the rules were changed with the one before.
 _UNSEEN = {"second": (8, 35), "fourth": (10, 23)}
-MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.03}
+MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.035}
 MOST_LOST = 0.1
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)

@@ -91,8 +91,10 @@ def without_contact_details(text: str) -> str:
         text = _MAILS.sub(CUT, text)
     if "@" in text or "//" in text or ":" in text or "www" in text:
         text = LINKS.sub(CUT, text)
-    text = _HOME.sub(CUT, _PATH.sub(CUT, text))
-    text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
+    if "/" in text or "\\" in text:
+        text = _HOME.sub(CUT, _PATH.sub(CUT, text))
+    if "-" in text:
+        text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
     if not any(map(str.isdigit, text)):
         return text
     text = _EVERYWHERE.sub(CUT, text)
@@ -107,7 +109,10 @@ def without_numbers_of_persons(text: str) -> str:
 
 def without_hosts(text: str) -> str:
     """Return a technical text with CUT in the place of addresses and names of machines in a network, and of paths."""
-    text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, _PATH.sub(CUT, text)))
+    if "/" in text or "\\" in text:
+        text = _PATH.sub(CUT, text)
+    if "-" in text:
+        text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
     text = _ANNOUNCED_HOST.sub(lambda match: f"{match[1]}{CUT}", text)
     if not any(map(str.isdigit, text)):
         return text

@@ -73,11 +73,13 @@ _SPELLED_YEAR = (
 
 def without_dates_in_words(text: str) -> str:
     """Return the text with CUT in the place of dates in words and of ages over 89."""
-    text = _BORN_SO.sub(CUT, text)
+    if "(" in text:
+        text = _BORN_SO.sub(CUT, text)
     told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text)
     if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
         return text
-    text = _BESIDE_DATE.sub("", _dates().sub(_dated, text))
+    dated = _dates().sub(_dated, text)
+    text = _BESIDE_DATE.sub("", dated) if dated != text else text
     return _AGES.sub(_aged, text) if _OF_AGES.search(text) else text
 
 

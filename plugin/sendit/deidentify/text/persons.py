@@ -24,6 +24,7 @@ _MOST_WORDS = 4  # of one name
 _MOST_PLACES = 3
 _SHORT = 3
 _LONGEST_ABBREVIATION = 5  # letters, of a hospital
+_BEHIND_AMOUNT = re.compile(r"(?<![^\W_])\d[\d.,]*\s$")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"(\s*[\-,]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
@@ -88,7 +89,7 @@ def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
     text = _short_word().sub(lambda match: match[0] if _is_usual(match[0]) else CUT, text)
     text = _short_name().sub(CUT, text)
-    return _shortest_name().sub(lambda match: match[0] if match["number"] else CUT, text)
+    return _shortest_name().sub(_without_shortest_name, text)
 
 
 def without_initials(text: str, initials: Iterable[str]) -> str:
@@ -285,10 +286,15 @@ def _short_word() -> re.Pattern[str]:
 
 @cache
 def _shortest_name() -> re.Pattern[str]:
-    """Return a pattern for names of two letters with a capital; behind a number (400 NG), for the number, too."""
+    """Return a pattern for names of two letters with a capital."""
     names = technique()["shortest names"] - technique()["abbreviations"] - technique()["units"]
     written = any_of({name.title() for name in names} | {name.upper() for name in names})
-    return re.compile(rf"(?P<number>(?<![^\W_])\d[\d.,]*\s)?(?<![^\W_])(?:{written})(?![^\W_]|\.\d)")
+    return re.compile(rf"(?<![^\W_])(?:{written})(?![^\W_]|\.\d)")
+
+
+def _without_shortest_name(match: re.Match[str]) -> str:
+    """Return CUT; behind a number, as in 400 NG, the letters are a unit."""
+    return match[0] if _BEHIND_AMOUNT.search(match.string, max(0, match.start() - 16), match.start()) else CUT
 
 
 @cache
