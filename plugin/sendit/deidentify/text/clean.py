@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.dicom.dataset import Dataset, Element, find
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import normalize as folding
-from sendit.deidentify.text.contact_details import without_contact_details, without_numbers_of_persons
+from sendit.deidentify.text.contact_details import (
+    without_contact_details,
+    without_hosts,
+    without_numbers_of_persons,
+)
 from sendit.deidentify.text.dates_in_words import without_dates_in_words
 from sendit.deidentify.text.encodings import is_dense, parts_of_dense, readings_of
 from sendit.deidentify.text.eponyms import Eponyms
@@ -34,6 +38,7 @@ from sendit.deidentify.text.patterns import (
 from sendit.deidentify.text.persons import without_cued, without_initials, without_short_names
 from sendit.deidentify.text.record_numbers import (
     CUT,
+    STRANGER,
     TextKind,
     is_sequence_name,
     is_series_of_trial,
@@ -93,6 +98,11 @@ _GAP = r"[\W_]*"
 #: No word is this long, nor any sentence in a script without spaces. On longer runs, patterns would take minutes.
 _ENDLESS = re.compile(r"[^\s\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff01\uff1f]{257,}")
 _WORDS = re.compile(r"[^\W_]+")
+#: What stands beside a name, and belongs to it: initials and short forms of given names before it, a number behind it.
+_OF_NAME = re.compile(
+    rf"(?<![^\W_])(?:(?:[A-Z]|Wm|Chas|Jas|Thos|Geo|Robt|Jos)\.\s?)+(?=[{CUT}{STRANGER}])"
+    rf"|(?<=[{CUT}{STRANGER}])\s?,?\s(?:II|III|Jr|Sr|Esq)\b\.?(?!\w)"
+)
 #: The number of a subject behind that of a study.
 _BEHIND_NUMBER = re.compile(rf"{CUT}[\s,/\-]*[A-Z]{{1,2}}-?0\d{{1,3}}(?!\w)")
 
@@ -306,7 +316,7 @@ class TextCleaner:
         named = SOURCE_OF_PROGRAM.fullmatch(plain.strip()) or is_sequence_name(plain.strip())
         if named and not self.holds_personal_data(plain):
             return text
-        cleaned = without_numbers_of_persons(self._without_personal_data(_ENDLESS.sub(CUT, plain)))
+        cleaned = without_hosts(without_numbers_of_persons(self._without_personal_data(_ENDLESS.sub(CUT, plain))))
         cleaned = without_record_numbers(without_base64(cleaned), kind, is_known)
         if "^" in cleaned:
             cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)
@@ -367,6 +377,7 @@ def _left(text: str, plain: str, cleaned: str) -> str:
     """Return the text itself if nothing was cut, else the rest without the gaps that cutting left. Lines stay."""
     if cleaned == plain:
         return text
+    cleaned = _OF_NAME.sub(CUT, cleaned)
     cleaned = remains(cleaned, is_known)
     lines = (re.sub(r"\(\s*\)|\[\s*\]", "", line) for line in re.split(r"\r\n|\r|\n", cleaned))
     tidy = "\r\n".join(re.sub(r"[^\S\r\n]+", " ", line).strip(" ,;:-/#=.^_&") for line in lines).strip()

@@ -11,7 +11,8 @@ from functools import cache
 
 from sendit.deidentify.text.patterns import LINKS
 from sendit.deidentify.text.record_numbers import CUT
-from sendit.deidentify.text.sections import any_of, cues
+from sendit.deidentify.text.sections import any_of, cues, technique
+from sendit.deidentify.text.word_lists import medicine
 
 #: An address that is written so that programs do not find it: name[at]clinic[dot]org.
 _DISGUISED_MAIL = (
@@ -40,6 +41,7 @@ _TIME = (
 )
 #: Rooms and beds; of a tumour or a scanner, a bed has a plain number.
 _ROOM = (
+    r"(?<!\w)[A-Z]{1,2}\d{1,3}-\d{1,3}(?=\s(?:bed|bett|lit|cama|letto)\s?\d)|"
     r"((?<!\w)(?:room|rm|zimmer|chambre|chbre|habitaci[oó]n|stanza|quarto|kamer|sala|pok[oó]j|palata|ward)"
     r"(?!\w)[\s.:#]*(?:(?:no|nr)\.?\s)?"
     r"|(?<!\w)(?:icu|itu|micu|sicu|er|ed|a&e)[\s\-](?:bed|bay)\s)(?!\d\d\s\d\d(?!\w))[A-Z]?\d[\w\-/]*"
@@ -50,6 +52,7 @@ _HOST = (
     r"(?<![\w@/])[\w\-]+(?:\.[\w\-]+)*\.(?:com|org|net|edu|gov|local|lan|intra|intern|hospital|clinic"
     r"|(?:[\w\-]{2,}\.)(?:de|fr|it|es|nl|uk|at|ch|be|pl|se|dk|no|pt|br|jp|cn|eu))(?![\w.])"
 )
+_HOST_NAME = re.compile(_HOST, re.IGNORECASE)
 _SUBJECT = r"(?<![^\W_])sub-(?=\w*\d)\w+"
 _NUMBERS = re.compile("|".join((_PHONE, _ACCOUNT, _INSURED, _PLATE)))
 _EVERYWHERE = re.compile("|".join((_POSTAL, _ZIP, _COORDINATES, _ACCOUNT, _INSURED, _PLATE)))
@@ -58,6 +61,28 @@ _ROOMS = re.compile(_ROOM, re.IGNORECASE)
 _MAILS = re.compile(_DISGUISED_MAIL, re.IGNORECASE)
 _AT = re.compile(r"[\[({<]\s?(?:at|ät|chez|arroba|@)\s?[\])}>]", re.IGNORECASE)
 _HOME = re.compile(r"(?:/home/|/Users/|\\Users\\|\\Documents and Settings\\)[^/\\\s]+", re.IGNORECASE)
+#: A path of Windows, of a share, or of Unix with three parts.
+_PATH = re.compile(
+    r"(?<![^\W_])[A-Za-z]:\\\S+|(?<!\S)\\\\[\w.\-]+\\\S*|(?<![^\s(\"'=])/(?:[\w.\-~]+/){2,}[\w.\-~]*",
+)
+#: The name of a machine, as administrators choose it: KSSG-PACS01, CT3-AWP.
+_KIND_OF_HOST = r"(?:PACS|RIS|HIS|SRV|SERVER|WS|WKS|WORKSTATION|PC|VM|NODE|HOST|NAS|AWP|LAPTOP|DESKTOP|DICOM)"
+_NAMED_HOST = re.compile(
+    rf"(?<![^\W_])(?=[\w\-]*\d)(?:[A-Z]\w{{1,11}}-){{1,3}}{_KIND_OF_HOST}\d{{0,4}}(?:-\w{{1,6}})?(?![^\W_]|-)"
+    rf"|(?<![^\W_]){_KIND_OF_HOST}\d{{0,4}}-[A-Z]{{2,8}}\d{{0,4}}(?![^\W_]|[.\-])",
+)
+#: A house or town, a modality and a number: MUC-CT-2.
+_STATION = re.compile(r"(?<![^\W_])([A-Z]{2,6})-(?:CT|MR|MRI|XR|DX|CR|US|NM|PT|MG|XA)-?\d{1,2}(?![^\W_])")
+#: Behind a word that announces it.
+_ANNOUNCED_HOST = re.compile(
+    r"((?<!\w)(?:host(?:name)?|ip|ip[ \-]?addr(?:ess)?|user(?:name)?|login|logon|domain)(?!\w)\s*[:=]?\s*)"
+    r"(?=\S*[\d.@\-])\S+",
+    re.IGNORECASE,
+)
+_QUAD = re.compile(r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::\d{2,5})?(?![\w.])")
+_IP_6 = re.compile(r"(?<![\w:])(?=[\da-f:]*[a-f])(?:[\da-f]{1,4}:(?::)?){3,7}[\da-f]{1,4}(?![\w:])", re.IGNORECASE)
+#: A version begins with a small number, and has no two numbers of three digits.
+_LARGEST_MAJOR, _LARGEST_OCTET, _THREE_DIGITS, _PRIVATE = 31, 255, 100, 10
 
 
 def without_contact_details(text: str) -> str:
@@ -66,17 +91,54 @@ def without_contact_details(text: str) -> str:
         text = _MAILS.sub(CUT, text)
     if "@" in text or "//" in text or ":" in text or "www" in text:
         text = LINKS.sub(CUT, text)
-    text = _HOME.sub(CUT, text)
+    if "/" in text or "\\" in text:
+        text = _HOME.sub(CUT, _PATH.sub(CUT, text))
+    if "-" in text:
+        text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
     if not any(map(str.isdigit, text)):
         return text
     text = _EVERYWHERE.sub(CUT, text)
     text = _streets().sub(CUT, _SPOKEN.sub(CUT, text))
-    return _ROOMS.sub(lambda match: f"{match[1] or match[2]}{CUT}", text)
+    return _ROOMS.sub(lambda match: f"{match[1] or match[2] or ''}{CUT}", text)
 
 
 def without_numbers_of_persons(text: str) -> str:
     """Return a technical text with CUT in the place of phone, account, insurance and plate numbers."""
     return _NUMBERS.sub(CUT, text) if any(map(str.isdigit, text)) else text
+
+
+def without_hosts(text: str) -> str:
+    """Return a technical text with CUT in the place of addresses and names of machines in a network, and of paths."""
+    if "/" in text or "\\" in text:
+        text = _PATH.sub(CUT, text)
+    if "-" in text:
+        text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
+    text = _ANNOUNCED_HOST.sub(lambda match: f"{match[1]}{CUT}", text)
+    if not any(map(str.isdigit, text)):
+        return text
+    return _QUAD.sub(_without_address, _IP_6.sub(CUT, _HOST_NAME.sub(CUT, text)))
+
+
+def _without_station(match: re.Match[str]) -> str:
+    known = match[1].lower()
+    return match[0] if known in medicine() or known in technique()["abbreviations"] else CUT
+
+
+def _without_address(match: re.Match[str]) -> str:
+    """Return CUT for an IPv4 address; a version may also have four numbers.
+
+    Networks at home and in hospitals begin with 10 or 192.168. A version that begins with 10 stands beside that major
+    number once more ("10A 10.1.1.54"), or all its numbers have one digit.
+    """
+    numbers = [int(number) for number in match.groups()]
+    if max(numbers) > _LARGEST_OCTET:
+        return match[0]
+    if numbers[0] > _LARGEST_MAJOR or sum(number >= _THREE_DIGITS for number in numbers) > 1:
+        return CUT
+    if numbers[0] == _PRIVATE and max(numbers[1:]) >= _PRIVATE:
+        rest = match.string[: match.start()] + match.string[match.end() :]
+        return match[0] if re.search(r"(?<!\d)10(?!\d)", rest) else CUT
+    return match[0]
 
 
 @cache

@@ -18,7 +18,19 @@ _BORN = (
     r"|jahrgang|jg\.?|année)"
 )
 #: Before a day and a month as numbers, which elsewhere are a fraction.
-_ON = r"(?:died|born|dob|dated?|on|since|until|am|vom|le|du|el|il|op|dnia)"
+_ON = (
+    r"(?:died|born|dob|dated?|on|since|until|am|vom|le|du|el|il|op|dnia|adm(?:itted|ission)?|disch(?:arged)?|seen|surgery|doa|dos|appt|visit"
+    r"|exam|scanned|aufn(?:ahme)?|entl(?:assen)?|geplant|alta|ingreso|vu|rdv|ricovero)\.?"
+)
+#: A day of the week beside a date that was cut out.
+_WEEKDAY = (
+    r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend|lundi|mardi|mercredi|jeudi|vendredi"
+    r"|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo|lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica"
+    r"|(?:segunda|terça|quarta|quinta|sexta)-feira|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag)"
+)
+#: Initials and a year of the last century: (LM 1948).
+_BORN_SO = re.compile(r"\(\s*(?!(?:CT|MR|MRI|CR|DX|US|NM|PT|PET|XA|XR)\b)[A-Z]{2,3}[\s,*]+19\d\d\s*\)")
+_BESIDE_DATE = re.compile(rf"(?<!\w){_WEEKDAY}[\s,]*(?:the\s|den\s|le\s|el\s)?(?={CUT})", re.IGNORECASE)
 
 _OLD = r"(?:9\d|1[0-2]\d)"
 _YEARS = (
@@ -61,10 +73,13 @@ _SPELLED_YEAR = (
 
 def without_dates_in_words(text: str) -> str:
     """Return the text with CUT in the place of dates in words and of ages over 89."""
+    if "(" in text:
+        text = _BORN_SO.sub(CUT, text)
     told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text)
     if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
         return text
-    text = _dates().sub(_dated, text)
+    dated = _dates().sub(_dated, text)
+    text = _BESIDE_DATE.sub("", dated) if dated != text else text
     return _AGES.sub(_aged, text) if _OF_AGES.search(text) else text
 
 

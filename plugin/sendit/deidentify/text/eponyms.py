@@ -26,13 +26,17 @@ _JOINT = re.compile(r"\s?[\-‐‑–/]\s?| ")
 _POSSESSIVE = r"(?:['’´`]s?)?"
 _BEHIND = re.compile(rf"{_POSSESSIVE}[\s\-‐‑–]{{1,2}}([^\W\d_]+)(?:[\s\-‐‑–]([^\W\d_]+))?")
 #: May stand between an eponym and its noun.
-_AMID = frozenset({"s", "cell", "cells", "b", "t", "eye", "family", "like", "muscular", "type", "bone", "large"})
+_AMID = frozenset(
+    {"s", "cell", "cells", "b", "t", "eye", "family", "like", "muscular", "type", "bone", "large", "puffy"}
+)
 _BEFORE = re.compile(
     r"([^\W\d_]+)(?:\s(?:d[eiu]|del|della|dell|of|von|van|da|do)(?:\s|['’])|\sd['’]|[\s\-‐‑–])(?:l['’]|la\s)?$",
     re.IGNORECASE,
 )
 #: These stand before an eponym of any kind, without "of" between them.
 _CALLED = frozenset({"morbus", "mal", "morbo", "syndrom", "syndrome", "sindrome", "tetralogy", "non"})
+#: The class that a classification gives, behind its name: Bosniak IIF, Stanford B.
+_CLASS = re.compile(r"\s(?:(?:type|grade|class|stage|typ|grad)\s)?(?:[IVX]{1,4}[A-F]?|[A-E]|[1-6][a-dA-D]?)(?![\w.])")
 _MOST_PARTS = 4
 #: How many characters before an eponym are searched for its noun.
 _LONGEST_BEFORE = 64
@@ -93,6 +97,8 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
         return match.end(), 1
     if behind and behind[2] and _plain(behind[1]) in _AMID and _is_noun(behind[2], firm):
         return match.end(), 1
+    if name in known["classes"] and _CLASS.match(text, match.end()):
+        return match.end(), 1
     before = _BEFORE.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start())
     if before and _is_noun(before[1], firm):
         linked = before[0][len(before[1]) :].strip(" -‐‑–")
@@ -136,7 +142,7 @@ def _goes_with(word: str, usual: bool, between: str) -> bool:
     if folded in eponyms()["alone"] or folded == "s":
         return True
     if len(word) == 1:
-        return "." not in between and word.islower()
+        return "." not in between and (word.islower() or between[:1].isdigit())  # the M of M0
     if not usual:
         return False
     return (

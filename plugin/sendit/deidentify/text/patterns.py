@@ -10,6 +10,8 @@ import base64
 import binascii
 import re
 
+from sendit.deidentify.text.encodings import is_dense
+from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.vocabulary import is_no_name
@@ -21,7 +23,7 @@ _MONTH = (
     r"|januar|februar|märz|juni|juli|oktober|dezember)"
 )
 #: A word between a day and a year is a month in some language.
-_ANY_MONTH = r"(?:d[eo]\s+|of\s+)?[^\W\d_]{3,12}\.?(?:\s+d[eo]l?)?"
+_ANY_MONTH = r"(?!jpe?g|mpeg|iso|tesla|htj)(?:d[eo]\s+|of\s+)?[^\W\d_]{3,12}\.?(?:\s+d[eo]l?)?"
 _YEAR = r"(?:19|20)\d{2}"
 _CLOCK = r"(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?|[T ]?\d{6}(?:\.\d+)?(?!\d))?"
 _PARTICLE = r"(?:\b(?:van|von|de|der|den|del|della|dela|la|le|da|di|dos|du|el|al|bin|ibn|ter|ten|zu|zur|st\.?)\s+){0,4}"
@@ -35,6 +37,8 @@ _LABEL = (
     r"|reported\s+by|signed\s+by|attn|nurse)"
 )
 _SHORT = 3
+#: An abbreviation without a vowel, and without the letters that stand for one in a name (Vlk, Krc).
+_WITHOUT_VOWEL = re.compile("[BCDFGHJKMNPQSTVWXZ]{3,8}")
 #: In capitals these are modalities: MR TOUCH, DR ERECT.
 _MODALITIES = frozenset({"MR", "DR", "MS", "MRS"})
 _NUMBER_LABEL = (
@@ -106,7 +110,7 @@ _PLAIN = re.compile(
             r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",
             r"(?<!\w)(?:\+|00)\d[\d\s().\-/]{6,}\d|\(\d{2,5}\)\s*\d[\d\s.\-/]{4,}\d|\(\d{3}\)[ -]?\d{4}(?!\w|[.,]\d)",
             r"(?<![\d.])\d{3}[\-. ]\d{3}[\-. ]\d{4}(?!\d)|(?<![\d.\-])\d{3}-\d{4}(?!\d)|(?<![\d.])0\d{2,4}[/\- ]\d{5,}",
-            rf"\b\d{{1,5}}[a-z]?\s+(?:[^\W\d_][\w'’\-]*\.?\s+){{1,3}}{_ROAD}(?!\w)",
+            rf"\b(?![2-4]d\s)\d{{1,5}}[a-z]?\s+(?:[^\W\d_][\w'’\-]*\.?\s+){{1,3}}{_ROAD}(?!\w)",
             r"\b[^\W\d_]+(?:straße|strasse|str\.|gasse|allee)\s*\d+\w?\b|\b(?:rue|via|calle|avenida)\s+[^\d,;]{2,30}\d+",
             r"\bp\.?\s?o\.?\s?box\s*\d+",
             r"(?<![^\W_])(?!pk-?11195(?![^\W_]))(?<!\b0\.)[^\W\d_]{0,4}[\-_#]?\d{5,}[^\W\d_]?(?![^\W_])|(?<!\b0\.)(?<!\d)\d{6,}",
@@ -120,7 +124,7 @@ _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{12,}={0,2}(?![\w+/=])")
 _HEXADECIMAL = re.compile(r"(?<![^\W_])(?:0x)?((?:[0-9a-f]{2}){6,})(?![^\W_])", re.IGNORECASE)
 _LABELLED = re.compile(rf"\b({_LABEL})\s*[:=]\s*((?:{_NAME_WORD}[ ,]*){{1,4}})", re.IGNORECASE)
 _TITLED = re.compile(rf"\b({_TITLE})\b\.?\s+((?:{_NAME_WORD}\s*){{1,3}})", re.IGNORECASE)
-_LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
+_LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*(?![A-Z]-[a-z])([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
 
 
 def medical(text: str) -> bool:
@@ -163,7 +167,10 @@ def without_patterns(text: str) -> str:
 def _is_about_technique(text: str) -> bool:
     """Return whether every word of a text is a medical word, an abbreviation, or a known one that is no common name."""
     return all(
-        medical(word) or word.lower() in technique()["abbreviations"] or (len(word) > _SHORT and is_no_name(word))
+        medical(word)
+        or word.lower() in technique()["abbreviations"]
+        or _WITHOUT_VOWEL.fullmatch(word)
+        or ((len(word) > _SHORT or is_dense(word[0])) and is_no_name(word))
         for word in re.findall(r"[^\W\d_]+", text)
     )
 
@@ -175,7 +182,8 @@ def _words(names: str) -> str:
 
 def _titled(match: re.Match[str]) -> str:
     first = match[2].split()[0]
-    if medical(first) or (match[1] in _MODALITIES and (first.islower() or _is_about_technique(first))):
+    shown = first.islower() or _is_about_technique(first) or is_eponym(first)
+    if medical(first) or (match[1] in _MODALITIES and shown):
         return match[0]
     return _words(match[2])
 
@@ -187,7 +195,7 @@ def _listed(match: re.Match[str]) -> str:
     """
     if any(map(str.isdigit, match[0])) and "," + match[2] in match[0]:  # unsigned,mono2
         return match[0]
-    if match[1].islower() or (match[2].islower() and not match[1].isupper()):
+    if match[1].islower() or match[2].islower():
         return match[0]
     if any(map(str.isdigit, match[1])):  # M0, Gleason
         return match[0]

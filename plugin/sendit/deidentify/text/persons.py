@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import any_of, cues, technique
-from sendit.deidentify.text.vocabulary import is_nobody
+from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports
 from sendit.deidentify.text.word_lists import medicine
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _MOST_WORDS = 4  # of one name
 _MOST_PLACES = 3
 _SHORT = 3
 _LONGEST_ABBREVIATION = 5  # letters, of a hospital
+_BEHIND_AMOUNT = re.compile(r"(?<![^\W_])\d[\d.,]*\s$")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"(\s*[\-,]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
@@ -58,6 +60,8 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
         text = _without_names(text, _titles(), _Taking(known=True, cue_stays=False, title=True), False, is_known)
     if not words.isdisjoint(_begins("behind")):
         text = _behind().sub(CUT, text)
+    if not words.isdisjoint(_begins("signed")):
+        text = _signed().sub(_without_signature, text)
     if not words.isdisjoint(_begins("initials")):
         text = _typist().sub(lambda match: f"{match[1]}{CUT}", text)
     return text
@@ -84,7 +88,8 @@ def _is_kind(name: str) -> bool:
 def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
     text = _short_word().sub(lambda match: match[0] if _is_usual(match[0]) else CUT, text)
-    return _short_name().sub(CUT, text)
+    text = _short_name().sub(CUT, text)
+    return _shortest_name().sub(_without_shortest_name, text)
 
 
 def without_initials(text: str, initials: Iterable[str]) -> str:
@@ -122,6 +127,8 @@ def _without_names(
     for match in cue.finditer(text):
         if match.end() < position:
             continue
+        if match[0] == "M." and (disease := _LETTERS.search(text, match.end())) and is_eponym(disease[0]):
+            continue  # Morbus Crohn
         end = _end_of_name(text, match, takes, titled, is_known)
         if end > match.end():
             pieces += [text[position : match.end() if takes.cue_stays else match.start()], CUT]
@@ -170,10 +177,14 @@ def _is_of_name(
         return False  # projected from C: an initial has a full stop
     strange = not (is_known(bare) or folded in technique()["abbreviations"]) or folded in technique()["names too"]
     if bare[0].isupper() and (not bare.isupper() or len(bare) == 1):
-        if listed or (titled and not takes.small):
+        if listed or (titled and not takes.small and not takes.title):
             return strange
         short = len(bare) <= _SHORT and folded not in technique()["abbreviations"]
-        term = folded in medicine() or (takes.noun and is_nobody(bare)) or (not bare.istitle() and not strange)
+        term = (
+            folded in medicine()
+            or (takes.noun and (is_nobody(bare) or is_of_reports(bare)))
+            or (not bare.istitle() and not strange)
+        )
         return takes.known or strange or later or short or not term
     if bare.isupper():
         return strange or ((takes.small or takes.known) and not later)
@@ -222,6 +233,22 @@ def _typist() -> re.Pattern[str]:
 
 
 @cache
+def _signed() -> re.Pattern[str]:
+    """Return a pattern for the initials of who read or checked: reported vdM, befundet KH."""
+    return re.compile(
+        rf"(?P<cue>(?<!\w)(?i:{any_of(cues()['signed'])})(?!\w)[\s.:]*(?i:by\s|von\s|par\s|por\s)?\s*)"
+        r"(?P<name>(?:[a-z]{1,3}[A-Z]{1,3}|[A-Z]{2,3})(?:/(?:[a-z]{0,3}[A-Z]{1,3}))?)(?=\s*(?:$|[.,;)]))"
+    )
+
+
+def _without_signature(match: re.Match[str]) -> str:
+    folded = match["name"].lower()
+    if folded in medicine() or folded in technique()["abbreviations"]:
+        return match[0]
+    return f"{match['cue']}{CUT}"
+
+
+@cache
 def _facility() -> re.Pattern[str]:
     """Return a pattern for a hospital and its name, in the group `name`."""
     word = r"(?:St\.?\s|Ste\.?\s|San\s)?[^\W\d_a-z][^\W\d_A-Z][\w'’\-]*"
@@ -236,7 +263,10 @@ def _facility() -> re.Pattern[str]:
 
 @cache
 def _numbers() -> re.Pattern[str]:
-    number = r"(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*"
+    unit = r"(?!\d{1,4}(?:[.,]\d+)?[ ]?(?:s|sec|ms|min|mm|cm|ml|kv|mas|ma|mgy|mbq|hz|x\d{2,4})(?!\w))"
+    number = (
+        unit + r"(?:[A-Z]{1,3}[ ])?(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*(?:[ ][A-Z](?!\w))?"
+    )
     return re.compile(
         rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*(?:(?:is|no|nr|number|num)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
         rf"|((?<![\w.])(?:no|nº)[\s.:]+)\d{{4,}}(?!\w)|((?<!\w)[#№])\s?\d{{3,}}|((?<!\w)(?<!\d )x)\d{{3,5}}(?!\w)",
@@ -255,6 +285,19 @@ def _short_word() -> re.Pattern[str]:
 
 
 @cache
+def _shortest_name() -> re.Pattern[str]:
+    """Return a pattern for names of two letters with a capital."""
+    names = technique()["shortest names"] - technique()["abbreviations"] - technique()["units"]
+    written = any_of({name.title() for name in names} | {name.upper() for name in names})
+    return re.compile(rf"(?<![^\W_])(?:{written})(?![^\W_]|\.\d)")
+
+
+def _without_shortest_name(match: re.Match[str]) -> str:
+    """Return CUT; behind a number, as in 400 NG, the letters are a unit."""
+    return match[0] if _BEHIND_AMOUNT.search(match.string, max(0, match.start() - 16), match.start()) else CUT
+
+
+@cache
 def _short_name() -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_])(?:{any_of(technique()['short names'])})(?![^\W_])", re.IGNORECASE)
 
@@ -263,6 +306,8 @@ def _is_usual(word: str) -> bool:
     if not (word[0].isupper() and word[1:].islower()):
         return True
     folded = word.lower()
+    if not word.isascii() and is_of_reports(word):  # Ból
+        return True
     return folded in medicine() or folded in technique()["abbreviations"] or folded in technique()["labels"]
 
 

@@ -53,6 +53,7 @@ _DIFFUSION = re.compile(r"dwi|dti|diff|adc|trace|ep2d|epi|resolve|noddi|dki|ivim
 _SPINE = re.compile(r"(?:[ctls](?:1[0-2]|\d)?[\-/])+[ctls]?(?:1[0-2]|\d)", re.IGNORECASE)
 _TNM = re.compile(r"[cpyra]{0,2}T(?:[0-4][a-d]?|is|x)(?:N(?:[0-3][a-c]?|x))?(?:M[01x][a-c]?)?")
 _DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*](\d{1,4}(?:\.\d+)?))(?:[x*](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
+_POINT = re.compile(r"(?<=\d)p(?=\d)")  # 3x3x3p5
 #: Sizes of detectors and cassettes, in cm and in inches.
 _DETECTORS = re.compile(
     r"18x24|24x18|20x25|20x40|24x29|24x30|25x30|30x24|30x40|35x35|35x43|43x35|43x43|8x10|10x12|11x14|14x17|17x14|17x17"
@@ -62,7 +63,7 @@ _VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
 #: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
 _REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
 _CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S")  # iterations and subsets
-_FRACTIONS = re.compile(r"\d{1,2}(?:\.\d{1,2})?c?Gy/\d{1,2}(?:fx|fr)?", re.IGNORECASE)
+_FRACTIONS = re.compile(r"\d{1,2}(?:\.\d{1,2})?c?Gy/\d{1,2}(?:fx|fr)?|\d{1,2}x\d{1,2}(?:\.\d{1,2})?c?Gy", re.IGNORECASE)
 _TARGET = re.compile(r"[CGPI]TV[A-Z]?[1-4]?[_\-]?[1-8]\d\d0", re.IGNORECASE)  # a volume and its dose in cGy
 #: A beam: the angles of gantry, collimator and couch; or a full arc, which begins and ends beside 180 degrees.
 _BEAM = re.compile(r"G(\d{1,3})[CK](\d{1,3})[TP](\d{1,3})|G?(?:17\d|18[0-5])-(?:17\d|18[0-5])")
@@ -81,6 +82,8 @@ _NUCLIDE = re.compile(
 #: An ICD-10 code in its written form, alone or before a word: Q53.21-Abdominal.
 _DIAGNOSIS = re.compile(r"[A-TV-Z]\d[\dAB]\.\d[\dA-Z]{0,2}(?=$|-[^\W\d_]{3})")
 _FRAMES = re.compile(r"\d{1,2}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, and how long each is
+#: Weeks and days of a pregnancy (20w3d), and how many there were and what became of them (G2P1).
+_PREGNANCY = re.compile(r"[1-4]?\dw(?:k|ks)?(?:[0-6]d?)?|G\d{1,2}P\d{1,2}(?:A[bB]?\d)?(?:L\d)?")
 _TRANSDUCER = re.compile(r"\d{1,2}[A-Z]{1,2}\d(?:[A-Z]?[a-z])?")  # 3V5Ms, 4V1c
 #: A number, the year and the modality: 0917.24.CT.
 _ACCESSION = re.compile(r"(?<![^\W_])\d{3,6}[./\-]\d{2}[./\-][A-Z]{2}(?![^\W_])")
@@ -116,6 +119,7 @@ _HEXADECIMAL = re.compile(r"(?<![^\W_])[0-9A-F]{2}(?:([:\-])[0-9A-F]{2})(?:\1[0-
 _LABELLED_PAIR = re.compile(
     r"((?<!\w)syngo[ ](?:[A-Z&/]{2,6}[ ])20[0-3]\d[A-Z](?!\w)"
     r"|(?<!\w)(?:T[REI](?:/T[REI]){1,2}|WW?/W?L|W?L/WW?|C/W|W/C)[ \t:=]*\d{1,5}(?:[/\-]{1,2}\d{1,5}){1,2}(?!\w)"
+    r"|(?<![^\W_])(?i:b-?val(?:ue)?s?)[_ =:]{1,2}(?:[1-9]\d?[05]0|[1-9]\d0)(?![^\W_])"
     r"|(?<!\w)WW?[ :=]?[1-9]\d{0,2}[05][ ,/]{1,2}(?:W?L|C)[ :=]?-?\d{1,4}(?!\w))"
 )
 _TIMES_D = re.compile(r"(?:[1-5]d)?([^\W\d_]{3,})(?:[1-5]d[a-z]?)?", re.IGNORECASE)
@@ -143,13 +147,17 @@ _VERSION = re.compile(
             r"r\d{3}\.\d{1,2}(?:\.\d{1,2})*",
             r"r20\d\d[ab]",
             r"offis_dcmtk_\d{3}",
-            r"(?:[a-z]{3,4}_){1,2}\d{0,2}[a-z]{2,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
+            r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{2,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
             r"(?=(?:\D*\d){2,6}\D*$)(?:[a-z]{2,16}\d{1,3}(?:\.\d{1,2}){1,3}[a-z]?|\d{1,3}[a-z]\.\d{1,2})",
             r"(?=(?:\D*\d){2,6}\D*$)[a-z]?\d{1,2}(?:\.\d{1,2}){1,2}[a-z]\d{0,2}",
             r"(?:[a-z]{2,5}_)?v0\d\dr0\d\d(?:c\d{2})?",  # UIH
+            r"[vx][a-z]\d\d[a-z]?-\d\d[a-z]\d{1,2}",  # Siemens: XA50A-04B6
+            r"v\d{1,2}\.\d{1,2}\*[rp]\d{1,4}(?:sp\d{1,2})?",  # Canon
+            r"n\d\.\d-b\d{1,2}|x86_64",
             r"v\d\.\d{1,2}sp\d{4}[a-z]?",  # Canon
             r"\d?v[a-f]\d\d[a-f]{1,2}",  # Siemens
             r"b(?:uild)?\d{2,4}(?:-sp\d)?",
+            r"[a-z][a-z\d]{1,11}[_\-][vr]?\d{1,2}(?:\.\d{1,2}){1,3}",  # a program and its version: dcm4che-5.23.1
         )
     ),
     re.IGNORECASE,
@@ -257,12 +265,13 @@ def _is_composite(word: str, kind: TextKind, diffusion: bool, is_term: Callable[
     """
     parts = _JOINED.split(word)
     words, weak = 0, 0
+    sized = any(map(_has_dimensions, parts))
     for part in filter(None, parts):
         if part.isalpha():
             if len(part) >= _SHORTEST_TERM and not is_term(part):
                 return False
             words += len(part) >= _SHORTEST_TERM
-        elif _WEAK_PART.fullmatch(part):
+        elif _WEAK_PART.fullmatch(part) or (sized and _FEW.fullmatch(part)):
             weak += 1
         elif _HEXADECIMAL_ATOM.fullmatch(part) or sum(map(str.isalpha, part)) < 1 + (
             part.lower() not in technique()["tokens"]
@@ -273,12 +282,14 @@ def _is_composite(word: str, kind: TextKind, diffusion: bool, is_term: Callable[
             return False
         else:
             words += part.lower() in technique()["tokens"] and sum(map(str.isalpha, part)) >= _SHORTEST_TERM
+            words += _has_dimensions(part)
     return words >= _FEWEST_WORDS and weak <= _MOST_WEAK
 
 
 _JOINED = re.compile(r"[_/+]+")
 #: Acceleration factors, and the numbers of echoes and runs: p2, s4, e1, 2. No capitals, as codes have them.
 _WEAK_PART = re.compile(r"[a-z]\d{1,2}|\d")
+_FEW = re.compile(r"\d{2}")  # directions, beside the size of a matrix
 _FEWEST_WORDS, _MOST_WEAK = 2, 3
 
 
@@ -348,6 +359,7 @@ def _is_explained(word: str, kind: TextKind, diffusion: bool) -> bool:
         _TARGET,
         _PLANE,
         _FRAMES,
+        _PREGNANCY,
         _IN_PROGRESS,
         _measured(),
         _sequence(),
@@ -371,7 +383,7 @@ def _is_interpolated(word: str) -> bool:
 
 def _has_dimensions(word: str) -> bool:
     """Return whether a word has sides of a voxel or matrix: 512x512, 0.6x0.6x3mm."""
-    match = _DIMENSIONS.fullmatch(word)
+    match = _DIMENSIONS.fullmatch(_POINT.sub(".", word))
     if match is None:
         return False
     sides = [float(side) for side in match.groups() if side]

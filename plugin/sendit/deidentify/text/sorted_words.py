@@ -1,6 +1,6 @@
-"""Look words up in a large sorted table without building a set of them: `tables/terms_of_languages.txt`.
+"""Look words up in large sorted tables without building sets of them: `terms_of_languages.txt`, `cognates.txt`.
 
-Every process would otherwise hold 300,000 strings. A look-up reads some twenty lines of the table; the callers
+Every process would otherwise hold 800,000 strings. A look-up reads some twenty lines of the table; the callers
 remember the results.
 """
 
@@ -21,13 +21,17 @@ def is_of_languages(word: str, small: bool) -> bool:
         word: the word, in lower case without accents.
         small: whether it was written in lower case: some words are names as soon as they have a capital.
     """
-    line = _line_of(word.encode("utf-8"))
+    line = _line_of(word.encode("utf-8"), _table("terms_of_languages.txt"))
     return line is not None and (small or not line.endswith(_ONLY_SMALL))
 
 
-def _line_of(word: bytes) -> bytes | None:
+def is_skeleton_of_medicine(skeleton: str) -> bool:
+    """Return whether words of medicine have a skeleton (cognates.py)."""
+    return bool(skeleton) and _line_of(skeleton.encode("ascii", "replace"), _table("cognates.txt")) is not None
+
+
+def _line_of(word: bytes, table: bytes) -> bytes | None:
     """Return the line that begins with a word, by halving the table."""
-    table = _table()
     low, high = 0, len(table)
     while low < high:
         middle = (low + high) // 2
@@ -45,8 +49,8 @@ def _line_of(word: bytes) -> bytes | None:
 
 
 @cache
-def _table() -> bytes:
-    content = (files(tables) / "terms_of_languages.txt").read_bytes()
+def _table(name: str) -> bytes:
+    content = (files(tables) / name).read_bytes()
     while content.startswith(b"#"):
         content = content.partition(b"\n")[2]
     return content

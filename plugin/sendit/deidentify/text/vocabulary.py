@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from sendit.deidentify.tables import table_rows, table_words
+from sendit.deidentify.text.cognates import is_drug, skeleton
 from sendit.deidentify.text.eponyms import is_eponym, stays_alone
 from sendit.deidentify.text.record_numbers import CUT, STRANGER, TextKind, without_record_numbers
 from sendit.deidentify.text.sections import products, sections, technique, words_by_section
-from sendit.deidentify.text.sorted_words import is_of_languages
+from sendit.deidentify.text.sorted_words import is_of_languages, is_skeleton_of_medicine
 from sendit.deidentify.text.word_lists import vocabulary
 
 if TYPE_CHECKING:
@@ -51,12 +52,11 @@ _MAKERS = frozenset(
 )
 #: A name that begins with one of these and goes on with a capital: McCord, DeLong, VanHorn.
 _BEGINS_NAME = re.compile("(?:Mc|Mac|De|Del|Di|Du|La|Le|Van|Von|Fitz|St|O|D)[A-Z][a-z]+")
-_NOT_LATIN = re.compile("[^\\u0000-\\u024f\\u1e00-\\u1eff]")
 _OF_UNITS = "\u00b5\u03bc\u2126\u03a9"  # micro, ohm
 #: An abbreviation in capitals, without a vowel or a letter that stands for one in a name (Brk, Vlk, Smrž).
 _WITHOUT_VOWELS = re.compile("[BCDFGHJKMNPQSTVWXZ]{4,8}")
 _WITHOUT_VOWEL = re.compile("[^aeiouy]+")
-_LONGEST_PART, _SHORTEST_COMPOUND, _LONG_STEM = 24, 9, 6
+_LONGEST_PART, _SHORTEST_COMPOUND, _LONG_STEM, _SHORTEST_JOINED = 24, 9, 6, 9
 #: Marks on letters, which `\\w` leaves out: of European, Semitic, Indian and South-East Asian scripts.
 MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
@@ -159,10 +159,15 @@ def without_strangers(text: str) -> str:
     usual = [_is_usual(match) and not is_eponym(match[0]) for match in runs]
     for place in range(len(runs)):
         if not usual[place]:
-            usual[place] = stays_alone(text, runs, usual, place) or _is_beside_machine(runs, place)
+            usual[place] = (
+                stays_alone(text, runs, usual, place)
+                or _is_beside_machine(runs, place)
+                or _is_beside_partner(runs, place)
+            )
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
-    for place in [place for place in names if _is_without_context(text, runs, usual, place)]:
-        usual[place] = False
+    while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
+        for place in alone:  # and the next one may have stood beside it: May Price
+            usual[place] = False
     cleaned, position = [], 0
     for match, stays in zip(runs, usual, strict=True):
         if not stays:
@@ -178,13 +183,8 @@ def _may_be_name(run: str) -> bool:
 def _is_without_context(text: str, runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
     """Return whether a word that is also a common family name stands alone, or beside one that is cut out."""
     here = runs[place]
-    partners = _partners().get(here[0].lower())
-    if partners is not None:
-        return not any(
-            _folded(runs[number][0]).removesuffix("s") in partners
-            for number in (place - 1, place + 1)
-            if 0 <= number < len(runs)
-        )
+    if here[0].lower() in _partners():
+        return not _is_beside_partner(runs, place)
     if all(len(run[0]) == 1 or number == place for number, run in enumerate(runs)):
         return not any(map(str.isdigit, text))
     before, after = text[: here.start()].rstrip(" ,.-_^"), text[here.end() :].lstrip(" ,.-_^")
@@ -194,6 +194,16 @@ def _is_without_context(text: str, runs: list[re.Match[str]], usual: list[bool],
     return any(
         not usual[number] and max(runs[number].start() - here.end(), here.start() - runs[number].end()) <= _NEAR
         for number in beside
+    )
+
+
+def _is_beside_partner(runs: list[re.Match[str]], place: int) -> bool:
+    """Return whether a word that is also a name stands beside one that makes it a word: Fall from, COPD GOLD."""
+    partners = _partners().get(runs[place][0].lower(), frozenset())
+    return any(
+        _folded(runs[number][0]).removesuffix("s") in partners
+        for number in (place - 1, place + 1)
+        if 0 <= number < len(runs)
     )
 
 
@@ -320,6 +330,8 @@ def is_nobody(run: str) -> bool:
         return True
     if (_MEDICAL.fullmatch(word) or is_compound_of_medicine(word)) and word not in _surnames():
         return True
+    if is_built_of_medicine(word):
+        return True
     return any(word in words for section, words in products().items() if section != "beside others")
 
 
@@ -377,7 +389,7 @@ def _is_short_word(run: str) -> bool:
 
     Abbreviations are ASCII; names need not be (Bùi, Лю, לוי), nor a few words.
     """
-    if len(run) == 1 or run[0] in _OF_UNITS or (len(run) == 2 and _NOT_LATIN.match(run)):
+    if len(run) == 1 or run[0] in _OF_UNITS:
         return True
     return run.lower() in _everyday() or run.lower() in technique()["abbreviations"]
 
@@ -400,7 +412,12 @@ def _is_made_of(run: str, is_word: Callable[[str], bool]) -> bool:
 
 @lru_cache(maxsize=8192)
 def _is_word(text: str) -> bool:
-    return _folded(text) in _terms() or _is_narrow(text) or is_of_languages(_folded(text), text.islower())
+    word, small = _folded(text), text.islower()
+    if word in _terms() or _is_narrow(text) or is_of_languages(word, small) or is_built_of_medicine(word):
+        return True
+    return (
+        small and not text.isascii() and is_of_languages(text, small)
+    )  # días: Dias is a name, with an accent it is not
 
 
 @lru_cache(maxsize=8192)
@@ -413,6 +430,61 @@ def _is_narrow(text: str) -> bool:
     if _MEDICAL.fullmatch(word) or _is_inflected(word) or is_compound_of_medicine(word) or _is_cognate(word):
         return True
     return text.islower() and _GENERAL.fullmatch(word) is not None
+
+
+@lru_cache(maxsize=8192)
+def is_built_of_medicine(word: str) -> bool:
+    """Return whether a word of no table names a drug, is a cognate of a medical word, or is joined of two words."""
+    if word in _surnames() or not word.isascii():
+        return False
+    return is_drug(word) or _is_skeleton(word) or _is_compound_of_words(word)
+
+
+def _is_skeleton(word: str) -> bool:
+    return is_skeleton_of_medicine(skeleton(word))
+
+
+def _is_compound_of_words(word: str) -> bool:
+    """Return whether a word is joined of two, one of them of medicine: botvenster, Sigmaresektion."""
+    if len(word) < _SHORTEST_JOINED:
+        return False
+    joints = ("", *words_by_section("compounds.txt")["joints"])
+    return any(
+        _is_joined(word[:end], word[end + len(joint) :])
+        for end in range(_SHORT + 1, len(word) - _SHORT)
+        for joint in joints
+        if word.startswith(joint, end)
+    )
+
+
+def _is_joined(one: str, other: str) -> bool:
+    first, second = _is_long_word_of_medicine(one), _is_long_word_of_medicine(other)
+    return (first or second) and (first or _is_half(one)) and (second or _is_half(other))
+
+
+@lru_cache(maxsize=4096)
+def _is_long_word_of_medicine(word: str) -> bool:
+    if len(word) < _LONG_STEM:
+        return False
+    return word in words_by_section("compounds.txt")["stems"] or word in _of_reports() or _is_skeleton(word)
+
+
+@lru_cache(maxsize=4096)
+def _is_half(word: str) -> bool:
+    if len(word) <= _SHORT:
+        return False
+    return word in words_by_section("compounds.txt")["stems"] or word in _of_reports() or is_of_languages(word, False)
+
+
+def is_of_reports(run: str) -> bool:
+    """Return whether a word is in `tables/languages.txt`, which has no common family names."""
+    return _folded(run) in _of_reports()
+
+
+@cache
+def _of_reports() -> frozenset[str]:
+    """Return the words of `tables/languages.txt`, folded."""
+    return frozenset(map(_folded, table_words("languages.txt")))
 
 
 @lru_cache(maxsize=4096)
@@ -507,8 +579,11 @@ def _words() -> frozenset[str]:
 @cache
 def _partners() -> Mapping[str, frozenset[str]]:
     """Return, by word, the words beside which it is nobody's name: white matter, kidney stone."""
-    lines = (line.partition(":") for line in sections("technique.txt")["partners"])
-    return {word: frozenset(partner.removesuffix("s") for partner in partners.split()) for word, _, partners in lines}
+    found: dict[str, set[str]] = {}
+    for line in sections("technique.txt")["partners"]:
+        word, _, partners = line.partition(":")
+        found.setdefault(word, set()).update(partner.removesuffix("s") for partner in partners.split())
+    return {word: frozenset(partners) for word, partners in found.items()}
 
 
 @cache

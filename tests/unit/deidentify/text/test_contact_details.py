@@ -32,7 +32,12 @@ CLEANER = TextCleaner(PersonalData())
         ("axial 3:45 PM", "axial"),
         ("axial 14:52", "axial"),
         ("axial 08.15 Uhr", "axial"),
-        (r"C:\Users\mhunt\knee", r"C: \knee"),
+        (r"knee C:\Users\mhunt\knee", "knee"),
+        (r"knee \\pacs\export\mhunt", "knee"),
+        ("knee /data/export/mhunt/1.dcm", "knee"),
+        ("T1/T2/PD knee", "T1/T2/PD knee"),
+        ("CHEST MUC-CT-2", "CHEST"),
+        ("CHEST POST-CT-1", "CHEST POST-CT-1"),
         ("axial ct02.radiology.example.org", "axial"),
         ("sub-07NBG axial", "axial"),
         ("CT Klinikum Bogenhausen", "CT Klinikum"),
@@ -84,3 +89,28 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
 )
 def test_dates_in_words_go(date: str) -> None:
     assert CLEANER.description(f"axial {date}") == "axial"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("192.168.14.77", ""),
+        ("VE11C 10.44.3.18", "VE11C"),
+        ("84.112.17.203", ""),
+        ("5.170.120.3", ""),
+        ("fe80::1ff:fe23:4567:890a", ""),
+        ("4.2 host radws12.klinik-nord.example.de", "4.2"),
+        ("syngo.via KSSG-PACS01", "syngo.via"),
+        ("4.2 CT-PC-01", "4.2"),
+        (r"C:\data\mhunt\4.2", ""),
+        ("10A 10.1.1.54", "10A 10.1.1.54"),
+        ("3.0.0.214", "3.0.0.214"),
+        ("5.3.1.3", "5.3.1.3"),
+        ("syngo.via VB60A_HF04", "syngo.via VB60A_HF04"),
+        ("DV26.0_R05_2034.a", "DV26.0_R05_2034.a"),
+        ("XA50A-04B6", "XA50A-04B6"),
+        ("dcm4che-5.23.1", "dcm4che-5.23.1"),
+    ],
+)
+def test_addresses_and_names_of_machines_go_from_versions(text: str, left: str) -> None:
+    assert CLEANER.version(text) == left

@@ -8,12 +8,21 @@ from benchmarks.redteam.run import MOST_LEAKED, MOST_LOST, measured, texts_of
 from sendit.deidentify.text.sorted_words import is_of_languages
 
 
-@pytest.mark.parametrize("which", ["first", "second"])
+@pytest.mark.parametrize("which", ["first", "second", "third", "fourth"])
 def test_texts_of_the_red_team(which: str) -> None:
     found = measured(texts_of(which))
-    assert found.identifying > 150
+    assert found.identifying > 120
     assert found.harmless > 150
-    assert len(found.leaked) <= MOST_LEAKED * found.identifying, found.leaked
+    assert len(found.leaked) <= MOST_LEAKED[which] * found.identifying, found.leaked
+    assert len(found.lost) <= MOST_LOST * found.harmless, found.lost
+
+
+@pytest.mark.parametrize("which", ["third", "fourth"])
+def test_texts_of_the_red_team_under_the_basic_profile(which: str) -> None:
+    """What names the technique stays, and no name in it."""
+    found = measured(texts_of(which), "Basic Profile")
+    assert found.harmless > 100
+    assert len(found.leaked) <= 1, found.leaked
     assert len(found.lost) <= MOST_LOST * found.harmless, found.lost
 
 
@@ -30,7 +39,7 @@ def test_names_and_other_words_are_not(word: str) -> None:
 def test_some_words_count_in_small_letters_only() -> None:
     from sendit.deidentify.text.sorted_words import _table  # noqa: PLC0415
 
-    line = next(line for line in _table().splitlines() if line.endswith(b" s"))
+    line = next(line for line in _table("terms_of_languages.txt").splitlines() if line.endswith(b" s"))
     word = line.removesuffix(b" s").decode()
     assert is_of_languages(word, small=True)
     assert not is_of_languages(word, small=False)
@@ -39,6 +48,6 @@ def test_some_words_count_in_small_letters_only() -> None:
 def test_the_table_is_sorted_and_every_word_is_found() -> None:
     from sendit.deidentify.text.sorted_words import _table  # noqa: PLC0415
 
-    lines = _table().splitlines()
+    lines = _table("terms_of_languages.txt").splitlines()
     assert lines == sorted(lines)
     assert all(is_of_languages(line.removesuffix(b" s").decode(), small=True) for line in lines[:: len(lines) // 1000])
