@@ -62,6 +62,7 @@ _CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00080005, 0x00100010, 0x
 _SOP_INSTANCE, _STUDY, _SERIES = 0x00080018, 0x0020000D, 0x0020000E
 _PROTOCOL_NAME = 0x00181030
 _STUDY_DATE, _ACCESSION_NUMBER, _MODALITY = 0x00080020, 0x00080050, 0x00080060
+_PIXEL_REPRESENTATION = 0x00280103
 
 #: Codes that name a person or an institution: even their meanings become dummy values.
 #: (PersonIdentificationCodeSequence, OperatorIdentificationSequence, InstitutionCodeSequence)
@@ -238,6 +239,7 @@ class _Context:
     top: bool = False
     sequence: int = 0  # the tag of the sequence whose item it is
     creators: Mapping[int, str] | None = None  # of private blocks, as they hold around it; then those of its own
+    signed: bool = False  # by PixelRepresentation, its own or the one around it
 
 
 @dataclass(slots=True)
@@ -258,7 +260,7 @@ class _Cleaner:
 
     def top(self, elements: Dataset) -> Dataset:
         """Return the dataset of the file: cleaned, completed, and marked as de-identified."""
-        context = _Context(elements, _character_set(elements, b""), top=True)
+        context = _Context(elements, _character_set(elements, b""), top=True, signed=_signed(elements, inherited=False))
         cleaned = {element.tag: element for element in self._cleaned(context)}
         for tag in (_PATIENT_NAME, _PATIENT_ID, *self.plan.added):
             rule = self.decisions.added.get(tag) or self.plan.rules[tag]
@@ -324,7 +326,12 @@ class _Cleaner:
         items = [
             self._cleaned(
                 _Context(
-                    item, _character_set(item, context.character_set), naming, sequence=element.tag, creators=creators
+                    item,
+                    _character_set(item, context.character_set),
+                    naming,
+                    sequence=element.tag,
+                    creators=creators,
+                    signed=_signed(item, inherited=context.signed),
                 )
             )
             for item in element.items
@@ -342,7 +349,7 @@ class _Cleaner:
     def _keep(self, element: Element, rule: Rule, context: _Context) -> Element | None:
         vr = element.vr
         if vr == "UN":
-            vr = _resolved(rule.vr, self.encoding)
+            vr = _resolved(rule.vr, self.encoding, signed=context.signed)
         elif vr != rule.vr and not rule.origin.startswith("recipe") and not _alike(vr, rule.vr):
             vr = ""
         # Pixels in items are icons, which the profile removes.
@@ -350,7 +357,7 @@ class _Cleaner:
             self.counts["X"] += 1
             return None
         if " or " in vr and self.encoding.explicit:  # from a sequence that came as UN, which is implicit VR
-            vr = "OW" if "OW" in vr else "US"
+            vr = _chosen(vr, signed=context.signed)
         if context.naming and vr in TEXT_VRS:
             self.counts["D"] += 1
             return Element(element.tag, vr, DUMMIES[vr])
@@ -400,6 +407,8 @@ class _Cleaner:
                 return cleaned
         if rule.fallback is Action.REMOVE:
             return None
+        if rule.fallback is Action.ACCESSION:
+            return self._accession(element, rule, context)
         return self._dummy(element, rule, context) if rule.fallback is Action.DUMMY else b""
 
     def _uid(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
@@ -462,16 +471,28 @@ def _single_vr(element: Element, rule: Rule) -> str:
     return element.vr if element.vr in choices else choices[-1]
 
 
-def _resolved(vr: str, encoding: Encoding) -> str:
+def _signed(elements: Dataset, *, inherited: bool) -> bool:
+    representation = find(elements, _PIXEL_REPRESENTATION)
+    return inherited if representation is None or representation.items is not None else any(representation.value)
+
+
+def _resolved(vr: str, encoding: Encoding, *, signed: bool) -> str:
     """Return the VR for an attribute of the standard that came as UN; "" if its value cannot be interpreted.
 
     UN is always little endian (PS3.5 6.2.2), so binary values cannot stay unchanged in a big endian file.
     """
     choices = vr.split(" or ")
     if choices[0] in BINARY_VRS or choices[-1] in BYTES_VRS:
-        single = "OW" if "OW" in choices else choices[0]
-        return single if encoding.little and (len(choices) == 1 or single == "OW") else ""
+        return _chosen(vr, signed=signed) if encoding.little else ""
     return vr
+
+
+def _chosen(vr: str, *, signed: bool) -> str:
+    """Return one of the dictionary's choices: words for bulk data; a number has the sign of the pixels (PS3.5 A.1)."""
+    choices = vr.split(" or ")
+    if "OW" in choices:
+        return "OW"
+    return choices[-1] if signed else choices[0]
 
 
 def _alike(vr: str, expected: str) -> bool:

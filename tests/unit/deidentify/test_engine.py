@@ -305,13 +305,32 @@ def test_a_sequence_that_came_as_un() -> None:
         source = sample()
         at = source.index(struct.pack("<HH2s", 0x7FE0, 0x0010, b"OW"))
         item = output(source[:at] + element + source[at:]).ModalityLUTSequence[0]
-        assert (item["LUTDescriptor"].VR, list(item.LUTDescriptor)) == ("US", [4, 0, 16])
+        assert (item["LUTDescriptor"].VR, list(item.LUTDescriptor)) == ("SS", [4, 0, 16])  # its pixels are signed
         assert (item["LUTData"].VR, item.LUTData) == ("OW", bytes(range(8)))
         assert item.PatientName == "Anonymous"
         big = sample("MR_small_bigendian.dcm")
         at = big.index(struct.pack(">HH2s", 0x7FE0, 0x0010, b"OW"))
         element = struct.pack(">HH2sHI", 0x0028, 0x3000, b"UN", 0, length) + value
         assert "ModalityLUTSequence" not in output(big[:at] + element + big[at:])
+
+
+@pytest.mark.parametrize(("representation", "vr", "first"), [(0, "US", 64512), (1, "SS", -1024)])
+def test_a_number_that_came_as_un_has_the_sign_of_the_pixels(representation: int, vr: str, first: int) -> None:
+    """The dictionary leaves US or SS open: read with the wrong one, -1024 would be 64512."""
+    bytes_of_first = struct.pack("<H", 0x10000 - 1024)
+    inner = struct.pack("<HHI", 0x0040, 0x9216, 2) + bytes_of_first  # RealWorldValueFirstValueMapped
+    value = struct.pack("<HHI", 0xFFFE, 0xE000, len(inner)) + inner
+    elements = struct.pack("<HH2sHI", 0x0028, 0x0120, b"UN", 0, 2) + bytes_of_first  # PixelPaddingValue
+    elements += struct.pack("<HH2sHI", 0x0040, 0x9096, b"UN", 0, len(value)) + value
+    before = dataset()
+    before.PixelRepresentation = representation
+    del before[0x00280120:0x7FE00010]
+    source = file_of(before)
+    at = source.index(struct.pack("<HH2s", 0x7FE0, 0x0010, b"OW"))
+    after = output(source[:at] + elements + source[at:])
+    assert (after["PixelPaddingValue"].VR, after.PixelPaddingValue) == (vr, first)
+    mapped = after.RealWorldValueMappingSequence[0]["RealWorldValueFirstValueMapped"]
+    assert (mapped.VR, mapped.value) == (vr, first)
 
 
 def test_codes_kept_by_an_option_stay() -> None:

@@ -38,7 +38,7 @@ def required_rule(rule: Rule | None, tag: int, form: Action) -> Rule:
         return rule
     if rule.action in (Action.REMOVE, Action.EMPTY):
         return replace(rule, action=form)
-    return replace(rule, fallback=form)
+    return rule if rule.fallback is Action.ACCESSION else replace(rule, fallback=form)
 
 
 @cache

@@ -93,6 +93,25 @@ _PSEUDONYMS = {
     0x00100020: Action.PATIENT,  # PatientID
 }
 
+#: Dates of code tables, of templates, of products and of approvals: anybody can look them up.
+#: (ContextGroupVersion, ContextGroupLocalVersion, TemplateVersion, TemplateLocalVersion, ProductExpirationDateTime,
+#: EffectiveDateTime, InformationIssueDateTime, HangingProtocolCreationDateTime,
+#: EthicsCommitteeApprovalEffectivenessStartDate and …EndDate)
+_PUBLISHED = frozenset(
+    {
+        0x00080106,
+        0x00080107,
+        0x0040DB06,
+        0x0040DB07,
+        0x0044000B,
+        0x00686226,
+        0x00686270,
+        0x0072000A,
+        0x00120086,
+        0x00120087,
+    }
+)
+
 
 _FACES = "it cannot take faces out of CT or MR images of heads"
 _FACES_CURE = (
@@ -187,8 +206,9 @@ def _rule_of_row(tag: int, row: Mapping[str, str], options: Sequence[Option]) ->
     if "K" in cells.values():
         return Rule(Action.KEEP_DATE if vr in DATE_VRS else Action.KEEP, vr, fallback=basic)
     if vr in DATE_VRS:
-        # A date of the device is known from elsewhere (label, log): moved, it would disclose the offset.
-        moved = cells.get(Option.RETAIN_LONGITUDINAL_MODIFIED_DATES) == "C" and not row["retain_device_identity"]
+        # A date of the device, or of what is published, is known from elsewhere: moved, it would disclose the offset.
+        known = row["retain_device_identity"] or tag in _PUBLISHED
+        moved = cells.get(Option.RETAIN_LONGITUDINAL_MODIFIED_DATES) == "C" and not known
         return Rule(Action.SHIFT, vr, fallback=basic) if moved else Rule(basic, vr)
     if any(cells.get(option) == "C" for option in _CLEANING):
         return _cleaned(vr, basic)

@@ -16,10 +16,13 @@ from sendit.deidentify.dicom.dataset import Dataset, Element, find
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: By sequence: the attribute with the number of an item, and those that name it. Keywords in the order of the tags.
+#: By sequence: the attribute with the number of an item (0: its place), and those that name it. Keywords in the order of the tags.
 #: (StructureSetROI: ROINumber, ROIName; RTROIObservations: ObservationNumber, ROIObservationLabel; Segment:
 #: SegmentNumber, SegmentLabel; Beam: BeamNumber, BeamName; IonBeam, the same; ApplicationSetup: …Number, …Name;
-#: DoseReference: …Number, …Description)
+#: DoseReference: …Number, …Description; Wedge, IonWedge: WedgeNumber, WedgeID; Compensator, IonRangeCompensator: …Number,
+#: …ID; Block, IonBlock: …Number, BlockTrayID, …Name; GeneralAccessory, BrachyAccessoryDevice, ChannelShield: …Number, …ID;
+#: Channel: …Number, SourceApplicatorID; RangeShifter, LateralSpreadingDevice, RangeModulator: …Number, …ID;
+#: Fiducial: no number, FiducialIdentifier)
 _NAMED: Mapping[int, tuple[int, tuple[int, ...]]] = MappingProxyType(
     {
         0x30060020: (0x30060022, (0x30060026,)),
@@ -29,6 +32,20 @@ _NAMED: Mapping[int, tuple[int, tuple[int, ...]]] = MappingProxyType(
         0x300A03A2: (0x300A00C0, (0x300A00C2,)),
         0x300A0230: (0x300A0234, (0x300A0236,)),
         0x300A0010: (0x300A0012, (0x300A0016,)),
+        0x300A00D1: (0x300A00D2, (0x300A00D4,)),
+        0x300A03AA: (0x300A00D2, (0x300A00D4,)),
+        0x300A00E3: (0x300A00E4, (0x300A00E5,)),
+        0x300A02EA: (0x300A00E4, (0x300A00E5,)),
+        0x300A00F4: (0x300A00FC, (0x300A00F5, 0x300A00FE)),
+        0x300A03A6: (0x300A00FC, (0x300A00F5, 0x300A00FE)),
+        0x300A0420: (0x300A0424, (0x300A0421,)),
+        0x300A0260: (0x300A0262, (0x300A0263,)),
+        0x300A02B0: (0x300A02B2, (0x300A02B3,)),
+        0x300A0280: (0x300A0282, (0x300A0291,)),
+        0x300A0314: (0x300A0316, (0x300A0318,)),
+        0x300A0332: (0x300A0334, (0x300A0336,)),
+        0x300A0342: (0x300A0344, (0x300A0346,)),
+        0x0070031E: (0, (0x00700310,)),
     }
 )
 _LONGEST = {"LO": 64, "SH": 16, "UT": 1 << 16}

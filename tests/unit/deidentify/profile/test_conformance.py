@@ -103,6 +103,14 @@ def _at(whole: Dataset, depth: int) -> Dataset:
     return whole
 
 
+#: Dates that can be looked up: moved, they would disclose the offset, so the profile without the option decides.
+_PUBLISHED = frozenset(
+    """ContextGroupVersion ContextGroupLocalVersion TemplateVersion TemplateLocalVersion ProductExpirationDateTime
+    EffectiveDateTime InformationIssueDateTime HangingProtocolCreationDateTime
+    EthicsCommitteeApprovalEffectivenessStartDate EthicsCommitteeApprovalEffectivenessEndDate""".split()
+)
+
+
 def _expected(row: Mapping[str, str], vr: str, option: Option | None) -> str:
     """The letters of which the outcome has to be one: as the table and E.3 say it, and K for what was left alone."""
     cell = row[COLUMNS[option]] if option else ""
@@ -113,7 +121,8 @@ def _expected(row: Mapping[str, str], vr: str, option: Option | None) -> str:
         return "K"
     if option is Option.CLEAN_GRAPHICS and row["keyword"] == "UnformattedTextValue":
         return "K"  # E.3.3: the text of annotations is cleaned
-    if option is Option.RETAIN_LONGITUDINAL_MODIFIED_DATES and cell == "C" and not row["retain_device_identity"]:
+    moved = option is Option.RETAIN_LONGITUDINAL_MODIFIED_DATES and cell == "C"
+    if moved and not row["retain_device_identity"] and row["keyword"] not in _PUBLISHED:
         return {"OB": row["basic_profile"], "SH": "K"}.get(vr, "C")  # bytes cannot be moved; a time zone stays
     if option in _CLEAN_TEXT and cell == "C" and vr in (_TEXTS | {"SQ"}):
         return "K"  # what is planted is medicine: nothing has to go

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from importlib.resources import files
 
 import pytest
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from sendit.config.schema import Option
@@ -88,6 +88,23 @@ def test_modified_dates_move_all_but_those_of_the_device() -> None:
     assert len(moved) > 140
     assert not moved & device
     assert rules[0x00181200].action is Action.REMOVE  # DateOfLastCalibration
+
+
+def test_published_dates_do_not_move_with_those_of_the_patient() -> None:
+    """Anybody can look up when a context group or a template got its version: moved, it would disclose the offset."""
+    before, code = dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "39607008", "SCT", "Lung"
+    code.ContextIdentifier, code.MappingResource, code.ContextGroupVersion = "4031", "DCMR", "20020904000000"
+    before.AnatomicRegionSequence = [code]
+    after = output(file_of(before), compile_plan([Option.RETAIN_LONGITUDINAL_MODIFIED_DATES], []))
+    assert after.StudyDate != before.StudyDate
+    assert (
+        after.AnatomicRegionSequence[0].ContextGroupVersion
+        == output(file_of(before)).AnatomicRegionSequence[0].ContextGroupVersion
+    )
+    rules = compile_plan([Option.RETAIN_LONGITUDINAL_MODIFIED_DATES], []).rules
+    published = "ContextGroupVersion TemplateVersion ProductExpirationDateTime EffectiveDateTime".split()
+    assert all(rules[tag_for_keyword(keyword)].action is not Action.SHIFT for keyword in published)
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")

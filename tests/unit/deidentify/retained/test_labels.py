@@ -29,6 +29,10 @@ def _items(number: str, name: str, values: list[str]) -> list[Dataset]:
         ("SegmentSequence", "SegmentNumber", "SegmentLabel"),
         ("BeamSequence", "BeamNumber", "BeamName"),
         ("RTROIObservationsSequence", "ObservationNumber", "ROIObservationLabel"),
+        ("BlockSequence", "BlockNumber", "BlockTrayID"),
+        ("RangeShifterSequence", "RangeShifterNumber", "RangeShifterID"),
+        ("CompensatorSequence", "CompensatorNumber", "CompensatorID"),
+        ("GeneralAccessorySequence", "GeneralAccessoryNumber", "GeneralAccessoryID"),
     ],
 )
 def test_names_that_cleaning_made_alike_get_their_number(sequence: str, number: str, name: str) -> None:
@@ -68,7 +72,15 @@ def test_names_of_the_nomenclature_stay(name: str) -> None:
         ("SegmentSequence", "TrackingID", "Lesion 1"),
         ("BeamSequence", "BeamName", "LAO 45"),
         ("RealWorldValueMappingSequence", "LUTLabel", "ADC map"),
-        ("OpticalPathSequence", "OpticalPathIdentifier", "2"),
+        ("RangeShifterSettingsSequence", "RangeShifterSetting", "OUT"),
+        ("LateralSpreadingDeviceSettingsSequence", "LateralSpreadingDeviceSetting", "IN"),
+        ("SnoutSequence", "SnoutID", "Snout 10"),
+        ("ApplicatorSequence", "ApplicatorID", "10x10"),
+        ("PrimaryFluenceModeSequence", "FluenceModeID", "FFF"),
+        ("ChannelSequence", "SourceApplicatorID", "Ring 26 mm"),
+        ("EventTimerSequence", "EventTimerNames", "Timer 1"),
+        ("IntraocularLensCalculationsRightEyeSequence", "IOLFormulaDetail", "SRK/T"),
+        ("StrainStockSequence", "StrainSource", "mouse"),
     ],
 )
 def test_labels_beyond_the_table_stay_where_descriptors_do(sequence: str, keyword: str, value: str) -> None:
@@ -80,3 +92,30 @@ def test_labels_beyond_the_table_stay_where_descriptors_do(sequence: str, keywor
         assert output(file_of(before), PLAN)[sequence].value[0][keyword].value == left
         basic = output(file_of(before))
         assert str(basic[sequence].value[0].get(keyword, "")) in ("", "Removed")
+
+
+@pytest.mark.parametrize("options", [[], [Option.CLEAN_DESCRIPTORS]])
+@pytest.mark.parametrize(
+    ("sequence", "keyword"),
+    [
+        ("OpticalPathSequence", "OpticalPathIdentifier"),
+        ("SourceImageSequence", "ReferencedOpticalPathIdentifier"),
+        ("FiducialSequence", "FiducialIdentifier"),
+    ],
+)
+def test_names_that_others_refer_to_stay_distinct_and_the_same(
+    sequence: str, keyword: str, options: list[Option]
+) -> None:
+    """Without the option, too: the channels of a slide, the points of a registration. A name is coded, never one dummy."""
+    before = dataset()
+    items = []
+    for text in ("Quxbarry", "Zanthrop", "Quxbarry"):
+        item = Dataset()
+        setattr(item, keyword, text)
+        items.append(item)
+    setattr(before, sequence, items)
+    first, second, third = (
+        item[keyword].value for item in output(file_of(before), compile_plan(options, []))[sequence]
+    )
+    assert first == third != second
+    assert not {first, second} & {"", "Removed", "Quxbarry", "Zanthrop"}
