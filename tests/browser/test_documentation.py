@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from functools import partial
@@ -48,6 +49,15 @@ def test_it_builds_without_a_network(site: str) -> None:
         pytest.skip("this machine allows no namespaces")
     subprocess.run(["unshare", "-rn", ROOT / "scripts" / "docs.sh"], check=True)
     assert (SITE / "decisions" / "index.html").is_file()
+
+
+def test_lists_blocks_and_bars_are_read_as_such(site: str) -> None:
+    """MkDocs reads Markdown a little differently from GitHub, for which the pages are written."""
+    for page in SITE.rglob("*.html"):
+        article = page.read_text("utf-8").partition("<article")[2].partition("</article>")[0]
+        for paragraph in re.findall(r"<p>(.*?)</p>", article, re.DOTALL):
+            assert not re.search(r"\n\s*(- |\d+\. |\|)|```", paragraph), f"{page.name}: {paragraph}"
+        assert not re.search(r"<td>(?:[^<]|</?code>)*\\\|", article), page.name
 
 
 @pytest.mark.parametrize(
