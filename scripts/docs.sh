@@ -15,4 +15,4 @@ if [[ $(cat var/docs-venv/installed 2>/dev/null) != "$wanted" ]]; then
   echo "$wanted" >var/docs-venv/installed
 fi
 NO_MKDOCS_2_WARNING=1 var/docs-venv/bin/mkdocs build --strict --quiet
-echo "The documentation is in var/site: open var/site/index.html"
+echo "The documentation is in var/site: open var/site/index.html; with search: python3 -m http.server --directory var/site"

@@ -34,6 +34,8 @@ FOLDERS = {
 }
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 _CODE = re.compile(r"^ *```.*?^ *```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r"^\|.*$", re.MULTILINE)
+_SPAN = re.compile(r"`[^`\n]+`")
 #: What a browser fetches by itself, from an address with a host.
 _LOADED = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^"'\s>]+"""
@@ -78,7 +80,8 @@ def _title(page: Path) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Turn links to what is no page of the site into links that work there."""
+    """Write a page as MkDocs reads it: what belongs to items, bars in code, links to what is no page of the site."""
+    markdown = _indented(_ROW.sub(lambda row: _SPAN.sub(lambda code: code[0].replace("\\|", "|"), row[0]), markdown))
     uri = page.file.src_uri
     source = ROOT / OUTSIDE[uri] if uri in OUTSIDE else DOCS / uri
     place = (DOCS / uri).parent
@@ -87,6 +90,25 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
         pieces += [_LINK.sub(lambda link: _target(link[1], source, place), markdown[end : code.start()]), code[0]]
         end = code.end()
     return "".join([*pieces, _LINK.sub(lambda link: _target(link[1], source, place), markdown[end:])])
+
+
+def _indented(markdown: str) -> str:
+    """Indent what belongs to an item of a numbered list by four spaces, and end an item of several paragraphs.
+
+    GitHub wants three spaces, and no empty line before the next item.
+    """
+    lines: list[str] = []
+    inside = parted = False
+    for line in markdown.split("\n"):
+        belongs = line.startswith("   ")
+        if line.strip() and not belongs:
+            item = re.match(r"\d+\. ", line) is not None
+            if item and inside and parted:
+                lines.append("")
+            inside, parted = item, False
+        parted = parted or not line
+        lines.append(f" {line}" if inside and belongs else line)
+    return "\n".join(lines)
 
 
 def _target(link: str, source: Path, place: Path) -> str:

@@ -42,6 +42,7 @@ _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(sendit(?:-verify)? [a-z-][^`]*)`")
 #: A command within a line of a shell: behind a prompt, a variable, a folder or another command.
 _CALL = re.compile(r"(?:^|[\s/;&])(sendit(?:-verify)? [^\s=].*)$")
+_COMMAND = typer.main.get_command(app)
 _COOKBOOK = list(sections(PAGES["docs/cookbook.md"]))
 
 
@@ -85,7 +86,7 @@ def _check(words: list[str], *, whole: bool) -> None:
     if words[0] == "sendit-verify":
         sendit_verify._arguments(words[1:])
         return
-    command: Any = typer.main.get_command(app)
+    command: Any = _COMMAND
     rest = words[1:]
     while rest and hasattr(command, "commands") and not rest[0].startswith("-"):
         assert rest[0] in command.commands, f"no command {rest[0]}"
