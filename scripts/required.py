@@ -22,8 +22,8 @@ from sendit.deidentify.plan import Action, Rule
 from sendit.deidentify.profile import table as profile
 
 _TARGET = Path(__file__).parents[1] / "plugin" / "sendit" / "deidentify" / "tables" / "required.csv"
-#: The dummy value would have to be a time zone, which suggests a place; and a word on faces that nobody looked for.
-_LEFT_OUT = frozenset({"TimezoneOffsetFromUTC", "RecognizableVisualFeatures"})
+#: The dummy value would have to be a time zone, which suggests a place.
+_LEFT_OUT = frozenset({"TimezoneOffsetFromUTC"})
 _STORAGE = "1.2.840.10008.5.1.4."
 #: Type → form of the attribute; and the actions that are insufficient for it.
 _FORMS = {"1": "D", "1C": "D", "2": "Z", "2C": "Z"}

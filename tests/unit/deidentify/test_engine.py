@@ -331,6 +331,7 @@ def test_a_number_that_came_as_un_has_the_sign_of_the_pixels(representation: int
     assert (after["PixelPaddingValue"].VR, after.PixelPaddingValue) == (vr, first)
     mapped = after.RealWorldValueMappingSequence[0]["RealWorldValueFirstValueMapped"]
     assert (mapped.VR, mapped.value) == (vr, first)
+    assert not released(source[:at] + elements + source[at:]).receipt.lost_meaning
 
 
 def test_codes_kept_by_an_option_stay() -> None:

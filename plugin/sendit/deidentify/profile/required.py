@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _STORAGE = "1.2.840.10008.5.1.4."
+#: SendIt does not look for faces, so an original's NO does not stay; where the IOD demands a word, they may be there.
+_FACES, _MAY_BE = 0x00280302, "YES"
 
 
 @cache
@@ -32,6 +34,8 @@ def required_attributes(sop_class_uid: str) -> Mapping[tuple[int, int], Action]:
 @lru_cache(maxsize=1024)
 def required_rule(rule: Rule | None, tag: int, form: Action) -> Rule:
     """Return the rule for an attribute that must remain in some form; a recipe's rule stands."""
+    if tag == _FACES and (rule is None or not rule.origin.startswith("recipe")):
+        return Rule(Action.SET, DicomDictionary[tag][0], value=_MAY_BE, kind="literal", origin="allowlist")
     if rule is None:
         return Rule(form, DicomDictionary[tag][0])
     if rule.origin.startswith("recipe"):

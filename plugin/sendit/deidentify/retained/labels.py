@@ -16,13 +16,13 @@ from sendit.deidentify.dicom.dataset import Dataset, Element, find
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: By sequence: the attribute with the number of an item (0: its place), and those that name it. Keywords in the order of the tags.
-#: (StructureSetROI: ROINumber, ROIName; RTROIObservations: ObservationNumber, ROIObservationLabel; Segment:
-#: SegmentNumber, SegmentLabel; Beam: BeamNumber, BeamName; IonBeam, the same; ApplicationSetup: …Number, …Name;
-#: DoseReference: …Number, …Description; Wedge, IonWedge: WedgeNumber, WedgeID; Compensator, IonRangeCompensator: …Number,
-#: …ID; Block, IonBlock: …Number, BlockTrayID, …Name; GeneralAccessory, BrachyAccessoryDevice, ChannelShield: …Number, …ID;
-#: Channel: …Number, SourceApplicatorID; RangeShifter, LateralSpreadingDevice, RangeModulator: …Number, …ID;
-#: Fiducial: no number, FiducialIdentifier)
+#: By sequence: the attribute with the number of an item (0: its place), and those that name it. Keywords in the order
+#: of the tags. (StructureSetROI: ROINumber, ROIName; RTROIObservations: ObservationNumber, ROIObservationLabel;
+#: Segment: SegmentNumber, SegmentLabel; Beam: BeamNumber, BeamName; IonBeam, the same; ApplicationSetup: …Number,
+#: …Name; DoseReference: …Number, …Description; Wedge, IonWedge: WedgeNumber, WedgeID; Compensator, IonRangeCompensator:
+#: …Number, …ID; Block, IonBlock: …Number, BlockTrayID, …Name; GeneralAccessory, BrachyAccessoryDevice, ChannelShield:
+#: …Number, …ID; Channel: …Number, SourceApplicatorID; RangeShifter, LateralSpreadingDevice, RangeModulator: …Number,
+#: …ID; Fiducial: FiducialIdentifier)
 _NAMED: Mapping[int, tuple[int, tuple[int, ...]]] = MappingProxyType(
     {
         0x30060020: (0x30060022, (0x30060026,)),

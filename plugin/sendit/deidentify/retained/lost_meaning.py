@@ -39,6 +39,7 @@ _CSA, _SERIES_HEADER = "CSA ", 0x20
 _ANY_ENTRY = "*"  # of a header that cannot be parsed
 _FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 _TEXT_NUMBERS = frozenset({"DS", "IS"})
+_EITHER_SIGN = "US or SS"
 #: Numbers that differ by less are equal: one was written with fewer digits.
 _CLOSE = 1e-5
 
@@ -223,6 +224,8 @@ def _entries(element: Element) -> Iterator[tuple[TellingAttribute, Value]]:
 
 def _vr(element: Element, expected: str) -> str:
     """Return the VR in which a value is read: the file's if it is numeric, else the expected one."""
+    if expected == _EITHER_SIGN and element.vr in (*_EITHER_SIGN.split(" or "), "UN", _EITHER_SIGN):
+        return "US"  # the same bits; what came as UN or in implicit VR has its sign only in the output
     expected = expected.split(" or ")[0]
     if element.vr in _FORMATS or element.vr in _TEXT_NUMBERS:
         return element.vr

@@ -105,9 +105,18 @@ def _at(whole: Dataset, depth: int) -> Dataset:
 
 #: Dates that can be looked up: moved, they would disclose the offset, so the profile without the option decides.
 _PUBLISHED = frozenset(
-    """ContextGroupVersion ContextGroupLocalVersion TemplateVersion TemplateLocalVersion ProductExpirationDateTime
-    EffectiveDateTime InformationIssueDateTime HangingProtocolCreationDateTime
-    EthicsCommitteeApprovalEffectivenessStartDate EthicsCommitteeApprovalEffectivenessEndDate""".split()
+    (
+        "ContextGroupVersion",
+        "ContextGroupLocalVersion",
+        "TemplateVersion",
+        "TemplateLocalVersion",
+        "ProductExpirationDateTime",
+        "EffectiveDateTime",
+        "InformationIssueDateTime",
+        "HangingProtocolCreationDateTime",
+        "EthicsCommitteeApprovalEffectivenessStartDate",
+        "EthicsCommitteeApprovalEffectivenessEndDate",
+    )
 )
 
 

@@ -47,6 +47,18 @@ def test_a_date_that_cannot_be_moved_becomes_the_dummy(value: str) -> None:
     assert made.PresentationCreationDate not in ("", value)
 
 
+@pytest.mark.parametrize(
+    ("sop_class", "left"),
+    [(uid.ParametricMapStorage, "YES"), (uid.DermoscopicPhotographyImageStorage, "YES"), (uid.CTImageStorage, None)],
+)
+def test_where_a_word_on_faces_is_required_it_is_that_they_may_be_there(sop_class: str, left: str | None) -> None:
+    """SendIt does not look for faces: an original's NO would be read as its own."""
+    whole = dataset()
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = uid.UID(sop_class)
+    whole.RecognizableVisualFeatures = "NO"
+    assert output(file_of(whole)).get("RecognizableVisualFeatures") == left
+
+
 def test_a_text_that_goes_by_default_becomes_a_dummy_in_its_place() -> None:
     """LUTLabel is type 1 in RealWorldValueMappingSequence (PS3.3 C.7.6.16.2.11), and no attribute of the table."""
     whole, mapping = dataset(), Dataset()

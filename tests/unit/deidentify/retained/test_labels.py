@@ -106,7 +106,7 @@ def test_labels_beyond_the_table_stay_where_descriptors_do(sequence: str, keywor
 def test_names_that_others_refer_to_stay_distinct_and_the_same(
     sequence: str, keyword: str, options: list[Option]
 ) -> None:
-    """Without the option, too: the channels of a slide, the points of a registration. A name is coded, never one dummy."""
+    """Without the option, too: the channels of a slide, the points of a registration. No two get one dummy."""
     before = dataset()
     items = []
     for text in ("Quxbarry", "Zanthrop", "Quxbarry"):
@@ -115,7 +115,7 @@ def test_names_that_others_refer_to_stay_distinct_and_the_same(
         items.append(item)
     setattr(before, sequence, items)
     first, second, third = (
-        item[keyword].value for item in output(file_of(before), compile_plan(options, []))[sequence]
+        item[keyword].value for item in output(file_of(before), compile_plan(options, []))[sequence].value
     )
     assert first == third != second
     assert not {first, second} & {"", "Removed", "Quxbarry", "Zanthrop"}
