@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs SendIt beside Debian's Orthanc (12 or 13), as root. Calling it again updates SendIt and changes nothing else.
+# Installs SendIt beside Debian's Orthanc (12 or 13), as root. Calling it again updates SendIt and leaves its configuration
+# and data as they are; Orthanc is stopped meanwhile, since no worker may run with packages of two versions.
 #
 #   scripts/install.sh [--wheel FILE] [--prefix FOLDER] [answers of sendit init …]
 #   scripts/install.sh --uninstall [--prefix FOLDER]
@@ -72,7 +73,7 @@ fi
 
 # --- The wheel, and its packages in an environment of their own ----------------------------------------------------------
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work"; service start' EXIT # also after a failure: Orthanc receives, and SendIt says what is wrong
 pip() { "$1" -m pip --disable-pip-version-check --no-input --quiet "${@:2}"; }
 if [[ -z $wheel ]]; then
   checkout=$(realpath -- "$(dirname "${BASH_SOURCE[0]}")/..")
@@ -92,6 +93,7 @@ if [[ $(version "$home/bin/python") != "$(version /usr/bin/python3)" ]]; then # 
   /usr/bin/python3 -m venv "$home"
 fi
 echo "Installing Python packages into $home (about a minute)"
+service stop
 pip "$home/bin/python" install --require-hashes -r "$locks/requirements-pip.lock"
 pip "$home/bin/python" install --require-hashes -r "$locks/requirements.lock"
 pip "$home/bin/python" install --no-deps --no-index --force-reinstall "$wheel"
@@ -123,10 +125,14 @@ fi
 # --- Check, as the user that Orthanc runs as -------------------------------------------------------------------------------
 doctor=("$home/bin/sendit" doctor --config "$configuration")
 if [[ -z $prefix ]]; then doctor=(runuser -u orthanc -- "${doctor[@]}"); fi
-if "${doctor[@]}"; then
-  service enable
-  service restart
+# Orthanc is stopped now, so that its worker does not answer is as it should be.
+found=$("${doctor[@]}" 2>&1) && sound=true || sound=false
+printf '%s\n' "$found"
+$sound || [[ $(grep '^wrong' <<<"$found") =~ ^wrong\ worker:[^$'\n']*$ ]] ||
+  fail "SendIt is installed, with problems: mend what is listed above, then restart Orthanc."
+service enable
+if [[ -z $prefix ]]; then
   echo "SendIt is installed. Its pages: http://127.0.0.1:8042/sendit/"
 else
-  fail "SendIt is installed, but Orthanc was not restarted." "Mend what is listed above, then: systemctl restart orthanc"
+  echo "SendIt is installed. To start it: Orthanc $configuration"
 fi
