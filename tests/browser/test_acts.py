@@ -79,6 +79,24 @@ def test_a_study_of_no_project_is_deidentified_now(hospital: Stack, browser: Bro
     wait_text(browser, "has a batch of project IRB-2026-014 already", "#toasts")
 
 
+def test_several_studies_are_deidentified_now(hospital: Stack, browser: Browser) -> None:
+    """As Orthanc Explorer 2 opens the page; each row says what became of its study, one that is refused says why."""
+    studies = [world.send(hospital, "DX", 2), world.send(hospital, "DX", 2)]
+    for study in studies:
+        _batch(hospital, study, None)
+    gone = "0" * 8 + "-00000000" * 4
+    visit(hospital, browser, "studies?study=" + ",".join([*studies, gone]))
+    fill(browser, "#studies-form", project="IRB-2026-014", reason="asked for by Dr. Z")
+    press(browser, "De-identify all now")
+    wait_text(browser, "2 of 3 studies queued.", "#toasts")
+    for study in studies:
+        number = _batch(hospital, study, "IRB-2026-014")
+        assert text(browser, f"[id='o{study}']") == f"Queued: batch {number}"
+        assert "asked for by Dr. Z" in str(hospital.api(f"batches/{number}")["events"])
+    assert "is not in Orthanc" in text(browser, f"[id='o{gone}']")
+    assert ["409 (Conflict)" in complaint for complaint in browser.complaints()] == [True]
+
+
 def test_filters_stand_in_the_address_and_back_keeps_them(hospital: Stack, browser: Browser) -> None:
     browser.size(1400, 900)
     visit(hospital, browser, "batches")

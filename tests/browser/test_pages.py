@@ -29,7 +29,7 @@ _AXE = Path(__file__).parent / "axe" / "axe-4.14.1.min.js"
 DARK = "rgb(16, 20, 22)"  # the ground in the dark scheme
 
 #: Pages by the name of their picture; those of `UNPICTURED` have none.
-UNPICTURED = {"batch", "batch-review", "batches-filtered"}
+UNPICTURED = {"batch", "batch-review", "batches-filtered", "studies"}
 PAGES = {
     "needs-me": "",
     "batches": "batches",
@@ -41,6 +41,7 @@ PAGES = {
     "recall": "batches/1/recall",
     "previews": "batches?state=REVIEW|previews",
     "study": "batches/1|study",
+    "studies": "batches/1|studies",
     "imports": "imports",
     "import": "imports/1",
     "destinations": "destinations",
@@ -51,7 +52,10 @@ PAGES = {
 
 
 def show(stack: Stack, browser: Browser, name: str, path: str | None = None) -> None:
-    """Open a page: `…|first` follows the first row of its table, `…|previews` and `…|study` links of that batch."""
+    """Open a page: `…|first` follows the first row of its table, `…|previews` and `…|study` links of that batch.
+
+    `…|studies` opens the page of several with that study alone.
+    """
     place, _, follow = (PAGES[name] if path is None else path).partition("|")
     browser.open(f"{stack.source.url}/sendit/{place}")
     ready(browser)
@@ -61,6 +65,10 @@ def show(stack: Stack, browser: Browser, name: str, path: str | None = None) -> 
         go(browser, "a[href$='/pictures']")
     if follow == "study":
         go(browser, "a[href*='studies/']")
+    if follow == "studies":
+        study = browser.run("return document.querySelector(\"a[href*='studies/']\").href.split('/').pop()")
+        browser.open(f"{stack.source.url}/sendit/studies?study={study}")
+        ready(browser)
     if name == "destinations":
         wait_for(lambda: browser.run("return !!document.querySelector('.cards')"), "the destinations to answer")
 

@@ -32,7 +32,7 @@ def _written_out(value: Any) -> Any:
 Day = Annotated[Date, BeforeValidator(_written_out)]
 
 
-def _apart(value: Any) -> Any:
+def apart(value: Any) -> Any:
     """Return a list in which each text stands for itself: Orthanc passes on one query parameter of a name."""
     texts = value if isinstance(value, list) else [value]
     return [part for text in texts for part in (str(text).split(",") if isinstance(text, str) else [text]) if part]
@@ -44,12 +44,12 @@ class BatchFilter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     project: Name | None = None
-    state: Annotated[list[BatchState], BeforeValidator(_apart)] = Field(
+    state: Annotated[list[BatchState], BeforeValidator(apart)] = Field(
         default=[], description="any of these; in an address, separated by commas"
     )
     modality: Name | None = Field(default=None, description="of an output")
     destination: Name | None = None
-    delivery: Annotated[list[DeliveryState], BeforeValidator(_apart)] = Field(
+    delivery: Annotated[list[DeliveryState], BeforeValidator(apart)] = Field(
         default=[], description="state of the delivery there, or anywhere; as `state`"
     )
     opened_from: Day | None = Field(default=None, description="first day on which it came in")

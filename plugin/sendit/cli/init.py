@@ -20,6 +20,8 @@ from sendit.errors import Misconfigured
 
 _PLUGIN = "/usr/share/orthanc/plugins/libOrthancPython.so"
 _CHECKOUT = Path(__file__).parents[2] / "sendit_plugin.py"
+#: From the wheel (scripts/install.sh); or by hand, and in the image.
+_OF_THE_WHEEL = Path(sys.prefix) / "share" / "sendit" / "sendit_plugin.py"
 _INSTALLED = Path("/usr/share/sendit/sendit_plugin.py")
 _NAME = "research"  # of the peer, the modality and the destination
 _RECIPE = """FORMAT dicom
@@ -120,7 +122,7 @@ def _orthanc(data: Path, password: str) -> dict[str, Any]:
         "DicomCheckCalledAet": False,
         "StableAge": 60,
         "Plugins": [_PLUGIN],
-        "PythonScript": str(_CHECKOUT if _CHECKOUT.is_file() else _INSTALLED),
+        "PythonScript": str(next((one for one in (_CHECKOUT, _OF_THE_WHEEL) if one.is_file()), _INSTALLED)),
     }
 
 

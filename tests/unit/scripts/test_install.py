@@ -1,0 +1,40 @@
+"""scripts/install.sh: what it refuses before it changes anything, and that the wheel holds what it takes from it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / "scripts" / "install.sh"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--prefix"], "--prefix needs a value"),
+        (["--uninstall"], "there is no SendIt in"),
+        (["--uninstall", "--project", "IRB1"], "--uninstall takes no --project"),
+        (["--wheel", str(SCRIPT)], "not a zip file"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
+    """Nothing is written: neither below the folder nor, by an oversight, elsewhere."""
+    place = [] if arguments == ["--prefix"] else ["--prefix", str(tmp_path / "root")]
+    done = subprocess.run([str(SCRIPT), *place, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert message in done.stderr.replace("File is not", "not")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_the_wheel_holds_what_the_script_takes_from_it() -> None:
+    """The plugin, the locks and the buttons; each is named in the script, or in `sendit init`."""
+    builder = WheelBuilder(str(ROOT))
+    packed = {Path(file.distribution_path).name for file in builder.recurse_explicit_files(builder.config.shared_data)}
+    taken = set(re.findall(r"\$(?:locks|home/share/sendit)/([a-z0-9.-]+)", SCRIPT.read_text("utf-8")))
+    assert taken == {"requirements-pip.lock", "requirements.lock", "orthanc-explorer-2.json"}
+    assert taken | {"sendit_plugin.py"} <= packed
