@@ -41,7 +41,8 @@ OPTIONS: Mapping[Option, str] = {
     Option.RETAIN_LONGITUDINAL_FULL_DATES: "dates and times are retained; all else is treated as without the option",
     Option.RETAIN_LONGITUDINAL_MODIFIED_DATES: "dates are shifted back by the patient's offset; times of day, time "
     "zones and missing parts are retained. Dates of the device, and of what is published (versions of code tables, "
-    "approvals, products), are treated as without the option: they are known from elsewhere, and would disclose the offset if they were shifted",
+    "approvals, products), are treated as without the option: they are known from elsewhere, and "
+    "would disclose the offset if they were shifted",
     Option.RETAIN_SAFE_PRIVATE: "the private attributes of Table E.3.10-1 are retained, those of SendIt's lists of "
     "vendors, and those of the project's own `SafePrivate` list; see below. Counted is the table",
     Option.CLEAN_DESCRIPTORS: "text that the table marks C is cleaned and retained; the items of sequences that it "

@@ -6,16 +6,13 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.dicom import StudyMaker
 from tests.servers.orthanc import OrthancServer
 from tests.servers.waiting import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBIANS = '{"Name": "as Debian has it"}'
@@ -44,7 +41,7 @@ class Installed(OrthancServer):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what Debian's package brings, into which SendIt was installed."""
     folder = tmp_path_factory.mktemp("install")
     etc = folder / "root" / "etc" / "orthanc"
@@ -56,7 +53,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     done = install(folder / "root", *words, "--profile", "Research")
     assert done.returncode == 0, done.stdout
     assert "SendIt is installed." in done.stdout
-    yield folder
+    return folder
 
 
 def test_a_study_is_delivered(place: Path) -> None:
