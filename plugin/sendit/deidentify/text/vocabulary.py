@@ -435,7 +435,7 @@ def _is_narrow(text: str) -> bool:
 @lru_cache(maxsize=8192)
 def is_built_of_medicine(word: str) -> bool:
     """Return whether a word of no table names a drug, is a cognate of a medical word, or is joined of two words."""
-    if word in _surnames() or not word.isascii():
+    if len(word) > 3 * _LONGEST_PART or word in _surnames() or not word.isascii():
         return False
     return is_drug(word) or _is_skeleton(word) or _is_compound_of_words(word)
 
