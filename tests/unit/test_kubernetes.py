@@ -78,9 +78,16 @@ def test_what_does_not_fit_is_noticed() -> None:
 
 def test_every_file_is_used() -> None:
     """No manifest lies beside the others unnamed."""
-    named = {*KUSTOMIZATION["resources"], "kustomization.yaml", "orthanc.json", "secrets.env.example"}
+    named = {
+        *KUSTOMIZATION["resources"],
+        "kustomization.yaml",
+        "orthanc.json",
+        "passwd",
+        "group",
+        "secrets.env.example",
+    }
     assert {path.name for path in FOLDER.iterdir()} - {"secrets.env"} == named
-    assert KUSTOMIZATION["configMapGenerator"] == [{"name": "orthanc", "files": ["orthanc.json"]}]
+    assert KUSTOMIZATION["configMapGenerator"] == [{"name": "orthanc", "files": ["orthanc.json", "passwd", "group"]}]
     assert KUSTOMIZATION["secretGenerator"] == [{"name": "sendit", "envs": ["secrets.env"]}]
 
 
@@ -104,6 +111,16 @@ def test_sendit_reads_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None
     assert document["OrthancPeers"]["research"]["Password"] == document["RegisteredUsers"]["admin"] == "a-password"
     assert settings.database.startswith("postgresql://sendit:a-password@database/")
     assert one_of("Service", "database")
+
+
+def test_the_group_of_the_volumes_is_the_users_own() -> None:
+    """SendIt refuses keys on the way to which others may write, and Kubernetes lets the group write."""
+    context = one_of("Deployment", "source")["spec"]["template"]["spec"]["securityContext"]
+    [user] = re.findall(r"^orthanc:x:(\d+):(\d+):", (FOLDER / "passwd").read_text(), re.MULTILINE)
+    [group] = re.findall(r"^orthanc:x:(\d+):$", (FOLDER / "group").read_text(), re.MULTILINE)
+    assert [context["runAsUser"], context["runAsGroup"], context["fsGroup"]] == [*map(int, (*user, group))]
+    mounts = {one["mountPath"]: one.get("subPath") for one in container("Deployment", "source")["volumeMounts"]}
+    assert (mounts["/etc/passwd"], mounts["/etc/group"]) == ("passwd", "group")
 
 
 def test_every_secret_is_asked_for() -> None:
