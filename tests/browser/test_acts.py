@@ -85,6 +85,7 @@ def test_several_studies_are_deidentified_now(hospital: Stack, browser: Browser)
     for study in studies:
         _batch(hospital, study, None)
     gone = "0" * 8 + "-00000000" * 4
+    browser.complaints()  # those of the tests before
     visit(hospital, browser, "studies?study=" + ",".join([*studies, gone]))
     fill(browser, "#studies-form", project="IRB-2026-014", reason="asked for by Dr. Z")
     press(browser, "De-identify all now")

@@ -58,7 +58,7 @@ def test_a_study_is_taken_back_from_every_destination(make_stack: MakeStack) -> 
         for shown in (stack.cli("batch", str(number)), stack.cli("batches")):  # what stands in brackets is no markup
             assert (shown.returncode, "consent [/withdrawn]" in shown.stdout) == (0, True)
         again = stack.cli("process", batch["study"], "--project", PROJECT, "--reason", "asked for")
-        assert (again.returncode, "is recalled" in " ".join(again.stderr.split())) == (2, True), again.stderr
+        assert (again.returncode, "has a batch of project" in " ".join(again.stderr.split())) == (2, True), again.stderr
         retried = stack.source.session.post(
             f"{stack.source.url}/sendit/api/batches/{number}/retry", json={}, timeout=30
         )

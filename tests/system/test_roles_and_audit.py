@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +63,14 @@ def _check_refusals(stack: Stack) -> None:
     document = ask(stack, "vera", "api/openapi.json").json()
     posts = [path for path, operations in document["paths"].items() if "post" in operations]
     assert len(posts) >= 5
-    originals = ("/api/crosswalk/lookup", "/api/projects/{name}/preview")
+    originals = (
+        "/api/crosswalk/lookup",
+        "/api/projects/{name}/preview",
+        "/api/pulls/{pull_id}/identified-result",
+    )
     for path in posts:
         for user in ("vera", "nobody") if path in originals else ("vera", "lee", "nobody"):
-            answer = ask(stack, user, path.replace("{batch_id}", "1").replace("{study}", "0").lstrip("/"), "POST")
+            answer = ask(stack, user, re.sub(r"\{\w+_id\}", "1", path).replace("{study}", "0").lstrip("/"), "POST")
             assert (answer.status_code, answer.headers["Content-Type"][:24]) == (403, "application/problem+json"), path
             assert answer.json()["detail"].startswith(f"orthanc:{user} does not have the role "), path
             assert "SendIt.Roles." in answer.json()["cure"], path

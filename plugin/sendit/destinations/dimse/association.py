@@ -278,3 +278,4 @@ def _pem(key: str, path: str) -> str:
 
 
 EVENT_STORE, EVENT_REPORT = evt.EVT_C_STORE, evt.EVT_N_EVENT_REPORT
+EVENT_SENT, EVENT_CLOSED = evt.EVT_PDU_SENT, evt.EVT_CONN_CLOSE

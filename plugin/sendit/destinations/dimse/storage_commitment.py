@@ -21,7 +21,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 from pynetdicom.transport import ThreadedAssociationServer
 
-from sendit.destinations.dimse.association import EVENT_REPORT, Line, NothingAccepted
+from sendit.destinations.dimse.association import EVENT_CLOSED, EVENT_REPORT, EVENT_SENT, Line, NothingAccepted
 from sendit.errors import Misconfigured, Retry
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pynetdicom.events import Event
 
+    from sendit.destinations.dimse.association import Handlers
     from sendit.destinations.dimse.settings import DicomModalitySettings
     from sendit.model import Receipt, Shipment
 
@@ -44,11 +45,20 @@ _POLL = 0.1  # seconds
 
 
 class _Reports:
-    """Answers by transaction: verifications of several batches may wait at once."""
+    """Answers by transaction: verifications of several batches may wait at once.
+
+    Who waits gets an answer when it has been acknowledged, and releases the association only then: pynetdicom's thread
+    for the network ends in an error if it has to send something after the release.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, queue.Queue[Dataset]] = {}
+        self._unacknowledged: dict[int, Dataset] = {}  # by association
         self._lock = threading.Lock()
+
+    def handlers(self) -> Handlers:
+        """Return what an association needs to take answers."""
+        return [(EVENT_REPORT, self._take), (EVENT_SENT, self._acknowledged), (EVENT_CLOSED, self._acknowledged)]
 
     @contextlib.contextmanager
     def expect(self, transaction: str) -> Iterator[queue.Queue[Dataset]]:
@@ -61,14 +71,19 @@ class _Reports:
             with self._lock:
                 del self._waiting[transaction]
 
-    def take(self, event: Event) -> tuple[int, Dataset | None]:
+    def _take(self, event: Event) -> tuple[int, Dataset | None]:
         """Handle an N-EVENT-REPORT. One that no thread waits for any more is acknowledged all the same."""
-        report = event.event_information
         with self._lock:
-            waiting = self._waiting.get(str(report.get("TransactionUID", "")))
-        if waiting is not None:
-            waiting.put(report)
+            self._unacknowledged[id(event.assoc)] = event.event_information
         return 0x0000, None
+
+    def _acknowledged(self, event: Event) -> None:
+        """Pass on the answer: something was sent on its association, or that ended."""
+        with self._lock:
+            report = self._unacknowledged.pop(id(event.assoc), None)
+            waiting = None if report is None else self._waiting.get(str(report.get("TransactionUID", "")))
+        if report is not None and waiting is not None:
+            waiting.put(report)
 
 
 _reports = _Reports()
@@ -100,9 +115,8 @@ def request_commitment(line: Line, settings: DicomModalitySettings, shipment: Sh
 
 def _ask(line: Line, request: Dataset, answers: queue.Queue[Dataset], until: float) -> Dataset | None:
     """Return the answer if it comes while the association is open; None otherwise."""
-    contexts, handlers = [build_context(StorageCommitmentPushModel)], [(EVENT_REPORT, _reports.take)]
     try:
-        with line.open(contexts, handlers=handlers) as association:
+        with line.open([build_context(StorageCommitmentPushModel)], handlers=_reports.handlers()) as association:
             try:
                 status, _ = association.send_n_action(
                     request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
@@ -124,7 +138,9 @@ def _wait(answers: queue.Queue[Dataset], until: float, going_on: Callable[[], bo
         with contextlib.suppress(queue.Empty):
             return answers.get(timeout=max(0.0, min(_POLL, until - time.monotonic())))
         if time.monotonic() >= until or not going_on():
-            return answers.get_nowait() if not answers.empty() else None
+            with contextlib.suppress(queue.Empty):
+                return answers.get(timeout=_POLL)  # it may come with the end of the association
+            return None
 
 
 def _failures(report: Dataset, shipment: Shipment) -> dict[str, str]:
@@ -172,7 +188,7 @@ def _listen(line: Line, port: int) -> ThreadedAssociationServer:
     # The modality opens the association and is the provider in it: it proposes the roles the other way round.
     entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
     try:
-        server = entity.start_server(("", port), block=False, evt_handlers=[(EVENT_REPORT, _reports.take)])
+        server = entity.start_server(("", port), block=False, evt_handlers=list(_reports.handlers()))
     except OSError as error:
         problem = f"cannot listen on port {port} ({error.strerror})"
         raise Misconfigured("CommitmentPort", problem, "Choose an unused port.") from None
