@@ -156,7 +156,7 @@ def test_after_the_cut(make_stack: MakeStack) -> None:
     stack.wait_batch(lambda batch: batch["follows"] is None and batch["id"] == 5 and batch["state"] == "FAILED")
     assert [batch["project"] for batch in stack.batches()] == [PROJECT] * 3 + ["second", PROJECT]
     assert len(stack.delivered()) == 2
-    assert not list(keys.rglob(f"{PROJECT}.key"))
+    assert list(keys.rglob(f"{PROJECT}.key")) == [keys / "passport" / f"{PROJECT}.key"]  # it signs, and codes nothing
 
     stack.sendit["Projects"][PROJECT] = {"Match": {}, "Options": [], "Destinations": ["research"]}
     stack.source.stop()
@@ -166,7 +166,7 @@ def test_after_the_cut(make_stack: MakeStack) -> None:
                         "--config", str(stack.source.folder / "orthanc.json"))  # fmt: skip
     assert refused.returncode == 2
     assert "permanently unlinked" in refused.stderr
-    assert not list(keys.rglob(f"{PROJECT}.key"))
+    assert list(keys.rglob(f"{PROJECT}.key")) == [keys / "passport" / f"{PROJECT}.key"]  # it signs, and codes nothing
 
 
 @pytest.mark.slow
