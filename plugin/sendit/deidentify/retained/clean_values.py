@@ -133,7 +133,8 @@ class RetainedValues:
             return top_coded(ascii_text(value)).encode("ascii") or value
         if element.tag == _ICC_PROFILE and rule.origin == "allowlist":
             return without_texts(bytes(value))
-        return value if is_series_number(element.tag, ascii_text(value)) else self._number(value, vr)
+        is_number = vr == "IS" and is_series_number(element.tag, ascii_text(value))  # pixel data may be gigabytes
+        return value if is_number else self._number(value, vr)
 
     def described(self, rule: Rule) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
