@@ -14,7 +14,7 @@ from pydicom.filebase import DicomBytesIO
 from tests.burned import CaptureMaker
 from tests.dicom import Person, StudyMaker
 from tests.servers.stack import PROJECT
-from tests.system.test_roles_and_audit import USERS, ask, started
+from tests.system.test_roles_and_audit import ask, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,5 +112,4 @@ def test_no_page_or_answer_without_the_role_holds_an_original(make_stack: MakeSt
     assert "plant9931" in header
     looks = ask(stack, "ada", "api/audit?action=look").json()["entries"]
     assert {one["actor"] for one in looks} == {"orthanc:rita"}
-    assert set(USERS) >= {"vera", "bea", "rita", "ada"}
     assert not any(word in stack.source.log().lower() for word in WORDS)
