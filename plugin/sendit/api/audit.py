@@ -13,14 +13,13 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BeforeValidator
 
-from sendit.api.csv_text import lines
+from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines, wants_csv
 from sendit.api.filters import LARGEST
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import AuditEntry, AuditPage, AuditVerdictAnswer, Words
 from sendit.journal.audit import Audit, Entry, Filter
 
-CSV = "text/csv"
 _COLUMNS = ("number", "at", "actor", "action", "project", "batch", "subject", "reason", "details", "redacted", "hash")
 _PAGE = 50
 
@@ -56,7 +55,7 @@ def add_routes(app: FastAPI, audit: Audit) -> None:
         "/api/audit",
         tags=["audit"],
         response_model=AuditPage,
-        responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
+        responses={200: {"content": CSV_CONTENT}},
     )
     def get_audit(
         request: Request,
@@ -73,11 +72,11 @@ def add_routes(app: FastAPI, audit: Audit) -> None:
     ) -> Response | AuditPage:
         """List who did what, newest first. As CSV (`format=csv`, or `Accept: text/csv`): all of it, in one answer."""
         wanted = Filter(batch, project, actor, action, since, until)
-        if form == "csv" or (form is None and request.headers.get("accept", "").startswith(CSV)):
+        if wants_csv(request, form):
             if limit is not None or before is not None:
                 raise problem(422, "CSV is not paged", "Leave out limit and before; use since and until.")
-            named = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-            return StreamingResponse(as_csv(audit.all(wanted)), media_type=CSV, headers=named)
+            text = as_csv(audit.all(wanted))
+            return StreamingResponse(text, media_type=CSV, headers=attachment("audit.csv"))
         size = limit or _PAGE
         entries = audit.page(wanted, size + 1, before)  # one more, to know whether there is a next page
         after = entries[size - 1].number if len(entries) > size else None

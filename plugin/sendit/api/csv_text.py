@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet program may open."""
+"""Tables as CSV that a spreadsheet program may open, and headers of answers; the command line imports it, too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+CSV = "text/csv"
+#: What the API's description says of an answer that may be CSV.
+CSV_CONTENT: dict[str, Any] = {CSV: {"schema": {"type": "string"}}}
+
+
+def wants_csv(request: Request, form: str | None) -> bool:
+    """Return whether an answer is to be CSV: by `format`, or without it by the header Accept."""
+    return form == "csv" or (form is None and request.headers.get("accept", "").startswith(CSV))
+
+
+def attachment(name: str) -> dict[str, str]:
+    """Return the headers of an answer that a browser saves as a file of this name."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def cell(text: str) -> str:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, HTTPException, Response
 from fastapi import Path as PathParameter
 
 import sendit_verify
+from sendit.api.csv_text import attachment
 from sendit.api.problems import CHANGING, NOT_FOUND, problem
 from sendit.api.queries import Views
 from sendit.api.roles import Administrator, Viewer
@@ -48,7 +49,7 @@ def add_routes(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
     @app.get("/api/passport/verifier", tags=["passports"], response_class=Response, responses=_PROGRAM)
     def get_verifier(_viewer: Viewer) -> Response:
         """Return `sendit-verify`: one file, which needs Python 3.9 or later and the package cryptography."""
-        name = {"Content-Disposition": 'attachment; filename="sendit_verify.py"'}
+        name = attachment("sendit_verify.py")
         return Response(Path(sendit_verify.__file__).read_bytes(), media_type="text/x-python", headers=name)
 
     @app.get("/api/passport/keys/{project}", tags=["passports"], responses=NOT_FOUND)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from sendit.api.csv_text import attachment
 from sendit.api.filters import LARGEST
 from sendit.api.pages.sources import Sources
 from sendit.api.problems import NOT_FOUND
@@ -80,6 +81,6 @@ def _add_receipts(app: FastAPI, sources: Sources) -> None:
         """Return the receipts of the released instances, in the order of the manifest, as a file to keep."""
         batch = sources.views.row(batch_id)
         receipts = [receipt for _, receipt in journal.batches.receipts(batch_id)]
-        named = {"Content-Disposition": f'attachment; filename="receipts-{batch_id}.json"'}
+        named = attachment(f"receipts-{batch_id}.json")
         content = {"batch": batch_id, "project": batch.project, "manifest": batch.manifest, "receipts": receipts}
         return JSONResponse(content, headers=named)

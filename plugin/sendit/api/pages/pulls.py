@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from sendit.api.csv_text import lines
+from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines
 from sendit.api.filters import LARGEST
 from sendit.api.pages.sources import Sources
 from sendit.api.problems import CHANGING, NOT_FOUND, problem
@@ -23,7 +23,7 @@ from sendit.config.variants import projects_proper
 from sendit.importer.cohort.cohort_list import COLUMNS, WrongList, values_of
 from sendit.journal.audit import Act
 from sendit.journal.imports import SealedName
-from sendit.journal.lists.pulls import Pull, PullRow, PullState, RowState
+from sendit.journal.lists.pulls import FINE, Pull, PullRow, PullState, RowState
 from sendit.model import BatchState
 from sendit.orthanc.remote import Kind
 from sendit.pipeline.watching.pulls import Pulling
@@ -32,7 +32,6 @@ _PAGE = 50
 #: Rows that the page of a pull shows; the file has them all.
 _MOST_SHOWN = 500
 _LONGEST_LIST = 20_000_000
-_CSV = "text/csv"
 _RESULT = ("Line", "State", "Studies", "ImagesExpected", "Images", "Batches", "Reason")
 
 
@@ -192,7 +191,7 @@ def _add_results(app: FastAPI, sources: Sources) -> None:
         "/api/pulls/{pull_id}/result",
         tags=["pulls"],
         response_model=ResultAnswer,
-        responses={**NOT_FOUND, 200: {"content": {_CSV: {"schema": {"type": "string"}}}}},
+        responses={**NOT_FOUND, 200: {"content": CSV_CONTENT}},
     )
     def get_result(
         pull_id: Number,
@@ -203,9 +202,8 @@ def _add_results(app: FastAPI, sources: Sources) -> None:
         rows = _rows(_existing(sources, pull_id), sources)
         if form == "json":
             return ResultAnswer(rows=[row for row, _ in rows])
-        named = {"Content-Disposition": f'attachment; filename="pull-{pull_id}.csv"'}
         text = "".join(lines(_RESULT, (_cells(row) for row, _ in rows)))
-        return Response(text, media_type=_CSV, headers=named)
+        return Response(text, media_type=CSV, headers=attachment(f"pull-{pull_id}.csv"))
 
     @app.post("/api/pulls/{pull_id}/identified-result", tags=["pulls"], responses={**NOT_FOUND, **CHANGING})
     def post_identified_result(pull_id: Number, request: LookRequest, actor: LooksUp) -> IdentifiedAnswer:
@@ -249,7 +247,7 @@ def _add_pages(app: FastAPI, sources: Sources) -> None:
         pull = _existing(sources, pull_id)
         rows = [row for row, _ in _rows(pull, sources)]
         # What needs a look comes first.
-        rows.sort(key=lambda row: (row.state in (RowState.COMPLETE, RowState.DUPLICATE, RowState.FOUND), row.line))
+        rows.sort(key=lambda row: (row.state in FINE, row.line))
         return shell.page(
             request,
             "pull.html",
@@ -267,12 +265,8 @@ def _sources(pulling: Pulling) -> list[SourceAnswer]:
 def _existing(sources: Sources, number: int) -> Pull:
     pull = sources.pipeline.services.journal.pulls.get(number)
     if pull is None:
-        raise _no_pull(number)
+        raise problem(404, f"there is no pull {number}", "GET /sendit/api/pulls lists them.")
     return pull
-
-
-def _no_pull(number: int) -> HTTPException:
-    return problem(404, f"there is no pull {number}", "GET /sendit/api/pulls lists them.")
 
 
 def _answer(pull: Pull, sources: Sources) -> PullAnswer:

@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from sendit.api.csv_text import lines
+from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines, wants_csv
 from sendit.api.pages.sources import Sources
 from sendit.api.problems import NOT_FOUND, problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import RiskAnswer
 from sendit.pipeline.batch import Pipeline
 
-_CSV = "text/csv"
 _K = Annotated[int, Query(ge=2, le=1000, description="smallest class in which a patient is not singled out")]
 _L = Annotated[
     int, Query(alias="l", ge=2, le=1000, description="smallest number of different sensitive values in a class")
@@ -31,7 +30,7 @@ def add(app: FastAPI, sources: Sources) -> None:
         "/api/projects/{name}/risk",
         tags=["projects"],
         response_model=RiskAnswer,
-        responses={**NOT_FOUND, 200: {"content": {_CSV: {"schema": {"type": "string"}}}}},
+        responses={**NOT_FOUND, 200: {"content": CSV_CONTENT}},
     )
     def get_risk(
         request: Request,
@@ -43,9 +42,8 @@ def add(app: FastAPI, sources: Sources) -> None:
     ) -> Response | RiskAnswer:
         """Return whom of the released patients the retained attributes single out (k-anonymity, l-diversity)."""
         answer = answer_of(sources.pipeline, name, k, diverse)
-        if form == "csv" or (form is None and request.headers.get("accept", "").startswith(_CSV)):
-            named = {"Content-Disposition": 'attachment; filename="risk.csv"'}
-            return StreamingResponse(as_csv(answer), media_type=_CSV, headers=named)
+        if wants_csv(request, form):
+            return StreamingResponse(as_csv(answer), media_type=CSV, headers=attachment("risk.csv"))
         return answer
 
     @app.get("/projects/{name}/risk", include_in_schema=False)

@@ -11,8 +11,7 @@ from fastapi import FastAPI, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from sendit.api.audit import CSV
-from sendit.api.csv_text import lines
+from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines
 from sendit.api.filters import LARGEST, BatchFilter
 from sendit.api.problems import Responses
 from sendit.api.roles import Viewer
@@ -31,9 +30,7 @@ RECEIPTS = (
     "lost_meaning", "review",
 )  # fmt: skip
 _CHUNK = 500
-_CONTENT: Responses = {
-    200: {"content": {CSV: {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "array"}}}}
-}
+_CONTENT: Responses = {200: {"content": {**CSV_CONTENT, "application/json": {"schema": {"type": "array"}}}}}
 
 
 class MetricsQuery(BatchFilter):
@@ -98,7 +95,7 @@ def _batches(journal: Journal, wanted: Filter) -> Iterator[Batch]:
 
 
 def _answer(columns: tuple[str, ...], rows: Iterable[Row], form: str, name: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
+    headers = attachment(f"{name}.{form}")
     if form == "csv":
         table = ([_cell(row[column]) for column in columns] for row in rows)
         return StreamingResponse(lines(columns, table), media_type=CSV, headers=headers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -13,7 +14,6 @@ from sendit.cli.common import CANNOT, JsonOption, errors, print_json
 from sendit.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from sendit.config.from_sendit import SettingNote
     from sendit.deidentify.converters.conversion import Conversion
 
 _OutputOption = Annotated[
@@ -116,7 +116,7 @@ def from_sendit(
     except Misconfigured as error:
         _refuse(error)
     if as_json:
-        print_json({"configuration": document, "notes": [_setting(note) for note in notes]})
+        print_json({"configuration": document, "notes": [asdict(note) for note in notes]})
     else:
         if output is None:
             typer.echo(text, nl=False)
@@ -167,16 +167,6 @@ def _tell(notes: Sequence[tuple[str, str, bool]]) -> None:
             errors.print(title, style="" if converted else "red")
         for reason, subjects in by_reason.items():
             errors.print(f"  {', '.join(subjects)}: {reason}")
-
-
-def _setting(note: SettingNote) -> dict[str, Any]:
-    return {
-        "file": note.file,
-        "line": note.line,
-        "setting": note.setting,
-        "reason": note.reason,
-        "converted": note.converted,
-    }
 
 
 def _read(path: Path) -> str:

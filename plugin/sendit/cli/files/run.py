@@ -14,12 +14,11 @@ from sendit.cli.files.folder import FolderRun, Tally, count_inputs
 from sendit.config.file import check_permissions, read_configuration
 from sendit.config.schema import DEFAULT_OPTIONS, Settings, load
 from sendit.config.variants import key_owner, projects_proper
-from sendit.deidentify import compile_plan
 from sendit.deidentify.options import Option
 from sendit.errors import Misconfigured
 from sendit.journal import Journal
 from sendit.journal.database import JOURNAL_FILE, NotMade
-from sendit.pipeline.pool.processes import DeidentifyPool, ProjectSpec
+from sendit.pipeline.pool.processes import DeidentifyPool, ProjectSpec, compiled
 from sendit.pipeline.projects import KEYS, handling_of, open_codes, recipes_of
 from sendit.pseudonyms import unknown_stops
 from sendit.pseudonyms.lookup import Pseudonyms
@@ -146,7 +145,7 @@ def _never_worked(loaded: Settings, name: str) -> bool:
 
 
 def _with_key(spec: ProjectSpec, *, create: bool) -> ProjectSpec:
-    compile_plan(spec.options, spec.recipes, spec.safe_private, spec.handling)
+    compiled(spec)  # a wrong recipe stops here
     path = spec.key_directory / f"{spec.project}.key"
     new = create and not path.exists()
     keyring.load_key(spec.key_directory, spec.project, create=create)

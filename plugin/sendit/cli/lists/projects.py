@@ -34,20 +34,20 @@ def projects(
     config: ConfigOption = None,
 ) -> None:
     """List the projects; of one, what it does in words, its rules' versions, and the measured residual risk."""
-    worker = client(config)
-    if name is None:
-        if compare is not None:
-            raise typer.BadParameter("--compare needs a project")
-        answer = worker.call("GET", "/api/projects")
-        _print_list(answer["projects"]) if not as_json else print_json(answer)
-        return
-    path = f"/api/projects/{quote(name, safe='')}"
+    if name is None and compare is not None:
+        raise typer.BadParameter("--compare needs a project")
+    path = "/api/projects" if name is None else f"/api/projects/{quote(name, safe='')}"
     if compare is not None:
-        answer = worker.call("GET", f"{path}/difference?{urlencode({'old': compare[0], 'new': compare[1]})}")
-        _print_difference(answer) if not as_json else print_json(answer)
-        return
-    answer = worker.call("GET", path)
-    _print_project(answer) if not as_json else print_json(answer)
+        path += f"/difference?{urlencode({'old': compare[0], 'new': compare[1]})}"
+    answer = client(config).call("GET", path)
+    if as_json:
+        print_json(answer)
+    elif name is None:
+        _print_list(answer["projects"])
+    elif compare is not None:
+        _print_difference(answer)
+    else:
+        _print_project(answer)
 
 
 def _print_list(all_: list[dict[str, Any]]) -> None:

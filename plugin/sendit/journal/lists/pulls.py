@@ -5,6 +5,7 @@ Every write of the stage is fenced by its attempt. Rows stand by their lines; wh
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -18,7 +19,7 @@ from sendit.journal.writing import Superseded, insert_into, now, reading
 from sendit.model import BatchState, DeliveryState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence, Set
+    from collections.abc import Collection, Iterator, Mapping, Sequence, Set
     from datetime import datetime
 
 _TOGETHER = 1000
@@ -164,7 +165,7 @@ class Pulls:
 
     def finish(self, pull: Pull, why: str = "", *, failed: bool = False) -> PullState:
         """End a pull; return how it ended."""
-        incomplete = any(row.state not in _FINE for row in self.rows(pull.id))
+        incomplete = any(row.state not in FINE for row in self.rows(pull.id))
         state = PullState.FAILED if failed else PullState.INCOMPLETE if incomplete else PullState.DONE
         self._move(pull, state=state, why=why, finished_at=now(), next_attempt_at=None)
         return state
@@ -259,8 +260,15 @@ class Pulls:
             where = (s.pull_id == pull.id) & (s.study == study.study)
             c.execute(sa.update(t.pull_studies).where(where).values(**values))
 
-    def _fenced(self, pull: Pull) -> _Fenced:
-        return _Fenced(self._engine, pull)
+    @contextmanager
+    def _fenced(self, pull: Pull) -> Iterator[sa.Connection]:
+        """Open a transaction of an attempt; raise Superseded if it has ended, or another one has taken over."""
+        with self._engine.begin() as c:
+            # An update, not a look: it locks the row until the end of the transaction.
+            same = sa.update(t.pulls).where(_owned(pull)).values(attempt=pull.attempt)
+            if c.execute(same).rowcount != 1:
+                raise Superseded
+            yield c
 
     def covered(self, study: str, project: str) -> int:
         """Return how many instances of a study batches of the project have taken already."""
@@ -393,27 +401,8 @@ class Pulls:
             return {str(project or "") for project in c.execute(query).scalars()}
 
 
-class _Fenced:
-    """A transaction of an attempt: it changes nothing once the pull has ended or another attempt has taken over."""
-
-    def __init__(self, engine: sa.Engine, pull: Pull) -> None:
-        self._transaction = engine.begin()
-        self._pull = pull
-
-    def __enter__(self) -> sa.Connection:
-        connection = self._transaction.__enter__()
-        # An update, not a look: it locks the row until the end of the transaction.
-        same = sa.update(t.pulls).where(_owned(self._pull)).values(attempt=self._pull.attempt)
-        if connection.execute(same).rowcount != 1:
-            self._transaction.__exit__(Superseded, Superseded(), None)
-            raise Superseded
-        return connection
-
-    def __exit__(self, *error: Any) -> None:
-        self._transaction.__exit__(*error)
-
-
-_FINE = (RowState.COMPLETE, RowState.DUPLICATE, RowState.FOUND)
+#: States of rows of which nothing has to be done.
+FINE = (RowState.COMPLETE, RowState.DUPLICATE, RowState.FOUND)
 
 
 def _owned(pull: Pull) -> sa.ColumnElement[bool]:

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,11 +96,11 @@ class Conditions:
             "Failed": lambda: self._ended("Failed", BatchState.FAILED, BatchState.RECALL_FAILED),
             "Idle": lambda: self._idle(memory),
         }
-        shared = ("Held", "Failed", "Idle")
+        shared, leads = ("Held", "Failed", "Idle"), cache(self.leads)
         found: dict[Kind, list[Condition] | None] = {}
         for kind in self._alarms.on:
             try:
-                found[kind] = [*look[kind]()] if kind not in shared or self.leads() else None
+                found[kind] = [*look[kind]()] if kind not in shared or leads() else None
             except SendItError:  # a journal that does not answer is told of as a fault
                 found[kind] = None
             except Exception as error:
