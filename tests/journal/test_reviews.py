@@ -276,6 +276,10 @@ def test_the_residual_risk(journal: Journal) -> None:
     [found] = journal.reviews.residual("irb")
     assert (found.modality, found.studies, found.instances, found.missed) == ("US", 3, 9, 2)
     assert 0.98 < found.upper < 0.99
+    kind = (found.modality, found.plan_sha256)
+    assert journal.reviews.residual("irb", {kind, ("ZZ", "0" * 64)}) == [found]
+    for other in ({("ZZ", found.plan_sha256)}, {("US", "other rules")}, set[tuple[str, str]]()):
+        assert journal.reviews.residual("irb", other) == []
 
 
 def test_cancelled_and_taken_up_again(journal: Journal) -> None:

@@ -79,7 +79,8 @@ class Passports:
         stored = self._journal.passports.of(shipment.batch_id).get(delivery.destination)
         moment = datetime.now(UTC).replace(microsecond=0)
         digests = _datasets(shipment) if stored is None else _known_datasets(stored)
-        residual = self._journal.reviews.residual(shipment.project)
+        kinds = {(one.receipt.modality, one.receipt.plan_sha256) for one in shipment.staged_instances}
+        residual = self._journal.reviews.residual(shipment.project, kinds)
         manifest = document.manifest(shipment, now(), self._rules(shipment.project), digests, residual)
         if stored is not None and _same(manifest, json.loads(stored.content)["manifest"]):
             return stored
