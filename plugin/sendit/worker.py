@@ -28,6 +28,7 @@ from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import JournalFault
 from sendit.orthanc.client import Source
+from sendit.pipeline.actions import Actions
 from sendit.pipeline.backups.high_water import JournalGuard, open_journal
 from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.context import Services, deliver_queue, pull_queue
@@ -117,6 +118,7 @@ class Worker:
         self._metrics = Metrics(services, states, self.pipeline.deliverer)
         self._shows_metrics = bool(hello.get("metrics"))
         self._keeper = self._alarms()
+        self._actions = Actions(self.pipeline, self._directory)
         app = make_app(
             self.pipeline,
             self._importing.start,
@@ -127,6 +129,7 @@ class Worker:
             reloader,
             self._metrics,
             self._keeper,
+            self._actions,
         )
         self._api = Server(app, self.socket)
 
@@ -192,6 +195,7 @@ class Worker:
         self.journal.facts.beat(self.pipeline.services.scheduler.executor)
         self.pipeline.services.scheduler.start()
         self._arrivals.start()
+        self._actions.resume()
         self._api.start()
         for target in (self._reconcile, self._beat, self._watch_journal, self._tell_persons):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()

@@ -122,6 +122,11 @@ def test_actions_on_many(make_stack: MakeStack) -> None:
     assert len(stack.delivered()) == 3
     assert stack.cli("cancel", "1", "--reason", "too late").returncode == 2
     assert call(stack, "actions/99").status_code == 404
+    before = call(stack, "actions").json()["actions"]
+    assert [(one["action"], one["done"]) for one in before] == [("retry", 2), ("retry", 2), ("cancel", 3)]
+    stack.restart()
+    assert call(stack, "actions").json()["actions"] == before
+    assert call(stack, f"actions/{mixed['id']}").json() == mixed
     events = [event["message"] for event in call(stack, "batches/1").json()["events"]]
     assert events.count("cancelled by a person") == events.count("retried by an operator") == 1
 

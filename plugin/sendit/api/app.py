@@ -47,6 +47,7 @@ def make_app(
     reloader: Reloader,
     numbers: Metrics,
     keeper: Keeper | None,
+    actions: Actions,
 ) -> FastAPI:
     """Return the application.
 
@@ -60,6 +61,7 @@ def make_app(
         reloader: reads the configuration again.
         numbers: reads them for GET /metrics.
         keeper: keeps the alarms; None if none are configured.
+        actions: what persons do to many batches.
     """
     app = FastAPIOffline(
         docs_url=None,
@@ -85,7 +87,7 @@ def make_app(
     images.add_routes(app, pipeline, views, viewer)
     projects.add_routes(app, pipeline, viewer, projects.Projects(pipeline))
     lists.add_routes(app, pipeline.services.journal)
-    many.add_routes(app, pipeline, Actions(pipeline))
+    many.add_routes(app, pipeline, actions)
     audit.add_routes(app, pipeline.services.journal.audit)
     review.add_routes(app, pipeline, views)
     configuration.add_routes(app, reloader)
@@ -96,7 +98,7 @@ def make_app(
     passports.add_routes(app, pipeline, views)
     _add_service(app, views, health, destinations)
     _add_documentation(app)
-    add_pages(app, Sources(pipeline, views, shell, destinations, pulling))
+    add_pages(app, Sources(pipeline, views, shell, destinations, pulling, actions, keeper))
     return app
 
 

@@ -68,12 +68,19 @@ class ActionAnswer(BaseModel):
     id: int | None = Field(description="null: a preview")
     action: str
     actor: str
+    reason: str
     total: int = Field(description="batches that are meant")
     done: int = Field(description="batches that had their turn")
     refused: int = Field(description="of these, batches for which nothing was done")
     started_at: datetime | None
     finished_at: datetime | None = Field(description="null as long as it goes on")
     outcomes: list[OutcomeAnswer] = Field(description=f"of the first {MOST_OUTCOMES} batches")
+
+
+class ActionsAnswer(BaseModel):
+    """The actions that go on, or ended lately, the newest first."""
+
+    actions: list[ActionAnswer] = Field(description="without outcomes: GET /api/actions/{id} has them")
 
 
 class PauseRequest(BaseModel):
@@ -138,22 +145,27 @@ def _actions(app: FastAPI, actions: Actions) -> None:
         else:
             numbers = sorted(set(request.batches))
         if request.preview:
-            return _preview(request.action, actor, len(numbers))
+            return _preview(request, actor, len(numbers))
         what = request.filter.in_words() if request.filter is not None else "by number"
         return _answer(actions.start(request.action, numbers, actor, request.reason, what))
 
+    @app.get("/api/actions", tags=["batches"])
+    def get_actions(_viewer: Viewer) -> ActionsAnswer:
+        """List the actions on many batches that go on, or ended lately, the newest first."""
+        return ActionsAnswer(actions=[_answer(run).model_copy(update={"outcomes": []}) for run in actions.runs()])
+
     @app.get("/api/actions/{action_id}", tags=["batches"], responses=NOT_FOUND)
     def get_action(action_id: Number, _viewer: Viewer) -> ActionAnswer:
-        """Return how far an action is. Those of before a restart are forgotten; each batch's history has its own."""
+        """Return how far an action is. A restart goes on with it; each batch's history has its own part of it."""
         run = actions.run_of(action_id)
         if run is None:
             raise problem(404, f"there is no action {action_id}", "POST /sendit/api/batches/actions starts one.")
         return _answer(run)
 
 
-def _preview(action: str, actor: str, total: int) -> ActionAnswer:
+def _preview(request: ActionRequest, actor: str, total: int) -> ActionAnswer:
     never: dict[str, Any] = {"id": None, "done": 0, "refused": 0, "started_at": None, "finished_at": None}
-    return ActionAnswer(action=action, actor=actor, total=total, **never, outcomes=[])
+    return ActionAnswer(action=request.action, actor=actor, reason=request.reason, total=total, **never, outcomes=[])
 
 
 def _answer(run: ActionRun) -> ActionAnswer:

@@ -1,7 +1,7 @@
 """Acts of a person on many batches: each batch for itself, in the background, with an outcome for each.
 
 What can be done with a batch is registered under a name. An act on one batch that is refused, or fails, keeps no other
-batch from its turn.
+batch from its turn. Actions are written down (`sendit.storage.action_files`): after a restart they go on.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from sendit.journal.lists.counts import NEED_A_LOOK
 from sendit.journal.release.reviews import Judgement
 from sendit.logs import places
 from sendit.model import BatchState
+from sendit.storage.action_files import ActionFiles, StoredAction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sendit.journal.lists.pages import Filter
     from sendit.pipeline.batch import Pipeline
+    from sendit.storage.action_files import ActionFile
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class Action:
 
     name: str
     do: Do
+    recorded: str  # its name in the audit log
     needs_reason: bool = False
 
 
@@ -67,6 +71,7 @@ class ActionRun:
     actor: str
     total: int
     started_at: datetime
+    reason: str = ""
     done: int = 0
     refused: int = 0
     finished_at: datetime | None = None
@@ -81,23 +86,23 @@ class ActionRun:
 
 
 class Actions:
-    """The registry, and what runs of it in this worker."""
+    """The registry, and what runs or ran lately in this data directory."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, data_directory: Path) -> None:
         self._pipeline = pipeline
         self._journal = pipeline.services.journal
+        self._files = ActionFiles(data_directory)
         self._known: dict[str, Action] = {}
         self._runs: deque[ActionRun] = deque(maxlen=_REMEMBERED)
         self._lock = threading.Lock()
-        self._last = 0
         for action in (
-            Action("retry", self._retry),
-            Action("try_now", self._try_now),
-            Action("cancel", self._cancel, needs_reason=True),
-            Action("hold", self._hold, needs_reason=True),
-            Action("release", self._release, needs_reason=True),
-            Action("acknowledge", self._acknowledge),
-            Action("recall", self._recall, needs_reason=True),
+            Action("retry", self._retry, "retry"),
+            Action("try_now", self._try_now, "try-now"),
+            Action("cancel", self._cancel, "cancel", needs_reason=True),
+            Action("hold", self._hold, "hold", needs_reason=True),
+            Action("release", self._release, "review-accept", needs_reason=True),
+            Action("acknowledge", self._acknowledge, "acknowledge"),
+            Action("recall", self._recall, "recall", needs_reason=True),
         ):
             self.register(action)
 
@@ -150,33 +155,78 @@ class Actions:
         action = self.action(name)
         if action.needs_reason and not reason.strip():
             raise Misconfigured("reason", f"{name} needs a reason", "Say why, without naming a patient.")
+        moment = datetime.now(UTC)
+        head = {
+            "action": name,
+            "actor": actor,
+            "reason": reason.strip(),
+            "at": moment.isoformat(),
+            "batches": [*numbers],
+        }
         with self._lock:
             if sum(run.finished_at is None for run in self._runs) >= _AT_ONCE:
                 raise Misconfigured("action", f"{_AT_ONCE} actions are under way", "Wait until one of them has ended.")
-            self._last += 1
-            run = ActionRun(self._last, name, actor, len(numbers), datetime.now(UTC))
+            try:
+                number, file = self._files.create(head)
+            except OSError as error:
+                problem = f"the action cannot be written down ({error.strerror})"
+                raise Misconfigured("SendIt.DataDirectory", problem, "Make room on its disk, then repeat it.") from None
+            run = ActionRun(number, name, actor, len(numbers), moment, reason.strip())
             self._runs.append(run)
+            self._files.tidy({one.id for one in self._runs if one.finished_at is None})
         details = {"batches": len(numbers), "chosen": what}
         self._journal.audit.record(audit.Act(actor, f"{name}-many", reason=reason, details=details))
-        work = (action, run, list(numbers), actor, reason.strip())
-        threading.Thread(target=self._run, args=work, name=f"action {name}", daemon=True).start()
+        self._begin(action, run, list(numbers), file)
         return run
 
+    def resume(self) -> None:
+        """Remember the actions of before a restart, and go on with those that it interrupted."""
+        for stored in self._files.all():
+            run = _run_of(stored)
+            with self._lock:
+                self._runs.append(run)
+            action = self._known.get(run.action)
+            if run.finished_at is None and action is not None:
+                log.info("action %s goes on after a restart: %d of %d batches", run.action, run.done, run.total)
+                left = [int(one) for one in stored.head["batches"][run.done :]]
+                self._begin(action, run, left, self._files.again(run.id), resumed=True)
+
     def run_of(self, number: int) -> ActionRun | None:
-        """Return an action that runs, or ran lately in this worker."""
+        """Return an action that runs, or ran lately."""
         return next((run for run in self._runs if run.id == number), None)
 
-    def _run(self, action: Action, run: ActionRun, numbers: list[int], actor: str, reason: str) -> None:
-        try:
-            for number in numbers:
-                if self._pipeline.services.stopping.is_set():
-                    return
-                run.add(self._one(action, number, actor, reason))
-        except JournalFault:
-            return  # nothing can be written any more; the worker stops
-        finally:
-            run.finished_at = datetime.now(UTC)
-            log.info("action %s: %d of %d batches, %d refused", action.name, run.done, run.total, run.refused)
+    def runs(self) -> list[ActionRun]:
+        """Return the actions that run, or ran lately, the newest first."""
+        with self._lock:
+            return list(self._runs)[::-1]
+
+    def _begin(
+        self, action: Action, run: ActionRun, numbers: list[int], file: ActionFile, *, resumed: bool = False
+    ) -> None:
+        work, how = (action, run, numbers, file), {"resumed": resumed}
+        threading.Thread(target=self._run, args=work, kwargs=how, name=f"action {action.name}", daemon=True).start()
+
+    def _run(self, action: Action, run: ActionRun, numbers: list[int], file: ActionFile, *, resumed: bool) -> None:
+        for number in numbers:
+            if self._pipeline.services.stopping.is_set():
+                return  # the next worker goes on
+            try:
+                outcome = self._before(action, run, number) if resumed else None
+                resumed = outcome is not None
+                outcome = outcome or self._one(action, number, run.actor, run.reason)
+            except JournalFault:
+                return  # nothing can be written any more; the worker stops
+            run.add(outcome)
+            file.turn(outcome.batch, outcome.said, ok=outcome.ok)
+        run.finished_at = datetime.now(UTC)
+        file.end(run.finished_at.isoformat())
+        log.info("action %s: %d of %d batches, %d refused", action.name, run.done, run.total, run.refused)
+
+    def _before(self, action: Action, run: ActionRun, number: int) -> Outcome | None:
+        """Return what was done for a batch between its turn before a restart and the note of it; None: nothing."""
+        mine = audit.Filter(batch=number, actor=run.actor, action=action.recorded, since=run.started_at)
+        done = self._journal.audit.page(mine, 1)
+        return Outcome(number, ok=True, said="done before a restart") if done else None
 
     def _one(self, action: Action, number: int, actor: str, reason: str) -> Outcome:
         try:
@@ -231,3 +281,14 @@ class Actions:
     def _impossible(self, number: int, remedy: str) -> Misconfigured:
         batch = self._journal.batches.get(number)
         return Misconfigured(f"batch {number}", f"it is {batch.state}" if batch else "there is no such batch", remedy)
+
+
+def _run_of(stored: StoredAction) -> ActionRun:
+    """Return an action as it was written down."""
+    head = stored.head
+    at = datetime.fromisoformat(head["at"])
+    run = ActionRun(stored.number, head["action"], head["actor"], len(head["batches"]), at, head["reason"])
+    for batch, ok, said in stored.turns:
+        run.add(Outcome(batch, ok=ok, said=said))
+    run.finished_at = None if stored.finished_at is None else datetime.fromisoformat(stored.finished_at)
+    return run

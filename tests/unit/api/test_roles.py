@@ -40,8 +40,9 @@ def make(roles: Roles | None = CONFIGURED) -> FastAPI:
     pipeline = MagicMock()
     pipeline.services.settings.roles = roles
     return make_app(
-        cast("Pipeline", pipeline), MagicMock(), MagicMock(), dict, list, TOKEN, MagicMock(), MagicMock(), None
-    )
+        cast("Pipeline", pipeline), MagicMock(), MagicMock(), dict, list, TOKEN, MagicMock(), MagicMock(), None,
+        MagicMock(),
+    )  # fmt: skip
 
 
 class Answer(NamedTuple):

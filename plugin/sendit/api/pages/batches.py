@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,10 @@ from sendit.api.filters import BatchFilter, BatchQuery
 from sendit.api.pages.sources import Sources
 from sendit.api.roles import Viewer
 from sendit.model import BatchState, DeliveryState
+from sendit.pipeline.actions import ActionRun
+
+#: An action that has ended is shown for so long.
+_RECENT = timedelta(minutes=10)
 
 
 def add(app: FastAPI, sources: Sources) -> None:
@@ -33,12 +38,19 @@ def add(app: FastAPI, sources: Sources) -> None:
             states=list(BatchState),
             deliveries=list(DeliveryState),
             projects=list(settings.projects),
+            runs=_recent(sources.actions.runs()),
             destinations=list(settings.destinations),
             link=_link(chosen),
             older=_link({**chosen, "before": page.next}) if page.next is not None else "",
             newer=_link({**chosen, "after": page.previous}) if page.previous is not None else "",
             without_state=_link({name: value for name, value in chosen.items() if name != "state"}),
         )
+
+
+def _recent(runs: list[ActionRun]) -> list[ActionRun]:
+    """Return the actions that go on, or ended a moment ago."""
+    since = datetime.now(UTC) - _RECENT
+    return [run for run in runs if run.finished_at is None or run.finished_at > since]
 
 
 def _chosen(query: BatchQuery) -> dict[str, Any]:

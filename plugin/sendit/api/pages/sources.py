@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from sendit.api.pages.shell import Shell
 from sendit.api.queries import Views
+from sendit.pipeline.actions import Actions
 from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.readback.destination_status import DestinationState
+from sendit.pipeline.watching.alarms.keeper import Keeper
 from sendit.pipeline.watching.pulls import Pulling
 
 
@@ -21,3 +23,5 @@ class Sources:
     shell: Shell
     destinations: Callable[[], list[DestinationState]]
     pulling: Pulling
+    actions: Actions
+    keeper: Keeper | None  # None: no alarms are configured

@@ -27,10 +27,13 @@
     }
   }
 
-  // An action goes on in the background: its end is told.
+  // An action goes on in the background, also over a restart of SendIt: its end is told.
   async function follow(id) {
-    for (;;) {
-      const now = await SendIt.send(`api/actions/${id}`, 'GET')
+    for (let failures = 0; ;) {
+      const now = await SendIt.send(`api/actions/${id}`, 'GET').then(
+        one => { failures = 0; return one },
+        problem => { if (++failures > 60) throw problem; return {} },
+      )
       if (now.finished_at) {
         const why = now.outcomes.find(one => !one.ok)
         const refused = now.refused ? ` Nothing was done for ${now.refused}, for example batch ${why?.batch}: ${why?.said}.` : ''
@@ -38,7 +41,7 @@
         SendIt.refresh()
         return
       }
-      await new Promise(resolve => setTimeout(resolve, 700))
+      await new Promise(resolve => setTimeout(resolve, failures ? 2000 : 700))
     }
   }
 
