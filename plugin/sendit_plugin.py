@@ -402,7 +402,7 @@ _PAGE = "SendIt is not running\n\n{error}\n{cure}\n\nOrthanc continues to receiv
 
 
 #: Headers of a request that are forwarded. Origin and the others tell whether a page of another site sent it.
-_PASSED_HEADERS = ("host", "accept", "content-type", "origin", "sec-fetch-site", "x-forwarded-host")
+_PASSED_HEADERS = ("host", "accept", "content-type", "if-none-match", "origin", "sec-fetch-site", "x-forwarded-host")
 #: Headers with which a browser shows the page in no frame of another site, runs no script in it, and stores no copy.
 _UNSHARED = {
     "cache-control": "no-store",

@@ -26,7 +26,6 @@ from sendit.api.routes import StartImport, add_routes
 from sendit.api.schemas import DestinationsAnswer, Health, Me
 from sendit.api.service import alarms, configuration, export, log_level, metrics
 from sendit.api.viewer import images, projects
-from sendit.model import BatchState
 from sendit.pipeline.actions import Actions
 from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.readback.destination_status import DestinationState
@@ -81,7 +80,7 @@ def make_app(
     translate_errors(app)
     views = Views(pipeline)
     add_routes(app, pipeline, views, start_import)
-    shell = Shell(health, lambda: views.counts().get(BatchState.REVIEW, 0))
+    shell = Shell(health, views.counts)
     previews.add_routes(app, pipeline, views, shell)
     viewer = InstanceViewer(pipeline.services)
     images.add_routes(app, pipeline, views, viewer)

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BeforeValidator
 
 from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines, wants_csv
-from sendit.api.filters import LARGEST
+from sendit.api.filters import LARGEST, Before, cut
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import AuditEntry, AuditPage, AuditVerdictAnswer, Words
@@ -67,7 +67,7 @@ def add_routes(app: FastAPI, audit: Audit) -> None:
         since: Annotated[Time | None, Query(description="UTC if no time zone is given")] = None,
         until: Annotated[Time | None, Query(description="not included")] = None,
         limit: Annotated[int | None, Query(ge=1, le=500, description="of one page; default 50")] = None,
-        before: Annotated[int | None, Query(ge=1, le=LARGEST, description="`next` of the previous page")] = None,
+        before: Before = None,
         form: Annotated[Literal["json", "csv"] | None, Query(alias="format")] = None,
     ) -> Response | AuditPage:
         """List who did what, newest first. As CSV (`format=csv`, or `Accept: text/csv`): all of it, in one answer."""
@@ -78,9 +78,8 @@ def add_routes(app: FastAPI, audit: Audit) -> None:
             text = as_csv(audit.all(wanted))
             return StreamingResponse(text, media_type=CSV, headers=attachment("audit.csv"))
         size = limit or _PAGE
-        entries = audit.page(wanted, size + 1, before)  # one more, to know whether there is a next page
-        after = entries[size - 1].number if len(entries) > size else None
-        return AuditPage(entries=[AuditEntry(**asdict(one)) for one in entries[:size]], next=after)
+        entries, after = cut(audit.page(wanted, size + 1, before), size, lambda one: one.number)
+        return AuditPage(entries=[AuditEntry(**asdict(one)) for one in entries], next=after)
 
     @app.get("/api/audit/verify", tags=["audit"])
     def get_verdict(

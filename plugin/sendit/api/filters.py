@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from datetime import date as Date
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias, TypeVar
 
+from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sendit.journal.lists.pages import Filter
@@ -19,6 +21,24 @@ LARGEST = 2**31 - 1
 #: What a terminal, a log and a database can hold.
 _TEXT = r"^[^\x00-\x1f\x7f-\x9f]*$"
 Name = Annotated[str, Field(max_length=64, pattern=_TEXT)]
+
+#: Parameter of lists that show the newest first, one page at a time.
+Before: TypeAlias = Annotated[int | None, Query(ge=1, le=LARGEST, description="`next` of the previous page")]
+Row = TypeVar("Row")
+
+
+def cut(rows: Sequence[Row], most: int, number: Callable[[Row], int]) -> tuple[Sequence[Row], int | None]:
+    """Return the rows of a page, and where the next page begins.
+
+    Args:
+        rows: as the journal gave them; one more than the page holds, if there are as many.
+        most: how many the page holds.
+        number: tells by which number a row is found again.
+
+    Returns:
+        The rows of the page; the number of the last one, or None if there is no next page.
+    """
+    return rows[:most], number(rows[most - 1]) if len(rows) > most else None
 
 
 def _written_out(value: Any) -> Any:

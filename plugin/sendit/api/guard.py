@@ -3,13 +3,16 @@
 A browser sends a user's password to Orthanc with every request, even if a page of another site makes the request.
 Therefore a request that may change something must come from one of our own pages, or from no page at all (curl, a
 script, the address bar), and must be JSON: pages of other sites cannot send JSON without a CORS preflight, which
-Orthanc does not answer.
+Orthanc does not answer. Forms that work without script cannot send JSON; those of `_FORMS` carry a token instead, which
+only a page of ours holds.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +25,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _READING = {"GET", "HEAD", "OPTIONS"}
 #: Sec-Fetch-Site of requests from our own pages, or from the address bar.
 _OUR_OWN = {"same-origin", "none"}
+#: Addresses that take the fields of a form, and check its token (`form_token`).
+_FORMS = re.compile(r"/batches/[0-9]+/decision")
+_JSON = "application/json"
+_FIELDS = "application/x-www-form-urlencoded"
+#: What is wrong with a body of another kind, and the remedy.
+_WRONG_KIND = {
+    _JSON: (
+        "the body must be JSON, and declared as JSON",
+        "Send JSON ({} without content), with Content-Type: application/json.",
+    ),
+    _FIELDS: ("this is the address of a form", "Use the form of the batch's page, or the API."),
+}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 #: Defaults of every answer. Pages have a content security policy of their own (`page_policy`).
@@ -89,7 +104,8 @@ class Guard:
                 add_headers(MutableHeaders(scope=message))
             await send(message)
 
-        refused = _refusal(scope["method"], Headers(scope=scope))
+        path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+        refused = _refusal(scope["method"], Headers(scope=scope), _FIELDS if _FORMS.fullmatch(path) else _JSON)
         await (refused or self._app)(scope, receive, send_guarded)
 
 
@@ -99,7 +115,12 @@ def add_headers(headers: MutableHeaders) -> None:
         headers.setdefault(name, value)
 
 
-def _refusal(method: str, headers: Headers) -> JSONResponse | None:
+def form_token(key: bytes, *parts: object) -> str:
+    """Return what a form holds to show that it is of a page of ours: for whom, and for what, it was made."""
+    return hmac.new(key, "\0".join(map(str, parts)).encode(), hashlib.sha256).hexdigest()
+
+
+def _refusal(method: str, headers: Headers, takes: str) -> JSONResponse | None:
     if method in _READING:
         return None
     if not is_our_own(headers):
@@ -107,9 +128,9 @@ def _refusal(method: str, headers: Headers) -> JSONResponse | None:
         remedy = "Use SendIt's own pages, or no browser. A reverse proxy must keep Host, or set X-Forwarded-Host."
         return ProblemResponse(problem_details(403, problem, remedy), 403)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        remedy = "Send JSON ({} without content), with Content-Type: application/json."
-        return ProblemResponse(problem_details(415, "the body must be JSON, and declared as JSON", remedy), 415)
+    if kind != takes:
+        wrong, remedy = _WRONG_KIND[takes]
+        return ProblemResponse(problem_details(415, wrong, remedy), 415)
     return None
 
 

@@ -23,7 +23,7 @@ from sendit.api.review_schemas import (
     ReviewedInstance,
     ReviewRequest,
 )
-from sendit.api.roles import Administrator, Needs, Role, Someone, Viewer
+from sendit.api.roles import Administrator, Needs, Person, Role, Someone, Viewer
 from sendit.api.schemas import BatchAnswer, Number
 from sendit.deidentify.pixels.regions import Region
 from sendit.journal import Superseded
@@ -65,17 +65,25 @@ def _reviews(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
         ACCEPT lets it leave, once as many users have accepted all of it as the project asks for. REGIONS masks what was
         drawn; the images come back to review. Each decision is recorded with user, time and reason.
         """
-        person.require(Role.RELEASE if request.decision is Decision.ACCEPT else Role.REVIEW)
-        batch = views.row(batch_id)
-        if batch.state not in _REVIEWABLE or request.decision not in _allowed(batch):
-            remedy = "Only batches under review, or held, can be decided about."
-            raise problem(409, f"batch {batch_id} is {batch.state}", remedy)
-        try:
-            _decide(pipeline, batch, request, Judgement(batch_id, request.attempt, actor, request.reason))
-        except Superseded:
-            remedy = "Another reviewer was faster, or it was processed again. Look at it again, then decide."
-            raise problem(409, f"batch {batch_id} has changed since you saw it", remedy) from None
+        decide(pipeline, views.row(batch_id), request, actor, person)
         return ReviewAnswer(attempt=views.row(batch_id).attempt, batch=views.existing(batch_id))
+
+
+def decide(pipeline: Pipeline, batch: Batch, request: ReviewRequest, actor: str, person: Person) -> None:
+    """Carry out a decision; refuse it if the person may not, or the batch is not as they saw it.
+
+    Raises:
+        HTTPException: 403 or 409.
+    """
+    person.require(Role.RELEASE if request.decision is Decision.ACCEPT else Role.REVIEW)
+    if batch.state not in _REVIEWABLE or request.decision not in _allowed(batch):
+        remedy = "Only batches under review, or held, can be decided about."
+        raise problem(409, f"batch {batch.id} is {batch.state}", remedy)
+    try:
+        _decide(pipeline, batch, request, Judgement(batch.id, request.attempt, actor, request.reason))
+    except Superseded:
+        remedy = "Another reviewer was faster, or it was processed again. Look at it again, then decide."
+        raise problem(409, f"batch {batch.id} has changed since you saw it", remedy) from None
 
 
 def _decide(pipeline: Pipeline, batch: Batch, request: ReviewRequest, judgement: Judgement) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import FastAPI, Query
 
-from sendit.api.filters import LARGEST, BatchQuery
+from sendit.api.filters import BatchQuery, Before, cut
 from sendit.api.problems import CHANGING, NOT_FOUND, no_batch, problem
 from sendit.api.queries import Views
 from sendit.api.roles import Administrator, Verifier, Viewer
@@ -164,12 +164,11 @@ def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> Non
     def get_imports(
         _viewer: Viewer,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        before: Annotated[int | None, Query(ge=1, le=LARGEST, description="`next` of the previous page")] = None,
+        before: Before = None,
     ) -> ImportsAnswer:
         """List the imports of folders, the newest first."""
-        numbers = imports.page(limit + 1, before)
-        found = [_import(number) for number in numbers[:limit]]
-        return ImportsAnswer(imports=found, next=numbers[limit - 1] if len(numbers) > limit else None)
+        numbers, after = cut(imports.page(limit + 1, before), limit, int)
+        return ImportsAnswer(imports=[_import(number) for number in numbers], next=after)
 
     @app.get("/api/imports/{import_id}", tags=["imports"], responses=NOT_FOUND)
     def get_import(import_id: Number, _viewer: Viewer) -> ImportDetail:

@@ -56,7 +56,7 @@ def page_of(template: str, path: str = "/", **values: Any) -> tuple[str, str]:
         "works": False, "faults": [EVIL], "problems": [f"destination x is down: {EVIL}"], "unseen_batches": [7],
         "unseen_imports": [],
     }  # fmt: skip
-    shell = Shell(lambda: health, lambda: 1)
+    shell = Shell(lambda: health, lambda: {BatchState.REVIEW: 1})
     app = SimpleNamespace(state=SimpleNamespace(token="t", roles=lambda: None))
     headers = [(b"x-sendit-token", b"t"), (b"x-sendit-user", quote(EVIL).encode())]
     scope = {

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
-from sendit.api.filters import LARGEST
+from sendit.api.filters import LARGEST, Before, cut
 from sendit.api.pages.sources import Sources
 from sendit.api.roles import Viewer
 from sendit.journal.audit import Filter
@@ -67,18 +67,18 @@ def add(app: FastAPI, sources: Sources) -> None:
         action: _Text = None,
         since: date | None = None,
         until: date | None = None,
-        before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+        before: Before = None,
     ) -> HTMLResponse:
         wanted = Filter(batch, project or None, actor or None, action or None, _begin(since), _end(until))
-        entries = log.page(wanted, _PAGE + 1, before)
+        entries, after = cut(log.page(wanted, _PAGE + 1, before), _PAGE, lambda one: one.number)
         chosen = {name: value for name, value in asdict(wanted).items() if value is not None and name not in _DAYS}
         chosen |= {name: day for name, day in (("since", since), ("until", until)) if day is not None}
         return sources.shell.page(
             request,
             "audit.html",
             "audit",
-            entries=entries[:_PAGE],
-            older=urlencode({**chosen, "before": entries[_PAGE - 1].number}) if len(entries) > _PAGE else "",
+            entries=entries,
+            older=urlencode({**chosen, "before": after}) if after is not None else "",
             newest=urlencode(chosen) if before else None,
             csv=urlencode({**_instants(chosen, wanted), "format": "csv"}),
             chosen=chosen,

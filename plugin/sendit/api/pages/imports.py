@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
-from sendit.api.filters import LARGEST
+from sendit.api.filters import Before, cut
 from sendit.api.pages.sources import Sources
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
@@ -23,16 +24,16 @@ def add(app: FastAPI, sources: Sources) -> None:
     imports = services.journal.imports
 
     @app.get("/imports", include_in_schema=False)
-    def get_imports_page(
-        request: Request, _viewer: Viewer, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
-    ) -> HTMLResponse:
-        numbers = imports.page(_PAGE + 1, before)
+    def get_imports_page(request: Request, _viewer: Viewer, before: Before = None) -> HTMLResponse:
+        numbers, after = cut(imports.page(_PAGE + 1, before), _PAGE, int)
+        shown = [summary for number in numbers if (summary := imports.summary(number))]
         return shell.page(
             request,
             "imports.html",
             "imports",
-            imports=[summary for number in numbers[:_PAGE] if (summary := imports.summary(number))],
-            next=numbers[_PAGE - 1] if len(numbers) > _PAGE else None,
+            refresh=_refresh(shown),
+            imports=shown,
+            next=after,
             before=before,
             folders=services.settings.watched_folders,
             projects=projects_proper(services.settings),
@@ -47,7 +48,13 @@ def add(app: FastAPI, sources: Sources) -> None:
             request,
             "import.html",
             "imports",
+            refresh=_refresh([summary]),
             one=summary,
             actor=imports.actor(import_id) or "",
             outcomes=imports.outcomes(import_id),
         )
+
+
+def _refresh(shown: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return how often the page is to look: the files of an import are counted without a sign in the cursor."""
+    return 4 if any(one["state"] == "RUNNING" for one in shown) else None

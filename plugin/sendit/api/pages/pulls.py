@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines
-from sendit.api.filters import LARGEST
+from sendit.api.filters import Before, cut
 from sendit.api.pages.sources import Sources
 from sendit.api.problems import CHANGING, NOT_FOUND, problem
 from sendit.api.roles import Administrator, LooksUp, Viewer
@@ -162,12 +162,11 @@ def _add_routes(app: FastAPI, sources: Sources) -> None:
     def get_pulls(
         _viewer: Viewer,
         limit: Annotated[int, Query(ge=1, le=500)] = 20,
-        before: Annotated[int | None, Query(ge=1, le=LARGEST, description="`next` of the previous page")] = None,
+        before: Before = None,
     ) -> PullsAnswer:
         """List the pulls, newest first."""
-        page = journal.page(limit + 1, before)
-        after = page[limit - 1].id if len(page) > limit else None
-        return PullsAnswer(pulls=[_answer(one, sources) for one in page[:limit]], next=after)
+        page, after = cut(journal.page(limit + 1, before), limit, lambda one: one.id)
+        return PullsAnswer(pulls=[_answer(one, sources) for one in page], next=after)
 
     @app.get("/api/pulls/{pull_id}", tags=["pulls"], responses=NOT_FOUND)
     def get_pull(pull_id: Number, _viewer: Viewer) -> PullAnswer:
@@ -227,16 +226,14 @@ def _add_pages(app: FastAPI, sources: Sources) -> None:
     journal = services.journal.pulls
 
     @app.get("/pulls", include_in_schema=False)
-    def get_pulls_page(
-        request: Request, _viewer: Viewer, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
-    ) -> HTMLResponse:
-        page = journal.page(_PAGE + 1, before)
+    def get_pulls_page(request: Request, _viewer: Viewer, before: Before = None) -> HTMLResponse:
+        page, after = cut(journal.page(_PAGE + 1, before), _PAGE, lambda one: one.id)
         return shell.page(
             request,
             "pulls.html",
             "pulls",
-            pulls=[_answer(one, sources) for one in page[:_PAGE]],
-            next=page[_PAGE - 1].id if len(page) > _PAGE else None,
+            pulls=[_answer(one, sources) for one in page],
+            next=after,
             before=before,
             sources=[one for one in _sources(pulling) if len(one.kinds) == 1],
             projects=projects_proper(services.settings),

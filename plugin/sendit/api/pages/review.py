@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
-from sendit.api.filters import LARGEST
+from sendit.api.filters import LARGEST, cut
 from sendit.api.pages.sources import Sources
 from sendit.api.roles import Viewer
 from sendit.api.schemas import Number
@@ -38,7 +38,8 @@ def add(app: FastAPI, sources: Sources) -> None:
         project: ProjectParameter = None,
         after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     ) -> HTMLResponse:
-        rows = batches.in_queue(BatchState(state), project or None, after, _MOST + 1)
+        waiting = batches.in_queue(BatchState(state), project or None, after, _MOST + 1)
+        rows, last = cut(waiting, _MOST, lambda one: one.id)
         return shell.page(
             request,
             "review_queue.html",
@@ -47,8 +48,8 @@ def add(app: FastAPI, sources: Sources) -> None:
             project=project,
             projects=list(sources.pipeline.services.settings.projects),
             counts=views.counts(),
-            batches=rows[:_MOST],
-            after=rows[_MOST - 1].id if len(rows) > _MOST else None,
+            batches=rows,
+            after=last,
             query=_query(state, project),
         )
 

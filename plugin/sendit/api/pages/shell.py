@@ -23,6 +23,7 @@ from sendit.api.guard import page_policy, source_of
 from sendit.api.pages import words
 from sendit.api.pages.glance import Glance
 from sendit.api.roles import Person, Role, person_of
+from sendit.model import BatchState
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -35,6 +36,11 @@ _STATIC = Path(__file__).parents[1] / "static"
 _ADD_SLASH = (_STATIC / "add_slash.js").read_text("utf-8")
 #: An asset's address names its content, so a browser may keep it.
 _KEPT = "private, max-age=31536000, immutable"
+
+#: While a batch is in one of these states, its progress does not show in the journal's cursor (GET /api/changes).
+_MOVING = (BatchState.RECEIVING, BatchState.QUEUED, BatchState.PROCESSING, BatchState.SENT, BatchState.RECALLING)
+#: Seconds between two looks of a page, while something moves and otherwise.
+_BUSY, _IDLE = 4, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,30 +108,30 @@ class Me:
 class Shell:
     """Renders pages in the common frame."""
 
-    def __init__(self, health: Callable[[], Mapping[str, Any]], in_review: Callable[[], int]) -> None:
-        """Remember where the state of SendIt, and the number of batches in review, come from."""
+    def __init__(self, health: Callable[[], Mapping[str, Any]], counts: Callable[[], Mapping[BatchState, int]]) -> None:
+        """Remember where the state of SendIt, and the number of batches in each state, come from."""
         self.health = Glance(health).first
-        self._in_review = in_review
+        self._counts = counts
 
     def me(self, request: Request) -> Me:
         """Return who makes a request."""
         return Me(person_of(request))
 
     def page(
-        self, request: Request, template: str, view: str, *, refresh: int = 4, status: int = 200, **values: Any
+        self, request: Request, template: str, view: str, *, refresh: int | None = None, **values: Any
     ) -> HTMLResponse:
-        """Return a page.
+        """Return a page; 304 without it if the browser says that it shows the same already.
 
         Args:
             request: the request that it answers.
             template: name of the template.
             view: name of the entry of the navigation that is marked as the current one.
-            refresh: seconds between two refreshes of `<main>`, the navigation and the banners; 0: never.
-            status: HTTP status.
+            refresh: seconds between two looks at `<main>`, the navigation and the banners; 0: none; None: few while
+                batches are under way, else many, because the browser also waits for changes of the journal.
             values: what the template shows.
         """
         me, root = self.me(request), root_of(request)
-        health = self.health()
+        health, counts = self.health(), self._counts()
         start = not _path(request)
         page = render(
             template,
@@ -133,14 +139,23 @@ class Shell:
             me=me,
             views=[one for one in VIEWS if me.may(one.role)],
             view=view,
-            refresh=refresh,
+            refresh=_seconds(counts) if refresh is None else refresh,
             health=health,
             waiting=words.attention(health),
-            badges={"needs-me": words.attention(health), "review": self._in_review()},
+            badges={"needs-me": words.attention(health), "review": counts.get(BatchState.REVIEW, 0)},
             add_slash=_ADD_SLASH if start else "",
             **values,
         )
-        return HTMLResponse(page, status, headers=page_policy(f"'self' {source_of(_ADD_SLASH)}" if start else "'self'"))
+        policy = page_policy(f"'self' {source_of(_ADD_SLASH)}" if start else "'self'")
+        tag = f'"{hashlib.sha256(page.encode()).hexdigest()[:32]}"'
+        if request.headers.get("if-none-match") == tag:
+            return HTMLResponse(status_code=304, headers={"ETag": tag})
+        return HTMLResponse(page, headers={**policy, "ETag": tag})
+
+
+def _seconds(counts: Mapping[BatchState, int]) -> int:
+    """Return after how many seconds a page is to look again."""
+    return _BUSY if any(counts.get(state) for state in _MOVING) else _IDLE
 
 
 def documentation_page() -> HTMLResponse:

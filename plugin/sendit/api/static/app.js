@@ -58,19 +58,58 @@
     return !(selection && !selection.isCollapsed && $('#page').contains(selection.anchorNode))
   }
 
-  function refresh() {
+  function look() {
+    looked = Date.now()
     htmx.trigger('#page', 'refresh')
   }
 
-  let last = Date.now()
-  let beat = Date.now()
-  setInterval(() => {
-    const seconds = Number($('#page').dataset.refresh)
-    if (seconds && Date.now() - beat >= seconds * 1000 && mayRefresh()) {
-      beat = Date.now()
-      refresh()
+  function refresh() {
+    tag = ''
+    look()
+  }
+
+  // The server keeps a question for changes open, one at a time and none while the page is hidden, and answers as soon
+  // as there is one. Only few may wait: others are answered at once, and ask again. Looking at the page itself costs an
+  // answer without content as long as it would be the same.
+  const AGAIN = 4 // seconds
+  let last = Date.now() // when the page was seen to be as it is shown
+  let looked = Date.now()
+  let tag = ''
+  let cursor = ''
+  let waiting = null
+
+  const pause = seconds => new Promise(resolve => setTimeout(resolve, seconds * 1000))
+
+  async function changed(seconds) {
+    waiting = new AbortController()
+    const wait = cursor ? seconds : 0
+    const answer = await fetch(`${root}api/changes?since=${cursor}&wait=${wait}`, {signal: waiting.signal})
+    if (!answer.ok) throw new Error(String(answer.status))
+    const now = await answer.json()
+    const news = cursor !== '' && now.cursor !== cursor
+    cursor = now.cursor
+    return news
+  }
+
+  async function live() {
+    for (;;) {
+      const seconds = Number($('#page').dataset.refresh)
+      if (!seconds || !mayRefresh()) { await pause(0.5); continue }
+      if (Date.now() - looked >= seconds * 1000) { look(); await pause(1); continue }
+      if (seconds <= AGAIN) { await pause(0.5); continue }
+      const begun = Date.now()
+      const first = cursor === ''
+      try {
+        if (await changed(seconds)) look()
+        await pause(first || Date.now() - begun > AGAIN * 1000 ? 0.5 : AGAIN)
+      } catch {
+        if (mayRefresh()) look() // which says what is wrong
+        await pause(AGAIN)
+      } finally {
+        waiting = null
+      }
     }
-  }, 500)
+  }
 
   function offline(what) {
     const line = $('#offline')
@@ -78,9 +117,24 @@
     line.hidden = false
   }
 
-  document.addEventListener('htmx:afterSwap', () => {
+  function seen() {
     last = Date.now()
     $('#offline').hidden = true
+  }
+
+  document.addEventListener('htmx:configRequest', event => { if (tag) event.detail.headers['If-None-Match'] = tag })
+  document.addEventListener('htmx:beforeSwap', event => {
+    const {xhr} = event.detail
+    if (xhr.status === 304) {
+      event.detail.shouldSwap = false
+      seen()
+      $$('time').forEach(localise)
+    } else if (xhr.status === 200) {
+      tag = xhr.getResponseHeader('ETag') || ''
+    }
+  })
+  document.addEventListener('htmx:afterSwap', () => {
+    seen()
     drawn()
   })
   document.addEventListener('htmx:sendError', () => offline('Orthanc does not answer.'))
@@ -89,7 +143,11 @@
     const status = event.detail.xhr.status
     offline(status === 401 || status === 403 ? 'You are no longer logged in.' : `SendIt is not running (${status}).`)
   })
-  document.addEventListener('visibilitychange', () => { if (mayRefresh() && Number($('#page').dataset.refresh)) refresh() })
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) waiting?.abort()
+    else if (mayRefresh() && Number($('#page').dataset.refresh)) look()
+  })
+  addEventListener('pagehide', () => waiting?.abort())
   addEventListener('pointerdown', () => { pressed.down = true })
   for (const end of ['pointerup', 'pointercancel', 'blur']) addEventListener(end, () => { pressed.down = false })
 
@@ -356,4 +414,5 @@
   // For the scripts of single views.
   window.SendIt = {root, send, toast, refresh, selected, tellSelection, mayRefresh}
   drawn()
+  live()
 })()
