@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tests.browser import world
 from tests.browser.pages import confirm, fill, press, ready, text, visit, wait_text
 from tests.browser.world import EVIL
+from tests.burned import CaptureMaker
+from tests.dicom import Person
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
+    import requests
+
     from tests.servers.browser import Browser
     from tests.servers.stack import Stack
 
@@ -194,3 +199,43 @@ def test_many_at_once_and_a_pause(hospital: Stack, browser: Browser) -> None:
     visit(hospital, browser, "audit")
     for act in ("paused", "resumed", "retried many batches", EVIL):
         assert act in text(browser)
+
+
+def test_single_images_are_accepted_by_keyboard_and_without_script(hospital: Stack, browser: Browser) -> None:
+    """Chosen and accepted with a reason on the batch's page; the batch leaves with the last one."""
+    maker = CaptureMaker(Person(patient_id="US-9-77"))
+    for image in (1, 2):
+        study = hospital.source.upload(world.evil(maker.capture(image), Modality="US"))["ParentStudy"]
+    number = _batch(hospital, study, "Thyroid")
+    visit(hospital, browser, f"batches/{number}")
+    browser.keys("jx")
+    assert browser.run("return [...document.querySelectorAll('[name=instance]')].map(b => b.checked)") == [True, False]
+    browser.run("document.querySelector('#decision textarea').focus()")
+    browser.keys("looks clean\ue004\ue007")  # Tab, Enter
+    wait_text(browser, "1 of 2 images are accepted")
+    assert browser.complaints() == []
+    _refuse_forms(hospital, number)
+    accepted = _send_form(hospital, number)
+    assert (accepted.status_code, [one.status_code for one in accepted.history]) == (200, [303])
+    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "DONE", "the delivery")
+    events = hospital.api(f"batches/{number}")["events"]
+    reviewed = [(one["message"], one["reason"]) for one in events if one["message"].startswith("review:")]
+    accept = "review: accepted (1 instance)"
+    assert reviewed == [(accept, "looks clean"), (accept, "also clean")]
+
+
+def _send_form(hospital: Stack, number: int, site: str = "", **values: str) -> requests.Response:
+    """Send the form for the second image as a browser without script does."""
+    address, session = f"{hospital.source.url}/sendit/batches/{number}", hospital.source.session
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', session.get(address).text))
+    fields = {**hidden, "instance": "2", "decision": "ACCEPT", "reason": "also clean", **values}
+    return session.post(f"{address}/decision", data=fields, headers={"Origin": site} if site else {}, timeout=60)
+
+
+def _refuse_forms(hospital: Stack, number: int) -> None:
+    """Of other sites, of nobody's page, without a reason, or of a page that shows an older state: nothing happens."""
+    assert _send_form(hospital, number, site="http://evil.example").status_code == 403
+    assert _send_form(hospital, number, token="0" * 64).status_code == 403
+    assert _send_form(hospital, number, reason=" ").status_code == 422
+    assert _send_form(hospital, number, attempt="99").status_code == 409
+    assert [one["accepted_by"] for one in hospital.api(f"batches/{number}/review")["instances"]] == [["anonymous"], []]

@@ -47,6 +47,7 @@ PAGES = {
     "destinations": "destinations",
     "totals": "totals",
     "audit": "audit",
+    "alarms": "alarms",
     "crosswalk": "crosswalk",
 }
 

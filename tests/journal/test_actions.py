@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -51,8 +51,10 @@ def batches(journal: Journal) -> list[int]:
     return [queued(journal, f"i{number}", study=f"study{number}") for number in range(5)]
 
 
-def ended(actions: Actions, number: int) -> Any:
-    run = wait_for(lambda: (r := actions.run_of(number)) and r.finished_at and r, "the action to end")
+def ended(actions: Actions, number: int) -> list[tuple[int, bool, str]]:
+    run = actions.run_of(number)
+    assert run is not None
+    wait_for(lambda: run.finished_at, "the action to end")
     return [(one.batch, one.ok, one.said) for one in run.outcomes]
 
 

@@ -159,6 +159,17 @@ def test_a_kill_after_a_decision_loses_nothing(make_stack: MakeStack) -> None:
     assert delivered.pixel_array[y0:y1, x0:x1].max() < 100
 
 
+def _check_attributes(difference: dict[str, Any]) -> None:
+    """The preview names each attribute that the rules treat in another way, before and now, with the rule."""
+    assert (difference["attributes_read"], difference["attributes_note"]) == (1, "")
+    named = {one["name"]: one for one in difference["attributes"]}
+    dates, sex = named["StudyDate"], named["PatientSex"]
+    assert (dates["before"], dates["before_rule"]) == ("shifted", "PS3.15 Table E.1-1, RetainLongitudinalModifiedDates")
+    assert (dates["after"], dates["after_rule"]) == ("blanked", "PS3.15 Table E.1-1, Basic Profile")
+    assert (sex["after"], sex["after_rule"]) == ("kept", "PS3.15 Table E.1-1, RetainPatientCharacteristics")
+    assert "PatientID" not in named
+
+
 @pytest.mark.slow
 def test_a_further_version_at_the_target(make_stack: MakeStack) -> None:
     """Other rules: the preview says what differs, and the target then holds the new version under the same UIDs."""
@@ -176,6 +187,8 @@ def test_a_further_version_at_the_target(make_stack: MakeStack) -> None:
     assert told.returncode == 0, told.stderr
     preview = json.loads(told.stdout)
     assert (preview[0]["difference"]["changed"], preview[0]["difference"]["same"]) == (1, 0)
+    _check_attributes(preview[0]["difference"])
+    assert maker.person.patient_id not in told.stdout
     assert stack.staged() == []
     stack.api(f"batches/{batch['id']}/reprocess", "POST", json={"reason": "other rules"})
     done = stack.wait_batch(lambda b: b["state"] == "DONE" and b["version"] == 2)

@@ -22,6 +22,7 @@ from sendit.api.review_schemas import (
     ReviewDetail,
     ReviewedInstance,
     ReviewRequest,
+    RuleChangeAnswer,
 )
 from sendit.api.roles import Administrator, Needs, Person, Role, Someone, Viewer
 from sendit.api.schemas import BatchAnswer, Number
@@ -31,6 +32,9 @@ from sendit.journal.release.residual import CONFIDENCE
 from sendit.journal.release.reviews import Drawing, Judgement
 from sendit.model import Batch, BatchState, Decision, Instance
 from sendit.pipeline.batch import Pipeline
+from sendit.pipeline.review.reprocess import Difference
+from sendit.pipeline.review.viewing.rule_changes import RuleChanges
+from sendit.pipeline.review.viewing.viewer import InstanceViewer
 
 #: Who holds a batch, or decides about one; for ACCEPT the role release is needed, for all else the role review.
 Holder: TypeAlias = Annotated[str, Depends(Needs(Role.REVIEW, Role.ADMINISTER))]
@@ -39,11 +43,11 @@ _REVIEWABLE = frozenset({BatchState.REVIEW, BatchState.QUARANTINED})
 _PAGE = 500
 
 
-def add_routes(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
+def add_routes(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceViewer) -> None:
     """Add the routes of reviews and of what a person does to a batch."""
     _reviews(app, pipeline, views)
     _aside(app, pipeline, views)
-    _versions(app, pipeline, views)
+    _versions(app, pipeline, views, viewer)
     _residual(app, pipeline)
 
 
@@ -193,7 +197,7 @@ def _aside(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
         return views.existing(batch_id)
 
 
-def _versions(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
+def _versions(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceViewer) -> None:
     @app.post("/api/batches/{batch_id}/reprocess", tags=["batches"], responses={**NOT_FOUND, **CHANGING})
     def post_reprocess(batch_id: Number, request: ReprocessRequest, actor: Administrator) -> ReprocessAnswer:
         """De-identify a batch that is DONE by the present rules, and replace at its destinations what was sent before.
@@ -204,12 +208,18 @@ def _versions(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
         difference = None
         if request.preview:
             found = pipeline.reprocessing.differences(batch_id, request.compare)
-            difference = DifferenceAnswer(**asdict(found)) if found is not None else None
+            difference = _difference(found, viewer.rule_changes(batch_id)) if found is not None else None
         if difference is None and (request.preview or not pipeline.reprocessing.begin(batch_id, actor, request.reason)):
             now = views.row(batch_id)
             raise problem(409, f"batch {batch_id} is {now.state}", "Only batches that are DONE can be processed again.")
         after = views.row(batch_id) if not request.preview else batch
         return ReprocessAnswer(batch=views.existing(batch_id), version=after.version, difference=difference)
+
+
+def _difference(found: Difference, rules: RuleChanges) -> DifferenceAnswer:
+    attributes = [RuleChangeAnswer(**asdict(change), instances=number) for change, number in rules.changes]
+    more = {"attributes": attributes, "attributes_read": rules.instances, "attributes_note": rules.note}
+    return DifferenceAnswer.model_validate({**asdict(found), **more})
 
 
 def _residual(app: FastAPI, pipeline: Pipeline) -> None:

@@ -145,6 +145,18 @@ class ReprocessRequest(_Request):
         return self
 
 
+class RuleChangeAnswer(BaseModel):
+    """An attribute that the present rules treat in another way."""
+
+    tag: str = Field(description="(gggg,eeee), one > before it for each sequence around it")
+    name: str = Field(description="keyword; private, or empty, if the standard has none")
+    before: str = Field(description="what the rules of before do: kept, removed, replaced …; empty: nothing")
+    before_rule: str = Field(description="which rule decided")
+    after: str
+    after_rule: str
+    instances: int = Field(description="of those that were read, how many have it")
+
+
 class DifferenceAnswer(BaseModel):
     """What the present rules would change in a batch."""
 
@@ -158,6 +170,9 @@ class DifferenceAnswer(BaseModel):
     rules_now: list[str]
     actions_before: dict[str, int] = Field(description="how often each action was applied in the compared instances")
     actions_now: dict[str, int]
+    attributes: list[RuleChangeAnswer] = Field(description="which attributes the rules treat in another way")
+    attributes_read: int = Field(description="instances that were read for `attributes`")
+    attributes_note: str = Field(description="why `attributes` is empty, or not exact; empty: it is neither")
 
 
 class ReprocessAnswer(BaseModel):

@@ -201,3 +201,8 @@ def _say_reprocessed(number: int, answer: dict[str, Any]) -> None:
         before, now = found["actions_before"].get(action, 0), found["actions_now"].get(action, 0)
         if before != now:
             say(f"  {action}: {before} times before, {now} now")
+    if found["attributes_note"]:
+        say(f"  by attribute: {found['attributes_note']}")
+    for one in found["attributes"]:
+        before, now = (one[name] or "nothing" for name in ("before", "after"))
+        say(f"  {one['tag']} {one['name']}: {before} ({one['before_rule']}), now {now} ({one['after_rule']})")

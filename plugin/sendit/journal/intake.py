@@ -93,7 +93,7 @@ class Intake:
             note_state(c, batch_id, state, project)
             if not project:
                 self._reject_all(c, batch_id, str(reason))
-            add_event(c, batch_id, f"{len(new)} instances queued" if project else str(reason))
+            add_event(c, batch_id, f"{len(new)} instance{'s' * (len(new) != 1)} queued" if project else str(reason))
             self._hold_recalled(c, batch_id, study, project)
             if project:
                 count_up(c, project, begun=1)

@@ -8,13 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from fastapi import Request
 from hatchling.builders.wheel import WheelBuilder
 
 from sendit.api.pages.shell import Shell, documentation_page
 from sendit.api.schemas import BatchAnswer
+from sendit.config.alarms import Alarms
 from sendit.journal.lists.acknowledgements import Waiting
 from sendit.model import BatchState
+from sendit.pipeline.watching.alarms.keeper import Alarm, AlarmsView, ToldTo
 from sendit.storage.previews import MOST, Shown
 
 ROOT = Path(__file__).parents[3]
@@ -50,6 +53,20 @@ def batch(project: str = EVIL, reason: str | None = EVIL) -> BatchAnswer:
     )
 
 
+HEALTHY = {"works": True, "faults": [], "problems": [], "unseen_batches": [], "unseen_imports": []}
+
+
+def request_of(path: str = "/crosswalk", user: str = "alice", tag: str = "") -> Request:
+    """A request as the plugin passes it on."""
+    app = SimpleNamespace(state=SimpleNamespace(token="t", roles=lambda: None))
+    headers = [(b"x-sendit-token", b"t"), (b"x-sendit-user", quote(user).encode()), (b"if-none-match", tag.encode())]
+    scope = {
+        "type": "http", "path": f"/sendit{path}", "root_path": "/sendit", "headers": headers, "query_string": b"",
+        "client": None, "app": app,
+    }  # fmt: skip
+    return Request(scope)
+
+
 def page_of(template: str, path: str = "/", **values: Any) -> tuple[str, str]:
     """A page's text and its policy."""
     health = {
@@ -57,13 +74,7 @@ def page_of(template: str, path: str = "/", **values: Any) -> tuple[str, str]:
         "unseen_imports": [],
     }  # fmt: skip
     shell = Shell(lambda: health, lambda: {BatchState.REVIEW: 1})
-    app = SimpleNamespace(state=SimpleNamespace(token="t", roles=lambda: None))
-    headers = [(b"x-sendit-token", b"t"), (b"x-sendit-user", quote(EVIL).encode())]
-    scope = {
-        "type": "http", "path": f"/sendit{path}", "root_path": "/sendit", "headers": headers, "query_string": b"",
-        "client": None, "app": app,
-    }  # fmt: skip
-    page = shell.page(Request(scope), template, "needs-me", **values)
+    page = shell.page(request_of(path, user=EVIL), template, "needs-me", **values)
     return bytes(page.body).decode(), page.headers["Content-Security-Policy"]
 
 
@@ -76,6 +87,51 @@ def needs_me() -> tuple[str, str]:
 
 def previews(*shown: Shown) -> tuple[str, str]:
     return page_of("previews.html", "/batches/7/pictures", batch=batch(), previews=shown, most=MOST)
+
+
+def alarms(view: AlarmsView | None, **keys: Any) -> str:
+    settings = Alarms.model_validate({"Webhooks": [{"Url": "https://hooks.example/x"}], **keys})
+    return page_of("alarms.html", "/alarms", alarms=view, settings=settings)[0]
+
+
+def test_alarms() -> None:
+    """What is open, since when, who was told, and what could not be told; each empty state in words."""
+    assert "No alarms are configured." in alarms(None)
+    quiet = alarms(AlarmsView([], [], "", None))
+    assert "No alarm is open." in quiet
+    assert "None is sent: SendIt.Alarms.DailySummary" in quiet
+    told = [Alarm("Held", "a batch is held: 12", NOW, NOW), Alarm("Disk", EVIL, NOW, None)]
+    to = [ToldTo("SendIt.Alarms.Email", "ops@example.org", 2, "the mail server refuses"), ToldTo("w", "x", 0, "")]
+    text = alarms(AlarmsView(told, to, "Delivered: nothing", NOW), DailySummary="07:00", RepeatHours=12)
+    for words in (
+        "A batch is held: 12", "not yet: it is told if it lasts", "2 messages wait", "The mail server refuses",
+        "ops@example.org", "Nothing waits", "Delivered: nothing", "after 12 hours",
+    ):  # fmt: skip
+        assert words in text
+    assert "<script>alert" not in text
+
+
+def test_an_unchanged_page_is_not_sent_again() -> None:
+    """A browser that names the tag of what it shows gets 304; another user, or another content, the page."""
+    shell = Shell(lambda: HEALTHY, dict)
+    first = shell.page(request_of(), "crosswalk.html", "crosswalk", projects=[])
+    again = shell.page(request_of(tag=first.headers["etag"]), "crosswalk.html", "crosswalk", projects=[])
+    assert (first.status_code, again.status_code, again.body) == (200, 304, b"")
+    for other in (
+        shell.page(request_of(tag=first.headers["etag"], user="bob"), "crosswalk.html", "crosswalk", projects=[]),
+        shell.page(request_of(tag=first.headers["etag"]), "crosswalk.html", "crosswalk", projects=["irb"]),
+    ):
+        assert (other.status_code, other.headers["etag"] != first.headers["etag"]) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("counts", "seconds"),
+    [({}, 20), ({BatchState.REVIEW: 3, BatchState.DELIVERING: 1}, 20), ({BatchState.QUEUED: 1}, 4)],
+)
+def test_how_often_a_page_looks(counts: dict[BatchState, int], seconds: int) -> None:
+    """Seldom while nothing moves: the browser waits for changes of the journal; often for what does not show there."""
+    page = Shell(lambda: HEALTHY, lambda: counts).page(request_of(), "crosswalk.html", "crosswalk", projects=[])
+    assert f'data-refresh="{seconds}"' in bytes(page.body).decode()
 
 
 def test_values_are_escaped() -> None:

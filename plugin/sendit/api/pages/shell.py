@@ -63,6 +63,7 @@ VIEWS: Sequence[View] = (
     View("pulls", "Cohorts", "pulls", "c"),
     View("destinations", "Destinations", "destinations", "d"),
     View("projects", "Projects", "projects", "p"),
+    View("alarms", "Alarms", "alarms", "l"),
     View("totals", "Totals", "totals", "t"),
     View("crosswalk", "Crosswalk", "crosswalk", "x", "LOOK_UP"),
     View("audit", "Audit", "audit", "a"),

@@ -19,7 +19,7 @@ _STATES: Mapping[BatchState, str] = {
     BatchState.DELIVERING: "is being delivered and read back",
     BatchState.SENT: "delivered and read back; cleaning up",
     BatchState.DONE: "delivered, read back, finished",
-    BatchState.QUARANTINED: "held: SendIt could not show that it is clean",
+    BatchState.QUARANTINED: "held until a person decides",
     BatchState.EMPTY: "no instance is to be sent",
     BatchState.FAILED: "stopped: an operator is needed",
     BatchState.CANCELLED: "cancelled; nothing was sent",
@@ -148,6 +148,11 @@ def why(batch: BatchAnswer) -> str:
     return "; ".join(f"{d.destination}: {waits_for(d)}" for d in batch.deliveries if waits_for(d))
 
 
+def because(reason: str) -> str:
+    """Return why a batch waits for a person, without saying that it does."""
+    return reason.removeprefix("waits for a person: ")
+
+
 def waits_for(delivery: DeliveryAnswer) -> str:
     """Return what a delivery waits for, "" if it does not wait."""
     if delivery.state is DeliveryState.PAUSED:
@@ -181,6 +186,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "utc": utc,
     "iso": iso,
     "why": why,
+    "because": because,
     "waits_for": waits_for,
     "to_json": to_json,
     "capital": capital,

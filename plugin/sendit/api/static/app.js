@@ -251,9 +251,9 @@
     line.textContent = meanwhile
     line.hidden = false
     try {
-      const [ok, text] = words(await send(path, method, body))
+      const [ok, text, ...more] = words(await send(path, method, body))
       line.className = `banner ${ok ? 'good' : 'bad'}`
-      line.textContent = text
+      line.replaceChildren(text, ...more)
     } catch (problem) {
       line.className = 'banner bad'
       line.textContent = problem.message
@@ -272,16 +272,46 @@
   function difference({difference: d}) {
     const not = Object.entries(d.not_sent).map(([reason, n]) => ` ${n} would not be sent: ${reason}.`).join('')
     const masked = d.masked_differently ? `, ${d.masked_differently} masked differently` : ''
-    return [!d.changed && !not, `With the current rules, ${d.changed} of ${d.compared} compared instances would change${masked}.${not}`]
+    const note = d.attributes_note ? ` By attribute: ${d.attributes_note}.` : ''
+    const text = `With the current rules, ${d.changed} of ${d.compared} compared instances would change${masked}.${not}${note}`
+    return [!d.changed && !not, text, ...(d.attributes.length ? [attributes(d)] : [])]
+  }
+
+  // Which attributes the rules treat in another way: before → now, and the rule that decides.
+  function attributes({attributes: all, attributes_read: read}) {
+    const table = document.createElement('table')
+    table.className = 'stack differences'
+    table.createCaption().textContent = `Attributes that the rules treat in another way, in ${read} instances that were read`
+    const head = table.createTHead().insertRow()
+    const names = ['Attribute', 'Before', 'Rule', 'Now', 'Rule', 'Instances']
+    for (const name of names) head.append(Object.assign(document.createElement('th'), {textContent: name}))
+    const body = table.createTBody()
+    for (const one of all) {
+      const cells = [`${one.tag} ${one.name}`, one.before || '–', one.before_rule, one.after || '–', one.after_rule, one.instances]
+      const row = body.insertRow()
+      cells.forEach((text, n) => {
+        const cell = row.insertCell()
+        cell.dataset.name = names[n]
+        cell.textContent = text
+      })
+    }
+    return table
   }
 
   function chain({ok, entries, head, problem, broken}) {
     return [ok, ok ? `The chain holds: ${entries} entries. Note its head elsewhere: ${head}` : `The chain is broken at entry ${broken}: ${problem}`]
   }
 
+  function tested({channels}) {
+    const failed = channels.filter(one => one.state === 'failed')
+    if (!channels.length) return [false, 'Nobody is configured.']
+    return [!failed.length, failed.length ? failed.map(one => `${one.problem}.`).join(' ') : 'Every webhook and mail address took the test message.']
+  }
+
   const questions = {
     verify: [() => $('#verdict'), 'POST', {}, 'Reading back from every destination …', verdict],
     differ: [() => $('#verdict'), 'POST', {preview: true}, 'De-identifying once more, to compare; nothing is kept …', difference],
+    testAlarms: [() => $('#tested'), 'POST', {}, 'Sending a test message …', tested],
     checkAudit: [() => $('#chain'), 'GET', undefined, 'Reading the whole chain …', chain],
   }
 

@@ -20,6 +20,9 @@ def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             say(f"{one['kind']}: {one['text']} (since {one['since'][:16]} UTC)")
         if not answer["alarms"]:
             say("No open alarms." if answer["configured"] else "No alarms are configured (SendIt.Alarms).")
+        for one in answer["channels"]:
+            waiting = f"; {one['waiting']} not sent yet: {one['problem']}" if one["waiting"] else ""
+            say(f"told to {one['to']} ({one['channel']}){waiting}")
     raise typer.Exit(1 if answer["alarms"] else 0)
 
 

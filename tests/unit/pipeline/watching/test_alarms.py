@@ -105,7 +105,7 @@ def test_told_once_and_again_if_it_lasts_and_when_it_is_over(hook: Webhook, tmp_
         ["Solved: full (since 2026-11-30T12:00 UTC)"],
     ]
     assert hook.texts[2].startswith("*SendIt: 1 solved*")
-    assert [alarm["text"] for alarm in again.open()] == ["a batch is held: 12"]
+    assert [alarm.text for alarm in again.view().alarms] == ["a batch is held: 12"]
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
 
 
@@ -130,8 +130,10 @@ def test_patience(hook: Webhook, tmp_path: Path) -> None:
         planted.found = {"Destination": found}
         one.look(at(minutes=minutes))
     assert hook.bodies == []
+    assert [(alarm.since, alarm.told) for alarm in one.view().alarms] == [(at(minutes=11), None)]
     one.look(at(minutes=21))
     assert len(hook.bodies) == 1
+    assert [(alarm.kind, alarm.told) for alarm in one.view().alarms] == [("Destination", at(minutes=21))]
 
 
 def test_what_is_not_known_is_not_over(hook: Webhook, tmp_path: Path) -> None:
@@ -154,6 +156,10 @@ def test_a_broken_channel_gets_its_messages_later_and_delays_no_other(tmp_path: 
             planted.found = {"Fault": [Condition(f"Fault:{number}", f"fault {number}")]}
             one.look(at(minutes=number))
         assert (len(good.bodies), bad.bodies) == (2, [])
+        [first, second] = one.view().channels
+        assert (first.channel, first.to, first.waiting) == ("SendIt.Alarms.Webhooks[0]", "a webhook at 127.0.0.1", 2)
+        assert first.problem == "SendIt.Alarms.Webhooks[0] answered with status 500"
+        assert (second.waiting, second.problem) == (0, "")
         assert [r.message for r in caplog.records] == [
             "an alarm could not be sent, and will be tried again: SendIt.Alarms.Webhooks[0] answered with status 500"
         ]
@@ -176,6 +182,8 @@ def test_the_daily_summary(hook: Webhook, tmp_path: Path) -> None:
     for hours in (19, 19.5, 20):
         keeper(tmp_path, planted, **keys).look(at(hours=hours))
     assert hook.texts[1] == "*SendIt: summary*\nsummary of 01\nOpen: a batch is held"
+    last = keeper(tmp_path, planted, **keys).view()
+    assert (last.summary, last.summary_at) == ("summary of 01\nOpen: a batch is held", at(hours=19))
     assert len(hook.bodies) == 2
 
 

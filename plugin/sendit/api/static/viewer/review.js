@@ -361,7 +361,7 @@ function panel() {
   now.images[now.index] = image
   const words = [
     ['Image', `${now.index + 1} of ${now.count}`],
-    ['State', image.state.toLowerCase()],
+    ['State', image.state === 'RELEASED' ? 'cleaned, not sent yet' : image.state.toLowerCase()],
     ['Modality', image.modality || '–'],
     ['Size', `${now.facts.columns} × ${now.facts.rows}${now.facts.frames > 1 ? `, ${now.facts.frames} frames` : ''}`],
     ['Pixels', [image.pixels, image.how === image.doubt ? '' : image.how].filter(Boolean).join(': ') || '–'],
@@ -387,7 +387,7 @@ function boxList() {
     button.addEventListener('click', () => select(index))
     const parts = [button]
     if (may.decide && (box.kind === 'new' || box.removable)) {
-      const words = box.kind === 'new' ? 'Take back' : box.kind === 'drawn' ? (box.false ? 'Keep' : 'Remove') : box.false ? 'Not false' : 'False'
+      const words = box.kind === 'new' ? 'Take back' : box.kind === 'drawn' ? (box.false ? 'Keep' : 'Remove') : box.false ? 'Mask it' : 'Not text'
       const off = make('button', words, {type: 'button'})
       off.addEventListener('click', () => strike(index))
       parts.push(off)

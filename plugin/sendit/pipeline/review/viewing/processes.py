@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydicom.datadict import keyword_for_tag
+
+from sendit.deidentify.dicom.dataset import group_and_element
 from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.explain import Row, compare, explain
 from sendit.deidentify.pixels.frames import Frames
@@ -95,6 +98,27 @@ class PreviewLook:
 
     project: ProjectSpec
     file: File
+
+
+@dataclass(frozen=True, slots=True)
+class RulesLook:
+    """An original to look at with two versions of a project's rules."""
+
+    former: ProjectSpec
+    present: ProjectSpec
+    file: File
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """An attribute that two versions of the rules treat in different ways. Holds no value of the file."""
+
+    tag: str  # as `Row` has it
+    name: str
+    before: str  # what the former rules do: kept, removed, replaced …
+    before_rule: str
+    after: str
+    after_rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +235,39 @@ def header(look: HeaderLook) -> tuple[Row, ...] | Unavailable:
 def preview(look: PreviewLook) -> Preview | Unavailable:
     """De-identify an instance in memory; return what would become of its header."""
     return _guarded(look.file, _PREVIEW_SECONDS, lambda: _previewed(look))
+
+
+def changed_rules(look: RulesLook) -> tuple[RuleChange, ...] | Unavailable:
+    """Return the attributes of an original that the two versions of the rules treat in different ways."""
+    return _guarded(look.file, _SECONDS, lambda: _changed(look))
+
+
+def _changed(look: RulesLook) -> tuple[RuleChange, ...]:
+    """Compare what both plans would do. An attribute of several items counts once, as the first of them."""
+    former, present = (_planned(spec) for spec in (look.former, look.present))
+    changes = []
+    for path in dict.fromkeys((*former, *present)):
+        (before, before_rule), (after, after_rule) = former.get(path, _ABSENT), present.get(path, _ABSENT)
+        if (before, before_rule) != (after, after_rule):
+            *_, (tag, name) = path
+            changes.append(RuleChange("> " * (len(path) - 1) + tag, name, before, before_rule, after, after_rule))
+    return tuple(changes)
+
+
+def _planned(spec: ProjectSpec) -> dict[tuple[tuple[str, str], ...], tuple[str, str]]:
+    """Return what a plan does to each attribute, by the tags and names on the way to it."""
+    plan, identities = plan_of(spec)
+    found: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
+    above: list[tuple[str, str]] = []
+    for row in compare(_kept.content, None, plan, identities, {}, 0):
+        above[row.depth :] = [(row.tag.lstrip("> "), row.name)]
+        found.setdefault(tuple(above), (row.happens.removeprefix("would be "), row.decided))
+    for tag in plan.added:
+        found.setdefault(((group_and_element(tag), keyword_for_tag(tag)),), ("added", plan.rules[tag].origin))
+    return found
+
+
+_ABSENT = ("", "")
 
 
 def _compared(look: HeaderLook) -> tuple[Row, ...]:

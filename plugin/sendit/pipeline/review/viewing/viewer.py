@@ -23,6 +23,7 @@ from sendit.pipeline.review.viewing.processes import (
     preview,
     sheet,
 )
+from sendit.pipeline.review.viewing.rule_changes import RuleChanges, rule_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,6 +154,20 @@ class InstanceViewer:
             return found
         same = one.receipt is None or one.receipt.plan_sha256 == project.plan_digest
         return HeaderView(found, planned=output is None, same_rules=same)
+
+    def rule_changes(self, batch_id: int) -> RuleChanges:
+        """Return what the project's present rules would do to the attributes of what was sent of a batch.
+
+        Raises:
+            Retry: the local Orthanc does not answer.
+        """
+        journal = self._services.journal
+        batch = journal.batches.get(batch_id)
+        sent = [one for one in journal.batches.instances(batch_id) if one.receipt is not None and one.receipt.released]
+        digests = {one.receipt.plan_sha256 for one in sent if one.receipt is not None}
+        originals = [self._original(one.orthanc_id, str(batch_id)) for one in sent]
+        project = (batch.project if batch is not None else None) or ""
+        return rule_changes(self._services, self._pool, project, digests, originals)
 
     def preview(self, project: str, instance: str) -> Preview | Unavailable:
         """Return what a project would do to an instance of the local Orthanc; it leaves nothing behind.

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -27,9 +28,11 @@ class Channel(ABC):
 
     Attributes:
         name: its place in the configuration.
+        to: whom it tells, in words, without a token.
     """
 
     name: str
+    to: str
 
     @abstractmethod
     def send(self, subject: str, text: str) -> None:
@@ -52,6 +55,7 @@ class WebhookChannel(Channel):
 
     def __init__(self, name: str, settings: Webhook) -> None:
         self.name = name
+        self.to = f"a webhook at {urlsplit(settings.url).hostname}"
         self._settings = settings
 
     def send(self, subject: str, text: str) -> None:
@@ -96,6 +100,7 @@ class MailChannel(Channel):
 
     def __init__(self, name: str, settings: Email) -> None:
         self.name = name
+        self.to = ", ".join(settings.to)
         self._settings = settings
 
     def send(self, subject: str, text: str) -> None:

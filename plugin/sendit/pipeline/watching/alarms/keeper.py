@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -31,6 +32,36 @@ FILE = "alarms.json"
 _GROWN = timedelta(hours=1)
 #: So many messages wait for a channel that cannot be reached; the oldest are given up.
 _MOST_UNSENT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A problem that is not over."""
+
+    kind: str
+    text: str
+    since: datetime
+    told: datetime | None  # None: it was only noticed; it is told if it lasts
+
+
+@dataclass(frozen=True, slots=True)
+class ToldTo:
+    """A way to persons, and what waits for it."""
+
+    channel: str
+    to: str
+    waiting: int  # messages that could not be sent yet
+    problem: str  # why; "" if none waits
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsView:
+    """What the keeper knows, for other threads: it may itself be waiting for a mail server."""
+
+    alarms: Sequence[Alarm]
+    channels: Sequence[ToldTo]
+    summary: str  # the last daily summary; "" if there was none
+    summary_at: datetime | None
 
 
 class Keeper:
@@ -59,18 +90,29 @@ class Keeper:
         self._summary = summary
         self._complained: dict[str, str] = {}  # channel → why it could not be reached, as it was logged
         self._state = self._read()
-        self._open = self._told()  # for other threads: this one may be waiting for a mail server
+        self._view = self._seen()
 
-    def open(self) -> list[dict[str, Any]]:
-        """Return what was told and is not over: kind, text, since when, and when it was told last."""
-        return self._open
+    def view(self) -> AlarmsView:
+        """Return what is wrong, who was told, and the last summary."""
+        return self._view
 
-    def _told(self) -> list[dict[str, Any]]:
-        return [
-            {"kind": key.partition(":")[0], "text": one["text"], "since": one["since"], "told": one["told"]}
-            for key, one in self._state["open"].items()
-            if one["told"]
-        ]
+    def _seen(self) -> AlarmsView:
+        waiting = self._state["unsent"]
+        last = self._state.get("last_summary")
+        return AlarmsView(
+            alarms=[
+                Alarm(
+                    key.partition(":")[0], one["text"], _time(one["since"]), _time(one["told"]) if one["told"] else None
+                )
+                for key, one in self._state["open"].items()
+            ],
+            channels=[
+                ToldTo(one.name, one.to, len(waiting.get(one.name, ())), self._complained.get(one.name, ""))
+                for one in self._channels
+            ],
+            summary=last["text"] if last else "",
+            summary_at=_time(last["at"]) if last else None,
+        )
 
     def test(self) -> list[tuple[str, str]]:
         """Send a test message by each channel at once; return the channels, each with its problem or ""."""
@@ -83,13 +125,14 @@ class Keeper:
         at = present or datetime.now(UTC)
         before = json.dumps(self._state)
         lines, subject = self._news(at)
-        self._open = self._told()
+        self._view = self._seen()
         if lines:
             self._post(subject, "\n".join(lines), at)
         self._summarise(at)
         if json.dumps(self._state) != before:
             self._write()  # first: a kill between the two tells at most one message twice
         self._send()
+        self._view = self._seen()
 
     def _news(self, at: datetime) -> tuple[list[str], str]:
         """Return the lines of a message, and its subject; bring the state up to date."""
@@ -137,6 +180,7 @@ class Keeper:
             if self._conditions.leads():
                 open_now = [f"Open: {one['text']}" for one in self._state["open"].values() if one["told"]]
                 text = "\n".join([self._summary(at), *(open_now or ["No open problems."])])
+                self._state["last_summary"] = {"at": at.isoformat(), "text": text}
                 self._post(f"{self._alarms.title}: summary", text, at)
 
     def _post(self, subject: str, text: str, at: datetime) -> None:
@@ -189,6 +233,10 @@ class Keeper:
             with contextlib.suppress(OSError):
                 new.unlink(missing_ok=True)
             log.error("%s cannot be written (%s); after a restart, alarms are told again", FILE, error.strerror)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 #: How many of each there are, in the subject.
