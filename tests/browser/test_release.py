@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.browser.pages import wait_text
 from tests.browser.test_review import on_screen, shown
 from tests.burned import CaptureMaker
 from tests.servers.stack import PROJECT
@@ -52,6 +53,7 @@ def test_a_box_until_the_target(make_stack: MakeStack, browser: Browser, tmp_pat
     wait_for(lambda: browser.run(drawn) == 1, "the box to be masked", limit=240)
     wait_for(lambda: browser.run(may), "the review again")
     browser.keys("A")
+    wait_text(browser, "Batch 1 is accepted, and leaves now.", "#toasts")  # on the page that follows
     stack.wait_batch(lambda b: b["state"] == "DONE", limit=240)
     [delivered] = stack.delivered()
     pixels = delivered.pixel_array

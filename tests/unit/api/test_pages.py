@@ -105,7 +105,7 @@ def test_alarms() -> None:
     text = alarms(AlarmsView(told, to, "Delivered: nothing", NOW), DailySummary="07:00", RepeatHours=12)
     for words in (
         "A batch is held: 12", "not yet: it is told if it lasts", "2 messages wait", "The mail server refuses",
-        "ops@example.org", "Nothing waits", "Delivered: nothing", "after 12 hours",
+        "ops@example.org", "Nothing waits", "Delivered: nothing", "every 12 hours",
     ):  # fmt: skip
         assert words in text
     assert "<script>alert" not in text

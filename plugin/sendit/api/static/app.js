@@ -84,7 +84,7 @@
     waiting = new AbortController()
     const wait = cursor ? seconds : 0
     const answer = await fetch(`${root}api/changes?since=${cursor}&wait=${wait}`, {signal: waiting.signal})
-    if (!answer.ok) throw new Error(String(answer.status))
+    if (!answer.ok) return false // too many ask at once; if SendIt is down, the next look says so
     const now = await answer.json()
     const news = cursor !== '' && now.cursor !== cursor
     cursor = now.cursor
@@ -102,8 +102,8 @@
       try {
         if (await changed(seconds)) look()
         await pause(first || Date.now() - begun > AGAIN * 1000 ? 0.5 : AGAIN)
-      } catch {
-        if (mayRefresh()) look() // which says what is wrong
+      } catch (problem) {
+        if (problem.name !== 'AbortError' && mayRefresh()) look() // which says that Orthanc does not answer
         await pause(AGAIN)
       } finally {
         waiting = null
@@ -193,7 +193,7 @@
       const answer = await send(path, method, body)
       dialog.close()
       button.dispatchEvent(new CustomEvent('sendit:done', {bubbles: true, detail: answer}))
-      if (go) { location.assign(go); return }
+      if (go) { leave(go, done || 'Done.'); return }
       toast(done || 'Done.')
       refresh()
     } catch (problem) {
@@ -441,8 +441,23 @@
     else if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key]() }
   })
 
+  // Leave for another page, which says what was done on this one.
+  function leave(address, said) {
+    try { sessionStorage.setItem('sendit-said', said) } catch { /* it is not said */ }
+    location.assign(address)
+  }
+
+  function sayLeft() {
+    try {
+      const said = sessionStorage.getItem('sendit-said')
+      sessionStorage.removeItem('sendit-said')
+      if (said) toast(said)
+    } catch { /* nothing was kept */ }
+  }
+
   // For the scripts of single views.
-  window.SendIt = {root, send, toast, refresh, selected, tellSelection, mayRefresh}
+  window.SendIt = {root, send, toast, leave, refresh, selected, tellSelection, mayRefresh}
   drawn()
+  sayLeft()
   live()
 })()

@@ -157,7 +157,7 @@ def test_a_broken_channel_gets_its_messages_later_and_delays_no_other(tmp_path: 
             one.look(at(minutes=number))
         assert (len(good.bodies), bad.bodies) == (2, [])
         [first, second] = one.view().channels
-        assert (first.channel, first.to, first.waiting) == ("SendIt.Alarms.Webhooks[0]", "a webhook at 127.0.0.1", 2)
+        assert (first.channel, first.to, first.waiting) == ("SendIt.Alarms.Webhooks[0]", "Webhook at 127.0.0.1", 2)
         assert first.problem == "SendIt.Alarms.Webhooks[0] answered with status 500"
         assert (second.waiting, second.problem) == (0, "")
         assert [r.message for r in caplog.records] == [

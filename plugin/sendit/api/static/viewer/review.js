@@ -261,10 +261,10 @@ function anyUnsent() {
 // --- decisions ---------------------------------------------------------------------------------------------------------------
 
 const DECISIONS = {
-  ACCEPT: {done: 'accepted', role: 'release'},
+  ACCEPT: {done: 'accepted, and leaves now', role: 'release'},
   REJECT: {done: 'rejected: nothing of it leaves', reason: true},
   HOLD: {done: 'held', reason: true},
-  RERUN: {done: 'being de-identified again with the current rules'},
+  RERUN: {done: 'being de-identified again with the current rules: it comes back to Review, or leaves'},
   REGIONS: {done: 'being masked anew'},
 }
 
@@ -314,8 +314,7 @@ async function decide(decision) {
     } else {
       drawn.clear()
       refused.clear()
-      SendIt.toast(`Batch ${batch} is ${done}.`)
-      location.assign(next || place.dataset.queue)
+      SendIt.leave(next || place.dataset.queue, `Batch ${batch} is ${done}.`)
     }
   } catch (problem) {
     SendIt.toast(problem.message, 'bad')

@@ -55,7 +55,7 @@ class WebhookChannel(Channel):
 
     def __init__(self, name: str, settings: Webhook) -> None:
         self.name = name
-        self.to = f"a webhook at {urlsplit(settings.url).hostname}"
+        self.to = f"Webhook at {urlsplit(settings.url).hostname}"
         self._settings = settings
 
     def send(self, subject: str, text: str) -> None:
