@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from sendit.api.actor import ANONYMOUS, actor, peer_of
-from sendit.api.guard import is_our_own
+from sendit.api.guard import Guard, form_token, is_our_own
 from sendit.client import name_of_user
 
 TOKEN = "0123456789abcdef"
@@ -55,6 +58,46 @@ TOKEN = "0123456789abcdef"
 def test_our_own(headers: dict[str, str], own: bool) -> None:
     """Same origin, or no browser; everything else is somebody else's page."""
     assert is_our_own(headers) is own
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "status"),
+    [
+        ("/api/batches/1/hold", "application/json", 200),
+        ("/api/batches/1/hold", "application/x-www-form-urlencoded", 415),
+        ("/batches/1/decision", "application/x-www-form-urlencoded", 200),
+        ("/batches/1/decision", "application/json", 415),
+        ("/batches/1/decision", "text/plain", 415),
+        ("/batches/1/decision/x", "application/x-www-form-urlencoded", 415),
+        ("/api/batches/1/decision", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_kinds_of_bodies(path: str, kind: str, status: int) -> None:
+    """JSON, but for the one form, which carries a token."""
+
+    async def ask() -> int:
+        answers: list[Any] = []
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        scope = {"type": "http", "method": "POST", "path": f"/sendit{path}", "root_path": "/sendit"}
+        await Guard(Response("taken"))({**scope, "headers": [(b"content-type", kind.encode())]}, receive, send)
+        return int(answers[0]["status"])
+
+    assert asyncio.run(ask()) == status
+
+
+def test_the_token_of_a_form() -> None:
+    """It is for one key, one person and one batch; parts do not run into each other."""
+    token = form_token(b"k", "orthanc:alice", 1)
+    assert token == form_token(b"k", "orthanc:alice", 1)
+    others = [(b"x", "orthanc:alice", 1), (b"k", "orthanc:bob", 1), (b"k", "orthanc:alice", 11)]
+    assert token not in [form_token(*other) for other in others]
+    assert form_token(b"k", "a", "bc") != form_token(b"k", "ab", "c")
 
 
 @pytest.mark.parametrize(

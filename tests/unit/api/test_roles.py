@@ -64,7 +64,8 @@ def served(app: FastAPI, path: Path, posted: Any = None) -> Iterator[Ask]:
         connection = http.client.HTTPConnection("localhost")
         with socket.socket(socket.AF_UNIX) as connection.sock:
             connection.sock.connect(str(path))
-            headers = {"X-SendIt-Token": TOKEN, "X-SendIt-User": user, "Content-Type": "application/json"}
+            kind = "application/x-www-form-urlencoded" if address.endswith("/decision") else "application/json"
+            headers = {"X-SendIt-Token": TOKEN, "X-SendIt-User": user, "Content-Type": kind}
             connection.request(method, address, None if method == "GET" else json.dumps(posted or {}), headers)
             answer = connection.getresponse()
             kind, body = answer.headers["Content-Type"], answer.read()

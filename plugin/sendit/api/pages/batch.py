@@ -128,7 +128,7 @@ def _deciding(journal: Journal, batch: Batch, me: Me, key: bytes) -> Deciding | 
 
 def _add_decision(app: FastAPI, sources: Sources, key: bytes) -> None:
     @app.post("/batches/{batch_id}/decision", include_in_schema=False)
-    def post_decision(batch_id: Number, fields: Fields, actor: Decider, person: Someone) -> RedirectResponse:
+    def post_decision(batch_id: Number, actor: Decider, person: Someone, fields: Fields) -> RedirectResponse:
         """Decide about the chosen instances, as POST /api/batches/{id}/review does, and show the batch again."""
         one = {name: values[-1] for name, values in fields.items()}
         if not hmac.compare_digest(one.get("token", "").encode(), form_token(key, actor, batch_id).encode()):
