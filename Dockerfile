@@ -14,6 +14,7 @@ RUN python3 -m venv /opt/sendit && /opt/sendit/bin/pip install --require-hashes 
 COPY pyproject.toml README.md LICENSE requirements-pip.lock ./
 COPY docs/sendit.1 docs/
 COPY orthanc-config/orthanc-explorer-2.json orthanc-config/
+COPY deploy/systemd/ deploy/systemd/
 COPY plugin/ plugin/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
  && /opt/sendit/bin/pip install --no-deps --no-index wheels/*.whl \

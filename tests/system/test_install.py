@@ -57,6 +57,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_service_gets_additions(place: Path) -> None:
+    """As they are in deploy/systemd."""
+    written = place / "root" / "etc" / "systemd" / "system" / "orthanc.service.d" / "sendit.conf"
+    assert written.read_bytes() == (ROOT / "deploy" / "systemd" / "sendit.conf").read_bytes()
+
+
 def test_a_study_is_delivered(place: Path) -> None:
     """By Orthanc with the files as they were written; nothing else was configured."""
     etc = place / "root" / "etc" / "orthanc"
@@ -98,6 +104,7 @@ def test_uninstalling_keeps_keys_and_journal(place: Path) -> None:
     assert sorted(os.listdir(data)) == kept
     assert not (root / "opt" / "sendit").exists()
     assert not (root / "usr" / "local" / "bin" / "sendit").is_symlink()
+    assert not (root / "etc" / "systemd" / "system" / "orthanc.service.d").exists()
     etc = root / "etc" / "orthanc"
     assert {path.name: path.read_text() for path in etc.glob("*.json")} == {"orthanc.json": DEBIANS}
     assert (etc / "sendit-removed" / "orthanc.json").exists()
