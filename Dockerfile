@@ -11,8 +11,11 @@ WORKDIR /build
 COPY docker/requirements.lock docker/requirements-build.lock docker/
 RUN python3 -m venv /opt/sendit && /opt/sendit/bin/pip install --require-hashes -r docker/requirements.lock \
  && python3 -m venv /opt/build && /opt/build/bin/pip install --require-hashes -r docker/requirements-build.lock
-COPY pyproject.toml README.md LICENSE ./
-COPY plugin/sendit plugin/sendit
+COPY pyproject.toml README.md LICENSE requirements-pip.lock ./
+COPY docs/sendit.1 docs/
+COPY orthanc-config/orthanc-explorer-2.json orthanc-config/
+COPY deploy/systemd/ deploy/systemd/
+COPY plugin/ plugin/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
  && /opt/sendit/bin/pip install --no-deps --no-index wheels/*.whl \
  && /opt/sendit/bin/pip uninstall --yes --quiet pip

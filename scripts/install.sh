@@ -31,11 +31,16 @@ home=$prefix/opt/sendit
 configuration=$prefix/etc/orthanc
 data=$prefix/var/lib/sendit
 set_aside=$configuration/before-sendit
+additions=$prefix/etc/systemd/system/orthanc.service.d # to Debian's unit
 [[ -n $prefix ]] || ((EUID == 0)) || fail "this needs root: call it with sudo, or with --prefix FOLDER for a trial."
 
 service() { # does nothing where the system has no such service, or is not to be touched
   [[ -z $prefix && -d /run/systemd/system ]] || return 0
   systemctl --quiet "$@" orthanc
+}
+read_units() {
+  [[ -z $prefix && -d /run/systemd/system ]] || return 0
+  systemctl daemon-reload
 }
 
 # --- Uninstall ---------------------------------------------------------------------------------------------------------
@@ -45,6 +50,9 @@ if $uninstall; then
   service stop
   rm -rf "$home"
   if [[ -L $prefix/usr/local/bin/sendit ]]; then rm "$prefix/usr/local/bin/sendit"; fi
+  rm -f "$additions/sendit.conf"
+  if [[ -d $additions ]]; then rmdir --ignore-fail-on-non-empty "$additions"; fi
+  read_units
   removed=$configuration/sendit-removed
   if compgen -G "$configuration/*.json" >/dev/null; then
     mkdir -p "$removed"
@@ -99,6 +107,8 @@ pip "$home/bin/python" install --require-hashes -r "$locks/requirements.lock"
 pip "$home/bin/python" install --no-deps --no-index --force-reinstall "$wheel"
 mkdir -p "$prefix/usr/local/bin"
 ln -sf "$home/bin/sendit" "$prefix/usr/local/bin/sendit"
+install -D -m 644 "$home/share/sendit/orthanc.service.conf" "$additions/sendit.conf"
+read_units
 
 # --- Configuration -----------------------------------------------------------------------------------------------------
 # Orthanc reads every file of the folder. Those of Debian's package would conflict: one loads another Python script.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sendit import __version__
 from tests.dicom import StudyMaker
 from tests.servers.orthanc import OrthancServer
 from tests.servers.waiting import wait_for
@@ -56,6 +57,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_service_gets_additions(place: Path) -> None:
+    """As they are in deploy/systemd."""
+    written = place / "root" / "etc" / "systemd" / "system" / "orthanc.service.d" / "sendit.conf"
+    assert written.read_bytes() == (ROOT / "deploy" / "systemd" / "sendit.conf").read_bytes()
+
+
 def test_a_study_is_delivered(place: Path) -> None:
     """By Orthanc with the files as they were written; nothing else was configured."""
     etc = place / "root" / "etc" / "orthanc"
@@ -82,7 +89,7 @@ def test_a_second_time_changes_no_configuration(place: Path) -> None:
     assert "it stays as it is" in done.stdout
     assert {path: path.read_bytes() for path in etc.rglob("*") if path.is_file()} == before
     version = [str(root / "usr" / "local" / "bin" / "sendit"), "--version"]
-    assert "0." in subprocess.run(version, capture_output=True, text=True, check=True).stdout
+    assert __version__ in subprocess.run(version, capture_output=True, text=True, check=True).stdout
 
 
 def test_uninstalling_keeps_keys_and_journal(place: Path) -> None:
@@ -97,6 +104,7 @@ def test_uninstalling_keeps_keys_and_journal(place: Path) -> None:
     assert sorted(os.listdir(data)) == kept
     assert not (root / "opt" / "sendit").exists()
     assert not (root / "usr" / "local" / "bin" / "sendit").is_symlink()
+    assert not (root / "etc" / "systemd" / "system" / "orthanc.service.d").exists()
     etc = root / "etc" / "orthanc"
     assert {path.name: path.read_text() for path in etc.glob("*.json")} == {"orthanc.json": DEBIANS}
     assert (etc / "sendit-removed" / "orthanc.json").exists()

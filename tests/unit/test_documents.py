@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import shlex
+import tomllib
 from datetime import date
 from itertools import takewhile
 from pathlib import Path
@@ -19,6 +20,7 @@ import yaml
 from pydicom.dataset import Dataset
 
 import sendit_verify
+from sendit import __version__
 from sendit.api.schemas import Problem
 from sendit.cli.app import app
 from sendit.config.schema import load
@@ -337,3 +339,12 @@ def test_concepts_name_every_state() -> None:
 def test_presets_are_listed_with_their_options(preset: str) -> None:
     detail = PAGES["docs/presets.md"].partition(f"## {preset} in detail")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", detail, re.MULTILINE) == [str(option) for option in PRESETS[preset]]
+
+
+def test_every_place_names_the_same_version() -> None:
+    """The package, and the image in the commands and manifests that are copied."""
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
+    manifest = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "kustomization.yaml").read_text())
+    images = [tag for page in PAGES.values() for tag in re.findall(r"\bsendit:(\d[\w.]*)", page)]
+    assert {manifest["images"][0]["newTag"], *images} == {__version__}
+    assert len(images) == 2
