@@ -32,6 +32,11 @@ _WEEKDAY = (
 _BORN_SO = re.compile(r"\(\s*(?!(?:CT|MR|MRI|CR|DX|US|NM|PT|PET|XA|XR)\b)[A-Z]{2,3}[\s,*]+19\d\d\s*\)")
 _BESIDE_DATE = re.compile(rf"(?<!\w){_WEEKDAY}[\s,]*(?:the\s|den\s|le\s|el\s)?(?={CUT})", re.IGNORECASE)
 
+#: A month and a year behind an operation: s/p CABG 6/18.
+_SINCE = re.compile(
+    r"((?<!\w)(?:s/p|p/o|h/o|hx|z\.\s?n\.|status post|since|seit|post[\s\-]op)\.?\s+(?:[^\W\d_]+\s+){0,3})(?:0?[1-9]|1[0-2])/(?:[012]\d)(?![\w/]|[.,]\d)",
+    re.IGNORECASE,
+)
 _OLD = r"(?:9\d|1[0-2]\d)"
 _YEARS = (
     r"(?:y(?:\.|\s?/)?\s?o\.?[mfw]?|y|yrs?|years?(?:[\s\-]old)?|j\.|jahre?[ns]?|jährig\w*|a\.|ans|an|años|anni|anos|jaar"
@@ -78,7 +83,7 @@ def without_dates_in_words(text: str) -> str:
     told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text)
     if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
         return text
-    dated = _dates().sub(_dated, text)
+    dated = _dates().sub(_dated, _SINCE.sub(lambda match: f"{match[1]}{CUT}", text))
     text = _BESIDE_DATE.sub("", dated) if dated != text else text
     return _AGES.sub(_aged, text) if _OF_AGES.search(text) else text
 
@@ -109,7 +114,7 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w)(?:{feast}|st\.?\s\w+['’]s\sday)(?:\s+(?:of|de|del|di|do|van|von|roku))?\s*,?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w)?\s*:?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
-        r"(?<!\w)(?:on|until|since|by)\s+the\s+\d{1,2}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of|and|at|for|to)\b))",
+        r"(?<!\w)(?:on|until|since|by|from|this|the|of)\s+(?:the\s+)?\d{1,2}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of|and|at|for|to)\b))",
         rf"(?<!\w)\d{{1,2}}[\s.\-/]{{1,2}}{_ROMAN}[\s.\-/]{{1,2}}(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<!\w){_ROMAN}/(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<![\w.])(?<!\d\s){_DAY}\s{_MONTH}\s\d\d(?![\w.]|\s\d)",

@@ -1,0 +1,72 @@
+"""Find the numbers of wards, beds, roads, crews, plates and subjects of trials in free text, and names in networks.
+
+Each has a label that says what the number is; the label stays. The numbers may be short: "leito 07", "subj113".
+"""
+
+from __future__ import annotations
+
+import re
+
+from sendit.deidentify.text.record_numbers import CUT
+
+_NO = r"(?:(?:no|nr|č|№|n°|nº)\.?\s?)?"
+_MEASURED = r"(?![\w%]|[.,]\d|\s?(?:mm|cm|ml|kg|lb|kv|mas|hz|min|h|hu|d|y|yo|yrs?|years?|m|f|x|pos\w*|of|von|de|da|di|z|из)(?!\w))"
+#: Words that mean nothing but a bed or a ward.
+_WARD = (
+    r"(?:leito|enfermaria|cama|letto|lit|bett|łóżk[oau]|oddz|oddział\w*|lůžko|postel|ágy|kórterem|yatak|seng|säng|vårdsal|osasto"
+    r"|палат[аеы]|койка|отделение|отд|кабинет|каб|giường|phòng|buồng|cubicle|gurney|stretcher|majors|minors|resus)"
+)
+_UNIT = r"(?:uti|cti|icu|itu|micu|sicu|nicu|picu|hdu|ccu|uci|usi|its|oiom)"
+_ROAD = (
+    r"(?:rte|route|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway|turnpike|trasa|трасса)"
+)
+_CREW = r"(?:medic|ambulance|engine|rescue|squad|fire truck|rtw|samu|smur|helimed|christoph)"
+_SUBJECT = r"(?:subj(?:ect)?|subjekt|sujet|sujeto|sujeito|soggetto|proband(?:in)?|participant|rando?|screening)"
+#: The label is the last group of each.
+_LABELLED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"((?<!\w){_WARD}(?!\w)[\s.:#]*{_NO})\d{{1,4}}[A-Z]?{_MEASURED}",
+        rf"((?<!\w){_UNIT}[\s\-]?\d{{0,2}}[\s\-,]+(?:l|b|bx|box|leito|bed|bett|cama|lit)[.\s#]*)\d{{1,3}}(?!\w)",
+        r"((?<!\w)(?:bay|ward|cubicle)[\s#]+)(?:[A-Z](?![\w\-])|\d{1,3}[A-Z]?(?!\w|[.,]\d))",
+        r"((?<!\w)bed[\s.:#]*)\d{1,3}(?=[\s,]+(?:bay|ward|room|rm|icu|itu|hdu)(?!\w))",  # alone, of a scanner's table
+        r"\d{1,4}\s?(?:호실|号室|號房|号床|床|病房|号房)(?![^\W\d_])",
+        rf"((?<![^\W_]){_ROAD}[\s.\-#]*{_NO})[A-Z]?\d{{1,4}}[A-Z]?(?!\w|[.,]\d)",
+        r"(?<![^\W_])[A-Z]{1,2}-?\d{2,3}(?=,?\s(?:km|kilomet\w+|mile|exit|near|junction|jct)(?!\w))",
+        rf"((?<!\w)km\s)\d{{1,4}}{_MEASURED}",
+        rf"((?<!\w){_CREW}[\s\-#]*)\d{{1,4}}{_MEASURED}",
+        r"((?<![^\W_])(?:site|centre|center|ctr|zentrum|ośrodek)[\s_\-#]?)\d{1,4}(?=[\s_\-/,]+(?:subj|pt|pat|sub))",
+        rf"((?<![^\W_]){_SUBJECT}(?:[\s_.]*(?:no|nr|id)(?![^\W\d_]))?[\s_\-#:.]{{0,2}})\d{{1,6}}{_MEASURED}",
+        rf"((?<![^\W_])(?-i:pt|pat|Pt|Pat|[Pp]atient|[Vv]olunteer|[Pp]acjent|[Pp]aciente)[\s_\-#]{{0,2}})(?:0\d{{1,5}}|\d{{3,6}}){_MEASURED}",
+        r"((?<!\w)s(?:cr(?:eening)?)?[.\s]?(?:no|nr)[.:\s]{1,3})[A-Z]{0,3}-?\d{2,6}(?!\w)",
+    )
+)
+#: British plates; those of the Mercosur.
+_PLATES = re.compile(
+    r"(?<![^\W_])(?!(?:TR|TE|TI|FA|TD|PD|WL|WW|SL|KV|MA|CT|MR|PT|FS|ST)\d)[A-Z]{2}\d{2}\s[A-HJ-PR-Z]{3}(?![^\W_])"
+    r"|(?<![^\W_])[A-Z]{3}-?\d[A-J]\d{2}(?![^\W_])"
+)
+_NETWORK = (
+    r"(?:insta(?:gram)?|facebook|tiktok|twitter|whats\s?app|telegram|snap(?:chat)?|wechat|weixin|kakao(?:talk)?|linkedin|skype|zalo|viber)"
+)
+_HANDLES = re.compile(
+    r"(?<![\w.+\-/])@(?=[A-Za-z_.]*[_.\d][A-Za-z_\d]|[A-Za-z]{8,})[A-Za-z_][\w.]{2,}"
+    rf"|((?<!\w)(?:{_NETWORK}|(?:ig|fb|vk|tg)(?=\s?[:@]|\s@))(?!\w)[\s:=@]{{1,3}})[^\s,;)]{{3,}}",
+    re.IGNORECASE,
+)
+
+
+def without_wards_and_subjects(text: str) -> str:
+    """Return the text with CUT in the place of the number behind a label; the label stays."""
+    for pattern in _LABELLED:
+        text = pattern.sub(_without_number, text)
+    return _PLATES.sub(CUT, text)
+
+
+def without_handles(text: str) -> str:
+    """Return the text with CUT in the place of a name in a social network."""
+    return _HANDLES.sub(_without_number, text)
+
+
+def _without_number(match: re.Match[str]) -> str:
+    return f"{match[match.lastindex] if match.lastindex else ''}{CUT}"
