@@ -12,7 +12,7 @@ from functools import cache
 from sendit.deidentify.text.patterns import LINKS
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import any_of, cues, technique
-from sendit.deidentify.text.wards_and_subjects import without_handles, without_wards_and_subjects
+from sendit.deidentify.text.wards_and_subjects import without_aged_initials, without_handles, without_wards_and_subjects
 from sendit.deidentify.text.word_lists import medicine
 
 #: An address that is written so that programs do not find it: name[at]clinic[dot]org.
@@ -39,7 +39,7 @@ _TIME = (
     rf"(?<![\w.:]){_CLOCK}(?:[:.]?[0-5]\d)?(?::[0-5]\d)?\s?(?:[ap]\.?m\.?(?!\w)|Uhr(?!\w))"
     rf"|(?<![\w.:])(?:0[6-9]|1\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?![\w:]|\s?(?:min|sec|s|m)(?!\w))"
     rf"|(?<![\w.:]){_CLOCK}h[0-5]\d(?!\w)"
-    rf"|(?<!\w)(?:at|@|um|à|às|alle|a\slas|kl\.?|klo\.?|o\sgodz\.?|ore|hora)\s?(?:[01]\d|2[0-3])[.:h]?[0-5]\d\s?(?:h(?:rs?)?|hours)?(?![\w.]|\s?(?:mm|ms|hz|hu|s)(?!\w))"
+    rf"|(?<!\w)(?:at|@|called|onset|tod|arrived|um|à|às|alle|a\slas|kl\.?|klo\.?|o\sgodz\.?|ore|hora)\s?(?:[01]\d|2[0-3])[.:h]?[0-5]\d\s?(?:h(?:rs?)?|hours)?(?![\w.]|\s?(?:mm|ms|hz|hu|s)(?!\w))"
     rf"|(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:hrs|hours)(?!\w)|(?<![\w.:])0\d[0-5]\dh(?!\w)"
 )
 #: Rooms and beds; of a tumour or a scanner, a bed has a plain number.
@@ -92,7 +92,7 @@ def without_contact_details(text: str) -> str:
     """Return the text with CUT in the place of what reaches or locates a person."""
     if _AT.search(text):
         text = _MAILS.sub(CUT, text)
-    text = without_handles(text)
+    text = without_aged_initials(without_handles(text))
     if "@" in text or "//" in text or ":" in text or "www" in text:
         text = LINKS.sub(CUT, text)
     if "/" in text or "\\" in text:

@@ -53,7 +53,7 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
         text = _office().sub(CUT, text)
     if not words.isdisjoint(_begins("signed")):
         text = _signed().sub(_without_signature, text)
-    text = _nickname().sub(_without_nickname, text)
+    text = _SAINT.sub(_without_saint, _nickname().sub(_without_nickname, text))
     for section, takes in (
         ("by", _Taking(known=True, small=True)),
         ("relation", _Taking()),
@@ -279,6 +279,15 @@ def _without_company(match: re.Match[str]) -> str:
     return match[0].replace(match["name"], CUT, 1)
 
 
+#: A house or a place that is called after a saint: St. Elsewhere. In small letters, st. is a state.
+_SAINT = re.compile(r"(?<!\w)(St\.\s)([A-ZÀ-Ý][a-zß-ÿ]{2,}(?:['’]s)?)(?!\w)")
+
+
+def _without_saint(match: re.Match[str]) -> str:
+    folded = match[2].lower()
+    return match[0] if folded in medicine() or is_of_reports(match[2]) or is_eponym(match[2]) else f"{match[1]}{CUT}"
+
+
 #: Behind what is put in quotes: the name of a sign or an appearance, not of somebody.
 _CALLED = r"(?!\W{0,3}(?:sign|appearance|pattern|shape|type|like|lesion|artifact|artefact|deformity|view|protocol|sequence|zeichen|phänomen|effect|effekt|score)s?\b)"
 
@@ -315,7 +324,7 @@ def _numbers() -> re.Pattern[str]:
         unit + r"(?:[A-Z]{1,3}[ ])?(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*(?:[ ][A-Z](?!\w))?"
     )
     return re.compile(
-        rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*(?:(?:is|no|nr|number|num)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
+        rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*(?:(?:is|no|nr|number|num|ends|ending|ends in|ending in)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
         rf"|((?<![\w.])(?:no|nº)[\s.:]+)\d{{4,}}(?!\w)|((?<!\w)[#№])\s?\d{{3,}}|((?<!\w)(?<!\d )x)\d{{3,5}}(?!\w)",
         re.IGNORECASE,
     )

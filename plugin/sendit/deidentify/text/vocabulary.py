@@ -85,8 +85,8 @@ _ESCAPED = re.compile(
     r"&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});|%[0-9a-f]{2}|\\u[0-9a-f]{4}|=[2-7][0-9a-f](?=\w)", re.IGNORECASE
 )
 #: A word with a digit or a sign in the place of a letter, as recognition of characters and jokers write it: J0nes, M@ry.
-_DISGUISED = re.compile(r"(?<![\w.@\-])(?=[^\W\d_]+[01345@$][^\W\d_])(?=(?:[^\W_]|[@$]){4,}(?![\w@]))(?:[^\W\d_]|[01345@$])+(?![\w.\-])")
-_LETTERS_OF_DISGUISE = str.maketrans("01345@$", "oleasas")
+_DISGUISED = re.compile(r"(?<![\w.@\-])(?=[^\W\d_]+[01345@$!][^\W\d_])(?=(?:[^\W_]|[@$!]){4,}(?![\w@]))(?:[^\W\d_]|[01345@$!])+(?![\w.\-])")
+_LETTERS_OF_DISGUISE = str.maketrans("01345@$!", "oleasasi")
 _MOST_DISGUISED = 2
 #: Endings of medical words of Latin and Greek origin, and those of the same words in English: médullaire, medullary.
 _COGNATES = (
@@ -185,11 +185,20 @@ def _without_disguised(match: re.Match[str]) -> str:
     word = match[0]
     runs = re.findall(r"[^\W\d_]+", word)
     signs = sum(not character.isalpha() for character in word)
-    technical = any(_folded(run) in _abbreviations() or is_known(run) for run in runs if len(run) > 1)
+    titled = word[0].isupper() and len(runs) > 1 and all(run.islower() for run in (runs[0][1:], *runs[1:]) if run)
+    technical = any(map(_is_unit_or_term if titled else _is_short_or_term, runs))
     letters = word.translate(_LETTERS_OF_DISGUISE)
     if technical or signs > _MOST_DISGUISED or word.lower() in technique()["tokens"] or is_ordinary(letters):
         return word
     return STRANGER if all(len(run) > 1 or place == 0 for place, run in enumerate(runs)) else word
+
+
+def _is_short_or_term(run: str) -> bool:
+    return len(run) > 1 and (_folded(run) in _abbreviations() or is_known(run))
+
+
+def _is_unit_or_term(run: str) -> bool:
+    return _folded(run) in technique()["units"] or (len(run) >= _SHORT and _is_short_or_term(run))
 
 
 def _may_be_name(run: str) -> bool:
@@ -420,10 +429,15 @@ def _is_made_of(run: str, is_word: Callable[[str], bool]) -> bool:
     return (
         len(parts) > 1
         and not _BEGINS_NAME.fullmatch(plain)
-        and all(len(part) <= _SHORT or is_word(part) for part in parts)
+        and all(is_word(part) if len(part) > _SHORT else _is_part(part) for part in parts)
         and any(len(part) > _SHORT or _folded(part) in _abbreviations() for part in parts)
         and len("".join(parts)) == len(plain)
     )
+
+
+def _is_part(part: str) -> bool:
+    """Return whether a short part of a joined word is no name: KneeForJen."""
+    return not part.istitle() or part.lower() not in technique()["short names"]
 
 
 @lru_cache(maxsize=8192)
