@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from sendit.deidentify.tables import table_words
 from sendit.deidentify.text.record_numbers import CUT, STRANGER
 from sendit.deidentify.text.sections import any_of, cues, technique
 from sendit.deidentify.text.sorted_words import is_of_languages
@@ -23,7 +24,7 @@ _OF_NAME = re.compile(
     rf"|[\"“„][^\W\d_]+[\"”]\s(?={_GONE})"
     rf"|(?<={_GONE})\s?,?\s(?:(?:II|III|Jr|Sr|Esq)\b\.?(?!\w)|RT(?:\([A-Z]{{1,4}}\))+)"
     rf"|(?<={_GONE})[\s.]{{0,2}}(?:[A-ZА-ЯΑ-Ω]\.[\s\-]?){{1,3}}(?:[A-ZА-ЯΑ-Ω](?=\s*(?:$|[,;)])))?|(?<={_GONE})-[A-Z](?!\w)"
-    rf"|(?<={_GONE}\s{_GONE})\s[A-KM-QS-Z](?=\s*(?:$|[,.;]))|(?<={_GONE})\s[A-Z][a-z](?!\w)(?=\s*(?:$|[,.;]|[a-z]))"
+    rf"|(?<={_GONE}\s{_GONE})\s[A-KM-QS-Z](?=\s*(?:$|[,.;]))|(?<={_GONE})\s(?!(?:A[tsnx]|I[nsft]|O[nfr]|B[ye]|To|No|My|Co|We|He|Me|Up|Li|Re)\b)[A-Z][a-z](?!\w)(?=\s*(?:$|[,.;]|[a-z]))"
 )
 #: What may be initials behind a name, or an abbreviation: Lim SL, kim-jh.
 _TWO_LETTERS = re.compile(
@@ -92,7 +93,14 @@ def _is_of_the_field(word: str) -> bool:
 def _is_noun(word: str) -> bool:
     """Return whether a capitalised word may begin a remark: a noun, as German writes it, or a word of medicine."""
     folded = word.lower()
-    return folded in medicine() or folded in terms() or is_of_reports(word) or is_of_languages(folded, small=False)
+    if folded in medicine() or folded in terms() or folded in _words():
+        return True
+    return is_of_reports(word) or is_of_languages(folded, small=False)
+
+
+@cache
+def _words() -> frozenset[str]:
+    return table_words("words.txt")
 
 
 @cache
@@ -100,5 +108,5 @@ def _number_beside() -> re.Pattern[str]:
     """Return a pattern for a number of two digits or more behind what was cut out: neither measured nor counted."""
     units = any_of(technique()["units"])
     return re.compile(
-        rf"(?<={_GONE})(?:\s\([^()\d]{{1,24}}\))?[ ,.]{{1,2}}(?:#|no\.?\s|nr\.?\s)?['’]?\d{{2,6}}(?![\w%°:/+*]|[.,\-]\d|\s?(?i:{units})(?!\w))"
+        rf"(?<={_GONE})(?:\s\([^()\d]{{1,24}}\))?[ ,.]{{1,2}}(?:#|no\.?\s|nr\.?\s)?['’]?\d{{2,6}}(?![\w%°:/+*]|[.,\-]\d|\s?(?i:{units}|y|yo|m|f|d|h)(?!\w))"
     )

@@ -39,7 +39,7 @@ _TIME = (
     rf"(?<![\w.:]){_CLOCK}(?:[:.]?[0-5]\d)?(?::[0-5]\d)?\s?(?:[ap]\.?m\.?(?!\w)|Uhr(?!\w))"
     rf"|(?<![\w.:])(?:0[6-9]|1\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?![\w:]|\s?(?:min|sec|s|m)(?!\w))"
     rf"|(?<![\w.:]){_CLOCK}h[0-5]\d(?!\w)"
-    rf"|(?<!\w)(?:at|@|called|onset|tod|arrived|um|à|às|alle|a\slas|kl\.?|klo\.?|o\sgodz\.?|ore|hora)\s?(?:[01]\d|2[0-3])[.:h]?[0-5]\d\s?(?:h(?:rs?)?|hours)?(?![\w.]|\s?(?:mm|ms|hz|hu|s)(?!\w))"
+    rf"|(?<!\w)(?:at|@|called|onset|tod|arrived|um|à|às|alle|a\slas|kl\.?|klo\.?|o\sgodz\.?|ore|hora)\s?(?:[01]\d|2[0-3])[.:h]?[0-5]\d\s?(?:h(?:rs?)?|hours)?(?![\w.:]|\s?(?:mm|ms|hz|hu|s|sec|min|m|ml)(?!\w))"
     rf"|(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:hrs|hours)(?!\w)|(?<![\w.:])0\d[0-5]\dh(?!\w)"
 )
 #: Rooms and beds; of a tumour or a scanner, a bed has a plain number.

@@ -57,7 +57,7 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
     for section, takes in (
         ("by", _Taking(known=True, small=True)),
         ("relation", _Taking()),
-        ("place", _Taking()),
+        ("place", _Taking(noun=True)),
         ("weak", _Taking()),
         ("preposition", _Taking(noun=True)),
         ("residence", _Taking(known=True)),

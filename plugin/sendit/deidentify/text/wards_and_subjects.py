@@ -20,7 +20,7 @@ _WARD = (
 )
 _UNIT = r"(?:uti|cti|icu|itu|micu|sicu|nicu|picu|hdu|ccu|uci|usi|its|oiom)"
 _ROAD = (
-    r"(?:rte|route|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway|turnpike|trasa|трасса)"
+    r"(?:rte|route(?=\s\d\d)|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway|turnpike|trasa|трасса)"
 )
 _CREW = r"(?:medic|ambulance|engine|rescue|squad|fire truck|rtw|samu|smur|helimed|christoph)"
 _SUBJECT = r"(?:subj(?:ect)?|subjekt|sujet|sujeto|sujeito|soggetto|proband(?:in)?|participant|rando?|screening)"
@@ -38,10 +38,10 @@ _LABELLED = tuple(
         r"((?<!\w)(?:больниц\w|поликлиник\w|школ\w|гкб|hospital|clinic|school|szpital|szkoła|escola|ubs)\s?(?:№|no\.?|nr\.?|n[°º])\s?)\d{1,4}(?!\w)",
         r"((?<!\w)(?:room|rm|pok[oó]j|sala|zimmer|gabinet|кабинет)\s[^\W\d_]{3,12}\s)\d{2,4}[A-Z]?(?!\w|[.,]\d|\s?(?:mm|cm|ml))",
         r"(?<!\w)\d{1,3}(?:st|nd|rd|th)(?=\s(?-i:St|Ave|Street|Avenue|Rd|Blvd)(?!\w))",
-        r"((?<!\w)(?:user(?:name|\sid)?|usr|login|logon|uid|acct)(?!\w)[\s:=]*)(?=\S*[\d_@])[\w.@\-\\]{3,}",
+        r"((?<!\w)(?:user(?:name|\sid)?|usr|login|logon|uid|acct)(?!\w)[\s:=]*)(?=\S*[^\W\d_])(?=\S*[\d_@])[\w.@\-\\]{3,}",
         r"\d{1,4}\s?(?:호실|号室|號房|号床|床|病房|号房)(?![^\W\d_])",
         rf"((?<![^\W_]){_ROAD}[\s.\-#]*{_NO})[A-Z]?\d{{1,4}}[A-Z]?(?!\w|[.,]\d)",
-        r"(?<![^\W_])[A-Z]{1,2}-?\d{2,3}(?=,?\s(?:km|kilomet\w+|mile|exit|near|junction|jct)(?!\w))",
+        r"(?<![^\W_])(?![CTLS]\d\d?\s)[A-Z]{1,2}-?\d{2,3}(?=,?\s(?:km|kilomet\w+|mile|exit)(?!\w))",
         rf"((?<!\w)km\s)\d{{1,4}}{_MEASURED}",
         rf"((?<!\w){_CREW}[\s\-#]*)\d{{1,4}}{_MEASURED}",
         r"((?<![^\W_])(?:site|centre|center|ctr|zentrum|ośrodek)[\s_\-#]?)\d{1,4}(?=[\s_\-/,]+(?:subj|pt|pat|sub))",
@@ -57,7 +57,7 @@ _PLATES = re.compile(
 )
 #: Initials with an age or a year beside them, as lists of patients have them; three of them with points.
 _INITIALS = re.compile(
-    r"(?<![^\W_])([A-Z]{2,3})\s?/\s?\d{1,3}\s?[MFmf](?![^\W_])|(?<![^\W_])[MF]\d{2}\s([A-Z]{2,3})(?![^\W_])"
+    r"(?<![^\W_])([A-Z]{2,3})\s?/\s?\d{1,3}\s?[MFmf](?![^\W_])"
     r"|(?<![^\W_])([A-Z]{2,3})[ /]\s?19\d\d(?![^\W_])|(?<![\w.])((?:[A-Z]\.\s?){3,4})(?!\w)"
     r"|(?<=[Pp]t\s)((?:[A-Z]\.){2})(?!\w)|(?<=[Pp]at\s)((?:[A-Z]\.){2})(?!\w)"
 )
