@@ -35,6 +35,7 @@ from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_sc
 from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text, whole_numbers
 from sendit.deidentify.retained.icc import without_texts
 from sendit.deidentify.retained.numbers import gives_meaning
+from sendit.deidentify.retained.plausible import are_plausible
 from sendit.deidentify.retained.private_values import is_written
 from sendit.deidentify.retained.vr_rules import top_coded, valid
 from sendit.deidentify.text.sections import technique
@@ -42,7 +43,7 @@ from sendit.deidentify.text.vocabulary import is_name_too, is_term
 from sendit.errors import Quarantine, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from sendit.deidentify.leak_check.byte_search import ByteSearch
     from sendit.deidentify.plan import Rule
@@ -134,7 +135,7 @@ class RetainedValues:
         if element.tag == _ICC_PROFILE and rule.origin == "allowlist":
             return without_texts(bytes(value))
         is_number = vr == "IS" and is_series_number(element.tag, ascii_text(value))  # pixel data may be gigabytes
-        return value if is_number else self._number(value, vr)
+        return value if is_number else self._number(element.tag, value, vr)
 
     def described(self, rule: Rule) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
@@ -161,14 +162,14 @@ class RetainedValues:
                 return standard.encode("ascii")
         return DUMMIES[vr]
 
-    def _number(self, value: bytes | memoryview, vr: str) -> bytes | memoryview:
-        """Return the value without a number that is one of the identifiers."""
-        numbers: Iterable[str] = ()
+    def _number(self, tag: int, value: bytes | memoryview, vr: str) -> bytes | memoryview:
+        """Return nothing for a value with one of the identifiers, or with a number too large for its attribute."""
+        numbers: list[str] = []
         if vr in ("DS", "IS"):
-            numbers = _WHOLE.findall(ascii_text(value)) if len(value) >= _SHORTEST_NUMBER else ()
+            numbers = _WHOLE.findall(ascii_text(value)) if len(value) >= _SHORTEST_NUMBER else []
         elif vr in BINARY_VRS:
-            numbers = whole_numbers(value, vr, self.order)
-        told = any(len(number) >= _SHORTEST_NUMBER and self.texts.is_identifier(number) for number in numbers)
+            numbers = [n for n in whole_numbers(value, vr, self.order) if len(n) >= _SHORTEST_NUMBER]
+        told = any(map(self.texts.is_identifier, numbers)) or not are_plausible(tag, vr, numbers)
         return b"" if told else value
 
     def _code_string(self, value: bytes | memoryview, tag: int) -> bytes | memoryview:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.dicom.dataset import Dataset, Element, find
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import normalize as folding
+from sendit.deidentify.text.beside_names import without_belongings, without_second_name
 from sendit.deidentify.text.contact_details import (
     without_contact_details,
     without_hosts,
@@ -38,7 +39,6 @@ from sendit.deidentify.text.patterns import (
 from sendit.deidentify.text.persons import without_cued, without_initials, without_short_names
 from sendit.deidentify.text.record_numbers import (
     CUT,
-    STRANGER,
     TextKind,
     is_sequence_name,
     is_series_of_trial,
@@ -98,11 +98,6 @@ _GAP = r"[\W_]*"
 #: No word is this long, nor any sentence in a script without spaces. On longer runs, patterns would take minutes.
 _ENDLESS = re.compile(r"[^\s\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff01\uff1f]{257,}")
 _WORDS = re.compile(r"[^\W_]+")
-#: What stands beside a name, and belongs to it: initials and short forms of given names before it, a number behind it.
-_OF_NAME = re.compile(
-    rf"(?<![^\W_])(?:(?:[A-Z]|Wm|Chas|Jas|Thos|Geo|Robt|Jos)\.\s?)+(?=[{CUT}{STRANGER}])"
-    rf"|(?<=[{CUT}{STRANGER}])\s?,?\s(?:II|III|Jr|Sr|Esq)\b\.?(?!\w)"
-)
 #: The number of a subject behind that of a study.
 _BEHIND_NUMBER = re.compile(rf"{CUT}[\s,/\-]*[A-Z]{{1,2}}-?0\d{{1,3}}(?!\w)")
 
@@ -323,7 +318,7 @@ class TextCleaner:
         if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
             cleaned = LINKS.sub(CUT, cleaned)
         cleaned = LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned))
-        return _left(text, plain, without_strangers_to_machines(cleaned))
+        return _left(text, plain, without_strangers_to_machines(cleaned), without_second_name)
 
     def _without_personal_data(self, text: str) -> str:
         if self._accented is not None:
@@ -373,12 +368,11 @@ def _without(personal_data: re.Pattern[str] | None, text: str) -> str:
     return CUT.join((*pieces, text[position:])) if position else text
 
 
-def _left(text: str, plain: str, cleaned: str) -> str:
+def _left(text: str, plain: str, cleaned: str, beside: Callable[[str], str] = without_belongings) -> str:
     """Return the text itself if nothing was cut, else the rest without the gaps that cutting left. Lines stay."""
     if cleaned == plain:
         return text
-    cleaned = _OF_NAME.sub(CUT, cleaned)
-    cleaned = remains(cleaned, is_known)
+    cleaned = remains(beside(cleaned), is_known)
     lines = (re.sub(r"\(\s*\)|\[\s*\]", "", line) for line in re.split(r"\r\n|\r|\n", cleaned))
     tidy = "\r\n".join(re.sub(r"[^\S\r\n]+", " ", line).strip(" ,;:-/#=.^_&") for line in lines).strip()
     return tidy if re.search(r"\w", tidy) else ""

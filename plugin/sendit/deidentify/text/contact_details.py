@@ -12,6 +12,7 @@ from functools import cache
 from sendit.deidentify.text.patterns import LINKS
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import any_of, cues, technique
+from sendit.deidentify.text.wards_and_subjects import without_aged_initials, without_handles, without_wards_and_subjects
 from sendit.deidentify.text.word_lists import medicine
 
 #: An address that is written so that programs do not find it: name[at]clinic[dot]org.
@@ -38,6 +39,8 @@ _TIME = (
     rf"(?<![\w.:]){_CLOCK}(?:[:.]?[0-5]\d)?(?::[0-5]\d)?\s?(?:[ap]\.?m\.?(?!\w)|Uhr(?!\w))"
     rf"|(?<![\w.:])(?:0[6-9]|1\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?![\w:]|\s?(?:min|sec|s|m)(?!\w))"
     rf"|(?<![\w.:]){_CLOCK}h[0-5]\d(?!\w)"
+    rf"|(?<!\w)(?:at|@|called|onset|tod|arrived|um|à|às|alle|a\slas|kl\.?|klo\.?|o\sgodz\.?|ore|hora)\s?(?:[01]\d|2[0-3])[.:h]?[0-5]\d\s?(?:h(?:rs?)?|hours)?(?![\w.:]|\s?(?:mm|ms|hz|hu|s|sec|min|m|ml)(?!\w))"
+    rf"|(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:hrs|hours)(?!\w)|(?<![\w.:])0\d[0-5]\dh(?!\w)"
 )
 #: Rooms and beds; of a tumour or a scanner, a bed has a plain number.
 _ROOM = (
@@ -80,6 +83,19 @@ _ANNOUNCED_HOST = re.compile(
     re.IGNORECASE,
 )
 _QUAD = re.compile(r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::\d{2,5})?(?![\w.])")
+#: The same with its port or mask, or behind a word that announces it: no version.
+_QUAD_OF_NETWORK = re.compile(
+    r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}|:\d{2,5})(?![\w.])"
+    r"|((?<!\w)(?:server|srv|host|node|gateway|gw|dns|proxy|addr(?:ess)?|pacs|ris|dicom|ip)(?!\w)[\s:=@]*)(?:\d{1,3}\.){3}\d{1,3}(?![\w.])",
+    re.IGNORECASE,
+)
+#: Who installed or used a program, where it stands, and whose it is.
+_OF_SITE = re.compile(
+    r"((?<!\w)(?:by|svc|user|usr|login|oper(?:ator)?|tech|owner|admin)(?:\s?[:=]\s?|\s+(?=[A-Z]\.)))(?:[A-Z]\.\s?)*[^\W\d_][\w.\-]*"
+    r"|((?<!\w)(?:(?i:room|rm|bldg|building|zimmer|salle|kamer)\s#?))(?:[A-Z]?\d{1,4}[A-Z]?|[A-Z])(?!\w)"
+    r"|((?<!\w)(?i:hospital|klinikum|klinik|clinic|h[ôo]pital|ospedale|szpital|spital|krankenhaus|praxis|ziekenhuis|sjukhus)\s+)[^\W\d_a-z][\w'’\-]+(?:\s[^\W\d_a-z][\w'’\-]+)?"
+)
+_IP_6_SHORT = re.compile(r"(?<![\w:])(?:[\da-f]{1,4}:){1,6}:(?:[\da-f]{1,4}:){0,5}[\da-f]{1,4}(?![\w:])", re.IGNORECASE)
 _IP_6 = re.compile(r"(?<![\w:])(?=[\da-f:]*[a-f])(?:[\da-f]{1,4}:(?::)?){3,7}[\da-f]{1,4}(?![\w:])", re.IGNORECASE)
 #: A version begins with a small number, and has no two numbers of three digits.
 _LARGEST_MAJOR, _LARGEST_OCTET, _THREE_DIGITS, _PRIVATE = 31, 255, 100, 10
@@ -89,6 +105,7 @@ def without_contact_details(text: str) -> str:
     """Return the text with CUT in the place of what reaches or locates a person."""
     if _AT.search(text):
         text = _MAILS.sub(CUT, text)
+    text = without_aged_initials(without_handles(text))
     if "@" in text or "//" in text or ":" in text or "www" in text:
         text = LINKS.sub(CUT, text)
     if "/" in text or "\\" in text:
@@ -99,7 +116,7 @@ def without_contact_details(text: str) -> str:
         return text
     text = _EVERYWHERE.sub(CUT, text)
     text = _streets().sub(CUT, _SPOKEN.sub(CUT, text))
-    return _ROOMS.sub(lambda match: f"{match[1] or match[2] or ''}{CUT}", text)
+    return without_wards_and_subjects(_ROOMS.sub(lambda match: f"{match[1] or match[2] or ''}{CUT}", text))
 
 
 def without_numbers_of_persons(text: str) -> str:
@@ -113,10 +130,16 @@ def without_hosts(text: str) -> str:
         text = _PATH.sub(CUT, text)
     if "-" in text:
         text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
-    text = _ANNOUNCED_HOST.sub(lambda match: f"{match[1]}{CUT}", text)
+    text = _OF_SITE.sub(_behind_label, _ANNOUNCED_HOST.sub(_behind_label, text))
     if not any(map(str.isdigit, text)):
         return text
+    text = _IP_6_SHORT.sub(CUT, _QUAD_OF_NETWORK.sub(_behind_label, text))
     return _QUAD.sub(_without_address, _IP_6.sub(CUT, _HOST_NAME.sub(CUT, text)))
+
+
+def _behind_label(match: re.Match[str]) -> str:
+    """Return the label of what goes."""
+    return f"{match[match.lastindex] if match.lastindex else ''}{CUT}"
 
 
 def _without_station(match: re.Match[str]) -> str:
@@ -128,15 +151,15 @@ def _without_address(match: re.Match[str]) -> str:
     """Return CUT for an IPv4 address; a version may also have four numbers.
 
     Networks at home and in hospitals begin with 10 or 192.168. A version that begins with 10 stands beside that major
-    number once more ("10A 10.1.1.54"), or all its numbers have one digit.
+    number once more ("10A 10.1.1.54"), or has numbers of one digit beside the name of a program ("syngo 10.2.3.4").
     """
     numbers = [int(number) for number in match.groups()]
     if max(numbers) > _LARGEST_OCTET:
         return match[0]
     if numbers[0] > _LARGEST_MAJOR or sum(number >= _THREE_DIGITS for number in numbers) > 1:
         return CUT
-    if numbers[0] == _PRIVATE and max(numbers[1:]) >= _PRIVATE:
-        rest = match.string[: match.start()] + match.string[match.end() :]
+    rest = match.string[: match.start()] + match.string[match.end() :]
+    if numbers[0] == _PRIVATE and (max(numbers[1:]) >= _PRIVATE or not re.search(r"[^\W\d_]{3}", rest)):
         return match[0] if re.search(r"(?<!\d)10(?!\d)", rest) else CUT
     return match[0]
 

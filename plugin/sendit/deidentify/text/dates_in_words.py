@@ -14,13 +14,13 @@ _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _MONTH = r"(?:0[1-9]|1[0-2])"
 _ROMAN = r"(?:I{1,3}|IV|VI{0,3}|IX|X|XI{1,2})"
 _BORN = (
-    r"(?:born|b\.|geb(?:oren|\.)?|né|née|nacid[oa]|nat[oa]|nascid[oa]|ur\.|urodzon[ya]|doğum(?:lu)?|dob|birth\s+year"
+    r"(?:born|b\.|geb(?:oren|\.)?|né|née|nacid[oa]|nat[oa]|nascid[oa]|ur\.|urodzon[ya]|рожд(?:\.|ения)?|г\.\s?р\.|род\.|род|doğum(?:lu)?|dob|birth\s+year"
     r"|jahrgang|jg\.?|année)"
 )
 #: Before a day and a month as numbers, which elsewhere are a fraction.
 _ON = (
     r"(?:died|born|dob|dated?|on|since|until|am|vom|le|du|el|il|op|dnia|adm(?:itted|ission)?|disch(?:arged)?|seen|surgery|doa|dos|appt|visit"
-    r"|exam|scanned|aufn(?:ahme)?|entl(?:assen)?|geplant|alta|ingreso|vu|rdv|ricovero)\.?"
+    r"|exam|lmp|edd|dum|dpp|opened|closed|due|replaced|installed|serviced|injured|fell|scanned|aufn(?:ahme)?|entl(?:assen)?|geplant|alta|ingreso|vu|rdv|ricovero)\.?"
 )
 #: A day of the week beside a date that was cut out.
 _WEEKDAY = (
@@ -32,6 +32,11 @@ _WEEKDAY = (
 _BORN_SO = re.compile(r"\(\s*(?!(?:CT|MR|MRI|CR|DX|US|NM|PT|PET|XA|XR)\b)[A-Z]{2,3}[\s,*]+19\d\d\s*\)")
 _BESIDE_DATE = re.compile(rf"(?<!\w){_WEEKDAY}[\s,]*(?:the\s|den\s|le\s|el\s)?(?={CUT})", re.IGNORECASE)
 
+#: A month and a year behind an operation: s/p CABG 6/18.
+_SINCE = re.compile(
+    r"((?<!\w)(?:s/p|p/o|h/o|hx|z\.\s?n\.|status post|since|seit|post[\s\-]op)\.?\s+(?:[^\W\d_]+\s+){0,3})(?:0?[1-9]|1[0-2])/(?:[012]\d)(?=\s*(?:$|[.,;)]|(?:at|by|in|for|with|and)\b))",
+    re.IGNORECASE,
+)
 _OLD = r"(?:9\d|1[0-2]\d)"
 _YEARS = (
     r"(?:y(?:\.|\s?/)?\s?o\.?[mfw]?|y|yrs?|years?(?:[\s\-]old)?|j\.|jahre?[ns]?|jährig\w*|a\.|ans|an|años|anni|anos|jaar"
@@ -51,6 +56,8 @@ _AGES = re.compile(
             rf"(?<!\w){_NINETY}(?:[\s\-]\w+)?[\s\-]*(?:y\w*|jahre?|ans|años|anni|anos|jaar)(?!\w)",
             rf"(?<!\w)(?:(?:fe)?male|[mf],|is|turned|turning|turns)\s?{_OLD}{_NO_AMOUNT}",
             rf"(?<![\w.]){_OLD}(?:a(?!\w)|(?:st|nd|rd|th)\s(?:birth|year))",
+            rf"(?<!\w)(?:is|aged?|turned|turning|now)\s(?:a|one)\shundred(?:\sand\s\w+)?{_NO_AMOUNT}",
+            rf"(?<!\w)(?:aged?|alter|edad|wiek|idade)\s*[:=]?\s*{_NINETY}(?:[\s\-]\w+)?",
             r"(?<!\w)(?:nona|cente)n[ae]ri\w+|(?<!\w)aged\s+ninety(?:[\s\-]\w+)?",
         )
     ),
@@ -58,10 +65,10 @@ _AGES = re.compile(
 )
 
 #: Every match of _AGES contains one of these.
-_OF_AGES = re.compile(r"9\d|1[0-2]\d|(?i:nine|neunz|noven|novan|negent|quatre|nona|cente)")
+_OF_AGES = re.compile(r"9\d|1[0-2]\d|(?i:nine|neunz|noven|novan|negent|quatre|nona|cente|hundred)")
 
 #: A date or an age without a digit contains one of these.
-_IN_LETTERS = re.compile(r"(?i)th\b|vingt|nine|neunz|noven|novan|negent|nona|cente|mil[le]?\b|millenove")
+_IN_LETTERS = re.compile(r"(?i)th\b|vingt|nine|neunz|noven|novan|negent|nona|cente|hundred|mil[le]?\b|millenove")
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Years of the last century, and of this one, in words.
 _SPELLED_YEAR = (
@@ -78,7 +85,7 @@ def without_dates_in_words(text: str) -> str:
     told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text)
     if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
         return text
-    dated = _dates().sub(_dated, text)
+    dated = _dates().sub(_dated, _SINCE.sub(lambda match: f"{match[1]}{CUT}", text))
     text = _BESIDE_DATE.sub("", dated) if dated != text else text
     return _AGES.sub(_aged, text) if _OF_AGES.search(text) else text
 
@@ -100,16 +107,16 @@ def _dates() -> re.Pattern[str]:
     month, locative, ordinal, feast = (any_of(cues()[name]) for name in ("month", "locative", "ordinal", "feast"))
     ordinals = rf"(?:{ordinal})(?:[\s\-](?:{ordinal}))?"
     forms = (
-        rf"(?<!\w)(?:the\s+|le\s+|el\s+|il\s+|den\s+|am\s+)?\d{{1,2}}(?:st|nd|rd|th|er|º|°|ª|e|de|ste|\.)?[\s\-]*"
+        rf"(?<!\w)(?:the\s+|le\s+|el\s+|il\s+|den\s+|am\s+)?\d{{1,2}}(?:st|nd|rd|th|er|º|°|ª|e|de|ste|-?(?:го|ого|е|й|о)|\.)?[\s\-]*"
         rf"(?:of\s+|d[eio']l?\s*|van\s+)?(?:{month})(?!\w)\.?(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SHORT_YEAR}))?",
         rf"(?<!\w)(?:the\s+|den\s+|am\s+|il\s+|el\s+|le\s+)?{ordinals}\s+(?:(?:of|d[ei]|van)\s+|d['’])?(?:{month})(?!\w)"
         rf"(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SPELLED_YEAR}))?",
         rf"(?<!\w)(?:{month}|{locative})(?!\w)\.?\s+(?:d[eio]l?\s+|van\s+|roku\s+)?{_YEAR}(?!\d)",
         rf"(?<!\w)(?:{month})\s+(?:the\s+)?(?:\d{{1,2}}(?:st|nd|rd|th)|{ordinals})(?!\w)(?:\s*,?\s*{_YEAR})?",
-        rf"(?<!\w)(?:{feast}|st\.?\s\w+['’]s\sday)(?:\s+(?:of|de|del|di|do|van|von|roku))?\s*,?\s*{_YEAR}(?!\d)",
-        rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w)?\s*:?\s*{_YEAR}(?!\d)",
+        rf"(?<!\w)(?:(?:{feast})(?:\s(?:day|eve|(?:mon|tues|wednes|thurs|fri|satur|sun)day))?|st\.?\s\w+['’]s\sday)(?:\s+(?:of|de|del|di|do|van|von|roku))?\s*,?\s*{_YEAR}(?!\d)",
+        rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w|ok\.|около|ca\.?|circa|approx\.?|around|about|um|vers)?\s*:?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
-        r"(?<!\w)(?:on|until|since|by)\s+the\s+\d{1,2}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of|and|at|for|to)\b))",
+        r"(?<!\w)(?:on|until|since|by)\s+(?:the\s+)?\d{1,2}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of|and|at|for|to)\b))",
         rf"(?<!\w)\d{{1,2}}[\s.\-/]{{1,2}}{_ROMAN}[\s.\-/]{{1,2}}(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<!\w){_ROMAN}/(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<![\w.])(?<!\d\s){_DAY}\s{_MONTH}\s\d\d(?![\w.]|\s\d)",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import any_of, cues, technique
-from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports
+from sendit.deidentify.text.vocabulary import is_compound_of_medicine, is_nobody, is_of_machines, is_of_reports
 from sendit.deidentify.text.word_lists import medicine
 
 if TYPE_CHECKING:
@@ -47,9 +47,17 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
     titled = _is_titled(text)
     if not words.isdisjoint(_begins("facility")):
         text = _without_facilities(text)
+    if not words.isdisjoint(_begins("company")):
+        text = _company().sub(_without_company, text)
+    if not words.isdisjoint(_begins("office")):
+        text = _office().sub(CUT, text)
+    if not words.isdisjoint(_begins("signed")):
+        text = _signed().sub(_without_signature, text)
+    text = _SAINT.sub(_without_saint, _nickname().sub(_without_nickname, text))
     for section, takes in (
         ("by", _Taking(known=True, small=True)),
         ("relation", _Taking()),
+        ("place", _Taking(noun=True)),
         ("weak", _Taking()),
         ("preposition", _Taking(noun=True)),
         ("residence", _Taking(known=True)),
@@ -60,8 +68,6 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
         text = _without_names(text, _titles(), _Taking(known=True, cue_stays=False, title=True), False, is_known)
     if not words.isdisjoint(_begins("behind")):
         text = _behind().sub(CUT, text)
-    if not words.isdisjoint(_begins("signed")):
-        text = _signed().sub(_without_signature, text)
     if not words.isdisjoint(_begins("initials")):
         text = _typist().sub(lambda match: f"{match[1]}{CUT}", text)
     return text
@@ -80,7 +86,7 @@ def _without_facility(match: re.Match[str]) -> str:
 def _is_kind(name: str) -> bool:
     """Return whether words say what kind of hospital is meant, and not which one: General Hospital."""
     return all(
-        word in medicine() or word in cues()["kind"] or word in cues()["particle"]
+        word in medicine() | cues()["kind"] | cues()["particle"] or is_of_reports(word) or is_compound_of_medicine(word)
         for word in _LETTERS.findall(name.casefold())
     )
 
@@ -237,7 +243,7 @@ def _signed() -> re.Pattern[str]:
     """Return a pattern for the initials of who read or checked: reported vdM, befundet KH."""
     return re.compile(
         rf"(?P<cue>(?<!\w)(?i:{any_of(cues()['signed'])})(?!\w)[\s.:]*(?i:by\s|von\s|par\s|por\s)?\s*)"
-        r"(?P<name>(?:[a-z]{1,3}[A-Z]{1,3}|[A-Z]{2,3})(?:/(?:[a-z]{0,3}[A-Z]{1,3}))?)(?=\s*(?:$|[.,;)]))"
+        r"(?P<name>(?:[a-z]{1,3}[A-Z]{1,3}|[A-Z]{2,3})(?:/(?:[a-z]{0,3}[A-Z]{1,3}))?|[^\W\d_]{2,3}[/|][^\W\d_]{2,3})(?=\s*(?:$|[.,;)]))"
     )
 
 
@@ -249,12 +255,62 @@ def _without_signature(match: re.Match[str]) -> str:
 
 
 @cache
+def _office() -> re.Pattern[str]:
+    """Return a pattern for an office or rank, and for whom or what it is of: senator from Vermont, minister of fisheries."""
+    of = r"(?:of|from|for|in|at|to|de|do|da|del|della|di|von|van|für|aus|w)\s(?:the\s|la\s|los\s|las\s|der\s|den\s)?"
+    return re.compile(
+        rf"(?<![\w\-])(?i:{any_of(cues()['office'])})(?![\w\-])\.?(?:\s{of}[^\W\d_]+(?:\s[^\W\d_a-z][^\W\d_]+){{0,3}}|(?<=\bof)\s[^\W\d_]+)?"
+        r"(?:\s[^\W\d_a-z][^\W\d_A-Z]+){0,2}"
+    )
+
+
+@cache
+def _company() -> re.Pattern[str]:
+    """Return a pattern for the name of a company before its form: Medika Sp. z o.o."""
+    word = r"[^\W\d_a-z][\w'’&\-]*"
+    return re.compile(rf"(?<!\w)(?P<name>{word}(?:\s{word}){{0,3}}),?\s(?i:{any_of(cues()['company'])})(?![\w/])")
+
+
+def _without_company(match: re.Match[str]) -> str:
+    """Return the form of a company without its name; a spa and an inc without a capital are words."""
+    words = _LETTERS.findall(match["name"].casefold())
+    if any(map(is_of_machines, words)) or all(word in medicine() | technique()["abbreviations"] for word in words):
+        return match[0]
+    return match[0].replace(match["name"], CUT, 1)
+
+
+#: A house or a place that is called after a saint: St. Elsewhere. In small letters, st. is a state.
+_SAINT = re.compile(r"(?<!\w)(St\.\s)([A-ZÀ-Ý][a-zß-ÿ]{2,}(?:['’]s)?)(?!\w)")
+
+
+def _without_saint(match: re.Match[str]) -> str:
+    folded = match[2].lower()
+    return match[0] if folded in medicine() or is_of_reports(match[2]) or is_eponym(match[2]) else f"{match[1]}{CUT}"
+
+
+#: Behind what is put in quotes: the name of a sign or an appearance, not of somebody.
+_CALLED = r"(?!\W{0,3}(?:sign|appearance|pattern|shape|type|like|lesion|artifact|artefact|deformity|view|protocol|sequence|zeichen|phänomen|effect|effekt|score)s?\b)"
+
+
+@cache
+def _nickname() -> re.Pattern[str]:
+    """Return a pattern for one or two capitalised words in quotes: "Biscuit", «Zé»."""
+    word = r"[^\W\d_a-z][^\W\d_A-Z]+"
+    return re.compile(rf"[\"“”„«](?P<name>{word}(?:\s{word})?)[\"“”»]{_CALLED}|(?<!\w)['‘’](?P<name2>{word})['’](?!\w){_CALLED}")
+
+
+def _without_nickname(match: re.Match[str]) -> str:
+    words = _LETTERS.findall((match["name"] or match["name2"]).casefold())
+    return match[0] if all(word in medicine() for word in words) else CUT
+
+
+@cache
 def _facility() -> re.Pattern[str]:
     """Return a pattern for a hospital and its name, in the group `name`."""
     word = r"(?:St\.?\s|Ste\.?\s|San\s)?[^\W\d_a-z][^\W\d_A-Z][\w'’\-]*"
     kinds = any_of(cues()["facility"])
     long_kinds = any_of(kind for kind in cues()["facility"] if len(kind) > _LONGEST_ABBREVIATION)  # not Frau Chu
-    linked = r"(?:d[eiou]s?l?l?a?\s|d['’]|l['’]|la\s|of\s|van\s|am\s|im\s|in\s|zum\s|zur\s|van\shet\s)*"
+    linked = r"(?:d[eiou]s?l?l?a?\s|d['’]|l['’]|la\s|of\s|van\s|am\s|im\s|in\s|zum\s|zur\s|van\shet\s|we?\s|em\s|en\s|na\s|no\s|v\s|ve\s|в\s|на\s|im\.\s|te\s)*"
     return re.compile(
         rf"(?<!\w)(?i:{kinds})\s+{linked}(?P<name>{word}(?:[\s\-]{word}){{0,2}})"
         rf"|(?<!\w)(?P<name2>{word}(?:\s{word}){{0,2}})\s(?i:{long_kinds})(?!\w)"
@@ -268,7 +324,7 @@ def _numbers() -> re.Pattern[str]:
         unit + r"(?:[A-Z]{1,3}[ ])?(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*(?:[ ][A-Z](?!\w))?"
     )
     return re.compile(
-        rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*(?:(?:is|no|nr|number|num)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
+        rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*(?:(?:is|no|nr|number|num|ends|ending|ends in|ending in)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
         rf"|((?<![\w.])(?:no|nº)[\s.:]+)\d{{4,}}(?!\w)|((?<!\w)[#№])\s?\d{{3,}}|((?<!\w)(?<!\d )x)\d{{3,5}}(?!\w)",
         re.IGNORECASE,
     )

@@ -84,6 +84,10 @@ _SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_]){4,}[^\W\d_](?![^\W_])")
 _ESCAPED = re.compile(
     r"&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});|%[0-9a-f]{2}|\\u[0-9a-f]{4}|=[2-7][0-9a-f](?=\w)", re.IGNORECASE
 )
+#: A word with a digit or a sign in the place of a letter, as recognition of characters and jokers write it: J0nes, M@ry.
+_DISGUISED = re.compile(r"(?<![\w.@\-])(?=[^\W\d_]+[01345@$!][^\W\d_])(?=(?:[^\W_]|[@$!]){4,}(?![\w@]))(?:[^\W\d_]|[01345@$!])+(?![\w.\-])")
+_LETTERS_OF_DISGUISE = str.maketrans("01345@$!", "oleasasi")
+_MOST_DISGUISED = 2
 #: Endings of medical words of Latin and Greek origin, and those of the same words in English: médullaire, medullary.
 _COGNATES = (
     (re.compile(r"(?:aires?|ar(?:e|i|ias?|ios?|es)|aer(?:e[nrs]?)?)"), ("ar", "ary")),
@@ -154,7 +158,7 @@ def without_strangers(text: str) -> str:
     """Return the text without unknown words: those neither of medicine or DICOM, nor of the language around it."""
     if _is_shortest_name(text):
         return STRANGER
-    text = _SPELLED.sub(CUT, text)
+    text = _DISGUISED.sub(_without_disguised, _SPELLED.sub(CUT, text))
     runs = list(_RUN.finditer(text))
     usual = [_is_usual(match) and not is_eponym(match[0]) for match in runs]
     for place in range(len(runs)):
@@ -174,6 +178,27 @@ def without_strangers(text: str) -> str:
             cleaned += [text[position : match.start()], STRANGER]
             position = match.end()
     return "".join((*cleaned, text[position:]))
+
+
+def _without_disguised(match: re.Match[str]) -> str:
+    """Return STRANGER for a name with signs for letters; a term has a known word, a unit or a label beside its digit."""
+    word = match[0]
+    runs = re.findall(r"[^\W\d_]+", word)
+    signs = sum(not character.isalpha() for character in word)
+    titled = word[0].isupper() and len(runs) > 1 and all(run.islower() for run in (runs[0][1:], *runs[1:]) if run)
+    technical = any(map(_is_unit_or_term if titled else _is_short_or_term, runs))
+    letters = word.translate(_LETTERS_OF_DISGUISE)
+    if technical or signs > _MOST_DISGUISED or word.lower() in technique()["tokens"] or is_ordinary(letters):
+        return word
+    return STRANGER if all(len(run) > 1 or place == 0 for place, run in enumerate(runs)) else word
+
+
+def _is_short_or_term(run: str) -> bool:
+    return len(run) > 1 and (_folded(run) in _abbreviations() or is_known(run))
+
+
+def _is_unit_or_term(run: str) -> bool:
+    return _folded(run) in technique()["units"] or (len(run) >= _SHORT and _is_short_or_term(run))
 
 
 def _may_be_name(run: str) -> bool:
@@ -404,10 +429,15 @@ def _is_made_of(run: str, is_word: Callable[[str], bool]) -> bool:
     return (
         len(parts) > 1
         and not _BEGINS_NAME.fullmatch(plain)
-        and all(len(part) <= _SHORT or is_word(part) for part in parts)
+        and all(is_word(part) if len(part) > _SHORT else _is_part(part) for part in parts)
         and any(len(part) > _SHORT or _folded(part) in _abbreviations() for part in parts)
         and len("".join(parts)) == len(plain)
     )
+
+
+def _is_part(part: str) -> bool:
+    """Return whether a short part of a joined word is no name: KneeForJen."""
+    return not part.istitle() or part.lower() not in technique()["short names"]
 
 
 @lru_cache(maxsize=8192)

@@ -1,0 +1,74 @@
+"""Tell whether a whole number is too large for what its attribute measures, and may be somebody's number: a KVP of 4711882.
+
+The limits are far beyond what is measured, so that unusual units (a field in gauss, a weight in grams) stay.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pydicom._dicom_dict import DicomDictionary
+
+from sendit.deidentify.tables import tag_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: The largest plausible numbers, and the attributes (PS3.3) that they are for.
+_MOST: Mapping[int, str] = {
+    # Kilovolts, angles, percentages, factors, fields of view in millimetres, minutes, heartbeats, MHz
+    10_000: """KVP GantryDetectorTilt GantryDetectorSlew TableAngle FlipAngle PositionerPrimaryAngle AngularStep ScanArc
+        PositionerSecondaryAngle ColumnAngulation TomoAngle FieldOfViewRotation DetectorPrimaryAngle GantryAngle
+        DetectorSecondaryAngle BeamLimitingDeviceAngle PatientSupportAngle PercentSampling PercentPhaseFieldOfView
+        NumberOfAverages EchoTrainLength EchoNumbers HeartRate ImagingFrequency TransmitterFrequency PatientSize
+        PatientBodyMassIndex SliceThickness SpacingBetweenSlices ReconstructionDiameter DataCollectionDiameter
+        BodyPartThickness CompressionForce IntensifierSize MechanicalIndex EchoTime SAR ContrastBolusVolume
+        ContrastFlowRate ContrastFlowDuration ContrastBolusTotalDose ContrastBolusIngredientConcentration CineRate
+        RecommendedDisplayFrameRate NumberOfPhaseEncodingSteps CardiacNumberOfImages TriggerWindow PixelSpacing
+        ImagerPixelSpacing NominalScannedPixelSpacing EstimatedRadiographicMagnificationFactor MeasuredAPDimension
+        MeasuredLateralDimension SpiralPitchFactor TableFeedPerRotation TableSpeed RevolutionTime CTDIvol
+        SingleCollimationWidth TotalCollimationWidth ReconstructionFieldOfView ParallelReductionFactorInPlane
+        EffectiveEchoTime DiffusionBValue LINACEnergy NominalBeamEnergy FocalSpots""",
+    # Milliseconds, milliamperes, positions in millimetres, gauss, grams, steps of a window
+    100_000: """RepetitionTime InversionTime ExposureTime XRayTubeCurrent Exposure MagneticFieldStrength TableHeight
+        TableTraverse DistanceSourceToDetector DistanceSourceToPatient SliceLocation ImagePositionPatient
+        PixelBandwidth FrameTime GeneratorPower LowRRValue HighRRValue NominalInterval SpatialResolution FocalDistance
+        ExposureTimeInms XRayTubeCurrentInmA ExposureInmAs""",
+    1_000_000: "PatientWeight RescaleIntercept",
+}
+#: Doses, counts, times from a start, and values of any kind: only an identifier of the file itself is no measurement.
+_ANY = """RadionuclideTotalDose RadionuclideHalfLife RadiopharmaceuticalSpecificActivity InterventionDrugDose
+    ExposureInuAs ExposureTimeInuS XRayTubeCurrentInuA CountsAccumulated CountRate PrimaryPromptsCountsAccumulated
+    SecondaryCountsAccumulated SyringeCounts ResidualSyringeCounts FrameReferenceTime ActualFrameDuration TriggerTime
+    TriggerTimeOffset TimeSlotTime TriggerVector FrameDelay FrameTimeVector PhaseDelay PauseBetweenFrames
+    MultiplexGroupTimeOffset EventElapsedTimes ReferencedTimeOffsets
+    DetectorTimeSinceLastExposure DetectorActiveTime ExposuresOnDetectorSinceLastCalibration
+    ExposuresOnDetectorSinceManufactured NumericValue SelectorDSValue SelectorISValue MemoryAllocation
+    MaximumMemoryAllocation WindowCenter WindowWidth UpperLowerPixelValues ROIPhysicalPropertyValue ROIVolume
+    DVHData ContourData AcquisitionStartConditionData AcquisitionTerminationConditionData SamplingFrequency
+    SpecifiedNumberOfPulses DeliveredNumberOfPulses SourceIsotopeHalfLife SourceStrength ReferenceAirKermaRate
+    DoseCalibrationFactor RescaleSlope MetersetExposure StartMeterset EndMeterset BeamMeterset Quantity
+    ExcitationFrequency NominalFrequency MeasuredCenterFrequency MeasuredBandwidth ImpedanceMeasurementFrequency"""
+#: Any other string of digits: numbers of items, sizes, coordinates, doses in Gy.
+_MOST_OF_STRINGS = 999_999
+
+
+def are_plausible(tag: int, vr: str, numbers: Iterable[str]) -> bool:
+    """Return whether whole numbers may be what an attribute measures or counts.
+
+    Args:
+        tag: the attribute.
+        vr: its VR.
+        numbers: their digits, without a sign.
+    """
+    most = _limits().get(tag, _MOST_OF_STRINGS if vr in ("DS", "IS") and tag in DicomDictionary else None)
+    return most is None or all(int(number) <= most for number in numbers)
+
+
+@cache
+def _limits() -> Mapping[int, int | None]:
+    found: dict[int, int | None] = {tag_of(keyword, "plausible.py"): None for keyword in _ANY.split()}
+    return found | {
+        tag_of(keyword, "plausible.py"): most for most, keywords in _MOST.items() for keyword in keywords.split()
+    }

@@ -1,0 +1,112 @@
+"""Remove what stands beside a name that was cut out, and belongs to it: "Kang Min-ho", "Zulu 47", "Vall d'Hebron".
+
+The word that is unknown reveals the name; its neighbours are words that may stay elsewhere. CUT and STRANGER stand
+where something was removed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from sendit.deidentify.tables import table_words
+from sendit.deidentify.text.record_numbers import CUT, STRANGER
+from sendit.deidentify.text.sections import any_of, cues, technique
+from sendit.deidentify.text.sorted_words import is_of_languages
+from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports, terms
+from sendit.deidentify.text.word_lists import medicine
+
+_GONE = f"[{CUT}{STRANGER}]"
+#: Initials, short forms of given names and beginnings of family names before a name; initials and a number behind it.
+_OF_NAME = re.compile(
+    rf"(?<![^\W_])(?:(?:[A-Z]|Wm|Chas|Jas|Thos|Geo|Robt|Jos)\.\s?)+(?={_GONE})"
+    rf"|(?<![^\W_])(?:O|D|Mac|Mc|Ah|Al|El|Abu|Ibn|Bin|Fitz|S[ãa]o|San|Santa|Santo|Saint|Sainte|Sankt|Bad)\s(?={_GONE})"
+    rf"|[\"“„][^\W\d_]+[\"”]\s(?={_GONE})"
+    rf"|(?<={_GONE})\s?,?\s(?:(?:II|III|Jr|Sr|Esq)\b\.?(?!\w)|RT(?:\([A-Z]{{1,4}}\))+)"
+    rf"|(?<={_GONE})[\s.]{{0,2}}(?:[A-ZА-ЯΑ-Ω]\.[\s\-]?){{1,3}}(?:[A-ZА-ЯΑ-Ω](?=\s*(?:$|[,;)])))?|(?<={_GONE})-[A-Z](?!\w)"
+    rf"|(?<={_GONE}\s{_GONE})\s[A-KM-QS-Z](?=\s*(?:$|[,.;]))|(?<={_GONE})\s(?!(?:A[tsnx]|I[nsft]|O[nfr]|B[ye]|To|No|My|Co|We|He|Me|Up|Li|Re)\b)[A-Z][a-z](?!\w)(?=\s*(?:$|[,.;]|[a-z]))"
+)
+#: What may be initials behind a name, or an abbreviation: Lim SL, kim-jh.
+_TWO_LETTERS = re.compile(
+    rf"(?<={_GONE})(?:[\s\-_]([A-Z]{{2}}|[a-z]{{2}})(?![^\W_])|\s\(([A-Z]{{2,3}})\)|\s([A-Z]{{3}})\s(?={_GONE}))"
+)
+#: Other groups of a number of which the longest was cut, and a postal code before its town.
+_GROUPS = re.compile(
+    rf"(?<![\w.,])(?:0|\d{{1,4}}[ \-]\d{{1,4}})(?:[ \-]\d{{1,4}})*[ \-]+(?={CUT})|(?<={CUT})[ \-]\d(?![\w.,])|(?<![\w.,\-])\d{{4,5}}\s(?={_GONE})"
+)
+#: An extension behind a telephone number, a bed behind a room.
+_BEHIND_NUMBER = re.compile(
+    rf"(?<={_GONE})[\s,]*(?:ext|extn|wew|wewn|dw|int|poste|ramal|app|toestel|apt|bed|bett|lit|bay|д|кв|корп)[.\s\-:]*\d{{1,6}}(?!\w)", re.IGNORECASE
+)
+#: A given name of two syllables with a hyphen: Kang Min-ho.
+_TWO_SYLLABLES = re.compile(rf"(?<={_GONE})([ ,]{{1,2}})([A-Z][a-z]{{1,4}})-([a-z]{{2,5}})(?!\w)")
+#: A name with an article or a preposition in it, and a beginning that is a word elsewhere: Vall d'Hebron, Mont de la X.
+_WITH_PARTICLE = re.compile(
+    rf"(?<![\w'’])([A-ZÀ-Ý][a-zß-ÿ]{{2,}})\s(?:d[eiao]s?l?l?a?\s(?:l[ao]s?\s)?|d['’]|of\s(?:the\s)?|van\s(?:de[rn]?\s)?|von\s(?:der\s)?)(?={_GONE})"
+)
+#: A town behind the name of a house and a comma.
+_TOWN = re.compile(rf"(?<={_GONE}),\s([A-ZÀ-Ý][a-zß-ÿ]{{3,}}(?:[ \-][A-ZÀ-Ý][a-zß-ÿ]{{3,}})?)(?=\s*(?:$|[.;,)\r\n]))")
+#: The number of a house before the name of its street.
+_HOUSE = re.compile(rf"(?<![\w.,/\-])(?<!\w )\d{{1,4}}[a-z]?\s(?={_GONE}+\s{_GONE})")
+#: What is left of a user's or an account's name: mia.moves, @radtech_lu.
+_OF_ACCOUNT = re.compile(rf"(?<![\w.])@?(?:{_GONE}+\.[a-z]{{2,}}|[a-z]{{2,}}\.{_GONE}+)(?![\w.])")
+#: Prefixes of words with a hyphen.
+_PREFIXES = frozenset({"pre", "post", "non", "sub", "mid", "low", "high", "in", "re", "co", "anti", "intra", "semi", "peri"})
+
+
+def without_belongings(text: str) -> str:
+    """Return a text with CUT in the place of what belongs to a name that was cut out of it."""
+    if CUT not in text and STRANGER not in text:
+        return text
+    text = _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, text)))
+    text = _TWO_LETTERS.sub(_without_initials, text)
+    text = _WITH_PARTICLE.sub(_without_word, text)
+    text = _TOWN.sub(_without_town, without_second_name(text))
+    text = _OF_ACCOUNT.sub(CUT, text)
+    return _number_beside().sub(CUT, _HOUSE.sub(CUT, text))
+
+
+def without_second_name(text: str) -> str:
+    """Return a text without given names of two syllables behind a name that was cut out."""
+    return _TWO_SYLLABLES.sub(lambda match: match[0] if match[2].lower() in _PREFIXES else CUT, text)
+
+
+def _without_initials(match: re.Match[str]) -> str:
+    known = technique()
+    folded = match[match.lastindex or 0].lower()
+    listed = folded in known["abbreviations"] | known["units"] | known["labels"] | known["stems"] or folded in medicine()
+    return match[0] if listed or folded in cues()["stop"] | cues()["company"] else CUT
+
+
+def _without_word(match: re.Match[str]) -> str:
+    return match[0] if _is_of_the_field(match[1]) else CUT
+
+
+def _without_town(match: re.Match[str]) -> str:
+    return match[0] if any(map(_is_noun, re.split(r"[ \-]", match[1]))) else CUT
+
+
+def _is_of_the_field(word: str) -> bool:
+    return word.lower() in medicine() | cues()["facility"] or (is_of_reports(word) and is_nobody(word.lower()))
+
+
+def _is_noun(word: str) -> bool:
+    """Return whether a capitalised word may begin a remark: a noun, as German writes it, or a word of medicine."""
+    folded = word.lower()
+    if folded in medicine() or folded in terms() or folded in _words():
+        return True
+    return is_of_reports(word) or is_of_languages(folded, small=False)
+
+
+@cache
+def _words() -> frozenset[str]:
+    return table_words("words.txt")
+
+
+@cache
+def _number_beside() -> re.Pattern[str]:
+    """Return a pattern for a number of two digits or more behind what was cut out: neither measured nor counted."""
+    units = any_of(technique()["units"])
+    return re.compile(
+        rf"(?<={_GONE})(?:\s\([^()\d]{{1,24}}\))?[ ,.]{{1,2}}(?:#|no\.?\s|nr\.?\s)?['’]?\d{{2,6}}(?![\w%°:/+*]|[.,\-]\d|\s?(?i:{units}|y|yo|m|f|d|h)(?!\w))"
+    )

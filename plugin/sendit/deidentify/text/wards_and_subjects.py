@@ -1,0 +1,97 @@
+"""Find the numbers of wards, beds, roads, crews, plates and subjects of trials in free text, and names in networks.
+
+Each has a label that says what the number is; the label stays. The numbers may be short: "leito 07", "subj113".
+"""
+
+from __future__ import annotations
+
+import re
+
+from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.sections import technique
+from sendit.deidentify.text.word_lists import medicine
+
+_NO = r"(?:(?:no|nr|č|№|n°|nº)\.?\s?)?"
+_MEASURED = r"(?![\w%]|[.,]\d|\s?(?:mm|cm|ml|kg|lb|kv|mas|hz|min|h|hu|d|y|yo|yrs?|years?|m|f|x|pos\w*|of|von|de|da|di|z|из)(?!\w))"
+#: Words that mean nothing but a bed or a ward.
+_WARD = (
+    r"(?:leito|enfermaria|cama|letto|lit|bett|łóżk[oau]|oddz|oddział\w*|lůžko|postel|ágy|kórterem|yatak|seng|säng|vårdsal|osasto"
+    r"|палат[аеы]|койка|отделение|отд|кабинет|каб|giường|phòng|buồng|cubicle|gurney|stretcher|token|precinct|avd|avdeling|avdelning|afd|majors|minors|resus)"
+)
+_UNIT = r"(?:uti|cti|icu|itu|micu|sicu|nicu|picu|hdu|ccu|uci|usi|its|oiom)"
+_ROAD = (
+    r"(?:rte|route(?=\s\d\d)|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway|turnpike|trasa|трасса)"
+)
+_CREW = r"(?:medic|ambulance|engine|rescue|squad|fire truck|rtw|samu|smur|helimed|christoph)"
+_SUBJECT = r"(?:subj(?:ect)?|subjekt|sujet|sujeto|sujeito|soggetto|proband(?:in)?|participant|rando?|screening)"
+#: The label is the last group of each.
+_LABELLED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"((?<!\w){_WARD}(?!\w)[\s.:#]*{_NO})\d{{1,4}}[A-Z]?{_MEASURED}",
+        rf"((?<!\w){_UNIT}[\s\-]?\d{{0,2}}[\s\-,]+(?:l|b|bx|box|leito|bed|bett|cama|lit)[.\s#]*)\d{{1,3}}(?!\w)",
+        r"((?<!\w)(?:bay|ward|cubicle)[\s#]+)(?:[A-Z](?![\w\-])|\d{1,3}[A-Z]?(?!\w|[.,]\d))",
+        r"((?<!\w)bed[\s.:#]*)\d{1,3}(?=[\s,]+(?:bay|ward|room|rm|icu|itu|hdu)(?!\w))",  # alone, of a scanner's table
+        r"((?<!\w)(?:stat|zi)\.\s?)\d{1,3}[A-Z]?(?!\w)|((?<!\w)ch\.\s?)\d{3}(?!\w)",
+        r"((?<!\w)д\.\s?)\d{1,4}(?=,\s*(?:кв|корп))",
+        r"((?<!\w)(?:nr|numer|nº|n°|№)\.?\s[^\W\d_]{3,14}[\s:]+)\d[\d/\-]{2,}(?!\w)",
+        r"((?<!\w)(?:больниц\w|поликлиник\w|школ\w|гкб|hospital|clinic|school|szpital|szkoła|escola|ubs)\s?(?:№|no\.?|nr\.?|n[°º])\s?)\d{1,4}(?!\w)",
+        r"((?<!\w)(?:room|rm|pok[oó]j|sala|zimmer|gabinet|кабинет)\s[^\W\d_]{3,12}\s)\d{2,4}[A-Z]?(?!\w|[.,]\d|\s?(?:mm|cm|ml))",
+        r"(?<!\w)\d{1,3}(?:st|nd|rd|th)(?=\s(?-i:St|Ave|Street|Avenue|Rd|Blvd)(?!\w))",
+        r"((?<!\w)(?:user(?:name|\sid)?|usr|login|logon|uid|acct)(?!\w)[\s:=]*)(?=\S*[^\W\d_])(?=\S*[\d_@])[\w.@\-\\]{3,}",
+        r"\d{1,4}\s?(?:호실|号室|號房|号床|床|病房|号房)(?![^\W\d_])",
+        rf"((?<![^\W_]){_ROAD}[\s.\-#]*{_NO})[A-Z]?\d{{1,4}}[A-Z]?(?!\w|[.,]\d)",
+        r"(?<![^\W_])(?![CTLS]\d\d?\s)[A-Z]{1,2}-?\d{2,3}(?=,?\s(?:km|kilomet\w+|mile|exit)(?!\w))",
+        rf"((?<!\w)km\s)\d{{1,4}}{_MEASURED}",
+        rf"((?<!\w){_CREW}[\s\-#]*)\d{{1,4}}{_MEASURED}",
+        r"((?<![^\W_])(?:site|centre|center|ctr|zentrum|ośrodek)[\s_\-#]?)\d{1,4}(?=[\s_\-/,]+(?:subj|pt|pat|sub))",
+        rf"((?<![^\W_]){_SUBJECT}(?:[\s_.]*(?:no|nr|id)(?![^\W\d_]))?[\s_\-#:.]{{0,2}})\d{{1,6}}{_MEASURED}",
+        rf"((?<![^\W_])(?-i:pt|pat|Pt|Pat|[Pp]atient|[Vv]olunteer|[Pp]acjent|[Pp]aciente)[\s_\-#]{{0,2}})(?:0\d{{1,5}}|\d{{3,6}}){_MEASURED}",
+        r"((?<!\w)s(?:cr(?:eening)?)?[.\s]?(?:no|nr)[.:\s]{1,3})[A-Z]{0,3}-?\d{2,6}(?!\w)",
+    )
+)
+#: British plates; those of the Mercosur.
+_PLATES = re.compile(
+    r"(?<![^\W_])(?!(?:TR|TE|TI|FA|TD|PD|WL|WW|SL|KV|MA|CT|MR|PT|FS|ST)\d)[A-Z]{2}\d{2}\s[A-HJ-PR-Z]{3}(?![^\W_])"
+    r"|(?<![^\W_])[A-Z]{3}-?\d[A-J]\d{2}(?![^\W_])"
+)
+#: Initials with an age or a year beside them, as lists of patients have them; three of them with points.
+_INITIALS = re.compile(
+    r"(?<![^\W_])([A-Z]{2,3})\s?/\s?\d{1,3}\s?[MFmf](?![^\W_])"
+    r"|(?<![^\W_])([A-Z]{2,3})[ /]\s?19\d\d(?![^\W_])|(?<![\w.])((?:[A-Z]\.\s?){3,4})(?!\w)"
+    r"|(?<=[Pp]t\s)((?:[A-Z]\.){2})(?!\w)|(?<=[Pp]at\s)((?:[A-Z]\.){2})(?!\w)"
+)
+_NETWORK = (
+    r"(?:insta(?:gram)?|facebook|tiktok|twitter|whats\s?app|telegram|snap(?:chat)?|wechat|kakao(?:talk)?|linkedin|skype|zalo|viber|微信|weixin|카톡|카카오톡)"
+)
+_HANDLES = re.compile(
+    r"(?<!\w)wxid_\w+|(?<![\w.+\-/])@(?=[A-Za-z_.]*[_.\d][A-Za-z_\d]|[A-Za-z]{8,})[A-Za-z_][\w.]{2,}"
+    rf"|((?<!\w)(?:{_NETWORK}|(?:ig|fb|vk|tg)(?=\s?[:@]|\s@))(?!\w)[\s:=@]{{1,3}})[^\s,;)]{{3,}}",
+    re.IGNORECASE,
+)
+
+
+def without_wards_and_subjects(text: str) -> str:
+    """Return the text with CUT in the place of the number behind a label; the label stays."""
+    for pattern in _LABELLED:
+        text = pattern.sub(_without_number, text)
+    return _PLATES.sub(CUT, text)
+
+
+def without_aged_initials(text: str) -> str:
+    """Return the text with CUT in the place of initials that stand beside an age or a year, or have points."""
+    return _INITIALS.sub(_without_initials, text)
+
+
+def _without_initials(match: re.Match[str]) -> str:
+    letters = re.sub(r"\W", "", next(filter(None, match.groups()))).lower()
+    return match[0] if letters in medicine() or letters in technique()["abbreviations"] else CUT
+
+
+def without_handles(text: str) -> str:
+    """Return the text with CUT in the place of a name in a social network."""
+    return _HANDLES.sub(_without_number, text)
+
+
+def _without_number(match: re.Match[str]) -> str:
+    return f"{match[match.lastindex] if match.lastindex else ''}{CUT}"

@@ -1,0 +1,88 @@
+"""A number that no measurement has goes, or holds the instance if the meaning of its pixels depends on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydicom.datadict import tag_for_keyword
+
+from sendit.config.schema import Option
+from sendit.deidentify import compile_plan, deidentify
+from sendit.deidentify.retained import plausible
+from sendit.deidentify.retained.plausible import are_plausible
+from sendit.model import Quarantined
+from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output
+
+PLAN = compile_plan([Option.CLEAN_DESCRIPTORS, Option.RETAIN_PATIENT_CHARACTERISTICS], [])
+
+
+def _after(keyword: str, value: Any) -> Any:
+    before = dataset()
+    setattr(before, keyword, value)
+    return output(file_of(before), PLAN).get(keyword)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "number"),
+    [
+        ("KVP", "4711882"),
+        ("KVP", "47118"),
+        ("FlipAngle", "88213"),
+        ("RepetitionTime", "471188"),
+        ("EchoTime", "47118.0"),
+        ("SliceThickness", "0047118"),
+        ("ImagingFrequency", "-4711882"),
+        ("HeartRate", "471188"),
+        ("PatientWeight", "4711882"),
+        ("NumberOfTomosynthesisSourceImages", "4711882"),
+        ("AcquisitionNumber", "20190312"),
+        ("CTDIvol", 4711882.0),
+        ("ExposureTimeInms", 4711882.0),
+    ],
+)
+def test_a_number_that_is_no_measurement_goes(keyword: str, number: Any) -> None:
+    assert _after(keyword, number) is None or _after(keyword, number) == ""
+
+
+@pytest.mark.parametrize(
+    ("keyword", "number"),
+    [
+        ("KVP", "120"),
+        ("KVP", "6000"),
+        ("KVP", "119.99998"),
+        ("RepetitionTime", "12500"),
+        ("RadionuclideTotalDose", "371850000"),
+        ("RadionuclideHalfLife", "4365792"),
+        ("TriggerTime", "1250000"),
+        ("ExposureInuAs", "4711882"),
+        ("MagneticFieldStrength", "15000"),
+        ("PatientWeight", "81000"),
+        ("AcquisitionNumber", "20001"),
+        ("WindowWidth", "4711882"),
+        ("CTDIvol", 12.5),
+        ("DiffusionBValue", 3000.0),
+    ],
+)
+def test_a_measurement_stays(keyword: str, number: Any) -> None:
+    assert float(_after(keyword, number)) == float(number)
+
+
+def test_a_number_that_locates_pixels_holds_the_instance() -> None:
+    before = dataset()
+    before.ImagePositionPatient = ["0", "4711882", "12.5"]
+    outcome = deidentify(file_of(before), PLAN, IDENTITIES)
+    assert isinstance(outcome, Quarantined)
+    assert "ImagePositionPatient" in outcome.reason
+    assert "4711882" not in outcome.reason
+
+
+def test_what_is_not_known_to_be_measured_in_binary_stays() -> None:
+    """The standard says what strings of digits are for; a private number may be anything."""
+    assert are_plausible(0x00291010, "DS", ["4711882"])
+    assert are_plausible(tag_for_keyword("TableTopVerticalPosition") or 0, "FD", ["4711882"])
+
+
+def test_no_attribute_has_two_limits() -> None:
+    listed = [keyword for keywords in (*plausible._MOST.values(), plausible._ANY) for keyword in keywords.split()]
+    assert len(listed) == len(set(listed))
