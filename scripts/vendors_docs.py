@@ -70,7 +70,13 @@ decision](decisions/0017-private-attributes-by-vendor.md) the reasons, and [fide
 reads before and after.
 
 If an option or a recipe removes a value that scales, orders or locates pixels, the receipt names it under
-`lost_meaning`, and so does `sendit batch`. With `"OnLostMeaning": "Hold"` such an instance is quarantined.
+`lost_meaning`, and so does `sendit batch`. That holds for private attributes of every vendor whose name in these lists
+or in pydicom's dictionary says so (`tables/telling_names.csv`), and for large data in private groups from 7E01 on, such
+as volumes of ultrasound or Hologic's tomosynthesis. With `"OnLostMeaning": "Hold"` such an instance is quarantined.
+
+No list has attributes of Varian, Hologic, Carestream, Konica Minolta, Mindray, Samsung, Esaote, Shimadzu, Ziehm or
+Planmeca: no public source says what their private numbers are, or they are bytes that SendIt cannot take apart. They
+go, unless a project names them.
 
 To see what becomes of each private attribute of a file of yours:
 

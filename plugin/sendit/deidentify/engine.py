@@ -401,7 +401,7 @@ class _Cleaner:
         """Clean a description. If nothing is left of a text, the profile without the option decides."""
         text = element.vr in TEXT_VRS or element.vr == "UN"
         if text and not (element.tag == _TEXT_VALUE and identifies(context.elements)):
-            clean = self.retained.described(rule)
+            clean = self.retained.described(rule, element.tag)
             cleaned = bytes(self.retained.rewritten(element, clean, context.character_set))
             if cleaned or not element.value:
                 return cleaned

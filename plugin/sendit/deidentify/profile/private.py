@@ -40,6 +40,16 @@ VENDORS: Mapping[str, str] = {
     "UIH": "uih",
     "Hitachi": "hitachi",
     "Bruker": "bruker",
+    "Accuray": "accuray",
+    "Agfa": "agfa",
+    "Brainlab": "brainlab",
+    "Camtronics": "camtronics",
+    "Elekta": "elekta",
+    "Fuji": "fuji",
+    "IMS": "ims",
+    "PMOD": "pmod",
+    "RaySearch": "raysearch",
+    "Swissvision": "swissvision",
 }
 #: What is lost with an attribute of these roles: what the values of pixels are, in which order and where they lie.
 TELLING_ROLES = frozenset({"scale", "order", "locate", "diffusion"})
@@ -48,6 +58,8 @@ _NOTATION = re.compile(r'\(([0-9a-fA-F]{4}),\s*"([^"\\]{1,64})",\s*([0-9a-fA-F]{
 _CREATOR = Rule(Action.KEEP, "LO", origin="creator")
 _ORIGIN = "safe private"
 _NUMBERS = BINARY_VRS | {"DS", "IS"}
+#: What the dictionary has as the name of an attribute of which only the VR is known.
+_NO_NAME = re.compile("Unknown|Private|Custom Tag|Internal Data")
 _ONE_NUMBER = r"[ ]*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[ ]*"
 
 
@@ -92,6 +104,17 @@ def vendor_list(vendor: str) -> tuple[VendorAttribute, ...]:
 def vendor_attributes() -> Mapping[PrivateTag, VendorAttribute]:
     """Return the attributes of all lists."""
     return {attribute.tag: attribute for vendor in VENDORS for attribute in vendor_list(vendor)}
+
+
+def listed_attribute(tag: PrivateTag) -> VendorAttribute | None:
+    """Return the row of an attribute in the lists; older software writes its creator in capitals."""
+    found = vendor_attributes().get(tag)
+    return found if found is not None else _in_capitals().get((tag[0], tag[1].upper(), tag[2]))
+
+
+@cache
+def _in_capitals() -> Mapping[PrivateTag, VendorAttribute]:
+    return {(group, name.upper(), element): one for (group, name, element), one in vendor_attributes().items()}
 
 
 def check_entry(text: str) -> None:
@@ -272,7 +295,7 @@ def _for_element(rule: Rule, element: Element) -> Rule:
 
 def _by_file(vr: str, tag: PrivateTag, rule: Rule) -> Rule:
     """Return the rule with the VR of the file or of pydicom's dictionary; without either, the element is removed."""
-    vr = _known_vr(tag) if vr == "UN" else vr
+    vr = dictionary_entry(tag)[0] if vr == "UN" else vr
     if vr in DATE_VRS or vr in ("", "UN"):
         return replace(rule, action=Action.REMOVE, vr=vr)
     if vr == "UI":
@@ -280,9 +303,9 @@ def _by_file(vr: str, tag: PrivateTag, rule: Rule) -> Rule:
     return replace(rule, action=Action.CLEAN if vr in TEXT_VRS else rule.action, vr=vr)
 
 
-def _known_vr(tag: PrivateTag) -> str:
-    """Return the VR in pydicom's dictionary of private attributes; "" if it has none."""
+def dictionary_entry(tag: PrivateTag) -> tuple[str, str]:
+    """Return VR and name in pydicom's dictionary of private attributes; "" where it has none."""
     group, creator, element = tag
     entries = private_dictionaries.get(creator, {})
     entry = entries.get(f"{group:04X}xx{element:02X}") or entries.get(f"{group:04X}xx{element:02x}")
-    return entry[0] if entry else ""
+    return (entry[0], _NO_NAME.sub("", entry[2])) if entry else ("", "")

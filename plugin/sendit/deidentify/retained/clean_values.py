@@ -38,6 +38,7 @@ from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import are_plausible
 from sendit.deidentify.retained.private_values import is_written
 from sendit.deidentify.retained.vr_rules import top_coded, valid
+from sendit.deidentify.retained.whole_meanings import is_animal_of_attribute, is_of_locale, is_whole_meaning
 from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.vocabulary import is_name_too, is_term
 from sendit.errors import Quarantine, Reject
@@ -137,11 +138,14 @@ class RetainedValues:
         is_number = vr == "IS" and is_series_number(element.tag, ascii_text(value))  # pixel data may be gigabytes
         return value if is_number else self._number(element.tag, value, vr)
 
-    def described(self, rule: Rule) -> Callable[[str], str]:
+    def described(self, rule: Rule, tag: int = 0) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
         if not rule.values:
-            return self.texts.description
+            return lambda text: text if self._is_animal(tag, text) else self.texts.description(text)
         return lambda text: text if self._is_vendors(rule.values, text) else self.texts.description(text)
+
+    def _is_animal(self, tag: int, text: str) -> bool:
+        return is_animal_of_attribute(tag, text) and not self.texts.holds_personal_data(text)
 
     def _is_written_so(self, pattern: str, value: bytes | memoryview) -> bool:
         return all(self._is_vendors(pattern, single) for single in ascii_text(value).split("\\"))
@@ -212,9 +216,12 @@ class RetainedValues:
             return lambda value: self._code(scheme, value)
         value = _text_in(elements, _CODE_VALUES[0])
         standard = meaning_of(scheme, value)
-        if scheme == "UCUM" and is_code(scheme, value):
-            return lambda meaning: meaning if meaning.strip() == value else self._meaning(standard, meaning)
-        return lambda meaning: self._meaning(standard, meaning)
+        if is_of_locale(scheme, value, _text_in(elements, _CODE_MEANING)):
+            return lambda meaning: meaning
+        real = is_code(scheme, value) is True and not scheme.startswith("99")
+        if scheme == "UCUM" and real:
+            return lambda meaning: meaning if meaning.strip() == value else self._meaning(standard, meaning, real=True)
+        return lambda meaning: self._meaning(standard, meaning, real=real)
 
     def _scheme(self, name: str) -> str:
         """Return a designator: the standard's; a private one if it holds no personal data."""
@@ -233,14 +240,21 @@ class RetainedValues:
             known = not self.texts.holds_personal_data(value)
         return value if known else ""
 
-    def _meaning(self, standard: str, meaning: str) -> str:
-        """Return the meaning itself, or the standard's, or none: part of a diagnosis is another diagnosis."""
+    def _meaning(self, standard: str, meaning: str, *, real: bool) -> str:
+        """Return the meaning itself, or the standard's, or none: part of a diagnosis is another diagnosis.
+
+        Args:
+            standard: what the standard says that the code means, if it does.
+            meaning: what the file says.
+            real: whether the code is one of its scheme.
+        """
         plain = _ISOTOPE.sub(" ", meaning)
         if meaning.strip() == standard or self.texts.code_meaning(plain) == plain:
             return meaning
-        return standard or (
-            meaning if is_meaning(meaning.strip()) and not self.texts.holds_personal_data(meaning) else ""
-        )
+        if real and self.texts.meaning_of_code(plain) == plain:
+            return meaning
+        listed = is_meaning(meaning.strip()) or is_whole_meaning(meaning)
+        return standard or (meaning if listed and not self.texts.holds_personal_data(meaning) else "")
 
     def readable(self, element: Element, vr: str, character_set: bytes | memoryview) -> str | None:
         """Return the text of an element; None if its bytes are not, or most likely not, of the character set."""

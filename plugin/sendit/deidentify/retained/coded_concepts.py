@@ -10,6 +10,8 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from sendit.deidentify.retained.whole_meanings import meaning_of_locale
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -118,7 +120,7 @@ def is_scheme(name: str) -> bool:
 
 def meaning_of(scheme: str, value: str) -> str:
     """Return what the standard says that a code means; "" if it does not say."""
-    return _meanings().get((scheme, value), "")
+    return _meanings().get((scheme, value), "") or meaning_of_locale(scheme, value)
 
 
 @cache
@@ -143,11 +145,16 @@ def _annotations() -> frozenset[str]:
 
 def is_meaning(text: str) -> bool:
     """Return whether the standard gives this meaning to a code of any scheme."""
-    return text in _all_meanings()
+    return text in _long_meanings()
+
+
+def all_meanings() -> frozenset[str]:
+    """Return the meanings of all codes that the standard names."""
+    return frozenset(_meanings().values())
 
 
 @cache
-def _all_meanings() -> frozenset[str]:
+def _long_meanings() -> frozenset[str]:
     return frozenset(meaning for meaning in _meanings().values() if " " in meaning)  # a single word may be a name
 
 

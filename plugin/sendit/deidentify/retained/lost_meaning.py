@@ -1,7 +1,6 @@
 """Find lost values that scale, order or locate pixels: without them, a recipient would read other numbers.
 
-`tables/telling_attributes.csv` lists these attributes of the standard and of vendors, and the entries of Siemens' CSA
-header, with the values that matter (a slope of 1 does not) and the attributes that are equivalent (`group`).
+telling.py says which attributes these are.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,9 +18,9 @@ from sendit.deidentify.dicom.reader import items_of
 from sendit.deidentify.dicom.text import ascii_text
 from sendit.deidentify.private_blocks import csa, ge
 from sendit.deidentify.private_blocks.entries import Unreadable
-from sendit.deidentify.profile.private import PrivateTag, read_tag, vendor_attributes
+from sendit.deidentify.profile.private import PrivateTag, dictionary_entry, listed_attribute
 from sendit.deidentify.replacements import DUMMIES
-from sendit.deidentify.tables import table_rows, tag_of
+from sendit.deidentify.retained.telling import TellingAttribute, bulk_of, keys, telling_attributes, telling_private
 from sendit.errors import Quarantine
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ _CONTAINERS = frozenset(
     {0x52009229, 0x52009230, 0x00409096, 0x00283000, 0x00186011, 0x00540016, 0x00209113, 0x00209116, 0x00289110}
     | {0x00289145, 0x00189117, 0x00189076, 0x00189114, 0x00209111, 0x00189152, 0x00289132, 0x00209253}
 )
-_CSA, _SERIES_HEADER = "CSA ", 0x20
+_SERIES_HEADER = 0x20
 _ANY_ENTRY = "*"  # of a header that cannot be parsed
 _FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 _TEXT_NUMBERS = frozenset({"DS", "IS"})
@@ -46,56 +44,6 @@ _CLOSE = 1e-5
 _NAMED = 5
 
 Value = tuple[float, ...] | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class TellingAttribute:
-    """Hold one row of the table."""
-
-    attribute: str  # keyword, (gggg,"CREATOR",ee), or "CSA NAME" ("CSA *": all entries of one that is unreadable)
-    name: str
-    group: str
-    matters: str
-    context: str
-    meaning: str
-
-    @property
-    def source(self) -> str:
-        """Return the source: attributes of one creator belong together (the three components of a vector)."""
-        return self.attribute.rpartition(",")[0] if self.attribute.startswith("(") else self.attribute
-
-
-@cache
-def telling_attributes() -> tuple[TellingAttribute, ...]:
-    """Return the table."""
-    found = []
-    for row in table_rows("telling_attributes.csv"):
-        name = row["name"] or row["attribute"]
-        group = row["group"] or row["attribute"]
-        if row["matters"] not in _MATTERS:
-            raise LookupError(f"telling_attributes.csv: {row['matters']} is no condition")
-        found.append(TellingAttribute(row["attribute"], name, group, row["matters"], row["context"], row["meaning"]))
-    return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    standard: Mapping[int, TellingAttribute]
-    private: Mapping[PrivateTag, TellingAttribute]
-    csa: Mapping[str, TellingAttribute]
-
-
-@cache
-def _keys() -> _Keys:
-    standard, private, entries = {}, {}, {}
-    for one in telling_attributes():
-        if one.attribute.startswith("("):
-            private[read_tag(one.attribute)] = one
-        elif one.attribute.startswith(_CSA):
-            entries[one.attribute.removeprefix(_CSA)] = one
-        else:
-            standard[tag_of(one.attribute, "telling_attributes.csv")] = one
-    return _Keys(standard, private, entries)
 
 
 #: Attribute → its values, in the order of the file.
@@ -118,18 +66,21 @@ def telling_values(elements: Dataset, encoding: Encoding) -> Telling:
 
 
 def lost_meaning(before: Telling, after: Telling) -> tuple[str, ...]:
-    """Return the names of what was lost, in the order of the table.
+    """Return the names of what was lost, in the order of the table; then those that it does not have.
 
     A value that another source still gives (the standard or a vendor, another attribute of the vendor) is not lost. If
     several sources are lost, the first one in the table is named.
     """
-    lost = [one for one in telling_attributes() if one in before and not _same(one, before[one], after.get(one))]
+    table = telling_attributes()
+    ordered = [*(one for one in table if one in before), *(one for one in before if one not in _listed())]
+    lost = [one for one in ordered if not _same(one, before[one], after.get(one))]
     silent = {(one.group, one.source) for one in lost}
     speaking = {one.group for one in before if (one.group, one.source) not in silent}
     named: dict[str, str] = {}
-    return tuple(
+    names = (
         one.name for one in lost if one.group not in speaking and named.setdefault(one.group, one.source) == one.source
     )
+    return tuple(dict.fromkeys(names))
 
 
 def check_lost(lost: Sequence[str], handling: Handling) -> None:
@@ -141,6 +92,11 @@ def check_lost(lost: Sequence[str], handling: Handling) -> None:
     if lost and handling.on_lost_meaning == "Hold":
         more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
         raise Quarantine(f"a recipient could no longer read {', '.join(lost[:_NAMED])}{more} (OnLostMeaning is Hold)")
+
+
+@cache
+def _listed() -> frozenset[TellingAttribute]:
+    return frozenset(telling_attributes())
 
 
 # --- the values ------------------------------------------------------------------------------------------------------
@@ -164,7 +120,7 @@ def _values(
     elements: Dataset, encoding: Encoding, creators: Mapping[int, str], top: bool = False, vendors: bool = False
 ) -> Iterator[tuple[TellingAttribute, Value]]:
     """Yield the values of a dataset; within a vendor's sequences, standard attributes are mere copies."""
-    keys, here = _keys(), dict(creators)
+    table, here = keys(), dict(creators)
     for element in elements:
         tag = element.tag
         if not tag >> 16 & 1:
@@ -172,10 +128,10 @@ def _values(
                 if tag in _CONTAINERS or not top:
                     for item in element.items:
                         yield from _values(item, encoding, {}, vendors=vendors)
-            elif not vendors and tag in keys.standard:
+            elif not vendors and tag in table.standard:
                 value = _value(element, _vr(element, DicomDictionary[tag][0]), encoding)
                 if value is not None:
-                    yield keys.standard[tag], value
+                    yield table.standard[tag], value
         elif 0x10 <= tag & 0xFFFF <= 0xFF:
             here[tag] = "" if element.items is not None else ascii_text(element.value)
         else:
@@ -187,22 +143,23 @@ def _values(
 def _private(
     element: Element, tag: PrivateTag, encoding: Encoding, creators: Mapping[int, str]
 ) -> Iterator[tuple[TellingAttribute, Value]]:
-    keys, listed = _keys(), vendor_attributes().get(tag)
-    one = keys.private.get(tag)
+    listed, one = listed_attribute(tag), telling_private(tag)
+    vr = listed.vr if listed is not None else dictionary_entry(tag)[0]
     items = element.items
-    if items is None and listed is not None and listed.vr == "SQ":
+    if items is None and vr == "SQ":
         items = items_of(element.value, encoding)
     if items is not None:
-        if one is not None and items:
+        if one is not None and items and tag in keys().private:
             yield one, b"items"
-        if listed is not None:
-            for item in items:
-                yield from _values(item, encoding, creators, vendors=True)
+        for item in items:
+            yield from _values(item, encoding, creators, vendors=True)
         return
     if listed is not None and listed.form == "CSA" and tag[2] != _SERIES_HEADER:
         yield from _entries(element)
-    elif one is not None:
-        value = _value(element, _vr(element, listed.vr if listed is not None else ""), encoding)
+        return
+    one = one or bulk_of(tag, len(element.value))
+    if one is not None:
+        value = _value(element, _vr(element, vr), encoding)
         if value is not None:
             yield one, value
 
@@ -213,10 +170,10 @@ def _entries(element: Element) -> Iterator[tuple[TellingAttribute, Value]]:
         tags = csa.parse(element.value).tags
     except Unreadable:
         if element.value:
-            yield _keys().csa[_ANY_ENTRY], bytes(element.value)
+            yield keys().csa[_ANY_ENTRY], bytes(element.value)
         return
     for entry in tags:
-        one = _keys().csa.get(entry.name)
+        one = keys().csa.get(entry.name)
         if one is not None and any(entry.values):
             values = b"\\".join(filter(None, entry.values))
             yield one, _numbers_in(values) or values

@@ -25,6 +25,7 @@ from sendit.deidentify.text.contact_details import (
 from sendit.deidentify.text.dates_in_words import without_dates_in_words
 from sendit.deidentify.text.encodings import is_dense, parts_of_dense, readings_of
 from sendit.deidentify.text.eponyms import Eponyms
+from sendit.deidentify.text.meanings import without_strangers_to_meanings
 from sendit.deidentify.text.normalize import NAME_WORD, is_technical, letters_of, spellings
 from sendit.deidentify.text.patterns import (
     LINKS,
@@ -237,6 +238,7 @@ class TextCleaner:
         "_names",
         "_numbers",
         "_own_words",
+        "_real",
         "_technical",
         "_versions",
     )
@@ -253,6 +255,7 @@ class TextCleaner:
         self._descriptions: dict[str, str] = {}
         self._codes: dict[str, str] = {}
         self._meanings: dict[str, str] = {}
+        self._real: dict[str, str] = {}
         self._technical: dict[str, str] = {}
         self._versions: dict[str, str] = {}
 
@@ -263,6 +266,10 @@ class TextCleaner:
     def code_meaning(self, text: str) -> str:
         """Clean the meaning of a code like a description; medical words stay, even if they are the patient's name."""
         return _once(text, self._codes, self._of_code)
+
+    def meaning_of_code(self, text: str) -> str:
+        """Clean the meaning of a code that is one of its scheme (meanings.py says what stays)."""
+        return _once(text, self._real, self._of_real_code)
 
     def meaning(self, text: str) -> str:
         """Clean a text in which any word may be a term, such as a code meaning: unknown words stay."""
@@ -286,6 +293,10 @@ class TextCleaner:
     def _of_code(self, text: str) -> str:
         plain = readable(text)
         return _left(text, plain, self._without_persons(plain, without_strangers))
+
+    def _of_real_code(self, text: str) -> str:
+        plain = readable(text)
+        return _left(text, plain, self._without_persons(plain, without_strangers_to_meanings))
 
     def _meant(self, text: str) -> str:
         plain = readable(text)

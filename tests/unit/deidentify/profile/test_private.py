@@ -128,6 +128,22 @@ def test_numbers_stay(syntax: str) -> None:
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_sinogram_of_a_plan_stays(syntax: str) -> None:
+    """As TomoTherapy's plans have it: numbers as text, in an element of VR UN; a name in their place goes."""
+    row = b"\\".join([b"0.123456789012345", b"0", b"1", b".5", b"", b"2.5e-3"] * 10 + [b"0"] * 4)
+    image = _with(0x300D, "TOMO_HA_01", (0xA7, "UN", row), (0x40, "UN", b"20.4"), (0xA4, "UN", b"HELICAL "))
+    after = _after(image, "vendor:Accuray", syntax=syntax)
+    block = after.private_block(0x300D, "TOMO_HA_01")
+    value = block[0xA7].value
+    text = value.decode() if isinstance(value, bytes) else value
+    assert text.strip("\0 ") == row.decode()
+    assert "HELICAL" in str(block[0xA4].value)
+    assert float(block[0x40].value) == 20.4
+    named = _after(_with(0x300D, "TOMO_HA_01", (0xA7, "UN", b"0.5\\Quimby\\1 ")), "vendor:Accuray", syntax=syntax)
+    assert "Quimby" not in str(named)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
 def test_what_stands_in_sequences_stays(syntax: str) -> None:
     """As Philips writes scale slopes of enhanced images: a private sequence in a functional group."""
     image, frame, inner = dataset(), Dataset(), Dataset()

@@ -23,7 +23,7 @@ from sendit.deidentify import RecipeText, compile_plan, deidentify
 from sendit.deidentify.options import Option
 from sendit.deidentify.plan import Handling
 from sendit.deidentify.profile.private import read_tag, vendor_attributes
-from sendit.deidentify.retained.lost_meaning import telling_attributes
+from sendit.deidentify.retained.telling import telling_attributes
 from sendit.model import Quarantined, Receipt, Released
 from tests.dicom import StudyMaker, written
 from tests.unit.deidentify.private_blocks import makers
@@ -89,6 +89,94 @@ def test_private_attribute_is_named_where_it_goes_and_not_where_it_stays(
     dataset = _private(_image(), group, creator, element, vr, value)
     assert _lost(dataset, syntax=syntax) == [name]
     assert _lost(dataset, Option.RETAIN_SAFE_PRIVATE, safe=[f"vendor:{vendor}"], syntax=syntax) == []
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "element", "vr", "value", "name", "vendor"),
+    [
+        (0x0057, "SIEMENS MED NM", 0x07, "FL", 0.25, "SIEMENS MED NM Rescale Slope", "Siemens"),
+        (0x0057, "SIEMENS MED NM", 0x06, "FL", -3.0, "SIEMENS MED NM Rescale intercept", "Siemens"),
+        (
+            0x0039,
+            "SIEMENS MED OCS I0 MU SCALE FACTOR",
+            0x97,
+            "IS",
+            "80",
+            "SIEMENS MED OCS I0 MU SCALE FACTOR I0-MU Scale Factor",
+            "Siemens",
+        ),
+        (0x0019, "GE_GENESIS_REV3.0", 0xCC, "SS", 150, "GE_GENESIS_REV3.0 Phase Contrast Velocity Encoding", "GE"),
+        (0x0045, "GEMS_SENO_02", 0x09, "DS", "1.8", "GEMS_SENO_02 Real Magnification Factor", "GE"),
+        (0x0029, "MMCPrivate", 0x30, "FD", 1000.0, "MMCPrivate DiffusionBValue", "Hitachi"),
+        (0x0019, "MMCPrivate", 0x08, "DS", "5", "MMCPrivate ImageSliceThickness", "Hitachi"),
+        (0x0029, "MMCPrivate", 0xCF, "FD", [1.0, 2.0, 3.0], "MMCPrivate MidSlabPosition", "Hitachi"),
+        (0x0055, "PMOD_1", 0x05, "FD", [1.5, 2.5], "PMOD_1 Frame Rescale Slope Vector", "PMOD"),
+        (0x3273, "BrainLAB_PatientSetup", 0x00, "DS", ["1", "2", "3"], None, "Brainlab"),
+        (0x300D, "TOMO_HA_01", 0x60, "DS", "0.287", "TOMO_HA_01 Tomo Pitch of the helix", "Accuray"),
+        (0x300D, "TOMO_DD_01", 0x22, "DS", "0.004", "TOMO_DD_01 Detector data scaling factor", "Accuray"),
+        (0x300B, "IMPAC", 0x96, "FL", [0.5, 0.25], "IMPAC Line Scan Metersets of the spots", "Elekta"),
+        (0x4001, "RAYSEARCHLABS 2.0", 0x07, "FL", 2.5e9, "RAYSEARCHLABS 2.0 Particles Per Spill", "RaySearch"),
+        (0x200D, "Philips US Imaging DD 036", 0x03, "LO", ["0.3", "0.4", "0.5"], None, "Philips"),
+        (0x7FDF, "ACUSON:1.2.840.113680.1.0:7f10", 0x64, "UN", b"64", None, ""),
+        (0x0023, "HOLOGIC", 0x02, "OB", b"\1\2\3\4", "HOLOGIC P File Data", ""),
+        (0x07A1, "ELSCINT1", 0x0A, "OB", b"\1\2\3\4", "ELSCINT1 Tamar Compressed Pixel Data", ""),
+        (0x7E01, "HOLOGIC, Inc.", 0x12, "OB", b"\1" * 8192, None, ""),
+        (0x7FE1, "KRETZ_US", 0x01, "OB", b"\1" * 8192, None, ""),
+    ],
+)
+def test_private_attribute_of_any_vendor_is_named_by_what_a_dictionary_calls_it(
+    group: int, creator: str, element: int, vr: str, value: object, name: str | None, vendor: str
+) -> None:
+    dataset = _private(_without_geometry(), group, creator, element, vr, value)
+    (lost,) = _lost(dataset)
+    assert lost.startswith(creator)
+    assert name is None or lost == name
+    if vendor:
+        assert _lost(dataset, Option.RETAIN_SAFE_PRIVATE, safe=[f"vendor:{vendor}"]) == []
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "element", "vr", "value"),
+    [
+        (0x0057, "SIEMENS MED NM", 0x07, "FL", 1.0),
+        (0x0029, "SIEMENS CM VA0  CMS", 0x13, "CS", "LIN"),  # a scale of the window
+        (0x0019, "MMCPrivate", 0x08, "UN", b""),
+        (0x0011, "IDEXX", 0x00, "LO", "BEAGLE"),
+        (0x7E01, "HOLOGIC, Inc.", 0x12, "OB", b"\1\2"),
+    ],
+)
+def test_private_attribute_that_says_nothing_about_pixels_is_not_named(
+    group: int, creator: str, element: int, vr: str, value: object
+) -> None:
+    assert _lost(_private(_without_geometry(), group, creator, element, vr, value)) == []
+
+
+def test_creator_that_no_dictionary_has_is_not_named() -> None:
+    assert _lost(_private(_image(), 0x7E01, "QUIXWORTH^ALMA", 0x10, "OB", b"\1" * 8192)) == [
+        "unknown (7E01,xx10), large data of a private attribute"
+    ]
+
+
+def test_private_position_is_not_lost_where_the_standard_gives_one() -> None:
+    dataset = _private(_image(ImagePositionPatient=["1", "2", "3"]), 0x29, "MMCPrivate", 0xCF, "FD", [1.0, 2.0, 3.0])
+    assert _lost(dataset) == []
+
+
+def test_private_sequence_of_another_vendor_is_looked_into() -> None:
+    inner = _private(Dataset(), 0x0029, "MMCPrivate", 0x30, "FD", 700.0)
+    dataset = _private(_without_geometry(), 0x0029, "MMCPrivate", 0xA4, "SQ", Items([inner]))
+    assert _lost(dataset) == ["MMCPrivate DiffusionBValue"]
+
+
+def _without_geometry() -> Dataset:
+    dataset = _image()
+    for keyword in (
+        *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SliceLocation"),
+        *("SpacingBetweenSlices", "TriggerTime", "FrameTime", "DiffusionBValue"),
+    ):
+        if keyword in dataset:
+            delattr(dataset, keyword)
+    return dataset
 
 
 @pytest.mark.parametrize(
