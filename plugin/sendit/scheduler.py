@@ -45,6 +45,7 @@ class Work:
 
     key: str
     running_on: str | None  # the executor, while it runs
+    queue: str = ""
 
 
 class _Json(Serializer):
@@ -131,6 +132,8 @@ class Scheduler:
 
         # How often work may be begun is counted in the journal, not here.
         DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(stage)
+        # The engine would take work from every queue that any worker on this database has registered.
+        DBOS.listen_queues(list(self._queues))
         DBOS.launch()
         # The engine has put a handler of its own on its logger, which prints tracebacks with their texts.
         engine_log = logging.getLogger("dbos")
@@ -172,8 +175,19 @@ class Scheduler:
             raise RuntimeError("the scheduler was not started")
         return self._client
 
-    def enqueue(self, queue: str, stage: str, key: str, *arguments: Any, delay_seconds: float = 0) -> None:
-        """Run a stage once its queue has room, `delay_seconds` from now at the earliest. A known key does nothing."""
+    def enqueue(
+        self, queue: str, stage: str, key: str, *arguments: Any, delay_seconds: float = 0, rank: int = 0
+    ) -> None:
+        """Run a stage once its queue has room, `delay_seconds` from now at the earliest. A known key does nothing.
+
+        Args:
+            queue: the queue.
+            stage: the name of the stage.
+            key: names the work and its attempt.
+            arguments: those of the stage.
+            delay_seconds: when it may begin.
+            rank: work of a lower rank goes first in its queue.
+        """
         options: dict[str, Any] = {
             "workflow_name": _WORKFLOW,
             "queue_name": queue,
@@ -181,6 +195,8 @@ class Scheduler:
             "app_version": _APPLICATION_VERSION,
             "application_name": "sendit",
         }
+        if rank > 0:
+            options["priority"] = rank
         if delay_seconds > 0:
             options["delay_seconds"] = delay_seconds
         with self._translated():
@@ -190,7 +206,9 @@ class Scheduler:
         """Return what is queued, waits for its time, or runs, on any worker."""
         with self._translated():
             workflows = self._engine.list_workflows(status=_ACTIVE, load_input=False, load_output=False)
-        return [Work(w.workflow_id, w.executor_id if w.status == "PENDING" else None) for w in workflows]
+        return [
+            Work(w.workflow_id, w.executor_id if w.status == "PENDING" else None, w.queue_name or "") for w in workflows
+        ]
 
     def cancel(self, *keys: str) -> None:
         """Take work off its queue. What runs already is not interrupted: its writes are fenced by its attempt."""

@@ -83,6 +83,9 @@ class Settings(Section):
     """Folder of the journal, the keys, staged files and previews. Other users must have no access (mode 0700)."""
     database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite", repr=False)
     """`sqlite`, or `postgresql://user:password@host/database`."""
+    shared_directory: AbsolutePath | None = None
+    """Folder of staged files and previews for several workers of one Orthanc, with `Database` on PostgreSQL: each takes
+    over what another one leaves. Default: they are in DataDirectory."""
     crosswalk_keys: AbsolutePath | None = None
     """Folder of the crosswalks' keys, for example on another disk. Default: `<DataDirectory>/keys/crosswalk`."""
     python: AbsolutePath | None = None
@@ -113,6 +116,11 @@ class Settings(Section):
     """Destinations by name; Type selects the kind."""
     projects: dict[Name, Project] = {}
     """Projects by name. The first project whose Match applies gets the study."""
+
+    @property
+    def staging_directory(self) -> Path:
+        """The folder of staged files and previews."""
+        return self.shared_directory or self.data_directory
 
 
 def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
@@ -220,7 +228,10 @@ def _named(settings: Settings) -> Iterator[tuple[str, list[str]]]:
 
 
 def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
-    """Names that point nowhere."""
+    """Names that point nowhere, and a folder that nobody can share."""
+    if settings.shared_directory is not None and settings.database == "sqlite":
+        remedy = "Set SendIt.Database to a database of PostgreSQL, or leave SharedDirectory out."
+        yield Misconfigured(f"{SECTION}.SharedDirectory", "SQLite serves one worker alone", remedy)
     yield from _alike(settings)
     for name, destinations in _named(settings):
         for index, wanted in enumerate(destinations):
@@ -257,6 +268,8 @@ def _misplaced_destinations(settings: Settings, orthanc: OrthancConfig) -> Itera
 
 def _overlapping(settings: Settings, document: Mapping[str, Any]) -> Iterator[Misconfigured]:
     own = {f"{SECTION}.DataDirectory": settings.data_directory, **orthancs_own(document)}
+    if settings.shared_directory is not None:
+        own[f"{SECTION}.SharedDirectory"] = settings.shared_directory
     if settings.crosswalk_keys is not None:
         own[f"{SECTION}.CrosswalkKeys"] = settings.crosswalk_keys
     watched = {f"{SECTION}.WatchedFolders[{i}].Path": one.path for i, one in enumerate(settings.watched_folders)}

@@ -33,6 +33,7 @@ from sendit.pipeline.context import (
     backoff,
     deliver_key,
     process_key,
+    process_queue,
     recall_key,
     since,
 )
@@ -421,7 +422,7 @@ class Pipeline:
 
     def try_again(self) -> None:
         """Retry, after a full restart, batches that are held because their process was ended from outside."""
-        for batch_id in self._journal.again.held_for(TRIED_AGAIN, unless=_AGAIN):
+        for batch_id in self._journal.again.held_for(TRIED_AGAIN, unless=_AGAIN, home=self._journal.home):
             with contextlib.suppress(Misconfigured):  # its study was recalled meanwhile
                 renewed = self._journal.batches.retry(batch_id, why=_AGAIN)
                 if renewed is not None:
@@ -433,4 +434,5 @@ class Pipeline:
     def schedule_process(self, batch_id: int, attempt: int, delay: float = 0) -> None:
         """Enqueue the processing of a batch."""
         key = process_key(batch_id, attempt)
-        self.services.scheduler.enqueue("process", "process", key, batch_id, attempt, delay_seconds=delay)
+        queue = process_queue(self._journal.homes.of(batch_id))
+        self.services.scheduler.enqueue(queue, "process", key, batch_id, attempt, delay_seconds=delay)

@@ -20,7 +20,8 @@ from sendit.model import BatchState, Delivery, InstanceState, Shipment, StagedIn
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_key, deliver_queue
 from sendit.pipeline.passport.issue import Passports, with_object
 from sendit.pipeline.review.replace import remove_former
-from sendit.pipeline.window import Pace, PauseGate, opens_at
+from sendit.pipeline.sharing import Places, pace_of
+from sendit.pipeline.window import PauseGate, opens_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,9 @@ class Deliverer:
         self._now = now
         self._passports = Passports(services)
         configured = services.settings.destinations.items()
-        self._paces = {name: Pace(d.bytes_per_second) for name, d in configured if d.bytes_per_second is not None}
+        paced = {name: d.bytes_per_second for name, d in configured if d.bytes_per_second is not None}
+        self._paces = {name: pace_of(services.journal.leases, name, rate) for name, rate in paced.items()}
+        self._places = Places(services)
 
     def hold(self, destination: str, batch_id: int | None = None) -> Hold | None:
         """Return why deliveries there, or of this batch there, may not run now; None if they may.
@@ -101,6 +104,14 @@ class Deliverer:
             if hold := self.hold(destination, batch_id):
                 self._journal.deliveries.pause(batch_id, destination, attempt, hold.why, hold.until)
                 return
+        except Superseded:
+            return
+        with self._places.one(batch_id, destination) as place:
+            if place:
+                self._deliver_now(batch_id, destination, attempt)
+
+    def _deliver_now(self, batch_id: int, destination: str, attempt: int) -> None:
+        try:
             delivery, starts = self._journal.deliveries.begin(batch_id, destination, attempt)
         except Superseded:
             return
@@ -226,7 +237,7 @@ class Deliverer:
     def schedule(self, batch_id: int, destination: str, attempt: int, delay: float = 0) -> None:
         """Enqueue a delivery."""
         key = deliver_key(batch_id, destination, attempt)
-        queue = deliver_queue(destination)
+        queue = deliver_queue(destination, self._journal.homes.of(batch_id))
         self._services.scheduler.enqueue(queue, "deliver", key, batch_id, destination, attempt, delay_seconds=delay)
 
     def schedule_all(self, batch_id: int) -> None:

@@ -33,11 +33,13 @@ class BufferedLog:
 
     Args:
         actor: who imports.
+        executor: the worker that does it.
     """
 
-    def __init__(self, imports: Imports, names: FileNames, actor: str = SYSTEM) -> None:
+    def __init__(self, imports: Imports, names: FileNames, actor: str = SYSTEM, executor: str = "") -> None:
         self._imports = imports
         self._names = names
+        self._executor = executor
         self._actor = actor
         self._projects: dict[int, str] = {}  # of the imports that were begun
         self._waiting: dict[int, dict[str, tuple[FileOutcome, str | None, str | None]]] = {}
@@ -47,7 +49,7 @@ class BufferedLog:
     def begin(self, project: str, folder: str, directory: str) -> int:
         """See `ImportLog`."""
         sealed_folder, sealed_directory = self._names.seal(project, (folder, directory))
-        self.last_id = self._imports.begin(project, sealed_folder, sealed_directory, self._actor)
+        self.last_id = self._imports.begin(project, sealed_folder, sealed_directory, self._actor, self._executor)
         self._projects[self.last_id] = project
         self.begun.set()
         return self.last_id
@@ -103,6 +105,7 @@ class Importing:
     def __init__(self, pipeline: Pipeline, stop: threading.Event) -> None:
         self._pipeline = pipeline
         self._stop = stop
+        self._executor = pipeline.services.scheduler.executor
         self._watchers: list[FolderWatcher] = []
         self._spool = pipeline.services.settings.data_directory
         self._names = FileNames(pipeline.services.settings)
@@ -113,9 +116,9 @@ class Importing:
 
     def watch(self) -> None:
         """Watch every configured folder; first close what the last run left unfinished."""
-        self._pipeline.services.journal.imports.close_interrupted()
+        self._pipeline.services.journal.imports.close_interrupted(self._executor)
         for index, folder in enumerate(self._pipeline.services.settings.watched_folders):
-            imports = BufferedLog(self._pipeline.services.journal.imports, self._names)
+            imports = BufferedLog(self._pipeline.services.journal.imports, self._names, executor=self._executor)
             place = f"SendIt.WatchedFolders[{index}]"
             store = self._store(folder.project)
             watcher = FolderWatcher(folder, store, imports, self._imported, place, self._spool)
@@ -135,7 +138,7 @@ class Importing:
 
     def start(self, folder: Path, project: str, actor: str = SYSTEM) -> int:
         """Import a folder once, in the background; the import's number."""
-        imports = BufferedLog(self._pipeline.services.journal.imports, self._names, actor)
+        imports = BufferedLog(self._pipeline.services.journal.imports, self._names, actor, self._executor)
         thread = threading.Thread(target=self._once, args=(folder, project, imports), name="import", daemon=True)
         self._running = {one for one in self._running if one.is_alive()} | {thread}
         thread.start()
