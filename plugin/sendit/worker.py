@@ -99,7 +99,9 @@ class Worker:
         self._stop = threading.Event()
         self._problems: dict[str, str] = {}
         self._started_at = datetime.now(UTC)
-        home = data_directory.home(self.settings)
+        if self.settings.shared_directory is not None:
+            data_directory.prepare(self.settings.shared_directory, data_directory.PLACE_SHARED)
+        home = data_directory.node(self._directory)
         seal = FileNames(self.settings).seal_old
         self.journal = open_journal(self.settings.database, self._directory, seal, home)
         self.guard = JournalGuard(self.journal, self._directory)
@@ -146,7 +148,7 @@ class Worker:
         # Deliveries to a destination that is no longer configured must fail, instead of waiting for ever.
         queues |= {deliver_queue(name, home): 1 for name in self.journal.deliveries.open_destinations(home)}
         queues |= {deliver_queue(name, home): d.batches_at_once for name, d in self.settings.destinations.items()}
-        executor = f"{data_directory.node(self._directory)}-0"
+        executor = f"{home}-0"
         queues |= {pull_queue(executor): _PULLS_AT_ONCE}
         scheduler = Scheduler(
             url=engine_url(self.settings.database, self._directory),
@@ -263,6 +265,7 @@ class Worker:
         unseen = self.journal.acknowledgements.unseen()
         refused = [f"{_REFUSED}: {self._refused}"] if self._refused else []
         outside = [*self._states.problems(), *self._pulling.problems(), *self._reconciler.problems()]
+        outside += self.pipeline.pressure.problems()
         problems = [*broken, *refused, *outside, *unseen_problems(unseen)]
         return {
             "status": "degraded" if problems else "ok",

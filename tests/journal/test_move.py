@@ -15,7 +15,7 @@ from sendit.journal.audit import Act
 from sendit.journal.imports import SealedName
 from sendit.journal.lists.counts import INSTANCE, PROJECT
 from sendit.pipeline.backups import move as moving
-from sendit.pipeline.backups.high_water import JournalGuard
+from sendit.pipeline.backups.high_water import JournalGuard, is_missing
 from tests.journal.test_workers import delivering
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_a_row_that_arrives_differently_stops_the_move(settings: Settings, monke
         patched.setattr(moving, "_copy", harmful)
         with pytest.raises(Misconfigured, match="the rows of instances did not arrive as they were"):
             move(settings)
-    assert moving.is_missing(settings.database, settings.data_directory)
+    assert is_missing(settings.database, settings.data_directory)
     assert move(settings).rows["instances"] == 3
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sendit.journal import Journal
 from sendit.journal import tables as t
 from sendit.journal.imports import SealedName
-from sendit.journal.workers.leases import LEAD_ALL, lead_of, places_of
+from sendit.journal.workers.leases import LEAD, places_of
 from sendit.journal.writing import now
 from sendit.model import BatchState, DeliveryState
 from sendit.pipeline.sharing import Company, SharedPace
@@ -63,17 +63,17 @@ def delivering(journal: Journal, study: str = "study", names: list[str] = INSTAN
 
 def test_one_worker_leads_until_it_no_longer_renews(shared: Callable[[str], Journal]) -> None:
     """A second one follows once the lease has ended; the first does not get it back by renewing."""
-    one, two = shared("a").leases, shared("a").leases
-    assert one.take(lead_of("a"), "first")
-    assert one.take(lead_of("a"), "first")
-    assert not two.take(lead_of("a"), "second")
-    assert two.take(lead_of("b"), "second")
-    let_end(shared("a"), lead_of("a"))
-    assert two.take(lead_of("a"), "second")
+    one, two = shared("a").leases, shared("b").leases
+    assert one.take(LEAD, "first")
+    assert one.take(LEAD, "first")
+    assert not two.take(LEAD, "second")
+    assert two.take("another", "second")
+    let_end(shared("a"), LEAD)
+    assert two.take(LEAD, "second")
     one.renew("first")
-    assert not one.take(lead_of("a"), "first")
+    assert not one.take(LEAD, "first")
     two.release_all("second")
-    assert one.take(lead_of("a"), "first")
+    assert one.take(LEAD, "first")
 
 
 def test_a_renewed_lease_lasts(shared: Callable[[str], Journal]) -> None:
@@ -91,7 +91,7 @@ def test_a_renewed_lease_lasts(shared: Callable[[str], Journal]) -> None:
     assert leases.held() == {"z": "w-10/7"}
 
 
-def until(journal: Journal) -> dict[str, object]:
+def until(journal: Journal) -> dict[str, datetime]:
     with journal.engine.connect() as c:
         return {row.name: row.until for row in c.execute(sa.select(t.leases))}
 
@@ -121,7 +121,6 @@ def test_sqlite_has_one_worker_which_may_do_everything(data_directory: Path) -> 
     journal = Journal.open("sqlite", data_directory, home="a")
     company = Company(journal, "me")
     assert company.leads()
-    assert company.leads_all()
     assert not company.beat()
     assert journal.leases.held() == {}
     journal.close()
@@ -228,9 +227,9 @@ def test_a_worker_that_is_gone_is_noticed_once(shared: Callable[[str], Journal])
 
 def test_who_stops_gives_its_lead_away(shared: Callable[[str], Journal]) -> None:
     """The next one need not wait for the lease's end."""
-    one, two = Company(shared("a"), "me"), Company(shared("a"), "you")
-    assert one.leads_all()
-    assert not two.leads_all()
+    one, two = Company(shared("a"), "me"), Company(shared("b"), "you")
+    assert one.leads()
+    assert not two.leads()
     one.end()
-    assert two.leads_all()
-    assert LEAD_ALL in shared("a").leases.held()
+    assert two.leads()
+    assert shared("a").leases.held() == {LEAD: "you"}

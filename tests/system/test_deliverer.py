@@ -76,7 +76,7 @@ class Queue:
     def __init__(self) -> None:
         self.keys: list[str] = []
 
-    def enqueue(self, _queue: str, _stage: str, key: str, *_: Any, delay_seconds: float = 0) -> None:
+    def enqueue(self, _queue: str, _stage: str, key: str, *_: Any, **_when: float) -> None:
         self.keys.append(key)
 
 

@@ -76,6 +76,17 @@ class Retention(Section):
     """Days for which histories and receipts are kept. Default: for ever."""
 
 
+class Limits(Section):
+    """When imports and pulls wait, so that studies which arrive by DICOM have room. They go on by themselves."""
+
+    free_disk_gigabytes: float = Field(default=1.0, ge=0)
+    """They wait while the disk of staged files has less free space, in gigabytes."""
+    free_memory_megabytes: float = Field(default=128, ge=0)
+    """They wait while less memory is available, in megabytes."""
+    batches_under_way: int = Field(default=10_000, ge=1)
+    """They wait while so many batches are to be de-identified or delivered."""
+
+
 class Settings(Section):
     """The section "SendIt" of orthanc.json."""
 
@@ -84,8 +95,8 @@ class Settings(Section):
     database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite", repr=False)
     """`sqlite`, or `postgresql://user:password@host/database`."""
     shared_directory: AbsolutePath | None = None
-    """Folder of staged files and previews for several workers of one Orthanc, with `Database` on PostgreSQL: each takes
-    over what another one leaves. Default: they are in DataDirectory."""
+    """Folder of staged files and previews that several workers on one PostgreSQL share: if one of them ends, another
+    one delivers what it has staged. Default: they are in DataDirectory."""
     crosswalk_keys: AbsolutePath | None = None
     """Folder of the crosswalks' keys, for example on another disk. Default: `<DataDirectory>/keys/crosswalk`."""
     python: AbsolutePath | None = None
@@ -99,6 +110,8 @@ class Settings(Section):
     """Interval at which the journal is compared with Orthanc, in seconds."""
     retry: RetrySettings = RetrySettings()
     """Retries of the steps before delivery."""
+    limits: Limits = Limits()
+    """When imports and pulls wait."""
     retention: Retention = Retention()
     """How long data are kept that are not needed for ever."""
     roles: Roles | None = None

@@ -246,14 +246,21 @@ class Intake:
         with reading(self._engine) as c:
             return list(c.execute(query).scalars())
 
-    def route(self, study: str, project: str, act: audit.Act | None = None) -> None:
-        """Remember that an import named `project` for this study, or a person: then `act` goes to the audit log."""
+    def route(self, study: str, project: str, act: audit.Act | None = None, *, backfill: bool = False) -> None:
+        """Remember that an import named `project` for this study, or a person: then `act` goes to the audit log.
+
+        Args:
+            study: Orthanc's identifier of the study.
+            project: the project.
+            act: what a person did.
+            backfill: whether what arrives by DICOM goes before it.
+        """
         with self._engine.begin() as c:
             if act is not None:
                 audit.add(c, act)
             where = (t.routes.c.study == study) & (t.routes.c.project == project)
             if c.execute(sa.select(t.routes.c.study).where(where)).first() is None:
-                c.execute(sa.insert(t.routes).values(study=study, project=project, at=now()))
+                c.execute(sa.insert(t.routes).values(study=study, project=project, at=now(), backfill=backfill))
 
     def routes(self, study: str) -> list[str]:
         """Return the projects that imports named for this study, the first named first."""

@@ -63,7 +63,7 @@ batches = sa.Table(
     sa.Column("pruned_at", UtcDateTime),  # when its receipts and its history were deleted (Retention.JournalDays)
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),  # 2 once it was processed again after DONE
     sa.Column("size", sa.BigInteger),  # bytes of its outputs; NULL until it was de-identified
-    sa.Column("home", sa.String(64), nullable=False, server_default=""),  # whose workers do it; "": not known yet
+    sa.Column("home", sa.String(64), nullable=False, server_default=""),  # whose worker does it; "": not known yet
     # The next two are written by the triggers of `lists.counts`, whoever changes the state.
     sa.Column("ended_at", UtcDateTime, index=True),  # NULL as long as SendIt has work to do on it
     sa.Column("unseen", sa.Integer, nullable=False, server_default="0"),  # 1: it waits for a person's look
@@ -235,6 +235,7 @@ routes = sa.Table(
     sa.Column("study", sa.String(44), primary_key=True),
     sa.Column("project", sa.String(64), primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("backfill", sa.Boolean, nullable=False, server_default=sa.false()),  # imported or pulled: others go first
 )
 
 imports = sa.Table(

@@ -41,6 +41,7 @@ from sendit.pipeline.deliver import Deliverer
 from sendit.pipeline.originals import OriginalsKeeper
 from sendit.pipeline.passport.issue import Passports
 from sendit.pipeline.pool.trial import TRIED_AGAIN
+from sendit.pipeline.pressure import Pressure
 from sendit.pipeline.projects import project_of, taken_of
 from sendit.pipeline.provenance import Provenance
 from sendit.pipeline.recall import Recaller
@@ -77,6 +78,7 @@ class Pipeline:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.pauses = PauseGate(services.journal)
+        self.pressure = Pressure(services.settings, services.journal)
         self.wake = threading.Event()  # the reconciliation is to begin at once
         self.deliverer = Deliverer(services, self.clean_up, pauses=self.pauses)
         self.recaller = Recaller(services)
@@ -113,7 +115,7 @@ class Pipeline:
     def imported(self, studies: Mapping[str, Collection[str]], project: str) -> None:
         """Queue the studies of a completed import at once, unless Orthanc has other instances of them, too."""
         for study_id, brought in studies.items():
-            self._journal.intake.route(study_id, project)
+            self._journal.intake.route(study_id, project, backfill=True)
             study = self.services.source.study(study_id)
             if study is None:
                 continue
@@ -434,5 +436,7 @@ class Pipeline:
     def schedule_process(self, batch_id: int, attempt: int, delay: float = 0) -> None:
         """Enqueue the processing of a batch."""
         key = process_key(batch_id, attempt)
-        queue = process_queue(self._journal.homes.of(batch_id))
-        self.services.scheduler.enqueue(queue, "process", key, batch_id, attempt, delay_seconds=delay)
+        home, rank = self._journal.homes.turn(batch_id)
+        self.services.scheduler.enqueue(
+            process_queue(home), "process", key, batch_id, attempt, delay_seconds=delay, rank=rank
+        )

@@ -237,8 +237,9 @@ class Deliverer:
     def schedule(self, batch_id: int, destination: str, attempt: int, delay: float = 0) -> None:
         """Enqueue a delivery."""
         key = deliver_key(batch_id, destination, attempt)
-        queue = deliver_queue(destination, self._journal.homes.of(batch_id))
-        self._services.scheduler.enqueue(queue, "deliver", key, batch_id, destination, attempt, delay_seconds=delay)
+        home, rank = self._journal.homes.turn(batch_id)
+        queue, work = deliver_queue(destination, home), (batch_id, destination, attempt)
+        self._services.scheduler.enqueue(queue, "deliver", key, *work, delay_seconds=delay, rank=rank)
 
     def schedule_all(self, batch_id: int) -> None:
         """Schedule all deliveries of a batch."""

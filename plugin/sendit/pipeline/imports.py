@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sendit.model import FileOutcome, StoreAnswer
     from sendit.orthanc.client import Source
     from sendit.pipeline.batch import Pipeline
+    from sendit.pipeline.pressure import Pressure
 
 log = logging.getLogger(__name__)
 
@@ -80,17 +81,20 @@ class RoutedStore:
     A long import may see its study become stable before it is complete; the study is then queued for this project.
     """
 
-    def __init__(self, source: Source, intake: Intake, project: str) -> None:
+    def __init__(self, source: Source, intake: Intake, project: str, pressure: Pressure, stop: threading.Event) -> None:
         self._source = source
         self._intake = intake
         self._project = project
+        self._pressure = pressure
+        self._stop = stop
         self._routed: set[str] = set()
 
     def store(self, data: bytes | BinaryIO) -> StoreAnswer:
-        """Store a file, and route its study to the project."""
+        """Store a file once there is room for it, and route its study to the project."""
+        self._pressure.wait(self._stop)
         answer = self._source.store(data)
         if answer.study and answer.study not in self._routed:
-            self._intake.route(answer.study, self._project)
+            self._intake.route(answer.study, self._project, backfill=True)
             self._routed.add(answer.study)
         return answer
 
@@ -112,7 +116,8 @@ class Importing:
         self._running: set[threading.Thread] = set()
 
     def _store(self, project: str) -> RoutedStore:
-        return RoutedStore(self._pipeline.services.source, self._pipeline.services.journal.intake, project)
+        services = self._pipeline.services
+        return RoutedStore(services.source, services.journal.intake, project, self._pipeline.pressure, self._stop)
 
     def watch(self) -> None:
         """Watch every configured folder; first close what the last run left unfinished."""

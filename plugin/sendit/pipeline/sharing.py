@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sendit.journal.workers.leases import LEAD_ALL, lead_of, places_of
+from sendit.journal.workers.leases import LEAD, places_of
 from sendit.pipeline.window import Pace
 
 if TYPE_CHECKING:
@@ -61,12 +61,8 @@ class Company:
         return {*self._journal.facts.alive_at(ALIVE_SECONDS).values(), self._journal.home} - {""}
 
     def leads(self) -> bool:
-        """Return whether this worker compares Orthanc and the batches of its home with the journal."""
-        return self._journal.leases.take(lead_of(self._journal.home), self._executor)
-
-    def leads_all(self) -> bool:
-        """Return whether this worker does what is done once for all homes."""
-        return self._journal.leases.take(LEAD_ALL, self._executor)
+        """Return whether this worker does what is done once for all of them."""
+        return self._journal.leases.take(LEAD, self._executor)
 
 
 class Places:

@@ -15,8 +15,6 @@ from sendit.errors import Misconfigured, Retry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sendit.config.schema import Settings
-
 PLACE = "SendIt.DataDirectory"
 PLACE_SHARED = "SendIt.SharedDirectory"
 #: Bytes. With less than this a study of some size cannot be staged.
@@ -83,17 +81,6 @@ def node(path: Path) -> str:
         finally:
             beside.unlink()
         return name
-
-
-def home(settings: Settings) -> str:
-    """Return the name of what this worker shares with others of its Orthanc: the place of staged files.
-
-    Raises:
-        Misconfigured: the shared directory cannot be used.
-    """
-    if settings.shared_directory is not None:
-        prepare(settings.shared_directory, PLACE_SHARED)
-    return node(settings.staging_directory)
 
 
 def was_used(path: Path) -> bool:

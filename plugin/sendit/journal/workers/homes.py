@@ -1,7 +1,7 @@
-"""Whose batches are whose. A home is one Orthanc's studies and one place of staged files; its workers share both.
+"""Whose batches are whose. A home is a worker with its Orthanc, by the name in its data directory.
 
-What arrives in an Orthanc belongs to the home of its workers. A batch changes its home only when no worker of its own
-lives, and another home's Orthanc has its study, too.
+What arrives in an Orthanc belongs to the home of its worker. A batch gets another home only when its worker does not
+live, and the other one can do it: its Orthanc has the same instances, or both share the place of staged files.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from sendit.model import BatchState
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+#: The rank in a queue of a study that was imported or pulled.
+BACKFILL = 10
 #: Something is still to be done for a batch in one of these states.
 _OPEN = [BatchState.RECEIVING, BatchState.QUEUED, BatchState.PROCESSING, BatchState.REVIEW, BatchState.DELIVERING,
          BatchState.SENT, BatchState.RECALLING]  # fmt: skip
-_ANEW = "de-identified again: the workers that had staged it no longer run"
+_ANEW = "de-identified again: the worker that had staged it does not run"
 
 
 class Homes:
-    """The homes of batches, as the workers of one home see them."""
+    """The homes of batches, as one of them sees them."""
 
     def __init__(self, engine: sa.Engine, home: str) -> None:
         self._engine = engine
@@ -33,9 +35,17 @@ class Homes:
 
     def of(self, batch_id: int) -> str:
         """Return whose batch it is; our own if nobody's."""
+        return self.turn(batch_id)[0]
+
+    def turn(self, batch_id: int) -> tuple[str, int]:
+        """Return whose batch it is, our own if nobody's; and its rank in a queue: what was imported goes last."""
+        b, r = t.batches.c, t.routes.c
+        backfill = sa.exists().where((r.study == b.study) & r.backfill)
         with reading(self._engine) as c:
-            home = c.execute(sa.select(t.batches.c.home).where(t.batches.c.id == batch_id)).scalar()
-        return str(home or self._home)
+            row = c.execute(sa.select(b.home, backfill.label("backfill")).where(b.id == batch_id)).first()
+        if row is None:
+            return self._home, 0
+        return str(row.home or self._home), BACKFILL if row.backfill else 0
 
     def strays(self, living: Collection[str]) -> list[tuple[int, str, BatchState]]:
         """Return the open batches of homes without a living worker, or of none: number, study, state."""
@@ -75,5 +85,5 @@ class Homes:
                 stage_batch_anew(c, batch_id, _ANEW)
             elif row.state in (BatchState.DELIVERING, BatchState.RECALLING):
                 c.execute(sa.update(t.deliveries).where(d.batch_id == batch_id).values(attempt=d.attempt + 1))
-            add_event(c, batch_id, "taken over: no worker of its own runs")
+            add_event(c, batch_id, "taken over by another worker: its own does not run")
         return True

@@ -23,13 +23,8 @@ LEASE_SECONDS = 20.0
 _NOW = sa.func.clock_timestamp()
 
 
-def lead_of(home: str) -> str:
-    """Return the lease of who compares a home's Orthanc, and its batches, with the journal."""
-    return f"lead:{home}"
-
-
-#: The lease of who does what is done once for all homes.
-LEAD_ALL = "lead"
+#: The lease of who does what is done once for all workers.
+LEAD = "lead"
 
 
 def places_of(destination: str, number: int) -> list[str]:
@@ -98,7 +93,8 @@ class Leases:
             )
             free_at, at = c.execute(reserved.returning(f, _NOW)).one()
         begins: datetime = free_at - span
-        return max(0.0, (begins - at).total_seconds())
+        seconds_left: float = (begins - at).total_seconds()
+        return max(0.0, seconds_left)
 
 
 def _held_by(holder: str) -> sa.ColumnElement[bool]:

@@ -37,6 +37,8 @@ _FORGET = timedelta(days=1)
 #: In these states a batch needs its staged files.
 _STAGED = frozenset({BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.FAILED,
                      BatchState.QUEUED, BatchState.REVIEW})  # fmt: skip
+#: In these nothing but the staged files is needed.
+_FROM_STAGING = (BatchState.REVIEW, BatchState.DELIVERING, BatchState.SENT)
 #: In these its previews are still to be reviewed, or may still be created.
 _PREVIEWED = _STAGED | {BatchState.QUARANTINED}
 
@@ -72,12 +74,8 @@ class Reconciler:
         """
         self._services.guard.sync()
         self.take_over()
-        if self._company.leads_all():
+        if self._company.leads():
             forget_history(self._services)
-        if not self._company.leads():
-            self._complete = False  # what changed meanwhile, another worker has seen: should it end, all is looked at
-            self._pulling.reschedule({work.key for work in self._services.scheduler.active()})
-            return
         self.adopt()
         self.bring_forward()
         if not self._begun:
@@ -112,26 +110,33 @@ class Reconciler:
             log.warning("%s is marked as running but is not; rescheduling", key)
 
     def adopt(self) -> None:
-        """Take over open batches of homes without a living worker, and of none, whose studies our Orthanc has, too."""
-        journal, staging = self._services.journal, self._services.staging
+        """Take over open batches of workers that do not live, or of none, as far as this one can do them."""
+        journal = self._services.journal
         alone = not journal.leases.shared  # the one worker of SQLite, which may have lost the name of its home
         living = self._company.homes()
         stranded = 0
         for batch_id, study, state in journal.homes.strays(living):
-            staged = staging.has(batch_id)
-            if not (alone or staged or state is BatchState.RECALLING or self._services.source.study(study) is not None):
+            staged = alone or (state in _FROM_STAGING and self._services.staging.has(batch_id))
+            if not (staged or state is BatchState.RECALLING or self._has_all(batch_id, study, state)):
                 stranded += 1
-                continue
-            if journal.homes.adopt(batch_id, living, staged=alone or staged):
-                log.warning("batch %d: taken over: no worker of its own runs", batch_id)
+            elif journal.homes.adopt(batch_id, living, staged=staged):
+                log.warning("batch %d: taken over: its worker does not run", batch_id)
         self._stranded = stranded
+
+    def _has_all(self, batch_id: int, study: str, state: BatchState) -> bool:
+        """Return whether our Orthanc has every instance of a batch, which can so be de-identified here."""
+        there = self._services.source.study(study)
+        if there is None or state is BatchState.REVIEW:  # a person looks at what was staged
+            return False
+        wanted = {instance.orthanc_id for instance in self._services.journal.batches.instances(batch_id)}
+        return wanted <= set(self._services.source.instances(there))
 
     def problems(self) -> list[str]:
         """Return that batches wait for workers which do not run, and whose place nobody can take."""
         if not self._stranded:
             return []
         many = f"{self._stranded} batches wait" if self._stranded > 1 else "a batch waits"
-        return [f"{many} for a worker that does not run: its Orthanc and its staged files are not reachable from here"]
+        return [f"{many} for a worker that does not run, and whose studies and staged files are not here"]
 
     def reschedule(self) -> None:
         """Schedule every unfinished batch that nothing is scheduled for."""
@@ -197,15 +202,19 @@ class Reconciler:
         self._pipeline.deliverer.schedule(delivery.batch_id, delivery.destination, attempt, wait)
 
     def tidy(self) -> None:
-        """Remove staged files and previews that no batch needs, or that a batch of another home left here."""
+        """Remove staged files and previews that no batch needs, or of a batch that another worker took over."""
         journal = self._services.journal
+        shared = self._services.settings.shared_directory is not None
         for kept, needed in ((self._services.staging, _STAGED), (self._services.previews, _PREVIEWED)):
             for batch_id in list(kept.batches()):
                 batch = journal.batches.get(batch_id)
-                if batch is None or batch.state not in needed or journal.homes.of(batch_id) != self._home:
+                if batch is None or batch.state not in needed or not (shared or self._is_ours(batch_id)):
                     kept.remove(batch_id)
         self._pulling.tidy()
         forget_files(self._services)
+
+    def _is_ours(self, batch_id: int) -> bool:
+        return self._services.journal.homes.of(batch_id) == self._home
 
     # --- studies -------------------------------------------------------------------------------------------------
 

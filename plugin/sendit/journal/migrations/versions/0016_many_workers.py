@@ -1,4 +1,4 @@
-"""Many workers on one database: whose batch it is, who leads, who has one of a destination's places."""
+"""Many workers on one database: whose batch it is, who leads, who sends to a destination; and what was imported."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,7 @@ def upgrade() -> None:
     for table in ("batches", "nodes"):
         op.add_column(table, sa.Column("home", sa.String(64), nullable=False, server_default=""))
     op.add_column("imports", sa.Column("executor", sa.String(128), nullable=False, server_default=""))
+    op.add_column("routes", sa.Column("backfill", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.drop_index("uq_batches_receiving", "batches")
     receiving = sa.text("state = 'RECEIVING'")
     op.create_index(
