@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENGINE_FILE = "engine.sqlite"
-#: Constant on purpose: the engine would strand work that an older version of the code left behind.
-_APPLICATION_VERSION = "sendit-1"
+#: Raised only with the meaning of the queues: workers take no work of another one. What a worker of a former one left
+#: is scheduled anew by the reconciliation. 2: a queue belongs to one worker.
+_APPLICATION_VERSION = "sendit-2"
 _WORKFLOW = "sendit.stage"
 _ACTIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -46,6 +47,7 @@ class Work:
     key: str
     running_on: str | None  # the executor, while it runs
     queue: str = ""
+    current: bool = True  # False: a worker of a former version scheduled it, and none of this one takes it
 
 
 class _Json(Serializer):
@@ -207,7 +209,13 @@ class Scheduler:
         with self._translated():
             workflows = self._engine.list_workflows(status=_ACTIVE, load_input=False, load_output=False)
         return [
-            Work(w.workflow_id, w.executor_id if w.status == "PENDING" else None, w.queue_name or "") for w in workflows
+            Work(
+                w.workflow_id,
+                w.executor_id if w.status == "PENDING" else None,
+                w.queue_name or "",
+                w.app_version == _APPLICATION_VERSION,
+            )
+            for w in workflows
         ]
 
     def cancel(self, *keys: str) -> None:

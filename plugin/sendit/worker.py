@@ -27,6 +27,7 @@ from sendit.config.variants import projects_proper
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import JournalFault
+from sendit.journal.workers.company import Company
 from sendit.orthanc.client import Source
 from sendit.pipeline.backups.high_water import JournalGuard, open_journal
 from sendit.pipeline.batch import Pipeline
@@ -38,7 +39,6 @@ from sendit.pipeline.projects import prepare_projects
 from sendit.pipeline.readback.destination_status import DestinationStates
 from sendit.pipeline.reload import Reloader
 from sendit.pipeline.review import OVERRULABLE
-from sendit.pipeline.sharing import Company
 from sendit.pipeline.watching.alarms.channels import channels_of
 from sendit.pipeline.watching.alarms.conditions import Conditions
 from sendit.pipeline.watching.alarms.keeper import Keeper
@@ -65,7 +65,7 @@ log = logging.getLogger("sendit.worker")
 EX_CONFIG = 78
 #: sysexits.h: a temporary failure; the plugin restarts the worker later.
 EX_TEMPFAIL = 75
-#: Work of a worker that was not seen for `sendit.pipeline.sharing.ALIVE_SECONDS` is taken over.
+#: Work of a worker that was not seen for `sendit.journal.workers.company.ALIVE_SECONDS` is taken over.
 _BEAT_SECONDS = 5.0
 #: Maximum number of batches, and of imports, in GET /api/health.
 MOST_UNSEEN = 10_000

@@ -12,8 +12,8 @@ from sendit.errors import Misconfigured
 from sendit.journal import Journal
 from sendit.journal import tables as t
 from sendit.journal.audit import Act
-from sendit.journal.imports import SealedName
 from sendit.journal.lists.counts import INSTANCE, PROJECT
+from sendit.journal.lists.imports import SealedName
 from sendit.pipeline.backups import move as moving
 from sendit.pipeline.backups.high_water import JournalGuard, is_missing
 from tests.journal.test_workers import delivering

@@ -12,7 +12,7 @@ import pytest
 from sendit.config.schema import Settings
 from sendit.importer.types import Stopped
 from sendit.journal import Journal
-from sendit.pipeline.pressure import Pressure, available_memory
+from sendit.pipeline.window import Pressure, available_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def pressure(journal: Journal, folder: Path, **limits: Any) -> Pressure:
 def test_a_queue_at_its_limit(journal: Journal, data_directory: Path, caplog: pytest.LogCaptureFixture) -> None:
     """They wait from the second batch on, and go on when one of them was ended; both is logged once."""
     asked = pressure(journal, data_directory, BatchesUnderWay=2)
-    caplog.set_level(logging.INFO, "sendit.pipeline.pressure")
+    caplog.set_level(logging.INFO, "sendit.pipeline.window")
     journal.intake.queue("one", "irb", ["a"], "x")
     assert asked.why() == ""
     second = journal.intake.queue("two", "irb", ["b"], "x")

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from sendit.journal import Journal
 from sendit.journal import tables as t
-from sendit.journal.imports import SealedName
+from sendit.journal.lists.imports import SealedName
+from sendit.journal.workers.company import Company, SharedPace
 from sendit.journal.workers.leases import LEAD, places_of
 from sendit.journal.writing import now
 from sendit.model import BatchState, DeliveryState
-from sendit.pipeline.sharing import Company, SharedPace
 from tests.journal.test_journal import receipt
 
 if TYPE_CHECKING:

@@ -73,6 +73,8 @@ class Shelf(Destination):
 class Queue:
     """What was scheduled."""
 
+    executor = "here"
+
     def __init__(self) -> None:
         self.keys: list[str] = []
 

@@ -24,8 +24,8 @@ def test_batches_go_on_after_the_move(make_stack: MakeStack, postgres: PostgresS
     stack.target.stop()
     send_study(stack, 3, Person("P-2-772", "Doe^Two"))
     stack.wait_batch(lambda b: b["id"] == 2 and b["state"] == "DELIVERING")
-    assert stack.cli("pause", "--everything", "--reason", "for the audit log").returncode == 0
-    assert stack.cli("resume", "--everything", "--reason", "for the audit log").returncode == 0
+    assert stack.cli("pause", "--all", "--reason", "for the audit log").returncode == 0
+    assert stack.cli("resume", "--all", "--reason", "for the audit log").returncode == 0
     running = stack.cli("journal", "move", "--yes")
     assert running.returncode == 2
     stack.source.stop()

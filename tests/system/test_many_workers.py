@@ -105,12 +105,12 @@ def test_a_killed_worker_is_taken_over(make_stack: MakeStack, database: str, tmp
     files = [file for maker in makers for file in maker.instances(COUNT)]
     for file in files:
         pair.one.source.upload(file)
-    pair.one.wait_batches(3, {"DELIVERING"})
+    pair.one.wait_batches(3, {"DELIVERING"}, limit=180)
     for file in [] if shared else files:
         pair.two.source.upload(file)
     kill(pair.one)
     pair.one.target.start()
-    batches = pair.two.wait_batches(3, limit=90)
+    batches = pair.two.wait_batches(3, limit=180)
     assert [batch["state"] for batch in batches] == ["DONE"] * 3, pair.two.describe()
     assert len(pair.one.delivered_files()) == 3 * COUNT
     assert pair.sent_twice() == []
@@ -126,7 +126,7 @@ def test_a_study_that_waits_is_taken_over(make_stack: MakeStack, database: str) 
     files = list(StudyMaker(Person()).instances(COUNT))
     for file in files:
         pair.one.source.upload(file)
-    wait_for(lambda: [b["state"] for b in pair.two.batches()] == ["QUEUED"], "the batch to be queued")
+    wait_for(lambda: [b["state"] for b in pair.two.batches()] == ["QUEUED"], "the batch to be queued", limit=120)
     kill(pair.one)
     pair.two.source.upload(files[0])
     pair.two.api("pauses/end", "POST", json={"kind": "everything", "reason": "it was killed"})
@@ -134,9 +134,9 @@ def test_a_study_that_waits_is_taken_over(make_stack: MakeStack, database: str) 
     def stranded() -> bool:
         return any("a batch waits for a worker that does not run" in one for one in pair.two.api("health")["problems"])
 
-    wait_for(stranded, "the batch to be told of", limit=60)
+    wait_for(stranded, "the batch to be told of", limit=120)
     for file in files[1:]:
         pair.two.source.upload(file)
-    [batch] = pair.two.wait_batches(1, limit=90)
+    [batch] = pair.two.wait_batches(1, limit=180)
     assert batch["state"] == "DONE", pair.two.describe()
     assert len(pair.one.delivered_files()) == COUNT

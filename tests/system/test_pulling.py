@@ -19,9 +19,8 @@ from sendit.journal import Journal
 from sendit.journal.audit import Filter
 from sendit.journal.lists.pulls import PullState
 from sendit.orthanc.remote import FoundStudy, JobState, Kind
-from sendit.pipeline.pressure import Pressure
 from sendit.pipeline.watching.pulls import FOLDER, Pulling, identifier_of
-from sendit.pipeline.window import BEHIND, Held, PauseGate
+from sendit.pipeline.window import BEHIND, Held, PauseGate, Pressure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

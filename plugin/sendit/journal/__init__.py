@@ -17,11 +17,11 @@ from sendit.journal.database.faults import JournalFault
 from sendit.journal.deliveries import Deliveries
 from sendit.journal.facts import Facts
 from sendit.journal.high_water import HighWater
-from sendit.journal.imports import Imports
 from sendit.journal.intake import Intake
 from sendit.journal.lists.acknowledgements import Acknowledgements
 from sendit.journal.lists.changes import Changes
 from sendit.journal.lists.counts import Counts
+from sendit.journal.lists.imports import Imports
 from sendit.journal.lists.pauses import Pauses
 from sendit.journal.lists.pulls import Pulls
 from sendit.journal.lists.totals import Totals

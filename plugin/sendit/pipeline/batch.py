@@ -41,14 +41,13 @@ from sendit.pipeline.deliver import Deliverer
 from sendit.pipeline.originals import OriginalsKeeper
 from sendit.pipeline.passport.issue import Passports
 from sendit.pipeline.pool.trial import TRIED_AGAIN
-from sendit.pipeline.pressure import Pressure
 from sendit.pipeline.projects import project_of, taken_of
 from sendit.pipeline.provenance import Provenance
 from sendit.pipeline.recall import Recaller
 from sendit.pipeline.review.desk import After, ReviewDesk
 from sendit.pipeline.review.reprocess import Reprocessing
 from sendit.pipeline.review.rule import wish_of
-from sendit.pipeline.window import Held, PauseGate
+from sendit.pipeline.window import Held, PauseGate, Pressure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
 from sendit.journal import Superseded
+from sendit.journal.workers.company import Places, SharedPace
 from sendit.logs.meters import DELIVER, RETRIES, Stopwatch
 from sendit.model import BatchState, Delivery, InstanceState, Shipment, StagedInstance
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_key, deliver_queue
 from sendit.pipeline.passport.issue import Passports, with_object
 from sendit.pipeline.review.replace import remove_former
-from sendit.pipeline.sharing import Places, pace_of
-from sendit.pipeline.window import PauseGate, opens_at
+from sendit.pipeline.window import Pace, PauseGate, opens_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +74,11 @@ class Deliverer:
         self._passports = Passports(services)
         configured = services.settings.destinations.items()
         paced = {name: d.bytes_per_second for name, d in configured if d.bytes_per_second is not None}
-        self._paces = {name: pace_of(services.journal.leases, name, rate) for name, rate in paced.items()}
-        self._places = Places(services)
+        leases = services.journal.leases
+        self._paces: dict[str, Callable[[int], None]] = {
+            name: SharedPace(leases, name, rate) if leases.shared else Pace(rate) for name, rate in paced.items()
+        }
+        self._places = Places(leases, services.scheduler.executor, services.stopping)
 
     def hold(self, destination: str, batch_id: int | None = None) -> Hold | None:
         """Return why deliveries there, or of this batch there, may not run now; None if they may.
@@ -106,7 +109,9 @@ class Deliverer:
                 return
         except Superseded:
             return
-        with self._places.one(batch_id, destination) as place:
+        configured = self._services.settings.destinations.get(destination)
+        at_once = 1 if configured is None else configured.batches_at_once
+        with self._places.one(destination, batch_id, at_once) as place:
             if place:
                 self._deliver_now(batch_id, destination, attempt)
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Set
     from pathlib import Path
 
-    from sendit.journal.imports import Imports
     from sendit.journal.intake import Intake
+    from sendit.journal.lists.imports import Imports
     from sendit.model import FileOutcome, StoreAnswer
     from sendit.orthanc.client import Source
     from sendit.pipeline.batch import Pipeline
-    from sendit.pipeline.pressure import Pressure
+    from sendit.pipeline.window import Pressure
 
 log = logging.getLogger(__name__)
 

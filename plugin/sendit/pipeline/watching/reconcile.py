@@ -7,15 +7,14 @@ killed between writing the journal and telling the engine. Both are found here, 
 from __future__ import annotations
 
 import logging
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sendit.errors import SendItError
 from sendit.journal import Superseded
+from sendit.journal.workers.company import ALIVE_SECONDS, Company
 from sendit.model import Batch, BatchState, Delivery, DeliveryState
 from sendit.pipeline.context import Services, deliver_key, process_key, recall_key, until
-from sendit.pipeline.sharing import ALIVE_SECONDS, Company
 from sendit.pipeline.watching.pulls import Pulling
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ _MARK = "orthanc.changes."  # and the home
 _CHUNK = 200
 #: Seconds by which a wait may exceed MaxDelay: two machines' clocks differ.
 _SLACK = 5.0
-#: The name of a home at the end of a queue's.
-_OF_HOME = re.compile(r"\.[0-9a-f]{32}$")
 #: Ended work is of no use to anybody after a day; the journal keeps the history.
 _FORGET = timedelta(days=1)
 #: In these states a batch needs its staged files.
@@ -94,13 +91,15 @@ class Reconciler:
         """Cancel work that is marked as running but is not; `reschedule` then finds its batch without any.
 
         It runs on a worker that is not alive; or here, and was not seen running here twice in a row: once may be the
-        moment between the engine's taking it and its beginning.
+        moment between the engine's taking it and its beginning. At the start, what a former version of SendIt scheduled
+        is cancelled, too: nobody takes it.
         """
         scheduler = self._services.scheduler
         alive = self._services.journal.facts.alive(ALIVE_SECONDS)
         active = scheduler.active()
         running = [w for w in active if w.running_on is not None]
-        dead = set() if self._begun else {w.key for w in active if w.running_on is None and _is_nobodys(w.queue)}
+        former = [] if self._begun else [w for w in active if not w.current]
+        dead = {w.key for w in former if w.running_on in (None, scheduler.executor)}
         dead |= {w.key for w in running if w.running_on not in alive and w.running_on != scheduler.executor}
         silent = {w.key for w in running if w.running_on == scheduler.executor and not scheduler.runs_here(w.key)}
         dead |= silent & self._silent
@@ -288,11 +287,6 @@ class Reconciler:
             return True
         age = (datetime.now(UTC) - updated).total_seconds()
         return age < 0 or age >= self._stable_age
-
-
-def _is_nobodys(queue: str) -> bool:
-    """Return whether a queue is one of before there were homes: nobody takes work from it any more."""
-    return queue == "process" or (queue.startswith("deliver.") and not _OF_HOME.search(queue))
 
 
 def forget_files(services: Services, at: datetime | None = None) -> None:

@@ -1,27 +1,22 @@
 """What the workers on one database do together: live, lead, and keep the limits of destinations.
 
-Whose batches a worker does stands in `sendit.journal.workers.homes`; why: docs/decisions/0029-many-workers.md.
+Whose batches a worker does stands in `homes.py`; why it is so, in docs/decisions/0029-many-workers.md.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sendit.journal.workers.leases import LEAD, places_of
-from sendit.pipeline.window import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sendit.journal import Journal
     from sendit.journal.workers.leases import Leases
-    from sendit.pipeline.context import Services
-
-log = logging.getLogger(__name__)
 
 #: A worker that was not seen for so long (seconds) is taken for dead. If it is not, its writes are fenced.
 ALIVE_SECONDS = 20.0
@@ -66,14 +61,21 @@ class Company:
 
 
 class Places:
-    """The places of destinations: so many batches go to one at once (BatchesAtOnce), from all workers together."""
+    """The places of destinations: so many batches go to one at once (BatchesAtOnce), from all workers together.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._leases = services.journal.leases
+    Args:
+        leases: where they are kept.
+        executor: this worker.
+        stopping: set when the worker is stopped.
+    """
+
+    def __init__(self, leases: Leases, executor: str, stopping: threading.Event) -> None:
+        self._leases = leases
+        self._executor = executor
+        self._stopping = stopping
 
     @contextmanager
-    def one(self, batch_id: int, destination: str) -> Iterator[bool]:
+    def one(self, destination: str, batch_id: int, batches_at_once: int) -> Iterator[bool]:
         """Wait for a place, and hold it; False if the worker is stopped before.
 
         Waiting in the queue's slot keeps nobody: all of its slots are for this destination.
@@ -81,22 +83,20 @@ class Places:
         if not self._leases.shared:
             yield True
             return
-        holder = f"{self._services.scheduler.executor}/{batch_id}"
-        place = self._wait(destination, holder)
+        holder = f"{self._executor}/{batch_id}"
+        place = self._wait(places_of(destination, batches_at_once), holder)
         try:
             yield place is not None
         finally:
             if place is not None:
                 self._leases.release(place, holder)
 
-    def _wait(self, destination: str, holder: str) -> str | None:
-        configured = self._services.settings.destinations.get(destination)
-        places = places_of(destination, configured.batches_at_once if configured is not None else 1)
-        while not self._services.stopping.is_set():
+    def _wait(self, places: list[str], holder: str) -> str | None:
+        while not self._stopping.is_set():
             for place in places:
                 if self._leases.take(place, holder):
                     return place
-            self._services.stopping.wait(_LOOK_SECONDS)
+            self._stopping.wait(_LOOK_SECONDS)
         return None
 
 
@@ -129,10 +129,3 @@ class SharedPace:
                     self._sleep(wait)
                 self._left += reserved
             self._left -= size
-
-
-def pace_of(leases: Leases, destination: str, bytes_per_second: int) -> Pace | SharedPace:
-    """Return the pace of a destination: shared where several workers may share the database."""
-    if leases.shared:
-        return SharedPace(leases, destination, bytes_per_second)
-    return Pace(bytes_per_second)
