@@ -19,6 +19,7 @@ from benchmarks import (
     pull,
     receiving,
     samples,
+    scaling,
     sizes,
     startup,
     text,
@@ -51,6 +52,7 @@ BENCHMARKS = {
     "startup": startup.main,
     "pull": pull.main,
     "large-journal": large_journal.main,
+    "scaling": scaling.main,
 }
 
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENGINE_FILE = "engine.sqlite"
-#: Constant on purpose: the engine would strand work that an older version of the code left behind.
-_APPLICATION_VERSION = "sendit-1"
+#: Raised only with the meaning of the queues: workers take no work of another one. What a worker of a former one left
+#: is scheduled anew by the reconciliation. 2: a queue belongs to one worker.
+_APPLICATION_VERSION = "sendit-2"
 _WORKFLOW = "sendit.stage"
 _ACTIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -45,6 +46,8 @@ class Work:
 
     key: str
     running_on: str | None  # the executor, while it runs
+    queue: str = ""
+    current: bool = True  # False: a worker of a former version scheduled it, and none of this one takes it
 
 
 class _Json(Serializer):
@@ -131,6 +134,8 @@ class Scheduler:
 
         # How often work may be begun is counted in the journal, not here.
         DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(stage)
+        # The engine would take work from every queue that any worker on this database has registered.
+        DBOS.listen_queues(list(self._queues))
         DBOS.launch()
         # The engine has put a handler of its own on its logger, which prints tracebacks with their texts.
         engine_log = logging.getLogger("dbos")
@@ -172,8 +177,19 @@ class Scheduler:
             raise RuntimeError("the scheduler was not started")
         return self._client
 
-    def enqueue(self, queue: str, stage: str, key: str, *arguments: Any, delay_seconds: float = 0) -> None:
-        """Run a stage once its queue has room, `delay_seconds` from now at the earliest. A known key does nothing."""
+    def enqueue(
+        self, queue: str, stage: str, key: str, *arguments: Any, delay_seconds: float = 0, rank: int = 0
+    ) -> None:
+        """Run a stage once its queue has room, `delay_seconds` from now at the earliest. A known key does nothing.
+
+        Args:
+            queue: the queue.
+            stage: the name of the stage.
+            key: names the work and its attempt.
+            arguments: those of the stage.
+            delay_seconds: when it may begin.
+            rank: work of a lower rank goes first in its queue.
+        """
         options: dict[str, Any] = {
             "workflow_name": _WORKFLOW,
             "queue_name": queue,
@@ -181,6 +197,8 @@ class Scheduler:
             "app_version": _APPLICATION_VERSION,
             "application_name": "sendit",
         }
+        if rank > 0:
+            options["priority"] = rank
         if delay_seconds > 0:
             options["delay_seconds"] = delay_seconds
         with self._translated():
@@ -190,7 +208,15 @@ class Scheduler:
         """Return what is queued, waits for its time, or runs, on any worker."""
         with self._translated():
             workflows = self._engine.list_workflows(status=_ACTIVE, load_input=False, load_output=False)
-        return [Work(w.workflow_id, w.executor_id if w.status == "PENDING" else None) for w in workflows]
+        return [
+            Work(
+                w.workflow_id,
+                w.executor_id if w.status == "PENDING" else None,
+                w.queue_name or "",
+                w.app_version == _APPLICATION_VERSION,
+            )
+            for w in workflows
+        ]
 
     def cancel(self, *keys: str) -> None:
         """Take work off its queue. What runs already is not interrupted: its writes are fenced by its attempt."""

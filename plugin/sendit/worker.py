@@ -27,11 +27,12 @@ from sendit.config.variants import projects_proper
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import JournalFault
+from sendit.journal.workers.company import Company
 from sendit.orthanc.client import Source
 from sendit.pipeline.actions import Actions
 from sendit.pipeline.backups.high_water import JournalGuard, open_journal
 from sendit.pipeline.batch import Pipeline
-from sendit.pipeline.context import Services, deliver_queue, pull_queue
+from sendit.pipeline.context import Services, deliver_queue, process_queue, pull_queue
 from sendit.pipeline.deidentify import Deidentification
 from sendit.pipeline.file_names import FileNames
 from sendit.pipeline.imports import Importing
@@ -65,7 +66,8 @@ log = logging.getLogger("sendit.worker")
 EX_CONFIG = 78
 #: sysexits.h: a temporary failure; the plugin restarts the worker later.
 EX_TEMPFAIL = 75
-_BEAT_SECONDS = 15.0
+#: Work of a worker that was not seen for `sendit.journal.workers.company.ALIVE_SECONDS` is taken over.
+_BEAT_SECONDS = 5.0
 #: Maximum number of batches, and of imports, in GET /api/health.
 MOST_UNSEEN = 10_000
 #: Interval in which the worker checks that the journal is still there.
@@ -98,16 +100,21 @@ class Worker:
         self._stop = threading.Event()
         self._problems: dict[str, str] = {}
         self._started_at = datetime.now(UTC)
-        self.journal = open_journal(self.settings.database, self._directory, FileNames(self.settings).seal_old)
+        if self.settings.shared_directory is not None:
+            data_directory.prepare(self.settings.shared_directory, data_directory.PLACE_SHARED)
+        home = data_directory.node(self._directory)
+        seal = FileNames(self.settings).seal_old
+        self.journal = open_journal(self.settings.database, self._directory, seal, home)
         self.guard = JournalGuard(self.journal, self._directory)
         self.guard.sync(tidy=True)
         if self.settings.roles is None:
             log.warning("SendIt.Roles names nobody: every user of Orthanc may release, recall, and see originals")
         self.pipeline = Pipeline(self._furnish(hello))
         self.pipeline.passports.prepare()
+        self._company = Company(self.journal, self.pipeline.services.scheduler.executor)
         self._arrivals = Arrivals(self.pipeline)
         self._pulling = Pulling(self.pipeline)
-        self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling)
+        self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._company)
         self._importing = Importing(self.pipeline, self._stop)
         self._states = states = DestinationStates(self.pipeline.services, self.pipeline.deliverer, self.orthanc)
         self._refused = str(hello.get("reload_refused", ""))
@@ -138,12 +145,13 @@ class Worker:
         source = Source(str(hello["url"]), str(hello.get("authorization", "")), certificate)
         path = Path(hello["configuration_path"])
         projects = prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent)
-        staging, previews = Staging(self._directory), Previews(self._directory)
-        queues = {"process": self.settings.batches_at_once}
+        shared, home = self.settings.staging_directory, self.journal.home
+        staging, previews = Staging(shared, self._directory), Previews(shared)
+        queues = {process_queue(home): self.settings.batches_at_once}
         # Deliveries to a destination that is no longer configured must fail, instead of waiting for ever.
-        queues |= {deliver_queue(name): 1 for name in self.journal.deliveries.open_destinations()}
-        queues |= {deliver_queue(name): d.batches_at_once for name, d in self.settings.destinations.items()}
-        executor = f"{data_directory.node(self._directory)}-0"
+        queues |= {deliver_queue(name, home): 1 for name in self.journal.deliveries.open_destinations(home)}
+        queues |= {deliver_queue(name, home): d.batches_at_once for name, d in self.settings.destinations.items()}
+        executor = f"{home}-0"
         queues |= {pull_queue(executor): _PULLS_AT_ONCE}
         scheduler = Scheduler(
             url=engine_url(self.settings.database, self._directory),
@@ -192,7 +200,7 @@ class Worker:
 
     def start(self) -> None:
         """Start all services; return at once."""
-        self.journal.facts.beat(self.pipeline.services.scheduler.executor)
+        self._company.begin()
         self.pipeline.services.scheduler.start()
         self._arrivals.start()
         self._actions.resume()
@@ -228,7 +236,8 @@ class Worker:
     def _beat(self) -> None:
         while not self._stop.wait(_BEAT_SECONDS):
             try:
-                self.journal.facts.beat(self.pipeline.services.scheduler.executor)
+                if self._company.beat():
+                    self.pipeline.wake.set()  # another worker is gone: its work is taken over at once
                 if self._shows_metrics:
                     _say(metrics=self._metrics.main())
                 self._problems.pop("journal", None)
@@ -259,7 +268,8 @@ class Worker:
         broken = [*self._faults(), *data_directory.problems(self._directory)]
         unseen = self.journal.acknowledgements.unseen()
         refused = [f"{_REFUSED}: {self._refused}"] if self._refused else []
-        outside = [*self._states.problems(), *self._pulling.problems()]
+        outside = [*self._states.problems(), *self._pulling.problems(), *self._reconciler.problems()]
+        outside += self.pipeline.pressure.problems()
         problems = [*broken, *refused, *outside, *unseen_problems(unseen)]
         return {
             "status": "degraded" if problems else "ok",
@@ -291,11 +301,12 @@ class Worker:
         self._stop.set()
         self.pipeline.wake.set()
         self.pipeline.stop()
-        self.journal.batches.rest()
+        self.journal.batches.rest(self.journal.home)
         self._api.stop()
         self._arrivals.stop()
         self.pipeline.services.deidentification.close()
         self.pipeline.services.scheduler.stop()
+        self._company.end()
         self.journal.close()
 
 

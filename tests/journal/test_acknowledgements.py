@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendit.journal.imports import SealedName
 from sendit.journal.lists.acknowledgements import Unseen
+from sendit.journal.lists.imports import SealedName
 from sendit.model import BatchState
 from tests.journal.test_journal import queued
 

@@ -14,7 +14,7 @@ from sendit.journal import Journal
 from sendit.journal import tables as t
 from sendit.journal.audit import Act, Entry, Filter
 from sendit.journal.database import alembic_config, open_engine
-from sendit.journal.imports import SealedName
+from sendit.journal.lists.imports import SealedName
 from sendit.journal.writing import SYSTEM, now
 from sendit.model import BatchState
 from tests.journal.test_journal import queued

@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from sendit.errors import Misconfigured, Retry
 from sendit.journal import Journal, Superseded, deliveries
 from sendit.journal.database import journal_url, open_engine
-from sendit.journal.imports import SealedName
+from sendit.journal.lists.imports import SealedName
 from sendit.journal.lists.pages import ALL
 from sendit.journal.tables import metadata
 from sendit.model import (

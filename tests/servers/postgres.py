@@ -59,6 +59,13 @@ class PostgresServer:
             )
         wait_for(self._answers, f"PostgreSQL on port {self.port}", limit=30)
 
+    @property
+    def pid(self) -> int:
+        """The process that all others are below."""
+        if self._process is None:
+            raise RuntimeError("the server was not started")
+        return self._process.pid
+
     def kill(self) -> None:
         """SIGQUIT: all of its processes end at once, and the next start recovers from the log."""
         self._end(signal.SIGQUIT)

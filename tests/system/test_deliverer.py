@@ -73,10 +73,12 @@ class Shelf(Destination):
 class Queue:
     """What was scheduled."""
 
+    executor = "here"
+
     def __init__(self) -> None:
         self.keys: list[str] = []
 
-    def enqueue(self, _queue: str, _stage: str, key: str, *_: Any, delay_seconds: float = 0) -> None:
+    def enqueue(self, _queue: str, _stage: str, key: str, *_: Any, **_when: float) -> None:
         self.keys.append(key)
 
 

@@ -20,7 +20,7 @@ from sendit.journal.audit import Filter
 from sendit.journal.lists.pulls import PullState
 from sendit.orthanc.remote import FoundStudy, JobState, Kind
 from sendit.pipeline.watching.pulls import FOLDER, Pulling, identifier_of
-from sendit.pipeline.window import BEHIND, Held, PauseGate
+from sendit.pipeline.window import BEHIND, Held, PauseGate, Pressure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -124,11 +124,13 @@ class Engine:
 class House:
     """A `Pulling` with all that it needs."""
 
-    def __init__(self, folder: Path, now: str = "2026-03-02T12:00", **source: Any) -> None:
+    def __init__(
+        self, folder: Path, now: str = "2026-03-02T12:00", limits: Mapping[str, Any] | None = None, **source: Any
+    ) -> None:
         out = {"Type": "Folder", "Path": str(folder.parent / "out")}
         projects = {"irb": {"Destinations": ["out"]}, "live": {"Destinations": ["out"]}}
         section: dict[str, Any] = {"DataDirectory": str(folder), "Projects": projects, "Destinations": {"out": out}}
-        section["PullSources"] = {"pacs": source}
+        section["PullSources"], section["Limits"] = {"pacs": source}, dict(limits or {})
         self.journal = Journal.open("sqlite", folder)
         self.pacs, self.engine, self.stopping = Pacs(), Engine(), Waits()
         services = SimpleNamespace(
@@ -141,7 +143,10 @@ class House:
         self.imported: list[tuple[str, str]] = []
         self.clock = [0.0]
         self.pauses = PauseGate(self.journal, lambda: self.clock[0])
-        pipeline = SimpleNamespace(services=services, pauses=self.pauses, imported=self._imported)
+        self.pressure = Pressure(services.settings, self.journal, lambda: self.clock[0])
+        pipeline = SimpleNamespace(
+            services=services, pauses=self.pauses, pressure=self.pressure, imported=self._imported
+        )
         self.now = datetime.fromisoformat(now).replace(tzinfo=UTC)
         self.pulling = Pulling(cast("Pipeline", pipeline), lambda: self.now)
         self.pulling.remotes = cast("Remotes", self.pacs)
@@ -296,6 +301,30 @@ def test_outside_its_window_it_waits(data_directory: Path) -> None:
     house.stopping.then = house.stopping.set
     house.pulling.run(third, 1)
     assert (house.state(third), house.why(third)) == (PullState.RUNNING, f"pull {second} from pacs goes first")
+    house.journal.close()
+
+
+def test_at_a_limit_it_waits(data_directory: Path) -> None:
+    """Another batch is under way, and one may be: nothing is asked for until that one has ended."""
+    house = House(data_directory, limits={"BatchesUnderWay": 1})
+    house.pacs.add(1)
+    other = house.journal.intake.queue("other", "irb", ["x"], None)
+    assert other is not None
+    number = house.begin("A1,")
+    said = []
+
+    def later() -> None:
+        said.append((house.why(number), list(house.pacs.fetched)))
+        house.clock[0] += 2
+        house.journal.batches.begin(other, 1)
+        house.journal.batches.fail(other, 1, "no more of it")
+
+    house.stopping.then = later
+    house.run(number)
+    [(why, fetched)] = said
+    assert "SendIt.Limits.BatchesUnderWay" in why
+    assert fetched == []
+    assert house.state(number) is PullState.DONE
     house.journal.close()
 
 

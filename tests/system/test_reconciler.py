@@ -13,6 +13,7 @@ from sendit.journal import Journal
 from sendit.orthanc.client import Changes, Study
 from sendit.pipeline.backups.high_water import JournalGuard
 from sendit.pipeline.watching.reconcile import Reconciler
+from sendit.scheduler import Work
 from sendit.storage.previews import Previews
 from sendit.storage.staging import Staging
 
@@ -52,11 +53,18 @@ class Idle:
 
     executor = "here"
 
-    def active(self) -> list[Any]:
-        return []
+    def __init__(self, *works: Work) -> None:
+        self.works = works
+        self.cancelled: list[set[str]] = []
 
-    def cancel(self, *_: str) -> None:
-        return
+    def active(self) -> list[Work]:
+        return list(self.works)
+
+    def runs_here(self, _key: str) -> bool:
+        return False
+
+    def cancel(self, *keys: str) -> None:
+        self.cancelled.append(set(keys))
 
     def forget_ended(self, _: Any) -> None:
         return
@@ -123,3 +131,34 @@ def test_a_troubled_study_is_remembered_while_orthanc_is_away(data_directory: Pa
     shelves.held = [study for study in shelves.held if study.id != "b"]
     reconciler.run()
     assert line.taken == ["a", "c"]
+
+
+def test_what_a_former_version_scheduled_is_scheduled_anew(data_directory: Path) -> None:
+    """At the start alone, so that workers of both versions can run beside each other; what runs elsewhere goes on."""
+    line = Line(data_directory)
+    line.broken = False
+    line.services.journal.facts.beat("there")
+    line.services.scheduler = engine = Idle(
+        Work("waits", None, "process", current=False),
+        Work("ran here", "here", "process", current=False),
+        Work("runs there", "there", "process", current=False),
+        Work("new", None, "process.home"),
+    )
+    reconciler = Reconciler(cast("Pipeline", line), stable_age=1)
+    reconciler.run()
+    assert engine.cancelled == [{"waits", "ran here"}]
+    engine.works = (Work("waits", None, "process", current=False),)
+    reconciler.run()
+    assert engine.cancelled == [{"waits", "ran here"}, set()]
+
+
+def test_work_of_a_dead_worker_is_cancelled(data_directory: Path) -> None:
+    """That of a living one goes on, as does what waits."""
+    line = Line(data_directory)
+    line.broken = False
+    line.services.journal.facts.beat("there")
+    line.services.scheduler = engine = Idle(
+        Work("a", "dead", "process.a"), Work("b", "there", "process.b"), Work("c", None, "process.b")
+    )
+    Reconciler(cast("Pipeline", line), stable_age=1).run()
+    assert engine.cancelled == [{"a"}]

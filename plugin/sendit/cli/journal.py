@@ -128,3 +128,27 @@ def accept(
         print_json({"accepted": True, "done": done})
     else:
         say("The journal is accepted. Start Orthanc.")
+
+
+@journal.command()
+def move(config: ConfigOption = None, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Move the journal from SQLite to PostgreSQL, with Orthanc stopped: first set SendIt.Database to an empty database.
+
+    Every row is compared; then the SQLite file is renamed. Exit code 2: nothing was moved.
+    """
+    from sendit.client import cli_actor
+    from sendit.pipeline.backups.move import move as move_journal
+    from sendit.pipeline.file_names import FileNames
+
+    settings = load_settings(config)
+    lock = _lock(settings)
+    if not yes:
+        confirm(f"Move the journal of {settings.data_directory} to PostgreSQL?")
+    tell = errors.print if as_json else say
+    moved = move_journal(settings, cli_actor(), FileNames(settings).seal_old, tell)
+    del lock
+    if as_json:
+        print_json({"rows": moved.rows, "audit_entries": moved.audit_entries, "left": str(moved.left)})
+        return
+    say(f"{sum(moved.rows.values())} rows were moved and compared; the audit log verifies.")
+    say(f"{moved.left} is what was moved. Start Orthanc.")

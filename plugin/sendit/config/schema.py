@@ -76,6 +76,17 @@ class Retention(Section):
     """Days for which histories and receipts are kept. Default: for ever."""
 
 
+class Limits(Section):
+    """When imports and pulls wait, so that studies which arrive by DICOM have room. They go on by themselves."""
+
+    free_disk_gigabytes: float = Field(default=1.0, ge=0)
+    """They wait while the disk of staged files has less free space, in gigabytes."""
+    free_memory_megabytes: float = Field(default=128, ge=0)
+    """They wait while less memory is available, in megabytes."""
+    batches_under_way: int = Field(default=10_000, ge=1)
+    """They wait while so many batches are to be de-identified or delivered."""
+
+
 class Settings(Section):
     """The section "SendIt" of orthanc.json."""
 
@@ -83,6 +94,9 @@ class Settings(Section):
     """Folder of the journal, the keys, staged files and previews. Other users must have no access (mode 0700)."""
     database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite", repr=False)
     """`sqlite`, or `postgresql://user:password@host/database`."""
+    shared_directory: AbsolutePath | None = None
+    """Folder of staged files and previews that several workers on one PostgreSQL share: if one of them ends, another
+    one delivers what it has staged. Default: they are in DataDirectory."""
     crosswalk_keys: AbsolutePath | None = None
     """Folder of the crosswalks' keys, for example on another disk. Default: `<DataDirectory>/keys/crosswalk`."""
     python: AbsolutePath | None = None
@@ -96,6 +110,8 @@ class Settings(Section):
     """Interval at which the journal is compared with Orthanc, in seconds."""
     retry: RetrySettings = RetrySettings()
     """Retries of the steps before delivery."""
+    limits: Limits = Limits()
+    """When imports and pulls wait."""
     retention: Retention = Retention()
     """How long data are kept that are not needed for ever."""
     roles: Roles | None = None
@@ -113,6 +129,11 @@ class Settings(Section):
     """Destinations by name; Type selects the kind."""
     projects: dict[Name, Project] = {}
     """Projects by name. The first project whose Match applies gets the study."""
+
+    @property
+    def staging_directory(self) -> Path:
+        """The folder of staged files and previews."""
+        return self.shared_directory or self.data_directory
 
 
 def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
@@ -220,7 +241,10 @@ def _named(settings: Settings) -> Iterator[tuple[str, list[str]]]:
 
 
 def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
-    """Names that point nowhere."""
+    """Names that point nowhere, and a folder that nobody can share."""
+    if settings.shared_directory is not None and settings.database == "sqlite":
+        remedy = "Set SendIt.Database to a database of PostgreSQL, or leave SharedDirectory out."
+        yield Misconfigured(f"{SECTION}.SharedDirectory", "SQLite serves one worker alone", remedy)
     yield from _alike(settings)
     for name, destinations in _named(settings):
         for index, wanted in enumerate(destinations):
@@ -257,6 +281,8 @@ def _misplaced_destinations(settings: Settings, orthanc: OrthancConfig) -> Itera
 
 def _overlapping(settings: Settings, document: Mapping[str, Any]) -> Iterator[Misconfigured]:
     own = {f"{SECTION}.DataDirectory": settings.data_directory, **orthancs_own(document)}
+    if settings.shared_directory is not None:
+        own[f"{SECTION}.SharedDirectory"] = settings.shared_directory
     if settings.crosswalk_keys is not None:
         own[f"{SECTION}.CrosswalkKeys"] = settings.crosswalk_keys
     watched = {f"{SECTION}.WatchedFolders[{i}].Path": one.path for i, one in enumerate(settings.watched_folders)}

@@ -17,11 +17,11 @@ from sendit.journal.database.faults import JournalFault
 from sendit.journal.deliveries import Deliveries
 from sendit.journal.facts import Facts
 from sendit.journal.high_water import HighWater
-from sendit.journal.imports import Imports
 from sendit.journal.intake import Intake
 from sendit.journal.lists.acknowledgements import Acknowledgements
 from sendit.journal.lists.changes import Changes
 from sendit.journal.lists.counts import Counts
+from sendit.journal.lists.imports import Imports
 from sendit.journal.lists.pauses import Pauses
 from sendit.journal.lists.pulls import Pulls
 from sendit.journal.lists.totals import Totals
@@ -35,6 +35,8 @@ from sendit.journal.release.reviews import Reviews
 from sendit.journal.release.versions import Versions
 from sendit.journal.retention import Retention
 from sendit.journal.unlinking import Unlinking
+from sendit.journal.workers.homes import Homes
+from sendit.journal.workers.leases import Leases
 from sendit.journal.writing import Superseded, log_states
 
 if TYPE_CHECKING:
@@ -48,19 +50,22 @@ __all__ = ["Journal", "JournalFault", "Superseded"]
 class Journal:
     """All that is kept, by subject."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, home: str = "") -> None:
         self.engine = engine
+        self.home = home
         log_states(engine)
         self.fault: JournalFault | None = None  # it is gone or damaged: nothing may go on
-        self.intake = Intake(engine)
+        self.intake = Intake(engine, home)
         self.batches = Batches(engine)
         self.deliveries = Deliveries(engine)
         self.recalls = Recalls(engine)
         self.provenance = Provenance(engine)
-        self.originals = Originals(engine)
+        self.originals = Originals(engine, home)
         self.retention = Retention(engine)
         self.imports = Imports(engine)
         self.facts = Facts(engine)
+        self.leases = Leases(engine)
+        self.homes = Homes(engine, home)
         self.crosswalk = CrosswalkRows(engine)
         self.unlinking = Unlinking(engine)
         self.acknowledgements = Acknowledgements(engine)
@@ -79,15 +84,25 @@ class Journal:
         self.characteristics = CharacteristicsRows(engine)
 
     @classmethod
-    def open(cls, database: str, data_directory: Path, *, upgrade: bool = True, seal: Seal | None = None) -> Journal:
-        """Open and migrate; see `database.open_engine` for its arguments and what it raises."""
+    def open(
+        cls, database: str, data_directory: Path, *, upgrade: bool = True, seal: Seal | None = None, home: str = ""
+    ) -> Journal:
+        """Open and migrate; see `database.open_engine` for its arguments and what it raises.
+
+        Args:
+            database: the URL, or "sqlite".
+            data_directory: the data directory.
+            upgrade: bring an older database to our version.
+            seal: for the names that an older SendIt kept in clear.
+            home: whose batches are to be done; "" where none are.
+        """
         opened: list[Journal] = []
 
         def note(fault: JournalFault) -> None:
             for journal in opened:
                 journal.fault = journal.fault or fault
 
-        opened.append(cls(open_engine(database, data_directory, upgrade=upgrade, seal=seal, on_fault=note)))
+        opened.append(cls(open_engine(database, data_directory, upgrade=upgrade, seal=seal, on_fault=note), home))
         if upgrade:
             opened[0].unlinking.scour_if_due()
         return opened[0]

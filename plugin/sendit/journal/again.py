@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _WAITS = [DeliveryState.RETRYING, DeliveryState.RECALLING]
 
 
+_RESTORED = "de-identified again: the journal was restored from a backup, and nothing of the batch was staged"
+
+
 class Again:
     """Batches and deliveries whose next attempt is brought forward."""
 
@@ -47,17 +50,18 @@ class Again:
                 audit.add(c, audit.Act(actor, "try-now", batch=batch_id, reason=reason))
             return changed > 0
 
-    def held_for(self, reasons: Sequence[str], unless: str) -> list[int]:
+    def held_for(self, reasons: Sequence[str], unless: str, home: str = "") -> list[int]:
         """Return the batches that are QUARANTINED with an instance held for one of these reasons.
 
         Args:
             reasons: why instances are held.
             unless: those whose history has this line are left out.
+            home: whose batches.
         """
         b, i, e = t.batches.c, t.instances.c, t.events.c
         held = sa.exists().where((i.batch_id == b.id) & (i.state == InstanceState.QUARANTINED) & i.reason.in_(reasons))
         told = sa.exists().where((e.batch_id == b.id) & (e.message == unless))
-        where = (b.state == BatchState.QUARANTINED) & held & ~told
+        where = (b.state == BatchState.QUARANTINED) & b.home.in_(("", home)) & held & ~told
         with reading(self._engine) as c:
             return list(c.execute(sa.select(b.id).where(where).order_by(b.id)).scalars())
 
@@ -72,23 +76,27 @@ class Again:
         lost = [batch_id for batch_id in batch_ids if not is_staged(batch_id)]
         with self._engine.begin() as c:
             for batch_id in lost:
-                self._stage_anew(c, batch_id)
+                stage_batch_anew(c, batch_id, _RESTORED)
         return lost
 
-    def _stage_anew(self, c: sa.Connection, batch_id: int) -> None:
-        b, d, i = t.batches.c, t.deliveries.c, t.instances.c
-        values: dict[str, Any] = {"state": BatchState.QUEUED, "next_attempt_at": None, "starts": 0}
-        move(c, b.id == batch_id, **values, attempt=b.attempt + 1)
-        left = (i.batch_id == batch_id) & (i.state == InstanceState.RELEASED)
-        c.execute(sa.update(t.instances).where(left).values(state=InstanceState.PENDING, receipt=sa.null()))
-        waits = (d.batch_id == batch_id) & (d.state != DeliveryState.VERIFIED)
-        again = {"state": DeliveryState.WAITING, "next_attempt_at": None, "starts": 0, "changed_at": now()}
-        c.execute(sa.update(t.deliveries).where(waits).values(**again, attempt=d.attempt + 1))
-        add_event(
-            c,
-            batch_id,
-            "de-identified again: the journal was restored from a backup, and nothing of the batch was staged",
-        )
+
+def stage_batch_anew(c: sa.Connection, batch_id: int, why: str) -> None:
+    """DELIVERING → QUEUED, as a new attempt. What a destination holds already stays as it is.
+
+    Args:
+        c: the transaction.
+        batch_id: the batch; nothing of it is staged.
+        why: for its history.
+    """
+    b, d, i = t.batches.c, t.deliveries.c, t.instances.c
+    values: dict[str, Any] = {"state": BatchState.QUEUED, "next_attempt_at": None, "starts": 0}
+    move(c, b.id == batch_id, **values, attempt=b.attempt + 1)
+    left = (i.batch_id == batch_id) & (i.state == InstanceState.RELEASED)
+    c.execute(sa.update(t.instances).where(left).values(state=InstanceState.PENDING, receipt=sa.null()))
+    waits = (d.batch_id == batch_id) & (d.state != DeliveryState.VERIFIED)
+    again = {"state": DeliveryState.WAITING, "next_attempt_at": None, "starts": 0, "changed_at": now()}
+    c.execute(sa.update(t.deliveries).where(waits).values(**again, attempt=d.attempt + 1))
+    add_event(c, batch_id, why)
 
 
 def covered_elsewhere(c: sa.Connection, batch_id: int, project: str) -> bool:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-_NOT_SHOWN = ("last_update", "originals", "pruned_at", "coded_study", "coded_patient", "copied_from", "unseen")
+_NOT_SHOWN = ("last_update", "originals", "pruned_at", "coded_study", "coded_patient", "copied_from", "unseen", "home")
 _COLUMNS = [c for c in t.batches.c if c.name not in _NOT_SHOWN]
 #: So far the queue is looked at for a batch's place in it.
 _LONGEST_QUEUE = 1_000
@@ -161,9 +161,11 @@ class Batches:
         with reading(self._engine) as c:
             return int(c.execute(sa.select(sa.func.count()).select_from(t.batches.join(this, same))).scalar_one())
 
-    def unfinished(self) -> list[Batch]:
-        """Return the batches for which something must be scheduled (law 2)."""
+    def unfinished(self, home: str | None = None) -> list[Batch]:
+        """Return the batches for which something must be scheduled (law 2); of one home, or all."""
         query = sa.select(*_COLUMNS).where(t.batches.c.state.in_(UNFINISHED)).order_by(t.batches.c.id)
+        if home is not None:
+            query = query.where(t.batches.c.home == home)
         with reading(self._engine) as c:
             return [_batch(row) for row in c.execute(query)]
 
@@ -367,11 +369,14 @@ class Batches:
             move(c, self._own(batch_id, attempt), state=BatchState.QUEUED, starts=0, attempt=b.attempt + 1)
             add_event(c, batch_id, f"interrupted: {why}")
 
-    def rest(self) -> None:
-        """Reset the starts of what is under way: SendIt is being stopped, and those starts did not fail."""
+    def rest(self, home: str = "") -> None:
+        """Reset the starts of what is under way in a home: SendIt is being stopped, and those starts did not fail."""
+        b, d = t.batches.c, t.deliveries.c
         with self._engine.begin() as c:
-            c.execute(sa.update(t.batches).where(t.batches.c.state == BatchState.PROCESSING).values(starts=0))
-            sending = t.deliveries.c.state.in_([DeliveryState.SENDING, DeliveryState.RECALLING])
+            processed = (b.state == BatchState.PROCESSING) & (b.home == home)
+            c.execute(sa.update(t.batches).where(processed).values(starts=0))
+            here = sa.exists().where((b.id == d.batch_id) & (b.home == home))
+            sending = d.state.in_([DeliveryState.SENDING, DeliveryState.RECALLING]) & here
             c.execute(sa.update(t.deliveries).where(sending).values(starts=0))
 
     def renew(self, batch_id: int, attempt: int) -> int:

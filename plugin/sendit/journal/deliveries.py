@@ -46,11 +46,13 @@ class Deliveries:
                 by_batch[row.batch_id].append(_delivery(row))
         return by_batch
 
-    def open(self) -> list[Delivery]:
-        """Return the deliveries of DELIVERING batches that have yet to be tried, or tried again."""
+    def open(self, home: str | None = None) -> list[Delivery]:
+        """Return the deliveries of DELIVERING batches to be tried, or tried again; of one home, or all."""
         d, b = t.deliveries.c, t.batches.c
         query = sa.select(*_COLUMNS).join(t.batches, b.id == d.batch_id)
         query = query.where((b.state == BatchState.DELIVERING) & d.state.in_(_OPEN)).order_by(d.batch_id)
+        if home is not None:
+            query = query.where(b.home == home)
         with reading(self._engine) as c:
             return [_delivery(row) for row in c.execute(query)]
 
@@ -137,9 +139,9 @@ class Deliveries:
         error: str | None = c.execute(query.order_by(d.changed_at.desc()).limit(1)).scalar()
         return error
 
-    def open_destinations(self) -> set[str]:
-        """Return the destinations with deliveries still to be made."""
-        return {delivery.destination for delivery in self.open()}
+    def open_destinations(self, home: str | None = None) -> set[str]:
+        """Return the destinations with deliveries still to be made; of one home, or all."""
+        return {delivery.destination for delivery in self.open(home)}
 
     def renew(self, delivery: Delivery) -> int:
         """Begin a new attempt, which fences the old, for one that is no longer scheduled; return its number."""

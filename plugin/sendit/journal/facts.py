@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sendit.journal import tables as t
-from sendit.journal.writing import insert_into, now, reading
+from sendit.journal.writing import clock, insert_into, now, reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,16 +75,22 @@ class Facts:
             if c.execute(sa.update(t.marks).where(t.marks.c.name == name).values(value=value)).rowcount == 0:
                 c.execute(sa.insert(t.marks).values(name=name, value=value))
 
-    def beat(self, executor: str) -> None:
-        """Record that this worker is alive."""
+    def beat(self, executor: str, home: str = "") -> None:
+        """Record that this worker is alive, and whose batches it does."""
         with self._engine.begin() as c:
+            values = {"seen_at": clock(c), "home": home}
             where = t.nodes.c.executor == executor
-            if c.execute(sa.update(t.nodes).where(where).values(seen_at=now())).rowcount == 0:
-                c.execute(sa.insert(t.nodes).values(executor=executor, seen_at=now()))
+            if c.execute(sa.update(t.nodes).where(where).values(**values)).rowcount == 0:
+                c.execute(sa.insert(t.nodes).values(executor=executor, **values))
 
     def alive(self, within_seconds: float) -> set[str]:
         """Return the workers that were seen lately. One seen in the future had a wrong clock."""
-        seen, span = t.nodes.c.seen_at, timedelta(seconds=within_seconds)
-        query = sa.select(t.nodes.c.executor).where((seen > now() - span) & (seen < now() + span))
+        return set(self.alive_at(within_seconds))
+
+    def alive_at(self, within_seconds: float) -> dict[str, str]:
+        """Return the workers that were seen lately, each with its home."""
+        n, span = t.nodes.c, timedelta(seconds=within_seconds)
         with reading(self._engine) as c:
-            return set(c.execute(query).scalars())
+            at = clock(c)
+            query = sa.select(n.executor, n.home).where((n.seen_at > at - span) & (n.seen_at < at + span))
+            return {row.executor: row.home for row in c.execute(query)}

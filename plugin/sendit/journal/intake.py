@@ -22,8 +22,9 @@ _CHUNK = 5_000
 class Intake:
     """The part of the journal that the arrival of instances writes."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, home: str = "") -> None:
         self._engine = engine
+        self._home = home  # what arrives here is done by its workers; other homes' studies are not looked at
 
     def receiving(self, study: str, count: int) -> None:
         """Note that a study is arriving, of which Orthanc holds `count` instances now.
@@ -33,12 +34,16 @@ class Intake:
         """
         with self._engine.begin() as c:
             new = count - self._count_covered(c, study)
-            where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
+            where = self._arriving(study)
             row = c.execute(sa.select(t.batches.c.id).where(where)).first()
             if row is not None:
                 c.execute(sa.update(t.batches).where(where).values(received=max(new, 0), changed_at=now()))
             elif new > 0:
                 self._open(c, study, BatchState.RECEIVING, new)
+
+    def _arriving(self, study: str) -> sa.ColumnElement[bool]:
+        b = t.batches.c
+        return (b.study == study) & (b.home == self._home) & (b.state == BatchState.RECEIVING)
 
     def _count_covered(self, c: sa.Connection, study: str) -> int:
         query = sa.select(sa.func.count(sa.distinct(t.instances.c.instance)))
@@ -47,7 +52,7 @@ class Intake:
 
     def _open(self, c: sa.Connection, study: str, state: BatchState, count: int) -> int:
         before = c.execute(sa.select(sa.func.max(t.batches.c.id)).where(t.batches.c.study == study)).scalar()
-        values = {"study": study, "state": state, "received": count, "follows": before}
+        values = {"study": study, "state": state, "received": count, "follows": before, "home": self._home}
         done = c.execute(sa.insert(t.batches).values(**values, opened_at=now(), changed_at=now()))
         batch_id = int(done.inserted_primary_key[0])  # type: ignore[index]
         note_state(c, batch_id, state, None)
@@ -75,7 +80,7 @@ class Intake:
     def _queue(self, study: str, project: str | None, listed: Sequence[str], last_update: str | None) -> int | None:
         with self._engine.begin() as c:
             new = self._uncovered(c, project or "", listed)
-            where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
+            where = self._arriving(study)
             opened = c.execute(sa.select(t.batches.c.id).where(where)).scalar()
             if not new:
                 self._forget(c, study, opened, last_update)
@@ -171,7 +176,10 @@ class Intake:
         if opened is not None:
             c.execute(sa.delete(t.events).where(t.events.c.batch_id == opened))
             c.execute(sa.delete(t.batches).where(t.batches.c.id == opened))
-        newest = sa.select(sa.func.max(t.batches.c.id)).where(t.batches.c.study == study).scalar_subquery()
+        here = (t.batches.c.study == study) & (
+            t.batches.c.home == self._home
+        )  # each Orthanc has a LastUpdate of its own
+        newest = sa.select(sa.func.max(t.batches.c.id)).where(here).scalar_subquery()
         c.execute(sa.update(t.batches).where(t.batches.c.id == newest).values(last_update=last_update))
 
     def drop_receiving(self, study: str, failed: str = "") -> list[int]:
@@ -185,7 +193,7 @@ class Intake:
         Returns:
             The batches that ended FAILED.
         """
-        where = (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
+        where = self._arriving(study)
         with self._engine.begin() as c:
             rows = c.execute(sa.select(t.batches.c.id, t.batches.c.received).where(where)).all()
             received = {int(row.id): int(row.received) for row in rows}
@@ -222,7 +230,8 @@ class Intake:
     def last_updates(self, studies: Collection[str]) -> dict[str, tuple[str | None, bool]]:
         """Return, for studies that have a batch, the newest LastUpdate listed and whether one is RECEIVING."""
         c_ = t.batches.c
-        query = sa.select(c_.study, c_.last_update, c_.state).where(c_.study.in_(studies)).order_by(c_.id)
+        query = sa.select(c_.study, c_.last_update, c_.state)
+        query = query.where(c_.study.in_(studies) & (c_.home == self._home)).order_by(c_.id)
         by_study: dict[str, tuple[str | None, bool]] = {}
         with reading(self._engine) as c:
             for study, last_update, state in c.execute(query):
@@ -232,18 +241,26 @@ class Intake:
 
     def receiving_studies(self) -> list[str]:
         """Return the studies whose batch is RECEIVING."""
-        query = sa.select(t.batches.c.study).where(t.batches.c.state == BatchState.RECEIVING)
+        b = t.batches.c
+        query = sa.select(b.study).where((b.state == BatchState.RECEIVING) & (b.home == self._home))
         with reading(self._engine) as c:
             return list(c.execute(query).scalars())
 
-    def route(self, study: str, project: str, act: audit.Act | None = None) -> None:
-        """Remember that an import named `project` for this study, or a person: then `act` goes to the audit log."""
+    def route(self, study: str, project: str, act: audit.Act | None = None, *, backfill: bool = False) -> None:
+        """Remember that an import named `project` for this study, or a person: then `act` goes to the audit log.
+
+        Args:
+            study: Orthanc's identifier of the study.
+            project: the project.
+            act: what a person did.
+            backfill: whether what arrives by DICOM goes before it.
+        """
         with self._engine.begin() as c:
             if act is not None:
                 audit.add(c, act)
             where = (t.routes.c.study == study) & (t.routes.c.project == project)
             if c.execute(sa.select(t.routes.c.study).where(where)).first() is None:
-                c.execute(sa.insert(t.routes).values(study=study, project=project, at=now()))
+                c.execute(sa.insert(t.routes).values(study=study, project=project, at=now(), backfill=backfill))
 
     def routes(self, study: str) -> list[str]:
         """Return the projects that imports named for this study, the first named first."""

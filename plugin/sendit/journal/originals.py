@@ -25,20 +25,25 @@ _BLOCKING = [BatchState.RECEIVING, BatchState.QUEUED, BatchState.PROCESSING, Bat
 class Originals:
     """The journal's part in deleting originals."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, home: str = "") -> None:
         self._engine = engine
+        self._home = home  # its Orthanc alone is asked to delete anything
 
     def due(self) -> list[str]:
         """Return the studies whose originals wait to be deleted, and of which no batch is under way."""
         b, other = t.batches.c, t.batches.alias("other")
         blocked = sa.select(other.c.id).where((other.c.study == b.study) & other.c.state.in_(_BLOCKING)).exists()
         with reading(self._engine) as c:
-            return list(c.execute(sa.select(b.study).where((b.originals == DUE) & ~blocked).distinct()).scalars())
+            return list(
+                c.execute(
+                    sa.select(b.study).where((b.originals == DUE) & b.home.in_(("", self._home)) & ~blocked).distinct()
+                ).scalars()
+            )
 
     def again(self, study: str) -> bool:
         """Note that deleted originals may have been sent again; return whether any were ever deleted."""
         b = t.batches.c
-        where = (b.study == study) & (b.originals == DELETED)
+        where = (b.study == study) & b.home.in_(("", self._home)) & (b.originals == DELETED)
         with self._engine.begin() as c:
             return c.execute(sa.update(t.batches).where(where).values(originals=DUE)).rowcount > 0
 
@@ -92,7 +97,11 @@ class Originals:
         """DUE → DELETED or KEPT; add `said` to each batch's history, unless it is empty."""
         b = t.batches.c
         with self._engine.begin() as c:
-            due = list(c.execute(sa.select(b.id).where((b.study == study) & (b.originals == DUE))).scalars())
+            due = list(
+                c.execute(
+                    sa.select(b.id).where((b.study == study) & b.home.in_(("", self._home)) & (b.originals == DUE))
+                ).scalars()
+            )
             c.execute(sa.update(t.batches).where(b.id.in_(due)).values(originals=state))
             for batch_id in due if said else []:
                 add_event(c, batch_id, said)

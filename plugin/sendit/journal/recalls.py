@@ -187,9 +187,12 @@ class Recalls:
 
     # --- one destination -----------------------------------------------------------------------------------------
 
-    def open(self) -> list[Delivery]:
-        """Return the removals still to be done."""
+    def open(self, home: str | None = None) -> list[Delivery]:
+        """Return the removals still to be done; of one home, or all."""
         query = sa.select(*_COLUMNS).where(t.deliveries.c.state == DeliveryState.RECALLING)
+        if home is not None:
+            b = t.batches.c
+            query = query.join(t.batches, b.id == t.deliveries.c.batch_id).where(b.home == home)
         with reading(self._engine) as c:
             return [_delivery(row) for row in c.execute(query.order_by(t.deliveries.c.batch_id))]
 

@@ -63,6 +63,7 @@ batches = sa.Table(
     sa.Column("pruned_at", UtcDateTime),  # when its receipts and its history were deleted (Retention.JournalDays)
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),  # 2 once it was processed again after DONE
     sa.Column("size", sa.BigInteger),  # bytes of its outputs; NULL until it was de-identified
+    sa.Column("home", sa.String(64), nullable=False, server_default=""),  # whose worker does it; "": not known yet
     # The next two are written by the triggers of `lists.counts`, whoever changes the state.
     sa.Column("ended_at", UtcDateTime, index=True),  # NULL as long as SendIt has work to do on it
     sa.Column("unseen", sa.Integer, nullable=False, server_default="0"),  # 1: it waits for a person's look
@@ -76,10 +77,11 @@ batches = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# One open batch a study: two workers that see the first instance open it once.
+# One open batch a study in each home: two workers that see the first instance open it once.
 sa.Index(
     "uq_batches_receiving",
     batches.c.study,
+    batches.c.home,
     unique=True,
     sqlite_where=batches.c.state == "RECEIVING",
     postgresql_where=batches.c.state == "RECEIVING",
@@ -233,6 +235,7 @@ routes = sa.Table(
     sa.Column("study", sa.String(44), primary_key=True),
     sa.Column("project", sa.String(64), primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("backfill", sa.Boolean, nullable=False, server_default=sa.false()),  # imported or pulled: others go first
 )
 
 imports = sa.Table(
@@ -246,6 +249,7 @@ imports = sa.Table(
     sa.Column("directory_sealed", sa.LargeBinary),
     sa.Column("actor", sa.String(128), nullable=False, server_default="system"),
     sa.Column("state", sa.String(16), nullable=False, index=True),  # RUNNING, DONE, ERRORS, INTERRUPTED
+    sa.Column("executor", sa.String(128), nullable=False, server_default=""),  # the worker that reads the files
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),
 )
@@ -275,6 +279,24 @@ nodes = sa.Table(
     metadata,
     sa.Column("executor", sa.String(128), primary_key=True),
     sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Column("home", sa.String(64), nullable=False, server_default=""),  # whose batches it does
+)
+
+#: What one worker at a time may do: lead, or send to a destination. A lease that nobody renews ends.
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(160), primary_key=True),
+    sa.Column("holder", sa.String(128), nullable=False),  # the worker
+    sa.Column("until", UtcDateTime, nullable=False),
+)
+
+#: When the next byte may leave for a destination with a BytesPerSecond that several workers share.
+paces = sa.Table(
+    "paces",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("free_at", UtcDateTime, nullable=False),
 )
 
 #: Originals and their codes. The original is sealed under a key outside the database, and found by a keyed digest.

@@ -33,6 +33,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def clock(connection: sa.Connection) -> datetime:
+    """Return the time by which workers judge one another: PostgreSQL's own, as their machines' clocks differ."""
+    if connection.dialect.name != "postgresql":
+        return now()
+    at: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return at.astimezone(UTC)
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Provide a transaction that only reads: it does not queue behind writers."""

@@ -33,6 +33,7 @@ from sendit.pipeline.context import (
     backoff,
     deliver_key,
     process_key,
+    process_queue,
     recall_key,
     since,
 )
@@ -46,7 +47,7 @@ from sendit.pipeline.recall import Recaller
 from sendit.pipeline.review.desk import After, ReviewDesk
 from sendit.pipeline.review.reprocess import Reprocessing
 from sendit.pipeline.review.rule import wish_of
-from sendit.pipeline.window import Held, PauseGate
+from sendit.pipeline.window import Held, PauseGate, Pressure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -76,6 +77,7 @@ class Pipeline:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.pauses = PauseGate(services.journal)
+        self.pressure = Pressure(services.settings, services.journal)
         self.wake = threading.Event()  # the reconciliation is to begin at once
         self.deliverer = Deliverer(services, self.clean_up, pauses=self.pauses)
         self.recaller = Recaller(services)
@@ -112,7 +114,7 @@ class Pipeline:
     def imported(self, studies: Mapping[str, Collection[str]], project: str) -> None:
         """Queue the studies of a completed import at once, unless Orthanc has other instances of them, too."""
         for study_id, brought in studies.items():
-            self._journal.intake.route(study_id, project)
+            self._journal.intake.route(study_id, project, backfill=True)
             study = self.services.source.study(study_id)
             if study is None:
                 continue
@@ -421,7 +423,7 @@ class Pipeline:
 
     def try_again(self) -> None:
         """Retry, after a full restart, batches that are held because their process was ended from outside."""
-        for batch_id in self._journal.again.held_for(TRIED_AGAIN, unless=_AGAIN):
+        for batch_id in self._journal.again.held_for(TRIED_AGAIN, unless=_AGAIN, home=self._journal.home):
             with contextlib.suppress(Misconfigured):  # its study was recalled meanwhile
                 renewed = self._journal.batches.retry(batch_id, why=_AGAIN)
                 if renewed is not None:
@@ -433,4 +435,7 @@ class Pipeline:
     def schedule_process(self, batch_id: int, attempt: int, delay: float = 0) -> None:
         """Enqueue the processing of a batch."""
         key = process_key(batch_id, attempt)
-        self.services.scheduler.enqueue("process", "process", key, batch_id, attempt, delay_seconds=delay)
+        home, rank = self._journal.homes.turn(batch_id)
+        self.services.scheduler.enqueue(
+            process_queue(home), "process", key, batch_id, attempt, delay_seconds=delay, rank=rank
+        )

@@ -53,14 +53,22 @@ def pull_key(pull_id: int, attempt: int) -> str:
     return f"pull:{pull_id}:{attempt}"
 
 
+def process_queue(home: str) -> str:
+    """Return the name of the queue of a home's batches: only its workers have its Orthanc."""
+    return f"process.{home}"
+
+
 def pull_queue(executor: str) -> str:
     """Return the name of a worker's queue of pulls: the list of a pull lies beside the worker that was given it."""
     return f"pull.{executor}"
 
 
-def deliver_queue(destination: str) -> str:
-    """Return the name of a destination's queue: each has its own, so that one that is down delays no other."""
-    return f"deliver.{destination}"
+def deliver_queue(destination: str, home: str) -> str:
+    """Return the name of a destination's queue: each has its own, so that one that is down delays no other.
+
+    So has each home: only its workers have what it staged.
+    """
+    return f"deliver.{destination}.{home}"
 
 
 def backoff(failures: int, settings: RetrySettings) -> float:

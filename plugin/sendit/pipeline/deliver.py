@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
 from sendit.journal import Superseded
+from sendit.journal.workers.company import Places, SharedPace
 from sendit.logs.meters import DELIVER, RETRIES, Stopwatch
 from sendit.model import BatchState, Delivery, InstanceState, Shipment, StagedInstance
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_key, deliver_queue
@@ -72,7 +73,12 @@ class Deliverer:
         self._now = now
         self._passports = Passports(services)
         configured = services.settings.destinations.items()
-        self._paces = {name: Pace(d.bytes_per_second) for name, d in configured if d.bytes_per_second is not None}
+        paced = {name: d.bytes_per_second for name, d in configured if d.bytes_per_second is not None}
+        leases = services.journal.leases
+        self._paces: dict[str, Callable[[int], None]] = {
+            name: SharedPace(leases, name, rate) if leases.shared else Pace(rate) for name, rate in paced.items()
+        }
+        self._places = Places(leases, services.scheduler.executor, services.stopping)
 
     def hold(self, destination: str, batch_id: int | None = None) -> Hold | None:
         """Return why deliveries there, or of this batch there, may not run now; None if they may.
@@ -101,6 +107,16 @@ class Deliverer:
             if hold := self.hold(destination, batch_id):
                 self._journal.deliveries.pause(batch_id, destination, attempt, hold.why, hold.until)
                 return
+        except Superseded:
+            return
+        configured = self._services.settings.destinations.get(destination)
+        at_once = 1 if configured is None else configured.batches_at_once
+        with self._places.one(destination, batch_id, at_once) as place:
+            if place:
+                self._deliver_now(batch_id, destination, attempt)
+
+    def _deliver_now(self, batch_id: int, destination: str, attempt: int) -> None:
+        try:
             delivery, starts = self._journal.deliveries.begin(batch_id, destination, attempt)
         except Superseded:
             return
@@ -226,8 +242,9 @@ class Deliverer:
     def schedule(self, batch_id: int, destination: str, attempt: int, delay: float = 0) -> None:
         """Enqueue a delivery."""
         key = deliver_key(batch_id, destination, attempt)
-        queue = deliver_queue(destination)
-        self._services.scheduler.enqueue(queue, "deliver", key, batch_id, destination, attempt, delay_seconds=delay)
+        home, rank = self._journal.homes.turn(batch_id)
+        queue, work = deliver_queue(destination, home), (batch_id, destination, attempt)
+        self._services.scheduler.enqueue(queue, "deliver", key, *work, delay_seconds=delay, rank=rank)
 
     def schedule_all(self, batch_id: int) -> None:
         """Schedule all deliveries of a batch."""

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sendit import keyring
 from sendit.config.variants import key_owner
 from sendit.errors import Misconfigured
-from sendit.journal.imports import SealedName
+from sendit.journal.lists.imports import SealedName
 from sendit.pipeline.projects import KEYS
 from sendit.pseudonyms.crosswalk import derived, key_folder
 

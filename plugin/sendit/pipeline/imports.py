@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Set
     from pathlib import Path
 
-    from sendit.journal.imports import Imports
     from sendit.journal.intake import Intake
+    from sendit.journal.lists.imports import Imports
     from sendit.model import FileOutcome, StoreAnswer
     from sendit.orthanc.client import Source
     from sendit.pipeline.batch import Pipeline
+    from sendit.pipeline.window import Pressure
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +34,13 @@ class BufferedLog:
 
     Args:
         actor: who imports.
+        executor: the worker that does it.
     """
 
-    def __init__(self, imports: Imports, names: FileNames, actor: str = SYSTEM) -> None:
+    def __init__(self, imports: Imports, names: FileNames, actor: str = SYSTEM, executor: str = "") -> None:
         self._imports = imports
         self._names = names
+        self._executor = executor
         self._actor = actor
         self._projects: dict[int, str] = {}  # of the imports that were begun
         self._waiting: dict[int, dict[str, tuple[FileOutcome, str | None, str | None]]] = {}
@@ -47,7 +50,7 @@ class BufferedLog:
     def begin(self, project: str, folder: str, directory: str) -> int:
         """See `ImportLog`."""
         sealed_folder, sealed_directory = self._names.seal(project, (folder, directory))
-        self.last_id = self._imports.begin(project, sealed_folder, sealed_directory, self._actor)
+        self.last_id = self._imports.begin(project, sealed_folder, sealed_directory, self._actor, self._executor)
         self._projects[self.last_id] = project
         self.begun.set()
         return self.last_id
@@ -78,17 +81,20 @@ class RoutedStore:
     A long import may see its study become stable before it is complete; the study is then queued for this project.
     """
 
-    def __init__(self, source: Source, intake: Intake, project: str) -> None:
+    def __init__(self, source: Source, intake: Intake, project: str, pressure: Pressure, stop: threading.Event) -> None:
         self._source = source
         self._intake = intake
         self._project = project
+        self._pressure = pressure
+        self._stop = stop
         self._routed: set[str] = set()
 
     def store(self, data: bytes | BinaryIO) -> StoreAnswer:
-        """Store a file, and route its study to the project."""
+        """Store a file once there is room for it, and route its study to the project."""
+        self._pressure.wait(self._stop)
         answer = self._source.store(data)
         if answer.study and answer.study not in self._routed:
-            self._intake.route(answer.study, self._project)
+            self._intake.route(answer.study, self._project, backfill=True)
             self._routed.add(answer.study)
         return answer
 
@@ -103,19 +109,21 @@ class Importing:
     def __init__(self, pipeline: Pipeline, stop: threading.Event) -> None:
         self._pipeline = pipeline
         self._stop = stop
+        self._executor = pipeline.services.scheduler.executor
         self._watchers: list[FolderWatcher] = []
         self._spool = pipeline.services.settings.data_directory
         self._names = FileNames(pipeline.services.settings)
         self._running: set[threading.Thread] = set()
 
     def _store(self, project: str) -> RoutedStore:
-        return RoutedStore(self._pipeline.services.source, self._pipeline.services.journal.intake, project)
+        services = self._pipeline.services
+        return RoutedStore(services.source, services.journal.intake, project, self._pipeline.pressure, self._stop)
 
     def watch(self) -> None:
         """Watch every configured folder; first close what the last run left unfinished."""
-        self._pipeline.services.journal.imports.close_interrupted()
+        self._pipeline.services.journal.imports.close_interrupted(self._executor)
         for index, folder in enumerate(self._pipeline.services.settings.watched_folders):
-            imports = BufferedLog(self._pipeline.services.journal.imports, self._names)
+            imports = BufferedLog(self._pipeline.services.journal.imports, self._names, executor=self._executor)
             place = f"SendIt.WatchedFolders[{index}]"
             store = self._store(folder.project)
             watcher = FolderWatcher(folder, store, imports, self._imported, place, self._spool)
@@ -135,7 +143,7 @@ class Importing:
 
     def start(self, folder: Path, project: str, actor: str = SYSTEM) -> int:
         """Import a folder once, in the background; the import's number."""
-        imports = BufferedLog(self._pipeline.services.journal.imports, self._names, actor)
+        imports = BufferedLog(self._pipeline.services.journal.imports, self._names, actor, self._executor)
         thread = threading.Thread(target=self._once, args=(folder, project, imports), name="import", daemon=True)
         self._running = {one for one in self._running if one.is_alive()} | {thread}
         thread.start()

@@ -17,7 +17,17 @@ from sendit.journal import Superseded
 from sendit.journal.writing import SYSTEM
 from sendit.logs.meters import RECALL, RETRIES, Stopwatch
 from sendit.model import Delivery, Discrepancy, Shipment, StagedInstance, family
-from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_queue, recall_key, until
+from sendit.pipeline.context import (
+    MOST_STARTS,
+    Services,
+    account,
+    after,
+    backoff,
+    deliver_queue,
+    process_queue,
+    recall_key,
+    until,
+)
 from sendit.pipeline.passport.issue import PASSPORT, Passports, with_object
 from sendit.pipeline.review.replace import by_study
 
@@ -224,7 +234,8 @@ class Recaller:
     def schedule(self, delivery: Delivery, attempt: int, delay: float = 0) -> None:
         """Schedule this attempt, `delay` seconds from now."""
         configured = delivery.destination in self._services.settings.destinations
-        queue = deliver_queue(delivery.destination) if configured else "process"
+        home = self._journal.homes.of(delivery.batch_id)
+        queue = deliver_queue(delivery.destination, home) if configured else process_queue(home)
         key = recall_key(delivery.batch_id, delivery.destination, attempt)
         work = (delivery.batch_id, delivery.destination, attempt)
         self._services.scheduler.enqueue(queue, "recall", key, *work, delay_seconds=delay)

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PLACE = "SendIt.DataDirectory"
+PLACE_SHARED = "SendIt.SharedDirectory"
 #: Bytes. With less than this a study of some size cannot be staged.
 LITTLE_ROOM = 512 << 20
 _LOCK = "worker.lock"
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path, place: str = PLACE) -> None:
     """Make it if it is not there; refuse one that others may read, or that cannot be written.
 
     Raises:
@@ -32,13 +33,13 @@ def prepare(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o777
         if mode & 0o077:
-            raise Misconfigured(PLACE, f"{path} is open to other users (mode {mode:o})", f"Run: chmod 700 {path}")
+            raise Misconfigured(place, f"{path} is open to other users (mode {mode:o})", f"Run: chmod 700 {path}")
         probe = path / ".writable"
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
         remedy = f"Run: install -d -m 700 -o {user} {path}"
-        raise Misconfigured(PLACE, f"{path} cannot be written by {user} ({error.strerror})", remedy) from None
+        raise Misconfigured(place, f"{path} cannot be written by {user} ({error.strerror})", remedy) from None
 
 
 def owners(path: Path) -> set[int]:
@@ -71,7 +72,14 @@ def node(path: Path) -> str:
         return file.read_text().strip()
     except FileNotFoundError:
         name = uuid.uuid4().hex
-        file.write_text(name)
+        beside = path / f".node.{name}"
+        beside.write_text(name)
+        try:
+            os.link(beside, file)  # whole or not at all, and by one worker alone
+        except FileExistsError:
+            return file.read_text().strip()
+        finally:
+            beside.unlink()
         return name
 
 

@@ -21,11 +21,17 @@ _RULES = "rules"
 
 
 class Staging:
-    """The staging folder."""
+    """The staging folder.
 
-    def __init__(self, data_directory: Path) -> None:
-        self._root = data_directory / "staging"
+    Args:
+        directory: where it is; several workers may share it.
+        own: this worker's data directory, if it is not the same.
+    """
+
+    def __init__(self, directory: Path, own: Path | None = None) -> None:
+        self._root = directory / "staging"
         self._root.mkdir(mode=0o700, exist_ok=True)
+        self._trials = (own or directory) / "staging" / "trials"
 
     def folder(self, batch_id: int) -> Path:
         """Return the folder of a batch; create it if it is not there."""
@@ -73,13 +79,17 @@ class Staging:
 
     def trials(self) -> Path:
         """Return where outputs are made that nobody keeps; empty after a call of `forget_trials`."""
-        folder = self._root / "trials"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
+        self._trials.parent.mkdir(mode=0o700, exist_ok=True)
+        self._trials.mkdir(mode=0o700, exist_ok=True)
+        return self._trials
 
     def forget_trials(self) -> None:
         """Remove what a kill left there."""
-        shutil.rmtree(self._root / "trials", ignore_errors=True)
+        shutil.rmtree(self._trials, ignore_errors=True)
+
+    def has(self, batch_id: int) -> bool:
+        """Return whether anything of a batch is staged here."""
+        return (self._root / str(batch_id)).is_dir()
 
     def remove(self, batch_id: int) -> None:
         """Remove all of a batch's files; fine if there are none."""

@@ -12,6 +12,7 @@ import pytest
 from fastapi import Request
 from hatchling.builders.wheel import WheelBuilder
 
+from sendit.api.pages import words
 from sendit.api.pages.shell import Shell, documentation_page
 from sendit.api.schemas import BatchAnswer
 from sendit.config.alarms import Alarms
@@ -172,3 +173,14 @@ def test_the_wheel_contains_templates_and_static_files() -> None:
     }
     assert len(needed) >= 7
     assert needed <= packed
+
+
+def test_what_waits_for_room_or_for_another_worker_needs_a_person() -> None:
+    """Both stand on the page "Needs me" and in its badge; other problems are elsewhere."""
+    problems = [
+        "imports and pulls wait: 2 (SendIt.Limits.BatchesUnderWay) batches or more are under way",
+        "3 batches wait for a worker that does not run, and whose studies and staged files are not here",
+        "a batch is FAILED and not acknowledged: 7",
+    ]
+    health = {"problems": problems, "faults": [], "unseen_batches": [], "unseen_imports": []}
+    assert words.attention(health) == 2

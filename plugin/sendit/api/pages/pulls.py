@@ -22,7 +22,7 @@ from sendit.api.schemas import Number, Reason, Words
 from sendit.config.variants import projects_proper
 from sendit.importer.cohort.cohort_list import COLUMNS, WrongList, values_of
 from sendit.journal.audit import Act
-from sendit.journal.imports import SealedName
+from sendit.journal.lists.imports import SealedName
 from sendit.journal.lists.pulls import FINE, Pull, PullRow, PullState, RowState
 from sendit.model import BatchState
 from sendit.orthanc.remote import Kind

@@ -202,3 +202,5 @@ _templates.globals.update(asset=asset, version=__version__)
 _templates.filters.update(words.FILTERS)
 _templates.tests["destination_problem"] = words.is_destination_problem
 _templates.tests["pull_problem"] = words.is_pull_problem
+_templates.tests["room_problem"] = words.is_room_problem
+_templates.tests["worker_problem"] = words.is_worker_problem

@@ -66,7 +66,8 @@ def label(state: str) -> str:
 
 def attention(health: Mapping[str, Any]) -> int:
     """Return how many things need an operator."""
-    outside = sum(is_destination_problem(one) or is_pull_problem(one) for one in health["problems"])
+    kinds = (is_destination_problem, is_pull_problem, is_room_problem, is_worker_problem)
+    outside = sum(any(kind(one) for kind in kinds) for one in health["problems"])
     return len(health["faults"]) + len(health["unseen_batches"]) + len(health["unseen_imports"]) + outside
 
 
@@ -78,6 +79,16 @@ def is_destination_problem(problem: str) -> bool:
 def is_pull_problem(problem: str) -> bool:
     """Return whether a problem of GET /api/health is that of a pull whose source does not answer."""
     return problem.startswith("pull ")
+
+
+def is_room_problem(problem: str) -> bool:
+    """Return whether a problem of GET /api/health is that imports and pulls wait for room."""
+    return problem.startswith("imports and pulls wait")
+
+
+def is_worker_problem(problem: str) -> bool:
+    """Return whether a problem of GET /api/health is that batches wait for another worker, which does not run."""
+    return "for a worker that does not run" in problem
 
 
 def down(problems: Iterable[str]) -> str:

@@ -320,7 +320,7 @@ def refuse(path: Path, mark: Mark, level: Level, *, kept: bool) -> None:
         raise JournalBehind(PLACE, f"the journal is older than what was sent or recalled: {missing}", _NEWEST)
 
 
-def open_journal(database: str, directory: Path, seal: Seal | None = None) -> Journal:
+def open_journal(database: str, directory: Path, seal: Seal | None = None, home: str = "") -> Journal:
     """Open the journal for work, and compare it with its mark.
 
     Raises:
@@ -328,7 +328,7 @@ def open_journal(database: str, directory: Path, seal: Seal | None = None) -> Jo
         Misconfigured, Retry: as `Journal.open`.
     """
     refuse_missing(database, directory)
-    return Journal.open(database, directory, seal=seal)
+    return Journal.open(database, directory, seal=seal, home=home)
 
 
 def refuse_missing(database: str, directory: Path) -> None:

@@ -278,7 +278,7 @@ class Pulling:
                 problem, present = f"it is no longer at {pull.source}", study
             else:
                 present = replace(study, expected=there.images)
-                self._services.journal.intake.route(present.held, pull.project)
+                self._services.journal.intake.route(present.held, pull.project, backfill=True)
                 self._fetched_at[pull.source] = time.monotonic()
                 problem = self._transfer(pull, there)
                 present = replace(present, held=self._held_as(present, there.uid))
@@ -377,6 +377,8 @@ class Pulling:
         """Return why nothing may be asked of the source now; "" if it may."""
         if pause := self._pipeline.pauses.holding(pull.project):
             return pause.why
+        if pressure := self._pipeline.pressure.why():
+            return pressure
         window = self._settings(pull.source).window
         opens = opens_at(window, self._now()) if window is not None else None
         if opens is not None:

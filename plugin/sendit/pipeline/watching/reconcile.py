@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sendit.errors import SendItError
 from sendit.journal import Superseded
+from sendit.journal.workers.company import ALIVE_SECONDS, Company
 from sendit.model import Batch, BatchState, Delivery, DeliveryState
 from sendit.pipeline.context import Services, deliver_key, process_key, recall_key, until
 from sendit.pipeline.watching.pulls import Pulling
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MARK = "orthanc.changes"
-_ALIVE_SECONDS = 60.0
+_MARK = "orthanc.changes."  # and the home
 _CHUNK = 200
 #: Seconds by which a wait may exceed MaxDelay: two machines' clocks differ.
 _SLACK = 5.0
@@ -34,6 +34,8 @@ _FORGET = timedelta(days=1)
 #: In these states a batch needs its staged files.
 _STAGED = frozenset({BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT, BatchState.FAILED,
                      BatchState.QUEUED, BatchState.REVIEW})  # fmt: skip
+#: In these nothing but the staged files is needed.
+_FROM_STAGING = (BatchState.REVIEW, BatchState.DELIVERING, BatchState.SENT)
 #: In these its previews are still to be reviewed, or may still be created.
 _PREVIEWED = _STAGED | {BatchState.QUARANTINED}
 
@@ -44,15 +46,21 @@ class Reconciler:
     Args:
         stable_age: Orthanc's StableAge, seconds. After a restart Orthanc calls every study stable, so age counts too.
         pulling: the pulls of this worker.
+        company: the workers that share the journal.
     """
 
-    def __init__(self, pipeline: Pipeline, stable_age: int, pulling: Pulling | None = None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, stable_age: int, pulling: Pulling | None = None, company: Company | None = None
+    ) -> None:
         self._pipeline = pipeline
         self._pulling = pulling or Pulling(pipeline)
         self._services = pipeline.services
+        self._home = pipeline.services.journal.home
+        self._company = company or Company(self._services.journal, self._services.scheduler.executor)
         self._stable_age = stable_age
         self._silent: set[str] = set()  # said to run here at the last reconciliation, and did not
         self._begun = False  # whether what only a start does was done
+        self._stranded = 0  # open batches that no living worker can do
         self._complete = False  # whether a full sweep came to its end since the start
         self._troubled: dict[str, Exception] = {}  # studies that could not be taken up, and why; for the next sweep
 
@@ -63,6 +71,9 @@ class Reconciler:
         """
         self._services.guard.sync()
         self.take_over()
+        if self._company.leads():
+            forget_history(self._services)
+        self.adopt()
         self.bring_forward()
         if not self._begun:
             self._pipeline.try_again()
@@ -80,12 +91,16 @@ class Reconciler:
         """Cancel work that is marked as running but is not; `reschedule` then finds its batch without any.
 
         It runs on a worker that is not alive; or here, and was not seen running here twice in a row: once may be the
-        moment between the engine's taking it and its beginning.
+        moment between the engine's taking it and its beginning. At the start, what a former version of SendIt scheduled
+        is cancelled, too: nobody takes it.
         """
         scheduler = self._services.scheduler
-        alive = self._services.journal.facts.alive(_ALIVE_SECONDS)
-        running = [w for w in scheduler.active() if w.running_on is not None]
-        dead = {w.key for w in running if w.running_on not in alive and w.running_on != scheduler.executor}
+        alive = self._services.journal.facts.alive(ALIVE_SECONDS)
+        active = scheduler.active()
+        running = [w for w in active if w.running_on is not None]
+        former = [] if self._begun else [w for w in active if not w.current]
+        dead = {w.key for w in former if w.running_on in (None, scheduler.executor)}
+        dead |= {w.key for w in running if w.running_on not in alive and w.running_on != scheduler.executor}
         silent = {w.key for w in running if w.running_on == scheduler.executor and not scheduler.runs_here(w.key)}
         dead |= silent & self._silent
         self._silent = silent - dead
@@ -93,12 +108,41 @@ class Reconciler:
         for key in dead:
             log.warning("%s is marked as running but is not; rescheduling", key)
 
+    def adopt(self) -> None:
+        """Take over open batches of workers that do not live, or of none, as far as this one can do them."""
+        journal = self._services.journal
+        alone = not journal.leases.shared  # the one worker of SQLite, which may have lost the name of its home
+        living = self._company.homes()
+        stranded = 0
+        for batch_id, study, state in journal.homes.strays(living):
+            staged = alone or (state in _FROM_STAGING and self._services.staging.has(batch_id))
+            if not (staged or state is BatchState.RECALLING or self._has_all(batch_id, study, state)):
+                stranded += 1
+            elif journal.homes.adopt(batch_id, living, staged=staged):
+                log.warning("batch %d: taken over: its worker does not run", batch_id)
+        self._stranded = stranded
+
+    def _has_all(self, batch_id: int, study: str, state: BatchState) -> bool:
+        """Return whether our Orthanc has every instance of a batch, which can so be de-identified here."""
+        there = self._services.source.study(study)
+        if there is None or state is BatchState.REVIEW:  # a person looks at what was staged
+            return False
+        wanted = {instance.orthanc_id for instance in self._services.journal.batches.instances(batch_id)}
+        return wanted <= set(self._services.source.instances(there))
+
+    def problems(self) -> list[str]:
+        """Return that batches wait for workers which do not run, and whose place nobody can take."""
+        if not self._stranded:
+            return []
+        many = f"{self._stranded} batches wait" if self._stranded > 1 else "a batch waits"
+        return [f"{many} for a worker that does not run, and whose studies and staged files are not here"]
+
     def reschedule(self) -> None:
         """Schedule every unfinished batch that nothing is scheduled for."""
         # In this order: what is scheduled after the journal was read is not missed, only fenced.
-        unfinished = self._services.journal.batches.unfinished()
-        deliveries = self._services.journal.deliveries.open()
-        recalls = self._services.journal.recalls.open()
+        unfinished = self._services.journal.batches.unfinished(self._home)
+        deliveries = self._services.journal.deliveries.open(self._home)
+        recalls = self._services.journal.recalls.open(self._home)
         active = {work.key for work in self._services.scheduler.active()}
         for batch in unfinished:
             if batch.state in (BatchState.QUEUED, BatchState.PROCESSING):
@@ -121,11 +165,12 @@ class Reconciler:
         settings = self._services.settings
         longest = {name: one.retry.max_delay for name, one in settings.destinations.items()}
         late = set()
-        for batch in self._services.journal.batches.unfinished():
+        journal = self._services.journal
+        for batch in journal.batches.unfinished(self._home):
             if batch.state is BatchState.QUEUED and until(batch.next_attempt_at) > settings.retry.max_delay + _SLACK:
                 late.add(batch.id)
         waiting = (DeliveryState.RETRYING, DeliveryState.RECALLING)
-        for delivery in (*self._services.journal.deliveries.open(), *self._services.journal.recalls.open()):
+        for delivery in (*journal.deliveries.open(self._home), *journal.recalls.open(self._home)):
             most = longest.get(delivery.destination, settings.retry.max_delay)
             if delivery.state in waiting and until(delivery.next_attempt_at) > most + _SLACK:
                 late.add(delivery.batch_id)
@@ -156,30 +201,33 @@ class Reconciler:
         self._pipeline.deliverer.schedule(delivery.batch_id, delivery.destination, attempt, wait)
 
     def tidy(self) -> None:
-        """Remove staged files and previews that no batch needs; let the engine forget what ended."""
+        """Remove staged files and previews that no batch needs, or of a batch that another worker took over."""
+        journal = self._services.journal
+        shared = self._services.settings.shared_directory is not None
         for kept, needed in ((self._services.staging, _STAGED), (self._services.previews, _PREVIEWED)):
             for batch_id in list(kept.batches()):
-                batch = self._services.journal.batches.get(batch_id)
-                if batch is None or batch.state not in needed:
+                batch = journal.batches.get(batch_id)
+                if batch is None or batch.state not in needed or not (shared or self._is_ours(batch_id)):
                     kept.remove(batch_id)
         self._pulling.tidy()
-        forget(self._services)
-        self._services.journal.counts.fold()
-        self._services.scheduler.forget_ended(_FORGET)
+        forget_files(self._services)
+
+    def _is_ours(self, batch_id: int) -> bool:
+        return self._services.journal.homes.of(batch_id) == self._home
 
     # --- studies -------------------------------------------------------------------------------------------------
 
     def sweep(self) -> None:
         """Take up the studies in Orthanc that no batch covers: all of them at the start, then those that changed."""
         last = self._services.source.last_change()
-        mark = int(self._services.journal.facts.mark(_MARK) or 0)
+        mark = int(self._services.journal.facts.mark(_MARK + self._home) or 0)
         if not self._complete or last < mark:  # the second: somebody wiped Orthanc's log of changes, or its database
             self._look_at(self._services.source.studies())
             self._complete = True
         else:
             last = self._sweep_changes(mark)
         if last != mark:
-            self._services.journal.facts.set_mark(_MARK, str(last))
+            self._services.journal.facts.set_mark(_MARK + self._home, str(last))
         self._look_at(self._present({*self._services.journal.intake.receiving_studies(), *self._troubled}))
 
     def _sweep_changes(self, mark: int) -> int:
@@ -241,8 +289,8 @@ class Reconciler:
         return age < 0 or age >= self._stable_age
 
 
-def forget(services: Services, at: datetime | None = None) -> None:
-    """Delete what `Retention` no longer keeps: files of batches that no one retried, history and receipts of old ones.
+def forget_files(services: Services, at: datetime | None = None) -> None:
+    """Delete files that `Retention` no longer keeps: of batches that no one retried.
 
     A batch whose staged files are gone can still be retried: it is de-identified anew.
 
@@ -251,15 +299,25 @@ def forget(services: Services, at: datetime | None = None) -> None:
         at: the present moment.
     """
     present = at or datetime.now(UTC)
-    retention = services.settings.retention
+    days = services.settings.retention.staging_days
     kept = {*services.staging.batches(), *services.previews.batches()}
-    for batch_id in services.journal.retention.held(present - timedelta(days=retention.staging_days), kept):
+    for batch_id in services.journal.retention.held(present - timedelta(days=days), kept):
         services.staging.remove(batch_id)
         services.previews.remove(batch_id)
-        log.info("batch %d: its staged files and previews were removed after %g days", batch_id, retention.staging_days)
-    if retention.journal_days is not None:
-        pruned = services.journal.retention.prune(present - timedelta(days=retention.journal_days))
+        log.info("batch %d: its staged files and previews were removed after %g days", batch_id, days)
+
+
+def forget_history(services: Services, at: datetime | None = None) -> None:
+    """Delete histories and receipts that `Retention` no longer keeps; let the engine forget what ended.
+
+    Args:
+        services: the services of the worker.
+        at: the present moment.
+    """
+    days = services.settings.retention.journal_days
+    if days is not None:
+        pruned = services.journal.retention.prune((at or datetime.now(UTC)) - timedelta(days=days))
         if pruned:
-            log.info(
-                "the histories and receipts of %d batches were deleted after %g days", pruned, retention.journal_days
-            )
+            log.info("the histories and receipts of %d batches were deleted after %g days", pruned, days)
+    services.journal.counts.fold()
+    services.scheduler.forget_ended(_FORGET)

@@ -41,9 +41,11 @@ class Imports:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def begin(self, project: str, folder: SealedName, directory: SealedName, actor: str = SYSTEM) -> int:
-        """Begin an import, and return its number."""
-        values: dict[str, Any] = {"project": project, "state": "RUNNING", "actor": actor[:128]}
+    def begin(
+        self, project: str, folder: SealedName, directory: SealedName, actor: str = SYSTEM, executor: str = ""
+    ) -> int:
+        """Begin an import that this worker does, and return its number."""
+        values: dict[str, Any] = {"project": project, "state": "RUNNING", "actor": actor[:128], "executor": executor}
         values |= {"folder_mac": folder.mac, "directory_mac": directory.mac}
         values |= {"folder_sealed": folder.sealed, "directory_sealed": directory.sealed}
         with self._engine.begin() as c:
@@ -75,11 +77,12 @@ class Imports:
         with self._engine.begin() as c:
             c.execute(sa.update(t.imports).where(t.imports.c.id == import_id).values(**values))
 
-    def close_interrupted(self) -> None:
-        """Close imports that a kill interrupted; the same files are imported again, as a new import."""
+    def close_interrupted(self, executor: str = "") -> None:
+        """Close imports of this worker that a kill interrupted; the same files are imported again, as a new import."""
         values = {"state": "INTERRUPTED", "finished_at": now()}
+        mine = (t.imports.c.state == "RUNNING") & t.imports.c.executor.in_(("", executor))
         with self._engine.begin() as c:
-            c.execute(sa.update(t.imports).where(t.imports.c.state == "RUNNING").values(**values))
+            c.execute(sa.update(t.imports).where(mine).values(**values))
 
     def names(self, import_id: int) -> ImportNames | None:
         """Return the sealed names of the import's folder and files; None if there is no such import."""

@@ -1,0 +1,42 @@
+"""The engine itself: what goes first in a queue, and whose queues a worker takes work from."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from sendit.scheduler import Scheduler, engine_url
+from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_work_of_a_lower_rank_goes_first_and_other_queues_are_left_alone(data_directory: Path) -> None:
+    """One slot, which is taken; then the imported study is queued before the live one, and begins after it."""
+    begun: list[str] = []
+    go_on = threading.Event()
+
+    def stage(name: str) -> None:
+        begun.append(name)
+        go_on.wait(60)
+
+    url = engine_url("sqlite", data_directory)
+    other = Scheduler(url, "other", {"work": stage}, {"theirs": 1}, poll_seconds=0.05)
+    other.start()  # registers its queue
+    other.stop()
+    scheduler = Scheduler(url, "me", {"work": stage}, {"mine": 1}, poll_seconds=0.05)
+    scheduler.start()
+    try:
+        scheduler.enqueue("theirs", "work", "theirs:1", "of another worker")
+        scheduler.enqueue("mine", "work", "mine:1", "first")
+        wait_for(lambda: begun == ["first"], "the first to begin")
+        scheduler.enqueue("mine", "work", "mine:2", "imported", rank=10)
+        scheduler.enqueue("mine", "work", "mine:3", "live")
+        go_on.set()
+        wait_for(lambda: len(begun) == 3, "all to begin")
+        assert begun == ["first", "live", "imported"]
+        assert [work.queue for work in scheduler.active() if work.key == "theirs:1"] == ["theirs"]
+    finally:
+        go_on.set()
+        scheduler.stop()
