@@ -42,6 +42,7 @@ from sendit.pipeline.watching.alarms.channels import channels_of
 from sendit.pipeline.watching.alarms.conditions import Conditions
 from sendit.pipeline.watching.alarms.keeper import Keeper
 from sendit.pipeline.watching.alarms.summary import summary
+from sendit.pipeline.watching.early import EarlyWork
 from sendit.pipeline.watching.events import Arrivals
 from sendit.pipeline.watching.metrics import Metrics
 from sendit.pipeline.watching.pulls import Pulling
@@ -104,7 +105,8 @@ class Worker:
             log.warning("SendIt.Roles names nobody: every user of Orthanc may release, recall, and see originals")
         self.pipeline = Pipeline(self._furnish(hello))
         self.pipeline.passports.prepare()
-        self._arrivals = Arrivals(self.pipeline)
+        self._early = EarlyWork(self.pipeline, self._directory)
+        self._arrivals = Arrivals(self.pipeline, self._early)
         self._pulling = Pulling(self.pipeline)
         self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling)
         self._importing = Importing(self.pipeline, self._stop)
@@ -191,6 +193,7 @@ class Worker:
         """Start all services; return at once."""
         self.journal.facts.beat(self.pipeline.services.scheduler.executor)
         self.pipeline.services.scheduler.start()
+        self._early.start()
         self._arrivals.start()
         self._api.start()
         for target in (self._reconcile, self._beat, self._watch_journal, self._tell_persons):
@@ -290,6 +293,7 @@ class Worker:
         self.journal.batches.rest()
         self._api.stop()
         self._arrivals.stop()
+        self._early.stop()
         self.pipeline.services.deidentification.close()
         self.pipeline.services.scheduler.stop()
         self.journal.close()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sendit.model import Receipt
 
 _RULES = "rules"
+#: Folders here, and of previews, begin with it that hold what was made before its batch began.
+AHEAD = "ahead-"
 
 
 class Staging:
@@ -80,6 +82,17 @@ class Staging:
     def forget_trials(self) -> None:
         """Remove what a kill left there."""
         shutil.rmtree(self._root / "trials", ignore_errors=True)
+
+    def ahead(self, key: str) -> Path:
+        """Return a new folder for outputs of a study that still arrives; no batch has them yet."""
+        folder = self._root / f"{AHEAD}{key}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def forget_ahead(self, folder: Path | None = None) -> None:
+        """Remove such a folder, or all of them."""
+        for one in [folder] if folder is not None else self._root.glob(f"{AHEAD}*"):
+            shutil.rmtree(one, ignore_errors=True)
 
     def remove(self, batch_id: int) -> None:
         """Remove all of a batch's files; fine if there are none."""
