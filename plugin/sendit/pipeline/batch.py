@@ -188,7 +188,8 @@ class Pipeline:
     def only_project_of(self, study: Study, instance: str) -> str | None:
         """Return the project of a study that still arrives, if it is one alone by what is known now; else None.
 
-        None also if nothing of the study may be worked on now: its project is paused, was unlinked, or has recalled it.
+        None also if nothing of the study may be worked on now, or nothing of it will leave: its project is paused, was
+        unlinked, has recalled it, or takes no copies that Orthanc made.
 
         Args:
             study: the study.
@@ -196,6 +197,8 @@ class Pipeline:
         """
         names = self._projects_of(study, [instance])
         if len(names) != 1 or names[0] is None or self.pauses.holding(names[0]) or self.pauses.behind(study.id):
+            return None
+        if study.made_of and not self.services.settings.projects[names[0]].accept.copies:
             return None
         closed = self._journal.unlinking.of(names[0]) or names[0] in self._journal.recalls.projects_of(study.id)
         return None if closed else names[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendit.errors import Misconfigured, Quarantine
+from sendit.journal.writing import SYSTEM
 from sendit.logs.meters import count_instances
 from sendit.model import Batch, CrosswalkEntry, Instance, InstanceState, Quarantined, Receipt, Rejected
 from sendit.pipeline.pool.ahead import Ahead
@@ -36,6 +37,8 @@ Outcomed = Receipt | Rejected | Quarantined
 Outcomes = Mapping[str, Outcomed]
 Record = Callable[[int, int, Outcomes], None]
 
+#: In a batch's history, behind the number of instances.
+MADE_AHEAD = "de-identified while their study arrived"
 #: Of jobs whose paths are chosen later.
 _NOWHERE = Path()
 #: So many outcomes are written to the journal at once: a kill costs no more than their work.
@@ -173,8 +176,9 @@ class Deidentification:
         versions = {one.id: one.version for one in self._source.stored([one.orthanc_id for one in wanted])}
         jobs = self._jobs(batch, project, wanted, codes)
         taken = list(self.ahead.take(batch.study, jobs, project.rules_digest, versions))
-        self._work(batch, project, taken, self._journal.batches.record)
-        log.info("batch %d: %d instances were de-identified while their study arrived", batch.id, len(taken))
+        if taken:
+            self._work(batch, project, taken, self._journal.batches.record)
+            self._journal.batches.note(batch.id, f"{len(taken)} instances were {MADE_AHEAD}", SYSTEM, "")
         return {result.name for result in taken}
 
     def _work(self, batch: Batch, project: ReadyProject, results: Iterable[Result], record: Record) -> None:
@@ -189,10 +193,10 @@ class Deidentification:
                     entries.add(entry)
                 outcomes[result.name] = result.outcome
                 if len(outcomes) >= _TOGETHER:
-                    _flush(batch, outcomes, record)
+                    self._flush(batch, outcomes, record)
         finally:
             # What was done is kept, also if an instance after it could not be read for now.
-            _flush(batch, outcomes, record)
+            self._flush(batch, outcomes, record)
 
     def _look_at_series(self, batch: Batch, project: ReadyProject, codes: Codes | None) -> None:
         """Look at each series whose images may not leave before; those with text in them are done again.
@@ -270,6 +274,7 @@ class Deidentification:
             codes=codes,
             previews=previews,
             staged_doubts=self._staged_doubts,
+            name_lasts=False,
         )
 
     def tried(self, batch: Batch, identifiers: Collection[str], folder: Path) -> dict[str, Outcomed]:
@@ -313,14 +318,15 @@ class Deidentification:
         if lost:
             self._journal.batches.renew_instances(batch.id, batch.attempt, lost)
 
-
-def _flush(batch: Batch, outcomes: dict[str, Receipt | Rejected | Quarantined], record: Record) -> None:
-    if not outcomes:
-        return
-    record(batch.id, batch.attempt, outcomes)
-    receipts = [one for one in outcomes.values() if isinstance(one, Receipt)]
-    held = [one.reason for one in outcomes.values() if isinstance(one, Quarantined)]
-    rejected = len(outcomes) - len(receipts) - len(held)
-    with_text = sum(1 for one in receipts if one.pixels.get("text"))
-    count_instances(str(batch.project), len(receipts), rejected, held, with_text)
-    outcomes.clear()
+    def _flush(self, batch: Batch, outcomes: dict[str, Receipt | Rejected | Quarantined], record: Record) -> None:
+        if not outcomes:
+            return
+        receipts = [one for one in outcomes.values() if isinstance(one, Receipt)]
+        if receipts:
+            self._staging.settle(batch.id)  # law 3: an outcome is in the journal only once its output lasts
+        record(batch.id, batch.attempt, outcomes)
+        held = [one.reason for one in outcomes.values() if isinstance(one, Quarantined)]
+        rejected = len(outcomes) - len(receipts) - len(held)
+        with_text = sum(1 for one in receipts if one.pixels.get("text"))
+        count_instances(str(batch.project), len(receipts), rejected, held, with_text)
+        outcomes.clear()

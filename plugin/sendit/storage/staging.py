@@ -9,7 +9,7 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
-from sendit.storage.instance_io import written
+from sendit.storage.instance_io import settled, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,14 @@ class Staging:
     def name(self, batch_id: int, instance: str) -> Path:
         """Return the output's path without creating its folder."""
         return self._root / str(batch_id) / (hashlib.sha256(instance.encode()).hexdigest()[:32] + ".dcm")
+
+    def settle(self, batch_id: int) -> None:
+        """Make the names of a batch's outputs last over a power cut, before the journal relies on them.
+
+        Raises:
+            Retry: the disk is not well.
+        """
+        settled(self.folder(batch_id))
 
     def look(self, batch_id: int, series: str) -> Path:
         """Return where the check of a series is kept (its coded UID)."""

@@ -66,7 +66,8 @@ class Job:
     """One instance to de-identify.
 
     `source` is a local file, or a URL that is read with `headers` and, for HTTPS, has to show `certificate` (PEM file).
-    `output` is written when the instance is released: beside it first, synchronised to the disk, then renamed.
+    `output` is written when the instance is released: beside it first, synchronised to the disk, then renamed. Without
+    `name_lasts`, whoever gets the result synchronises its folder before anything relies on it.
     """
 
     name: str  # comes back with the result; means nothing here
@@ -81,6 +82,7 @@ class Job:
     series: tuple[Region, ...] | None = None  # what the look at its series found in it; None: there was none yet
     corrections: tuple[Corrections, ...] = ()  # what reviewers said of text in it
     staged_doubts: frozenset[Doubt] = frozenset()  # for which its output is made, and waits for a person
+    name_lasts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +411,7 @@ def _result(job: Job, outcome: Outcome) -> Result:
     """Write a released output to the disk, and return the result."""
     if not isinstance(outcome, Released):
         return Result(job.name, outcome)
-    written(outcome.chunks, job.output)
+    written(outcome.chunks, job.output, name_lasts=job.name_lasts)
     return Result(job.name, outcome.receipt, outcome.crosswalk_entry)
 
 
