@@ -19,6 +19,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,7 +201,7 @@ def _round(plain: Plain, stacks: Mapping[str, Stack], files: Path, count: int, n
         (PLAIN, lambda: plain.forward(anonymized=False)),
         (NATIVE, lambda: plain.forward(anonymized=True)),
     ]
-    ways += [(name, lambda stack=stack: _through(stack, plain.target, files, count)) for name, stack in stacks.items()]
+    ways += [(name, partial(_through, stack, plain.target, files, count)) for name, stack in stacks.items()]
     for name, way in ways if number % 2 else reversed(ways):
         figures[name] = way()
         if name in stacks:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeStack
 
 #: What a project's list of pseudonyms says.
-CODES = {("patient", "MRN-7741-905", ""): "CODE-1"}
+CODES: dict[tuple[str, ...], str] = {("patient", "MRN-7741-905", ""): "CODE-1"}
 
 
 @pytest.fixture
