@@ -12,6 +12,7 @@ from benchmarks import (
     destinations,
     encodings,
     false_alarms,
+    forwarding,
     large_journal,
     markers,
     peer,
@@ -32,6 +33,7 @@ from benchmarks.vocabulary import run as vocabulary
 
 BENCHMARKS = {
     "receiving": receiving.main,
+    "forwarding": forwarding.main,
     "false-alarms": false_alarms.main,
     "encodings": encodings.main,
     "samples": samples.main,

@@ -44,6 +44,7 @@ from sendit.pipeline.watching.alarms.channels import channels_of
 from sendit.pipeline.watching.alarms.conditions import Conditions
 from sendit.pipeline.watching.alarms.keeper import Keeper
 from sendit.pipeline.watching.alarms.summary import summary
+from sendit.pipeline.watching.early import EarlyWork
 from sendit.pipeline.watching.events import Arrivals
 from sendit.pipeline.watching.metrics import Metrics
 from sendit.pipeline.watching.pulls import Pulling
@@ -112,7 +113,8 @@ class Worker:
         self.pipeline = Pipeline(self._furnish(hello))
         self.pipeline.passports.prepare()
         self._company = Company(self.journal, self.pipeline.services.scheduler.executor)
-        self._arrivals = Arrivals(self.pipeline)
+        self._early = EarlyWork(self.pipeline, self._directory)
+        self._arrivals = Arrivals(self.pipeline, self._early)
         self._pulling = Pulling(self.pipeline)
         self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._company)
         self._importing = Importing(self.pipeline, self._stop)
@@ -202,6 +204,7 @@ class Worker:
         """Start all services; return at once."""
         self._company.begin()
         self.pipeline.services.scheduler.start()
+        self._early.start()
         self._arrivals.start()
         self._actions.resume()
         self._api.start()
@@ -304,6 +307,7 @@ class Worker:
         self.journal.batches.rest(self.journal.home)
         self._api.stop()
         self._arrivals.stop()
+        self._early.stop()
         self.pipeline.services.deidentification.close()
         self.pipeline.services.scheduler.stop()
         self._company.end()

@@ -18,7 +18,7 @@ from sendit.http import Adapter
 from sendit.model import StoreAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 #: Seconds: a large archive may take minutes to answer a query.
 _LONG = 300
@@ -37,6 +37,15 @@ class Study:
     uid: str = ""  # StudyInstanceUID
     patient_id: str = field(default="", repr=False)
     made_of: str = ""  # the study of which Orthanc made it (/anonymize, /modify); "" for most
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """An instance of our Orthanc, as it is now."""
+
+    id: str
+    series: str
+    version: str  # of its file: Orthanc gives each file that it writes a new one
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +199,18 @@ class Source:
         """Return how many instances Orthanc holds of it; 0 if it does not have it."""
         answer = self._get(f"/studies/{study}/statistics")
         return 0 if answer is None else int(answer["CountInstances"])
+
+    def stored(self, instances: Collection[str]) -> list[StoredInstance]:
+        """Return those of these instances that Orthanc holds; none from one that cannot list them (before 1.9.4)."""
+        order = {"Resources": list(instances), "Level": "Instance", "Metadata": False}
+        answer = self._request("POST", "/tools/bulk-content", json=order)
+        listed = answer.json() if answer.status_code == 200 else []
+        return [StoredInstance(str(one["ID"]), str(one["ParentSeries"]), str(one["FileUuid"])) for one in listed]
+
+    def study_of_series(self, series: str) -> str | None:
+        """Return the study that a series belongs to; None if it was deleted."""
+        answer = self._get(f"/series/{series}/study")
+        return None if answer is None else str(answer["ID"])
 
     def study_of(self, instance: str) -> str | None:
         """Return the study that an instance belongs to; None if it was deleted."""

@@ -97,7 +97,10 @@ class Pipeline:
             self.vanished(study_id)
             return []
         listed = self.services.source.instances(study)
-        made = self._queue_all(study, listed, self._projects_of(study, listed))
+        projects = self._projects_of(study, listed)
+        made = self._queue_all(study, listed, projects)
+        if not any(made) or projects == [None]:
+            self.services.deidentification.ahead.forget(study_id)
         if not any(made):
             self.originals.again(study_id)
         return [batch_id for batch_id in made if batch_id is not None]
@@ -107,6 +110,7 @@ class Pipeline:
 
         FAILED if Orthanc may have deleted it to make room; then also if the study was still unknown.
         """
+        self.services.deidentification.ahead.forget(study_id)
         made = made_room(self.services.recycling) if self.services.recycling else ""
         for batch_id in self._journal.intake.drop_receiving(study_id, f"{made}. {ROOM_REMEDY}" if made else ""):
             log.error("batch %d: FAILED: its study was deleted from Orthanc before it was complete", batch_id)
@@ -183,6 +187,24 @@ class Pipeline:
         whole = [[name] if name in alone else family_of(self.services.settings, name) for name in existing]
         return [*dict.fromkeys(name for names in whole for name in names)]
 
+    def only_project_of(self, study: Study, instance: str) -> str | None:
+        """Return the project of a study that still arrives, if it is one alone by what is known now; else None.
+
+        None also if nothing of the study may be worked on now, or nothing of it will leave: its project is paused, was
+        unlinked, has recalled it, or takes no copies that Orthanc made.
+
+        Args:
+            study: the study.
+            instance: one of its instances.
+        """
+        names = self._projects_of(study, [instance])
+        if len(names) != 1 or names[0] is None or self.pauses.holding(names[0]) or self.pauses.behind(study.id):
+            return None
+        if study.made_of and not self.services.settings.projects[names[0]].accept.copies:
+            return None
+        closed = self._journal.unlinking.of(names[0]) or names[0] in self._journal.recalls.projects_of(study.id)
+        return None if closed else names[0]
+
     def _originals_of(self, study: Study) -> list[str]:
         original = study.made_of
         return [original, *self._journal.provenance.originals_of(original)] if original else []
@@ -222,13 +244,16 @@ class Pipeline:
             batch = self._journal.batches.begin(batch_id, attempt)
         except Superseded:
             return
-        account(
-            self.services,
-            lambda: self._process(batch),
-            lambda error: self._process_failed(batch, error),
-            batch_id,
-            Stopwatch(DEIDENTIFY),
-        )
+        try:
+            account(
+                self.services,
+                lambda: self._process(batch),
+                lambda error: self._process_failed(batch, error),
+                batch_id,
+                Stopwatch(DEIDENTIFY),
+            )
+        finally:
+            self.services.deidentification.ahead.forget(batch.study)
         self._go_on_pulling()
 
     def waits(self, batch: Batch) -> bool:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendit.errors import Misconfigured, Quarantine
+from sendit.journal.writing import SYSTEM
 from sendit.logs.meters import count_instances
 from sendit.model import Batch, CrosswalkEntry, Instance, InstanceState, Quarantined, Receipt, Rejected
-from sendit.pipeline.pool.processes import DeidentifyPool, Job
+from sendit.pipeline.pool.ahead import Ahead
+from sendit.pipeline.pool.processes import DeidentifyPool, Job, Result
 from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, looked_at
 from sendit.pipeline.provenance import Provenance
 from sendit.pseudonyms import Codes, codes_of
 from sendit.storage.characteristics import Unreadable, read_characteristics
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sendit.deidentify.pixels.regions import Region
     from sendit.journal import Journal
     from sendit.model import Doubt
-    from sendit.orthanc.client import Source
+    from sendit.orthanc.client import Source, StoredInstance
     from sendit.pipeline.projects import ReadyProject
     from sendit.pipeline.window import PauseGate
     from sendit.storage.previews import Previews
@@ -34,6 +37,10 @@ Outcomed = Receipt | Rejected | Quarantined
 Outcomes = Mapping[str, Outcomed]
 Record = Callable[[int, int, Outcomes], None]
 
+#: In a batch's history, behind the number of instances.
+MADE_AHEAD = "de-identified while their study arrived"
+#: Of jobs whose paths are chosen later.
+_NOWHERE = Path()
 #: So many outcomes are written to the journal at once: a kill costs no more than their work.
 _TOGETHER = 50
 
@@ -65,10 +72,49 @@ class Deidentification:
         self._staged_doubts = staged_doubts
         self.projects = projects
         self._pool = DeidentifyPool(workers)
+        self.ahead = Ahead(staging, previews, max(1, self._pool.workers // 2))
+        self._runs = 0
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """End the pool's processes, at once."""
+        self.ahead.close()
         self._pool.close()
+
+    def is_idle(self) -> bool:
+        """Return whether no batch needs the pool."""
+        return self._runs == 0
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        with self._lock:
+            self._runs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs -= 1
+
+    def codes_ahead(self, project: ReadyProject, instance: str) -> Codes | None:
+        """Return the pseudonym of an instance's patient, as that of a batch; None where all pseudonyms are the key's.
+
+        Raises:
+            Retry: Orthanc is not well.
+            Quarantine: there is no pseudonym.
+        """
+        if project.codes is None:
+            return None
+        patient = self.ahead.patient(self._job(project, instance, _NOWHERE, None, None))
+        return codes_of(project.codes, patient, unknown_stops=project.unknown_stops)
+
+    def begin_ahead(self, study: str, instance: StoredInstance, project: ReadyProject, codes: Codes | None) -> None:
+        """Begin to de-identify an instance whose study still arrives, for the batch that may come.
+
+        Raises:
+            Retry: the processes cannot be started, or are being stopped.
+        """
+        job = self._job(project, instance.id, _NOWHERE, _NOWHERE, codes)
+        self.ahead.begin(study, instance.version, project.rules_digest, job)
 
     def run(self, batch: Batch, pauses: PauseGate | None = None) -> None:
         """Give every instance of the batch an outcome. What a former attempt did is kept.
@@ -79,7 +125,10 @@ class Deidentification:
             Superseded: another attempt owns the batch.
             Held: its project is paused, or its study has to let others go first.
         """
-        project = self._project(batch)
+        with self._running():
+            self._run(batch, self._project(batch), pauses)
+
+    def _run(self, batch: Batch, project: ReadyProject, pauses: PauseGate | None) -> None:
         self._journal.facts.remember_key(project.name, project.key_fingerprint)
         self._journal.facts.remember_rules(project.name, project.plan_digest, project.rules())
         self._check_one_patient(batch)
@@ -87,9 +136,11 @@ class Deidentification:
         self._renew_lost(batch)
         pending = self._journal.batches.instances(batch.id, InstanceState.PENDING)
         codes = self._codes(batch, project, pending)
-        jobs = self._jobs(batch, project, pending, codes)
+        taken = self._take_what_was_made_ahead(batch, project, pending, codes)
+        left = [instance for instance in pending if instance.orthanc_id not in taken]
+        jobs = self._jobs(batch, project, left, codes)
         watched = jobs if pauses is None else pauses.watch(jobs, batch.project, batch.study)
-        self._work(batch, project, watched, self._journal.batches.record)
+        self._work(batch, project, self._pool.run(watched, alone_again=True), self._journal.batches.record)
         self._look_at_series(batch, project, codes)
         self._note_characteristics(batch)
 
@@ -111,11 +162,30 @@ class Deidentification:
             raise Misconfigured(f"batch {batch.id}", f"project '{batch.project}' is no longer configured", "Add it.")
         return project
 
-    def _work(self, batch: Batch, project: ReadyProject, jobs: Iterable[Job], record: Record) -> None:
+    def _take_what_was_made_ahead(
+        self, batch: Batch, project: ReadyProject, pending: Iterable[Instance], codes: Codes | None
+    ) -> Collection[str]:
+        """Give instances the outcome that was made while their study arrived; return which.
+
+        Only if Orthanc holds the same file as then, and rules and pseudonyms are the same.
+        """
+        made = self.ahead.made_of(batch.study)
+        wanted = [instance for instance in pending if instance.orthanc_id in made]
+        if not wanted:
+            return ()
+        versions = {one.id: one.version for one in self._source.stored([one.orthanc_id for one in wanted])}
+        jobs = self._jobs(batch, project, wanted, codes)
+        taken = list(self.ahead.take(batch.study, jobs, project.rules_digest, versions))
+        if taken:
+            self._work(batch, project, taken, self._journal.batches.record)
+            self._journal.batches.note(batch.id, f"{len(taken)} instances were {MADE_AHEAD}", SYSTEM, "")
+        return {result.name for result in taken}
+
+    def _work(self, batch: Batch, project: ReadyProject, results: Iterable[Result], record: Record) -> None:
         outcomes: dict[str, Receipt | Rejected | Quarantined] = {}
         entries: set[CrosswalkEntry] = set()
         try:
-            for result in self._pool.run(jobs, alone_again=True):
+            for result in results:
                 entry = result.crosswalk_entry
                 if project.crosswalk is not None and entry is not None and entry not in entries:
                     # Before the outcome: nothing is released that cannot be looked up.
@@ -123,10 +193,10 @@ class Deidentification:
                     entries.add(entry)
                 outcomes[result.name] = result.outcome
                 if len(outcomes) >= _TOGETHER:
-                    _flush(batch, outcomes, record)
+                    self._flush(batch, outcomes, record)
         finally:
             # What was done is kept, also if an instance after it could not be read for now.
-            _flush(batch, outcomes, record)
+            self._flush(batch, outcomes, record)
 
     def _look_at_series(self, batch: Batch, project: ReadyProject, codes: Codes | None) -> None:
         """Look at each series whose images may not leave before; those with text in them are done again.
@@ -147,7 +217,7 @@ class Deidentification:
         if codes is None:
             codes = self._codes(batch, project, again)
         jobs = (replace(job, series=suspects[job.name]) for job in self._jobs(batch, project, again, codes))
-        self._work(batch, project, jobs, self._journal.batches.look_taken)
+        self._work(batch, project, self._pool.run(jobs, alone_again=True), self._journal.batches.look_taken)
 
     def _looks(self, batch: Batch, due: Iterable[Instance]) -> Iterator[SeriesLook]:
         """Yield the look at each series; one that a former attempt took is kept."""
@@ -186,19 +256,26 @@ class Deidentification:
 
     def _jobs(self, batch: Batch, project: ReadyProject, pending: list[Instance], codes: Codes | None) -> Iterator[Job]:
         corrections = self._journal.reviews.corrections(batch.id)
-        for instance in pending:
-            yield Job(
-                name=instance.orthanc_id,
-                project=project.spec,
-                source=self._source.file_url(instance.orthanc_id),
-                headers=self._source.headers,
-                certificate=self._source.certificate,
-                output=self._staging.output(batch.id, instance.orthanc_id),
-                codes=codes,
-                previews=self._previews.place(batch.id, instance.orthanc_id),
-                corrections=corrections.get(instance.orthanc_id, ()),
-                staged_doubts=self._staged_doubts,
-            )
+        for name in (instance.orthanc_id for instance in pending):
+            output, previews = self._staging.output(batch.id, name), self._previews.place(batch.id, name)
+            job = self._job(project, name, output, previews, codes)
+            yield replace(job, corrections=corrections[name]) if name in corrections else job
+
+    def _job(
+        self, project: ReadyProject, instance: str, output: Path, previews: Path | None, codes: Codes | None
+    ) -> Job:
+        return Job(
+            name=instance,
+            project=project.spec,
+            source=self._source.file_url(instance),
+            headers=self._source.headers,
+            certificate=self._source.certificate,
+            output=output,
+            codes=codes,
+            previews=previews,
+            staged_doubts=self._staged_doubts,
+            name_lasts=False,
+        )
 
     def tried(self, batch: Batch, identifiers: Collection[str], folder: Path) -> dict[str, Outcomed]:
         """Return what would become of instances by the present rules. Outputs go to `folder`; nothing else is kept.
@@ -241,14 +318,15 @@ class Deidentification:
         if lost:
             self._journal.batches.renew_instances(batch.id, batch.attempt, lost)
 
-
-def _flush(batch: Batch, outcomes: dict[str, Receipt | Rejected | Quarantined], record: Record) -> None:
-    if not outcomes:
-        return
-    record(batch.id, batch.attempt, outcomes)
-    receipts = [one for one in outcomes.values() if isinstance(one, Receipt)]
-    held = [one.reason for one in outcomes.values() if isinstance(one, Quarantined)]
-    rejected = len(outcomes) - len(receipts) - len(held)
-    with_text = sum(1 for one in receipts if one.pixels.get("text"))
-    count_instances(str(batch.project), len(receipts), rejected, held, with_text)
-    outcomes.clear()
+    def _flush(self, batch: Batch, outcomes: dict[str, Receipt | Rejected | Quarantined], record: Record) -> None:
+        if not outcomes:
+            return
+        receipts = [one for one in outcomes.values() if isinstance(one, Receipt)]
+        if receipts:
+            self._staging.settle(batch.id)  # law 3: an outcome is in the journal only once its output lasts
+        record(batch.id, batch.attempt, outcomes)
+        held = [one.reason for one in outcomes.values() if isinstance(one, Quarantined)]
+        rejected = len(outcomes) - len(receipts) - len(held)
+        with_text = sum(1 for one in receipts if one.pixels.get("text"))
+        count_instances(str(batch.project), len(receipts), rejected, held, with_text)
+        outcomes.clear()

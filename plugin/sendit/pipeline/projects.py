@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sendit import keyring
 from sendit.config import permissions
 from sendit.config.masking import masked
-from sendit.config.project import PIXELS_PASS, CsvList, Match, Project
+from sendit.config.project import PIXELS_PASS, CsvList, IdentityService, Match, Project
 from sendit.config.schema import Option, Settings, code_fault, place_of
 from sendit.config.variants import key_owner
 from sendit.deidentify import FunctionsText, RecipeText, compile_plan
@@ -52,6 +52,7 @@ class ReadyProject:
     codes: CodeSource | None = None  # where pseudonyms come from, if not from the key
     unknown_stops: bool = False  # a patient whom `codes` does not know
     crosswalk: Crosswalk | None = None
+    ahead: bool = True  # instances may be de-identified before their study is complete; no service is asked for it
 
     @property
     def plan_digest(self) -> str:
@@ -236,6 +237,7 @@ def _prepare(name: str, project: Project, journal: Journal, folder: Path, settin
         codes=open_codes(settings, name),
         unknown_stops=unknown_stops(project.identities),
         crosswalk=crosswalk,
+        ahead=not isinstance(project.identities, IdentityService),
     )
 
 

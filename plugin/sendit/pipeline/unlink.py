@@ -10,6 +10,7 @@ from sendit.config.variants import family_of
 from sendit.errors import Misconfigured
 from sendit.pipeline.projects import KEYS
 from sendit.pseudonyms.crosswalk import key_folder
+from sendit.storage.staging import AHEAD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,9 @@ def unlink(journal: Journal, settings: Settings, project: str) -> None:
             for kept in ("staging", "pictures"):
                 _destroy(settings.data_directory / kept / str(batch_id), name)
         journal.unlinking.detach(name)
+    for kept in ("staging", "pictures"):  # made before anybody knew whose they would be
+        for folder in (settings.data_directory / kept).glob(f"{AHEAD}*"):
+            _destroy(folder, project)
     journal.unlinking.scour()
     for name in names:
         journal.unlinking.finish(name)

@@ -114,10 +114,15 @@ def _session(certificate: str) -> requests.Session:
     return session
 
 
-def written(chunks: Sequence[bytes | memoryview], output: Path) -> None:
+def written(chunks: Sequence[bytes | memoryview], output: Path, *, name_lasts: bool = True) -> None:
     """Write beside, synchronise, rename, synchronise the folder: `output` is there whole or not at all.
 
     The name beside is always the same for one output, so what a kill left behind is written over by the next try.
+
+    Args:
+        chunks: the content.
+        output: where it goes.
+        name_lasts: False: the caller synchronises the folder, once for many outputs.
 
     Raises:
         Retry: it cannot be written, for example because the disk is full.
@@ -134,7 +139,8 @@ def written(chunks: Sequence[bytes | memoryview], output: Path) -> None:
         except OSError:
             beside.unlink(missing_ok=True)
             raise
-        synchronise(output.parent)
+        if name_lasts:
+            synchronise(output.parent)
 
 
 def moved(file: Path, output: Path) -> None:
@@ -153,6 +159,16 @@ def moved(file: Path, output: Path) -> None:
                 written([memoryview(content)], output)
             file.unlink()
         synchronise(output.parent)
+
+
+def settled(folder: Path) -> None:
+    """Do what `synchronise` does.
+
+    Raises:
+        Retry: it cannot be done.
+    """
+    with _room():
+        synchronise(folder)
 
 
 def synchronise(folder: Path) -> None:

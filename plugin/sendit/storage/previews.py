@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from sendit.errors import Retry
 from sendit.model import PixelStatus, Quarantined, Receipt
 from sendit.storage.instance_io import written
+from sendit.storage.staging import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,32 @@ class Previews:
     def place(self, batch_id: int, instance: str) -> Path:
         """Return how the paths of an instance's previews begin (Orthanc's identifier). Creates nothing."""
         return self._root / str(batch_id) / hashlib.sha256(instance.encode()).hexdigest()[:32]
+
+    def ahead(self, key: str) -> Path:
+        """Return a folder for previews of a study that still arrives. Creates nothing."""
+        return self._root / f"{AHEAD}{key}"
+
+    def forget_ahead(self, folder: Path | None = None) -> None:
+        """Remove such a folder, or all of them."""
+        for one in [folder] if folder is not None else self._root.glob(f"{AHEAD}*"):
+            shutil.rmtree(one, ignore_errors=True)
+
+    def move(self, made: Path, place: Path) -> None:
+        """Move an instance's previews to its batch; there are none of it if they cannot be moved.
+
+        Args:
+            made: where they are, as `place` names it.
+            place: of `Previews.place`.
+        """
+        forget(place)
+        for note in sorted(made.parent.glob(f"{made.name}-*.json")):
+            with contextlib.suppress(OSError):
+                place.parent.mkdir(mode=0o700, exist_ok=True)
+                if sum(1 for _ in place.parent.glob("*.json")) >= MOST:
+                    return
+                for ending in (".before.png", ".after.png", ".json"):
+                    name = f"{note.stem}{ending}"
+                    (made.parent / name).replace(place.parent / name)
 
     def of(self, batch_id: int) -> list[Shown]:
         """Return a batch's previews, ordered by instance."""

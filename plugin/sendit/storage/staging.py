@@ -9,7 +9,7 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
-from sendit.storage.instance_io import written
+from sendit.storage.instance_io import settled, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sendit.model import Receipt
 
 _RULES = "rules"
+#: Folders here, and of previews, begin with it that hold what was made before its batch began.
+AHEAD = "ahead-"
 
 
 class Staging:
@@ -50,6 +52,14 @@ class Staging:
     def name(self, batch_id: int, instance: str) -> Path:
         """Return the output's path without creating its folder."""
         return self._root / str(batch_id) / (hashlib.sha256(instance.encode()).hexdigest()[:32] + ".dcm")
+
+    def settle(self, batch_id: int) -> None:
+        """Make the names of a batch's outputs last over a power cut, before the journal relies on them.
+
+        Raises:
+            Retry: the disk is not well.
+        """
+        settled(self.folder(batch_id))
 
     def look(self, batch_id: int, series: str) -> Path:
         """Return where the check of a series is kept (its coded UID)."""
@@ -90,6 +100,17 @@ class Staging:
     def has(self, batch_id: int) -> bool:
         """Return whether anything of a batch is staged here."""
         return (self._root / str(batch_id)).is_dir()
+
+    def ahead(self, key: str) -> Path:
+        """Return a new folder for outputs of a study that still arrives; no batch has them yet."""
+        folder = self._root / f"{AHEAD}{key}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def forget_ahead(self, folder: Path | None = None) -> None:
+        """Remove such a folder, or all of them."""
+        for one in [folder] if folder is not None else self._root.glob(f"{AHEAD}*"):
+            shutil.rmtree(one, ignore_errors=True)
 
     def remove(self, batch_id: int) -> None:
         """Remove all of a batch's files; fine if there are none."""

@@ -66,7 +66,8 @@ class Job:
     """One instance to de-identify.
 
     `source` is a local file, or a URL that is read with `headers` and, for HTTPS, has to show `certificate` (PEM file).
-    `output` is written when the instance is released: beside it first, synchronised to the disk, then renamed.
+    `output` is written when the instance is released: beside it first, synchronised to the disk, then renamed. Without
+    `name_lasts`, whoever gets the result synchronises its folder before anything relies on it.
     """
 
     name: str  # comes back with the result; means nothing here
@@ -81,6 +82,7 @@ class Job:
     series: tuple[Region, ...] | None = None  # what the look at its series found in it; None: there was none yet
     corrections: tuple[Corrections, ...] = ()  # what reviewers said of text in it
     staged_doubts: frozenset[Doubt] = frozenset()  # for which its output is made, and waits for a person
+    name_lasts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,13 @@ class DeidentifyPool:
 
     Args:
         workers: 0 for one per core.
+        nice: how far its processes give way to others.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers or len(os.sched_getaffinity(0))
-        self._in_flight = 2 * self._workers
+    def __init__(self, workers: int, *, nice: int = 0) -> None:
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._nice = nice
+        self._in_flight = 2 * self.workers
         self._lock = threading.Lock()
         self._executor: ProcessPoolExecutor | None = None
         self._lonely: set[LonelyProcess] = set()
@@ -141,6 +145,14 @@ class DeidentifyPool:
                 future.cancel()
             wait(pending)
         yield from map(self._alone, suspects)
+
+    def begin(self, job: Job) -> Future[Result]:
+        """Begin one job, and return at once. If its process dies, its future has BrokenProcessPool.
+
+        Raises:
+            Retry: the processes cannot be started, or are being stopped.
+        """
+        return self._submit(job, _work)
 
     def patient(self, jobs: Iterable[Job]) -> Patient | None:
         """Whom the first of these instances that can be read is about; None if none can.
@@ -247,7 +259,7 @@ class DeidentifyPool:
                 if self._closed:
                     raise Retry("SendIt is stopping")
                 if self._executor is None:
-                    self._executor = new_executor(self._workers)
+                    self._executor = new_executor(self.workers, self._nice)
                 try:
                     with no_interrupt():
                         return self._executor.submit(work, job)
@@ -286,13 +298,13 @@ class DeidentifyPool:
         return trial.verdict
 
 
-def new_executor(workers: int) -> ProcessPoolExecutor:
+def new_executor(workers: int, nice: int = 0) -> ProcessPoolExecutor:
     """Return processes that end with this one, ignore Ctrl-C while they start, and print nothing."""
     # Not fork: a forked child keeps the sockets, locks and threads of the worker half alive. Not spawn: each process
     # would need a second to import.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", __name__])
-    return ProcessPoolExecutor(workers, context, initializer=_begin)
+    return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(nice,))
 
 
 @contextlib.contextmanager
@@ -308,8 +320,9 @@ def no_interrupt() -> Iterator[None]:
 # --- in the child -------------------------------------------------------------------------------------------------
 
 
-def _begin() -> None:
+def _begin(nice: int) -> None:
     """End with the parent, and discard what C libraries print about files: it may contain their values."""
+    os.nice(nice)
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(silence, stream)
@@ -398,7 +411,7 @@ def _result(job: Job, outcome: Outcome) -> Result:
     """Write a released output to the disk, and return the result."""
     if not isinstance(outcome, Released):
         return Result(job.name, outcome)
-    written(outcome.chunks, job.output)
+    written(outcome.chunks, job.output, name_lasts=job.name_lasts)
     return Result(job.name, outcome.receipt, outcome.crosswalk_entry)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sendit.pipeline.batch import Pipeline
+    from sendit.pipeline.watching.early import EarlyWork
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,9 @@ _INTERVAL = 1.0  # seconds
 class Arrivals:
     """Takes events from any thread and works them off in one of its own."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, early: EarlyWork) -> None:
         self._pipeline = pipeline
+        self._early = early
         self._events: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         self._stored: dict[str, None] = {}  # an ordered set
         self._thread = threading.Thread(target=self._work, name="arrivals", daemon=True)
@@ -63,8 +65,9 @@ class Arrivals:
     def _take(self, event: Mapping[str, Any]) -> None:
         kind = event.get("event")
         if kind == "stored":
-            for instance in event.get("instances", []):
-                self._stored[str(instance)] = None
+            instances = [str(instance) for instance in event.get("instances", [])]
+            self._stored.update(dict.fromkeys(instances))
+            self._early.tell(instances)
         elif kind == "new_study":
             study = str(event["study"])
             self._guard(lambda: self._receiving(study))

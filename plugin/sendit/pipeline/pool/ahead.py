@@ -1,0 +1,223 @@
+"""Outputs of instances whose study still arrives, made before anybody knows whether they will be needed.
+
+Nothing of them is in the journal or visible. They are known in memory only: what a worker leaves behind when it ends is
+deleted by the next one (`forget_all`). A batch takes what was made of the same bytes by the same rules with the same
+pseudonyms, and makes the rest anew. Their processes are apart from those of the batches, and have a lower priority:
+an instance that ends one of them holds nobody up, and is tried anew by its batch.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sendit.model import Receipt
+from sendit.pipeline.pool.processes import DeidentifyPool, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Future
+
+    from sendit.deidentify import Patient
+    from sendit.pipeline.pool.processes import Result
+    from sendit.storage.previews import Previews
+    from sendit.storage.staging import Staging
+
+#: Results beyond these are not made: each takes a few kilobytes of memory until its batch runs.
+_MOST_MADE = 20_000
+#: Seconds for which a batch waits for the instances of its study that are being worked on ahead.
+_PATIENCE = 5.0
+#: Seconds after its last result at which what was made of a study is given up: it does not become stable.
+_TOO_OLD = 3600.0
+#: What gives way to Orthanc, which receives, and to the batches.
+_NICE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """All that determines an output."""
+
+    version: str
+    rules: str
+    job: Job
+
+    def gives(self, version: str | None, rules: str, job: Job) -> bool:
+        """Return whether this job would give the same: equal bytes, rules and pseudonyms."""
+        same = replace(self.job, output=job.output, previews=job.previews)
+        return self.version == version and self.rules == rules and same == job
+
+
+@dataclass(slots=True)
+class _Study:
+    """What is made ahead of one study, in folders of its own."""
+
+    folder: Path
+    previews: Path
+    made: dict[str, tuple[_Origin, Receipt, Result]] = field(default_factory=dict)
+    under_way: dict[str, Future[Result]] = field(default_factory=dict)
+    closed: bool = False  # its batch has begun, or it is not needed
+    forgotten: bool = False
+    touched: float = field(default_factory=time.monotonic)
+
+
+class Ahead:
+    """Makes outputs ahead, and keeps them until their batch asks. Safe to use from several threads."""
+
+    def __init__(self, staging: Staging, previews: Previews, workers: int) -> None:
+        self._staging = staging
+        self._previews = previews
+        self._pool = DeidentifyPool(workers, nice=_NICE)
+        self._most = self._pool.workers + 1  # one waits, so that no process does
+        self._studies: dict[str, _Study] = {}
+        self._changed = threading.Condition()
+
+    def close(self) -> None:
+        """End the processes, at once."""
+        self._pool.close()
+
+    def forget_all(self) -> None:
+        """Delete what a former worker left behind; before the first `begin`."""
+        self._staging.forget_ahead()
+        self._previews.forget_ahead()
+
+    def wait_for_room(self, seconds: float) -> bool:
+        """Return whether another instance may be begun now, or within so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(self._has_room, timeout=seconds)
+
+    def _has_room(self) -> bool:
+        under_way = sum(len(study.under_way) for study in self._studies.values())
+        return under_way < self._most and sum(len(study.made) for study in self._studies.values()) < _MOST_MADE
+
+    def begin(self, study: str, version: str, rules: str, job: Job) -> None:
+        """Begin an instance of a study, unless its batch has begun, or it is made already.
+
+        Args:
+            study: Orthanc's identifier.
+            version: differs whenever the bytes of the instance in Orthanc do; looked up before they are read.
+            rules: the digest of the project's rules.
+            job: what its batch would have the pool do; its paths are replaced.
+
+        Raises:
+            Retry: the processes cannot be started, or are being stopped.
+        """
+        with self._changed:
+            state = self._studies.get(study) or self._opened(study)
+            made = state.made.get(job.name)
+            if state.closed or job.name in state.under_way or (made is not None and made[0].version == version):
+                return
+            name = self._staging.name(0, job.name).name
+            job = replace(job, output=state.folder / name, previews=state.previews / Path(name).stem)
+            future = self._pool.begin(job)
+            state.under_way[job.name] = future
+        future.add_done_callback(lambda done: self._done(state, _Origin(version, rules, job), done))
+
+    def _opened(self, study: str) -> _Study:
+        key = uuid.uuid4().hex
+        state = self._studies[study] = _Study(self._staging.ahead(key), self._previews.ahead(key))
+        return state
+
+    def _done(self, state: _Study, origin: _Origin, future: Future[Result]) -> None:
+        """Keep what was released. Everything else is for the batch: to say, or to try again."""
+        failed = future.cancelled() or future.exception() is not None
+        with self._changed:
+            state.under_way.pop(origin.job.name, None)
+            state.touched = time.monotonic()
+            if not failed and isinstance(receipt := future.result().outcome, Receipt):
+                state.made[origin.job.name] = origin, receipt, future.result()
+            if state.forgotten and not state.under_way:
+                self._remove(state)
+            self._changed.notify_all()
+
+    def patient(self, job: Job) -> Patient | None:
+        """Return whom an instance is about; None if it cannot be read.
+
+        Raises:
+            Retry: it could not be read for now.
+        """
+        return self._pool.patient([replace(job, output=self._staging.trials() / "none")])
+
+    def made_of(self, study: str) -> frozenset[str]:
+        """Return the instances of a study that were made ahead, and begin no others of it.
+
+        What is being worked on is waited for, for a few seconds.
+        """
+        with self._changed:
+            state = self._studies.get(study)
+            if state is None:
+                return frozenset()
+            state.closed = True
+            waiting = list(state.under_way.values())
+        for future in waiting:
+            future.cancel()
+        with self._changed:
+            self._changed.wait_for(lambda: not state.under_way, timeout=_PATIENCE)
+            return frozenset(state.made)
+
+    def take(self, study: str, jobs: Iterable[Job], rules: str, versions: Mapping[str, str]) -> Iterator[Result]:
+        """Yield the results of those jobs that were done ahead; their outputs are where the jobs want them.
+
+        Args:
+            study: Orthanc's identifier.
+            jobs: the jobs of the batch.
+            rules: the digest of the project's rules.
+            versions: of the instances, as Orthanc has them now.
+        """
+        with self._changed:
+            state = self._studies.get(study)
+        if state is None:
+            return
+        for job in jobs:
+            with self._changed:
+                made = state.made.pop(job.name, None)
+            if made is None:
+                continue
+            origin, receipt, result = made
+            if origin.gives(versions.get(job.name), rules, job) and self._moved(origin.job, receipt, job):
+                yield result
+
+    def _moved(self, done: Job, receipt: Receipt, job: Job) -> bool:
+        """Put an output in its place; return whether it was there, in its full size."""
+        if not self._staging.holds(done.output, receipt):
+            return False
+        try:
+            done.output.replace(job.output)
+        except FileNotFoundError:  # forgotten meanwhile
+            return False
+        if done.previews is not None and job.previews is not None:
+            self._previews.move(done.previews, job.previews)
+        return True
+
+    def forget(self, study: str) -> None:
+        """Delete what was made of a study and not taken."""
+        with self._changed:
+            state = self._studies.pop(study, None)
+            if state is None:
+                return
+            state.closed = state.forgotten = True
+            waiting = list(state.under_way.values())
+        for future in waiting:
+            future.cancel()
+        with self._changed:
+            if not state.under_way:
+                self._remove(state)
+
+    def forget_old(self, now: float | None = None) -> None:
+        """Delete what was made of studies that do not become stable.
+
+        Args:
+            now: of the monotonic clock.
+        """
+        at = time.monotonic() if now is None else now
+        with self._changed:
+            old = [study for study, state in self._studies.items() if at - state.touched > _TOO_OLD]
+        for study in old:
+            self.forget(study)
+
+    def _remove(self, state: _Study) -> None:
+        self._staging.forget_ahead(state.folder)
+        self._previews.forget_ahead(state.previews)

@@ -1,0 +1,270 @@
+"""Work on instances whose study still arrives: its outputs are used, or leave nothing behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sendit.pipeline.deidentify import MADE_AHEAD
+from sendit.pipeline.pool.ahead import Ahead
+from sendit.storage.previews import Previews
+from sendit.storage.staging import Staging
+from tests.dicom import Person, StudyMaker
+from tests.jobs import jobs_of
+from tests.servers.stack import PROJECT, Stack, send_study
+from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sendit.pipeline.pool.processes import Job, ProjectSpec
+    from tests.conftest import MakeStack
+
+#: What a project's list of pseudonyms says.
+CODES: dict[tuple[str, ...], str] = {("patient", "MRN-7741-905", ""): "CODE-1"}
+
+
+@pytest.fixture
+def ahead(data_directory: Path) -> Iterator[Ahead]:
+    """One process, and an empty data directory."""
+    made = Ahead(Staging(data_directory), Previews(data_directory), 1)
+    yield made
+    made.close()
+
+
+def begun(ahead: Ahead, jobs: list[Job], version: str = "1") -> None:
+    """Have the jobs done ahead, of study "s" and by the rules "r"; return when all are."""
+    for job in jobs:
+        assert ahead.wait_for_room(60)
+        ahead.begin("s", version, "r", job)
+    wait_ended(ahead)
+
+
+def wait_ended(ahead: Ahead) -> None:
+    with ahead._changed:
+        assert ahead._changed.wait_for(lambda: not ahead._studies["s"].under_way, timeout=60)
+
+
+def left(data_directory: Path) -> list[Path]:
+    return [*data_directory.rglob("ahead-*"), *data_directory.rglob(".*.part")]
+
+
+def test_what_was_made_is_taken(ahead: Ahead, project: ProjectSpec, data_directory: Path, tmp_path: Path) -> None:
+    """Once, without another look at the originals; what is not asked for is deleted."""
+    jobs = jobs_of(tmp_path, project, *StudyMaker().instances(4), b"no DICOM")
+    begun(ahead, jobs)
+    for job in jobs:
+        job.source.unlink()  # type: ignore[union-attr]
+    assert ahead.made_of("s") == {"0", "1", "2", "3"}
+    taken = list(ahead.take("s", jobs[:3], "r", dict.fromkeys("0123", "1")))
+    assert [result.name for result in taken] == ["0", "1", "2"]
+    assert [job.output.stat().st_size for job in jobs[:3]] == [one.outcome.output_size for one in taken]  # type: ignore[union-attr]
+    assert list(ahead.take("s", jobs[:3], "r", dict.fromkeys("0123", "1"))) == []
+    assert len(left(data_directory)) == 1
+    ahead.forget("s")
+    assert left(data_directory) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules", "version"),
+    [
+        ({}, "r", "2"),  # overwritten in Orthanc
+        ({}, "r", None),  # deleted there
+        ({}, "other", "1"),
+        ({"codes": {("patient", "MRN-7741-905", ""): "CODE-2"}}, "r", "1"),
+        ({"codes": None}, "r", "1"),
+        ({"corrections": ("a person's",)}, "r", "1"),
+    ],
+)
+def test_what_was_made_otherwise_is_not_taken(
+    ahead: Ahead,
+    project: ProjectSpec,
+    data_directory: Path,
+    tmp_path: Path,
+    changed: dict[str, Any],
+    rules: str,
+    version: str | None,
+) -> None:
+    """Of other bytes, by other rules, with another pseudonym, before a person said something: it is made anew."""
+    [job] = jobs_of(tmp_path, project, StudyMaker().instance())
+    job = replace(job, codes=CODES)
+    begun(ahead, [job])
+    assert ahead.made_of("s") == {"0"}
+    versions = {} if version is None else {"0": version}
+    assert list(ahead.take("s", [replace(job, **changed)], rules, versions)) == []
+    assert not job.output.exists()
+    ahead.forget("s")
+    assert left(data_directory) == []
+
+
+def test_an_overwritten_instance_is_made_again(ahead: Ahead, project: ProjectSpec, tmp_path: Path) -> None:
+    """The output is that of the newer file."""
+    maker = StudyMaker()
+    jobs = jobs_of(tmp_path, project, maker.instance(uid="1.2.3"))
+    begun(ahead, jobs)
+    [job] = jobs_of(tmp_path, project, maker.instance(uid="1.2.3", pixel=99))
+    begun(ahead, [job], version="2")
+    [result] = ahead.take("s", [job], "r", {"0": "2"})
+    newer = list(ahead._pool.run([replace(job, output=tmp_path / "again.dcm")]))
+    assert result.outcome == newer[0].outcome
+    assert job.output.read_bytes() == (tmp_path / "again.dcm").read_bytes()
+
+
+def test_a_batch_that_begins_ends_the_work_ahead(ahead: Ahead, project: ProjectSpec, tmp_path: Path) -> None:
+    """What comes after it is left to it."""
+    jobs = jobs_of(tmp_path, project, *StudyMaker().instances(2))
+    begun(ahead, jobs[:1])
+    ahead.made_of("s")
+    begun(ahead, jobs[1:])
+    assert ahead.made_of("s") == {"0"}
+
+
+def test_what_is_too_old_is_deleted(ahead: Ahead, project: ProjectSpec, data_directory: Path, tmp_path: Path) -> None:
+    """After an hour, and not before."""
+    begun(ahead, jobs_of(tmp_path, project, StudyMaker().instance()))
+    touched = ahead._studies["s"].touched
+    ahead.forget_old(touched + 3599)
+    assert left(data_directory)
+    ahead.forget_old(touched + 3601)
+    assert left(data_directory) == []
+
+
+def test_an_instance_whose_process_ends_is_not_condemned(
+    ahead: Ahead, project: ProjectSpec, data_directory: Path, tmp_path: Path
+) -> None:
+    """Nothing is said of it, what is left of it goes, and others are made in a new process."""
+    jobs = jobs_of(tmp_path, project, *StudyMaker().instances(1))
+    before = {process.pid for process in multiprocessing.active_children()}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ahead.begin("s", "1", "r", replace(jobs[0], name="x", source=f"http://127.0.0.1:{silent.getsockname()[1]}/"))
+        connection, _ = silent.accept()
+        with connection:
+            for process in multiprocessing.active_children():
+                if process.pid not in before:
+                    os.kill(process.pid or 0, signal.SIGKILL)
+            wait_ended(ahead)
+    begun(ahead, jobs)
+    assert ahead.made_of("s") == {"0"}
+    ahead.forget("s")
+    assert left(data_directory) == []
+
+
+# --- in a whole system -------------------------------------------------------------------------------------------
+
+
+def made_ahead(stack: Stack) -> int:
+    """How many outputs wait for their batch."""
+    return sum(path.suffix == ".dcm" and path.parent.name.startswith("ahead-") for path in stack.staged())
+
+
+def wait_made(stack: Stack, count: int) -> None:
+    wait_for(
+        lambda: made_ahead(stack) == count, f"{count} outputs to be made ahead; log:\n{stack.source.log()[-2000:]}"
+    )
+
+
+def deidentify_now(stack: Stack, project: str = PROJECT) -> None:
+    """Instead of waiting for a study to be stable."""
+    [study] = stack.source.get("/studies")
+    stack.api(f"studies/{study}/deidentify", "POST", json={"project": project, "reason": "test"})
+
+
+def taken_over(stack: Stack) -> list[str]:
+    """What the history of the first batch says of it."""
+    events = stack.api(f"batches/{stack.batches()[0]['id']}")["events"]
+    return [event["message"] for event in events if MADE_AHEAD in event["message"]]
+
+
+def test_two_hundred_instances_that_arrive_slowly(make_stack: MakeStack) -> None:
+    """When their batch begins, all of them are made; nothing was visible before, and nothing is left."""
+    stack = make_stack()
+    stack.configure(StableAge=600)
+    stack.start()
+    for number, file in enumerate(StudyMaker().instances(200), 1):
+        stack.source.upload(file)
+        if number % 50 == 0:
+            wait_made(stack, number)
+    assert {batch["processed"] for batch in stack.batches()} <= {0}
+    assert stack.delivered_files() == []
+    deidentify_now(stack)
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["sent"]) == ("DONE", 200), stack.describe()
+    assert taken_over(stack) == [f"200 instances were {MADE_AHEAD}"]
+    assert len(stack.delivered_files()) == 200
+    assert stack.staged() == []
+
+
+def test_a_study_that_another_project_takes_at_last(make_stack: MakeStack) -> None:
+    """Nothing that was made by the rules of the first project leaves, or stays."""
+    stack = make_stack()
+    stack.sendit["Projects"]["other"] = {"Options": ["CleanPixelData"], "Destinations": ["research"]}
+    stack.configure(StableAge=600)
+    stack.start()
+    send_study(stack, 3)
+    wait_made(stack, 3)
+    deidentify_now(stack, "other")
+    [batch] = stack.wait_batches(1)
+    assert (batch["project"], batch["state"], batch["sent"]) == ("other", "DONE", 3), stack.describe()
+    assert taken_over(stack) == []
+    assert {dataset.StudyDate for dataset in stack.delivered()} == {""}  # the first project retains dates
+    assert stack.staged() == []
+
+
+def test_kill_of_the_worker_while_it_works_ahead(make_stack: MakeStack) -> None:
+    """The next worker deletes what was made, and the study loses nothing."""
+    stack = make_stack()
+    stack.configure(StableAge=600)
+    stack.start()
+    send_study(stack, 4)
+    wait_made(stack, 4)
+    worker = stack.worker_pid()
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: made_ahead(stack) == 0, "the next worker to tidy")
+    stack.wait_ready()
+    deidentify_now(stack)
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["sent"]) == ("DONE", 4), stack.describe()
+    assert stack.staged() == []
+
+
+def test_a_study_that_is_pushed_out_of_orthanc_meanwhile(make_stack: MakeStack) -> None:
+    """What was made of it is deleted, and a batch says what happened."""
+    stack = make_stack()
+    stack.configure(MaximumPatientCount=1, StableAge=600)
+    stack.start()
+    send_study(stack, 3)
+    wait_made(stack, 3)
+    send_study(stack, 1, Person("MRN-2", "Nobody^Else"))
+    stack.wait_batch(lambda b: b["state"] == "FAILED")
+    wait_made(stack, 1)
+
+
+def test_an_instance_that_is_overwritten_meanwhile(make_stack: MakeStack) -> None:
+    """What leaves is made of the file that Orthanc has."""
+    stack = make_stack()
+    stack.configure(OverwriteInstances=True, StableAge=600)
+    stack.start()
+    maker = StudyMaker()
+    stack.source.upload(maker.instance(uid="1.2.3"))
+    wait_made(stack, 1)
+    stack.source.upload(maker.instance(uid="1.2.3", pixel=4095))
+    deidentify_now(stack)
+    stack.wait_batch(lambda b: b["state"] == "DONE")
+    [delivered] = stack.delivered()
+    assert int.from_bytes(delivered.PixelData[:2], "little") == 4095
+
+
+def test_it_can_be_turned_off(make_stack: MakeStack) -> None:
+    """Then the batch does everything."""
+    stack = make_stack(WorkAhead=False).start()
+    send_study(stack, 3)
+    [batch] = stack.wait_batches(1)
+    assert (batch["state"], batch["sent"]) == ("DONE", 3), stack.describe()
+    assert taken_over(stack) == []
