@@ -31,6 +31,8 @@ _CHARACTER_SET = 0x00080005
 _KEPT = (Action.KEEP, Action.KEEP_DATE)
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})(?:\d{2})*(?:\.\d*)?(?:[+-]\d{4})?")
 _LONG_TEXT = ("LT", "ST", "UT")  # a backslash in them separates nothing
+#: Longer values (bytes) are rarely seen twice.
+_SHARED = 256
 _OWN_VALUES = frozenset(value.upper() for value in DUMMIES.values())
 _BY_VR = {"PN": Kind.PERSON, "UI": Kind.UID, "DA": Kind.DATE, "DT": Kind.DATE}
 _KINDS = {
@@ -109,9 +111,10 @@ class _Collector:
     def _take(self, element: Element, kind: Kind, rule: Rule | None, character_set: bytes | memoryview) -> None:
         raw = bytes(element.value).strip(b"\0 ")
         retained = rule is not None and rule.action in _KEPT
-        if not retained and kind is not Kind.UID and raw and raw.upper() not in _OWN_VALUES:
-            self.by_tag.setdefault(element.tag, (kind, set()))[1].add(raw.upper())
-        texts = readings_of(raw, bytes(character_set))
+        if not retained and kind is not Kind.UID and raw and (upper := raw.upper()) not in _OWN_VALUES:
+            self.by_tag.setdefault(element.tag, (kind, set()))[1].add(upper)
+        read = _readings if len(raw) <= _SHARED else readings_of
+        texts = read(raw, bytes(character_set))
         if not retained and not raw.isascii() and text_in(raw, character_set) is None:
             self.unreadable.update((kind, part) for part in raw_parts(raw))
         target = self.retained if retained else self.found
@@ -148,6 +151,9 @@ class _Collector:
             if not values:
                 del found.by_tag[tag]
         return found
+
+
+_readings = lru_cache(maxsize=4096)(readings_of)  # the instances of a study share nearly all of these values
 
 
 def _add_all(identifiers: Identifiers, originals: set[tuple[Kind, str]]) -> frozenset[tuple[Kind, str]]:

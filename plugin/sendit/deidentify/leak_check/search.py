@@ -56,7 +56,8 @@ _NAMED_HITS = 3
 #: Up to this many are searched for one by one.
 _FEW = 32
 
-_NUMBER = re.compile(rb"[0-9. ]*")
+#: UIDs, and what separates and pads them.
+_UIDS = re.compile(rb"[0-9. \\]*+[\0\\]*+")
 _DECIMAL = re.compile(rb"[+-]?[0-9]{0,12}\.?[0-9]{0,20}(?:[eE][+-]?[0-9]{1,3})?|0[xX][0-9A-Fa-f]{1,8}")
 _UID = re.compile(rb"[0-9]++(?:\.[0-9]++){3,}+")
 _EIGHT = re.compile(rb"(?<![0-9])[0-9]{8}(?=(?:[0-9]{2}){0,3}(?![0-9]))")
@@ -227,7 +228,7 @@ def _take(
     elif vr == "UI":
         raw = bytes(element.value)
         into.uids.append(raw)
-        if not _NUMBER.fullmatch(raw.replace(b"\\", b"").rstrip(b"\0")):
+        if not _UIDS.fullmatch(raw):
             _take_text(raw, character_set, identifiers, into)
     elif vr in _VALUES:
         into.values.append(bytes(element.value))

@@ -48,7 +48,7 @@ _NAMED = 5
 Value = tuple[float, ...] | bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each row is there once: told apart by itself, not by its texts
 class TellingAttribute:
     """Hold one row of the table."""
 
@@ -123,7 +123,10 @@ def lost_meaning(before: Telling, after: Telling) -> tuple[str, ...]:
     A value that another source still gives (the standard or a vendor, another attribute of the vendor) is not lost. If
     several sources are lost, the first one in the table is named.
     """
-    lost = [one for one in telling_attributes() if one in before and not _same(one, before[one], after.get(one))]
+    changed = {one for one, values in before.items() if not _same(one, values, after.get(one))}
+    if not changed:  # nearly always
+        return ()
+    lost = [one for one in telling_attributes() if one in changed]
     silent = {(one.group, one.source) for one in lost}
     speaking = {one.group for one in before if (one.group, one.source) not in silent}
     named: dict[str, str] = {}
@@ -164,7 +167,8 @@ def _values(
     elements: Dataset, encoding: Encoding, creators: Mapping[int, str], top: bool = False, vendors: bool = False
 ) -> Iterator[tuple[TellingAttribute, Value]]:
     """Yield the values of a dataset; within a vendor's sequences, standard attributes are mere copies."""
-    keys, here = _keys(), dict(creators)
+    keys, listed, here = _keys(), vendor_attributes(), dict(creators)
+    standard = keys.standard
     for element in elements:
         tag = element.tag
         if not tag >> 16 & 1:
@@ -172,16 +176,16 @@ def _values(
                 if tag in _CONTAINERS or not top:
                     for item in element.items:
                         yield from _values(item, encoding, {}, vendors=vendors)
-            elif not vendors and tag in keys.standard:
+            elif not vendors and tag in standard:
                 value = _value(element, _vr(element, DicomDictionary[tag][0]), encoding)
                 if value is not None:
-                    yield keys.standard[tag], value
+                    yield standard[tag], value
         elif 0x10 <= tag & 0xFFFF <= 0xFF:
             here[tag] = "" if element.items is not None else ascii_text(element.value)
         else:
-            creator = here.get(tag >> 16 << 16 | tag >> 8 & 0xFF)
-            if creator:
-                yield from _private(element, (tag >> 16, creator, tag & 0xFF), encoding, here)
+            attribute = (tag >> 16, here.get(tag >> 16 << 16 | tag >> 8 & 0xFF, ""), tag & 0xFF)
+            if attribute in listed or attribute in keys.private:
+                yield from _private(element, attribute, encoding, here)
 
 
 def _private(
