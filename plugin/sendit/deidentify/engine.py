@@ -44,11 +44,12 @@ from sendit.deidentify.retained.by_attribute import explained
 from sendit.deidentify.retained.clean_values import RetainedValues
 from sendit.deidentify.retained.content_items import identifies
 from sendit.deidentify.retained.labels import keep_apart
-from sendit.deidentify.retained.lost_meaning import check_lost, lost_meaning, telling_values
+from sendit.deidentify.retained.lost_meaning import are_alike, check_lost, lost_meaning, telling_values
 from sendit.deidentify.retained.numbers import mend_numbers
 from sendit.deidentify.retained.private_values import BLOCKS
 from sendit.deidentify.retained.remembered import (
     LONGEST_VALUE,
+    ElementKey,
     ElementOutcome,
     ItemOutcome,
     Place,
@@ -132,7 +133,8 @@ def _release(
     check_accepted(instance.elements, plan.handling)
     check_pixels(instance)
     decisions = decide(plan, instance, view, subject, identities)
-    telling = telling_values(instance.elements, instance.syntax.encoding)
+    original, encoding = instance.elements, instance.syntax.encoding
+    telling = telling_values(original, encoding) if plan.clean_pixels else None  # masking changes elements in place
     identifiers = Identifiers.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
     pixels = apply_pixel_policy(instance, plan, identifiers, tools)
     retained = RetainedValues(
@@ -149,7 +151,10 @@ def _release(
         instance.repairs.append(
             f"{cleaner.names_told_apart} names of structures got their number: cleaning made them alike"
         )
-    lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding))
+    lost: tuple[str, ...] = ()
+    if telling is not None or not are_alike(original, instance.elements):
+        telling = telling_values(original, encoding) if telling is None else telling
+        lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding))
     cleaner.pixels = _with_lost(cleaner.pixels, lost, plan, tools)
     if plan.clean_pixels:
         check_nested(instance.elements)
@@ -304,7 +309,8 @@ class _Cleaner:
             private, context.creators = rules_here(elements, self.plan.private, context.character_set, context.creators)
         if self.plan.graphics:
             elements = without_graphics(elements, self.encoding.order)
-        place, known = context.place(), {}
+        place = context.place()
+        known: Mapping[ElementKey, ElementOutcome] = {}
         if self.remembered is not None:
             known, context.elements = self.remembered.elements(place), Siblings(context.elements)
         rules, decided, required, counts = self.plan.rules, self.decisions.rules, self.required, self.counts
@@ -330,16 +336,17 @@ class _Cleaner:
     def _worked(self, element: Element, rule: Rule, context: _Context, place: Place) -> Element | None:
         """Return the same as `_apply`, and remember it if only the value, its place and the scope decide."""
         value, siblings = element.value, context.elements
-        usual = type(value) is bytes and len(value) <= LONGEST_VALUE and element.vr != "SQ"
-        # The rule of a private element depends on its creator.
-        if self.remembered is None or not isinstance(siblings, Siblings) or not usual or element.tag >> 16 & 1:
+        usual = element.vr != "SQ" and not element.tag >> 16 & 1  # the rule of a private element depends on its creator
+        if not usual or not isinstance(value, bytes) or len(value) > LONGEST_VALUE:
+            return self._apply(element, rule, context)
+        if self.remembered is None or not isinstance(siblings, Siblings):
             return self._apply(element, rule, context)
         counts, self.counts = self.counts, Counter()
         siblings.looked_at, own_values = False, self.own_values
         retained = self._apply(element, rule, context)
         if len(self.counts) == 1 and not siblings.looked_at and self.own_values == own_values:
-            outcome = ElementOutcome(*self.counts, retained)
-            self.remembered.keep_element(place, (element.tag, element.vr, value), outcome)
+            (action,) = self.counts
+            self.remembered.keep_element(place, (element.tag, element.vr, value), ElementOutcome(action, retained))
         counts.update(self.counts)
         self.counts = counts
         return retained

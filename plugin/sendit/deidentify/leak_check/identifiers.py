@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _CHARACTER_SET = 0x00080005
 _KEPT = (Action.KEEP, Action.KEEP_DATE)
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})(?:\d{2})*(?:\.\d*)?(?:[+-]\d{4})?")
+_LETTER = re.compile("[A-Za-z]")
 _LONG_TEXT = ("LT", "ST", "UT")  # a backslash in them separates nothing
 #: Longer values (bytes) are rarely seen twice.
 _SHARED = 256
@@ -118,11 +119,8 @@ class _Collector:
         if not retained and not raw.isascii() and text_in(raw, character_set) is None:
             self.unreadable.update((kind, part) for part in raw_parts(raw))
         target = self.retained if retained else self.found
-        for text in texts:
-            if "\\" not in text or (rule is not None and rule.vr in _LONG_TEXT):
-                target.add((kind, text.strip("\0 ")))
-            else:
-                target.update([(kind, value.strip("\0 ")) for value in text.split("\\")])
+        whole = rule is not None and rule.vr in _LONG_TEXT
+        target.update((_values if len(raw) <= _SHARED else _values.__wrapped__)(kind, texts, whole))
         text = texts[0]
         if kind is Kind.DATE and rule is not None and rule.action is Action.SHIFT:
             moved = shifted(rule.vr, text, self.offset_days if rule.days is None else rule.days)
@@ -156,6 +154,13 @@ class _Collector:
 _readings = lru_cache(maxsize=4096)(readings_of)  # the instances of a study share nearly all of these values
 
 
+@lru_cache(maxsize=4096)
+def _values(kind: Kind, texts: tuple[str, ...], whole: bool) -> tuple[tuple[Kind, str], ...]:
+    """Return the values of an attribute, whatever separates them; those of a long text are one."""
+    values = [value for text in texts for value in ([text] if whole else text.split("\\"))]
+    return tuple((kind, value.strip("\0 ")) for value in values)
+
+
 def _add_all(identifiers: Identifiers, originals: set[tuple[Kind, str]]) -> frozenset[tuple[Kind, str]]:
     """Add the UIDs and dates; return what is searched for as words."""
     words = set()
@@ -165,7 +170,7 @@ def _add_all(identifiers: Identifiers, originals: set[tuple[Kind, str]]) -> froz
         if kind is Kind.UID:
             if not is_well_known(value):
                 identifiers.uids.add(value.encode("latin-1", "ignore"))
-                if not is_searchable_uid(value) and re.search("[A-Za-z]", value):  # not a UID at all
+                if not is_searchable_uid(value) and _LETTER.search(value):  # not a UID at all
                     words.add((Kind.IDENTIFIER, value))
         elif kind is Kind.DATE:
             match = _DATE.fullmatch(value)

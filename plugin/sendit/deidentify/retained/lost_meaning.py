@@ -117,6 +117,32 @@ def telling_values(elements: Dataset, encoding: Encoding) -> Telling:
     }
 
 
+def are_alike(before: Dataset, after: Dataset) -> bool:
+    """Return True only if nothing that could tell anything was changed, so that the values need not be compared."""
+    values = _plain_values(before)
+    return values is not None and values == _plain_values(after)
+
+
+def _plain_values(elements: Dataset) -> list[tuple[int, str, bytes]] | None:
+    """Return what the values of a dataset depend on; None if that is more than attributes of the standard, or floats.
+
+    A float that is no number equals nothing, itself included.
+    """
+    found, telling = [], _plain_tags()
+    for element in elements:
+        tag = element.tag
+        if tag in telling or tag >> 16 & 1:
+            if element.items is not None or element.vr in ("FD", "FL", "UN") or tag >> 16 & 1:
+                return None
+            found.append((tag, element.vr, bytes(element.value)))
+    return found
+
+
+@cache
+def _plain_tags() -> frozenset[int]:
+    return _CONTAINERS.union(_keys().standard, (_MODALITY, _SCANNING_SEQUENCE, _ECHO_PLANAR))
+
+
 def lost_meaning(before: Telling, after: Telling) -> tuple[str, ...]:
     """Return the names of what was lost, in the order of the table.
 

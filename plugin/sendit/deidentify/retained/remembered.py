@@ -62,7 +62,7 @@ class Siblings(list[Element]):
         self.looked_at = True
         return super().__iter__()
 
-    def __getitem__(self, place):  # type: ignore[no-untyped-def, override]  # as list's, which has two signatures
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]  # as list's, which has two signatures
         """Return an element, and note it."""
         self.looked_at = True
         return super().__getitem__(place)
