@@ -44,9 +44,20 @@ from sendit.deidentify.retained.by_attribute import explained
 from sendit.deidentify.retained.clean_values import RetainedValues
 from sendit.deidentify.retained.content_items import identifies
 from sendit.deidentify.retained.labels import keep_apart
-from sendit.deidentify.retained.lost_meaning import check_lost, lost_meaning, telling_values
+from sendit.deidentify.retained.lost_meaning import are_alike, check_lost, lost_meaning, telling_values
 from sendit.deidentify.retained.numbers import mend_numbers
 from sendit.deidentify.retained.private_values import BLOCKS
+from sendit.deidentify.retained.remembered import (
+    LONGEST_VALUE,
+    ElementKey,
+    ElementOutcome,
+    ItemOutcome,
+    Place,
+    Remembered,
+    Siblings,
+    key_of_item,
+    remembered_in,
+)
 from sendit.deidentify.text.clean import cleaner_for, personal_data_of
 from sendit.deidentify.validate import check_pixels, subject_of, text_of
 from sendit.errors import Misconfigured, Quarantine, Reject
@@ -122,7 +133,8 @@ def _release(
     check_accepted(instance.elements, plan.handling)
     check_pixels(instance)
     decisions = decide(plan, instance, view, subject, identities)
-    telling = telling_values(instance.elements, instance.syntax.encoding)
+    original, encoding = instance.elements, instance.syntax.encoding
+    telling = telling_values(original, encoding) if plan.clean_pixels else None  # masking changes elements in place
     identifiers = Identifiers.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
     pixels = apply_pixel_policy(instance, plan, identifiers, tools)
     retained = RetainedValues(
@@ -133,12 +145,16 @@ def _release(
     cleaner = _Cleaner(
         plan, identities, subject, instance.syntax.encoding, retained, entries, decisions, required, pixels
     )
+    cleaner.remembered = _remembered(cleaner)
     instance.elements = cleaner.top(instance.elements)
     if cleaner.names_told_apart:
         instance.repairs.append(
             f"{cleaner.names_told_apart} names of structures got their number: cleaning made them alike"
         )
-    lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding))
+    lost: tuple[str, ...] = ()
+    if telling is not None or not are_alike(original, instance.elements):
+        telling = telling_values(original, encoding) if telling is None else telling
+        lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding))
     cleaner.pixels = _with_lost(cleaner.pixels, lost, plan, tools)
     if plan.clean_pixels:
         check_nested(instance.elements)
@@ -214,6 +230,16 @@ def _entry_cleaner(plan: Plan, identities: KeyedIdentities, retained: RetainedVa
     return EntryCleaner(retained.texts, descriptions, uid)
 
 
+def _remembered(cleaner: _Cleaner) -> Remembered | None:
+    """Return what is remembered of instances with the same rules, codes and names; None if a rule is the instance's."""
+    if cleaner.decisions.rules:
+        return None
+    subject, retained = cleaner.subject, cleaner.retained
+    rules = (cleaner.plan.digest, subject.sop_class_uid, cleaner.encoding)
+    names = (cleaner.identities.scope(), subject.patient, retained.texts, retained.byte_search)
+    return remembered_in((rules, names))
+
+
 def _sha256(view: memoryview) -> str:
     digest = hashlib.sha256()
     for piece in pieces([view]):
@@ -241,6 +267,10 @@ class _Context:
     creators: Mapping[int, str] | None = None  # of private blocks, as they hold around it; then those of its own
     signed: bool = False  # by PixelRepresentation, its own or the one around it
 
+    def place(self) -> Place:
+        """Return what the outcome of an element or item depends on besides its values."""
+        return Place(self.sequence, bytes(self.character_set), self.naming, self.top, self.signed)
+
 
 @dataclass(slots=True)
 class _Cleaner:
@@ -255,8 +285,10 @@ class _Cleaner:
     decisions: Decisions
     required: Mapping[tuple[int, int], Action]
     pixels: Pixels
+    remembered: Remembered | None = None
     counts: Counter[str] = field(default_factory=Counter)
     names_told_apart: int = 0  # by a number behind them
+    own_values: int = 0  # how many values depended on more of the instance than their scope
 
     def top(self, elements: Dataset) -> Dataset:
         """Return the dataset of the file: cleaned, completed, and marked as de-identified."""
@@ -277,21 +309,64 @@ class _Cleaner:
             private, context.creators = rules_here(elements, self.plan.private, context.character_set, context.creators)
         if self.plan.graphics:
             elements = without_graphics(elements, self.encoding.order)
-        rules, decided, required, removed = self.plan.rules, self.decisions.rules, self.required, 0
+        place = context.place()
+        known: Mapping[ElementKey, ElementOutcome] = {}
+        if self.remembered is not None:
+            known, context.elements = self.remembered.elements(place), Siblings(context.elements)
+        rules, decided, required, counts = self.plan.rules, self.decisions.rules, self.required, self.counts
         for element in elements:
-            rule = (decided.get(id(element)) if decided else None) or rules.get(element.tag) or private.get(element.tag)
-            form = required.get((context.sequence, element.tag))
-            if form is not None:
-                rule = required_rule(rule, element.tag, form)
-            if rule is None:
-                removed += 1
+            tag, value = element.tag, element.value
+            if known and type(value) is bytes and (outcome := known.get((tag, element.vr, value))) is not None:
+                counts[outcome.action] += 1
+                if outcome.element is not None:
+                    cleaned.append(outcome.element)
                 continue
-            retained = self._apply(element, rule, context)
+            rule = (decided.get(id(element)) if decided else None) or rules.get(tag) or private.get(tag)
+            form = required.get((context.sequence, tag))
+            if form is not None:
+                rule = required_rule(rule, tag, form)
+            if rule is None:
+                counts["X"] += 1
+                continue
+            retained = self._worked(element, rule, context, place)
             if retained is not None:
                 cleaned.append(retained)
-        if removed:
-            self.counts["X"] += removed
         return cleaned
+
+    def _worked(self, element: Element, rule: Rule, context: _Context, place: Place) -> Element | None:
+        """Return the same as `_apply`, and remember it if only the value, its place and the scope decide."""
+        value, siblings = element.value, context.elements
+        usual = element.vr != "SQ" and not element.tag >> 16 & 1  # the rule of a private element depends on its creator
+        if not usual or not isinstance(value, bytes) or len(value) > LONGEST_VALUE:
+            return self._apply(element, rule, context)
+        if self.remembered is None or not isinstance(siblings, Siblings):
+            return self._apply(element, rule, context)
+        counts, self.counts = self.counts, Counter()
+        siblings.looked_at, own_values = False, self.own_values
+        retained = self._apply(element, rule, context)
+        if len(self.counts) == 1 and not siblings.looked_at and self.own_values == own_values:
+            (action,) = self.counts
+            self.remembered.keep_element(place, (element.tag, element.vr, value), ElementOutcome(action, retained))
+        counts.update(self.counts)
+        self.counts = counts
+        return retained
+
+    def _item(self, context: _Context) -> Dataset:
+        """Return the same as `_cleaned` for an item of a sequence, and remember small ones."""
+        key = None if self.remembered is None else key_of_item(context.elements)
+        if self.remembered is None or key is None:
+            return self._cleaned(context)
+        place = context.place()
+        outcome = self.remembered.item(place, key)
+        if outcome is None:
+            counts, self.counts, own_values = self.counts, Counter(), self.own_values
+            outcome = ItemOutcome(self.counts, self._cleaned(context))
+            self.counts = counts
+            if self.own_values == own_values:
+                self.remembered.keep_item(place, key, outcome)
+        for action, count in outcome.actions.items():
+            self.counts[action] += count
+        return [*outcome.elements]  # keep_apart may exchange some of them
 
     def _apply(self, element: Element, rule: Rule, context: _Context) -> Element | None:
         """Return the element as it is released, None if it is removed, and count the action."""
@@ -324,7 +399,7 @@ class _Cleaner:
         naming = context.naming or (element.tag in _NAMING and rule.action is Action.DUMMY)
         creators = context.creators if element.tag >> 16 & 1 else None
         items = [
-            self._cleaned(
+            self._item(
                 _Context(
                     item,
                     _character_set(item, context.character_set),
@@ -432,6 +507,7 @@ class _Cleaner:
 
     def _set(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
         """Return a recipe's value; None, so that the attribute is removed, if a function has no answer."""
+        self.own_values += rule.kind != "literal"
         if rule.kind == "var":
             made = VARIABLES[rule.value].value(self.subject, self.identities)
             if rule.vr in ("AE", "SH") and len(made) > 16:

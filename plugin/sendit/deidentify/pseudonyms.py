@@ -92,6 +92,10 @@ class KeyedIdentities:
     def __setstate__(self, state: tuple[bytes, bool]) -> None:
         self._key, self._issuers_part = state
 
+    def scope(self) -> tuple[object, ...]:
+        """Return what all of these codes are derived from: equal for two of the same project."""
+        return (self._key, self._issuers_part)
+
     def listed(self, codes: Mapping[tuple[str, ...], str]) -> ListedIdentities:
         """Return identities with pseudonyms from elsewhere."""
         return ListedIdentities(self._key, codes, self._issuers_part)
@@ -128,10 +132,11 @@ class KeyedIdentities:
 
     def _parts(self, patient: Patient) -> tuple[str, ...]:
         """Return what the codes of a patient are derived from."""
-        return patient.parts() if self._issuers_part else replace(patient, issuer="").parts()
+        parts = patient.parts()
+        return parts if self._issuers_part or not patient.patient_id else (*parts[:2], "")
 
     def _pseudonym(self, domain: str, *parts: str) -> str:
-        return base64.b32encode(self._mac(domain, *parts)[:10]).decode("ascii")
+        return _pseudonym(self._key, domain, *parts)
 
     def _mac(self, *parts: str) -> bytes:
         return _mac(self._key, *parts)
@@ -143,6 +148,11 @@ def _mac(key: bytes, *parts: str) -> bytes:
     encoded = [part.encode("utf-8", "surrogateescape") for part in ("sendit", *parts)]
     message = b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
     return hmac.digest(key, message, "sha256")
+
+
+@lru_cache(maxsize=1024)
+def _pseudonym(key: bytes, *parts: str) -> str:
+    return base64.b32encode(_mac(key, *parts)[:10]).decode("ascii")
 
 
 class ListedIdentities(KeyedIdentities):
@@ -164,6 +174,10 @@ class ListedIdentities(KeyedIdentities):
 
     def __reduce__(self) -> tuple[type[ListedIdentities], tuple[bytes, dict[tuple[str, ...], str], bool]]:
         return ListedIdentities, (self._key, self._codes, self._issuers_part)
+
+    def scope(self) -> tuple[object, ...]:
+        """See `KeyedIdentities`."""
+        return (*super().scope(), frozenset(self._codes.items()))
 
     def admit(self, patient: Patient) -> None:
         """See `KeyedIdentities`."""

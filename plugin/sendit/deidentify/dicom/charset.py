@@ -27,6 +27,8 @@ CHARACTER_SET = 0x00080005
 TEXT_OF_SETS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 UTF_8 = "ISO_IR 192"
 
+#: Longer values (bytes) are rarely seen twice.
+_SHARED = 256
 _SINGLE_BYTE = (13, 100, 101, 109, 110, 126, 127, 138, 144, 148, 166, 203)
 _MULTI_BYTE = (58, 87, 149, 159)  # with code extensions only
 _ALONE = (UTF_8, "GB18030", "GBK")
@@ -304,7 +306,7 @@ def unreadable(elements: Dataset, inherited: Bytes = b"") -> int | None:
                     return tag
         elif element.tag == CHARACTER_SET:
             character_set = element.value
-        elif not _is_of(element, character_set):
+        elif element.vr in _CHECKED and not _is_of(element, character_set):
             return element.tag
     return None
 
@@ -312,7 +314,16 @@ def unreadable(elements: Dataset, inherited: Bytes = b"") -> int | None:
 _ASCII = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
 
 
+_CHECKED = TEXT_OF_SETS | _ASCII
+
+
 def _is_of(element: Element, character_set: Bytes) -> bool:
-    if element.vr in TEXT_OF_SETS:
-        return text_in(element.value, character_set) is not None
-    return element.vr not in _ASCII or bytes(element.value).isascii()
+    if element.vr not in TEXT_OF_SETS:
+        return bytes(element.value).isascii()
+    value = bytes(element.value)
+    return (_is_text_of if len(value) <= _SHARED else _is_text_of.__wrapped__)(value, bytes(character_set))
+
+
+@lru_cache(maxsize=4096)  # the instances of a study share nearly all of their texts
+def _is_text_of(value: bytes, character_set: bytes) -> bool:
+    return text_in(value, character_set) is not None

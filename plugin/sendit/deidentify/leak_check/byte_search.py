@@ -21,6 +21,8 @@ from sendit.deidentify.text.encodings import forms_of, is_dense
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from sendit.deidentify.leak_check.grams import Grams
+
 #: Shorter forms occur by chance in multi-byte text, in ASCII, and in bytes that are no text.
 _SHORTEST_IN_MULTIBYTE = 4
 _SHORTEST_ASCII = 6
@@ -138,6 +140,8 @@ def _parts(kind: Kind, value: str) -> Iterable[str]:
 _PIECE = 1 << 20
 _LONGEST = 256
 _FORGET_AFTER = 16 << 20
+#: In as many samples, it is worth looking first where something can stand.
+_MANY = 1 << 16
 #: Bytes on each side by which a hit is judged.
 _AROUND = 1024
 #: How improbable a hit must be (bits), alone or with others nearby: 2³⁰ places and hundreds of forms are tried.
@@ -149,8 +153,9 @@ _NEAR = 1 << 14
 class SampleSearch:
     """Searches samples for identifiers: in one byte a character or two, in both byte orders."""
 
-    __slots__ = ("_automaton", "_forms")
+    __slots__ = ("_automaton", "_forms", "_grams")
     _automaton: BytesAhoCorasick | None
+    _grams: Grams | None
 
     def __init__(self, values: Iterable[tuple[Kind, str]]) -> None:
         """Prepare for these values."""
@@ -159,7 +164,7 @@ class SampleSearch:
             for spelling in _spellings(kind, text):
                 forms.update((form, kind) for form in _as_samples(spelling) if _is_telling(form))
         self._forms: Final = sorted(forms.items())
-        self._automaton = None  # built when there are samples to search
+        self._automaton = self._grams = None  # built when there are samples to search
 
     def __len__(self) -> int:
         return len(self._forms)
@@ -189,14 +194,28 @@ class SampleSearch:
             self._automaton = BytesAhoCorasick([form for form, _ in self._forms], implementation=Implementation.DFA)
         view = memoryview(value).cast("B")
         for offset in range(0, len(view), _PIECE):
-            matches = self._automaton.find_matches_as_indexes(
-                view[offset : offset + _PIECE + _LONGEST], overlapping=True
-            )
-            inner = ((start + offset, -end - offset, index) for index, start, end in matches if start < _PIECE)
+            piece = view[offset : offset + _PIECE + _LONGEST]
+            inner = []
+            for begin, stop in self._regions(piece):
+                matches = self._automaton.find_matches_as_indexes(piece[begin:stop], overlapping=True)
+                place = offset + begin
+                inner += [
+                    (start + place, -end - place, index) for index, start, end in matches if start + begin < _PIECE
+                ]
             for start, end, index in sorted(inner):
                 yield index, start, -end
             if offset % _FORGET_AFTER == 0:
                 release_pages(view)
+
+    def _regions(self, piece: memoryview) -> Iterable[tuple[int, int]]:
+        """Return where in a piece a form may stand."""
+        if len(piece) < _MANY:
+            return ((0, len(piece)),)
+        if self._grams is None:
+            from sendit.deidentify.leak_check.grams import Grams  # noqa: PLC0415 - numpy, which headers do not need
+
+            self._grams = Grams((form for form, _ in self._forms), _LONGEST)
+        return self._grams.regions(piece)
 
 
 def _spellings(kind: Kind, text: str) -> Iterable[str]:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 _CHARACTER_SET = 0x00080005
 _KEPT = (Action.KEEP, Action.KEEP_DATE)
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})(?:\d{2})*(?:\.\d*)?(?:[+-]\d{4})?")
+_LETTER = re.compile("[A-Za-z]")
 _LONG_TEXT = ("LT", "ST", "UT")  # a backslash in them separates nothing
+#: Longer values (bytes) are rarely seen twice.
+_SHARED = 256
 _OWN_VALUES = frozenset(value.upper() for value in DUMMIES.values())
 _BY_VR = {"PN": Kind.PERSON, "UI": Kind.UID, "DA": Kind.DATE, "DT": Kind.DATE}
 _KINDS = {
@@ -109,17 +112,15 @@ class _Collector:
     def _take(self, element: Element, kind: Kind, rule: Rule | None, character_set: bytes | memoryview) -> None:
         raw = bytes(element.value).strip(b"\0 ")
         retained = rule is not None and rule.action in _KEPT
-        if not retained and kind is not Kind.UID and raw and raw.upper() not in _OWN_VALUES:
-            self.by_tag.setdefault(element.tag, (kind, set()))[1].add(raw.upper())
-        texts = readings_of(raw, bytes(character_set))
+        if not retained and kind is not Kind.UID and raw and (upper := raw.upper()) not in _OWN_VALUES:
+            self.by_tag.setdefault(element.tag, (kind, set()))[1].add(upper)
+        read = _readings if len(raw) <= _SHARED else readings_of
+        texts = read(raw, bytes(character_set))
         if not retained and not raw.isascii() and text_in(raw, character_set) is None:
             self.unreadable.update((kind, part) for part in raw_parts(raw))
         target = self.retained if retained else self.found
-        for text in texts:
-            if "\\" not in text or (rule is not None and rule.vr in _LONG_TEXT):
-                target.add((kind, text.strip("\0 ")))
-            else:
-                target.update([(kind, value.strip("\0 ")) for value in text.split("\\")])
+        whole = rule is not None and rule.vr in _LONG_TEXT
+        target.update((_values if len(raw) <= _SHARED else _values.__wrapped__)(kind, texts, whole))
         text = texts[0]
         if kind is Kind.DATE and rule is not None and rule.action is Action.SHIFT:
             moved = shifted(rule.vr, text, self.offset_days if rule.days is None else rule.days)
@@ -150,6 +151,16 @@ class _Collector:
         return found
 
 
+_readings = lru_cache(maxsize=4096)(readings_of)  # the instances of a study share nearly all of these values
+
+
+@lru_cache(maxsize=4096)
+def _values(kind: Kind, texts: tuple[str, ...], whole: bool) -> tuple[tuple[Kind, str], ...]:
+    """Return the values of an attribute, whatever separates them; those of a long text are one."""
+    values = [value for text in texts for value in ([text] if whole else text.split("\\"))]
+    return tuple((kind, value.strip("\0 ")) for value in values)
+
+
 def _add_all(identifiers: Identifiers, originals: set[tuple[Kind, str]]) -> frozenset[tuple[Kind, str]]:
     """Add the UIDs and dates; return what is searched for as words."""
     words = set()
@@ -159,7 +170,7 @@ def _add_all(identifiers: Identifiers, originals: set[tuple[Kind, str]]) -> froz
         if kind is Kind.UID:
             if not is_well_known(value):
                 identifiers.uids.add(value.encode("latin-1", "ignore"))
-                if not is_searchable_uid(value) and re.search("[A-Za-z]", value):  # not a UID at all
+                if not is_searchable_uid(value) and _LETTER.search(value):  # not a UID at all
                     words.add((Kind.IDENTIFIER, value))
         elif kind is Kind.DATE:
             match = _DATE.fullmatch(value)

@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from pydicom._dicom_dict import DicomDictionary
@@ -53,10 +54,17 @@ _LARGE = 1 << 16
 #: Bytes of readings that are searched together.
 _AT_ONCE = 4 << 20
 _NAMED_HITS = 3
+#: Longer values (bytes) are rarely seen twice.
+_SHARED = 256
+#: CodeMeaning: what of it is searched depends on the elements beside it.
+_OF_ITEMS = frozenset({0x00080104})
+#: The lists of a haystack.
+_TEXT, _UID_VALUE, _VALUE, _NOT_SEARCHED = range(4)
 #: Up to this many are searched for one by one.
 _FEW = 32
 
-_NUMBER = re.compile(rb"[0-9. ]*")
+#: UIDs, and what separates and pads them.
+_UIDS = re.compile(rb"[0-9. \\]*+[\0\\]*+")
 _DECIMAL = re.compile(rb"[+-]?[0-9]{0,12}\.?[0-9]{0,20}(?:[eE][+-]?[0-9]{1,3})?|0[xX][0-9A-Fa-f]{1,8}")
 _UID = re.compile(rb"[0-9]++(?:\.[0-9]++){3,}+")
 _EIGHT = re.compile(rb"(?<![0-9])[0-9]{8}(?=(?:[0-9]{2}){0,3}(?![0-9]))")
@@ -109,8 +117,12 @@ class _Haystack:
     uids: list[bytes] = field(default_factory=list)
     technical: list[bytes] = field(default_factory=list)  # searched for names of persons only
     explained: list[tuple[Element, bytes]] = field(default_factory=list)  # and what of their values is searched
+    lists: tuple[list[bytes], ...] = ()  # texts, uids, values, and what is not searched
     size: int = 0  # of bytes_
     found: set[Kind] = field(default_factory=set)  # in what was searched before
+
+    def __post_init__(self) -> None:
+        self.lists = (self.texts, self.uids, self.values, [])
 
     def hide(self, readings: Iterable[bytes], identifiers: Identifiers) -> None:
         """Add to bytes_. Large amounts are searched at once and not kept."""
@@ -197,7 +209,7 @@ def _gather(
     same: set[tuple[int, Kind]],
     among: Dataset | None = None,
 ) -> None:
-    by_tag, explain = identifiers.by_tag, into.explain
+    by_tag = identifiers.by_tag
     for element in elements:
         if element.items is not None:
             for item in element.items:
@@ -209,13 +221,43 @@ def _gather(
         if value:
             if tag in by_tag and bytes(value).strip(b"\0 ").upper() in by_tag[tag][1]:
                 same.add((tag, by_tag[tag][0]))
-            if (explained := explain(element, among or elements)) is not None:
-                into.explained.append((element, explained.left))
-                into.technical.append(explained.technical)
-                if explained.left:
-                    into.texts.append(explained.left)
-            elif element.vr in _SEARCHED or " or " in element.vr:  # implicit VR leaves it open
-                _take(element, character_set, identifiers, order, into)
+            _add(element, character_set, among or elements, identifiers, order, into)
+
+
+def _add(
+    element: Element,
+    character_set: bytes | memoryview,
+    siblings: Dataset,
+    identifiers: Identifiers,
+    order: str,
+    into: _Haystack,
+) -> None:
+    """Add a value to what is searched in its way."""
+    tag, value = element.tag, element.value
+    usual = isinstance(value, bytes) and len(value) <= _SHARED and tag not in _OF_ITEMS
+    if usual and (ready := _ready(tag, element.vr, value, into.explain)) is not None:  # type: ignore[arg-type]
+        into.lists[ready].append(value)  # type: ignore[arg-type]
+    elif (explained := into.explain(element, siblings)) is not None:
+        into.explained.append((element, explained.left))
+        into.technical.append(explained.technical)
+        if explained.left:
+            into.texts.append(explained.left)
+    elif element.vr in _SEARCHED or " or " in element.vr:  # implicit VR leaves it open
+        _take(element, character_set, identifiers, order, into)
+
+
+@lru_cache(maxsize=8192)  # the instances of a study share nearly all of these values
+def _ready(tag: int, vr: str, value: bytes, explain: Explain) -> int | None:
+    """Return in which of the lists of a haystack a value is all that `_take` adds; None for any other value."""
+    if explain(Element(tag, vr, value), []) is not None:
+        return None
+    if vr in _TEXTS and value.isascii() and b"\x1b" not in value and b"\0" not in value[:-1]:
+        return _TEXT
+    if vr == "UI" and _UIDS.fullmatch(value):
+        return _UID_VALUE
+    if vr in _VALUES:
+        return _VALUE
+    return None if vr in _SEARCHED or " or " in vr else _NOT_SEARCHED
 
 
 def _take(
@@ -227,7 +269,7 @@ def _take(
     elif vr == "UI":
         raw = bytes(element.value)
         into.uids.append(raw)
-        if not _NUMBER.fullmatch(raw.replace(b"\\", b"").rstrip(b"\0")):
+        if not _UIDS.fullmatch(raw):
             _take_text(raw, character_set, identifiers, into)
     elif vr in _VALUES:
         into.values.append(bytes(element.value))

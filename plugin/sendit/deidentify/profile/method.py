@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sendit.deidentify.dicom.dataset import Dataset, Element, find
 from sendit.deidentify.plan import CLEAN_PIXELS, Plan
 from sendit.model import SHOWN_CLEAN, Pixels
@@ -31,21 +33,32 @@ def is_sendit_output(elements: Dataset) -> bool:
 def deidentification_method(plan: Plan, pixels: Pixels) -> Dataset:
     """Return the elements that declare the de-identification. BurnedInAnnotation NO only where that was shown."""
     clean = pixels.status in SHOWN_CLEAN
+    return [*_method(plan.identity_removed, plan.method, plan.method_codes, plan.dates, clean)]
+
+
+@lru_cache(maxsize=64)  # a plan has one or two
+def _method(
+    identity_removed: bool,
+    method: tuple[str, ...],
+    method_codes: tuple[tuple[str, str, str], ...],
+    dates: str,
+    clean: bool,
+) -> tuple[Element, ...]:
     codes = [
         [
             Element(_CODE_VALUE, "SH", value.encode("ascii")),
             Element(_CODE_SCHEME, "SH", scheme.encode("ascii")),
             Element(_CODE_MEANING, "LO", meaning.encode("ascii")),
         ]
-        for value, scheme, meaning in plan.method_codes
+        for value, scheme, meaning in method_codes
         if clean or value != CLEAN_PIXELS
     ]
     made = [
-        Element(_IDENTITY_REMOVED, "CS", b"YES" if plan.identity_removed else b"NO"),
-        Element(_METHOD, "LO", "\\".join(plan.method).encode("ascii")),
+        Element(_IDENTITY_REMOVED, "CS", b"YES" if identity_removed else b"NO"),
+        Element(_METHOD, "LO", "\\".join(method).encode("ascii")),
         Element(_METHOD_CODES, "SQ", items=codes),
-        Element(_DATES_MODIFIED, "CS", plan.dates.encode("ascii")),
+        Element(_DATES_MODIFIED, "CS", dates.encode("ascii")),
     ]
     if clean:
         made.append(Element(_BURNED_IN, "CS", b"NO"))
-    return made
+    return tuple(made)

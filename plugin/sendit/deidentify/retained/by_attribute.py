@@ -31,6 +31,8 @@ _MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturer
 _MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
     ManufacturerRelatedModelGroup"""
 _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
+#: Longer values (bytes) are rarely seen twice.
+_SHARED = 256
 #: What may stand between the words of a make or model.
 _BETWEEN = re.compile(r"[\s_,./()\-\u00ae\u2122]+")
 _WORD = re.compile(r"[^\W_]+")
@@ -93,14 +95,23 @@ def explained(element: Element, elements: Dataset) -> Explained | None:
     tag = element.tag
     if tag not in _compared() or element.items is not None:
         return None
-    text = ascii_text(element.value)
+    if tag == _CODE_MEANING and tag not in _terms() and is_meaning_of_its_code(element, elements):
+        return Explained(b"")
+    value = bytes(element.value)
+    return _explained_alone(tag, value) if len(value) <= _SHARED else _explained_alone.__wrapped__(tag, value)
+
+
+@lru_cache(maxsize=4096)  # the instances of a study share nearly all of these values
+def _explained_alone(tag: int, value: bytes) -> Explained | None:
+    """Return the same, whatever stands beside the element."""
+    text = ascii_text(value)
     if tag in _terms():
         singles = text.split("\\")
         left = [single for single in singles if not is_defined_term(tag, single)]
         return None if len(left) == len(singles) else Explained("\\".join(left).encode("latin-1"))
-    if is_make_or_model(tag, text) or is_series_number(tag, text) or is_meaning_of_its_code(element, elements):
+    if is_make_or_model(tag, text) or is_series_number(tag, text):
         return Explained(b"")
-    return Explained(b"", bytes(element.value)) if is_made_of_machine_words(tag, text) else None
+    return Explained(b"", value) if is_made_of_machine_words(tag, text) else None
 
 
 @cache

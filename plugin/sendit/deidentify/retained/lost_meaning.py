@@ -65,15 +65,42 @@ def telling_values(elements: Dataset, encoding: Encoding) -> Telling:
     }
 
 
+def are_alike(before: Dataset, after: Dataset) -> bool:
+    """Return True only if nothing that could tell anything was changed, so that the values need not be compared."""
+    values = _plain_values(before)
+    return values is not None and values == _plain_values(after)
+
+
+def _plain_values(elements: Dataset) -> list[tuple[int, str, bytes]] | None:
+    """Return what the values of a dataset depend on; None if that is more than attributes of the standard, or floats.
+
+    A float that is no number equals nothing, itself included.
+    """
+    found, telling = [], _plain_tags()
+    for element in elements:
+        tag = element.tag
+        if tag in telling or tag >> 16 & 1:
+            if element.items is not None or element.vr in ("FD", "FL", "UN") or tag >> 16 & 1:
+                return None
+            found.append((tag, element.vr, bytes(element.value)))
+    return found
+
+
+@cache
+def _plain_tags() -> frozenset[int]:
+    return _CONTAINERS.union(keys().standard, (_MODALITY, _SCANNING_SEQUENCE, _ECHO_PLANAR))
+
+
 def lost_meaning(before: Telling, after: Telling) -> tuple[str, ...]:
     """Return the names of what was lost, in the order of the table; then those that it does not have.
 
     A value that another source still gives (the standard or a vendor, another attribute of the vendor) is not lost. If
     several sources are lost, the first one in the table is named.
     """
-    table = telling_attributes()
-    ordered = [*(one for one in table if one in before), *(one for one in before if one not in _listed())]
-    lost = [one for one in ordered if not _same(one, before[one], after.get(one))]
+    changed = {one: None for one, values in before.items() if not _same(one, values, after.get(one))}
+    if not changed:  # nearly always
+        return ()
+    lost = [*(one for one in telling_attributes() if one in changed), *(one for one in changed if one not in _listed())]
     silent = {(one.group, one.source) for one in lost}
     speaking = {one.group for one in before if (one.group, one.source) not in silent}
     named: dict[str, str] = {}
@@ -120,7 +147,7 @@ def _values(
     elements: Dataset, encoding: Encoding, creators: Mapping[int, str], top: bool = False, vendors: bool = False
 ) -> Iterator[tuple[TellingAttribute, Value]]:
     """Yield the values of a dataset; within a vendor's sequences, standard attributes are mere copies."""
-    table, here = keys(), dict(creators)
+    standard, here = keys().standard, dict(creators)
     for element in elements:
         tag = element.tag
         if not tag >> 16 & 1:
@@ -128,10 +155,10 @@ def _values(
                 if tag in _CONTAINERS or not top:
                     for item in element.items:
                         yield from _values(item, encoding, {}, vendors=vendors)
-            elif not vendors and tag in table.standard:
+            elif not vendors and tag in standard:
                 value = _value(element, _vr(element, DicomDictionary[tag][0]), encoding)
                 if value is not None:
-                    yield table.standard[tag], value
+                    yield standard[tag], value
         elif 0x10 <= tag & 0xFFFF <= 0xFF:
             here[tag] = "" if element.items is not None else ascii_text(element.value)
         else:

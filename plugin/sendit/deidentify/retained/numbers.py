@@ -12,7 +12,7 @@ import re
 import struct
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary
@@ -97,7 +97,7 @@ class _Mending:
             if element.items is not None:
                 for item in element.items:
                     self.walk(item)
-            elif (vr := numeric.get(element.tag)) is not None and element.value and not _is_right(element, vr):
+            elif (vr := numeric.get(element.tag)) is not None and element.value and not _is_usual(element, vr):
                 self._mend(element, vr)
 
     def _mend(self, element: Element, vr: str) -> None:
@@ -209,15 +209,22 @@ def mend_numbers(elements: Dataset, order: str) -> list[str]:
     return list(mending.repairs)
 
 
-def _is_right(element: Element, vr: str) -> bool:
+def _is_usual(element: Element, vr: str) -> bool:
+    """Return whether a number is as the standard wants it."""
+    if vr not in ("AS", "DS", "IS"):
+        return element.vr == vr or element.vr in ("UN", *vr.split(" or "))
+    value = bytes(element.value)
+    return (_is_right if len(value) <= _LONGEST else _is_right.__wrapped__)(element.vr, value, vr)
+
+
+@lru_cache(maxsize=4096)  # the instances of a study share most of their numbers
+def _is_right(written: str, value: bytes, vr: str) -> bool:
     if vr == "AS":
-        return re.fullmatch(rb"(?:\d{3}[DWMY])?[ \0]*", bytes(element.value)) is not None
-    if vr not in ("DS", "IS"):
-        return element.vr in ("UN", vr, *vr.split(" or "))
-    if element.vr not in ("UN", vr):
+        return re.fullmatch(rb"(?:\d{3}[DWMY])?[ \0]*", value) is not None
+    if written not in ("UN", vr):
         return False
     pattern = _IS_DS if vr == "DS" else _IS_IS
-    singles = bytes(element.value).rstrip(b"\0 ").split(b"\\")
+    singles = value.rstrip(b"\0 ").split(b"\\")
     return all(pattern.fullmatch(single) and (vr == "IS" or len(single) <= _LONGEST_DS) for single in singles)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from sendit.deidentify.dicom.dataset import Dataset, Element, find
+from sendit.deidentify.dicom.dataset import Dataset, find
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import normalize as folding
 from sendit.deidentify.text.beside_names import without_belongings, without_second_name
@@ -103,6 +103,12 @@ _WORDS = re.compile(r"[^\W_]+")
 _BEHIND_NUMBER = re.compile(rf"{CUT}[\s,/\-]*[A-Z]{{1,2}}-?0\d{{1,3}}(?!\w)")
 
 
+#: Tag, VR, value and character set.
+_Telling = tuple[int, str, bytes, bytes]
+#: Larger ones (bytes) are not kept in memory.
+_MOST_PERSONAL = 1 << 14
+
+
 @dataclass(frozen=True, slots=True)
 class PersonalData:
     """Hold the personal data of one instance, folded: lower case, no accents."""
@@ -118,6 +124,13 @@ class PersonalData:
 
 def personal_data_of(elements: Dataset, plan: Plan) -> PersonalData:
     """Collect the personal data at every depth that the plan does not retain on purpose."""
+    values = tuple(_telling(elements, plan, b""))
+    small = sum(len(value) for _, _, value, _ in values) <= _MOST_PERSONAL
+    return _personal_data(values) if small else _personal_data.__wrapped__(values)
+
+
+@lru_cache(maxsize=64)  # the instances of a study share these values
+def _personal_data(values: tuple[_Telling, ...]) -> PersonalData:
     names: set[str] = set()
     identifiers: set[str] = set()
     places: set[str] = set()
@@ -125,18 +138,18 @@ def personal_data_of(elements: Dataset, plan: Plan) -> PersonalData:
     initials: set[str] = set()
     patient: set[str] = set()
     numbers: set[str] = set()
-    for element, text in _telling(elements, plan, b""):
-        if element.vr == "PN":
+    for tag, vr, text in ((tag, vr, text) for tag, vr, *raw in values for text in readings_of(*raw)):
+        if vr == "PN":
             names.update(_name_parts(text))
             accented.update(word.lower() for word in NAME_WORD.findall(text) if fold(word) in medicine())
             identifiers.update(re.findall(r"(?<![^\W_])\d{5,}(?![^\W_])", text))
-            if element.tag in _PATIENT_NAMES:
+            if tag in _PATIENT_NAMES:
                 initials.update(_initials_of(text))
                 patient.update(_medical_parts(text))
-        elif element.tag in _IDENTIFIERS:
+        elif tag in _IDENTIFIERS:
             identifiers.update(value for value in map(fold, _values(text)) if len(value) >= 4 or value.isdigit())
             numbers.update(map(_digits_of, _values(text)))
-        elif element.tag in _DAYS:
+        elif tag in _DAYS:
             numbers.update(map(_digits_of, _values(text)))
         else:
             parts = (part for value in _values(text) for part in (value, *re.split(r"[,;\n\r^]+", value)))
@@ -173,7 +186,7 @@ def _initials_of(name: str) -> Iterator[str]:
         yield from ("".join((family, *given)), "".join((*given, family)), family + given[0], given[0] + family)
 
 
-def _telling(elements: Dataset, plan: Plan, inherited: bytes | memoryview) -> Iterator[tuple[Element, str]]:
+def _telling(elements: Dataset, plan: Plan, inherited: bytes | memoryview) -> Iterator[_Telling]:
     found = find(elements, _CHARACTER_SET) if elements and elements[0].tag <= _CHARACTER_SET else None
     character_set = inherited if found is None or found.items is not None else found.value
     for element in elements:
@@ -183,8 +196,7 @@ def _telling(elements: Dataset, plan: Plan, inherited: bytes | memoryview) -> It
         elif element.vr == "PN" or element.tag in _TELLING:
             rule = plan.rules.get(element.tag)
             if element.value and (rule is None or rule.action not in (Action.KEEP, Action.KEEP_DATE)):
-                for text in readings_of(bytes(element.value), bytes(character_set)):
-                    yield element, text
+                yield element.tag, element.vr, bytes(element.value), bytes(character_set)
 
 
 def _values(text: str) -> Iterable[str]:
