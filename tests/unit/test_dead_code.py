@@ -25,6 +25,7 @@ EXCEPTIONS = {
         "attributes_note",
         "attributes_read",
         "blocked_by",
+        "down_since",
         "confidence",
         "masked_differently",
         "not_sent",
