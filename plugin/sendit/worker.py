@@ -285,6 +285,7 @@ class Worker:
             "reload_refused": self._refused,
             "projects": projects_proper(self.settings),
             "destinations": list(self.settings.destinations),
+            "down_since": self._states.since(),
             "paused": [pause.why for pause in self.journal.pauses.all()],
             "active": len(self.pipeline.services.scheduler.active()),
         }

@@ -22,7 +22,10 @@ REGISTERED = [
 #: Who uses what vulture sees no use of. The names may hold "*".
 EXCEPTIONS = {
     "answers of the API and the fields of its journal: the JSON has them": [
+        "attributes_note",
+        "attributes_read",
         "blocked_by",
+        "down_since",
         "confidence",
         "masked_differently",
         "not_sent",
@@ -48,6 +51,7 @@ EXCEPTIONS = {
     "classes that the registries load by their names": ["*Destination", "*Index"],
     "deid: what a project's own functions are given has these attributes, too": ["stripped_tag"],
     "files: io and those who read them ask": ["read1", "readinto", "seekable"],
+    "the template of a batch's page": ["choosable"],
     "columns of the lists of private attributes, for their tests": ["TELLING_ROLES"],
     "MkDocs calls the functions of scripts/docs_site.py": [
         "on_config",

@@ -6,10 +6,11 @@ Answers contain batch ids, coded values and Orthanc's identifiers; never a patie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from fastapi import Depends, FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from sendit import __version__
@@ -126,7 +127,17 @@ def _add_service(
 
 def _add_documentation(app: FastAPI) -> None:
     app.mount("/static", static_files(), name="static")
+    assert app.openapi_url is not None
+    # FastAPI builds the description where it answers requests. On a busy machine that took so long that the plugin took
+    # the worker for one that hangs; in a thread it keeps nobody waiting.
+    app.router.routes[:] = [one for one in app.router.routes if getattr(one, "path", "") != app.openapi_url]
+    app.add_route(app.openapi_url, partial(_description, app), include_in_schema=False)
 
     @app.get("/api/docs", include_in_schema=False)
     def get_documentation(_anyone: Anyone) -> HTMLResponse:
         return documentation_page()
+
+
+def _description(app: FastAPI, request: Request) -> JSONResponse:
+    """Return the OpenAPI description of the API."""
+    return JSONResponse({**app.openapi(), "servers": [{"url": str(request.scope.get("root_path", ""))}]})

@@ -370,6 +370,9 @@ class Health(BaseModel):
     reload_refused: str = Field(description="why the last reload was undone; empty if it was not")
     projects: list[str]
     destinations: list[str]
+    down_since: dict[str, datetime] = Field(
+        description="destinations that take nothing; since when the worker, which may have been restarted, has seen it"
+    )
     paused: list[str] = Field(description="what persons have paused, in words")
     active: int = Field(description="stages that are running, queued or waiting for a retry")
     batches: dict[BatchState, int]

@@ -155,29 +155,29 @@ class Actions:
         action = self.action(name)
         if action.needs_reason and not reason.strip():
             raise Misconfigured("reason", f"{name} needs a reason", "Say why, without naming a patient.")
-        moment = datetime.now(UTC)
-        head = {
-            "action": name,
-            "actor": actor,
-            "reason": reason.strip(),
-            "at": moment.isoformat(),
-            "batches": [*numbers],
-        }
         with self._lock:
             if sum(run.finished_at is None for run in self._runs) >= _AT_ONCE:
                 raise Misconfigured("action", f"{_AT_ONCE} actions are under way", "Wait until one of them has ended.")
-            try:
-                number, file = self._files.create(head)
-            except OSError as error:
-                problem = f"the action cannot be written down ({error.strerror})"
-                raise Misconfigured("SendIt.DataDirectory", problem, "Make room on its disk, then repeat it.") from None
-            run = ActionRun(number, name, actor, len(numbers), moment, reason.strip())
+            run, file = self._written_down(name, numbers, actor, reason.strip(), what)
             self._runs.append(run)
             self._files.tidy({one.id for one in self._runs if one.finished_at is None})
-        details = {"batches": len(numbers), "chosen": what}
-        self._journal.audit.record(audit.Act(actor, f"{name}-many", reason=reason, details=details))
         self._begin(action, run, list(numbers), file)
         return run
+
+    def _written_down(
+        self, name: str, numbers: Sequence[int], actor: str, reason: str, what: str
+    ) -> tuple[ActionRun, ActionFile]:
+        """Record an action that begins: in the audit log first, because whatever is in a file is done one day."""
+        details = {"batches": len(numbers), "chosen": what}
+        self._journal.audit.record(audit.Act(actor, f"{name}-many", reason=reason, details=details))
+        moment = datetime.now(UTC)
+        head = {"action": name, "actor": actor, "reason": reason, "at": moment.isoformat(), "batches": [*numbers]}
+        try:
+            number, file = self._files.create(head)
+        except OSError as error:
+            problem = f"the action cannot be written down ({error.strerror})"
+            raise Misconfigured("SendIt.DataDirectory", problem, "Make room on its disk, then repeat it.") from None
+        return ActionRun(number, name, actor, len(numbers), moment, reason), file
 
     def resume(self) -> None:
         """Remember the actions of before a restart, and go on with those that it interrupted."""

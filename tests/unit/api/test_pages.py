@@ -54,7 +54,7 @@ def batch(project: str = EVIL, reason: str | None = EVIL) -> BatchAnswer:
     )
 
 
-HEALTHY = {"works": True, "faults": [], "problems": [], "unseen_batches": [], "unseen_imports": []}
+HEALTHY = {"down_since": {}, "works": True, "faults": [], "problems": [], "unseen_batches": [], "unseen_imports": []}
 
 
 def request_of(path: str = "/crosswalk", user: str = "alice", tag: str = "") -> Request:
@@ -71,8 +71,8 @@ def request_of(path: str = "/crosswalk", user: str = "alice", tag: str = "") -> 
 def page_of(template: str, path: str = "/", **values: Any) -> tuple[str, str]:
     """A page's text and its policy."""
     health = {
-        "works": False, "faults": [EVIL], "problems": [f"destination x is down: {EVIL}"], "unseen_batches": [7],
-        "unseen_imports": [],
+        "down_since": {}, "works": False, "faults": [EVIL], "problems": [f"destination x is down: {EVIL}"],
+        "unseen_batches": [7], "unseen_imports": [],
     }  # fmt: skip
     shell = Shell(lambda: health, lambda: {BatchState.REVIEW: 1})
     page = shell.page(request_of(path, user=EVIL), template, "needs-me", **values)

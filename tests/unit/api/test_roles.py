@@ -6,6 +6,8 @@ import http.client
 import json
 import re
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 from unittest.mock import MagicMock
@@ -181,6 +183,27 @@ def test_who_lacks_the_role_is_refused(route: APIRoute, nobody: Ask) -> None:
     assert problem["roles"] == [role.value for role in needed]
     assert needed[0].value in problem["detail"]
     assert f"SendIt.Roles.{needed[0].key}" in problem["cure"]
+
+
+def test_the_description_is_made_in_a_thread(tmp_path: Path) -> None:
+    """Making it takes long on a busy machine; meanwhile other requests are answered."""
+    app, begun, go_on = make(None), threading.Event(), threading.Event()
+    describe = app.openapi
+
+    def slow() -> dict[str, Any]:
+        begun.set()
+        assert go_on.wait(60)
+        return describe()
+
+    app.openapi = slow  # type: ignore[method-assign]
+    with served(app, tmp_path / "s") as ask, ThreadPoolExecutor(1) as other:
+        asked = other.submit(ask, "GET", "/api/openapi.json")
+        assert begun.wait(60)
+        assert ask("GET", "/api/me").status == 200
+        go_on.set()
+        document = asked.result(60).body
+    assert document["servers"] == [{"url": "/sendit"}]
+    assert "/api/actions/{action_id}" in document["paths"]
 
 
 def test_a_route_that_was_forgotten(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from sendit.logs import places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from sendit.config.orthanc import OrthancConfig
     from sendit.model import DeliveryState
@@ -118,10 +118,15 @@ class DestinationStates:
         self._checks = StatusChecks()
         self._looks: dict[str, tuple[float, Future[Answer]]] = {}  # when each was asked last, and what it says
         self._said: dict[str, Answer] = {}
+        self._since: dict[str, datetime] = {}
 
     def problems(self) -> list[str]:
         """Return which destinations take nothing, in words; see `down`."""
         return [f"destination {name} is {one.state}: {one.reason}" for name, one in self.down().items()]
+
+    def since(self) -> dict[str, datetime]:
+        """Return since when each destination that takes nothing was seen to, by this worker."""
+        return dict(self._since)
 
     def down(self) -> dict[str, Answer]:
         """Return the destinations that take nothing. They are asked, and waited for no longer than a moment.
@@ -136,7 +141,10 @@ class DestinationStates:
                 question = self._checks.begin(name, self._services.destinations[name].check)
                 self._looks[name] = (monotonic(), question)
         answers = {name: self._said_by(name, deadline) for name in asked}
-        return {name: one for name, one in answers.items() if one.state != REACHABLE}
+        down = {name: one for name, one in answers.items() if one.state != REACHABLE}
+        now = datetime.now(UTC)
+        self._since = {name: self._since.get(name, now) for name in down}
+        return down
 
     def _said_by(self, name: str, deadline: float) -> Answer:
         begun, question = self._looks[name]
