@@ -73,6 +73,10 @@ if [[ -z $prefix ]]; then
   for package in orthanc orthanc-python python3-venv; do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
   done
+  # OpenCV, which text is found with, is linked with libraries of a desktop, which a server may lack.
+  for library in libGL.so.1=libgl1 libgthread-2.0.so.0=libglib2.0-0 libxcb.so.1=libxcb1; do
+    /sbin/ldconfig -p | grep -F "${library%=*} " >/dev/null || missing+=("${library#*=}")
+  done
   if ((${#missing[@]})); then
     apt-get --quiet update
     DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --no-install-recommends install "${missing[@]}"
