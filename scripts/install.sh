@@ -54,10 +54,11 @@ if $uninstall; then
   if [[ -d $additions ]]; then rmdir --ignore-fail-on-non-empty "$additions"; fi
   read_units
   removed=$configuration/sendit-removed
-  if compgen -G "$configuration/*.json" >/dev/null; then
+  for file in "$configuration"/*.json "$configuration"/*.deid; do # with recipes: SendIt would not overwrite them later
+    [[ -f $file ]] || continue
     mkdir -p "$removed"
-    mv --backup=numbered "$configuration"/*.json "$removed"
-  fi
+    mv --backup=numbered "$file" "$removed"
+  done
   if compgen -G "$set_aside/*.json" >/dev/null; then
     mv "$set_aside"/*.json "$configuration"
     rmdir "$set_aside"
