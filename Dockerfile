@@ -21,10 +21,11 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels .
  && /opt/sendit/bin/pip uninstall --yes --quiet pip
 
 FROM docker.io/library/debian:trixie-slim
+# OpenCV, which text is found with, is linked with libraries of a desktop: libGL, libglib, libxcb.
 # tini passes the stop signal on and buries what the worker's pool leaves. Debian's example configurations go: one of
 # them would load another Python script, and Orthanc reads every file of the folder.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates orthanc orthanc-python python3 tini \
+ && apt-get install -y --no-install-recommends ca-certificates libgl1 libglib2.0-0 libxcb1 orthanc orthanc-python python3 tini \
  && rm -rf /var/lib/apt/lists/* /etc/orthanc/* /etc/init.d/orthanc \
  && install -d -o orthanc -g orthanc -m 700 /var/lib/sendit /var/lib/orthanc/db
 COPY --from=builder /opt/sendit /opt/sendit

@@ -54,10 +54,11 @@ if $uninstall; then
   if [[ -d $additions ]]; then rmdir --ignore-fail-on-non-empty "$additions"; fi
   read_units
   removed=$configuration/sendit-removed
-  if compgen -G "$configuration/*.json" >/dev/null; then
+  for file in "$configuration"/*.json "$configuration"/*.deid; do # with recipes: SendIt would not overwrite them later
+    [[ -f $file ]] || continue
     mkdir -p "$removed"
-    mv --backup=numbered "$configuration"/*.json "$removed"
-  fi
+    mv --backup=numbered "$file" "$removed"
+  done
   if compgen -G "$set_aside/*.json" >/dev/null; then
     mv "$set_aside"/*.json "$configuration"
     rmdir "$set_aside"
@@ -72,6 +73,10 @@ if [[ -z $prefix ]]; then
   missing=()
   for package in orthanc orthanc-python python3-venv; do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+  done
+  # OpenCV, which text is found with, is linked with libraries of a desktop, which a server may lack.
+  for library in libGL.so.1=libgl1 libgthread-2.0.so.0=libglib2.0-0 libxcb.so.1=libxcb1; do
+    /sbin/ldconfig -p | grep -F "${library%=*} " >/dev/null || missing+=("${library#*=}")
   done
   if ((${#missing[@]})); then
     apt-get --quiet update

@@ -26,6 +26,11 @@ need orthanc command -v Orthanc
 need orthanc-python test -e /usr/share/orthanc/plugins/libOrthancPython.so
 need dcmtk command -v storescu
 need curl command -v curl
+# OpenCV, which text is found with, is linked with libraries of a desktop, which a server may lack.
+library() { /sbin/ldconfig -p | grep -F "$1 "; }
+need libgl1 library libGL.so.1
+need libglib2.0-0 library libgthread-2.0.so.0
+need libxcb1 library libxcb.so.1
 need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
 if [[ ${1:-} == --tests ]]; then
   need postgresql compgen -G '/usr/lib/postgresql/*/bin/initdb'

@@ -1,4 +1,4 @@
-"""What the Dockerfile builds the wheel from, without building an image."""
+"""What the Dockerfile and the scripts install, without building an image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ import sys
 import zipfile
 from pathlib import Path
 
+import cv2
+import pytest
+
 ROOT = Path(__file__).parents[2]
+#: Libraries that a server may lack, and Debian's packages that have them.
+PACKAGES = {
+    "libGL.so.1": "libgl1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libxcb.so.1": "libxcb1",
+}
 
 
 def copied() -> list[list[str]]:
@@ -45,3 +55,19 @@ def test_the_wheel_of_the_image_has_every_file(tmp_path: Path) -> None:
     whole = names(ROOT, tmp_path / "whole")
     assert "sendit_verify.py" in whole
     assert names(context, tmp_path / "image") == whole
+
+
+def linked() -> set[str]:
+    """Those that OpenCV is linked with here, itself or by the libraries that its wheel brings."""
+    place = next(Path(str(cv2.__file__)).parent.glob("cv2*.so"))
+    found = subprocess.run(["ldd", str(place)], check=True, capture_output=True, text=True).stdout
+    return {line.split()[0] for line in found.splitlines()} & PACKAGES.keys()
+
+
+@pytest.mark.parametrize("script", ["Dockerfile", "scripts/install.sh", "scripts/setup.sh"])
+def test_libraries_of_opencv_are_installed(script: str) -> None:
+    """Without them no image with a risk of text could be worked on."""
+    packages = {PACKAGES[library] for library in linked()}
+    assert packages
+    words = set((ROOT / script).read_text().replace("=", " ").replace(";", " ").split())
+    assert packages - words == set()

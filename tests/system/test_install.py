@@ -107,6 +107,7 @@ def test_uninstalling_keeps_keys_and_journal(place: Path) -> None:
     assert not (root / "etc" / "systemd" / "system" / "orthanc.service.d").exists()
     etc = root / "etc" / "orthanc"
     assert {path.name: path.read_text() for path in etc.glob("*.json")} == {"orthanc.json": DEBIANS}
-    assert (etc / "sendit-removed" / "orthanc.json").exists()
+    assert {"orthanc.json", "IRB1.deid"} <= {path.name for path in (etc / "sendit-removed").iterdir()}
+    assert not (etc / "IRB1.deid").exists()
     again = install(root, "--uninstall")
     assert (again.returncode, "Nothing was changed" in again.stdout) == (1, True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # loads numpy, which only work on pixels needs
     from sendit.model import Doubt
 
 _PLACE = "DetectText"
-_CURE = "Install SendIt's packages again, as docs/installing.md says."
+_CURE = "Install SendIt's packages again, and Debian's libgl1, libglib2.0-0 and libxcb1, as docs/installing.md says."
 
 
 class LoadedWhenNeeded:
@@ -182,6 +182,7 @@ def check_text_detection() -> None:
     """Raise Misconfigured if detection of text or barcodes is unavailable. The networks get an empty image."""
     check_barcodes()
     try:
+        import cv2  # noqa: F401  linked with libraries of the system, which may be missing
         import numpy as np
 
         from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
