@@ -34,7 +34,8 @@ _BESIDE_DATE = re.compile(rf"(?<!\w){_WEEKDAY}[\s,]*(?:the\s|den\s|le\s|el\s)?(?
 
 #: A month and a year behind an operation: s/p CABG 6/18.
 _SINCE = re.compile(
-    r"((?<!\w)(?:s/p|p/o|h/o|hx|z\.\s?n\.|status post|since|seit|post[\s\-]op)\.?\s+(?:[^\W\d_]+\s+){0,3})(?:0?[1-9]|1[0-2])/(?:[012]\d)(?=\s*(?:$|[.,;)]|(?:at|by|in|for|with|and)\b))",
+    r"((?<!\w)(?:s/p|p/o|h/o|hx|z\.\s?n\.|status post|since|seit|post[\s\-]op)\.?\s+(?:[^\W\d_]+\s+){0,3})"
+    r"(?:0?[1-9]|1[0-2])/(?:[012]\d)(?=\s*(?:$|[.,;)]|(?:at|by|in|for|with|and)\b))",
     re.IGNORECASE,
 )
 _OLD = r"(?:9\d|1[0-2]\d)"

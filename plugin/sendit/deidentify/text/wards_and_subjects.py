@@ -12,7 +12,10 @@ from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.word_lists import medicine
 
 _NO = r"(?:(?:no|nr|č|№|n°|nº)\.?\s?)?"
-_MEASURED = r"(?![\w%]|[.,]\d|\s?(?:mm|cm|ml|kg|lb|kv|mas|hz|min|h|hu|d|y|yo|yrs?|years?|m|f|x|pos\w*|of|von|de|da|di|z|из)(?!\w))"
+_MEASURED = (
+    r"(?![\w%]|[.,]\d"
+    r"|\s?(?:mm|cm|ml|kg|lb|kv|mas|hz|min|h|hu|d|y|yo|yrs?|years?|m|f|x|pos\w*|of|von|de|da|di|z|из)(?!\w))"
+)
 #: Words that mean nothing but a bed or a ward.
 _WARD = (
     r"(?:leito|enfermaria|cama|letto|lit|bett|łóżk[oau]|oddz|oddział\w*|lůžko|postel|ágy|kórterem|yatak|seng|säng|vårdsal|osasto"
@@ -20,7 +23,8 @@ _WARD = (
 )
 _UNIT = r"(?:uti|cti|icu|itu|micu|sicu|nicu|picu|hdu|ccu|uci|usi|its|oiom)"
 _ROAD = (
-    r"(?:rte|route(?=\s\d\d)|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway|turnpike|trasa|трасса)"
+    r"(?:rte|route(?=\s\d\d)|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway"
+    r"|turnpike|trasa|трасса)"
 )
 _CREW = r"(?:medic|ambulance|engine|rescue|squad|fire truck|rtw|samu|smur|helimed|christoph)"
 _SUBJECT = r"(?:subj(?:ect)?|subjekt|sujet|sujeto|sujeito|soggetto|proband(?:in)?|participant|rando?|screening)"
@@ -62,7 +66,8 @@ _INITIALS = re.compile(
     r"|(?<=[Pp]t\s)((?:[A-Z]\.){2})(?!\w)|(?<=[Pp]at\s)((?:[A-Z]\.){2})(?!\w)"
 )
 _NETWORK = (
-    r"(?:insta(?:gram)?|facebook|tiktok|twitter|whats\s?app|telegram|snap(?:chat)?|wechat|kakao(?:talk)?|linkedin|skype|zalo|viber|微信|weixin|카톡|카카오톡)"
+    r"(?:insta(?:gram)?|facebook|tiktok|twitter|whats\s?app|telegram|snap(?:chat)?|wechat|kakao(?:talk)?|linkedin|skype"
+    r"|zalo|viber|微信|weixin|카톡|카카오톡)"
 )
 _HANDLES = re.compile(
     r"(?<!\w)wxid_\w+|(?<![\w.+\-/])@(?=[A-Za-z_.]*[_.\d][A-Za-z_\d]|[A-Za-z]{8,})[A-Za-z_][\w.]{2,}"
