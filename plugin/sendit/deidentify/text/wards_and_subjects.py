@@ -59,6 +59,14 @@ _PLATES = re.compile(
     r"(?<![^\W_])(?!(?:TR|TE|TI|FA|TD|PD|WL|WW|SL|KV|MA|CT|MR|PT|FS|ST)\d)[A-Z]{2}\d{2}\s[A-HJ-PR-Z]{3}(?![^\W_])"
     r"|(?<![^\W_])[A-Z]{3}-?\d[A-J]\d{2}(?![^\W_])"
 )
+_ALPHABET = (
+    r"(?:alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliett?|kilo|lima|mike|november|oscar|papa|quebec"
+    r"|romeo|sierra|tango|uniform|victor|whiskey|x-?ray|yankee|zulu)"
+)
+#: What a patient is called whose name nobody knows.
+_STAND_INS = re.compile(
+    rf"((?<!\w)(?:unknown|unidentified|trauma|disaster)\s){_ALPHABET}(?:[\s\-]?\d{{1,4}})?(?!\w)", re.IGNORECASE
+)
 #: Initials with an age or a year beside them, as lists of patients have them; three of them with points.
 _INITIALS = re.compile(
     r"(?<![^\W_])([A-Z]{2,3})\s?/\s?\d{1,3}\s?[MFmf](?![^\W_])"
@@ -84,8 +92,8 @@ def without_wards_and_subjects(text: str) -> str:
 
 
 def without_aged_initials(text: str) -> str:
-    """Return the text with CUT in the place of initials that stand beside an age or a year, or have points."""
-    return _INITIALS.sub(_without_initials, text)
+    """Return the text with CUT in the place of initials beside an age or a year, or with points, and of stand-ins."""
+    return _INITIALS.sub(_without_initials, _STAND_INS.sub(_without_number, text))
 
 
 def _without_initials(match: re.Match[str]) -> str:

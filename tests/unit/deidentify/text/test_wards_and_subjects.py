@@ -33,6 +33,8 @@ _TOKEN = re.compile(r"\d+|[^\W\d_]+")
         ("axial @radtech_lu", "radtech lu"),
         ("axial insta: mia.moves", "mia moves"),
         ("CT 微信 wxid_abc123", "abc123"),
+        ("CT head Unknown Foxtrot", "Foxtrot"),
+        ("bovine stifle 0417", "0417"),
         ("AB/1956 knee", "AB 1956"),
         ("KJH/54M knee", "KJH"),
         ("CT pt K.J.H.", "K. J. H."),
