@@ -31,13 +31,24 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
-LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in ("first", "second", "third", "fourth")}
-#: Leaked and lost before the rules were changed with any list (first, second), and with the last two (third, fourth).
-_BEFORE = {"first": (16, 80), "second": (21, 77), "third": (11, 37), "fourth": (11, 35)}
+_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth")
+LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
+#: Leaked and lost before the rules were changed with any list (first, second), with the next two, with the last two.
+_BEFORE = {
+    "first": (16, 80),
+    "second": (21, 77),
+    "third": (11, 37),
+    "fourth": (11, 35),
+    "fifth": (31, 22),
+    "sixth": (13, 7),
+}
 #: The same of the lists that were left unseen while the rules were changed with the one before.
-_UNSEEN = {"second": (8, 35), "fourth": (10, 23)}
-MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.035}
-MOST_LOST = 0.1
+_UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7)}
+MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
+    "fifth": 0.025,
+    "sixth": 0.03,
+}
+MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {"fifth": 0.25, "sixth": 0.3}
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
 #: The attributes that stand in an item of a sequence.
@@ -176,12 +187,12 @@ _PAGE = """# Plausible texts
 
 Written by `python -m benchmarks redteam`. Descriptions, comments, histories, names of series and protocols in
 English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Swedish, Japanese, Chinese, Korean,
-Turkish and others (`benchmarks/redteam/`), written before the rules that they test, by one hand, without a look at the
+Turkish and others (`benchmarks/redteam/`), written before the rules that they test, without a look at the
 tables. About half of them hold something that identifies, mostly in forms that no other benchmark has: phone
 numbers, addresses, rooms, accounts, file paths, messages, dates in words, ages over 89, relatives, staff,
 hospitals. The others are harmless. Whole instances go through `deidentify` with the options for research
-({options}); but for a few of the last
-two lists, no attribute of the files names anybody.
+({options}); but for a few of the third and later
+lists, no attribute of the files names anybody.
 
 Leaked: a word or a number of what identifies can be read in the output. Lost: a harmless text that is not exactly
 the same afterwards.
@@ -190,10 +201,13 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The rules were changed with the first and the third texts. The second and fourth ones, written at the same time, were
-left unseen until then, so their figures tell what to expect of new texts: {unseen}. After that the
-rules were changed with them, too. The third and fourth texts are of more kinds: attributes of machines, programs and
-plans, coded meanings, numbers that are none, more scripts, files of a patient whose name is a word.
+The rules were changed with the first, the third and the fifth texts. The second, fourth and sixth ones, written at the
+same time as those, were left unseen until then, so their figures tell what to expect of new texts: {unseen}. After that
+the rules were changed with them, too. The third and fourth texts are of more kinds: attributes of machines, programs,
+plans, coded meanings, numbers that are none, more scripts, files of a patient whose name is a word. The fifth and sixth
+ones are by another hand, who had read no rule: other trades (a dental clinic, a vet school, trials, an emergency
+doctor's dictation) and countries. What identifies in them is shorter: beds, subjects of trials, initials, offices,
+nicknames. What is lost of them was not looked at: the tables were not changed with it.
 
 Leaked now: {leaked}.
 
@@ -239,7 +253,8 @@ def main() -> bool:
         "utf-8",
     )
     return all(
-        len(found.leaked) <= MOST_LEAKED[which] * found.identifying and len(found.lost) <= MOST_LOST * found.harmless
+        len(found.leaked) <= MOST_LEAKED[which] * found.identifying
+        and len(found.lost) <= MOST_LOST[which] * found.harmless
         for which, found in results.items()
     )
 

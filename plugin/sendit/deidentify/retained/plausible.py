@@ -1,6 +1,7 @@
-"""Tell whether a whole number is too large for what its attribute measures, and may be somebody's number: a KVP of 4711882.
+"""Tell whether a whole number is too large for what its attribute measures, as a KVP of 4711882 is.
 
-The limits are far beyond what is measured, so that unusual units (a field in gauss, a weight in grams) stay.
+Such a number may be somebody's. The limits are far beyond what is measured, so that unusual units (a field in gauss, a
+weight in grams) stay.
 """
 
 from __future__ import annotations

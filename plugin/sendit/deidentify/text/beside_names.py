@@ -32,11 +32,13 @@ _TWO_LETTERS = re.compile(
 )
 #: Other groups of a number of which the longest was cut, and a postal code before its town.
 _GROUPS = re.compile(
-    rf"(?<![\w.,])(?:0|\d{{1,4}}[ \-]\d{{1,4}})(?:[ \-]\d{{1,4}})*[ \-]+(?={CUT})|(?<={CUT})[ \-]\d(?![\w.,])|(?<![\w.,\-])\d{{4,5}}\s(?={_GONE})"
+    rf"(?<![\w.,])(?:0|\d{{1,4}}[ \-]\d{{1,4}})(?:[ \-]\d{{1,4}})*[ \-]+(?={CUT})"
+    rf"|(?<={CUT})[ \-]\d(?![\w.,])|(?<![\w.,\-])\d{{4,5}}\s(?={_GONE})"
 )
 #: An extension behind a telephone number, a bed behind a room.
 _BEHIND_NUMBER = re.compile(
-    rf"(?<={_GONE})[\s,]*(?:ext|extn|wew|wewn|dw|int|poste|ramal|app|toestel|apt|bed|bett|lit|bay|д|кв|корп)[.\s\-:]*\d{{1,6}}(?!\w)", re.IGNORECASE
+    rf"(?<={_GONE})[\s,]*(?:ext|extn|wew|wewn|dw|int|poste|ramal|app|toestel|apt|bed|bett|lit|bay|д|кв|корп)[.\s\-:]*\d{{1,6}}(?!\w)",
+    re.IGNORECASE,
 )
 #: A given name of two syllables with a hyphen: Kang Min-ho.
 _TWO_SYLLABLES = re.compile(rf"(?<={_GONE})([ ,]{{1,2}})([A-Z][a-z]{{1,4}})-([a-z]{{2,5}})(?!\w)")
@@ -51,7 +53,9 @@ _HOUSE = re.compile(rf"(?<![\w.,/\-])(?<!\w )\d{{1,4}}[a-z]?\s(?={_GONE}+\s{_GON
 #: What is left of a user's or an account's name: mia.moves, @radtech_lu.
 _OF_ACCOUNT = re.compile(rf"(?<![\w.])@?(?:{_GONE}+\.[a-z]{{2,}}|[a-z]{{2,}}\.{_GONE}+)(?![\w.])")
 #: Prefixes of words with a hyphen.
-_PREFIXES = frozenset({"pre", "post", "non", "sub", "mid", "low", "high", "in", "re", "co", "anti", "intra", "semi", "peri"})
+_PREFIXES = frozenset(
+    {"pre", "post", "non", "sub", "mid", "low", "high", "in", "re", "co", "anti", "intra", "semi", "peri"}
+)
 
 
 def without_belongings(text: str) -> str:
@@ -74,7 +78,9 @@ def without_second_name(text: str) -> str:
 def _without_initials(match: re.Match[str]) -> str:
     known = technique()
     folded = match[match.lastindex or 0].lower()
-    listed = folded in known["abbreviations"] | known["units"] | known["labels"] | known["stems"] or folded in medicine()
+    listed = (
+        folded in known["abbreviations"] | known["units"] | known["labels"] | known["stems"] or folded in medicine()
+    )
     return match[0] if listed or folded in cues()["stop"] | cues()["company"] else CUT
 
 
@@ -108,5 +114,6 @@ def _number_beside() -> re.Pattern[str]:
     """Return a pattern for a number of two digits or more behind what was cut out: neither measured nor counted."""
     units = any_of(technique()["units"])
     return re.compile(
-        rf"(?<={_GONE})(?:\s\([^()\d]{{1,24}}\))?[ ,.]{{1,2}}(?:#|no\.?\s|nr\.?\s)?['’]?\d{{2,6}}(?![\w%°:/+*]|[.,\-]\d|\s?(?i:{units}|y|yo|m|f|d|h)(?!\w))"
+        rf"(?<={_GONE})(?:\s\([^()\d]{{1,24}}\))?[ ,.]{{1,2}}(?:#|no\.?\s|nr\.?\s)?['’]?\d{{2,6}}"
+        rf"(?![\w%°:/+*]|[.,\-]\d|\s?(?i:{units}|y|yo|m|f|d|h)(?!\w))"
     )

@@ -34,7 +34,8 @@ _BESIDE_DATE = re.compile(rf"(?<!\w){_WEEKDAY}[\s,]*(?:the\s|den\s|le\s|el\s)?(?
 
 #: A month and a year behind an operation: s/p CABG 6/18.
 _SINCE = re.compile(
-    r"((?<!\w)(?:s/p|p/o|h/o|hx|z\.\s?n\.|status post|since|seit|post[\s\-]op)\.?\s+(?:[^\W\d_]+\s+){0,3})(?:0?[1-9]|1[0-2])/(?:[012]\d)(?=\s*(?:$|[.,;)]|(?:at|by|in|for|with|and)\b))",
+    r"((?<!\w)(?:s/p|p/o|h/o|hx|z\.\s?n\.|status post|since|seit|post[\s\-]op)\.?\s+(?:[^\W\d_]+\s+){0,3})"
+    r"(?:0?[1-9]|1[0-2])/(?:[012]\d)(?=\s*(?:$|[.,;)]|(?:at|by|in|for|with|and)\b))",
     re.IGNORECASE,
 )
 _OLD = r"(?:9\d|1[0-2]\d)"
@@ -116,7 +117,7 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w)(?:(?:{feast})(?:\s(?:day|eve|(?:mon|tues|wednes|thurs|fri|satur|sun)day))?|st\.?\s\w+['’]s\sday)(?:\s+(?:of|de|del|di|do|van|von|roku))?\s*,?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w|ok\.|около|ca\.?|circa|approx\.?|around|about|um|vers)?\s*:?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
-        r"(?<!\w)(?:on|until|since|by)\s+(?:the\s+)?\d{1,2}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of|and|at|for|to)\b))",
+        r"(?<!\w)(?:on|until|since|by)\s+(?:the\s+)?\d{1,2}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of|and|at|for|to|inst|ult|prox)\b))",
         rf"(?<!\w)\d{{1,2}}[\s.\-/]{{1,2}}{_ROMAN}[\s.\-/]{{1,2}}(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<!\w){_ROMAN}/(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<![\w.])(?<!\d\s){_DAY}\s{_MONTH}\s\d\d(?![\w.]|\s\d)",

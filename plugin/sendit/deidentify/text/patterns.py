@@ -118,6 +118,8 @@ _PLAIN = re.compile(
     ),
     re.IGNORECASE,
 )
+#: A number of four digits and more that begins with 0, as no measurement does.
+_ZERO_LED = re.compile(r"(?<![\w.,:/+\-])0\d{3,5}(?![\w.,:/]|-\d|\s?h)")
 #: Every match of _PLAIN contains one of these.
 _OF_PLAIN = re.compile(rf"[\d:元{CUT}]")
 _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{12,}={0,2}(?![\w+/=])")
@@ -158,7 +160,7 @@ def without_patterns(text: str) -> str:
     if "^" in text:
         text = _CARETS.sub(lambda match: match[0] if medical(match[0]) or _is_about_technique(match[0]) else CUT, text)
     if _OF_PLAIN.search(text):
-        text = _PLAIN.sub(CUT, text)
+        text = _ZERO_LED.sub(CUT, _PLAIN.sub(CUT, text))
     text = _LABELLED.sub(lambda m: f"{m[1]} {_words(m[2])}", text)
     text = _TITLED.sub(_titled, text)
     return _LISTED.sub(_listed, text)

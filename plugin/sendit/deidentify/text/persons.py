@@ -45,15 +45,7 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
         text = _numbers().sub(_without_number, text)
     words = set(_LETTERS.findall(text.casefold()))
     titled = _is_titled(text)
-    if not words.isdisjoint(_begins("facility")):
-        text = _without_facilities(text)
-    if not words.isdisjoint(_begins("company")):
-        text = _company().sub(_without_company, text)
-    if not words.isdisjoint(_begins("office")):
-        text = _office().sub(CUT, text)
-    if not words.isdisjoint(_begins("signed")):
-        text = _signed().sub(_without_signature, text)
-    text = _SAINT.sub(_without_saint, _nickname().sub(_without_nickname, text))
+    text = _without_houses_and_offices(text, words)
     for section, takes in (
         ("by", _Taking(known=True, small=True)),
         ("relation", _Taking()),
@@ -71,6 +63,19 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
     if not words.isdisjoint(_begins("initials")):
         text = _typist().sub(lambda match: f"{match[1]}{CUT}", text)
     return text
+
+
+def _without_houses_and_offices(text: str, words: set[str]) -> str:
+    """Return the text without names of houses and companies, without offices, signatures and nicknames."""
+    if not words.isdisjoint(_begins("facility")):
+        text = _without_facilities(text)
+    if not words.isdisjoint(_begins("company")):
+        text = _company().sub(_without_company, text)
+    if not words.isdisjoint(_begins("office")):
+        text = _office().sub(CUT, text)
+    if not words.isdisjoint(_begins("signed")):
+        text = _signed().sub(_without_signature, text)
+    return _SAINT.sub(_without_saint, _nickname().sub(_without_nickname, text))
 
 
 def _without_facilities(text: str) -> str:
@@ -256,7 +261,7 @@ def _without_signature(match: re.Match[str]) -> str:
 
 @cache
 def _office() -> re.Pattern[str]:
-    """Return a pattern for an office or rank, and for whom or what it is of: senator from Vermont, minister of fisheries."""
+    """Return a pattern for an office or rank, and for what it is of: senator from Vermont, minister of fisheries."""
     of = r"(?:of|from|for|in|at|to|de|do|da|del|della|di|von|van|für|aus|w)\s(?:the\s|la\s|los\s|las\s|der\s|den\s)?"
     return re.compile(
         rf"(?<![\w\-])(?i:{any_of(cues()['office'])})(?![\w\-])\.?(?:\s{of}[^\W\d_]+(?:\s[^\W\d_a-z][^\W\d_]+){{0,3}}|(?<=\bof)\s[^\W\d_]+)?"
@@ -289,14 +294,19 @@ def _without_saint(match: re.Match[str]) -> str:
 
 
 #: Behind what is put in quotes: the name of a sign or an appearance, not of somebody.
-_CALLED = r"(?!\W{0,3}(?:sign|appearance|pattern|shape|type|like|lesion|artifact|artefact|deformity|view|protocol|sequence|zeichen|phänomen|effect|effekt|score)s?\b)"
+_CALLED = (
+    r"(?!\W{0,3}(?:sign|appearance|pattern|shape|type|like|lesion|artifact|artefact|deformity|view|protocol|sequence"
+    r"|zeichen|phänomen|effect|effekt|score)s?\b)"
+)
 
 
 @cache
 def _nickname() -> re.Pattern[str]:
     """Return a pattern for one or two capitalised words in quotes: "Biscuit", «Zé»."""
     word = r"[^\W\d_a-z][^\W\d_A-Z]+"
-    return re.compile(rf"[\"“”„«](?P<name>{word}(?:\s{word})?)[\"“”»]{_CALLED}|(?<!\w)['‘’](?P<name2>{word})['’](?!\w){_CALLED}")
+    return re.compile(
+        rf"[\"“”„«](?P<name>{word}(?:\s{word})?)[\"“”»]{_CALLED}|(?<!\w)['‘’](?P<name2>{word})['’](?!\w){_CALLED}"
+    )
 
 
 def _without_nickname(match: re.Match[str]) -> str:
@@ -310,7 +320,10 @@ def _facility() -> re.Pattern[str]:
     word = r"(?:St\.?\s|Ste\.?\s|San\s)?[^\W\d_a-z][^\W\d_A-Z][\w'’\-]*"
     kinds = any_of(cues()["facility"])
     long_kinds = any_of(kind for kind in cues()["facility"] if len(kind) > _LONGEST_ABBREVIATION)  # not Frau Chu
-    linked = r"(?:d[eiou]s?l?l?a?\s|d['’]|l['’]|la\s|of\s|van\s|am\s|im\s|in\s|zum\s|zur\s|van\shet\s|we?\s|em\s|en\s|na\s|no\s|v\s|ve\s|в\s|на\s|im\.\s|te\s)*"
+    linked = (
+        r"(?:d[eiou]s?l?l?a?\s|d['’]|l['’]|la\s|of\s|van\s|am\s|im\s|in\s|zum\s|zur\s|van\shet\s|we?\s|em\s|en\s|na\s|no\s"
+        r"|v\s|ve\s|в\s|на\s|im\.\s|te\s)*"
+    )
     return re.compile(
         rf"(?<!\w)(?i:{kinds})\s+{linked}(?P<name>{word}(?:[\s\-]{word}){{0,2}})"
         rf"|(?<!\w)(?P<name2>{word}(?:\s{word}){{0,2}})\s(?i:{long_kinds})(?!\w)"
@@ -324,7 +337,8 @@ def _numbers() -> re.Pattern[str]:
         unit + r"(?:[A-Z]{1,3}[ ])?(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*(?:[ ][A-Z](?!\w))?"
     )
     return re.compile(
-        rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*(?:(?:is|no|nr|number|num|ends|ending|ends in|ending in)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
+        rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*"
+        rf"(?:(?:is|no|nr|number|num|ends|ending|ends in|ending in)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
         rf"|((?<![\w.])(?:no|nº)[\s.:]+)\d{{4,}}(?!\w)|((?<!\w)[#№])\s?\d{{3,}}|((?<!\w)(?<!\d )x)\d{{3,5}}(?!\w)",
         re.IGNORECASE,
     )

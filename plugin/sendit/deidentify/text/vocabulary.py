@@ -84,8 +84,10 @@ _SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_]){4,}[^\W\d_](?![^\W_])")
 _ESCAPED = re.compile(
     r"&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});|%[0-9a-f]{2}|\\u[0-9a-f]{4}|=[2-7][0-9a-f](?=\w)", re.IGNORECASE
 )
-#: A word with a digit or a sign in the place of a letter, as recognition of characters and jokers write it: J0nes, M@ry.
-_DISGUISED = re.compile(r"(?<![\w.@\-])(?=[^\W\d_]+[01345@$!][^\W\d_])(?=(?:[^\W_]|[@$!]){4,}(?![\w@]))(?:[^\W\d_]|[01345@$!])+(?![\w.\-])")
+#: A word with a digit or a sign in the place of a letter, as recognition of characters writes it: J0nes, M@ry.
+_DISGUISED = re.compile(
+    r"(?<![\w.@\-])(?=[^\W\d_]+[01345@$!][^\W\d_])(?=(?:[^\W_]|[@$!]){4,}(?![\w@]))(?:[^\W\d_]|[01345@$!])+(?![\w.\-])"
+)
 _LETTERS_OF_DISGUISE = str.maketrans("01345@$!", "oleasasi")
 _MOST_DISGUISED = 2
 #: Endings of medical words of Latin and Greek origin, and those of the same words in English: médullaire, medullary.
@@ -181,7 +183,7 @@ def without_strangers(text: str) -> str:
 
 
 def _without_disguised(match: re.Match[str]) -> str:
-    """Return STRANGER for a name with signs for letters; a term has a known word, a unit or a label beside its digit."""
+    """Return STRANGER for a name with signs for letters; a term has a known word or a unit beside its digit."""
     word = match[0]
     runs = re.findall(r"[^\W\d_]+", word)
     signs = sum(not character.isalpha() for character in word)

@@ -12,7 +12,10 @@ from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.word_lists import medicine
 
 _NO = r"(?:(?:no|nr|č|№|n°|nº)\.?\s?)?"
-_MEASURED = r"(?![\w%]|[.,]\d|\s?(?:mm|cm|ml|kg|lb|kv|mas|hz|min|h|hu|d|y|yo|yrs?|years?|m|f|x|pos\w*|of|von|de|da|di|z|из)(?!\w))"
+_MEASURED = (
+    r"(?![\w%]|[.,]\d"
+    r"|\s?(?:mm|cm|ml|kg|lb|kv|mas|hz|min|h|hu|d|y|yo|yrs?|years?|m|f|x|pos\w*|of|von|de|da|di|z|из)(?!\w))"
+)
 #: Words that mean nothing but a bed or a ward.
 _WARD = (
     r"(?:leito|enfermaria|cama|letto|lit|bett|łóżk[oau]|oddz|oddział\w*|lůžko|postel|ágy|kórterem|yatak|seng|säng|vårdsal|osasto"
@@ -20,7 +23,8 @@ _WARD = (
 )
 _UNIT = r"(?:uti|cti|icu|itu|micu|sicu|nicu|picu|hdu|ccu|uci|usi|its|oiom)"
 _ROAD = (
-    r"(?:rte|route(?=\s\d\d)|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway|turnpike|trasa|трасса)"
+    r"(?:rte|route(?=\s\d\d)|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway"
+    r"|turnpike|trasa|трасса)"
 )
 _CREW = r"(?:medic|ambulance|engine|rescue|squad|fire truck|rtw|samu|smur|helimed|christoph)"
 _SUBJECT = r"(?:subj(?:ect)?|subjekt|sujet|sujeto|sujeito|soggetto|proband(?:in)?|participant|rando?|screening)"
@@ -55,6 +59,14 @@ _PLATES = re.compile(
     r"(?<![^\W_])(?!(?:TR|TE|TI|FA|TD|PD|WL|WW|SL|KV|MA|CT|MR|PT|FS|ST)\d)[A-Z]{2}\d{2}\s[A-HJ-PR-Z]{3}(?![^\W_])"
     r"|(?<![^\W_])[A-Z]{3}-?\d[A-J]\d{2}(?![^\W_])"
 )
+_ALPHABET = (
+    r"(?:alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliett?|kilo|lima|mike|november|oscar|papa|quebec"
+    r"|romeo|sierra|tango|uniform|victor|whiskey|x-?ray|yankee|zulu)"
+)
+#: What a patient is called whose name nobody knows.
+_STAND_INS = re.compile(
+    rf"((?<!\w)(?:unknown|unidentified|trauma|disaster)\s){_ALPHABET}(?:[\s\-]?\d{{1,4}})?(?!\w)", re.IGNORECASE
+)
 #: Initials with an age or a year beside them, as lists of patients have them; three of them with points.
 _INITIALS = re.compile(
     r"(?<![^\W_])([A-Z]{2,3})\s?/\s?\d{1,3}\s?[MFmf](?![^\W_])"
@@ -62,7 +74,8 @@ _INITIALS = re.compile(
     r"|(?<=[Pp]t\s)((?:[A-Z]\.){2})(?!\w)|(?<=[Pp]at\s)((?:[A-Z]\.){2})(?!\w)"
 )
 _NETWORK = (
-    r"(?:insta(?:gram)?|facebook|tiktok|twitter|whats\s?app|telegram|snap(?:chat)?|wechat|kakao(?:talk)?|linkedin|skype|zalo|viber|微信|weixin|카톡|카카오톡)"
+    r"(?:insta(?:gram)?|facebook|tiktok|twitter|whats\s?app|telegram|snap(?:chat)?|wechat|kakao(?:talk)?|linkedin|skype"
+    r"|zalo|viber|微信|weixin|카톡|카카오톡)"
 )
 _HANDLES = re.compile(
     r"(?<!\w)wxid_\w+|(?<![\w.+\-/])@(?=[A-Za-z_.]*[_.\d][A-Za-z_\d]|[A-Za-z]{8,})[A-Za-z_][\w.]{2,}"
@@ -79,8 +92,8 @@ def without_wards_and_subjects(text: str) -> str:
 
 
 def without_aged_initials(text: str) -> str:
-    """Return the text with CUT in the place of initials that stand beside an age or a year, or have points."""
-    return _INITIALS.sub(_without_initials, text)
+    """Return the text with CUT in the place of initials beside an age or a year, or with points, and of stand-ins."""
+    return _INITIALS.sub(_without_initials, _STAND_INS.sub(_without_number, text))
 
 
 def _without_initials(match: re.Match[str]) -> str:

@@ -8,13 +8,13 @@ from benchmarks.redteam.run import MOST_LEAKED, MOST_LOST, measured, texts_of
 from sendit.deidentify.text.sorted_words import is_of_languages
 
 
-@pytest.mark.parametrize("which", ["first", "second", "third", "fourth"])
+@pytest.mark.parametrize("which", ["first", "second", "third", "fourth", "fifth", "sixth"])
 def test_texts_of_the_red_team(which: str) -> None:
     found = measured(texts_of(which))
-    assert found.identifying > 120
-    assert found.harmless > 150
+    assert found.identifying > (60 if which == "sixth" else 120)
+    assert found.harmless > (25 if which == "sixth" else 100)
     assert len(found.leaked) <= MOST_LEAKED[which] * found.identifying, found.leaked
-    assert len(found.lost) <= MOST_LOST * found.harmless, found.lost
+    assert len(found.lost) <= MOST_LOST[which] * found.harmless, found.lost
 
 
 @pytest.mark.parametrize("which", ["third", "fourth"])
@@ -23,7 +23,7 @@ def test_texts_of_the_red_team_under_the_basic_profile(which: str) -> None:
     found = measured(texts_of(which), "Basic Profile")
     assert found.harmless > 100
     assert len(found.leaked) <= 1, found.leaked
-    assert len(found.lost) <= MOST_LOST * found.harmless, found.lost
+    assert len(found.lost) <= MOST_LOST[which] * found.harmless, found.lost
 
 
 @pytest.mark.parametrize("word", ["ausgeschlossen", "obrazu", "jakosc"])

@@ -1,0 +1,69 @@
+"""Numbers behind the labels of wards, roads, crews and trials go, however short they are; measurements stay."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sendit.deidentify.text.clean import PersonalData, TextCleaner
+
+CLEANER = TextCleaner(PersonalData())
+_TOKEN = re.compile(r"\d+|[^\W\d_]+")
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("TC de crânio leito 07", "07"),
+        ("УЗИ палата 14", "14"),
+        ("MR oddz. 12", "12"),
+        ("CT head bed 4 bay C", "4 C"),
+        ("RX UTI-3 L.12", "12"),
+        ("MRT Stat. 3B", "3B"),
+        ("fall on Rte 9", "9"),
+        ("trauma BR-116 km 402", "116 402"),
+        ("brought by Medic 14", "14"),
+        ("CT WX70 KLP", "WX70 KLP"),
+        ("site07_subj113 brain", "07 113"),
+        ("Bladder_pt113", "113"),
+        ("Subject 7 baseline", "7"),
+        ("больница №3", "3"),
+        ("remote login KR_FSE07", "KR FSE"),
+        ("axial @radtech_lu", "radtech lu"),
+        ("axial insta: mia.moves", "mia moves"),
+        ("CT 微信 wxid_abc123", "abc123"),
+        ("CT head Unknown Foxtrot", "Foxtrot"),
+        ("bovine stifle 0417", "0417"),
+        ("AB/1956 knee", "AB 1956"),
+        ("KJH/54M knee", "KJH"),
+        ("CT pt K.J.H.", "K. J. H."),
+    ],
+)
+def test_numbers_behind_labels_go(text: str, gone: str) -> None:
+    left = CLEANER.description(text)
+    assert left
+    assert not set(_TOKEN.findall(gone)) & set(_TOKEN.findall(left))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PET bed 2",
+        "bed 3 WB",
+        "patient 120 kg, table limit",
+        "pt 165 cm",
+        "Subject moved, repeat 2",
+        "Screening mammography 2 views",
+        "nodal station 7",
+        "T12 exit",
+        "route of administration IV",
+        "LAD/54M",
+        "TSE 1990",
+        "C.T.A.",
+        "rescue PCI 3 days ago",
+        "ring artifact @120kV",
+    ],
+)
+def test_measurements_and_terms_stay(text: str) -> None:
+    assert CLEANER.description(text) == text
