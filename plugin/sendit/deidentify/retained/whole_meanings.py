@@ -25,8 +25,8 @@ _WITH_COUNTRY = re.compile(r"(.+?)(?: ?\((.+)\)|, (.+))")
 _ANIMALS = """PatientSpeciesDescription PatientBreedDescription StrainDescription StrainNomenclature"""
 #: Behind the name of a strain: its breeder's code, and what it is.
 _OF_BREEDER = re.compile(
-    r"(?:[/\-]?(?:J|N|By|Nu|Ola|Hsd|Crl|NCrl|NTac|Tac|BomTac|MRj|JRj|Rj|RjOrl|Jcl|Slc|Shi|Jax|Bkl|Ico|Rcc|Han|Du|Bcr|Env))*"
-    r"(?:[ ,]+(?:mouse|mice|rats?|strain|stock|background|rabbits?|pigs?))*"
+    r"(?:[/\-]?(?:J|N|By|Nu|Ola|Hsd|Crl|NCrl|NTac|Tac|BomTac|MRj|JRj|Rj|RjOrl|Jcl|Slc|Shi|Jax|Bkl|Ico|Rcc|Han|Du|Bcr|Env)){0,4}"
+    r"(?:[ ,]+(?:mouse|mice|rats?|strain|stock|background|rabbits?|pigs?)){0,2}"
 )
 _NOT_OF_BREED = re.compile(
     r"\s*(?:\((?:organism|breed)\)|\bbreed\b|\b(?:dog|cat|horse|cattle|sheep|goat|pig|pony|chicken|rabbit)\b)"
