@@ -129,7 +129,8 @@ def _breeds() -> frozenset[str]:
     for cid in (7480, 7486):
         for scheme, keywords in cid_concepts[cid].items():
             for keyword in keywords:
-                found |= {_bare_breed(meaning.casefold()) for meaning, _ in concepts[scheme][keyword].values()}
+                codes: Mapping[str, tuple[str, list[int]]] = concepts[scheme][keyword]  # type: ignore[assignment]
+                found |= {_bare_breed(meaning.casefold()) for meaning, _ in codes.values()}
     return frozenset(found - {""})
 
 

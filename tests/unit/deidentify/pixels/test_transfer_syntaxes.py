@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom._uid_dict import UID_dictionary
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import UID, UID_dictionary
+from pydicom.uid import UID
 
 from sendit.deidentify import compile_plan, deidentify
 from sendit.deidentify.options import Option
