@@ -29,9 +29,10 @@ _ALSO = {
     "CZ": ["Czech Republic"],
     "TR": ["Turkey"],
 }
-_HEAD = """# Codes of languages (ISO 639) and countries (ISO 3166-1), and what they are called: in English, in the languages
-# that reports are written in, and in the language itself. Written by python -m scripts.languages_and_countries, which
-# names its sources.
+_HEAD = """\
+# Codes of languages (ISO 639) and countries (ISO 3166-1), and what they are called: in English, in the languages
+# that reports are written in, and in the language itself.
+# Written by python -m scripts.languages_and_countries, which names its sources.
 """
 
 

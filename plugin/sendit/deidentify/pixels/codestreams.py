@@ -62,6 +62,8 @@ def stripped(
     Raises:
         Quarantine: the frame is damaged, or a part that decoding needs cannot be read.
     """
+    if syntax == _UNCOMPRESSED and len(frame) < described.size:
+        raise Quarantine(_DAMAGED)
     if syntax == _UNCOMPRESSED:
         return _cut(frame, described.size, odd=1, filling=b"")
     if syntax == _DEFLATED:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+import unicodedata
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
@@ -42,12 +43,17 @@ _SIGNS = str.maketrans({"\u2212": "-", "\u2012": "-", "\u2013": "-", "\uff0d": "
 _NUMBER = re.compile(
     r"(?P<sign>[+-]?) ?(?P<digits>\d[\d.,]*|[.,]\d+)"
     r"(?: ?[eEdD](?P<exponent>[+-]?\d{1,3})| ?[*x] ?10\^?(?P<power>[+-]?\d{1,3}))?"
-    r"(?: {0,2}(?P<unit>[^\d\s.,+\-][^\s]{0,11}))?"
+    r"(?: {0,2}(?P<unit>[^\d\s.,+\-:;][^\s]{0,11}))?"
 )
+#: What surrounds a number and says nothing: brackets, a separator behind it, ":1" behind a ratio.
+_SURROUNDED = re.compile(r"[\[({](.*)[\])}]|(.*\d)(?:[,;]| ?: ?1)")
 _LIST = re.compile(r"[\[({]?(.*?)[\])}]?")
 _GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")
 _AGE = re.compile(
-    r"0*(\d{1,3}) ?(?:(y|yr|yrs|years?|j|jahre?|a|ans?|años|anni)|(m|mo|mon|months?)|(w|wks?|weeks?)|(d|days?))?\.?",
+    r"0*(\d{1,3}) ?(?:(y|yr|yrs|years?|y\.?o|j|jahre?|a|ans?|años|anni|anos|jaar|år|v|vuotta|lat|let|év"
+    r"|ani|yaş|лет|ετών|歳|才|岁|歲|세|살)"
+    r"|(m|mo|mon|months?|monate?|mois|meses|mesi|maanden|か月|ヶ月|个月|個月|개월)|(w|wks?|weeks?|wochen?|週|周|주)"
+    r"|(d|days?|tage?|jours?|días|giorni|dagen|日|天|일))?\.?",
     re.IGNORECASE,
 )
 
@@ -158,7 +164,7 @@ class _Mending:
             yield number if element.vr in _FLOATS else Decimal(number)
 
     def _number(self, text: str, tag: int, done: dict[str, None]) -> Decimal:
-        match = _NUMBER.fullmatch(text.strip(_BLANKS).translate(_SIGNS)) if len(text) <= _LONGEST else None
+        match = _NUMBER.fullmatch(_bare(text, tag)) if len(text) <= _LONGEST else None
         if match is None:
             raise _Unreadable
         digits = self._with_point(match["digits"], done)
@@ -248,6 +254,13 @@ def _singles(text: str, tag: int) -> list[str]:
         if len(parts) == int(count) and all(_NUMBER.fullmatch(part) for part in parts):
             return parts
     return [text]
+
+
+def _bare(text: str, tag: int) -> str:
+    """Return a number in characters of usual width, without what surrounds it."""
+    plain = unicodedata.normalize("NFKC", text.translate(_SIGNS)).strip(_BLANKS).replace("\u00b7", ".")
+    match = _SURROUNDED.fullmatch(plain) if DicomDictionary[tag][1] == "1" else None
+    return (match[1] or match[2]).strip(_BLANKS) if match else plain
 
 
 def _as_string(number: Decimal | float | None, vr: str, tag: int, done: dict[str, None]) -> str:

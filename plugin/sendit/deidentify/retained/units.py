@@ -32,6 +32,15 @@ _KINDS: tuple[Mapping[str, str], ...] = (
     {"mg/ml": "1", "mg/mL": "1"},
     {"bpm": "1", "BPM": "1", "/min": "1"},
     {"mGy": "1", "Gy": "1000", "mgy": "1", "dGy": "100", "cGy": "10"},
+    {"Gy": "1", "gy": "1", "cGy": "0.01", "mGy": "0.001"},
+    {"W/kg": "1", "w/kg": "1", "mW/kg": "0.001"},
+    {"mm/s": "1", "mm/sec": "1", "cm/s": "10", "mm/rot": "1"},
+    {"keV": "1", "kev": "1", "KeV": "1", "MeV": "1000"},
+    {"MeV": "1", "MV": "1", "mev": "1"},
+    {"MU": "1", "mu": "1", "Mu": "1"},
+    {"N": "1", "newton": "1", "Newton": "1", "kgf": "9.80665", "daN": "10"},
+    {"dB": "1", "db": "1", "DB": "1"},
+    {"cm/s": "1", "cm/sec": "1", "m/s": "100", "mm/s": "0.1"},
     {"dGy.cm2": "1", "dGycm2": "1", "Gy.cm2": "10", "Gycm2": "10"},
 )
 
@@ -40,11 +49,15 @@ _UNITS: Mapping[str, str] = {
     "mm": """PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing ImagePositionPatient SliceThickness
         SliceLocation SpacingBetweenSlices ReconstructionDiameter DataCollectionDiameter DistanceSourceToDetector
         TableHeight DistanceSourceToPatient FocalSpots BodyPartThickness FieldOfViewDimensions IntensifierSize
-        TableTraverse
+        TableTraverse TableFeedPerRotation SingleCollimationWidth TotalCollimationWidth ScanLength
+        DistanceSourceToEntrance DistanceObjectToTableTop CollimatorLeftVerticalEdge FilterThicknessMinimum
+        FilterThicknessMaximum SourceToSurfaceDistance IsocenterPosition TableTopVerticalPosition
+        TableTopLongitudinalPosition TableTopLateralPosition LeafJawPositions SourceToBlockTrayDistance
         GridFrameOffsetVector ContourData RTImagePosition RTImageSID RadiationMachineSAD ImagePlanePixelSpacing""",
     "ms": """RepetitionTime EchoTime InversionTime TriggerTime ExposureTime FrameTime FrameTimeVector TriggerTimeOffset
         ActualFrameDuration FrameReferenceTime NominalInterval HighRRValue LowRRValue""",
-    "s": "RadionuclideHalfLife TemporalResolution ContrastFlowDuration",
+    "s": """RadionuclideHalfLife TemporalResolution ContrastFlowDuration RevolutionTime AcquisitionDuration
+        EffectiveDuration""",
     "kV": "KVP",
     "mA": "XRayTubeCurrent",
     "mAs": "Exposure",
@@ -62,7 +75,16 @@ _UNITS: Mapping[str, str] = {
     "ml/s": "ContrastFlowRate",
     "mg/ml": "ContrastBolusIngredientConcentration",
     "bpm": "HeartRate",
-    "mGy": "CTDIvol OrganDose",
+    "mGy": "CTDIvol OrganDose EntranceDoseInmGy",
+    "Gy": """DoseGridScaling TargetPrescriptionDose TargetMinimumDose TargetMaximumDose OrganAtRiskMaximumDose BeamDose
+        DeliveryMaximumDose DeliveryWarningDose""",
+    "W/kg": "SAR",
+    "mm/s": "TableSpeed",
+    "keV": "EnergyWindowLowerLimit EnergyWindowUpperLimit",
+    "MeV": "NominalBeamEnergy",
+    "MU": "BeamMeterset",
+    "N": "CompressionForce",
+    "cm/s": "VelocityEncodingMinimumValue VelocityEncodingMaximumValue",
     "dGy.cm2": "ImageAndFluoroscopyAreaDoseProduct",
 }
 
@@ -79,10 +101,18 @@ def unit_of(tag: int, written: str) -> Unit | None:
     own = _by_tag().get(tag)
     if own is None:
         return None
+    plain = written.rstrip(".").strip("()[]")
     for kind in _KINDS:
-        if own in kind and written.rstrip(".") in kind:
-            return Unit(Decimal(kind[written.rstrip(".")]) / Decimal(kind[own]))
+        found = kind.get(plain) or _in_capitals(kind, plain)
+        if own in kind and found is not None:
+            return Unit(Decimal(found) / Decimal(kind[own]))
     return None
+
+
+def _in_capitals(kind: Mapping[str, str], written: str) -> str | None:
+    """Return the factor of a unit that is written in capitals only (MM, MBQ); None if it could be two units."""
+    factors = {factor for unit, factor in kind.items() if unit.upper() == written}
+    return factors.pop() if written.isupper() and len(factors) == 1 else None
 
 
 @cache

@@ -25,8 +25,8 @@ _WITH_COUNTRY = re.compile(r"(.+?)(?: ?\((.+)\)|, (.+))")
 _ANIMALS = """PatientSpeciesDescription PatientBreedDescription StrainDescription StrainNomenclature"""
 #: Behind the name of a strain: its breeder's code, and what it is.
 _OF_BREEDER = re.compile(
-    r"(?:[/\-]?(?:J|N|By|Nu|Ola|Hsd|Crl|NCrl|NTac|Tac|BomTac|MRj|JRj|Rj|RjOrl|Jcl|Slc|Shi|Jax|Bkl|Ico|Rcc|Han|Du|Bcr|Env))*"
-    r"(?:[ ,]+(?:mouse|mice|rats?|strain|stock|background|rabbits?|pigs?))*"
+    r"(?:[/\-]?(?:J|N|By|Nu|Ola|Hsd|Crl|NCrl|NTac|Tac|BomTac|MRj|JRj|Rj|RjOrl|Jcl|Slc|Shi|Jax|Bkl|Ico|Rcc|Han|Du|Bcr|Env)){0,4}"
+    r"(?:[ ,]+(?:mouse|mice|rats?|strain|stock|background|rabbits?|pigs?)){0,2}"
 )
 _NOT_OF_BREED = re.compile(
     r"\s*(?:\((?:organism|breed)\)|\bbreed\b|\b(?:dog|cat|horse|cattle|sheep|goat|pig|pony|chicken|rabbit)\b)"
@@ -129,7 +129,8 @@ def _breeds() -> frozenset[str]:
     for cid in (7480, 7486):
         for scheme, keywords in cid_concepts[cid].items():
             for keyword in keywords:
-                found |= {_bare_breed(meaning.casefold()) for meaning, _ in concepts[scheme][keyword].values()}
+                codes: Mapping[str, tuple[str, list[int]]] = concepts[scheme][keyword]  # type: ignore[assignment]
+                found |= {_bare_breed(meaning.casefold()) for meaning, _ in codes.values()}
     return frozenset(found - {""})
 
 
