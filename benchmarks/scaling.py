@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "scaling.md"
-STUDIES, INSTANCES, ROWS = 3, 50, 512
+STUDIES, INSTANCES, ROWS = 2, 60, 512
 #: A study is whole before it is de-identified, however busy the machine is (seconds).
 STABLE = 15
 #: So long (seconds) nothing happens, to see what that costs.
@@ -148,10 +148,8 @@ def _database_of(url: str) -> dict[str, float]:
 
 def measure(folder: Path) -> tuple[Cost, dict[str, float]]:
     """Send studies through everything; the costs of an instance, and what of the run the simulation has to find."""
-    files = [
-        [StudyMaker(Person(f"P-{number}-771", f"Doe^Number{number}"), rows=ROWS).instance(one) for one in _numbers()]
-        for number in range(STUDIES + 1)
-    ]
+    makers = [StudyMaker(Person(f"P-{number}-771", f"Doe^Number{number}"), rows=ROWS) for number in range(STUDIES + 1)]
+    files = [list(maker.instances(INSTANCES)) for maker in makers]
     with running(folder) as (stack, server, url):
         _send(stack, files[:1])  # what is made once: processes, connections, plans
         stack.wait_batches(1, limit=600)
@@ -180,10 +178,6 @@ def _while_idle(stack: Stack, server: PostgresServer, url: str) -> dict[str, flo
     time.sleep(IDLE)
     after = {**_cpu_of(stack, server), **_database_of(url)}
     return {name: (after[name] - before[name]) / (time.monotonic() - begun) for name in after}
-
-
-def _numbers() -> range:
-    return range(1, INSTANCES + 1)
 
 
 def _send(stack: Stack, studies: list[list[bytes]]) -> None:
