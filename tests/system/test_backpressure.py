@@ -33,7 +33,7 @@ def test_an_import_waits_for_room_and_live_studies_go_first(make_stack: MakeStac
         return any("SendIt.Limits.BatchesUnderWay" in problem for problem in stack.api("health")["problems"])
 
     wait_for(says, "the limit to be told of")
-    needs_me = f"{stack.source.url}/sendit/needs-me"
+    needs_me = f"{stack.source.url}/sendit/"
     wait_for(lambda: "Imports and pulls wait" in stack.source.session.get(needs_me).text, "the page to say so")
     wait_for(lambda: stack.api("imports")["imports"], "the import to begin")
     assert len(stack.source.get("/studies")) == 1

@@ -77,16 +77,16 @@ def test_two_orthancs_side_by_side(make_stack: MakeStack, database: str) -> None
     pair = Pair(make_stack, database, None).start()
     for number, stack in enumerate((pair.one, pair.two, pair.one, pair.two)):
         send_study(stack, COUNT, Person(f"P-{number}-771", f"Doe^John{number}"))
-    batches = pair.one.wait_batches(4)
+    batches = pair.one.wait_batches(4, limit=180)
     both = StudyMaker(Person("BOTH-1-772", "Roe^Both"))
     files = list(both.instances(COUNT))
     for file in files:
         pair.one.source.upload(file)
-    pair.one.wait_batches(5)
+    pair.one.wait_batches(5, limit=180)
     for file in files:
         pair.two.source.upload(file)
     send_study(pair.two, 1)
-    batches = pair.two.wait_batches(6)
+    batches = pair.two.wait_batches(6, limit=180)
     assert {batch["state"] for batch in batches} == {"DONE"}, pair.one.describe()
     assert [batch["received"] for batch in batches] == [COUNT] * 5 + [1]
     homes = pair.homes()

@@ -100,7 +100,9 @@ class _Search:
 def find(c: sa.Connection, wanted: Filter, limit: int, before: int | None = None, after: int | None = None) -> Found:
     """Return a page: the newest batches, those older than `before`, or the next newer ones than `after`."""
     search = _conditions(c, wanted)
-    rare = _rare(c, search)
+    kept = _kept_total(c, wanted)
+    # What the counts call frequent need not be counted once more, row by row.
+    rare = _rare(c, search) if kept is None or kept <= _RARE else None
     up = after is not None and before is None
     bound = after if up else before
     if rare is not None:
@@ -109,7 +111,7 @@ def find(c: sa.Connection, wanted: Filter, limit: int, before: int | None = None
         total, exact = len(rare), True
     else:
         found, last = _scan(c, search, limit + 1, bound, up=up)
-        total, exact = _total(c, wanted, search)
+        total, exact = (_least(c, search), False) if kept is None else (kept, True)
     more = found[limit - 1] if len(found) > limit else last
     shown = sorted(found[:limit], reverse=True)
     total = max(total, len(shown))
@@ -233,8 +235,8 @@ def _scan(
     return found, bound if len(found) < limit else None
 
 
-def _total(c: sa.Connection, wanted: Filter, search: _Search) -> tuple[int, bool]:
-    """Return how many batches match, from the counts if they tell; otherwise of the newest ones, which is a minimum."""
+def _kept_total(c: sa.Connection, wanted: Filter) -> int | None:
+    """Return how many batches match, from the counts; None if they do not tell."""
     given = wanted.given()
     if given <= {"project", "states"}:
         rows = counts.read(c, counts.PROJECT)
@@ -243,12 +245,17 @@ def _total(c: sa.Connection, wanted: Filter, search: _Search) -> tuple[int, bool
             for row in rows
             if wanted.project in (None, row.name) and (not wanted.states or row.state in wanted.states)
         ]
-        return sum(mine), True
+        return sum(mine)
     if "destination" in given and given <= {"destination", "deliveries"}:
         rows = [row for row in counts.read(c, counts.DESTINATION) if row.name == wanted.destination]
-        return sum(row.number for row in rows if not wanted.deliveries or row.state in wanted.deliveries), True
+        return sum(row.number for row in rows if not wanted.deliveries or row.state in wanted.deliveries)
+    return None
+
+
+def _least(c: sa.Connection, search: _Search) -> int:
+    """Return how many of the newest batches match: there are at least that many."""
     source, numbers = search.rows()
     inner = numbers.order_by(source.id.desc()).limit(_COUNTED).subquery()
     query = sa.select(sa.func.count(sa.distinct(t.batches.c.id)))
     query = query.select_from(t.batches.join(inner, inner.c.id == t.batches.c.id)).where(*search.where)
-    return int(c.execute(query).scalar_one()), False
+    return int(c.execute(query).scalar_one())
