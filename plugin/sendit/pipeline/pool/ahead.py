@@ -177,10 +177,10 @@ class Ahead:
             if made is None:
                 continue
             origin, receipt, result = made
-            if origin.gives(versions.get(job.name), rules, job) and self._moved(origin.job, receipt, job):
+            if origin.gives(versions.get(job.name), rules, job) and self._put_in_place(origin.job, receipt, job):
                 yield result
 
-    def _moved(self, done: Job, receipt: Receipt, job: Job) -> bool:
+    def _put_in_place(self, done: Job, receipt: Receipt, job: Job) -> bool:
         """Put an output in its place; return whether it was there, in its full size."""
         if not self._staging.holds(done.output, receipt):
             return False
