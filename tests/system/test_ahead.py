@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,20 @@ def test_a_batch_that_begins_ends_the_work_ahead(ahead: Ahead, project: ProjectS
     ahead.made_of("s")
     begun(ahead, jobs[1:])
     assert ahead.made_of("s") == {"0"}
+
+
+def test_what_was_asked_about_before_the_batch_ended_is_not_begun(
+    ahead: Ahead, project: ProjectSpec, data_directory: Path, tmp_path: Path
+) -> None:
+    """Nobody would take it; what arrives later is begun."""
+    [job] = jobs_of(tmp_path, project, StudyMaker().instance())
+    asked = time.monotonic()
+    ahead.forget("s")
+    ahead.begin("s", "1", "r", job, as_of=asked)
+    assert "s" not in ahead._studies
+    assert left(data_directory) == []
+    ahead.begin("s", "1", "r", job, as_of=time.monotonic())
+    assert "s" in ahead._studies
 
 
 def test_what_is_too_old_is_deleted(ahead: Ahead, project: ProjectSpec, data_directory: Path, tmp_path: Path) -> None:

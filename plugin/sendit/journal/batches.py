@@ -245,10 +245,7 @@ class Batches:
         """Record outcomes by Orthanc's identifier. As this is progress, starts and failures count from zero again."""
         with self._engine.begin() as c:
             move(c, self._own(batch_id, attempt), starts=1, failures=0, **_coded(outcomes.values()))
-            for identifier, outcome in outcomes.items():
-                i = t.instances.c
-                where = (i.batch_id == batch_id) & (i.instance == identifier) & (i.state == InstanceState.PENDING)
-                c.execute(sa.update(t.instances).where(where).values(**_outcome_values(outcome)))
+            _set_outcomes(c, batch_id, InstanceState.PENDING, outcomes)
 
     def conclude(
         self,
@@ -390,13 +387,9 @@ class Batches:
 
     def look_taken(self, batch_id: int, attempt: int, outcomes: Mapping[str, Receipt | Rejected | Quarantined]) -> None:
         """Record what became of released instances (by Orthanc's identifier) when their series was checked."""
-        i = t.instances.c
         with self._engine.begin() as c:
             move(c, self._own(batch_id, attempt), starts=1, failures=0)
-            for identifier, outcome in outcomes.items():
-                where = (i.batch_id == batch_id) & (i.instance == identifier) & (i.state == InstanceState.RELEASED)
-                values = _outcome_values(outcome)
-                c.execute(sa.update(t.instances).where(where).values(**{"receipt": None, **values}))
+            _set_outcomes(c, batch_id, InstanceState.RELEASED, outcomes)
 
     def renew_instances(self, batch_id: int, attempt: int, identifiers: Iterable[str], why: str = "") -> None:
         """RELEASED or QUARANTINED → PENDING for these instances.
@@ -456,6 +449,28 @@ def lost_meaning_of(c: sa.Connection, batch_id: int) -> dict[str, int]:
 
 def _named(lost: Mapping[str, int]) -> str:
     return ", ".join(f"{name} ({count} instance{'s' if count != 1 else ''})" for name, count in lost.items())
+
+
+def _set_outcomes(
+    c: sa.Connection,
+    batch_id: int,
+    before: InstanceState,
+    outcomes: Mapping[str, Receipt | Rejected | Quarantined],
+) -> None:
+    """Write outcomes, by Orthanc's identifier, of instances in that state: many by one statement.
+
+    Those of one statement have values of the same columns.
+    """
+    i = t.instances.c
+    where = (i.batch_id == batch_id) & (i.instance == sa.bindparam("identifier")) & (i.state == before)
+    had_receipts = before is InstanceState.RELEASED
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for identifier, outcome in outcomes.items():
+        values = {"receipt": None, **_outcome_values(outcome)} if had_receipts else _outcome_values(outcome)
+        by_columns.setdefault(tuple(values), []).append({"identifier": identifier, **values})
+    for columns, rows in by_columns.items():
+        statement = sa.update(t.instances).where(where).values({name: sa.bindparam(name) for name in columns})
+        c.execute(statement, rows)
 
 
 def _outcome_values(outcome: Receipt | Rejected | Quarantined) -> dict[str, Any]:

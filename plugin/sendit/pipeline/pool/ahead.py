@@ -8,6 +8,7 @@ an instance that ends one of them holds nobody up, and is tried anew by its batc
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import uuid
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Results beyond these are not made: each takes a few kilobytes of memory until its batch runs.
 _MOST_MADE = 20_000
+#: Of so many studies it is known when they were forgotten.
+_MOST_FORGOTTEN = 1_000
 #: Seconds for which a batch waits for the instances of its study that are being worked on ahead.
 _PATIENCE = 5.0
 #: Seconds after its last result at which what was made of a study is given up: it does not become stable.
@@ -73,6 +76,7 @@ class Ahead:
         self._pool = DeidentifyPool(workers, nice=_NICE)
         self._most = self._pool.workers + 1  # one waits, so that no process does
         self._studies: dict[str, _Study] = {}
+        self._forgotten: dict[str, float] = {}  # when that was, the oldest first
         self._changed = threading.Condition()
 
     def close(self) -> None:
@@ -93,19 +97,22 @@ class Ahead:
         under_way = sum(len(study.under_way) for study in self._studies.values())
         return under_way < self._most and sum(len(study.made) for study in self._studies.values()) < _MOST_MADE
 
-    def begin(self, study: str, version: str, rules: str, job: Job) -> None:
-        """Begin an instance of a study, unless its batch has begun, or it is made already.
+    def begin(self, study: str, version: str, rules: str, job: Job, *, as_of: float = math.inf) -> None:
+        """Begin an instance of a study, unless its batch has begun, or has ended since, or it is made already.
 
         Args:
             study: Orthanc's identifier.
             version: differs whenever the bytes of the instance in Orthanc do; looked up before they are read.
             rules: the digest of the project's rules.
             job: what its batch would have the pool do; its paths are replaced.
+            as_of: when no batch had it yet, on the monotonic clock.
 
         Raises:
             Retry: the processes cannot be started, or are being stopped.
         """
         with self._changed:
+            if self._forgotten.get(study, -math.inf) > as_of:
+                return
             state = self._studies.get(study) or self._opened(study)
             made = state.made.get(job.name)
             if state.closed or job.name in state.under_way or (made is not None and made[0].version == version):
@@ -177,10 +184,10 @@ class Ahead:
             if made is None:
                 continue
             origin, receipt, result = made
-            if origin.gives(versions.get(job.name), rules, job) and self._moved(origin.job, receipt, job):
+            if origin.gives(versions.get(job.name), rules, job) and self._put_in_place(origin.job, receipt, job):
                 yield result
 
-    def _moved(self, done: Job, receipt: Receipt, job: Job) -> bool:
+    def _put_in_place(self, done: Job, receipt: Receipt, job: Job) -> bool:
         """Put an output in its place; return whether it was there, in its full size."""
         if not self._staging.holds(done.output, receipt):
             return False
@@ -195,6 +202,10 @@ class Ahead:
     def forget(self, study: str) -> None:
         """Delete what was made of a study and not taken."""
         with self._changed:
+            self._forgotten.pop(study, None)
+            if len(self._forgotten) >= _MOST_FORGOTTEN:
+                del self._forgotten[next(iter(self._forgotten))]
+            self._forgotten[study] = time.monotonic()
             state = self._studies.pop(study, None)
             if state is None:
                 return

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,18 +113,19 @@ class EarlyWork:
             some = list(self._waiting)[:_TOGETHER]
             for instance in some:
                 del self._waiting[instance]
+        as_of = time.monotonic()
         covered = self._services.journal.intake.covered(some) if some else {}
         new = [instance for instance in some if instance not in covered]
         for study, instances in self._by_study(self._services.source.stored(new) if new else []).items():
             plan = self._plan(study, instances[0].id)
             for one in instances:
-                self._begin(study, one, plan)
+                self._begin(study, one, plan, as_of)
 
-    def _begin(self, study: str, instance: StoredInstance, plan: _Plan) -> None:
+    def _begin(self, study: str, instance: StoredInstance, plan: _Plan, as_of: float) -> None:
         if plan.project is None:
             return
         if self._is_free():
-            self._services.deidentification.begin_ahead(study, instance, plan.project, plan.codes)
+            self._services.deidentification.begin_ahead(study, instance, plan.project, plan.codes, as_of)
         else:
             self.tell([instance.id])  # and asked about again: its batch may be what keeps the machine busy
 
