@@ -13,8 +13,6 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: The shortest string that is certain to be noticed: three bytes, at any distance from a multiple of four.
-SHORTEST = 6
 _WIDTH, _STEP = 3, 4
 _WORD = 0xFFFFFF
 #: 2³² divided by the golden ratio. Shifted by a byte, so that the fourth byte of a word says nothing.
@@ -32,7 +30,7 @@ class Grams:
         """Prepare.
 
         Args:
-            strings: of at least SHORTEST bytes each.
+            strings: of at least six bytes each.
             around: bytes that the longest of them has.
         """
         self._words: Final = frozenset(

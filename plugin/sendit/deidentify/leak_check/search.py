@@ -235,7 +235,7 @@ def _add(
     """Add a value to what is searched in its way."""
     tag, value = element.tag, element.value
     usual = isinstance(value, bytes) and len(value) <= _SHARED and tag not in _OF_ITEMS
-    if usual and (ready := _ready(tag, element.vr, value, into.explain)) is not None:  # type: ignore[arg-type]
+    if usual and (ready := _ready(tag, element.vr, value, into.explain)) is not None:
         into.lists[ready].append(value)  # type: ignore[arg-type]
     elif (explained := into.explain(element, siblings)) is not None:
         into.explained.append((element, explained.left))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import calendar
+import random
 import re
 import zlib
 from unittest.mock import patch
@@ -11,8 +12,10 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sendit.deidentify.leak_check import byte_search, search
 from sendit.deidentify.leak_check import decode as unpacking
-from sendit.deidentify.leak_check import search
+from sendit.deidentify.leak_check.byte_search import SampleSearch
+from sendit.deidentify.leak_check.grams import Grams
 from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.spellings import Kind, spellings_of
 
@@ -133,3 +136,37 @@ def test_much_is_searched_in_parts() -> None:
         haystack.hide([b"Zebulon Quixworth", b"1.2.840.999999.4.77.1", *[b"y" * 30] * 9], identifiers)
     assert len(haystack.bytes_) < 5
     assert search._kinds(haystack, identifiers) == {Kind.PATIENT, Kind.UID}
+
+
+@settings(_SETTINGS, max_examples=60)
+@given(
+    st.integers(0, 8),
+    st.sampled_from(["zeros", "noise", "text"]),
+    st.lists(st.tuples(st.integers(0, 400), st.sampled_from(["first", "last", "inside"]), st.integers(0, 3000))),
+)
+def test_samples_are_searched_where_something_can_stand(
+    odd: int, kind: str, planted: list[tuple[int, str, int]]
+) -> None:
+    """At the ends, beside each other, at any distance from a multiple of four: the same hits as of every byte."""
+    search_for = SampleSearch([(Kind.PATIENT, "Quixworth^Zebulon"), (Kind.IDENTIFIER, "MRN7741905")])
+    chance, size = random.Random(odd), 4096 + odd
+    samples = bytearray(size) if kind == "zeros" else bytearray(chance.randbytes(size))
+    if kind == "text":
+        samples = bytearray(65 + byte % 26 for byte in samples)
+    for number, where, place in planted:
+        form = search_for._forms[number % len(search_for)][0]
+        start = {"first": 0, "last": size - len(form), "inside": place}[where]
+        samples[start : start + len(form)] = form
+    plainly = list(search_for._hits(bytes(samples)))
+    with patch.object(byte_search, "_MANY", 1024), patch.object(byte_search, "_PIECE", 1024):
+        assert list(search_for._hits(bytes(samples))) == plainly
+
+
+def test_the_shortcut_among_samples_finds_and_passes_over() -> None:
+    """It looks at little of samples without a hit, and around a hit."""
+    grams = Grams([b"MRN7741905"], around=10)
+    nothing, something = bytes(1 << 12), bytes(2000) + b"MRN7741905" + bytes(2086)
+    assert sum(end - start for start, end in grams.regions(memoryview(nothing))) < 32
+    regions = grams.regions(memoryview(something))
+    assert any(start <= 2000 and end >= 2010 for start, end in regions)
+    assert sum(end - start for start, end in regions) < 96

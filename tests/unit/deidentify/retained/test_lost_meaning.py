@@ -20,9 +20,11 @@ from pydicom.uid import (
 )
 
 from sendit.deidentify import RecipeText, compile_plan, deidentify
+from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.options import Option
 from sendit.deidentify.plan import Handling
 from sendit.deidentify.profile.private import read_tag, vendor_attributes
+from sendit.deidentify.retained.lost_meaning import are_alike
 from sendit.deidentify.retained.telling import telling_attributes
 from sendit.model import Quarantined, Receipt, Released
 from tests.dicom import StudyMaker, written
@@ -31,6 +33,8 @@ from tests.unit.deidentify.samples import IDENTITIES, VARIED, sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sendit.deidentify.dicom.dataset import Element
 
 PHILIPS, SIEMENS, GE = "Philips MR Imaging DD 001", "SIEMENS MR HEADER", "GEMS_PARM_01"
 
@@ -361,3 +365,27 @@ def test_every_row_says_what_it_means() -> None:
     assert all(row.meaning and row.name for row in rows)
     assert len({row.attribute for row in rows}) == len(rows)
     assert keyword_for_tag(0x00281053) in {row.attribute for row in rows}
+
+
+def _read(dataset: Dataset) -> list[Element]:
+    return read_file(memoryview(written(dataset))).elements
+
+
+def test_what_is_alike_needs_no_comparison() -> None:
+    """Alike: the same numbers of the standard, whatever else changed. Not: others, fewer, vendors' own."""
+    image = _image(EchoTime="80", RepetitionTime="2000", SeriesDescription="a")
+    before = _read(image)
+    image.SeriesDescription = "b"
+    assert are_alike(before, _read(image))
+    image.EchoTime = "81"
+    assert not are_alike(before, _read(image))
+    del image.EchoTime
+    assert not are_alike(before, _read(image))
+    with_vendor = _read(_private(_image(EchoTime="80"), 0x2005, PHILIPS, 0x10, "SH", "x"))
+    assert not are_alike(with_vendor, with_vendor)
+
+
+def test_what_equals_nothing_is_not_alike() -> None:
+    """A float may be no number, which the comparison of values finds different from itself."""
+    image = _image(DiffusionBValue=float("nan"))
+    assert not are_alike(_read(image), _read(image))
