@@ -25,12 +25,14 @@ Floats = NDArray[np.float32]
 
 #: Side of a cell (pixels), and rows of cells that are examined together: what fits into a processor's cache.
 CELL, _TOGETHER = 16, 16
-STROKES, FINE_STROKES = 5, 3  # sides of the medians (pixels): strokes of any letters, and those of small ones
-_AROUND = np.ones((3, 3), np.uint8)
+#: Sides of the medians (pixels): for strokes of any letters, and for those of letters of up to 14 pixels.
+STROKES, FINE_STROKES = 5, 3
+_AROUND, _WITHIN = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
 #: The median of |x| of normally distributed noise with a deviation of 1, and the least deviation (grey levels).
-_MEDIAN, _LEAST_NOISE = 0.6745, 1.8
-#: The energy in a cell, as a multiple of the noise's, from which there may be text; and beside such a cell.
-_STANDS_OUT, _BESIDE = 5.0, 2.5
+_MEDIAN, _LEAST_NOISE = 0.6745, 2.5
+#: The energy in a cell, as a multiple of the noise's, from which there may be text; and beside such a cell. Letters
+#: that differ from their ground by four times its noise exceed the first two.
+_STANDS_OUT, _BESIDE = {STROKES: 2.2, FINE_STROKES: 3.5}, {STROKES: 1.6, FINE_STROKES: 2.0}
 #: Above this share of the frame, all of it is searched: parts would cost as much as the whole.
 _MOST = 0.6
 #: A rectangle is divided if its halves, each cut to its marks, have less than this share of its area together. They
@@ -51,11 +53,11 @@ def salient_cells(shown: Shown, kernel: int = STROKES) -> Marks:
         return energy.astype(np.uint8)
     for channel in _channels(shown):
         np.maximum(energy, _relative_energy(channel, kernel), out=energy)
-    beside = np.asarray(energy >= _BESIDE, np.uint8)
+    beside = np.asarray(energy >= _BESIDE[kernel], np.uint8)
     _, labels = cv2.connectedComponents(beside, connectivity=8)
-    wanted = np.unique(labels[energy >= _STANDS_OUT])
+    wanted = np.unique(labels[energy >= _STANDS_OUT[kernel]])
     marks = np.isin(labels, wanted).astype(np.uint8) & beside
-    closed = np.asarray(cv2.morphologyEx(marks, cv2.MORPH_CLOSE, _AROUND), np.uint8)  # the inside of large letters
+    closed = np.asarray(cv2.morphologyEx(marks, cv2.MORPH_CLOSE, _WITHIN), np.uint8)  # the inside of large letters
     return closed if grown(closed).mean() < _MOST else np.ones_like(closed)
 
 
