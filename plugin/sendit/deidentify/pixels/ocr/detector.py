@@ -1,6 +1,6 @@
-"""Find text in one frame: search all of it first, and then closely where text may be.
+"""Find text in one frame: search where strokes stand out first, and then closely where text may be.
 
-The first pass, at the frame's own size and half as large again, finds nearly every line, but not always all of it; the
+The first pass, at the frame's own size and in part half as large again, finds nearly every line, but not all of it; the
 second sees the ends better, and costs little, because it only covers places that may be text. Results are remembered by
 the pixels: only what is identical to the last pixel is not searched again, so a changed name can never be missed.
 
@@ -23,7 +23,7 @@ from sendit.deidentify.pixels.ocr.api import DetectedText
 from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, same_joined
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
 from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_varied
-from sendit.deidentify.pixels.ocr.salience import FINE_STROKES, grown, rectangles, salient_cells, without
+from sendit.deidentify.pixels.ocr.salience import FINE_STROKES, all_cells, grown, rectangles, salient_cells, without
 from sendit.deidentify.pixels.ocr.strokes import strokes_in
 from sendit.deidentify.pixels.ocr.tiles import Cells, closely_searched, cut_to_tiles
 
@@ -83,10 +83,10 @@ class RapidTextDetector:
             for number, one in enumerate(sure)
         ]
 
-    def candidates(self, frame: Shown) -> list[tuple[DetectedText, bool]]:
+    def candidates(self, frame: Shown, *, everywhere: bool = False) -> list[tuple[DetectedText, bool]]:
         """Return what may be text, and whether it is. What is not has been read; what is may not have been."""
         rows, columns = frame.shape[:2]
-        first = self._first(frame)
+        first = self._first(frame, everywhere=everywhere)
         clipped = [Box(box.region.clipped(columns, rows), box.score) for box in (*first, *self._closer(frame, first))]
         visible = [box for box in clipped if not box.region.empty]
         sure, doubtful = self._judged(frame, visible)
@@ -95,10 +95,10 @@ class RapidTextDetector:
             *((DetectedText(box.region, self.reading(frame, box.region)[0], box.score), False) for box in doubtful),
         ]
 
-    def _first(self, frame: Shown) -> list[Box]:
+    def _first(self, frame: Shown, *, everywhere: bool) -> list[Box]:
         """Return what the first pass finds: where strokes stand out; half as large again where fine ones do besides."""
         rows, columns = frame.shape[:2]
-        marks = salient_cells(frame)
+        marks = all_cells(frame) if everywhere else salient_cells(frame)
         parts = cut_to_tiles(rectangles(grown(marks), rows, columns))
         found = [box for tile in parts for box in self._boxes(frame, tile, 1)]
         if rows * columns > _BOTH_UP_TO:

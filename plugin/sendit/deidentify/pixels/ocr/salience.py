@@ -61,6 +61,11 @@ def salient_cells(shown: Shown, kernel: int = STROKES) -> Marks:
     return closed if grown(closed).mean() < _MOST else np.ones_like(closed)
 
 
+def all_cells(shown: Shown) -> Marks:
+    """Return all cells of a frame as marked."""
+    return np.ones((-(-shown.shape[0] // CELL), -(-shown.shape[1] // CELL)), np.uint8)
+
+
 def grown(marks: Marks) -> Marks:
     """Return the marks with all cells around them: the network needs to see what is beside a line."""
     return np.asarray(cv2.dilate(marks, _AROUND), np.uint8)
