@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FORGET_AFTER = 16 << 20  # bytes
+#: Decoded frames of an instance that are kept, the last ones: the searches for text, barcodes and markers share them.
+_KEPT = 64 << 20  # bytes
 #: Compressed frames may expand by this ratio, or more if neither one nor all of them exceed these bytes.
 _RATIO, _ALWAYS_ONE, _ALWAYS_ALL = 1000, 32 << 20, 256 << 20
 
 
 class Frames:
-    """Decoded frames; each is decoded on access, and none is kept.
+    """Decoded frames; each is decoded on access, and the last compressed ones are kept: they cannot be written to.
 
     Attributes:
         instance: the instance.
@@ -42,6 +44,7 @@ class Frames:
         self._syntax = instance.syntax
         self.instance = instance
         self.decoded = replace(self.image, photometric=decoded_photometric(self.image), planar=False)
+        self._kept: dict[int, Array] = {}
         self._read = 0  # bytes of frames since pages of a mapped file were released
         self.encapsulated: EncapsulatedFrames | None = None
         if pixels.encapsulated:
@@ -74,10 +77,21 @@ class Frames:
 
     def _stored(self, index: int) -> Array:
         if self.encapsulated is not None:
-            return decode(self.encapsulated.frame(index), self.image, self._syntax.uid)
+            return self._decoded(self.encapsulated, index)
         array = self.native(index).array
         array = full(array) if self.image.subsampled else array
         return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    def _decoded(self, encapsulated: EncapsulatedFrames, index: int) -> Array:
+        if index not in self._kept:
+            frame = decode(encapsulated.frame(index), self.image, self._syntax.uid)
+            if frame.nbytes > _KEPT:
+                return frame
+            frame.setflags(write=False)
+            while self._kept and sum(one.nbytes for one in self._kept.values()) + frame.nbytes > _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[index] = frame
+        return self._kept[index]
 
     def native(self, index: int, value: bytes | memoryview | None = None) -> NativeFrame:
         """Return a frame of uncompressed pixel data, for writing.

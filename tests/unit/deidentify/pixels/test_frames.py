@@ -36,3 +36,12 @@ def test_what_contradicts_itself(name: str) -> None:
     """An image whose description or codestream cannot be right is quarantined, not passed."""
     with pytest.raises(Quarantine, match="cannot be examined"):
         list(Frames(read_file(memoryview((FOLDER / f"{name}.dcm").read_bytes()))))
+
+
+def test_compressed_frames_are_decoded_once() -> None:
+    """Whoever looks at a frame again gets the same numbers, and cannot change them for others."""
+    frames = Frames(read_file(memoryview((FOLDER / "MR_small_RLE.dcm").read_bytes())))
+    frame = frames[0]
+    assert frames[0] is frame
+    with pytest.raises(ValueError, match="read-only"):
+        frame[0, 0] = 1

@@ -37,8 +37,13 @@ class TextDetector(Protocol):
         """Return how many pixels were searched so far."""
         ...
 
-    def candidates(self, frame: Shown) -> list[tuple[DetectedText, bool]]:
-        """Return all that may be text; True with what is text for certain, whatever it says."""
+    def candidates(self, frame: Shown, *, everywhere: bool = False) -> list[tuple[DetectedText, bool]]:
+        """Return all that may be text; True with what is text for certain, whatever it says.
+
+        Args:
+            frame: the frame.
+            everywhere: search all of it; else only where strokes stand out, as they do in frames as they are displayed.
+        """
         ...
 
     def reading(self, frame: Shown, region: Region) -> tuple[str, float]:

@@ -1,6 +1,6 @@
-"""Find text in one frame: search all of it first, and then closely where text may be.
+"""Find text in one frame: search where strokes stand out first, and then closely where text may be.
 
-The first pass, at the frame's own size and half as large again, finds nearly every line, but not always all of it; the
+The first pass, at the frame's own size and in part half as large again, finds nearly every line, but not all of it; the
 second sees the ends better, and costs little, because it only covers places that may be text. Results are remembered by
 the pixels: only what is identical to the last pixel is not searched again, so a changed name can never be missed.
 
@@ -11,6 +11,7 @@ it. So what it found counts only if its strokes are those of a line, or if it ca
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
@@ -21,9 +22,10 @@ import numpy as np
 from sendit.deidentify.pixels.ocr.api import DetectedText
 from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, same_joined
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
-from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable
+from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_varied
+from sendit.deidentify.pixels.ocr.salience import FINE_STROKES, all_cells, grown, rectangles, salient_cells, without
 from sendit.deidentify.pixels.ocr.strokes import strokes_in
-from sendit.deidentify.pixels.ocr.tiles import Cells, tiles
+from sendit.deidentify.pixels.ocr.tiles import Cells, closely_searched, cut_to_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,9 +37,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Scales of the first pass, and the most pixels of an image that is searched in both: what the network misses at one
-#: scale, it rarely misses at the other.
-_SIZES, _BOTH_UP_TO = (1.0, 1.5), 800_000
+#: Enlargement of the first pass where it found nothing, and the most pixels of an image that is searched so: what the
+#: network misses at one scale, it rarely misses at the other.
+_LARGER, _BOTH_UP_TO = 1.5, 800_000
 #: Enlargement of the second pass; higher lines (pixels) do not need it.
 _CLOSER, _SMALL = 2, 40
 #: A line may extend beyond what was searched closely: rounds in which its ends are searched.
@@ -56,6 +58,8 @@ _SURELY_READ = 0.95
 _SHAPE = 1 / 3
 #: What is higher than this share of its width may be a turned line, if nothing can be read in it upright.
 _TALL, _WELL_READ = 1.2, 0.7
+#: Of a line that is longer than the first, its beginning is read first (times its height).
+_LONG, _BEGINNING = 6, 4
 _MOST_READ = 60  # lines of one frame; everything found is masked, read or not
 
 
@@ -79,11 +83,10 @@ class RapidTextDetector:
             for number, one in enumerate(sure)
         ]
 
-    def candidates(self, frame: Shown) -> list[tuple[DetectedText, bool]]:
+    def candidates(self, frame: Shown, *, everywhere: bool = False) -> list[tuple[DetectedText, bool]]:
         """Return what may be text, and whether it is. What is not has been read; what is may not have been."""
         rows, columns = frame.shape[:2]
-        sizes = _SIZES if rows * columns <= _BOTH_UP_TO else _SIZES[:1]
-        first = [box for scale in sizes for tile in tiles(rows, columns) for box in self._boxes(frame, tile, scale)]
+        first = self._first(frame, everywhere=everywhere)
         clipped = [Box(box.region.clipped(columns, rows), box.score) for box in (*first, *self._closer(frame, first))]
         visible = [box for box in clipped if not box.region.empty]
         sure, doubtful = self._judged(frame, visible)
@@ -91,6 +94,20 @@ class RapidTextDetector:
             *((DetectedText(box.region, "", box.score), True) for box in sorted(sure, key=lambda box: -box.score)),
             *((DetectedText(box.region, self.reading(frame, box.region)[0], box.score), False) for box in doubtful),
         ]
+
+    def _first(self, frame: Shown, *, everywhere: bool) -> list[Box]:
+        """Return what the first pass finds: where strokes stand out; half as large again where fine ones do besides."""
+        rows, columns = frame.shape[:2]
+        marks = all_cells(frame) if everywhere else salient_cells(frame)
+        parts = cut_to_tiles(rectangles(grown(marks), rows, columns))
+        found = [box for tile in parts for box in self._boxes(frame, tile, 1)]
+        if rows * columns > _BOTH_UP_TO:
+            return found
+        left = without(
+            salient_cells(frame, FINE_STROKES), (closely_searched(box.region) for box in found if box.short <= _SMALL)
+        )
+        parts = cut_to_tiles(rectangles(grown(left), rows, columns))
+        return [*found, *(box for tile in parts for box in self._boxes(frame, tile, _LARGER))]
 
     def _judged(self, frame: Shown, candidates: list[Box]) -> tuple[list[Box], list[Box]]:
         """Return the lines of text, cut to their ink, and the boxes that are none."""
@@ -123,11 +140,13 @@ class RapidTextDetector:
     def _closer(self, frame: Shown, first: Iterable[Box]) -> list[Box]:
         """Return what the close look finds near small lines, and where those continue."""
         cells = Cells(*frame.shape[:2])
-        lines = [box for box in first if box.short <= _SMALL]
+        regions = [closely_searched(box.region) for box in first if box.short <= _SMALL]
+        lines: list[Box] = []
         for _ in range(_ROUNDS):
-            if not cells.add(box.region for box in lines):
+            if not cells.add(regions):
                 break
             lines = [box for tile in cells.tiles() for box in self._boxes(frame, tile, _CLOSER)]
+            regions = [box.region for box in lines]  # cells that a line reaches into, and that were not searched
         return lines
 
     def _is_text(self, frame: Shown, box: Box) -> Box | None:
@@ -137,12 +156,23 @@ class RapidTextDetector:
         drawn = strokes.line and not strokes.coloured and _LARGE <= box.short <= _LARGEST
         if drawn and strokes.even and box.score >= _CERTAIN:
             return tight
+        if self._begins_readably(frame, box):
+            return tight
         text, sureness = self.reading(frame, box.region)
         plain = box.short <= _SMALL or (strokes.line and (box.short <= _HIGH or sureness >= _SURELY_READ))
         large = _LARGE <= box.short <= _SHAPE * min(frame.shape[:2])
         if is_readable(text, sureness, box.score >= _SURE, plain, large):
             return tight
         return tight if drawn and box.score >= _SURE else None
+
+    def _begins_readably(self, frame: Shown, box: Box) -> bool:
+        """Return whether the beginning of a long line reads as text for certain: the rest of it need not be read."""
+        region = box.region
+        height = region.y1 - region.y0
+        if box.score < _SURE or box.short > _SMALL or region.x1 - region.x0 <= _LONG * height:
+            return False
+        text, sureness = self.reading(frame, replace(region, x1=region.x0 + _BEGINNING * height))
+        return sureness >= _CERTAIN and is_varied(text)
 
     def _boxes(self, frame: Shown, tile: Region, scale: float) -> list[Box]:
         """Return lines in a part of the frame, in the frame's pixels."""

@@ -53,6 +53,16 @@ def frames_to_look_at(
     like a line of text, the frames that contributed to it are searched if something can be read there.
     """
     yield 0
+    if count > 2:
+        yield from _between(count, frame, detector, identifiers)
+    if count > 1:
+        yield count - 1
+
+
+def _between(
+    count: int, frame: Callable[[int], Array], detector: TextDetector, identifiers: Identifiers | None
+) -> Iterator[int]:
+    """Yield the frames between the first and the last that have to be searched."""
     novelty = _Novelty(frame(0))
     for first in range(1, count - 1, TOGETHER):
         numbers = range(first, min(first + TOGETHER, count - 1))
@@ -69,8 +79,6 @@ def frames_to_look_at(
             if number not in looked_at and is_text_at(frame(number), region, detector, identifiers):
                 looked_at.add(number)
                 yield number
-    if count > 1:
-        yield count - 1
 
 
 class _Novelty:

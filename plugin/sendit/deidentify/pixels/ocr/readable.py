@@ -54,6 +54,12 @@ def is_readable(text: str, sureness: float, sure: bool, plain: bool, large: bool
     return sureness >= needed and len(set(kinds)) > 1 and not set(characters) <= _SHAPELESS
 
 
+def is_varied(text: str) -> bool:
+    """Return whether a reading has several letters or digits that no single shape is read as."""
+    characters = [one for one in text if _is_letter(one) and unicodedata.category(one) != "Lo"]
+    return len(set("".join(characters).translate(_ALIKE))) >= _MANY
+
+
 def goes_on(text: str, sureness: float) -> bool:
     """Return whether a reading may belong to the line of text beside it: an initial, a sex."""
     characters = [one for one in text if _is_letter(one)]

@@ -25,6 +25,19 @@ def tiles(rows: int, columns: int) -> list[Region]:
     return cut(Region(0, 0, columns, rows), _TILE, _OVERLAP)
 
 
+def cut_to_tiles(parts: Iterable[Region]) -> list[Region]:
+    """Return parts of a frame, cut where they are larger than a tile."""
+    return [tile for part in parts for tile in cut(part, _TILE, _OVERLAP)]
+
+
+def closely_searched(find: Region) -> Region:
+    """Return what a close search around a find sees: whole cells."""
+    wide = find.with_margin(_AROUND)
+    return Region(
+        wide.x0 // _CELL * _CELL, wide.y0 // _CELL * _CELL, -(-wide.x1 // _CELL) * _CELL, -(-wide.y1 // _CELL) * _CELL
+    )
+
+
 class Cells:
     """Marked cells of a frame, where something was found; at the same places in every frame."""
 
@@ -33,12 +46,13 @@ class Cells:
         self._marked = np.zeros((-(-rows // _CELL), -(-columns // _CELL)), np.uint8)
 
     def add(self, regions: Iterable[Region]) -> bool:
-        """Mark all around these; whether a cell is new."""
+        """Mark the cells that these touch; whether one is new."""
         before = int(self._marked.sum())
         for region in regions:
-            wide = region.with_margin(_AROUND).clipped(self._columns, self._rows)
-            if not wide.empty:
-                self._marked[wide.y0 // _CELL : -(-wide.y1 // _CELL), wide.x0 // _CELL : -(-wide.x1 // _CELL)] = 1
+            inside = region.clipped(self._columns, self._rows)
+            if not inside.empty:
+                rows = slice(inside.y0 // _CELL, -(-inside.y1 // _CELL))
+                self._marked[rows, inside.x0 // _CELL : -(-inside.x1 // _CELL)] = 1
         return int(self._marked.sum()) > before
 
     def tiles(self) -> list[Region]:

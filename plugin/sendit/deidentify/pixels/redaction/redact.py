@@ -181,7 +181,8 @@ def _compressed(
 def _encoded(frames: Frames, change: Change, syntax: str, scratch: Path | None) -> Element | None:
     """Return each frame as one fragment; None if a frame cannot be written without loss."""
     written = EncapsulatedWriter(len(frames), scratch)
-    for array in frames:
+    for frame in frames:
+        array = frame.copy()
         change(array)
         data = codecs.encode(array, frames.image, syntax)
         if data is None:
@@ -194,7 +195,8 @@ def _decompressed(frames: Frames, change: Change, scratch: Path | None) -> Eleme
     image = frames.decoded
     size = image.frame_bits // 8
     made = blank((size * len(frames) + 1) // 2 * 2, scratch)
-    for index, array in enumerate(frames):
+    for index, frame in enumerate(frames):
+        array = frame.copy()
         change(array)
         made[index * size : (index + 1) * size] = array.astype(array.dtype.newbyteorder("<")).tobytes()
         release_pages(made)
