@@ -162,12 +162,12 @@ def _released_meaning(source: bytes, plan: Plan) -> str:
 
 
 def test_what_a_recipe_takes_from_the_instance_is_not_remembered() -> None:
-    """Two studies of one patient with the same description, which a recipe replaces by what differs."""
-    plan = compile_plan([], [recipe("REPLACE StudyDescription var:accession_number")])
+    """Two series of one study with the same description, which a recipe replaces by what differs."""
+    plan = compile_plan([], [recipe("REPLACE StudyDescription var:series_instance_uid")])
     written = []
-    for number in ("A100234", "A100235"):
+    for number in ("1.2.840.999999.8.1", "1.2.840.999999.8.2"):
         content = dataset("MR_small.dcm")
-        content.StudyDescription, content.AccessionNumber = "Head", number
+        content.StudyDescription, content.SeriesInstanceUID = "Head", number
         outcome = deidentify(file_of(content), plan, KeyedIdentities(KEY))
         assert isinstance(outcome, Released), outcome
         written.append(pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).StudyDescription)
