@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from benchmarks.leaks.generated import objects
@@ -24,8 +25,6 @@ from tests.unit.deidentify.samples import KEY, VARIED, dataset, file_of, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pydicom.dataset import Dataset
 
 _TEXTS = ("Quimby^Zelda", "HEAD", "SIEMENS", "MRN-77123", "T2 AXIAL BRAIN", "Long", "77123456", "seen by Dr Quimby")
 _SOP_CLASS = 0x00080016
@@ -133,3 +132,43 @@ def test_nothing_changes_in_other_files(name: str) -> None:
 def test_nothing_changes_in_made_objects(made: Dataset) -> None:
     """Objects that pydicom's files have none of: ultrasound, segmentations, enhanced images, waveforms."""
     _check(list(_series(made, 4)))
+
+
+def _coded(scheme: str, value: str) -> bytes:
+    """An image whose procedure has this code, with the patient's name in place of the code's meaning."""
+    content = dataset("MR_small.dcm")
+    content.PatientName = "Quimbyx^Zelda"
+    code, same = Dataset(), Dataset()
+    same.CodeValue, same.CodingSchemeDesignator, same.CodeMeaning = "113100", "DCM", "Basic"
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, "Quimbyx"
+    code.EquivalentCodeSequence = [same]  # an item that is not remembered as a whole
+    content.ProcedureCodeSequence = [code]
+    return file_of(content)
+
+
+def test_what_depends_on_its_neighbours_is_not_remembered() -> None:
+    """The standard's meaning stands in for a meaning that goes: that of the code beside it."""
+    one, other = _coded("DCM", "121327"), _coded("DCM", "121322")
+    plan = _plans()["cleaned"]
+    meanings = [_released_meaning(source, plan) for source in (one, other, one)]
+    assert meanings[0] == meanings[2] != meanings[1]
+    _check([one, other])
+
+
+def _released_meaning(source: bytes, plan: Plan) -> str:
+    outcome = deidentify(source, plan, KeyedIdentities(KEY))
+    assert isinstance(outcome, Released), outcome
+    return str(pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).ProcedureCodeSequence[0].CodeMeaning)
+
+
+def test_what_a_recipe_takes_from_the_instance_is_not_remembered() -> None:
+    """Two series of one study with the same description, which a recipe replaces by what differs."""
+    plan = compile_plan([], [recipe("REPLACE StudyDescription var:series_instance_uid")])
+    written = []
+    for number in ("1.2.840.999999.8.1", "1.2.840.999999.8.2"):
+        content = dataset("MR_small.dcm")
+        content.StudyDescription, content.SeriesInstanceUID = "Head", number
+        outcome = deidentify(file_of(content), plan, KeyedIdentities(KEY))
+        assert isinstance(outcome, Released), outcome
+        written.append(pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).StudyDescription)
+    assert written[0] != written[1]
