@@ -17,12 +17,16 @@ from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports, terms
 from sendit.deidentify.text.word_lists import medicine
 
 _GONE = f"[{CUT}{STRANGER}]"
-#: Initials, short forms of given names and beginnings of family names before a name; initials and a number behind it.
+#: Initials and short forms of given names before a name, a number behind it.
+_INITIALS = re.compile(
+    rf"(?<![^\W_])(?:(?:[A-Z]|Wm|Chas|Jas|Thos|Geo|Robt|Jos)\.\s?){{1,4}}(?={_GONE})"
+    rf"|(?<={_GONE})\s?,?\s(?:II|III|Jr|Sr|Esq)\b\.?(?!\w)"
+)
+#: Beginnings of family names before a name; credentials and initials behind it.
 _OF_NAME = re.compile(
-    rf"(?<![^\W_])(?:(?:[A-Z]|Wm|Chas|Jas|Thos|Geo|Robt|Jos)\.\s?)+(?={_GONE})"
-    rf"|(?<![^\W_])(?:O|D|Mac|Mc|Ah|Al|El|Abu|Ibn|Bin|Fitz|S[ãa]o|San|Santa|Santo|Saint|Sainte|Sankt|Bad)\s(?={_GONE})"
+    rf"(?<![^\W_])(?:O|D|Mac|Mc|Ah|Al|El|Abu|Ibn|Bin|Fitz|S[ãa]o|San|Santa|Santo|Saint|Sainte|Sankt|Bad)\s(?={_GONE})"
     rf"|[\"“„][^\W\d_]+[\"”]\s(?={_GONE})"
-    rf"|(?<={_GONE})\s?,?\s(?:(?:II|III|Jr|Sr|Esq)\b\.?(?!\w)|RT(?:\([A-Z]{{1,4}}\))+)"
+    rf"|(?<={_GONE})\s?,?\sRT(?:\([A-Z]{{1,4}}\))+"
     rf"|(?<={_GONE})[\s.]{{0,2}}(?:[A-ZА-ЯΑ-Ω]\.[\s\-]?){{1,3}}(?:[A-ZА-ЯΑ-Ω](?=\s*(?:$|[,;)])))?|(?<={_GONE})-[A-Z](?!\w)"
     rf"|(?<={_GONE}\s{_GONE})\s[A-KM-QS-Z](?=\s*(?:$|[,.;]))|(?<={_GONE})\s(?!(?:A[tsnx]|I[nsft]|O[nfr]|B[ye]|To|No|My|Co|We|He|Me|Up|Li|Re)\b)[A-Z][a-z](?!\w)(?=\s*(?:$|[,.;]|[a-z]))"
 )
@@ -32,12 +36,13 @@ _TWO_LETTERS = re.compile(
 )
 #: Other groups of a number of which the longest was cut, and a postal code before its town.
 _GROUPS = re.compile(
-    rf"(?<![\w.,])(?:0|\d{{1,4}}[ \-]\d{{1,4}})(?:[ \-]\d{{1,4}})*[ \-]+(?={CUT})"
+    rf"(?<![\w.,])(?:0|\d{{1,4}}[ \-]\d{{1,4}})(?:[ \-]\d{{1,4}}){{0,4}}[ \-]{{1,3}}(?={CUT})"
     rf"|(?<={CUT})[ \-]\d(?![\w.,])|(?<![\w.,\-])\d{{4,5}}\s(?={_GONE})"
 )
 #: An extension behind a telephone number, a bed behind a room.
 _BEHIND_NUMBER = re.compile(
-    rf"(?<={_GONE})[\s,]*(?:ext|extn|wew|wewn|dw|int|poste|ramal|app|toestel|apt|bed|bett|lit|bay|д|кв|корп)[.\s\-:]*\d{{1,6}}(?!\w)",
+    rf"(?<={_GONE})[ ,]{{0,3}}(?:ext|extn|wew|wewn|dw|int|poste|ramal|app|toestel|apt|bed|bett|lit|bay|д|кв|корп)"
+    r"[. \-:]{0,3}\d{1,6}(?!\w)",
     re.IGNORECASE,
 )
 #: A given name of two syllables with a hyphen: Kang Min-ho.
@@ -62,7 +67,7 @@ def without_belongings(text: str) -> str:
     """Return a text with CUT in the place of what belongs to a name that was cut out of it."""
     if CUT not in text and STRANGER not in text:
         return text
-    text = _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, text)))
+    text = _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text))))
     text = _TWO_LETTERS.sub(_without_initials, text)
     text = _WITH_PARTICLE.sub(_without_word, text)
     text = _TOWN.sub(_without_town, without_second_name(text))
@@ -71,7 +76,8 @@ def without_belongings(text: str) -> str:
 
 
 def without_second_name(text: str) -> str:
-    """Return a text without given names of two syllables behind a name that was cut out."""
+    """Return a text without initials before a name that was cut out, and given names of two syllables behind it."""
+    text = _INITIALS.sub(CUT, text)
     return _TWO_SYLLABLES.sub(lambda match: match[0] if match[2].lower() in _PREFIXES else CUT, text)
 
 
