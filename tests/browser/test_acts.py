@@ -207,6 +207,7 @@ def test_single_images_are_accepted_by_keyboard_and_without_script(hospital: Sta
     for image in (1, 2):
         study = hospital.source.upload(world.evil(maker.capture(image), Modality="US"))["ParentStudy"]
     number = _batch(hospital, study, "Thyroid")
+    browser.complaints()  # those of the test before
     visit(hospital, browser, f"batches/{number}")
     browser.keys("jx")
     assert browser.run("return [...document.querySelectorAll('[name=instance]')].map(b => b.checked)") == [True, False]
