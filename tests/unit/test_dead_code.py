@@ -48,7 +48,6 @@ EXCEPTIONS = {
     "classes that the registries load by their names": ["*Destination", "*Index"],
     "deid: what a project's own functions are given has these attributes, too": ["stripped_tag"],
     "files: io and those who read them ask": ["read1", "readinto", "seekable"],
-    "columns of the lists of private attributes, for their tests": ["TELLING_ROLES"],
     "MkDocs calls the functions of scripts/docs_site.py": [
         "on_config",
         "on_files",
