@@ -52,7 +52,6 @@ EXCEPTIONS = {
     "deid: what a project's own functions are given has these attributes, too": ["stripped_tag"],
     "files: io and those who read them ask": ["read1", "readinto", "seekable"],
     "the template of a batch's page": ["choosable"],
-    "columns of the lists of private attributes, for their tests": ["TELLING_ROLES"],
     "MkDocs calls the functions of scripts/docs_site.py": [
         "on_config",
         "on_files",
