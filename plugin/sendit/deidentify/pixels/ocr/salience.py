@@ -172,8 +172,7 @@ def _of_rows(channel: Shown, top: int, bottom: int, kernel: int) -> tuple[Floats
     values = differences.astype(np.float32)
     energy = np.asarray(cv2.resize(values * values, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
     every_other = differences[::2].reshape(size[0], CELL // 2, size[1], CELL).swapaxes(1, 2)
-    every_other = every_other.reshape(*size, CELL * CELL // 2)
-    return energy, _medians(every_other)
+    return energy, _medians(every_other.reshape(*size, CELL * CELL // 2))
 
 
 def _medians(values: Shown) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sendit.deidentify.pixels.ocr.boxes import Box, boxes, linked
-from sendit.deidentify.pixels.ocr.tiles import Cells, tiles
+from sendit.deidentify.pixels.ocr.tiles import Cells, closely_searched, tiles
 from sendit.deidentify.pixels.regions import Region
 
 
@@ -68,7 +68,7 @@ def test_tiles_hold_all_of_a_frame(shape: tuple[int, int]) -> None:
 def test_cells_hold_what_was_found() -> None:
     """With something around it; what is marked twice is not new."""
     cells = Cells(500, 700)
-    assert cells.add([Region(100, 100, 200, 120), Region(640, 480, 720, 520)])
+    assert cells.add(map(closely_searched, [Region(100, 100, 200, 120), Region(640, 480, 720, 520)]))
     held = cells.tiles()
     for region in (Region(88, 88, 212, 132), Region(628, 468, 700, 500)):
         assert any(tile.intersection(region) == region for tile in held)

@@ -21,7 +21,7 @@ _SHAPE = (320, 480)
 def _ink(size: int, place: tuple[int, int] = (40, 100)) -> NDArray[np.float32]:
     picture = Image.new("L", (_SHAPE[1], _SHAPE[0]), 0)
     ImageDraw.Draw(picture).text(place, "SMITH, John", fill=255, font=ImageFont.load_default(size))
-    return np.asarray(picture, np.float32) / 255
+    return (np.asarray(picture) / 255).astype(np.float32)
 
 
 def _noise(seed: int = 1) -> NDArray[np.float32]:
