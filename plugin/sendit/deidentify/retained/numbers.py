@@ -53,7 +53,7 @@ _AGE = re.compile(
     r"0*(\d{1,3}) ?(?:(y|yr|yrs|years?|y\.?o|j|jahre?|a|ans?|años|anni|anos|jaar|år|v|vuotta|lat|let|év"
     r"|ani|yaş|лет|ετών|歳|才|岁|歲|세|살)"
     r"|(m|mo|mon|months?|monate?|mois|meses|mesi|maanden|か月|ヶ月|个月|個月|개월)|(w|wks?|weeks?|wochen?|週|周|주)"
-    r"|(d|days?|tage?|jours?|días|giorni|dagen|日|天|일))?\.?",
+    r"|(d|days?|tag(?:en|e)?|jours?|días|giorni|dagen|日|天|일))?\.?",
     re.IGNORECASE,
 )
 
