@@ -20,7 +20,7 @@ class House:
     """A worker's services: an Orthanc with the study "s", and what was begun of it."""
 
     def __init__(self) -> None:
-        self.series = ("one",)
+        self.series: tuple[str, ...] = ("one",)
         self.covered: set[str] = set()
         self.idle, self.room = True, True
         self.project: str | None = "irb"
