@@ -104,11 +104,11 @@ def test_alarms() -> None:
     told = [Alarm("Held", "a batch is held: 12", NOW, NOW), Alarm("Disk", EVIL, NOW, None)]
     to = [ToldTo("SendIt.Alarms.Email", "ops@example.org", 2, "the mail server refuses"), ToldTo("w", "x", 0, "")]
     text = alarms(AlarmsView(told, to, "Delivered: nothing", NOW), DailySummary="07:00", RepeatHours=12)
-    for words in (
+    for shown in (
         "A batch is held: 12", "not yet: it is told if it lasts", "2 messages wait", "The mail server refuses",
         "ops@example.org", "Nothing waits", "Delivered: nothing", "every 12 hours",
     ):  # fmt: skip
-        assert words in text
+        assert shown in text
     assert "<script>alert" not in text
 
 

@@ -30,12 +30,12 @@ _MOST: Mapping[int, str] = {
         ImagerPixelSpacing NominalScannedPixelSpacing EstimatedRadiographicMagnificationFactor MeasuredAPDimension
         MeasuredLateralDimension SpiralPitchFactor TableFeedPerRotation TableSpeed RevolutionTime CTDIvol
         SingleCollimationWidth TotalCollimationWidth ReconstructionFieldOfView ParallelReductionFactorInPlane
-        EffectiveEchoTime DiffusionBValue LINACEnergy NominalBeamEnergy FocalSpots""",
-    # Milliseconds, milliamperes, positions in millimetres, gauss, grams, steps of a window
+        EffectiveEchoTime LINACEnergy NominalBeamEnergy FocalSpots""",
+    # Milliseconds, milliamperes, positions in millimetres, gauss, s/mm² (gradients for research reach tens of thousands)
     100_000: """RepetitionTime InversionTime ExposureTime XRayTubeCurrent Exposure MagneticFieldStrength TableHeight
         TableTraverse DistanceSourceToDetector DistanceSourceToPatient SliceLocation ImagePositionPatient
         PixelBandwidth FrameTime GeneratorPower LowRRValue HighRRValue NominalInterval SpatialResolution FocalDistance
-        ExposureTimeInms XRayTubeCurrentInmA ExposureInmAs""",
+        ExposureTimeInms XRayTubeCurrentInmA ExposureInmAs DiffusionBValue""",
     1_000_000: "PatientWeight RescaleIntercept",
 }
 #: Doses, counts, times from a start, and values of any kind: only an identifier of the file itself is no measurement.
