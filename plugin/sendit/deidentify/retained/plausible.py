@@ -31,7 +31,7 @@ _MOST: Mapping[int, str] = {
         MeasuredLateralDimension SpiralPitchFactor TableFeedPerRotation TableSpeed RevolutionTime CTDIvol
         SingleCollimationWidth TotalCollimationWidth ReconstructionFieldOfView ParallelReductionFactorInPlane
         EffectiveEchoTime LINACEnergy NominalBeamEnergy FocalSpots""",
-    # Milliseconds, milliamperes, positions in millimetres, gauss, s/mm² (gradients for research reach tens of thousands)
+    # Milliseconds, milliamperes, positions in millimetres, gauss, s/mm² (research scanners reach tens of thousands)
     100_000: """RepetitionTime InversionTime ExposureTime XRayTubeCurrent Exposure MagneticFieldStrength TableHeight
         TableTraverse DistanceSourceToDetector DistanceSourceToPatient SliceLocation ImagePositionPatient
         PixelBandwidth FrameTime GeneratorPower LowRRValue HighRRValue NominalInterval SpatialResolution FocalDistance
