@@ -148,7 +148,7 @@ class Worker:
         path = Path(hello["configuration_path"])
         projects = prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent)
         shared, home = self.settings.staging_directory, self.journal.home
-        staging, previews = Staging(shared, self._directory), Previews(shared)
+        staging, previews = Staging(shared, self._directory, home), Previews(shared, home)
         queues = {process_queue(home): self.settings.batches_at_once}
         # Deliveries to a destination that is no longer configured must fail, instead of waiting for ever.
         queues |= {deliver_queue(name, home): 1 for name in self.journal.deliveries.open_destinations(home)}

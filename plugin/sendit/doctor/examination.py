@@ -136,8 +136,8 @@ def _directory(loaded: Settings) -> str:
 
 def _disk(loaded: Settings) -> str:
     usage = shutil.disk_usage(loaded.data_directory if loaded.data_directory.exists() else "/")
-    staged = sum(file.stat().st_size for file in (loaded.data_directory / "staging").glob("*/*"))
-    previews = sum(file.stat().st_size for file in (loaded.data_directory / "pictures").glob("*/*"))
+    staged = sum(file.stat().st_size for file in (loaded.staging_directory / "staging").glob("*/*"))
+    previews = sum(file.stat().st_size for file in (loaded.staging_directory / "pictures").glob("*/*"))
     journal = sum(file.stat().st_size for file in loaded.data_directory.glob(f"{JOURNAL_FILE}*"))
     parts = {"staging": staged, "previews": previews, "journal": journal}
     sizes = ", ".join(f"{name} {size / 2**20:.1f} MiB" for name, size in parts.items())

@@ -41,10 +41,10 @@ def unlink(journal: Journal, settings: Settings, project: str) -> None:
         for batch_id in journal.unlinking.batches(name):
             # Their names are digests of Orthanc's identifiers, and "before" images show the patient's own.
             for kept in ("staging", "pictures"):
-                _destroy(settings.data_directory / kept / str(batch_id), name)
+                _destroy(settings.staging_directory / kept / str(batch_id), name)
         journal.unlinking.detach(name)
     for kept in ("staging", "pictures"):  # made before anybody knew whose they would be
-        for folder in (settings.data_directory / kept).glob(f"{AHEAD}*"):
+        for folder in (settings.staging_directory / kept).glob(f"{AHEAD}*"):
             _destroy(folder, project)
     journal.unlinking.scour()
     for name in names:

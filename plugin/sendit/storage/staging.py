@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sendit.storage.instance_io import settled, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from sendit.model import Receipt
@@ -28,10 +28,12 @@ class Staging:
     Args:
         directory: where it is; several workers may share it.
         own: this worker's data directory, if it is not the same.
+        home: whose worker this is, if others share the folder.
     """
 
-    def __init__(self, directory: Path, own: Path | None = None) -> None:
+    def __init__(self, directory: Path, own: Path | None = None, home: str = "") -> None:
         self._root = directory / "staging"
+        self._home = home
         self._root.mkdir(mode=0o700, exist_ok=True)
         self._trials = (own or directory) / "staging" / "trials"
 
@@ -103,13 +105,18 @@ class Staging:
 
     def ahead(self, key: str) -> Path:
         """Return a new folder for outputs of a study that still arrives; no batch has them yet."""
-        folder = self._root / f"{AHEAD}{key}"
+        folder = self._root / ahead_name(self._home, key)
         folder.mkdir(mode=0o700)
         return folder
 
     def forget_ahead(self, folder: Path | None = None) -> None:
-        """Remove such a folder, or all of them."""
-        for one in [folder] if folder is not None else self._root.glob(f"{AHEAD}*"):
+        """Remove such a folder, or all of this worker's."""
+        for one in [folder] if folder is not None else ahead_of(self._root, self._home):
+            shutil.rmtree(one, ignore_errors=True)
+
+    def forget_ahead_of_others(self, living: Collection[str]) -> None:
+        """Remove such folders of workers that do not run."""
+        for one in ahead_of_others(self._root, {*living, self._home}):
             shutil.rmtree(one, ignore_errors=True)
 
     def remove(self, batch_id: int) -> None:
@@ -119,3 +126,22 @@ class Staging:
     def batches(self) -> Iterator[int]:
         """Yield the batches that have a folder here."""
         yield from (int(path.name) for path in self._root.iterdir() if path.name.isdigit())
+
+
+def ahead_name(home: str, key: str) -> str:
+    """Return the name of a folder for what is made ahead; it says whose it is."""
+    return f"{AHEAD}{home}.{key}"
+
+
+def ahead_of(root: Path, home: str) -> list[Path]:
+    """Return the folders for what this worker made ahead."""
+    return [one for one in root.glob(f"{AHEAD}*") if _home_of(one) == home]
+
+
+def ahead_of_others(root: Path, living: Collection[str]) -> list[Path]:
+    """Return the folders for what workers made ahead that are not among these."""
+    return [one for one in root.glob(f"{AHEAD}*") if _home_of(one) not in living]
+
+
+def _home_of(folder: Path) -> str:
+    return folder.name.removeprefix(AHEAD).rpartition(".")[0]

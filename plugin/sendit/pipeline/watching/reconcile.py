@@ -201,10 +201,12 @@ class Reconciler:
         self._pipeline.deliverer.schedule(delivery.batch_id, delivery.destination, attempt, wait)
 
     def tidy(self) -> None:
-        """Remove staged files and previews that no batch needs, or of a batch that another worker took over."""
+        """Remove staged files and previews that no batch needs, or that another worker took over or left behind."""
         journal = self._services.journal
         shared = self._services.settings.shared_directory is not None
+        living = self._company.homes()
         for kept, needed in ((self._services.staging, _STAGED), (self._services.previews, _PREVIEWED)):
+            kept.forget_ahead_of_others(living)
             for batch_id in list(kept.batches()):
                 batch = journal.batches.get(batch_id)
                 if batch is None or batch.state not in needed or not (shared or self._is_ours(batch_id)):
