@@ -26,7 +26,16 @@ _ROAD = (
     r"(?:rte|route(?=\s\d\d)|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway"
     r"|turnpike|trasa|трасса)"
 )
-_CREW = r"(?:medic|ambulance|engine|rescue|squad|fire truck|rtw|samu|smur|helimed|christoph)"
+_CREW = (
+    r"(?:medic|paramedic|ambu|ambulanc\w{1,2}|engine|rescue|squad|fire truck|trooper|badge|rtw|samu|smur|helimed"
+    r"|christoph|life\s?flight|careflight|air\s?evac)"
+)
+_STAFF = (
+    r"(?:(?:radio|sono|mammo)grapher|technologist|technician|tech|operator|op|radiologist|reporter|reader|nurse|examiner"
+    r"|typist|transcriber|mtra|mtr|mta|manip|técnico|tecnico|tsrm|laborant(?:in)?|untersucher(?:in)?|befunder(?:in)?)"
+)
+#: Modalities and qualifications, which stand behind such words, too.
+_NO_INITIALS = r"(?!(?:CT|MR|MRI|US|XR|NM|PT|PET|MG|DX|CR|RF|XA|IR|RT|RTR|RN|MD|DO|NA|NAD|OK|ER|ED|ICU|TBD|TBA)(?!\w))"
 _SUBJECT = r"(?:subj(?:ect)?|subjekt|sujet|sujeto|sujeito|soggetto|proband(?:in)?|participant|rando?|screening)"
 #: The label is the last group of each.
 _LABELLED = tuple(
@@ -73,6 +82,11 @@ _INITIALS = re.compile(
     r"|(?<![^\W_])([A-Z]{2,3})[ /]\s?19\d\d(?![^\W_])|(?<![\w.])((?:[A-Z]\.\s?){3,4})(?!\w)"
     r"|(?<=[Pp]t\s)((?:[A-Z]\.){2})(?!\w)|(?<=[Pp]at\s)((?:[A-Z]\.){2})(?!\w)"
 )
+#: Initials of staff behind a role and a colon.
+_OF_STAFF = re.compile(
+    rf"((?<!\w)(?i:{_STAFF}(?:[ ](?:initials|name|id))?)[ ]?[:=][ ]?)"
+    rf"(?:{_NO_INITIALS}[A-Z]{{2,3}}(?:/[A-Z]{{2,3}})?|[A-Z]\.[ ]?[A-Z]\.?)(?![^\W_])"
+)
 _NETWORK = (
     r"(?:insta(?:gram)?|facebook|tiktok|twitter|whats\s?app|telegram|snap(?:chat)?|wechat|kakao(?:talk)?|linkedin|skype"
     r"|zalo|viber|微信|weixin|카톡|카카오톡)"
@@ -92,7 +106,8 @@ def without_wards_and_subjects(text: str) -> str:
 
 
 def without_aged_initials(text: str) -> str:
-    """Return the text with CUT in the place of initials beside an age or a year, or with points, and of stand-ins."""
+    """Return the text with CUT for initials beside an age, a year or a role, or with points, and for stand-ins."""
+    text = _OF_STAFF.sub(_without_number, text)
     return _INITIALS.sub(_without_initials, _STAND_INS.sub(_without_number, text))
 
 
