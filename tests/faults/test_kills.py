@@ -102,9 +102,7 @@ USUAL = {"delivering"}
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(
-    "blow", [b if b != "orthanc-sigterm" else pytest.param(b, marks=pytest.mark.slow) for b in BLOWS]
-)
+@pytest.mark.parametrize("blow", [b if b == "worker" else pytest.param(b, marks=pytest.mark.slow) for b in BLOWS])
 @pytest.mark.parametrize("stage", [s if s in USUAL else pytest.param(s, marks=pytest.mark.slow) for s in STAGES])
 def test_every_study_arrives_once_after(make_stack: MakeStack, stage: str, blow: str) -> None:
     """Whoever is struck, and whenever."""

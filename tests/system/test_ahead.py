@@ -216,6 +216,7 @@ def test_two_hundred_instances_that_arrive_slowly(make_stack: MakeStack) -> None
     assert stack.staged() == []
 
 
+@pytest.mark.slow
 def test_a_study_that_another_project_takes_at_last(make_stack: MakeStack) -> None:
     """Nothing that was made by the rules of the first project leaves, or stays."""
     stack = make_stack()
@@ -232,6 +233,7 @@ def test_a_study_that_another_project_takes_at_last(make_stack: MakeStack) -> No
     assert stack.staged() == []
 
 
+@pytest.mark.slow
 def test_kill_of_the_worker_while_it_works_ahead(make_stack: MakeStack) -> None:
     """The next worker deletes what was made, and the study loses nothing."""
     stack = make_stack()
@@ -249,6 +251,7 @@ def test_kill_of_the_worker_while_it_works_ahead(make_stack: MakeStack) -> None:
     assert stack.staged() == []
 
 
+@pytest.mark.slow
 def test_a_study_that_is_pushed_out_of_orthanc_meanwhile(make_stack: MakeStack) -> None:
     """What was made of it is deleted, and a batch says what happened."""
     stack = make_stack()
@@ -261,6 +264,7 @@ def test_a_study_that_is_pushed_out_of_orthanc_meanwhile(make_stack: MakeStack) 
     wait_made(stack, 1)
 
 
+@pytest.mark.slow
 def test_an_instance_that_is_overwritten_meanwhile(make_stack: MakeStack) -> None:
     """What leaves is made of the file that Orthanc has."""
     stack = make_stack()
@@ -276,6 +280,7 @@ def test_an_instance_that_is_overwritten_meanwhile(make_stack: MakeStack) -> Non
     assert int.from_bytes(delivered.PixelData[:2], "little") == 4095
 
 
+@pytest.mark.slow
 def test_it_can_be_turned_off(make_stack: MakeStack) -> None:
     """Then the batch does everything."""
     stack = make_stack(WorkAhead=False).start()

@@ -176,6 +176,7 @@ def test_doctor_before_the_first_start(make_stack: MakeStack) -> None:
     assert _wrong(stack) == ["research", "WatchedFolders[0]", "worker"]
 
 
+@pytest.mark.slow
 def test_doctor_looks_at_what_is_around(make_stack: MakeStack) -> None:
     """Who may ask Orthanc, its keys, the plugin's files, the order of the projects, files that others may change."""
     stack = make_stack()

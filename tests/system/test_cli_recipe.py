@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.burned import CaptureMaker
 from tests.unit.deidentify.samples import path
 
@@ -84,6 +86,7 @@ def test_explain_pixels_and_what_is_not_there(tmp_path: Path) -> None:
     assert "(0008,0050) AccessionNumber was blank PS3.15 Table E.1-1, Basic Profile" in rows
 
 
+@pytest.mark.slow
 def test_explain_what_would_not_be_released(tmp_path: Path) -> None:
     """The reason instead of a table, and exit code 1; 2 where there is nothing to explain."""
     prepare(tmp_path)

@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.dicom import StudyMaker
 from tests.servers.fault_proxy import FaultProxy, Silence
 from tests.servers.ports import free_port
@@ -19,6 +21,7 @@ def peer(name: str, **keys: Any) -> dict[str, Any]:
     return {"Type": "OrthancPeer", "Peer": name, "Retry": {"FirstDelay": 0.2, "MaxDelay": 1, "Limit": 500}, **keys}
 
 
+@pytest.mark.slow
 def test_each_destination_shows_where_it_stands(make_stack: MakeStack) -> None:
     """Reachable, down, silent, paused, outside of its window: with counts, reasons, and no secret."""
     now = datetime.now(UTC)

@@ -98,6 +98,7 @@ def test_a_patient_is_taken_back_by_the_coded_identifier(stack: Stack) -> None:
     assert len(stack.delivered_files()) == 1
 
 
+@pytest.mark.slow
 def test_a_destination_that_is_down_is_asked_until_it_answers(make_stack: MakeStack) -> None:
     """Visibly not complete meanwhile, also over a kill -9 of the worker; complete by itself afterwards."""
     stack = make_stack().start()
@@ -156,6 +157,7 @@ def test_what_was_never_sent_needs_no_destination(make_stack: MakeStack) -> None
     assert len(stack.delivered_files()) == 1
 
 
+@pytest.mark.slow
 def test_a_patient_is_held_though_all_studies_were_recalled_one_by_one(stack: Stack) -> None:
     """A recall of the patient then finds nothing to remove, and further studies are held nevertheless.
 

@@ -7,6 +7,7 @@ import json
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
+import pytest
 from pydicom import dcmread
 
 from tests.dicom import Person, StudyMaker, written
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeStack
 
 
+@pytest.mark.slow
 def test_the_risk_of_what_left(make_stack: MakeStack) -> None:
     """Three patients: two are 40 to 49, one is 90 or more, and alone by that; a recall takes that one out."""
     project = {

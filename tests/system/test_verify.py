@@ -69,6 +69,7 @@ def test_what_is_missing_or_changed_at_the_target(sent: Stack) -> None:
     assert len(found["destinations"][0]["discrepancies"]) == 2
 
 
+@pytest.mark.slow
 def test_a_target_that_is_down_is_no_proof(sent: Stack) -> None:
     """What cannot be asked is said, with exit code 1."""
     sent.target.stop()

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 import pydicom
+import pytest
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
@@ -28,6 +29,7 @@ def bare(data: bytes, *, implicit: bool, little: bool = True) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_they_are_sent_or_kept_with_a_reason(make_stack: MakeStack, tmp_path: Path) -> None:
     """What is understood to its last byte is sent; the rest stays in .err, or in Orthanc, rejected with a reason."""
     inbox = tmp_path / "inbox"

@@ -36,5 +36,5 @@ def test_the_wheel_holds_what_the_script_takes_from_it() -> None:
     builder = WheelBuilder(str(ROOT))
     packed = {Path(file.distribution_path).name for file in builder.recurse_explicit_files(builder.config.shared_data)}
     taken = set(re.findall(r"\$(?:locks|home/share/sendit)/([a-z0-9.-]+)", SCRIPT.read_text("utf-8")))
-    assert taken == {"requirements-pip.lock", "requirements.lock", "orthanc-explorer-2.json"}
+    assert taken == {"requirements-pip.lock", "requirements.lock", "orthanc-explorer-2.json", "orthanc.service.conf"}
     assert taken | {"sendit_plugin.py"} <= packed
