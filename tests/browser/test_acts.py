@@ -160,6 +160,30 @@ def test_the_crosswalk_is_looked_up_and_the_look_recorded(hospital: Stack, brows
     wait_text(browser, "The chain holds", "#chain")
 
 
+def test_single_images_are_accepted_by_keyboard_and_without_script(hospital: Stack, browser: Browser) -> None:
+    """Chosen and accepted with a reason on the batch's page; the batch leaves with the last one."""
+    maker = CaptureMaker(Person(patient_id="US-9-77"))
+    for image in (1, 2):
+        study = hospital.source.upload(world.evil(maker.capture(image), Modality="US"))["ParentStudy"]
+    number = _batch(hospital, study, "Thyroid")
+    browser.complaints()  # those of the test before
+    visit(hospital, browser, f"batches/{number}")
+    browser.keys("jx")
+    assert browser.run("return [...document.querySelectorAll('[name=instance]')].map(b => b.checked)") == [True, False]
+    browser.run("document.querySelector('#decision textarea').focus()")
+    browser.keys("looks clean\ue004\ue007")  # Tab, Enter
+    wait_text(browser, "1 of 2 images are accepted")
+    assert browser.complaints() == []
+    _refuse_forms(hospital, number)
+    accepted = _send_form(hospital, number)
+    assert (accepted.status_code, [one.status_code for one in accepted.history]) == (200, [303])
+    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "DONE", "the delivery")
+    events = hospital.api(f"batches/{number}")["events"]
+    reviewed = [(one["message"], one["reason"]) for one in events if one["message"].startswith("review:")]
+    accept = "review: accepted (1 instance)"
+    assert reviewed == [(accept, "looks clean"), (accept, "also clean")]
+
+
 def test_a_peer_that_comes_back(hospital: Stack, browser: Browser) -> None:
     """The banner says which destinations are down; once it answers, "try now" delivers at once."""
     visit(hospital, browser, "batches?state=DELIVERING")
@@ -199,30 +223,6 @@ def test_many_at_once_and_a_pause(hospital: Stack, browser: Browser) -> None:
     visit(hospital, browser, "audit")
     for act in ("paused", "resumed", "retried many batches", EVIL):
         assert act in text(browser)
-
-
-def test_single_images_are_accepted_by_keyboard_and_without_script(hospital: Stack, browser: Browser) -> None:
-    """Chosen and accepted with a reason on the batch's page; the batch leaves with the last one."""
-    maker = CaptureMaker(Person(patient_id="US-9-77"))
-    for image in (1, 2):
-        study = hospital.source.upload(world.evil(maker.capture(image), Modality="US"))["ParentStudy"]
-    number = _batch(hospital, study, "Thyroid")
-    browser.complaints()  # those of the test before
-    visit(hospital, browser, f"batches/{number}")
-    browser.keys("jx")
-    assert browser.run("return [...document.querySelectorAll('[name=instance]')].map(b => b.checked)") == [True, False]
-    browser.run("document.querySelector('#decision textarea').focus()")
-    browser.keys("looks clean\ue004\ue007")  # Tab, Enter
-    wait_text(browser, "1 of 2 images are accepted")
-    assert browser.complaints() == []
-    _refuse_forms(hospital, number)
-    accepted = _send_form(hospital, number)
-    assert (accepted.status_code, [one.status_code for one in accepted.history]) == (200, [303])
-    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "DONE", "the delivery")
-    events = hospital.api(f"batches/{number}")["events"]
-    reviewed = [(one["message"], one["reason"]) for one in events if one["message"].startswith("review:")]
-    accept = "review: accepted (1 instance)"
-    assert reviewed == [(accept, "looks clean"), (accept, "also clean")]
 
 
 def _send_form(hospital: Stack, number: int, site: str = "", **values: str) -> requests.Response:
