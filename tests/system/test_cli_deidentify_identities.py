@@ -56,6 +56,7 @@ def codes(target: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_list(tmp_path: Path, source: Path) -> None:
     """Its codes for those it knows; the others are quarantined with the reason, until it knows them."""
     path = tmp_path / "codes.csv"

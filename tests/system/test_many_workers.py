@@ -72,6 +72,7 @@ def kill(stack: Stack) -> None:
         os.kill(worker, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_two_orthancs_side_by_side(make_stack: MakeStack, database: str) -> None:
     """Each does the studies of its own Orthanc, and a study that both have is de-identified once."""
     pair = Pair(make_stack, database, None).start()

@@ -39,6 +39,7 @@ def held(server: OrthancServer) -> list[Dataset]:
     return [dcmread_bytes(server.instance_file(identifier)) for identifier in server.get("/instances")]
 
 
+@pytest.mark.slow
 def test_a_study_leaves_in_two_ways_under_the_same_codes(make_stack: MakeStack, second: OrthancServer) -> None:
     """Each target has its own; late instances too; each batch has its own receipts, and can be verified."""
     stack = with_variant(make_stack(), second)

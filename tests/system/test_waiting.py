@@ -35,6 +35,7 @@ def waiting(make_stack: MakeStack) -> Stack:
     return stack
 
 
+@pytest.mark.slow
 def test_what_waits_is_tried_now_at_a_persons_wish(make_stack: MakeStack) -> None:
     """On the command line and over HTTP; who wished it is in the history; a batch that does not wait is refused."""
     stack = waiting(make_stack)
