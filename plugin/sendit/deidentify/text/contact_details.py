@@ -92,7 +92,7 @@ _QUAD_OF_NETWORK = re.compile(
 #: Who installed or used a program, where it stands, and whose it is.
 _OF_SITE = re.compile(
     r"((?<!\w)(?:by|svc|user|usr|login|oper(?:ator)?|tech|owner|admin)(?:\s?[:=]\s?|\s+(?=[A-Z]\.)))(?:[A-Z]\.\s?)*[^\W\d_][\w.\-]*"
-    r"|((?<!\w)(?:(?i:room|rm|bldg|building|zimmer|salle|kamer)\s#?))(?:[A-Z]?\d{1,4}[A-Z]?|[A-Z])(?!\w)"
+    r"|((?<!\w)(?:(?i:room|rm|bldg|building|zimmer|salle|kamer)\s#?))(?:[A-Z]?\d{1,4}[A-Z]?|[A-Z])(?!\w|[ \-]\d\d[ \-])"
     r"|((?<!\w)(?i:hospital|klinikum|klinik|clinic|h[ôo]pital|ospedale|szpital|spital|krankenhaus|praxis|ziekenhuis|sjukhus)\s+)[^\W\d_a-z][\w'’\-]+(?:\s[^\W\d_a-z][\w'’\-]+)?"
 )
 _IP_6_SHORT = re.compile(r"(?<![\w:])(?:[\da-f]{1,4}:){1,6}:(?:[\da-f]{1,4}:){0,5}[\da-f]{1,4}(?![\w:])", re.IGNORECASE)

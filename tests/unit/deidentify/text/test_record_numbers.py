@@ -8,6 +8,7 @@ from benchmarks.codes import OPTIONS, changed_phrases, leaks_of, phrases
 from benchmarks.leaks.forms import FORMS
 from sendit.deidentify import compile_plan
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
+from sendit.deidentify.text.record_numbers import CUT, TextKind, without_record_numbers
 from sendit.deidentify.text.vocabulary import is_term
 from tests.unit.deidentify.samples import dataset, file_of, output, recipe
 
@@ -140,3 +141,14 @@ def test_most_phrases_of_the_technique_stay() -> None:
     changed, all_ = changed_phrases(), phrases()
     assert sum(map(len, all_.values())) > 800
     assert sum(map(len, changed.values())) < 0.14 * sum(map(len, all_.values()))
+
+
+@pytest.mark.parametrize("code", ["B7738", "B0262/16", "B3954"])
+def test_a_letter_and_four_digits_are_no_build(code: str) -> None:
+    """Numbers of builds have fewer digits, or say that they are one."""
+    assert CUT in without_record_numbers(code, TextKind.VERSION, is_term=lambda _: False)
+
+
+def test_a_number_behind_an_abbreviation_of_rooms_goes_whole() -> None:
+    """RM is a room or a magnetic resonance; what follows is a number in groups."""
+    assert not any(map(str.isdigit, CLEANER.technical("knee/RM 11 03 39 X")))
