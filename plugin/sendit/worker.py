@@ -113,7 +113,7 @@ class Worker:
         self.pipeline = Pipeline(self._furnish(hello))
         self.pipeline.passports.prepare()
         self._company = Company(self.journal, self.pipeline.services.scheduler.executor)
-        self._early = EarlyWork(self.pipeline, self._directory)
+        self._early = EarlyWork(self.pipeline)
         self._arrivals = Arrivals(self.pipeline, self._early)
         self._pulling = Pulling(self.pipeline)
         self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._company)

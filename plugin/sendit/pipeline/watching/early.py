@@ -12,15 +12,15 @@ import shutil
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendit.errors import SendItError
 from sendit.logs import places
+from sendit.pipeline.window import available_memory
 from sendit.storage.data_directory import LITTLE_ROOM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from sendit.orthanc.client import StoredInstance
     from sendit.pipeline.batch import Pipeline
@@ -53,14 +53,13 @@ class EarlyWork:
 
     Args:
         pipeline: the stages.
-        folder: the data directory.
     """
 
-    def __init__(self, pipeline: Pipeline, folder: Path) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._services = pipeline.services
         self._ahead = pipeline.services.deidentification.ahead
-        self._folder = folder
+        self._folder = pipeline.services.settings.staging_directory
         self._waiting: dict[str, None] = {}  # an ordered set
         self._told = threading.Condition()
         self._stopping = threading.Event()
@@ -169,18 +168,3 @@ class EarlyWork:
 def _forget_many(known: dict[str, str] | dict[str, _Plan]) -> None:
     if len(known) >= _MOST_KNOWN:
         known.clear()
-
-
-def available_memory() -> int:
-    """Return how much memory the system can give without swapping, in bytes; plenty if it does not say."""
-    for line in _lines(Path("/proc/meminfo")):
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) << 10
-    return _MEMORY
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        yield from path.read_text("ascii").splitlines()
-    except OSError:
-        return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
@@ -11,9 +12,7 @@ from sendit.errors import Retry
 from sendit.orthanc.client import StoredInstance, Study
 from sendit.pipeline.watching import early
 from sendit.pipeline.watching.early import EarlyWork
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from sendit.pipeline.window import available_memory
 
 
 class House:
@@ -58,7 +57,10 @@ class House:
         )
         intake = SimpleNamespace(covered=lambda some: {one: None for one in some if one in self.covered})
         services = SimpleNamespace(
-            source=source, deidentification=deidentification, journal=SimpleNamespace(intake=intake)
+            source=source,
+            deidentification=deidentification,
+            journal=SimpleNamespace(intake=intake),
+            settings=SimpleNamespace(staging_directory=Path()),
         )
         return cast("Any", SimpleNamespace(services=services, only_project_of=self.only_project_of))
 
@@ -68,18 +70,18 @@ def house() -> House:
     return House()
 
 
-def told(house: House, folder: Path, *instances: str) -> EarlyWork:
+def told(house: House, *instances: str) -> EarlyWork:
     """One that has heard of these instances; its thread does not run, so each step is called."""
-    work = EarlyWork(house.pipeline(), folder)
+    work = EarlyWork(house.pipeline())
     work._stopping.wait = lambda timeout=None: False  # type: ignore[method-assign]
     work._waiting = dict.fromkeys(instances)
     return work
 
 
-def test_what_no_batch_has_is_begun(house: House, tmp_path: Path) -> None:
+def test_what_no_batch_has_is_begun(house: House) -> None:
     """Once each, with the version of its file; not what Orthanc no longer has."""
     house.covered = {"b"}
-    work = told(house, tmp_path, "a", "b", "deleted", "c")
+    work = told(house, "a", "b", "deleted", "c")
     work._begin_some()
     assert house.begun == [("s", "a", "file of a", "irb", None), ("s", "c", "file of c", "irb", None)]
     work._begin_some()
@@ -87,16 +89,16 @@ def test_what_no_batch_has_is_begun(house: House, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("project", [None, "service", "unlinked"])
-def test_studies_that_are_left_to_their_batch(house: House, tmp_path: Path, project: str | None) -> None:
+def test_studies_that_are_left_to_their_batch(house: House, project: str | None) -> None:
     """No project, or several; one whose pseudonyms a service gives; one that is not prepared."""
     house.project = project
-    told(house, tmp_path, "a")._begin_some()
+    told(house, "a")._begin_some()
     assert house.begun == []
 
 
-def test_a_further_series_may_change_the_project(house: House, tmp_path: Path) -> None:
+def test_a_further_series_may_change_the_project(house: House) -> None:
     """Otherwise the projects are asked about once for a study."""
-    work = told(house, tmp_path, "a")
+    work = told(house, "a")
     work._begin_some()
     work._waiting = {"b": None}
     work._begin_some()
@@ -107,11 +109,9 @@ def test_a_further_series_may_change_the_project(house: House, tmp_path: Path) -
     assert [one[1] for one in house.begun] == ["a", "b"]
 
 
-def test_nothing_is_begun_while_the_machine_is_needed(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_begun_while_the_machine_is_needed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a batch; with little memory or disk; with enough under way. Once it is free, what waited is begun."""
-    work = told(house, tmp_path, "a")
+    work = told(house, "a")
     house.idle = False
     work._begin_some()
     house.idle, house.room = True, False
@@ -128,9 +128,9 @@ def test_nothing_is_begun_while_the_machine_is_needed(
     assert [one[1] for one in house.begun] == ["a"]
 
 
-def test_a_batch_that_comes_in_between(house: House, tmp_path: Path) -> None:
+def test_a_batch_that_comes_in_between(house: House) -> None:
     """What was not begun is asked about again: the batch may have it."""
-    work = told(house, tmp_path, "a", "b")
+    work = told(house, "a", "b")
 
     def begin(study: str, one: StoredInstance, project: Any, codes: Any, as_of: float) -> None:
         House.begin_ahead(house, study, one, project, codes, as_of)
@@ -147,4 +147,4 @@ def test_a_batch_that_comes_in_between(house: House, tmp_path: Path) -> None:
 
 def test_memory_that_can_be_given() -> None:
     """As the system says."""
-    assert early.available_memory() > 1 << 20
+    assert available_memory() > 1 << 20
