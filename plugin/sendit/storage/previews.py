@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Literal
 from sendit.errors import Retry
 from sendit.model import PixelStatus, Quarantined, Receipt
 from sendit.storage.instance_io import written
-from sendit.storage.staging import ahead_name, ahead_of, ahead_of_others
+from sendit.storage.staging import AheadFolders
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sendit.deidentify.pixels.preview import InstancePreviews
@@ -58,26 +58,12 @@ class Previews:
 
     def __init__(self, data_directory: Path, home: str = "") -> None:
         self._root = data_directory / "pictures"
-        self._home = home
+        self.ahead = AheadFolders(self._root, home)
         self._root.mkdir(mode=0o700, exist_ok=True)
 
     def place(self, batch_id: int, instance: str) -> Path:
         """Return how the paths of an instance's previews begin (Orthanc's identifier). Creates nothing."""
         return self._root / str(batch_id) / hashlib.sha256(instance.encode()).hexdigest()[:32]
-
-    def ahead(self, key: str) -> Path:
-        """Return a folder for previews of a study that still arrives. Creates nothing."""
-        return self._root / ahead_name(self._home, key)
-
-    def forget_ahead(self, folder: Path | None = None) -> None:
-        """Remove such a folder, or all of this worker's."""
-        for one in [folder] if folder is not None else ahead_of(self._root, self._home):
-            shutil.rmtree(one, ignore_errors=True)
-
-    def forget_ahead_of_others(self, living: Collection[str]) -> None:
-        """Remove such folders of workers that do not run."""
-        for one in ahead_of_others(self._root, {*living, self._home}):
-            shutil.rmtree(one, ignore_errors=True)
 
     def move(self, made: Path, place: Path) -> None:
         """Move an instance's previews to its batch; there are none of it if they cannot be moved.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sendit.storage.instance_io import settled, written
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from sendit.model import Receipt
@@ -20,6 +20,36 @@ if TYPE_CHECKING:
 _RULES = "rules"
 #: Folders here, and of previews, begin with it that hold what was made before its batch began.
 AHEAD = "ahead-"
+
+
+class AheadFolders:
+    """The folders for what was made before its batch began; their names say whose they are.
+
+    Args:
+        root: where they are, beside the batches' own.
+        home: whose worker this is.
+    """
+
+    def __init__(self, root: Path, home: str) -> None:
+        self._root = root
+        self._home = home
+
+    def path(self, key: str) -> Path:
+        """Return the folder for a study that still arrives. Creates nothing."""
+        return self._root / f"{AHEAD}{self._home}.{key}"
+
+    def forget(self) -> None:
+        """Remove all of this worker's."""
+        self._remove(lambda home: home == self._home)
+
+    def forget_of_others(self, living: Collection[str]) -> None:
+        """Remove those of workers that do not run."""
+        self._remove(lambda home: home not in {*living, self._home})
+
+    def _remove(self, chosen: Callable[[str], bool]) -> None:
+        for folder in self._root.glob(f"{AHEAD}*"):
+            if chosen(folder.name.removeprefix(AHEAD).rpartition(".")[0]):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class Staging:
@@ -33,7 +63,7 @@ class Staging:
 
     def __init__(self, directory: Path, own: Path | None = None, home: str = "") -> None:
         self._root = directory / "staging"
-        self._home = home
+        self.ahead = AheadFolders(self._root, home)
         self._root.mkdir(mode=0o700, exist_ok=True)
         self._trials = (own or directory) / "staging" / "trials"
 
@@ -103,22 +133,6 @@ class Staging:
         """Return whether anything of a batch is staged here."""
         return (self._root / str(batch_id)).is_dir()
 
-    def ahead(self, key: str) -> Path:
-        """Return a new folder for outputs of a study that still arrives; no batch has them yet."""
-        folder = self._root / ahead_name(self._home, key)
-        folder.mkdir(mode=0o700)
-        return folder
-
-    def forget_ahead(self, folder: Path | None = None) -> None:
-        """Remove such a folder, or all of this worker's."""
-        for one in [folder] if folder is not None else ahead_of(self._root, self._home):
-            shutil.rmtree(one, ignore_errors=True)
-
-    def forget_ahead_of_others(self, living: Collection[str]) -> None:
-        """Remove such folders of workers that do not run."""
-        for one in ahead_of_others(self._root, {*living, self._home}):
-            shutil.rmtree(one, ignore_errors=True)
-
     def remove(self, batch_id: int) -> None:
         """Remove all of a batch's files; fine if there are none."""
         shutil.rmtree(self._root / str(batch_id), ignore_errors=True)
@@ -126,22 +140,3 @@ class Staging:
     def batches(self) -> Iterator[int]:
         """Yield the batches that have a folder here."""
         yield from (int(path.name) for path in self._root.iterdir() if path.name.isdigit())
-
-
-def ahead_name(home: str, key: str) -> str:
-    """Return the name of a folder for what is made ahead; it says whose it is."""
-    return f"{AHEAD}{home}.{key}"
-
-
-def ahead_of(root: Path, home: str) -> list[Path]:
-    """Return the folders for what this worker made ahead."""
-    return [one for one in root.glob(f"{AHEAD}*") if _home_of(one) == home]
-
-
-def ahead_of_others(root: Path, living: Collection[str]) -> list[Path]:
-    """Return the folders for what workers made ahead that are not among these."""
-    return [one for one in root.glob(f"{AHEAD}*") if _home_of(one) not in living]
-
-
-def _home_of(folder: Path) -> str:
-    return folder.name.removeprefix(AHEAD).rpartition(".")[0]

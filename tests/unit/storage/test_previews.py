@@ -73,7 +73,7 @@ def test_what_has_no_picture_of_after_is_not_shown(tmp_path: Path) -> None:
 
 def test_previews_that_were_made_ahead_move_to_their_batch(previews: Previews, tmp_path: Path) -> None:
     """In place of those that the instance had there; what is left is forgotten."""
-    folder = previews.ahead("a")
+    folder = previews.ahead.path("a")
     album = InstancePreviews({0: b"b"}, {0: b"a"}, ())
     album.instance_number = 7
     place = previews.place(3, "one")
@@ -82,5 +82,5 @@ def test_previews_that_were_made_ahead_move_to_their_batch(previews: Previews, t
     assert [(shown.instance_number, shown.frame) for shown in previews.of(3)] == [(1, 1), (7, 1)]
     assert [previews.read(3, f"{place.name}-1", which) for which in ("before", "after")] == [b"b", b"a"]
     assert not list(folder.iterdir())
-    previews.forget_ahead()
+    previews.ahead.forget()
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["3"]

@@ -9,6 +9,7 @@ an instance that ends one of them holds nobody up, and is tried anew by its batc
 from __future__ import annotations
 
 import math
+import shutil
 import threading
 import time
 import uuid
@@ -85,8 +86,8 @@ class Ahead:
 
     def forget_all(self) -> None:
         """Delete what a former worker left behind; before the first `begin`."""
-        self._staging.forget_ahead()
-        self._previews.forget_ahead()
+        self._staging.ahead.forget()
+        self._previews.ahead.forget()
 
     def wait_for_room(self, seconds: float) -> bool:
         """Return whether another instance may be begun now, or within so many seconds."""
@@ -125,7 +126,9 @@ class Ahead:
 
     def _opened(self, study: str) -> _Study:
         key = uuid.uuid4().hex
-        state = self._studies[study] = _Study(self._staging.ahead(key), self._previews.ahead(key))
+        state = _Study(self._staging.ahead.path(key), self._previews.ahead.path(key))
+        state.folder.mkdir(mode=0o700)
+        self._studies[study] = state
         return state
 
     def _done(self, state: _Study, origin: _Origin, future: Future[Result]) -> None:
@@ -230,5 +233,5 @@ class Ahead:
             self.forget(study)
 
     def _remove(self, state: _Study) -> None:
-        self._staging.forget_ahead(state.folder)
-        self._previews.forget_ahead(state.previews)
+        for folder in (state.folder, state.previews):
+            shutil.rmtree(folder, ignore_errors=True)

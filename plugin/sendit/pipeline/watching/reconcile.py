@@ -206,7 +206,7 @@ class Reconciler:
         shared = self._services.settings.shared_directory is not None
         living = self._company.homes()
         for kept, needed in ((self._services.staging, _STAGED), (self._services.previews, _PREVIEWED)):
-            kept.forget_ahead_of_others(living)
+            kept.ahead.forget_of_others(living)
             for batch_id in list(kept.batches()):
                 batch = journal.batches.get(batch_id)
                 if batch is None or batch.state not in needed or not (shared or self._is_ours(batch_id)):
