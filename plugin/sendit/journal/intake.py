@@ -42,8 +42,10 @@ class Intake:
                 self._open(c, study, BatchState.RECEIVING, new)
 
     def _arriving(self, study: str) -> sa.ColumnElement[bool]:
-        b = t.batches.c
-        return (b.study == study) & (b.home == self._home) & (b.state == BatchState.RECEIVING)
+        return self._is_here() & (t.batches.c.study == study) & (t.batches.c.state == BatchState.RECEIVING)
+
+    def _is_here(self) -> sa.ColumnElement[bool]:
+        return t.batches.c.home == self._home
 
     def _count_covered(self, c: sa.Connection, study: str) -> int:
         query = sa.select(sa.func.count(sa.distinct(t.instances.c.instance)))
@@ -176,9 +178,7 @@ class Intake:
         if opened is not None:
             c.execute(sa.delete(t.events).where(t.events.c.batch_id == opened))
             c.execute(sa.delete(t.batches).where(t.batches.c.id == opened))
-        here = (t.batches.c.study == study) & (
-            t.batches.c.home == self._home
-        )  # each Orthanc has a LastUpdate of its own
+        here = self._is_here() & (t.batches.c.study == study)  # each Orthanc has a LastUpdate of its own
         newest = sa.select(sa.func.max(t.batches.c.id)).where(here).scalar_subquery()
         c.execute(sa.update(t.batches).where(t.batches.c.id == newest).values(last_update=last_update))
 
@@ -231,7 +231,7 @@ class Intake:
         """Return, for studies that have a batch, the newest LastUpdate listed and whether one is RECEIVING."""
         c_ = t.batches.c
         query = sa.select(c_.study, c_.last_update, c_.state)
-        query = query.where(c_.study.in_(studies) & (c_.home == self._home)).order_by(c_.id)
+        query = query.where(self._is_here() & c_.study.in_(studies)).order_by(c_.id)
         by_study: dict[str, tuple[str | None, bool]] = {}
         with reading(self._engine) as c:
             for study, last_update, state in c.execute(query):
@@ -241,8 +241,7 @@ class Intake:
 
     def receiving_studies(self) -> list[str]:
         """Return the studies whose batch is RECEIVING."""
-        b = t.batches.c
-        query = sa.select(b.study).where((b.state == BatchState.RECEIVING) & (b.home == self._home))
+        query = sa.select(t.batches.c.study).where(self._is_here() & (t.batches.c.state == BatchState.RECEIVING))
         with reading(self._engine) as c:
             return list(c.execute(query).scalars())
 
