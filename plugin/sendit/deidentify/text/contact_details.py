@@ -10,9 +10,13 @@ import re
 from functools import cache
 
 from sendit.deidentify.text.patterns import LINKS
-from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.sections import any_of, cues, technique
-from sendit.deidentify.text.wards_and_subjects import without_aged_initials, without_handles, without_wards_and_subjects
+from sendit.deidentify.text.wards_and_subjects import (
+    without_handles,
+    without_initials_beside,
+    without_wards_and_subjects,
+)
 from sendit.deidentify.text.word_lists import medicine
 
 #: An address that is written so that programs do not find it: name[at]clinic[dot]org.
@@ -105,7 +109,7 @@ def without_contact_details(text: str) -> str:
     """Return the text with CUT in the place of what reaches or locates a person."""
     if _AT.search(text):
         text = _MAILS.sub(CUT, text)
-    text = without_aged_initials(without_handles(text))
+    text = without_initials_beside(without_handles(text))
     if "@" in text or "//" in text or ":" in text or "www" in text:
         text = LINKS.sub(CUT, text)
     if "/" in text or "\\" in text:
@@ -116,7 +120,7 @@ def without_contact_details(text: str) -> str:
         return text
     text = _EVERYWHERE.sub(CUT, text)
     text = _streets().sub(CUT, _SPOKEN.sub(CUT, text))
-    return without_wards_and_subjects(_ROOMS.sub(lambda match: f"{match[1] or match[2] or ''}{CUT}", text))
+    return without_wards_and_subjects(_ROOMS.sub(behind_label, text))
 
 
 def without_numbers_of_persons(text: str) -> str:
@@ -130,16 +134,11 @@ def without_hosts(text: str) -> str:
         text = _PATH.sub(CUT, text)
     if "-" in text:
         text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
-    text = _OF_SITE.sub(_behind_label, _ANNOUNCED_HOST.sub(_behind_label, text))
+    text = _OF_SITE.sub(behind_label, _ANNOUNCED_HOST.sub(behind_label, text))
     if not any(map(str.isdigit, text)):
         return text
-    text = _IP_6_SHORT.sub(CUT, _QUAD_OF_NETWORK.sub(_behind_label, text))
+    text = _IP_6_SHORT.sub(CUT, _QUAD_OF_NETWORK.sub(behind_label, text))
     return _QUAD.sub(_without_address, _IP_6.sub(CUT, _HOST_NAME.sub(CUT, text)))
-
-
-def _behind_label(match: re.Match[str]) -> str:
-    """Return the label of what goes."""
-    return f"{match[match.lastindex] if match.lastindex else ''}{CUT}"
 
 
 def _without_station(match: re.Match[str]) -> str:

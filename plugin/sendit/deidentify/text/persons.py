@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.eponyms import is_eponym
-from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.sections import any_of, cues, technique
 from sendit.deidentify.text.vocabulary import is_compound_of_medicine, is_nobody, is_of_machines, is_of_reports
 from sendit.deidentify.text.word_lists import medicine
@@ -42,7 +42,7 @@ _EXTENSION = re.compile(r"[ ,]{1,2}(?:ext\.?[ ]?|x)?\d{4,6}(?!\w|[.,/]\d|\s?(?:k
 def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
     """Return the text with CUT in the place of what a cue gives away: names, places, numbers."""
     if CUT in text or any(map(str.isdigit, text)):
-        text = _numbers().sub(_without_number, text)
+        text = _numbers().sub(behind_label, text)
     words = set(_LETTERS.findall(text.casefold()))
     titled = _is_titled(text)
     text = _without_houses_and_offices(text, words)
@@ -342,11 +342,6 @@ def _numbers() -> re.Pattern[str]:
         rf"|((?<![\w.])(?:no|nº)[\s.:]+)\d{{4,}}(?!\w)|((?<!\w)[#№])\s?\d{{3,}}|((?<!\w)(?<!\d )x)\d{{3,5}}(?!\w)",
         re.IGNORECASE,
     )
-
-
-def _without_number(match: re.Match[str]) -> str:
-    """Return the label without its number."""
-    return f"{next((group for group in match.groups() if group is not None), '')}{CUT}"
 
 
 @cache

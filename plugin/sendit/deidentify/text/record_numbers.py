@@ -172,6 +172,11 @@ class TextKind(Enum):
     VERSION = "version"
 
 
+def behind_label(match: re.Match[str]) -> str:
+    """Return CUT behind the label of what was found: the last group that matched, if any did."""
+    return f"{match[match.lastindex] if match.lastindex else ''}{CUT}"
+
+
 def is_sequence_name(text: str) -> bool:
     """Return whether a text is the name of a sequence as Siemens writes it, with a star in front."""
     return _OF_SIEMENS.fullmatch(text) is not None

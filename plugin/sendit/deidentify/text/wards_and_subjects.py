@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.word_lists import medicine
 
@@ -101,14 +101,14 @@ _HANDLES = re.compile(
 def without_wards_and_subjects(text: str) -> str:
     """Return the text with CUT in the place of the number behind a label; the label stays."""
     for pattern in _LABELLED:
-        text = pattern.sub(_without_number, text)
+        text = pattern.sub(behind_label, text)
     return _PLATES.sub(CUT, text)
 
 
-def without_aged_initials(text: str) -> str:
+def without_initials_beside(text: str) -> str:
     """Return the text with CUT for initials beside an age, a year or a role, or with points, and for stand-ins."""
-    text = _OF_STAFF.sub(_without_number, text)
-    return _INITIALS.sub(_without_initials, _STAND_INS.sub(_without_number, text))
+    text = _OF_STAFF.sub(behind_label, text)
+    return _INITIALS.sub(_without_initials, _STAND_INS.sub(behind_label, text))
 
 
 def _without_initials(match: re.Match[str]) -> str:
@@ -118,8 +118,4 @@ def _without_initials(match: re.Match[str]) -> str:
 
 def without_handles(text: str) -> str:
     """Return the text with CUT in the place of a name in a social network."""
-    return _HANDLES.sub(_without_number, text)
-
-
-def _without_number(match: re.Match[str]) -> str:
-    return f"{match[match.lastindex] if match.lastindex else ''}{CUT}"
+    return _HANDLES.sub(behind_label, text)
