@@ -29,11 +29,12 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from tests.servers.orthanc import OrthancServer
+from tests.servers.processes import cpu_seconds, tree
 from tests.servers.stack import Stack
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 RESULTS = Path(__file__).parent / "results" / "forwarding.json"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "forwarding.md"
@@ -44,28 +45,14 @@ LIMITS = {"wall": {"plain": 1.0, "native": 0.5}, "cpu": {"plain": 2.0, "native":
 #: So long (seconds) after StableAge the last instance may be at the target.
 LIMIT_AFTER_STABLE = 2.0
 PLAIN, NATIVE, SENDIT = "plain peer store", "native anonymize + peer store", "SendIt"
-_TICK = os.sysconf("SC_CLK_TCK")
 
 #: Seconds by name: "wall", "cpu", and of SendIt also "after_last".
 Figures = dict[str, float]
 
 
-def _family(pid: int) -> Iterator[int]:
-    """A process and all below it."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from _family(int(child))
-
-
 def _cpu_seconds(*roots: OrthancServer) -> float:
     """User and system time of servers and all their processes, those that have ended included."""
-    ticks = 0
-    for root in roots:
-        for pid in _family(root.pid):
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            ticks += sum(map(int, fields[11:15]))
-    return ticks / _TICK
+    return cpu_seconds(pid for root in roots for pid in tree(root.pid))
 
 
 def _make_study(folder: Path, number: int, count: int) -> list[Path]:

@@ -26,6 +26,7 @@ import psycopg
 
 from tests.dicom import Person, StudyMaker
 from tests.servers.postgres import PostgresServer
+from tests.servers.processes import cpu_seconds, tree
 from tests.servers.stack import Stack
 
 if TYPE_CHECKING:
@@ -76,27 +77,6 @@ class Cost:
 # --- the measured run ------------------------------------------------------------------------------------------------
 
 
-def tree(pid: int) -> list[int]:
-    """A process and all below it."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += tree(int(child))
-    return found
-
-
-def cpu(pids: list[int]) -> float:
-    """CPU seconds of processes, and of those of their children that have ended."""
-    ticks = 0
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except FileNotFoundError:
-            continue
-        ticks += sum(map(int, fields[11:15]))
-    return ticks / 100
-
-
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[Stack, PostgresServer, str]]:
     """Orthanc, SendIt, PostgreSQL and a target."""
@@ -115,11 +95,11 @@ def _cpu_of(stack: Stack, server: PostgresServer) -> dict[str, float]:
     worker = stack.worker_pid()
     below = set(tree(worker))
     return {
-        "orthanc": cpu([one for one in tree(stack.source.pid) if one not in below]),
-        "main": cpu([worker]),
-        "pool": cpu([one for one in below if one != worker]),
-        "target": cpu(tree(stack.target.pid)),
-        "database": cpu(tree(server.pid)),
+        "orthanc": cpu_seconds([one for one in tree(stack.source.pid) if one not in below]),
+        "main": cpu_seconds([worker]),
+        "pool": cpu_seconds([one for one in below if one != worker]),
+        "target": cpu_seconds(tree(stack.target.pid)),
+        "database": cpu_seconds(tree(server.pid)),
     }
 
 

@@ -16,6 +16,7 @@ import requests
 from tests.attack.auditor import Audit, audit, bucket_files, folder_files, index_entries, orthanc_files
 from tests.servers.google_datastore import DatastoreServer, wait_for_grpc
 from tests.servers.google_storage import GoogleStorage
+from tests.servers.processes import children
 from tests.servers.stack import PROJECT, Stack
 from tests.servers.waiting import wait_for
 
@@ -121,7 +122,7 @@ class World:
         """The processes that de-identify: children of the worker's fork server."""
         worker = self.worker()
         server = _child(worker, b"forkserver") if worker else 0
-        return _children(server) if server else []
+        return children(server) if server else []
 
     def up(self) -> None:
         """Start what does not run, and wait until all of it answers."""
@@ -243,15 +244,8 @@ def signal_(pid: int, number: signal.Signals) -> bool:
     return True
 
 
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    return []
-
-
 def _child(pid: int, word: bytes) -> int:
-    return next((child for child in _children(pid) if word in _read(child, "cmdline")), 0)
+    return next((child for child in children(pid) if word in _read(child, "cmdline")), 0)
 
 
 def _read(pid: int, name: str) -> bytes:

@@ -15,6 +15,7 @@ from pydicom import dcmread
 
 from tests.dicom import Person, StudyMaker
 from tests.servers.orthanc import OrthancServer
+from tests.servers.processes import children
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -183,11 +184,8 @@ class Stack:
 
 
 def _worker_of(orthanc: int) -> int:
-    for task in Path(f"/proc/{orthanc}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            if b"sendit" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return int(child)
-    return 0
+    found = (one for one in children(orthanc) if b"sendit" in Path(f"/proc/{one}/cmdline").read_bytes())
+    return next(found, 0)
 
 
 def send_study(stack: Stack, count: int = 3, person: Person | None = None) -> StudyMaker:

@@ -24,6 +24,7 @@ from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec, Res
 from sendit.pipeline.pool.trial import KILLED
 from tests.dicom import StudyMaker
 from tests.jobs import jobs_of
+from tests.servers.processes import children
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -216,12 +217,7 @@ def waiting_server() -> Iterator[str]:
 
 def _children(pid: int) -> list[int]:
     """The processes below `pid` that de-identify: children of its fork server."""
-    return [child for server in _below(pid) if b"forkserver" in _command(server) for child in _below(server)]
-
-
-def _below(pid: int) -> list[int]:
-    listings = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for listing in listings for child in listing.read_text().split()]
+    return [child for server in children(pid) if b"forkserver" in _command(server) for child in children(server)]
 
 
 def _command(pid: int) -> bytes:
