@@ -226,7 +226,7 @@ class Scheduler:
             self._engine.cancel_workflows(list(keys))
 
     def forget_ended(self, older_than: timedelta) -> int:
-        """Delete the engine's records of work that ended so long ago; how many there were."""
+        """Delete the engine's records of work that ended so long ago; return how many there were."""
         before = (datetime.now(UTC) - older_than).isoformat()
         with self._translated():
             ended = self._engine.list_workflows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -75,3 +76,26 @@ def test_the_paths_of_a_reader() -> None:
         assert len(names) == int(now)
         folder = ROOT / "plugin"
         assert [name for name in names if not ((folder / name).exists() or (folder / "sendit" / name).exists())] == []
+
+
+#: Words that are no verbs: a docstring that begins with one says what a function is about, not what it does.
+NO_VERB = re.compile(
+    r"(an?|all|another|any|as|at|each|every|for|from|how|if|in|its?|none|of|on|one|only|some|that|the|their|these|they|"
+    r"this|those|to|what|when|where|whether|which|while|whom?|whose|why|with)\b",
+    re.IGNORECASE,
+)
+
+
+def test_docstrings_begin_with_a_verb() -> None:
+    """A function says what it does; a property, which is a value, may say what it is. ruff's D401 knows fewer words."""
+    texts = {}
+    for path in (ROOT / "plugin").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _is_property(node):
+                texts[f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"] = ast.get_docstring(node) or ""
+    assert len(texts) > 3000
+    assert not [f"{place}: {text}" for place, text in sorted(texts.items()) if NO_VERB.match(text)]
+
+
+def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(one, ast.Name) and one.id.endswith("property") for one in node.decorator_list)

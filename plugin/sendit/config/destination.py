@@ -105,7 +105,7 @@ class DestinationSettings(Section):
     def code_fault(self, code: str) -> str:  # noqa: ARG002 - a default
         """Return the rule by which the destination cannot hold this pseudonym; "" if it can.
 
-        In names of files and objects every code has its place (names.py), so few destinations have such a rule.
+        In names of files and objects every code has its place (name_template.py), so few destinations have such a rule.
         """
         return ""
 

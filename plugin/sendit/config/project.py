@@ -27,7 +27,7 @@ PIXELS_PASS = "its pixels are not looked at: text burned into them leaves (its O
 
 
 def _options(given: Any) -> Any:
-    """One name may stand without brackets; a preset stands for its options."""
+    """Accept one name without brackets, and replace a preset by its options."""
     names = [given] if isinstance(given, str) else given
     return with_presets(names) if isinstance(names, list) and all(isinstance(name, str) for name in names) else names
 
@@ -52,7 +52,7 @@ SafePrivate: TypeAlias = list[Annotated[str, AfterValidator(_private_entry)]]
 
 
 def _lists_of_vendors(given: Any) -> Any:
-    """Private attributes stay by the lists of all vendors where a project retains them and names no list."""
+    """Add the lists of all vendors where a project retains private attributes and names no list."""
     if isinstance(given, dict) and "SafePrivate" not in given:
         options = _options(given.get("Options"))
         if isinstance(options, list) and Option.RETAIN_SAFE_PRIVATE in options:

@@ -161,7 +161,7 @@ def load(document: Mapping[str, Any]) -> tuple[Settings, OrthancConfig]:
 
 
 def _expanded(settings: Settings) -> Settings:
-    """Each project's variants behind it, as projects of their own named "<project>@<variant>"."""
+    """Return the settings with each project's variants behind it, as projects named "<project>@<variant>"."""
     projects: dict[str, Project] = {}
     for name, project in settings.projects.items():
         projects[name] = project
@@ -171,7 +171,7 @@ def _expanded(settings: Settings) -> Settings:
 
 
 def _as_project(project: Project, variant: Variant) -> Project:
-    """Refuse a Match of its own: a variant follows its project."""
+    """Return a variant as a project. It has no Match of its own: it follows its project."""
     values = {name: getattr(variant, name) for name in Variant.model_fields if name != "own_pseudonyms"}
     if variant.own_pseudonyms:
         values["identities"] = Keyed()
@@ -179,7 +179,7 @@ def _as_project(project: Project, variant: Variant) -> Project:
 
 
 def place_of(project: str) -> str:
-    """Where a project or a variant stands in orthanc.json."""
+    """Return the place of a project or a variant in orthanc.json."""
     base, _, variant = project.partition(VARIANT_MARK)
     return f"{SECTION}.Projects.{base}" + (f".Variants.{variant}" if variant else "")
 
@@ -193,7 +193,7 @@ def code_fault(settings: Settings, project: str, code: str) -> str:
 
 
 def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
-    """Destinations that a project and its variants share, and names that are too long."""
+    """Find destinations that a project and its variants share, and names that are too long."""
     for base, project in settings.projects.items():
         taken = dict.fromkeys(project.destinations, place_of(base))
         shared = list(project.destinations)  # what goes there has the UIDs of the project
@@ -214,7 +214,7 @@ def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
 
 
 def _met(settings: Settings, shared: list[str], variant: str, how: Variant) -> Iterator[Misconfigured]:
-    """Destinations of a variant that are one of `shared` under another name."""
+    """Find destinations of a variant that are one of `shared` under another name."""
     for index, wanted in enumerate(how.destinations):
         for name in shared:
             one, other = settings.destinations[wanted], settings.destinations[name]
@@ -225,7 +225,7 @@ def _met(settings: Settings, shared: list[str], variant: str, how: Variant) -> I
 
 
 def _alike(settings: Settings) -> Iterator[Misconfigured]:
-    """Names that differ only by their case: on some disks their keys and files would be one."""
+    """Find names that differ only by their case: on some disks their keys and files would be one."""
     for kind, names in (("Projects", settings.projects), ("Destinations", settings.destinations)):
         by_folded_name: dict[str, str] = {}
         for name in names:
@@ -236,7 +236,7 @@ def _alike(settings: Settings) -> Iterator[Misconfigured]:
 
 
 def _named(settings: Settings) -> Iterator[tuple[str, list[str]]]:
-    """Each list of destinations, behind the project or the variant that it stands in."""
+    """Yield each list of destinations, with the name of its project or variant."""
     for base, project in settings.projects.items():
         yield base, project.destinations
         for variant, how in project.variants.items():
@@ -244,7 +244,7 @@ def _named(settings: Settings) -> Iterator[tuple[str, list[str]]]:
 
 
 def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigured]:
-    """Names that point nowhere, and a folder that nobody can share."""
+    """Find names that point nowhere, and a folder that nobody can share."""
     if settings.shared_directory is not None and settings.database == "sqlite":
         remedy = "Set SendIt.Database to a database of PostgreSQL, or leave SharedDirectory out."
         yield Misconfigured(f"{SECTION}.SharedDirectory", "SQLite serves one worker alone", remedy)

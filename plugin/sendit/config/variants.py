@@ -1,6 +1,6 @@
 """Variants of a project: the same studies, de-identified in another way for other destinations.
 
-A variant is worked as a project of its own, named "<project>@<variant>", which `settings.load` puts among the projects.
+A variant is worked as a project of its own, named "<project>@<variant>", which `schema.load` puts among the projects.
 What is routed to the project is routed to its variants, too.
 """
 

@@ -116,7 +116,7 @@ class Destination(ABC):
 
     @abstractmethod
     def deliver(self, shipment: Shipment, progress: Progress) -> int:
-        """Send what the destination does not hold yet; the number of instances that it acknowledged or already held.
+        """Send what the destination does not hold yet; return how many instances it acknowledged or already held.
 
         Idempotent and resumable: what a former attempt delivered is not sent twice.
         """

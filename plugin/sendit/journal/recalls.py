@@ -135,7 +135,7 @@ class Recalls:
         return begun
 
     def _withdraw(self, c: sa.Connection, table: sa.Table, project: str, **who: str) -> bool:
-        """Note a study or a patient that is withdrawn; whether that is new."""
+        """Note a study or a patient that is withdrawn; return whether that is new."""
         row = insert_into(c, table).values(project=project, at=now(), **who)
         # Waits for another recall of the same.
         return c.execute(row.on_conflict_do_nothing().returning(table.c.project)).first() is not None

@@ -2,11 +2,11 @@
 
     stable(study)      collect, filter: list the study's instances as a batch          → QUEUED
     process(batch)     identify, de-identify, check: every instance gets an outcome    → DELIVERING
-    deliver(batch, d)  delivery.py: deliver to destination d, read it back             → SENT, when all did
+    deliver(batch, d)  deliver.py: deliver to destination d, read it back              → SENT, when all did
     clean_up(batch)    nothing stays in staging; originals.py: nor in Orthanc, if told → DONE
 
 Every step is idempotent, may be killed at any instant, and is fenced by its attempt (`Superseded`). Troubles end in one
-place, `stages.account`: `Retry` means later, `Misconfigured` means a person, `Quarantine` means that nothing leaves.
+place, `context.account`: `Retry` means later, `Misconfigured` means a person, `Quarantine` means that nothing leaves.
 """
 
 from __future__ import annotations

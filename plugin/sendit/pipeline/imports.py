@@ -142,7 +142,7 @@ class Importing:
         self._pipeline.imported(studies, project)
 
     def start(self, folder: Path, project: str, actor: str = SYSTEM) -> int:
-        """Import a folder once, in the background; the import's number."""
+        """Import a folder once, in the background; return the import's number."""
         imports = BufferedLog(self._pipeline.services.journal.imports, self._names, actor, self._executor)
         thread = threading.Thread(target=self._once, args=(folder, project, imports), name="import", daemon=True)
         self._running = {one for one in self._running if one.is_alive()} | {thread}

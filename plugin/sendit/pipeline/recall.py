@@ -96,7 +96,7 @@ class Recaller:
     def begin(
         self, studies: set[tuple[str, str]], reason: str, *, patients: bool = False, actor: str = SYSTEM
     ) -> list[int]:
-        """Fence what is under way, and schedule the removal; the batches.
+        """Fence what is under way, schedule the removal, and return the batches.
 
         Args:
             studies: the studies.
@@ -164,7 +164,7 @@ class Recaller:
         self._end(delivery, count - len(left), len(left), reason)
 
     def _remove(self, destination: Destination, delivery: Delivery, shipment: Shipment) -> list[Discrepancy]:
-        """Remove the passport, then the instances, and let recipients know; what could not be removed.
+        """Remove the passport, then the instances, and let recipients know; return what could not be removed.
 
         A passport beside the instances goes first, as its folder has to be empty to go with them.
         """

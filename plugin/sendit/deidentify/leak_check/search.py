@@ -349,7 +349,7 @@ def _kinds(haystack: _Haystack, identifiers: Identifiers) -> set[Kind]:
 
 
 def stands_in(raw: bytes, identifiers: Identifiers) -> bool:
-    """Whether an identifier can be read in some bytes that hold no more than a line of text."""
+    """Return whether an identifier can be read in some bytes that hold no more than a line of text."""
     found = _in_bytes(raw, identifiers)
     _search_text(raw, identifiers, found, shortest=0)
     return bool(found)

@@ -156,12 +156,12 @@ def _unlike_measured(elements: Dataset, uid: str, modality: str) -> str:
 
 
 def _is_acquired(elements: Dataset, uid: str, image_type: str) -> bool:
-    """Whether OTHER is the term for an image of MR as it was acquired (PS3.3 C.8.3.1.1.1): GE's diffusion has it."""
+    """Return whether an MR image of type OTHER is one as acquired (PS3.3 C.8.3.1.1.1): GE's diffusion has it."""
     return uid == f"{_CLASS}4" and image_type.split("\\")[:2] == ["ORIGINAL", "PRIMARY"] and _is_placed(elements)
 
 
 def _is_placed(elements: Dataset) -> bool:
-    """Whether it lies in the patient. UIH's grids have the positions of their slices in a private sequence."""
+    """Return whether it has a position in the patient. UIH's grids have those of their slices in a private sequence."""
     if text_of(elements, _POSITION):
         return True
     grids = (element.items for element in elements if element.tag & 0xFFFF00FF == _UIH_SLICES and element.items)

@@ -106,7 +106,7 @@ def is_code(scheme: str, value: str) -> bool | None:
 
 @lru_cache(maxsize=1024)
 def is_unit(text: str) -> bool:
-    """Whether a text is an expression of UCUM, of units that it has; annotations are the standard's own."""
+    """Return whether a text is a UCUM expression of units that exist, with the standard's own annotations only."""
     expression, annotations = _ANNOTATION.sub("", text), _ANNOTATION.findall(text)
     if not all(annotation in _annotations() for annotation in annotations):
         return False
@@ -125,7 +125,7 @@ def meaning_of(scheme: str, value: str) -> str:
 
 @cache
 def _annotations() -> frozenset[str]:
-    """Those of the standard's own units, and a few that every unit may have."""
+    """Return the annotations of the standard's own units, and a few that every unit may have."""
     codes = (code for scheme, code in _meanings() if scheme == "UCUM")
     usual = (
         "beats",

@@ -92,7 +92,7 @@ _listening_lock = threading.Lock()
 
 
 def request_commitment(line: Line, settings: DicomModalitySettings, shipment: Shipment) -> dict[str, str]:
-    """Ask, and wait for the answer; what is not committed, by coded SOP instance UID, and why.
+    """Ask, and wait for the answer; return why instances are not committed, by coded SOP instance UID.
 
     Raises:
         Retry: no answer came in time.

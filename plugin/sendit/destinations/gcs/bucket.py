@@ -82,7 +82,7 @@ class Bucket:
         *,
         generation: int = 0,
     ) -> Any:
-        """Make an object; its description as Google answers it, with digests that the client has compared.
+        """Make an object; return Google's description of it, with digests that the client has compared.
 
         Args:
             name: name of the object.

@@ -79,7 +79,7 @@ class GoogleCloudStorageSettings(DestinationSettings):
     @field_validator("endpoint")
     @classmethod
     def _private(cls, url: str | None, info: ValidationInfo) -> str | None:
-        """Access tokens travel encrypted only."""
+        """Refuse an address to which access tokens would travel unencrypted."""
         credentials = info.data.get("credentials")
         if url is not None and credentials is not None and credentials.source != "Anonymous":
             try:

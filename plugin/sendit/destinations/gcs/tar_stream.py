@@ -249,7 +249,7 @@ class _Checked:
         return data
 
     def whole(self) -> str:
-        """Read to the end; the crc32c of all."""
+        """Read to the end; return the crc32c of all."""
         while self.read(_PIECE):
             pass
         return _base64(self._crc32c)

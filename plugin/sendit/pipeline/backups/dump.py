@@ -20,7 +20,7 @@ _CHUNK = 1 << 20
 
 
 def write(database: str, data_directory: Path, folder: Path) -> dict[str, Any]:
-    """Write every table in PostgreSQL's own form of COPY; the tables' revision, and their columns in order."""
+    """Write every table in PostgreSQL's own form of COPY; return the revision, and the columns in order."""
     folder.mkdir(mode=0o700)
     columns = {table.name: [c.name for c in table.columns] for table in metadata.sorted_tables}
     engine = open_engine(database, data_directory, upgrade=False)

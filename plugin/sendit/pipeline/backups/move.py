@@ -96,7 +96,7 @@ def _refuse(settings: Settings) -> None:
 
 
 def _copied(settings: Settings, source: sa.Engine, tell: Callable[[str], None]) -> dict[str, int]:
-    """Copy all tables, and compare them; the number of rows of each."""
+    """Copy all tables, and compare them; return the number of rows of each."""
     fresh = is_missing(settings.database, settings.data_directory)
     target = open_engine(settings.database, settings.data_directory, migrated=False)
     rows: dict[str, int] = {}

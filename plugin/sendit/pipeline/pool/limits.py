@@ -24,9 +24,10 @@ _PACE = 1 << 20
 
 @contextlib.contextmanager
 def limited(size: int, seconds: int | None = None) -> Iterator[None]:
-    """While an instance of so many bytes is worked on, in the main thread of a process that may be ended.
+    """Limit memory and time while an instance of `size` bytes is worked on.
 
-    Signals end the process at once: Python's own handlers wait until C code comes back.
+    To be called in the main thread of a process that may be ended. Signals end the process at once: Python's own
+    handlers wait until C code comes back.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limit = _data() + MEMORY

@@ -73,7 +73,7 @@ def _identifying(frames: Frames, identifiers: Identifiers, regions: Sequence[Reg
 
 
 def hidden(frames: Frames, number: int, regions: Sequence[Region]) -> float:
-    """How much of what a frame shows, regions would hide (`content.share_hidden`)."""
+    """Return which share of what a frame shows the regions would hide (`content.share_hidden`)."""
     from sendit.deidentify.pixels.display import displayed
     from sendit.deidentify.pixels.ocr.content import share_hidden
 

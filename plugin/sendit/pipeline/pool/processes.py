@@ -155,7 +155,7 @@ class DeidentifyPool:
         return self._submit(job, _work)
 
     def patient(self, jobs: Iterable[Job]) -> Patient | None:
-        """Whom the first of these instances that can be read is about; None if none can.
+        """Return the patient of the first of these instances that can be read; None if none can.
 
         Raises:
             Retry: an instance could not be read for now.
@@ -175,7 +175,7 @@ class DeidentifyPool:
         return None
 
     def patients(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Patient | None]]:
-        """Each of these jobs with whom its instance is about, in their order; None if it cannot be read.
+        """Yield each of these jobs with the patient of its instance, in their order; None if it cannot be read.
 
         Raises:
             Retry: an instance could not be read for now.
@@ -195,7 +195,7 @@ class DeidentifyPool:
                 future.cancel()
 
     def _patient_of(self, job: Job, future: Future[Patient | None]) -> Patient | None:
-        """One that ended its process is asked once more: another one may have ended it."""
+        """Return the patient of a job; ask once more if its process ended: another job may have ended it."""
         with contextlib.suppress(BrokenProcessPool, CancelledError):
             return future.result()
         with contextlib.suppress(BrokenProcessPool):
@@ -203,10 +203,10 @@ class DeidentifyPool:
         return None
 
     def look_at_series(self, series: Iterable[SeriesOfOutputs]) -> Iterator[SeriesLook]:
-        """Text in whole series of outputs, in their order. One whose process died is looked at once more, alone.
+        """Search whole series of outputs for text, in their order; one whose process died is searched once more, alone.
 
         Raises:
-            Misconfigured: what finds text in pixels cannot be had.
+            Misconfigured: text detection is unavailable.
         """
         source = iter(series)
         waiting: deque[tuple[SeriesOfOutputs, Future[SeriesLook]]] = deque()
@@ -272,7 +272,7 @@ class DeidentifyPool:
         return Result(job.name, Quarantined(found)) if isinstance(found, str) else found
 
     def _look_alone(self, series: SeriesOfOutputs) -> SeriesLook:
-        """Another one may have ended the process; a series that does is looked at image by image."""
+        """Search a series in a process of its own; if it ends that, too, all its images are suspect."""
         found = self._on_trial(look_at, series)
         return series.all_suspect() if isinstance(found, str) else found
 

@@ -78,7 +78,7 @@ class SeriesLook:
 
 
 def is_due(receipt: Receipt) -> bool:
-    """Whether an image may not leave before its series was looked at."""
+    """Return whether an image may not leave before its series was searched."""
     return receipt.pixels.get("series") == LOOK_DUE
 
 

@@ -47,20 +47,20 @@ class LonelyProcess:
         self._process: BaseProcess | None = None
 
     def submit(self, work: Callable[[J], R], job: J) -> Future[R]:
-        """Begin it."""
+        """Begin the job."""
         future = self._executor.submit(work, job)
         self._process = next(iter(self._executor._processes.values()), None)  # noqa: SLF001 - no other way
         return future
 
     def exit_code(self) -> int | None:
-        """How it ended; None if that cannot be told."""
+        """Return how the process ended; None if that is unknown."""
         if self._process is None:
             return None
         self._process.join(_JOIN_SECONDS)
         return self._process.exitcode
 
     def end(self) -> None:
-        """At once, if it still runs."""
+        """End the process at once, if it still runs."""
         end(self._executor)
 
 
@@ -74,7 +74,7 @@ class Trial:
     _memory_kills: int | None = field(default_factory=lambda: memory_kills())
 
     def died(self, exit_code: int | None) -> None:
-        """Its process ended; None: nobody can say how."""
+        """Judge the end of its process by the exit code; None if that is unknown."""
         if exit_code is not None and exit_code == -signal.SIGALRM:
             self.verdict = HUNG
         elif exit_code is not None and (exit_code >= 0 or -exit_code in _BY_ITSELF):
@@ -94,7 +94,7 @@ class Trial:
 
 
 def memory_kills() -> int | None:
-    """How many processes the system has ended for want of memory since it started; None if it does not say."""
+    """Return how many processes the system has killed for want of memory since it started; None if it does not say."""
     try:
         match = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text("ascii"), re.MULTILINE)
     except OSError:

@@ -46,7 +46,7 @@ class Cells:
         self._marked = np.zeros((-(-rows // _CELL), -(-columns // _CELL)), np.uint8)
 
     def add(self, regions: Iterable[Region]) -> bool:
-        """Mark the cells that these touch; whether one is new."""
+        """Mark the cells that these touch; return whether one is new."""
         before = int(self._marked.sum())
         for region in regions:
             inside = region.clipped(self._columns, self._rows)

@@ -19,7 +19,7 @@ def upgrade() -> None:
 
 
 def _fill() -> None:
-    """From the receipts of the batches that are there."""
+    """Fill the new columns from the receipts of the batches."""
     i = sa.table("instances", sa.column("id"), sa.column("batch_id"), sa.column("receipt", sa.JSON))
     b = sa.table("batches", *(sa.column(name) for name in ("id", "coded_study", "coded_patient")))
     connection = op.get_bind()

@@ -98,7 +98,7 @@ def _make_tables() -> None:
 
 
 def _fill() -> None:
-    """From what is there. Of pruned batches no receipt is left: their sizes count as 0."""
+    """Fill the tables from what is there. Of pruned batches no receipt is left: their sizes count as 0."""
     postgresql = op.get_bind().dialect.name == "postgresql"
     modality = "i.receipt->>'modality'" if postgresql else "json_extract(i.receipt, '$.modality')"
     size = "(i.receipt->>'output_size')::bigint" if postgresql else "json_extract(i.receipt, '$.output_size')"
