@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-import time
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -278,12 +277,11 @@ def test_no_form_of_a_text_has_room_for_names(vendor: str) -> None:
             assert [name for name in NAMES if is_written(attribute.values, name)] == [], attribute
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("start", ["", "p1", "epi", "HE1", "X_1", "TA ", "1*1", "F:2", "rev=1;a=1"])
 def test_forms_are_compared_quickly(start: str) -> None:
     """A text that is made to take long is longer than any real one, or takes no time."""
     texts = [start + one * 4000 + "!" for one in ("1", "_1", "p1", ";A1", ",1", "a=1", "1.", " ", "A")]
     patterns = {attribute.values for attribute in vendor_attributes().values() if attribute.values}
-    begin = time.process_time()
     assert not any(is_written(pattern, text) for pattern in patterns for text in texts if len(text) < 16_000)
     assert not any(is_written(pattern, text[:200] + "!") for pattern in patterns for text in texts)
-    assert time.process_time() - begin < 2
