@@ -20,7 +20,7 @@ class Quarantine(SendItError):
 
 
 class Retry(SendItError):
-    """Something outside is not well at the moment (a peer is down, a disk is full). The step is tried again later."""
+    """Something outside fails at the moment (a peer is down, a disk is full). The step is tried again later."""
 
 
 class Misconfigured(SendItError):

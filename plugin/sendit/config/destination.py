@@ -86,7 +86,7 @@ class DestinationSettings(Section):
         """Return all that tells two places of this kind apart: equal ones are the same place under two names."""
 
     def problems(self, place: str, orthanc: OrthancConfig) -> Iterator[Misconfigured]:  # noqa: ARG002 - a default
-        """Return the names in these settings that point nowhere.
+        """Yield an error for each name in these settings that points nowhere.
 
         Args:
             place: where the settings stand in orthanc.json, for example `SendIt.Destinations.research`.

@@ -112,7 +112,7 @@ class Destination(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Return if the destination is reachable and lets us in; otherwise raise, saying what to fix."""
+        """Check that the destination is reachable and lets us in; raise an error with the remedy otherwise."""
 
     @abstractmethod
     def deliver(self, shipment: Shipment, progress: Progress) -> int:

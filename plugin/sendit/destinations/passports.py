@@ -91,7 +91,7 @@ def is_ours(existing: bytes, kind: str, subject: str) -> bool:
 
 
 def check_replaceable(existing: bytes, kind: str, subject: str, place: str) -> None:
-    """Return if what is there is an earlier document of ours about the same; `place` is the destination's.
+    """Check that what is there is an earlier document of ours about the same; `place` is the destination's.
 
     Raises:
         Misconfigured: it is something else, and stays.

@@ -16,7 +16,7 @@ from sendit.model import FileOutcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: The folder itself is not well, not this one file: a network mount that went away, a machine without memory.
+#: The folder itself fails, not this one file: a network mount that went away, a machine without memory.
 _AWAY = frozenset(
     {
         errno.ESTALE,

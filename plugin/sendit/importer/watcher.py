@@ -158,7 +158,7 @@ class FolderWatcher:
         directories, loose = self._complete(names, now)
         for name in sorted(directories):
             if not self._attempt(name, {name: directories[name]}, stop):
-                break  # Orthanc is not well, or SendIt ends; the others come with the next look
+                break  # Orthanc fails, or SendIt ends; the others come with the next look
         else:
             if loose:
                 self._attempt(_LOOSE, loose, stop)
@@ -337,7 +337,7 @@ def import_folder(
 
     Raises:
         Misconfigured: there is nothing at `path`, or Orthanc does not let us in.
-        Retry: Orthanc is not well; run it again, and what was imported already is not stored twice.
+        Retry: the local Orthanc fails; run it again, and what was imported already is not stored twice.
         Stopped: `stop` was set.
     """
     if not path.exists():

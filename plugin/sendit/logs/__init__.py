@@ -90,7 +90,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _is_of_the_database(record: logging.LogRecord) -> bool:
-    """Return whether the engine tells that its database is not well.
+    """Return whether the engine tells that its database fails.
 
     It does so at every look, with places in its own code;
     the reconciliation says the same once, with the place and what to do."""

@@ -99,7 +99,7 @@ class Deidentification:
         """Return the pseudonym of an instance's patient, as that of a batch; None where all pseudonyms are the key's.
 
         Raises:
-            Retry: Orthanc is not well.
+            Retry: the local Orthanc fails.
             Quarantine: there is no pseudonym.
         """
         if project.codes is None:
@@ -129,7 +129,7 @@ class Deidentification:
         """Give every instance of the batch an outcome. What a former attempt did is kept.
 
         Raises:
-            Retry: Orthanc, the disk, or what knows the pseudonyms is not well.
+            Retry: the local Orthanc, the disk, or the source of pseudonyms fails.
             Quarantine: it cannot be said of which patient the study is, or they have no pseudonym.
             Superseded: another attempt owns the batch.
             Held: its project is paused, or its study has to let others go first.

@@ -78,7 +78,7 @@ class Pace:
         self._seen = clock()
 
     def __call__(self, size: int) -> None:
-        """Return when `size` bytes may leave. Who comes first goes first; no one jumps the queue."""
+        """Wait until `size` bytes may leave. Who comes first goes first; no one jumps the queue."""
         with self._lock:
             now = self._clock()
             earned = (now - self._seen) * self._rate
@@ -225,7 +225,7 @@ class Pressure:
         return ""
 
     def wait(self, stop: threading.Event) -> None:
-        """Return once nothing has to wait.
+        """Wait until nothing has to wait.
 
         Raises:
             Stopped: `stop` was set.

@@ -41,7 +41,7 @@ class CodeSource(Protocol):
         """
 
     def check(self) -> str:
-        """Return a line for `sendit doctor`; raises as `code` does."""
+        """Check the source; return a line for `sendit doctor`. Raises as `code` does."""
 
 
 def codes_of(source: CodeSource, patient: Patient | None, *, unknown_stops: bool) -> Codes:

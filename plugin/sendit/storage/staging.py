@@ -89,7 +89,7 @@ class Staging:
         """Make the names of a batch's outputs last over a power cut, before the journal relies on them.
 
         Raises:
-            Retry: the disk is not well.
+            Retry: the disk fails or is full.
         """
         settled(self.folder(batch_id))
 

@@ -98,7 +98,7 @@ class DicomWebClient:
             return bool(client.search_for_instances(study, series, search_filters=filters, limit=1))
 
     def search_any(self) -> None:
-        """Return if the service answers a search."""
+        """Check that the service answers a search."""
         with self._told():
             self._client().search_for_studies(limit=1)
 

@@ -94,7 +94,7 @@ class _Delivery:
         self._comparing = threading.Lock()  # two whole files in memory, and their pixels: one pair at a time
 
     def send(self, staged: StagedInstance) -> None:
-        """Return when the service holds the staged instance, sent now or before."""
+        """Send the staged instance, unless the service holds it already."""
         receipt = staged.receipt
         with open_staged(staged) as file:
             if self._knows_study(receipt) and self._is_there(staged):

@@ -126,7 +126,7 @@ class _Delivery:
         self._line, self._storage, self._queries = line, storage, queries
 
     def send(self, staged: StagedInstance) -> None:
-        """Return when the modality has acknowledged the staged instance, or holds it already."""
+        """Send the staged instance until the modality acknowledges it, unless it holds it already."""
         with open_staged(staged) as file, by_path(file) as path:
             if self._queries.answers_find() and self._is_there(staged):
                 return

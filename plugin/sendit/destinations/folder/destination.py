@@ -181,7 +181,7 @@ class _Delivery:
             self._root.close()
 
     def send(self, staged: StagedInstance) -> None:
-        """Return when the file is there, written now or before."""
+        """Write the file, unless it is there already."""
         name = self._name(staged.receipt)
         with open_staged(staged) as file:
             root = self._opened()
@@ -194,7 +194,7 @@ class _Delivery:
         return number, Discrepancy(staged.receipt.sop_instance_uid, problem) if problem else None
 
     def remove(self, receipt: Receipt) -> None:
-        """Return when it is not there."""
+        """Remove it; no error if it is not there."""
         self._opened().remove(self._name(receipt))
 
     def list_all(self) -> None:
@@ -245,7 +245,7 @@ class _Delivery:
             raise Misconfigured(f"SendIt.Destinations.{self._destination.name}.Path", problem, remedy) from None
 
     def remove_empty(self) -> None:
-        """Return when the directories that hold nothing any more are gone."""
+        """Remove the directories that hold nothing any more."""
         if self._root is not None:
             self._root.remove_empty()
 

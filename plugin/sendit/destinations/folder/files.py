@@ -82,7 +82,7 @@ class Root:
         self.close()
 
     def still_there(self) -> None:
-        """Return if the path still leads to the directory that was opened; otherwise nothing can be said of its files.
+        """Check that the path still leads to the directory that was opened; its files are unknown otherwise.
 
         Raises:
             Retry: it does not.
@@ -93,7 +93,7 @@ class Root:
         self._look_for_marker()
 
     def try_to_write(self) -> None:
-        """Return if a file can be made here. It is removed again."""
+        """Check that a file can be made here. It is removed again."""
         name = f"{self._unfinished}check-{secrets.token_hex(8)}"
         with self._told():
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._fd))
@@ -186,7 +186,7 @@ class Root:
             self._enter(PurePosixPath(name).parent)
 
     def sync(self) -> None:
-        """Return when names, too, outlive a power cut."""
+        """Synchronise the names, so that they outlive a power cut."""
         with self._told(), self._lock:
             for folder in sorted(self._touched, reverse=True):
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -219,7 +219,7 @@ class Root:
         return name
 
     def _create(self, folder: PurePosixPath) -> tuple[str, int]:
-        """Return a new file with a name of its own.
+        """Create a file under an unused name; return that and its descriptor.
 
         A recall may remove the empty directory at any moment: made again.
         """

@@ -149,7 +149,7 @@ class Archives(Layout):
         return self.place(blob, tar_stream.member(staged.receipt))
 
     def remove(self, shipment: Shipment) -> list[Discrepancy]:
-        """Return every generation of the archive of this batch, under either name."""
+        """Remove every generation of the archive of this batch, under either name."""
         for blob in self._generations(shipment):
             try:
                 self._bucket.delete(blob)

@@ -29,7 +29,7 @@ _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 
 
 def check(bucket: Bucket, settings: GoogleCloudStorageSettings) -> None:
-    """Return if it can be delivered to. What is allowed and unwise is logged as a warning."""
+    """Check that it can be delivered to. What is allowed and unwise is logged as a warning."""
     granted = set(bucket.granted([*_NEEDED, _TO_DELETE, _TO_SEE, _TO_SEE_POLICY]))
     missing = [permission for permission in _NEEDED if permission not in granted]
     if missing:

@@ -91,7 +91,7 @@ class Instances(Layout):
         return differs(staged, self._bucket.content(blob) if int(blob.size) <= MOST_COMPARED else None)
 
     def remove(self, shipment: Shipment) -> list[Discrepancy]:
-        """Return every generation of every object."""
+        """Remove every generation of every object."""
         prefix = self._prefix(shipment)
         names = {
             self._template.name(shipment, p.receipt): p.receipt.sop_instance_uid for p in shipment.staged_instances

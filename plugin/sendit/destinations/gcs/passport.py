@@ -45,7 +45,7 @@ class Documents:
         return None if existing is None else self._bucket.content(existing)
 
     def remove(self, name: str, kind: str, subject: str) -> str | None:
-        """Remove every generation of the document; why one could not be removed, or None."""
+        """Remove every generation of the document; return why one could not be removed, or None."""
         for blob in self._bucket.listed(name, versions=True):
             if blob.name != name or not is_ours(self._bucket.content(blob), kind, subject):
                 continue

@@ -64,7 +64,7 @@ class Index(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Return if the database is reachable and lets us in; otherwise raise, saying what to fix."""
+        """Check that the database is reachable and lets us in; raise an error with the remedy otherwise."""
 
     @abstractmethod
     def write(self, shipment: Shipment, places: Mapping[str, Place]) -> None:

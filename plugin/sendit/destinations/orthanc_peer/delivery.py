@@ -47,7 +47,7 @@ class PeerDelivery:
         self._comparing = threading.Semaphore()  # one at a time: what is compared is held
 
     def send(self, group: Sequence[StagedInstance]) -> int:
-        """Return when the peer holds the staged instances, sent now or before; their number."""
+        """Send the staged instances that the peer does not hold yet; return the number of all."""
         if len(group) == 1:
             self._send_one(group[0])
             return 1
@@ -66,7 +66,7 @@ class PeerDelivery:
         return number, Discrepancy(staged.receipt.sop_instance_uid, problem) if problem else None
 
     def remove(self, staged: StagedInstance) -> None:
-        """Return when the peer does not hold it."""
+        """Remove it; no error if the peer does not hold it."""
         self._peer.delete(f"/instances/{_instance_id(staged.receipt)}")
 
     def _send_one(self, staged: StagedInstance) -> None:

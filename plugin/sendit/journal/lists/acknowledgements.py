@@ -139,7 +139,7 @@ class Acknowledgements:
 
 
 def blank_acknowledgements(c: sa.Connection, kind: str, numbers: Collection[int], at: datetime) -> None:
-    """Take out when they were seen, and what was said: the ties of their project are cut."""
+    """Delete when they were seen, and what was said: their project is unlinked."""
     a = t.acknowledgements.c
     mine = (a.kind == kind) & a.number.in_(numbers)
     c.execute(sa.update(t.acknowledgements).where(mine).values(at=at, reason=""))

@@ -121,7 +121,7 @@ class SharedPace:
         self._left = 0.0  # bytes that were reserved and have not left
 
     def __call__(self, size: int) -> None:
-        """Return when `size` bytes may leave. Who comes first goes first."""
+        """Wait until `size` bytes may leave. Who comes first goes first."""
         with self._lock:
             if size > self._left:
                 reserved = max(size - self._left, self._rate * _SLICE)

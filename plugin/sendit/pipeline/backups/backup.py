@@ -134,7 +134,7 @@ def _sha256(path: Path) -> str:
 
 
 def check(folder: Path) -> dict[str, Any]:
-    """Return what `backup.json` says, once every file was found to be as it was written.
+    """Check that every file is as it was written; return what `backup.json` says.
 
     Raises:
         Misconfigured: it is no backup, not whole, or of a newer SendIt.

@@ -128,7 +128,7 @@ class DeidentifyPool:
         Raises:
             Retry: an instance could not be read, or its output not written, for now. What else was under way is
                 given first; nothing is still being written when this is raised.
-            Misconfigured: the project's key or recipe, or what finds text in pixels, cannot be had.
+            Misconfigured: the project's key or recipe, or text detection, is unavailable.
         """
         source = iter(jobs)
         pending: dict[Future[Result], Job] = {}

@@ -94,7 +94,7 @@ def look_at(series: SeriesOfOutputs) -> SeriesLook:
     """Look at it. What cannot be decoded is a suspect without text: looked at for itself, it is held with a reason.
 
     Raises:
-        Misconfigured: what finds text in pixels cannot be had.
+        Misconfigured: text detection is unavailable.
     """
     try:
         return _look_at(series)

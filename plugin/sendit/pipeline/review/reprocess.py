@@ -70,7 +70,7 @@ class Reprocessing:
 
         Raises:
             Misconfigured: as for `begin`.
-            Retry: Orthanc, the disk, or what knows the pseudonyms is not well.
+            Retry: the local Orthanc, the disk, or the source of pseudonyms fails.
         """
         batch = self._done(batch_id)
         if batch is None:

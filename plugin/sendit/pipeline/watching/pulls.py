@@ -348,7 +348,7 @@ class Pulling:
     # --- waiting -------------------------------------------------------------------------------------------------
 
     def _wait_turn(self, pull: Pull, why: Callable[[], str]) -> None:
-        """Return once nothing keeps the pull from going on.
+        """Wait until nothing keeps the pull from going on.
 
         Raises:
             Stopped: SendIt is being stopped.

@@ -144,7 +144,7 @@ class ViewingPool:
 
         Raises:
             Retry: the local Orthanc does not answer, or SendIt is stopping.
-            Misconfigured: the project's key or recipe cannot be had.
+            Misconfigured: the project's key or recipe is unavailable.
         """
         for _ in range(2):  # another one may have ended the process
             with contextlib.suppress(BrokenProcessPool, CancelledError):
