@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sendit import logs
-from sendit.api.app import make_app
+from sendit.api.app import Backend, make_app
 from sendit.api.server import Server
 from sendit.client import socket_path
 from sendit.config.file import check_permissions, in_the_order_written
@@ -84,23 +84,52 @@ class Worker:
     """All services of this process."""
 
     def __init__(self, hello: Mapping[str, Any]) -> None:
+        path, document = self._read_configuration(hello)
+        self._open_journal()
+        self._stop = threading.Event()
+        self._problems: dict[str, str] = {}
+        self._started_at = datetime.now(UTC)
+        self._refused = str(hello.get("reload_refused", ""))
+        self._shows_metrics = bool(hello.get("metrics"))
+        self.pipeline = Pipeline(self._furnish(hello))
+        self.pipeline.passports.prepare()
+        services = self.pipeline.services
+        self._company = Company(self.journal, services.scheduler.executor)
+        self._early = EarlyWork(self.pipeline)
+        self._arrivals = Arrivals(self.pipeline, self._early)
+        self._pulling = Pulling(self.pipeline)
+        self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._company)
+        self._importing = Importing(self.pipeline, self._stop)
+        self._states = DestinationStates(services, self.pipeline.deliverer, self.orthanc)
+        self._metrics = Metrics(services, self._states, self.pipeline.deliverer)
+        self._keeper = self._alarms()
+        self._actions = Actions(self.pipeline, self._directory)
+        restart = self._restart if hello.get("reloads") else None
+        reloader = Reloader(services, document, self.orthanc, path, self._importing.running, restart)
+        self._api = Server(make_app(self._backend(reloader, str(hello.get("token", "")))), self.socket)
+
+    def _read_configuration(self, hello: Mapping[str, Any]) -> tuple[Path, Mapping[str, Any]]:
+        """Read the configuration, and log as it says; return its path and its document."""
         path = Path(hello["configuration_path"])
         check_permissions(path)
-        document = (
-            hello["configuration"] if hello.get("reloaded") else in_the_order_written(hello["configuration"], path)
-        )
+        document = hello["configuration"]
+        if not hello.get("reloaded"):
+            document = in_the_order_written(document, path)
         self.settings, self.orthanc = load(document)
         log_settings = self.settings.log
         logs.configure(log_settings.level, log_settings.file, structured=log_settings.format == "Json")
         if not self.orthanc.http_server_enabled:
             raise Misconfigured("HttpServerEnabled", "SendIt reads instances over HTTP", "Set it to true.")
+        if self.settings.roles is None:
+            log.warning("SendIt.Roles names nobody: every user of Orthanc may release, recall, and see originals")
+        return path, document
+
+    def _open_journal(self) -> None:
+        """Lock the data directory for this worker alone, and open the journal, unless it is behind its mark."""
         self._directory = self.settings.data_directory
         data_directory.prepare(self._directory)
         self.socket = socket_path(self._directory)
         self._lock = data_directory.lock(self._directory)
-        self._stop = threading.Event()
-        self._problems: dict[str, str] = {}
-        self._started_at = datetime.now(UTC)
         if self.settings.shared_directory is not None:
             data_directory.prepare(self.settings.shared_directory, data_directory.PLACE_SHARED)
         home = data_directory.node(self._directory)
@@ -108,39 +137,20 @@ class Worker:
         self.journal = open_journal(self.settings.database, self._directory, seal, home)
         self.guard = JournalGuard(self.journal, self._directory)
         self.guard.sync(tidy=True)
-        if self.settings.roles is None:
-            log.warning("SendIt.Roles names nobody: every user of Orthanc may release, recall, and see originals")
-        self.pipeline = Pipeline(self._furnish(hello))
-        self.pipeline.passports.prepare()
-        self._company = Company(self.journal, self.pipeline.services.scheduler.executor)
-        self._early = EarlyWork(self.pipeline)
-        self._arrivals = Arrivals(self.pipeline, self._early)
-        self._pulling = Pulling(self.pipeline)
-        self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._company)
-        self._importing = Importing(self.pipeline, self._stop)
-        self._states = states = DestinationStates(self.pipeline.services, self.pipeline.deliverer, self.orthanc)
-        self._refused = str(hello.get("reload_refused", ""))
-        services = self.pipeline.services
-        restart = self._restart if hello.get("reloads") else None
-        reloader = Reloader(services, document, self.orthanc, path, self._importing.running, restart)
-        token = str(hello.get("token", ""))
-        self._metrics = Metrics(services, states, self.pipeline.deliverer)
-        self._shows_metrics = bool(hello.get("metrics"))
-        self._keeper = self._alarms()
-        self._actions = Actions(self.pipeline, self._directory)
-        app = make_app(
-            self.pipeline,
-            self._importing.start,
-            self._pulling,
-            self._health,
-            states.all,
-            token,
-            reloader,
-            self._metrics,
-            self._keeper,
-            self._actions,
+
+    def _backend(self, reloader: Reloader, token: str) -> Backend:
+        return Backend(
+            pipeline=self.pipeline,
+            start_import=self._importing.start,
+            pulling=self._pulling,
+            actions=self._actions,
+            reloader=reloader,
+            metrics=self._metrics,
+            keeper=self._keeper,
+            health=self._health,
+            destinations=self._states.all,
+            token=token,
         )
-        self._api = Server(app, self.socket)
 
     def _furnish(self, hello: Mapping[str, Any]) -> Services:
         certificate = self.orthanc.ssl_certificate if self.orthanc.ssl_enabled else ""

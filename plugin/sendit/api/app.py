@@ -6,6 +6,7 @@ Answers contain batch ids, coded values and Orthanc's identifiers; never a patie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,11 +22,10 @@ from sendit.api.pages.shell import DOCUMENTATION_FILES, Shell, documentation_pag
 from sendit.api.pages.sources import Sources
 from sendit.api.pages.views import add_pages
 from sendit.api.problems import ALWAYS, refuse_unknown_parameters, translate_errors
-from sendit.api.queries import Views, destination_answer
-from sendit.api.roles import Anyone, Someone, Viewer, refuse_undeclared
+from sendit.api.queries import Views
+from sendit.api.roles import Anyone, refuse_undeclared
 from sendit.api.routes import StartImport, add_routes
-from sendit.api.schemas import DestinationsAnswer, Health, Me
-from sendit.api.service import alarms, configuration, export, log_level, metrics
+from sendit.api.service import alarms, configuration, export, status
 from sendit.api.viewer import images, projects
 from sendit.pipeline.actions import Actions
 from sendit.pipeline.batch import Pipeline
@@ -37,32 +37,44 @@ from sendit.pipeline.watching.metrics import Metrics
 from sendit.pipeline.watching.pulls import Pulling
 
 
-def make_app(
-    pipeline: Pipeline,
-    start_import: StartImport,
-    pulling: Pulling,
-    health: Callable[[], Mapping[str, Any]],
-    destinations: Callable[[], list[DestinationState]],
-    token: str,
-    reloader: Reloader,
-    numbers: Metrics,
-    keeper: Keeper | None,
-    actions: Actions,
-) -> FastAPI:
-    """Return the application.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The parts of the worker that the API answers from and acts on."""
 
-    Args:
-        pipeline: the pipeline that the routes act on.
-        start_import: starts an import.
-        pulling: the pulls of the worker.
-        health: returns the worker's own part of GET /api/health.
-        destinations: asks every destination, for GET /api/destinations.
-        token: sent by the plugin, which alone may say who makes a request.
-        reloader: reads the configuration again.
-        numbers: reads them for GET /metrics.
-        keeper: keeps the alarms; None if none are configured.
-        actions: what persons do to many batches.
-    """
+    pipeline: Pipeline
+    start_import: StartImport
+    pulling: Pulling
+    actions: Actions
+    reloader: Reloader
+    metrics: Metrics
+    keeper: Keeper | None  # None: no alarms are configured
+    health: Callable[[], Mapping[str, Any]]  # the worker's own part of GET /api/health
+    destinations: Callable[[], list[DestinationState]]  # asks every destination
+    token: str  # sent by the plugin, which alone may say who makes a request
+
+
+def make_app(backend: Backend) -> FastAPI:
+    """Return the application."""
+    app = _new_app(backend)
+    pipeline, views = backend.pipeline, Views(backend.pipeline)
+    shell = Shell(backend.health, views.counts)
+    _add_routes_of_batches(app, backend, views)
+    previews.add_routes(app, pipeline, views, shell)
+    viewer = InstanceViewer(pipeline.services)
+    images.add_routes(app, pipeline, views, viewer)
+    projects.add_routes(app, pipeline, viewer, projects.Projects(pipeline))
+    review.add_routes(app, pipeline, views, viewer)
+    _add_routes_of_service(app, backend, views)
+    alarms.add_page(app, shell, backend.keeper, lambda: pipeline.services.settings.alarms)
+    _add_documentation(app)
+    add_pages(
+        app, Sources(pipeline, views, shell, backend.destinations, backend.pulling, backend.actions, backend.keeper)
+    )
+    return app
+
+
+def _new_app(backend: Backend) -> FastAPI:
+    """Return an application without routes, with what guards every one."""
     app = FastAPIOffline(
         docs_url=None,
         redoc_url=None,
@@ -75,54 +87,27 @@ def make_app(
         dependencies=[Depends(refuse_undeclared), Depends(refuse_unknown_parameters)],
         responses=ALWAYS,
     )
-    app.state.token = token
-    app.state.roles = lambda: pipeline.services.settings.roles
+    app.state.token = backend.token
+    app.state.roles = lambda: backend.pipeline.services.settings.roles
     app.add_middleware(Guard)
     translate_errors(app)
-    views = Views(pipeline)
-    add_routes(app, pipeline, views, start_import)
-    shell = Shell(health, views.counts)
-    previews.add_routes(app, pipeline, views, shell)
-    viewer = InstanceViewer(pipeline.services)
-    images.add_routes(app, pipeline, views, viewer)
-    projects.add_routes(app, pipeline, viewer, projects.Projects(pipeline))
-    lists.add_routes(app, pipeline.services.journal)
-    many.add_routes(app, pipeline, actions)
-    audit.add_routes(app, pipeline.services.journal.audit)
-    review.add_routes(app, pipeline, views, viewer)
-    configuration.add_routes(app, reloader)
-    metrics.add_routes(app, numbers)
-    alarms.add_routes(app, keeper)
-    alarms.add_page(app, shell, keeper, lambda: pipeline.services.settings.alarms)
-    log_level.add_routes(app)
-    export.add_routes(app, pipeline.services.journal)
-    passports.add_routes(app, pipeline, views)
-    _add_service(app, views, health, destinations)
-    _add_documentation(app)
-    add_pages(app, Sources(pipeline, views, shell, destinations, pulling, actions, keeper))
     return app
 
 
-def _add_service(
-    app: FastAPI,
-    views: Views,
-    health: Callable[[], Mapping[str, Any]],
-    destinations: Callable[[], list[DestinationState]],
-) -> None:
-    @app.get("/api/health", tags=["service"])
-    def get_health(_viewer: Viewer) -> Health:
-        """Return whether SendIt works, and the number of batches in each state."""
-        return Health(version=__version__, batches=views.counts(), **health())
+def _add_routes_of_batches(app: FastAPI, backend: Backend, views: Views) -> None:
+    journal = backend.pipeline.services.journal
+    add_routes(app, backend.pipeline, views, backend.start_import)
+    lists.add_routes(app, journal)
+    many.add_routes(app, backend.pipeline, backend.actions)
+    audit.add_routes(app, journal.audit)
+    export.add_routes(app, journal)
+    passports.add_routes(app, backend.pipeline, views)
 
-    @app.get("/api/destinations", tags=["service"])
-    def get_destinations(_viewer: Viewer) -> DestinationsAnswer:
-        """List the destinations: addresses, whether they respond, and how many batches wait or were delivered."""
-        return DestinationsAnswer(destinations=[destination_answer(one) for one in destinations()])
 
-    @app.get("/api/me", tags=["service"])
-    def get_me(actor: Anyone, person: Someone) -> Me:
-        """Return who you are, as the audit log will call you, and your roles."""
-        return Me(actor=actor, roles=sorted(person.roles))
+def _add_routes_of_service(app: FastAPI, backend: Backend, views: Views) -> None:
+    status.add_routes(app, views, backend.health, backend.destinations, backend.metrics)
+    configuration.add_routes(app, backend.reloader)
+    alarms.add_routes(app, backend.keeper)
 
 
 def _add_documentation(app: FastAPI) -> None:

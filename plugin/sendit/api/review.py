@@ -207,8 +207,8 @@ def _versions(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceVi
         batch = views.row(batch_id)
         difference = None
         if request.preview:
-            found = pipeline.reprocessing.differences(batch_id, request.compare)
-            difference = _difference(found, viewer.rule_changes(batch_id)) if found is not None else None
+            compared = pipeline.reprocessing.differences(batch_id, request.compare)
+            difference = _difference(compared, viewer.rule_changes(batch_id)) if compared is not None else None
         if difference is None and (request.preview or not pipeline.reprocessing.begin(batch_id, actor, request.reason)):
             now = views.row(batch_id)
             raise problem(409, f"batch {batch_id} is {now.state}", "Only batches that are DONE can be processed again.")
@@ -216,10 +216,10 @@ def _versions(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceVi
         return ReprocessAnswer(batch=views.existing(batch_id), version=after.version, difference=difference)
 
 
-def _difference(found: Difference, rules: RuleChanges) -> DifferenceAnswer:
+def _difference(difference: Difference, rules: RuleChanges) -> DifferenceAnswer:
     attributes = [RuleChangeAnswer(**asdict(change), instances=number) for change, number in rules.changes]
     more = {"attributes": attributes, "attributes_read": rules.instances, "attributes_note": rules.note}
-    return DifferenceAnswer.model_validate({**asdict(found), **more})
+    return DifferenceAnswer.model_validate({**asdict(difference), **more})
 
 
 def _residual(app: FastAPI, pipeline: Pipeline) -> None:
@@ -228,6 +228,6 @@ def _residual(app: FastAPI, pipeline: Pipeline) -> None:
         """Return what reviews by chance showed: by kind of image and rules, how often text was not masked."""
         if name not in pipeline.services.settings.projects:
             raise problem(404, "there is no such project", "GET /sendit/api/health lists them.")
-        found = pipeline.services.journal.reviews.residual(name)
-        kinds = [ResidualAnswer(**asdict(one), words=one.sentence()) for one in found]
+        residual = pipeline.services.journal.reviews.residual(name)
+        kinds = [ResidualAnswer(**asdict(one), words=one.sentence()) for one in residual]
         return ResidualRiskAnswer(project=name, confidence=CONFIDENCE, kinds=kinds)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
+from unittest.mock import MagicMock
 
 import pytest
 from fastapi import FastAPI
 
-from sendit.api.service import log_level
+from sendit.api.service import configuration
 from tests.unit.api.test_roles import CONFIGURED, TOKEN, served
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _as_before() -> Iterator[None]:
 def test_the_level(tmp_path: Path) -> None:
     app = FastAPI()
     app.state.token, app.state.roles = TOKEN, lambda: CONFIGURED
-    log_level.add_routes(app)
+    configuration.add_routes(app, MagicMock())
     logging.getLogger("sendit").setLevel(logging.INFO)
     with served(app, tmp_path / "s", {"level": "Warning"}) as ask:
         assert ask("GET", "/api/log-level", "eve").body == {"level": "Info"}

@@ -15,7 +15,7 @@ from unittest.mock import MagicMock
 import pytest
 from fastapi.routing import APIRoute
 
-from sendit.api.app import make_app
+from sendit.api.app import Backend, make_app
 from sendit.api.roles import Role, needs_of, roles_of
 from sendit.api.server import Server
 from sendit.config.roles import Roles
@@ -41,10 +41,11 @@ def make(roles: Roles | None = CONFIGURED) -> FastAPI:
     """The application as the worker makes it, above a pipeline that does nothing."""
     pipeline = MagicMock()
     pipeline.services.settings.roles = roles
-    return make_app(
-        cast("Pipeline", pipeline), MagicMock(), MagicMock(), dict, list, TOKEN, MagicMock(), MagicMock(), None,
-        MagicMock(),
+    backend = Backend(
+        pipeline=cast("Pipeline", pipeline), start_import=MagicMock(), pulling=MagicMock(), actions=MagicMock(),
+        reloader=MagicMock(), metrics=MagicMock(), keeper=None, health=dict, destinations=list, token=TOKEN,
     )  # fmt: skip
+    return make_app(backend)
 
 
 class Answer(NamedTuple):

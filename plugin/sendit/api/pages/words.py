@@ -93,10 +93,10 @@ def is_worker_problem(problem: str) -> bool:
 
 def down(problems: Iterable[str]) -> str:
     """Return which destinations take nothing, in one sentence; "" if all do."""
-    said = [problem for problem in problems if is_destination_problem(problem)]
-    if len(said) < 2:
-        return capital(said[0]) if said else ""
-    return f"{len(said)} destinations take nothing: {', '.join(problem.split(' ')[1] for problem in said)}"
+    troubles = [problem for problem in problems if is_destination_problem(problem)]
+    if len(troubles) < 2:
+        return capital(troubles[0]) if troubles else ""
+    return f"{len(troubles)} destinations take nothing: {', '.join(problem.split(' ')[1] for problem in troubles)}"
 
 
 def meaning(state: str) -> str:

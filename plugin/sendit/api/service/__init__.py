@@ -1,1 +1,1 @@
-"""Routes about SendIt itself: its configuration, its numbers, exports, alarms, and the level of its log."""
+"""Routes about SendIt itself: its status, its configuration, exports and alarms."""

@@ -199,8 +199,8 @@ def _no_instance(batch_id: int, number: int) -> Exception:
     return problem(404, f"batch {batch_id} has no instance {number}", remedy)
 
 
-def _shown(found: T | Unavailable, batch_id: int, number: int) -> T:
-    if isinstance(found, Unavailable):
-        error = f"instance {number} of batch {batch_id} cannot be shown: {found.reason}"
+def _shown(result: T | Unavailable, batch_id: int, number: int) -> T:
+    if isinstance(result, Unavailable):
+        error = f"instance {number} of batch {batch_id} cannot be shown: {result.reason}"
         raise problem(404, error, f"GET /sendit/api/batches/{batch_id} tells what became of the batch.")
-    return found
+    return result

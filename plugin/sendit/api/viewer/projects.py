@@ -149,9 +149,9 @@ def add_routes(app: FastAPI, pipeline: Pipeline, viewer: InstanceViewer, project
             raise problem(404, f"Orthanc has no study {request.study}", "Copy its identifier from Orthanc Explorer.")
         if request.instance > len(instances):
             raise problem(404, f"the study has {len(instances)} instances", "Give the number of one of them.")
-        found = viewer.preview(name, instances[request.instance - 1])
-        if isinstance(found, Unavailable):
-            raise problem(409, f"the instance cannot be de-identified for a look: {found.reason}", "Try another one.")
+        preview = viewer.preview(name, instances[request.instance - 1])
+        if isinstance(preview, Unavailable):
+            raise problem(409, f"the instance cannot be de-identified for a look: {preview.reason}", "Try another one.")
         subject = f"study {request.study}, instance {request.instance}"
         pipeline.services.journal.audit.record(
             Act(actor, LOOK, project=name, subject=subject, details={"what": "preview"})
@@ -159,11 +159,11 @@ def add_routes(app: FastAPI, pipeline: Pipeline, viewer: InstanceViewer, project
         return PreviewAnswer(
             instance=request.instance,
             instances=len(instances),
-            outcome=found.refused or "released",
-            reason=found.reason,
+            outcome=preview.refused or "released",
+            reason=preview.reason,
             notes=notes,
             originals=True,
-            rows=header_rows(found.rows, originals=True),
+            rows=header_rows(preview.rows, originals=True),
         )
 
 
