@@ -10,7 +10,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from sendit.destinations.google.settings import GoogleCredentials
-from sendit.destinations.indexes.bigquery.client import Patience
+from sendit.destinations.indexes.base import Patience
 from sendit.destinations.indexes.bigquery.index import BigQueryIndex
 from sendit.destinations.indexes.bigquery.settings import BigQueryIndexSettings
 from tests.destinations.index_bench import PLACE, IndexBench

@@ -16,7 +16,7 @@ from google.cloud.datastore import Client, Entity
 from google.cloud.datastore.query import PropertyFilter
 
 from sendit.destinations.google.settings import GoogleCredentials
-from sendit.destinations.indexes.datastore.client import Patience
+from sendit.destinations.indexes.base import Patience
 from sendit.destinations.indexes.datastore.index import DatastoreIndex
 from sendit.destinations.indexes.datastore.settings import DatastoreIndexSettings
 from tests.destinations.index_bench import PLACE, IndexBench

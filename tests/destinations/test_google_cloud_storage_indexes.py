@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sendit.destinations.indexes.base import Patience
 from sendit.destinations.indexes.bigquery import client as bigquery_index_client
 from sendit.destinations.indexes.datastore import client as datastore_index_client
 from sendit.errors import Retry
@@ -43,8 +43,8 @@ _LAYOUTS: Mapping[str, Callable[[Servers], GoogleCloudStorageBench]] = {
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """An operator's indexes try for a minute and more."""
-    monkeypatch.setattr(bigquery_index_client, "Patience", partial(bigquery_index_client.Patience, 2.0, 4.0))
-    monkeypatch.setattr(datastore_index_client, "Patience", partial(datastore_index_client.Patience, 2.0, 4.0))
+    monkeypatch.setattr(bigquery_index_client, "PATIENCE", Patience(2.0, 4.0))
+    monkeypatch.setattr(datastore_index_client, "PATIENCE", Patience(2.0, 4.0))
 
 
 @pytest.fixture(params=_INDEXES)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from sendit.errors import Quarantine, Retry
+from sendit.errors import Misconfigured, Quarantine, Retry
 
 if TYPE_CHECKING:
     from sendit.model import Discrepancy, Shipment, StagedInstance
@@ -99,6 +99,32 @@ def _sha256(file: BinaryIO) -> str:
     while piece := file.read(_PIECE):
         digest.update(piece)
     return digest.hexdigest()
+
+
+def is_held(problem: str | None, place: str, holder: str, uid: str) -> bool:
+    """Return whether a destination holds an instance already, by what was found wrong with what is there.
+
+    Args:
+        problem: None if nothing is wrong, `NOT_THERE`, or what is.
+        place: of the destination in the configuration.
+        holder: what the destination is, for the message.
+        uid: the coded SOPInstanceUID.
+
+    Raises:
+        Misconfigured: it holds something else under this UID.
+    """
+    if problem is None or problem == NOT_THERE:
+        return problem is None
+    raise other_content(place, holder, uid, problem)
+
+
+def other_content(place: str, holder: str, uid: str, problem: str) -> Misconfigured:
+    """Return the error for a destination that holds something else under the UID of an instance."""
+    return Misconfigured(
+        place,
+        f"the {holder} has different content under the coded UID {uid}: {problem}",
+        "Nothing there was overwritten. Find out whose it is; remove it there, then retry.",
+    )
 
 
 class Destination(ABC):

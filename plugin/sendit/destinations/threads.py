@@ -1,10 +1,11 @@
-"""Work on many items in a few threads, with bounded look-ahead and one error out of several."""
+"""Work on many items in a few threads, with bounded look-ahead and one error out of several; questions asked once."""
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sendit.errors import Misconfigured, Quarantine, Retry
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 Item = TypeVar("Item")
+Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 #: Of several errors the one that must not be overlooked is raised: what is not clean before what needs a person before
@@ -59,3 +61,24 @@ def _gravity(error: BaseException) -> int:
     if isinstance(error, Retry):
         return len(_MILDEST_LAST)
     return next((index for index, kind in enumerate(_MILDEST_LAST) if isinstance(error, kind)), 0)
+
+
+class AskedOnce(Generic[Key, Result]):
+    """Answers by key. Each is asked for once, in the thread that needs it first; all others share it, or its error."""
+
+    def __init__(self) -> None:
+        self._answers: dict[Key, Future[Result]] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, key: Key, ask: Callable[[], Result]) -> Result:
+        """Return the answer for a key; call `ask` if it is the first question for it."""
+        with self._lock:
+            first = key not in self._answers
+            answer = self._answers.setdefault(key, Future())
+        if first:
+            try:
+                answer.set_result(ask())
+            except BaseException as error:
+                answer.set_exception(error)
+                raise
+        return answer.result()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sendit.destinations.threads import in_threads
+from sendit.destinations.threads import AskedOnce, in_threads
 from sendit.errors import Misconfigured, Quarantine, Retry
 
 if TYPE_CHECKING:
@@ -72,3 +73,35 @@ def test_after_an_error_nothing_new_is_begun() -> None:
     with pytest.raises(Retry):
         list(results)
     assert len(begun) <= 4
+
+
+def test_each_question_is_asked_once() -> None:
+    """Eight threads ask at the same time: one asks for all, and another key is another question."""
+    once, begin = AskedOnce[str, str](), threading.Barrier(8)
+    asked: list[str] = []
+
+    def ask(key: str) -> str:
+        asked.append(key)
+        return key.upper()
+
+    def answer(key: str) -> str:
+        begin.wait()
+        return once.answer(key, lambda: ask(key))
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(answer, "aaaabbbb"))
+    assert answers == list("AAAABBBB")
+    assert sorted(asked) == ["a", "b"]
+
+
+def test_an_error_is_the_answer_for_all() -> None:
+    """What asked and what only waited get the same error, and nothing is asked again."""
+    once, error = AskedOnce[str, str](), Retry("down")
+
+    def fail() -> str:
+        raise error
+
+    for ask in (fail, lambda: "up"):
+        with pytest.raises(Retry) as raised:
+            once.answer("a", ask)
+        assert raised.value is error

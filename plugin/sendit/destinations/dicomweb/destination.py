@@ -9,15 +9,14 @@ import hashlib
 import logging
 import tempfile
 import threading
-from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from sendit.destinations.base import NOT_THERE, Destination, Progress, open_staged
+from sendit.destinations.base import NOT_THERE, Destination, Progress, is_held, open_staged
 from sendit.destinations.compare import CannotCompare, difference_between
 from sendit.destinations.dicomweb.client import DicomWebClient
 from sendit.destinations.dicomweb.multipart import Upload, only_part
-from sendit.destinations.threads import in_threads
+from sendit.destinations.threads import AskedOnce, in_threads
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Discrepancy, Receipt, Shipment, StagedInstance
 
@@ -89,8 +88,7 @@ class _Delivery:
 
     def __init__(self, service: DicomWebClient) -> None:
         self._service = service
-        self._known_studies: dict[str, Future[bool]] = {}  # was it there before this delivery began?
-        self._lock = threading.Lock()
+        self._known_studies = AskedOnce[str, bool]()  # was it there before this delivery began?
         self._comparing = threading.Lock()  # two whole files in memory, and their pixels: one pair at a time
 
     def send(self, staged: StagedInstance) -> None:
@@ -121,29 +119,11 @@ class _Delivery:
         return number, Discrepancy(receipt.sop_instance_uid, problem)
 
     def _knows_study(self, receipt: Receipt) -> bool:
-        """Ask once per study, in the thread that needs it first; the others wait for its answer or its error."""
         study = receipt.study_instance_uid
-        with self._lock:
-            first = study not in self._known_studies
-            search = self._known_studies.setdefault(study, Future())
-        if first:
-            try:
-                search.set_result(self._service.search(study))
-            except BaseException as error:
-                search.set_exception(error)
-                raise
-        return search.result()
+        return self._known_studies.answer(study, lambda: self._service.search(study))
 
     def _is_there(self, staged: StagedInstance) -> bool:
-        problem = self._compare(staged)
-        if problem is None or problem == NOT_THERE:
-            return problem is None
-        uid = staged.receipt.sop_instance_uid
-        raise Misconfigured(
-            self._service.place,
-            f"the service has different content under the coded UID {uid}: {problem}",
-            "Nothing there was overwritten. Find out whose it is; remove it there, then retry.",
-        )
+        return is_held(self._compare(staged), self._service.place, "service", staged.receipt.sop_instance_uid)
 
     def _compare(self, staged: StagedInstance) -> str | None:
         """Return None if the service has it as the receipt says; otherwise `NOT_THERE` or the problem."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pynetdicom import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from sendit.destinations.base import NOT_THERE, Destination, Progress, open_staged
+from sendit.destinations.base import Destination, Progress, is_held, open_staged
 from sendit.destinations.dimse.association import MOST_CONTEXTS, Associations, Line
 from sendit.destinations.dimse.query import ModalityQueries, storage_contexts
 from sendit.destinations.dimse.storage_commitment import request_commitment
@@ -140,15 +140,7 @@ class _Delivery:
                 self._store(association, staged.receipt, other_path)
 
     def _is_there(self, staged: StagedInstance) -> bool:
-        problem = self._queries.compare(staged)
-        if problem is None or problem == NOT_THERE:
-            return problem is None
-        uid = staged.receipt.sop_instance_uid
-        raise Misconfigured(
-            self._line.place,
-            f"the modality has different content under the coded UID {uid}: {problem}",
-            "Nothing there was overwritten. Find out whose it is; remove it there, then retry.",
-        )
+        return is_held(self._queries.compare(staged), self._line.place, "modality", staged.receipt.sop_instance_uid)
 
     def _converted(self, receipt: Receipt, path: Path, accepted: set[str]) -> BytesIO:
         place, uid = self._line.place, receipt.sop_instance_uid

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
@@ -24,6 +23,7 @@ from sendit.destinations.dimse.association import (
     NothingAccepted,
 )
 from sendit.destinations.dimse.transcode import UNCOMPRESSED, by_path, dataset_digest
+from sendit.destinations.threads import AskedOnce
 from sendit.errors import Misconfigured, Retry
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class ModalityQueries:
         self._associations = Associations(line, self._contexts, self._roles, [(EVENT_STORE, self._received)])
         self._here = threading.local()
         self._offered: dict[str, bool] = {}
-        self._held: dict[tuple[str, str], Future[frozenset[str]]] = {}
-        self._lock, self._asking = threading.Lock(), threading.Lock()
+        self._held = AskedOnce[tuple[str, str], frozenset[str]]()
+        self._asking = threading.Lock()
         self._comparing = threading.Lock()  # two whole files in memory, and their pixels: one pair at a time
 
     def __enter__(self) -> ModalityQueries:
@@ -143,18 +143,8 @@ class ModalityQueries:
         return True
 
     def _of_series(self, receipt: Receipt) -> frozenset[str]:
-        """Ask once per series, in the thread that needs it first; the others wait for its answer or its error."""
         series = (receipt.study_instance_uid, receipt.series_instance_uid)
-        with self._lock:
-            first = series not in self._held
-            held = self._held.setdefault(series, Future())
-        if first:
-            try:
-                held.set_result(frozenset(self._find(*series, "")))
-            except BaseException as error:
-                held.set_exception(error)
-                raise
-        return held.result()
+        return self._held.answer(series, lambda: frozenset(self._find(*series, "")))
 
     def _find(self, study: str, series: str, instance: str) -> set[str]:
         """Return the SOPInstanceUIDs of the series that the modality has."""

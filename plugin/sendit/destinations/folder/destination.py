@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pydicom
 
 from sendit.config.name_template import NameTemplate
-from sendit.destinations.base import NOT_THERE, Destination, Progress, open_staged, read_staged
+from sendit.destinations.base import NOT_THERE, Destination, Progress, is_held, open_staged, read_staged
 from sendit.destinations.compare import CannotCompare, difference
 from sendit.destinations.folder.dicomdir import NAME as DICOMDIR
 from sendit.destinations.folder.dicomdir import Directory, NotOurs, file_id
@@ -277,15 +277,8 @@ class _Delivery:
                 raise Retry("a file has disappeared; another attempt may be under way") from None
 
     def _is_there(self, root: Root, name: str, staged: StagedInstance) -> bool:
-        problem = self._compare(root, name, staged)
-        if problem is None or problem == NOT_THERE:
-            return problem is None
-        uid = staged.receipt.sop_instance_uid
-        raise Misconfigured(
-            f"SendIt.Destinations.{self._destination.name}",
-            f"the folder has different content under the coded UID {uid}: {problem}",
-            "Nothing there was overwritten. Find out whose it is; remove it there, then retry.",
-        )
+        place, uid = f"SendIt.Destinations.{self._destination.name}", staged.receipt.sop_instance_uid
+        return is_held(self._compare(root, name, staged), place, "folder", uid)
 
     def _compare(self, root: Root, name: str, staged: StagedInstance) -> str | None:
         """Return None if the file is what the receipt says; otherwise `NOT_THERE` or what is wrong."""

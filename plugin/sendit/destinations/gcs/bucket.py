@@ -120,8 +120,8 @@ class Bucket:
         if key is not None and not f"{stored}/".startswith(f"{key}/"):
             problem = "Google encrypted an object with a different key"
             raise Misconfigured(f"{self.place}.KmsKey", problem, "See the bucket's default key and its policies.")
-        wanted = self._settings.storage_class
-        if wanted is not None and blob.storage_class != wanted:
+        storage_class = self._settings.storage_class
+        if storage_class is not None and blob.storage_class != storage_class:
             problem = f"Google stored an object as {blob.storage_class}"
             raise Misconfigured(f"{self.place}.StorageClass", problem, "See the bucket's Autoclass and its policies.")
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sendit import __version__
-from sendit.destinations.base import NOT_THERE, Progress, read_staged
+from sendit.destinations.base import NOT_THERE, Progress, other_content, read_staged
 from sendit.destinations.compare import CannotCompare, difference
 from sendit.destinations.indexes.base import Place
-from sendit.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sendit.destinations.gcs.bucket import Bucket
+    from sendit.errors import Misconfigured
     from sendit.model import Discrepancy, Receipt, Shipment, StagedInstance
 
 #: Larger instances are compared by their digests alone (bytes): for more, both have to stand in memory.
@@ -73,11 +73,7 @@ class Layout(ABC):
     def other_content(self, wrong: Sequence[Discrepancy]) -> Misconfigured:
         """Return the error for an object whose name is taken by something else."""
         example = next((one for one in wrong if one.problem != NOT_THERE), wrong[0])
-        return Misconfigured(
-            self._bucket.place,
-            f"the bucket has different content under the coded UID {example.sop_instance_uid}: {example.problem}",
-            "Nothing there was overwritten. Find out whose it is; remove it there, then retry.",
-        )
+        return other_content(self._bucket.place, "bucket", example.sop_instance_uid, example.problem)
 
 
 def metadata(shipment: Shipment, receipts: Sequence[Receipt]) -> Mapping[str, str]:

@@ -197,13 +197,13 @@ class Member:
     content: bytes | None  # where it was wanted
 
 
-def read(file: BinaryIO, crc32c: str, wanted: Callable[[str, str], bool], most: int) -> dict[str, Member] | None:
+def read(file: BinaryIO, crc32c: str, is_kept: Callable[[str, str], bool], most: int) -> dict[str, Member] | None:
     """Return what is in an archive, without the manifest; None if it is none, or is damaged.
 
     Args:
         file: the archive.
         crc32c: that of the whole, as Google has it.
-        wanted: whether the content is to be kept, of a name and a SHA-256.
+        is_kept: whether the content is to be kept, of a name and a SHA-256.
         most: bytes of the largest content that is kept.
 
     Raises:
@@ -216,7 +216,7 @@ def read(file: BinaryIO, crc32c: str, wanted: Callable[[str, str], bool], most: 
             for entry in archive:
                 content = archive.extractfile(entry)
                 if content is not None and entry.name != MANIFEST and members is not None:
-                    members[entry.name] = _member(content, entry, wanted, most)
+                    members[entry.name] = _member(content, entry, is_kept, most)
     except (tarfile.TarError, zlib.error, EOFError):
         members = None
     if checked.whole() != crc32c:
@@ -224,7 +224,7 @@ def read(file: BinaryIO, crc32c: str, wanted: Callable[[str, str], bool], most: 
     return members
 
 
-def _member(content: IO[bytes], entry: tarfile.TarInfo, wanted: Callable[[str, str], bool], most: int) -> Member:
+def _member(content: IO[bytes], entry: tarfile.TarInfo, is_kept: Callable[[str, str], bool], most: int) -> Member:
     digest = hashlib.sha256()
     kept = []
     while piece := content.read(_PIECE):
@@ -232,7 +232,7 @@ def _member(content: IO[bytes], entry: tarfile.TarInfo, wanted: Callable[[str, s
         if entry.size <= most:
             kept.append(piece)
     sha256 = digest.hexdigest()
-    keep = entry.size <= most and wanted(entry.name, sha256)
+    keep = entry.size <= most and is_kept(entry.name, sha256)
     return Member(entry.size, sha256, b"".join(kept) if keep else None)
 
 

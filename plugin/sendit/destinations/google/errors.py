@@ -63,12 +63,12 @@ def translate(error: Exception, place: str, what: str) -> SendItError:
     return _unwell(error, what)
 
 
-def refusal(status: int, said: str, place: str, what: str) -> SendItError:
+def refusal(status: int, message: str, place: str, what: str) -> SendItError:
     """Return the error for a status (HTTP, or what gRPC's code corresponds to) and the server's words."""
-    told = f"Google answered {status} when {what}{f' ({said})' if said else ''}"
+    told = f"Google answered {status} when {what}{f' ({message})' if message else ''}"
     if status in _HEALING or (status >= 500 and status not in _LASTING):
         return Retry(told)
-    if status == 403 and _QUOTAS.search(said):
+    if status == 403 and _QUOTAS.search(message):
         return Retry(told)
     if status == 401:
         return Misconfigured(f"{place}.Credentials", told, "Check the credentials: Google does not accept them.")

@@ -33,6 +33,26 @@ class Place:
         """gs://bucket/name, the same for all members of an archive."""
         return f"gs://{self.bucket}/{self.name}"
 
+    def columns(self) -> dict[str, Any]:
+        """Return the place as columns of an index."""
+        return {
+            "storage_bucket": self.bucket,
+            "storage_object": self.name,
+            "storage_member": self.member,
+            "storage_generation": self.generation,
+            "storage_size": self.size,
+            "storage_crc32c": self.crc32c,
+            "storage_md5": self.md5,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client waits (seconds) before the pipeline hears of it."""
+
+    call: float  # for one answer
+    whole: float  # for all tries of one call
+
 
 #: A `Discrepancy` of `verify` for an entry of the batch that is of none of its instances.
 NOT_SENT = "the index has an entry of this batch under a UID that does not belong to it"

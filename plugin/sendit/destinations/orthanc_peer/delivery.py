@@ -8,13 +8,13 @@ import tempfile
 import threading
 import zipfile
 from collections import defaultdict
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sendit.destinations.base import NOT_THERE, open_staged, read_staged
+from sendit.destinations.base import NOT_THERE, is_held, open_staged, other_content, read_staged
 from sendit.destinations.compare import CannotCompare, difference_between
+from sendit.destinations.threads import AskedOnce
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Discrepancy, Receipt, StagedInstance
 
@@ -42,8 +42,7 @@ class PeerDelivery:
         self._peer = peer
         self._place = f"OrthancPeers.{peer.peer.name}"
         self._takes_archives = True  # until it shows that it doesn't: Orthanc before 1.8.2
-        self._children: dict[str, Future[frozenset[str]]] = {}  # of studies and series, before this delivery began
-        self._lock = threading.Lock()
+        self._children = AskedOnce[str, frozenset[str]]()  # of studies and series, before this delivery began
         self._comparing = threading.Semaphore()  # one at a time: what is compared is held
 
     def send(self, group: Sequence[StagedInstance]) -> int:
@@ -83,24 +82,16 @@ class PeerDelivery:
             return False
         if _instance_id(receipt) not in self._listed(f"/series/{series}", "Instances"):
             return False
-        problem = self._compare(staged)
-        if problem is not None and problem != NOT_THERE:
-            raise self._other_content(receipt, problem)
-        return problem is None
+        return is_held(self._compare(staged), self._place, "peer", receipt.sop_instance_uid)
 
     def _listed(self, route: str, kind: str) -> frozenset[str]:
-        """List the resources below; asked once, in the first thread that needs it: all share its answer or error."""
-        with self._lock:
-            first = route not in self._children
-            children = self._children.setdefault(route, Future())
-        if first:
-            try:
-                answer = self._peer.get(route)
-                children.set_result(frozenset() if answer is None else self._children_in(answer, kind))
-            except BaseException as error:
-                children.set_exception(error)
-                raise
-        return children.result()
+        """List the resources below, as they were before this delivery began."""
+
+        def ask() -> frozenset[str]:
+            answer = self._peer.get(route)
+            return frozenset() if answer is None else self._children_in(answer, kind)
+
+        return self._children.answer(route, ask)
 
     def _children_in(self, answer: requests.Response, kind: str) -> frozenset[str]:
         try:
@@ -173,7 +164,7 @@ class PeerDelivery:
         if problem == NOT_THERE:
             raise Retry(f"the peer {self._peer.peer.name} said that it holds an instance, and then did not")
         if problem is not None:
-            raise self._other_content(staged.receipt, problem)
+            raise other_content(self._place, "peer", staged.receipt.sop_instance_uid, problem)
 
     def _compare(self, staged: StagedInstance) -> str | None:
         """Return None if the peer has it as the receipt says; otherwise `NOT_THERE` or the problem."""
@@ -194,13 +185,6 @@ class PeerDelivery:
                 return None if digest else NOT_THERE
             theirs.flush()
             return _difference(replace(staged, pace=None), Path(theirs.name))
-
-    def _other_content(self, receipt: Receipt, problem: str) -> Misconfigured:
-        return Misconfigured(
-            self._place,
-            f"the peer has different content under the coded UID {receipt.sop_instance_uid}: {problem}",
-            "Nothing there was overwritten. Find out whose it is; remove it there, then retry.",
-        )
 
     def _not_orthanc(self, question: str) -> Retry:
         return Retry(f"the peer {self._peer.peer.name} answered {question} with something that is not Orthanc's")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +12,7 @@ from google.cloud import bigquery
 
 from sendit.destinations.google.credentials import credentials
 from sendit.destinations.google.errors import GOOGLE_ERRORS, translate, words
+from sendit.destinations.indexes.base import Patience
 from sendit.destinations.indexes.bigquery.rows import COLUMNS
 from sendit.errors import Misconfigured, Retry, SendItError
 
@@ -26,18 +26,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE = Patience(call=30.0, whole=90.0)
 #: What was inserted lies in a buffer for up to this long, and cannot be deleted before.
 _BUFFERED = timedelta(minutes=90)
 #: Reasons of a refused row that are none of its own.
 _PASSING = frozenset({"stopped", "timeout", "backendError", "internalError", "rateLimitExceeded", "quotaExceeded"})
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait (seconds) before the pipeline hears of it."""
-
-    call: float = 30.0  # for one answer
-    whole: float = 90.0  # for all tries of one call
 
 
 class Rows:
@@ -45,7 +38,7 @@ class Rows:
 
     def __init__(self, place: str, settings: BigQueryIndexSettings, accounts: GoogleCredentials) -> None:
         self.place = place
-        self.patience = Patience()
+        self.patience = PATIENCE
         self._settings = settings
         self._accounts = accounts
         self._lock = threading.Lock()
@@ -244,22 +237,22 @@ def bigquery_error(error: Exception, place: str, what: str) -> SendItError:
         error = error.cause
     if not isinstance(error, GoogleAPICallError):
         return translate(error, place, what)
-    said = words(error)
-    lower = f"{said} {[one.get('reason') for one in error.errors if isinstance(one, dict)]}".lower()
+    message = words(error)
+    lower = f"{message} {[one.get('reason') for one in error.errors if isinstance(one, dict)]}".lower()
     if isinstance(error, BadRequest) and ("parse error" in lower or "invalid json payload" in lower):
         return Retry(f"BigQuery could not read a request when {what}: it was damaged in transit")
     if isinstance(error, NotFound):
         remedy = "Check GoogleProject, Dataset and Location."
-        return Misconfigured(place, f"BigQuery finds no such project or data set ({said})", remedy)
+        return Misconfigured(place, f"BigQuery finds no such project or data set ({message})", remedy)
     if isinstance(error, Forbidden) and any(quota in lower for quota in _QUOTAS):
         return Retry(f"a quota of BigQuery is used up when {what}")
     if isinstance(error, Forbidden) and ("has not been used" in lower or "is disabled" in lower):
         remedy = "Enable it: gcloud services enable bigquery.googleapis.com --project=<GoogleProject>."
-        return Misconfigured(f"{place}.GoogleProject", f"the BigQuery API is not enabled there ({said})", remedy)
+        return Misconfigured(f"{place}.GoogleProject", f"the BigQuery API is not enabled there ({message})", remedy)
     if isinstance(error, Forbidden):
         remedy = (
             "Give the service account the roles BigQuery Data Editor (roles/bigquery.dataEditor) and BigQuery Job User "
             "(roles/bigquery.jobUser)."
         )
-        return Misconfigured(place, f"BigQuery denied access when {what} ({said})", remedy)
+        return Misconfigured(place, f"BigQuery denied access when {what} ({message})", remedy)
     return translate(error, place, what)

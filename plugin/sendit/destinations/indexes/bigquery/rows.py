@@ -129,13 +129,7 @@ def compared(receipt: Receipt, place: Place) -> dict[str, Any]:
     return {
         "sha256": receipt.output_sha256,
         "size": receipt.output_size,
-        "storage_bucket": place.bucket,
-        "storage_object": place.name,
-        "storage_member": place.member,
-        "storage_generation": place.generation,
-        "storage_size": place.size,
-        "storage_crc32c": place.crc32c,
-        "storage_md5": place.md5,
+        **place.columns(),
     }
 
 

@@ -7,7 +7,6 @@ DATASTORE_EMULATOR_HOST; so its lower layer is used, and its helpers.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -36,6 +35,7 @@ from google.cloud.datastore_v1.types import CommitRequest, PropertyFilter, Query
 
 from sendit.destinations.google.credentials import credentials
 from sendit.destinations.google.errors import GOOGLE_ERRORS, translate, words
+from sendit.destinations.indexes.base import Patience
 from sendit.errors import Misconfigured, Retry, SendItError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE = Patience(call=20.0, whole=60.0)
 _GOOGLE = "datastore.googleapis.com:443"
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
@@ -61,20 +62,12 @@ _KEYS_AT_ONCE = 100
 _HEALING = (Aborted, DeadlineExceeded, InternalServerError, ResourceExhausted, ServiceUnavailable, Unknown)
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait (seconds) before the pipeline hears of it."""
-
-    call: float = 20.0  # for one answer
-    whole: float = 60.0  # for all tries of one call
-
-
 class Entities:
     """The entities of one database and namespace. Thread-safe; connected at the first call, after any fork."""
 
     def __init__(self, place: str, settings: DatastoreIndexSettings, accounts: GoogleCredentials) -> None:
         self.place = place
-        self.patience = Patience()
+        self.patience = PATIENCE
         self._settings = settings
         self._accounts = accounts
         self._lock = threading.Lock()
@@ -243,30 +236,30 @@ def datastore_error(error: Exception, place: str, what: str) -> SendItError:
     if isinstance(error, RetryError) and isinstance(error.cause, GoogleAPICallError):
         error = error.cause
     if isinstance(error, GoogleAPICallError):
-        said = words(error)
-        if isinstance(error, InvalidArgument) and ("expired" in said or "transaction" in said.lower()):
+        message = words(error)
+        if isinstance(error, InvalidArgument) and ("expired" in message or "transaction" in message.lower()):
             return Retry(f"a Datastore transaction took too long, or was damaged in transit, when {what}")
         if isinstance(error, NotFound):
             remedy = (
                 "Create a database in Datastore mode there (gcloud firestore databases create --type=datastore-mode), "
                 "or check GoogleProject and Database."
             )
-            return Misconfigured(place, f"there is no such project or database ({said})", remedy)
-        if "native mode" in said.lower():
+            return Misconfigured(place, f"there is no such project or database ({message})", remedy)
+        if "native mode" in message.lower():
             remedy = "Name a database in Datastore mode: one in native mode cannot be used through Datastore."
             return Misconfigured(f"{place}.Database", "the database is in Firestore's native mode", remedy)
         if isinstance(error, PermissionDenied):
-            return _denied(said, place, what)
+            return _denied(message, place, what)
         if isinstance(error, FailedPrecondition):
             remedy = "Check the state of the database in the Google Cloud console."
-            return Misconfigured(place, f"Datastore refuses when {what} ({said})", remedy)
+            return Misconfigured(place, f"Datastore refuses when {what} ({message})", remedy)
     return translate(error, place, what)
 
 
-def _denied(said: str, place: str, what: str) -> SendItError:
-    lower = said.lower()
+def _denied(message: str, place: str, what: str) -> SendItError:
+    lower = message.lower()
     if "has not been used" in lower or "is disabled" in lower or "service_disabled" in lower:
         remedy = "Enable it: gcloud services enable datastore.googleapis.com --project=<GoogleProject>."
-        return Misconfigured(f"{place}.GoogleProject", f"the Datastore API is not enabled there ({said})", remedy)
+        return Misconfigured(f"{place}.GoogleProject", f"the Datastore API is not enabled there ({message})", remedy)
     remedy = "Give the service account the role Cloud Datastore User (roles/datastore.user) in this project."
-    return Misconfigured(place, f"Datastore denied access when {what} ({said})", remedy)
+    return Misconfigured(place, f"Datastore denied access when {what} ({message})", remedy)

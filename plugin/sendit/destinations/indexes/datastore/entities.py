@@ -74,16 +74,7 @@ def image_entity(key: Key, header: Header, receipt: Receipt, place: Place, shipm
 
 def storage_of(place: Place) -> dict[str, Any]:
     """Return where the instance lies, as properties."""
-    properties = {
-        "storage_url": place.url,
-        "storage_bucket": place.bucket,
-        "storage_object": place.name,
-        "storage_member": place.member,
-        "storage_generation": place.generation,
-        "storage_size": place.size,
-        "storage_crc32c": place.crc32c,
-        "storage_md5": place.md5,
-    }
+    properties = {"storage_url": place.url, **place.columns()}
     return {name: value for name, value in properties.items() if value is not None}
 
 
