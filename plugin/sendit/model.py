@@ -169,13 +169,13 @@ class Pixels:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it ready for JSON; empty values are left out."""
-        found: dict[str, Any] = {"status": str(self.status), "how": self.how, "rewritten": self.rewritten}
-        found["photometric"] = self.photometric
-        found["series"] = self.series
-        found["doubt"] = self.doubt
+        values: dict[str, Any] = {"status": str(self.status), "how": self.how, "rewritten": self.rewritten}
+        values["photometric"] = self.photometric
+        values["series"] = self.series
+        values["doubt"] = self.doubt
         for name in ("regions", "text", "drawn"):
-            found[name] = [list(region) for region in getattr(self, name)]
-        return {name: value for name, value in found.items() if value}
+            values[name] = [list(region) for region in getattr(self, name)]
+        return {name: value for name, value in values.items() if value}
 
 
 @dataclass(frozen=True, slots=True)

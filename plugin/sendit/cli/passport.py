@@ -30,10 +30,10 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Print the passport of a batch as JSON, as it was delivered."""
-    found = client(config).call("GET", f"/api/batches/{number}/passport")["passports"]
-    matching = [one for one in found if destination in (None, one["destination"])]
+    passports = client(config).call("GET", f"/api/batches/{number}/passport")["passports"]
+    matching = [one for one in passports if destination in (None, one["destination"])]
     if len(matching) != 1:
-        names = ", ".join(one["destination"] for one in found) or "none"
+        names = ", ".join(one["destination"] for one in passports) or "none"
         problem = "several destinations got a passport" if matching else "there is no such passport"
         raise Misconfigured(f"batch {number}", problem, f"Destinations with a passport: {names} (--destination).")
     typer.echo(json.dumps(matching[0]["passport"], sort_keys=True, separators=(",", ":"), ensure_ascii=False))

@@ -140,13 +140,13 @@ def certificate(
 
     Exit code 1: something is left at a destination.
     """
-    found = client(config).call("GET", f"/api/batches/{batch}/certificate")
+    recall = client(config).call("GET", f"/api/batches/{batch}/certificate")
     if as_json:
-        print_json(found)
+        print_json(recall)
     else:
-        say(f"Recall of batch {found['batch']} of {found['project']}, study {found['study']} of Orthanc")
-        say(f"By {found['actor']} at {found['recalled_at'][:16]} UTC: {found['reason']}")
-        say(f"Audit log: entry {found['entry']}, {found['entry_hash']}. Manifest: {found['manifest'] or 'none'}")
+        say(f"Recall of batch {recall['batch']} of {recall['project']}, study {recall['study']} of Orthanc")
+        say(f"By {recall['actor']} at {recall['recalled_at'][:16]} UTC: {recall['reason']}")
+        say(f"Audit log: entry {recall['entry']}, {recall['entry_hash']}. Manifest: {recall['manifest'] or 'none'}")
         rows = [
             [
                 escape(one["destination"]),
@@ -155,9 +155,9 @@ def certificate(
                 str(one["left"]),
                 escape(one["problem"] or ""),
             ]
-            for one in found["destinations"]
+            for one in recall["destinations"]
         ]
         print_table(("destination", "state", "removed", "left", "problem"), rows, ("removed", "left"))
-        say("Complete: nothing of it is left." if found["complete"] else "Not complete.")
-    if not found["complete"]:
+        say("Complete: nothing of it is left." if recall["complete"] else "Not complete.")
+    if not recall["complete"]:
         raise typer.Exit(1)

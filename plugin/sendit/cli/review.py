@@ -188,21 +188,21 @@ def reprocess(
 
 
 def _say_reprocessed(number: int, answer: dict[str, Any]) -> None:
-    found = answer["difference"]
-    if found is None:
+    difference = answer["difference"]
+    if difference is None:
         say(f"batch {number} is {answer['batch']['state']}, as version {answer['version']}")
         return
-    say(f"batch {number}: of {found['instances']} instances, {found['compared']} were compared")
-    masked = found["masked_differently"]
-    say(f"  {found['same']} stay the same, {found['changed']} change, {masked} are masked differently")
-    for reason, count in found["not_sent"].items():
+    say(f"batch {number}: of {difference['instances']} instances, {difference['compared']} were compared")
+    masked = difference["masked_differently"]
+    say(f"  {difference['same']} stay the same, {difference['changed']} change, {masked} are masked differently")
+    for reason, count in difference["not_sent"].items():
         say(f"  {count} would not be sent: {reason}")
-    for action in sorted({*found["actions_before"], *found["actions_now"]}):
-        before, now = found["actions_before"].get(action, 0), found["actions_now"].get(action, 0)
+    for action in sorted({*difference["actions_before"], *difference["actions_now"]}):
+        before, now = difference["actions_before"].get(action, 0), difference["actions_now"].get(action, 0)
         if before != now:
             say(f"  {action}: {before} times before, {now} now")
-    if found["attributes_note"]:
-        say(f"  by attribute: {found['attributes_note']}")
-    for one in found["attributes"]:
+    if difference["attributes_note"]:
+        say(f"  by attribute: {difference['attributes_note']}")
+    for one in difference["attributes"]:
         before, now = (one[name] or "nothing" for name in ("before", "after"))
         say(f"  {one['tag']} {one['name']}: {before} ({one['before_rule']}), now {now} ({one['after_rule']})")

@@ -147,13 +147,13 @@ def _substitute(text: str, path: Path) -> str:
     """
 
     def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match["name"])
-        if found is None:
-            found = next((match[kind] for kind in ("single", "double", "bare") if match[kind] is not None), None)
-        if found is None:
+        setting = os.environ.get(match["name"])
+        if setting is None:
+            setting = next((match[kind] for kind in ("single", "double", "bare") if match[kind] is not None), None)
+        if setting is None:
             problem = f"the environment variable {match['name']} is not set"
             raise Misconfigured(str(path), problem, "Set it, or give a default: ${NAME:-default}.")
-        return found
+        return setting
 
     def token(match: re.Match[str]) -> str:
         if match["comment"]:

@@ -69,7 +69,7 @@ def _read(name: str, text: str, before: Mapping[str, _Setting]) -> dict[str, _Se
             f"{name}, line {line}", "it is not Python source", "Give the file as Django uses it."
         ) from None
     known = {key: one.value for key, one in before.items()}
-    found: dict[str, _Setting] = {}
+    settings: dict[str, _Setting] = {}
     for statement in module.body:
         if isinstance(statement, ast.Assign):
             targets, value = statement.targets, statement.value
@@ -80,8 +80,8 @@ def _read(name: str, text: str, before: Mapping[str, _Setting]) -> dict[str, _Se
         for target in targets:
             if isinstance(target, ast.Name) and target.id.isupper():
                 known[target.id] = _constant(value, known)
-                found[target.id] = _Setting(name, statement.lineno, known[target.id])
-    return found
+                settings[target.id] = _Setting(name, statement.lineno, known[target.id])
+    return settings
 
 
 def _constant(node: ast.expr, known: Mapping[str, Any]) -> Any:

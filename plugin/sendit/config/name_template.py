@@ -63,8 +63,8 @@ class NameTemplate:
         self._segments = [_parse(segment, words) for segment in text.split("/")]
         used = {word for segment in self._segments for _, word in segment}
         if unique and not used & set(unique):
-            wanted = " or ".join(f"{{{word}}}" for word in unique)
-            raise ValueError(f"{wanted} is required, or names would collide")
+            alternatives = " or ".join(f"{{{word}}}" for word in unique)
+            raise ValueError(f"{alternatives} is required, or names would collide")
 
     def name(self, shipment: Shipment, receipt: Receipt) -> str:
         """Return the name of this instance (or of its study): parts joined by "/", ASCII, never absolute."""
@@ -100,7 +100,7 @@ class NameTemplate:
 
 def safe(value: str) -> str:
     """Return the value as it may stand in a name; another value gives another text."""
-    text = re.sub(r"[^A-Za-z0-9._-]", lambda found: _bytes(found[0]), value.strip(" \0"))
+    text = re.sub(r"[^A-Za-z0-9._-]", lambda match: _bytes(match[0]), value.strip(" \0"))
     return _shortened(text, _LONGEST_VALUE) if len(text) > _LONGEST_VALUE else text
 
 

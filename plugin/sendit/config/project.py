@@ -60,11 +60,11 @@ def _lists_of_vendors(given: Any) -> Any:
     return given
 
 
-def _patterns(found: str | list[str]) -> str | list[str]:
+def _patterns(patterns: str | list[str]) -> str | list[str]:
     """Refuse an empty value, for example of an unset variable: it would match everything without that value."""
-    if not found or (isinstance(found, list) and "" in found):
+    if not patterns or (isinstance(patterns, list) and "" in patterns):
         raise ValueError("a pattern is empty; leave the key out if everything fits")
-    return found
+    return patterns
 
 
 Patterns: TypeAlias = Annotated[str | list[str], AfterValidator(_patterns)]

@@ -202,12 +202,12 @@ def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
             if len(name) > _LONGEST_NAME:
                 problem = f"'{name}' is longer than {_LONGEST_NAME} characters"
                 yield Misconfigured(place_of(name), problem, "Give the variant a shorter name.")
-            for index, wanted in enumerate(how.destinations):
+            for index, destination in enumerate(how.destinations):
                 here = f"{place_of(name)}.Destinations[{index}]"
-                if wanted in taken:
-                    problem = f"'{wanted}' is a destination of {taken[wanted]} already"
+                if destination in taken:
+                    problem = f"'{destination}' is a destination of {taken[destination]} already"
                     yield Misconfigured(here, problem, "What is de-identified in two ways goes to two destinations.")
-                taken[wanted] = place_of(name)
+                taken[destination] = place_of(name)
             if not how.own_pseudonyms:
                 yield from _met(settings, shared, name, how)
                 shared += how.destinations
@@ -215,11 +215,11 @@ def _misplaced_variants(settings: Settings) -> Iterator[Misconfigured]:
 
 def _met(settings: Settings, shared: list[str], variant: str, how: Variant) -> Iterator[Misconfigured]:
     """Find destinations of a variant that are one of `shared` under another name."""
-    for index, wanted in enumerate(how.destinations):
+    for index, destination in enumerate(how.destinations):
         for name in shared:
-            one, other = settings.destinations[wanted], settings.destinations[name]
-            if name != wanted and (one.type, one.place()) == (other.type, other.place()):
-                problem = f"'{wanted}' is the same place as '{name}', and the UIDs are the same, too"
+            one, other = settings.destinations[destination], settings.destinations[name]
+            if name != destination and (one.type, one.place()) == (other.type, other.place()):
+                problem = f"'{destination}' is the same place as '{name}', and the UIDs are the same, too"
                 remedy = "Name another place, or give the variant OwnPseudonyms."
                 yield Misconfigured(f"{place_of(variant)}.Destinations[{index}]", problem, remedy)
 
@@ -250,15 +250,15 @@ def _dangling(settings: Settings, orthanc: OrthancConfig) -> Iterator[Misconfigu
         yield Misconfigured(f"{SECTION}.SharedDirectory", "SQLite serves one worker alone", remedy)
     yield from _alike(settings)
     for name, destinations in _named(settings):
-        for index, wanted in enumerate(destinations):
-            if wanted not in settings.destinations:
+        for index, destination in enumerate(destinations):
+            if destination not in settings.destinations:
                 place = f"{place_of(name)}.Destinations[{index}]"
-                yield unknown_name(place, "destination", wanted, settings.destinations)
+                yield unknown_name(place, "destination", destination, settings.destinations)
     for name, project in settings.projects.items():
-        for index, wanted in enumerate(project.destinations):
-            if wanted in project.destinations[:index]:
+        for index, destination in enumerate(project.destinations):
+            if destination in project.destinations[:index]:
                 place = f"{SECTION}.Projects.{name}.Destinations[{index}]"
-                yield Misconfigured(place, f"'{wanted}' is named twice", "Name each destination once.")
+                yield Misconfigured(place, f"'{destination}' is named twice", "Name each destination once.")
     for index, folder in enumerate(settings.watched_folders):
         if folder.project not in settings.projects:
             yield unknown_name(

@@ -17,22 +17,22 @@ from sendit.model import FileOutcome
 _CHUNK = 1024 * 1024
 
 
-def judge_file(found: FoundFile, store: Store) -> FileResult | None:
+def judge_file(file: FoundFile, store: Store) -> FileResult | None:
     """Return the outcome of a file on disk, which is opened here and streamed; None if it is an archive.
 
     Raises:
         Retry, Misconfigured: from the store, or if the folder went away.
     """
     try:
-        with os.fdopen(open_regular(found.path), "rb") as stream:
-            kind = kind_of(stream.read(HEAD), found.name)
-            decided = decide_by_kind(kind, found.name)
+        with os.fdopen(open_regular(file.path), "rb") as stream:
+            kind = kind_of(stream.read(HEAD), file.name)
+            decided = decide_by_kind(kind, file.name)
             if decided is not None or kind is Kind.ARCHIVE:
                 return decided
             stream.seek(0)
-            return judge_stream(stream, shown(found.name), kind, store)
+            return judge_stream(stream, shown(file.name), kind, store)
     except OSError as error:
-        return FileResult(shown(found.name), FileOutcome.UNREADABLE, refusal(error))
+        return FileResult(shown(file.name), FileOutcome.UNREADABLE, refusal(error))
 
 
 def judge_member(member: Member, store: Store) -> FileResult:

@@ -80,7 +80,7 @@ def _numbers(counts: Counts) -> tuple[int, int, int]:
 
 def in_words(lack: Level) -> str:
     """Return what a journal lacks, project by project; "" if nothing."""
-    said = []
+    sentences = []
     for name in sorted({*lack.counts, *(p for p, _ in lack.studies | lack.patients), *lack.cut}):
         count = lack.counts.get(name, Counts())
         withdrawn = sum(p == name for p, _ in lack.studies) + sum(p == name for p, _ in lack.patients)
@@ -91,8 +91,8 @@ def in_words(lack: Level) -> str:
         ]
         words = [f"{number} {what}" for number, what in parts if number]
         words += ["its unlinking"] if name in lack.cut else []
-        said.append(f"project {name} lacks {', '.join(words) or f'{count.withdrawn} withdrawals'}")
-    return "; ".join(said)
+        sentences.append(f"project {name} lacks {', '.join(words) or f'{count.withdrawn} withdrawals'}")
+    return "; ".join(sentences)
 
 
 class HighWater:

@@ -93,8 +93,8 @@ class Originals:
             by_batch.setdefault(batch_id, []).append(None if taken is None else frozenset(taken))
         return by_batch
 
-    def end(self, study: str, state: str, said: str) -> None:
-        """DUE → DELETED or KEPT; add `said` to each batch's history, unless it is empty."""
+    def end(self, study: str, state: str, note: str) -> None:
+        """DUE → DELETED or KEPT; add `note` to each batch's history, unless it is empty."""
         b = t.batches.c
         with self._engine.begin() as c:
             due = list(
@@ -103,5 +103,5 @@ class Originals:
                 ).scalars()
             )
             c.execute(sa.update(t.batches).where(b.id.in_(due)).values(originals=state))
-            for batch_id in due if said else []:
-                add_event(c, batch_id, said)
+            for batch_id in due if note else []:
+                add_event(c, batch_id, note)

@@ -129,10 +129,10 @@ class Source:
 
     def studies_of_uid(self, uid: str) -> list[str]:
         """Return the studies with this StudyInstanceUID: to Orthanc, each PatientID has studies of its own."""
-        found = self._request("POST", "/tools/lookup", data=uid.encode())
-        if found.status_code != 200:
-            raise Retry(f"the local Orthanc answered {found.status_code} to a look-up")
-        return [str(one["ID"]) for one in found.json() if one["Type"] == "Study"]
+        answer = self._request("POST", "/tools/lookup", data=uid.encode())
+        if answer.status_code != 200:
+            raise Retry(f"the local Orthanc answered {answer.status_code} to a look-up")
+        return [str(one["ID"]) for one in answer.json() if one["Type"] == "Study"]
 
     def _get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON of a GET, None for 404."""
@@ -189,11 +189,11 @@ class Source:
 
     def instances(self, study: Study) -> list[str]:
         """Return the identifiers of its instances, in an order that does not change."""
-        found: list[str] = []
+        identifiers: list[str] = []
         for series in study.series:
             answer = self._get(f"/series/{series}")
-            found.extend(answer["Instances"] if answer else [])
-        return sorted(found)
+            identifiers.extend(answer["Instances"] if answer else [])
+        return sorted(identifiers)
 
     def count(self, study: str) -> int:
         """Return how many instances Orthanc holds of it; 0 if it does not have it."""
@@ -237,14 +237,14 @@ class Source:
             Retry: Orthanc does not answer.
         """
         tags = {"Manufacturer": "0008,0070", "ManufacturerModelName": "0008,1090", "StationName": "0008,1010"}
-        found = set()
+        devices = set()
         for series in (self._get(f"/studies/{study}") or {}).get("Series", ()):
             first = next(iter((self._get(f"/series/{series}") or {}).get("Instances", ())), None)
             answer = self._get(f"/instances/{first}", **{"requested-tags": ";".join(tags.values())}) if first else None
             if answer is not None:
                 values = answer.get("RequestedTags", {})
-                found.add(tuple(str(values.get(name, "")).strip() for name in tags))
-        return frozenset(found)  # type: ignore[arg-type]  # of three
+                devices.add(tuple(str(values.get(name, "")).strip() for name in tags))
+        return frozenset(devices)  # type: ignore[arg-type]  # of three
 
     def _metadata(self, instance: str) -> dict[str, str]:
         answer = self._get(f"/instances/{instance}/metadata", expand="")

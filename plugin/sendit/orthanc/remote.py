@@ -73,12 +73,12 @@ class Remotes:
 
     def names(self) -> dict[str, list[Kind]]:
         """Return the names of all servers, with what each speaks."""
-        found: dict[str, list[Kind]] = {}
+        kinds: dict[str, list[Kind]] = {}
         for path, kind in (("/modalities", Kind.MODALITY), ("/dicom-web/servers", Kind.DICOMWEB)):
             answer = self._source.call("GET", path)
             for name in answer.json() if answer.status_code == 200 else ():  # 404: there is no such plugin
-                found.setdefault(str(name), []).append(kind)
-        return dict(sorted(found.items()))
+                kinds.setdefault(str(name), []).append(kind)
+        return dict(sorted(kinds.items()))
 
     def can_get(self) -> bool:
         """Return whether this Orthanc can C-GET."""
@@ -113,8 +113,8 @@ class Remotes:
         arguments = {key: value for key, value in query.items() if value}
         included = ",".join(key.upper() for key in _KEYS.values())
         body = {"Uri": "/studies", "Arguments": {**arguments, "includefield": included}}
-        found = self._post(name, f"/dicom-web/servers/{quote(name, safe='')}/qido", body)
-        values = [{key.lower(): str(one.get("Value", "")) for key, one in answer.items()} for answer in found]
+        answers = self._post(name, f"/dicom-web/servers/{quote(name, safe='')}/qido", body)
+        values = [{key.lower(): str(one.get("Value", "")) for key, one in answer.items()} for answer in answers]
         return [_study({keyword: one.get(tag, "") for keyword, tag in _KEYS.items()}, "") for one in values]
 
     def fetch(self, kind: Kind, name: str, study: FoundStudy, method: str) -> str:

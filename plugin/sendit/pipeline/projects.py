@@ -90,19 +90,19 @@ def recipes_of(project: Project, name: str, folder: Path, owners: Collection[int
         Misconfigured: one is not there, is wrong (the place names the line), or others may change it.
     """
     place = place_of(name)
-    found = []
+    recipes = []
     for index, recipe in enumerate(project.recipes):
         here = f"{place}.Recipes[{index}]"
         text = read_text(folder / recipe, here, "recipe", recipe)
         permissions.check(folder / recipe, here, "recipe", owners)
-        found.append(RecipeText(recipe, text))
+        recipes.append(RecipeText(recipe, text))
     if project.functions is not None:
-        found.append(functions_of(folder / project.functions, f"{place}.Functions", project.functions, owners))
+        recipes.append(functions_of(folder / project.functions, f"{place}.Functions", project.functions, owners))
     try:
-        compile_plan(project.options, found, project.safe_private)
+        compile_plan(project.options, recipes, project.safe_private)
     except Misconfigured as error:
         raise Misconfigured(f"{place}, {error.place}", error.problem, error.remedy) from None
-    return found
+    return recipes
 
 
 def handling_of(project: Project) -> Handling:

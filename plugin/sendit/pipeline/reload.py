@@ -125,7 +125,7 @@ class Reloader:
             warnings=list(self._warnings(settings)),
         )
 
-    def begin(self, found: Reload, actor: str, reason: str, *, interrupt_imports: bool) -> None:
+    def begin(self, reload: Reload, actor: str, reason: str, *, interrupt_imports: bool) -> None:
         """Record the reload, and forbid a second one. `restart` has to follow.
 
         Raises:
@@ -142,17 +142,17 @@ class Reloader:
                 raise Misconfigured("reload", "another reload has begun", "Try again in a moment.")
             self._begun = True
         try:
-            act = Act(actor, "reload", reason=reason, details={"changes": found.changes})
+            act = Act(actor, "reload", reason=reason, details={"changes": reload.changes})
             self._services.journal.audit.record(act)
         except Exception:
             self._begun = False
             raise
 
-    def restart(self, found: Reload) -> None:
+    def restart(self, reload: Reload) -> None:
         """Let the plugin start a worker with the configuration that was found; return at once."""
         # Not in this thread: it may be one of the API's, for whose end the API would wait.
         assert self._restart is not None
-        threading.Thread(target=self._restart, args=(found.keys,), name="reload", daemon=True).start()
+        threading.Thread(target=self._restart, args=(reload.keys,), name="reload", daemon=True).start()
 
     def _changed_recipes(self, settings: Settings) -> Iterator[str]:
         """Yield the projects whose files have other contents under the same names."""

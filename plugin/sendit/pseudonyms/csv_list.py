@@ -60,8 +60,8 @@ class ListFile:
                 raise Retry(str(error)) from None
             if not patient.patient_id:
                 return None
-            found = self._codes.get(self._key(patient.patient_id, patient.issuer))
-            return self._of_only_issuer(patient.patient_id) if found is None and not patient.issuer else found
+            code = self._codes.get(self._key(patient.patient_id, patient.issuer))
+            return self._of_only_issuer(patient.patient_id) if code is None and not patient.issuer else code
 
     def _of_only_issuer(self, patient_id: str) -> str | None:
         """Return the pseudonym of a PatientID that the list has of one issuer, for a file that names none."""
@@ -137,7 +137,7 @@ class ListFile:
 
     def _columns(self, header: Sequence[str], first: str) -> tuple[int, int | None, int]:
         names = [name.strip() for name in header]
-        wanted = self._settings.columns
+        columns = self._settings.columns
 
         def find(name: str) -> int:
             if names.count(name) != 1:
@@ -146,8 +146,8 @@ class ListFile:
                 raise self._wrong(1, problem, self._suspicion(first, name) or remedy)
             return names.index(name)
 
-        issuer = None if wanted.issuer_of_patient_id is None else find(wanted.issuer_of_patient_id)
-        return find(wanted.patient_id), issuer, find(wanted.code)
+        issuer = None if columns.issuer_of_patient_id is None else find(columns.issuer_of_patient_id)
+        return find(columns.patient_id), issuer, find(columns.code)
 
     def _suspicion(self, first: str, name: str) -> str:
         """Return the probable reason for a missing column: another delimiter, or another spelling.

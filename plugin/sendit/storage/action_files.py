@@ -39,9 +39,9 @@ class ActionFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def turn(self, batch: int, said: str, *, ok: bool) -> None:
+    def turn(self, batch: int, outcome: str, *, ok: bool) -> None:
         """Write down what became of a batch."""
-        self._append([batch, ok, said])
+        self._append([batch, ok, outcome])
 
     def end(self, at: str) -> None:
         """Write down that the action is over."""

@@ -46,7 +46,7 @@ def read_characteristics(outputs: Iterable[Path]) -> Characteristics:
     Raises:
         Unreadable: one cannot be read. The text names no value.
     """
-    found: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
     for path in outputs:
         try:
             with warnings.catch_warnings():
@@ -56,8 +56,8 @@ def read_characteristics(outputs: Iterable[Path]) -> Characteristics:
             raise Unreadable(type(error).__name__) from None
         for name, value in classes.items():
             if value.lower() not in _DUMMIES:
-                found.setdefault(name, set()).add(value)
-    return {name: sorted(values) for name, values in found.items()}
+                by_name.setdefault(name, set()).add(value)
+    return {name: sorted(values) for name, values in by_name.items()}
 
 
 def _classes_of(dataset: Dataset) -> dict[str, str]:

@@ -84,11 +84,11 @@ class Previews:
 
     def of(self, batch_id: int) -> list[Shown]:
         """Return a batch's previews, ordered by instance."""
-        found = []
+        previews = []
         for path in self._notes(batch_id):
             with contextlib.suppress(OSError, ValueError, TypeError):  # removed meanwhile
-                found.append(Shown(**json.loads(path.read_bytes())))
-        return sorted(found, key=lambda shown: (shown.instance_number or 0, shown.name.partition("-")[0], shown.frame))
+                previews.append(Shown(**json.loads(path.read_bytes())))
+        return sorted(previews, key=lambda one: (one.instance_number or 0, one.name.partition("-")[0], one.frame))
 
     def count(self, batch_id: int) -> int:
         """Return how many frames have previews."""

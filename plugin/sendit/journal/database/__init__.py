@@ -74,8 +74,8 @@ def open_engine(
             engine.connect().close()
     except sa.exc.OperationalError as error:
         engine.dispose()
-        said = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
-        raise refused_or_silent(said) from None
+        message = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+        raise refused_or_silent(message) from None
     except SendItError:
         engine.dispose()
         raise

@@ -24,9 +24,9 @@ class JournalFault(Misconfigured):
     """The journal is gone, damaged, or not the one that it has to be: SendIt stops, and an operator is needed."""
 
 
-def damaged(place: str, said: str) -> JournalFault:
+def damaged(place: str, message: str) -> JournalFault:
     """Return the error for a journal that cannot be read."""
-    return JournalFault(place, f"the journal is damaged ({said})", f"{_RESTORE}.")
+    return JournalFault(place, f"the journal is damaged ({message})", f"{_RESTORE}.")
 
 
 def gone(path: Path) -> JournalFault:
@@ -54,7 +54,7 @@ def of_sqlite(error: BaseException, path: Path, identity: tuple[int, int]) -> Mi
     return _of_the_disk(code, str(error), path, "the journal")
 
 
-def _of_the_disk(code: int, said: str, path: Path, what: str) -> Retry | None:
+def _of_the_disk(code: int, message: str, path: Path, what: str) -> Retry | None:
     if code == _FULL or (code == _IOERR and _little_room(path)):
         return Retry(
             f"{what} cannot be written: the disk of {path.parent} is full; free some space, and SendIt continues"
@@ -62,9 +62,9 @@ def _of_the_disk(code: int, said: str, path: Path, what: str) -> Retry | None:
     if code == _BUSY:
         return Retry(f"{what} {path} is locked by another program; stop it, and SendIt continues")
     if code in (_READONLY, _PERM, _CANTOPEN):
-        return Retry(f"{what} {path} cannot be written ({said}); check its owner, its mode and its disk")
+        return Retry(f"{what} {path} cannot be written ({message}); check its owner, its mode and its disk")
     if code == _IOERR:
-        return Retry(f"{what} {path} cannot be read or written ({said}); check its disk")
+        return Retry(f"{what} {path} cannot be read or written ({message}); check its disk")
     return None
 
 
@@ -96,24 +96,24 @@ def _little_room(path: Path) -> bool:
 def of_postgresql(error: BaseException) -> Misconfigured | Retry | None:
     """Return the error of ours for one of psycopg's; None if it is none of the server or its disk."""
     state = getattr(error, "sqlstate", None)
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    message = (str(error).strip().splitlines() or [type(error).__name__])[0]
     if state in ("XX001", "XX002"):
-        return damaged(PLACE, said)
+        return damaged(PLACE, message)
     if state == "53100":
         return Retry("the journal cannot be written: the disk of the PostgreSQL server is full; free some space there")
     if state == "42P01":
         return JournalFault(PLACE, "the journal's tables are missing from the database", f"{_RESTORE}.")
     lost = isinstance(error, psycopg.OperationalError) and (state is None or state[:2] in ("08", "57", "53"))
-    return refused_or_silent(said) if lost else None
+    return refused_or_silent(message) if lost else None
 
 
-def refused_or_silent(said: str) -> Misconfigured | Retry:
+def refused_or_silent(message: str) -> Misconfigured | Retry:
     """Return what PostgreSQL says when it does not let us in; without the URL, which holds a password."""
-    if any(word in said for word in ("authentication failed", "does not exist", "no pg_hba.conf entry")):
+    if any(word in message for word in ("authentication failed", "does not exist", "no pg_hba.conf entry")):
         return Misconfigured(
-            PLACE, f"PostgreSQL refuses access ({said})", "Check its user, password and database name."
+            PLACE, f"PostgreSQL refuses access ({message})", "Check its user, password and database name."
         )
-    return Retry(f"the database does not answer ({said}); check {PLACE} and that the server runs")
+    return Retry(f"the database does not answer ({message}); check {PLACE} and that the server runs")
 
 
 def translate(

@@ -114,8 +114,8 @@ class Imports:
     def actor(self, import_id: int) -> str | None:
         """Return who began an import; None if there is no such import."""
         with reading(self._engine) as c:
-            found: str | None = c.execute(sa.select(t.imports.c.actor).where(t.imports.c.id == import_id)).scalar()
-        return found
+            name: str | None = c.execute(sa.select(t.imports.c.actor).where(t.imports.c.id == import_id)).scalar()
+        return name
 
     def summary(self, import_id: int) -> dict[str, Any] | None:
         """Return the import's state and how many files had each outcome; without names of files."""

@@ -64,11 +64,11 @@ class CharacteristicsRows:
                     unknown.add(study)
                     continue
                 values = studies.setdefault(study, (patient, defaultdict(set)))[1]
-                for name, found in content.items():
-                    values[name].update(found)
+                for name, several in content.items():
+                    values[name].update(several)
         known = [ReleasedStudy(patient, _joined(values)) for patient, values in studies.values()]
         return known, len(unknown - studies.keys())
 
 
 def _joined(values: Mapping[str, Sequence[str] | set[str]]) -> dict[str, str]:
-    return {name: " + ".join(sorted(found)) for name, found in values.items() if found}
+    return {name: " + ".join(sorted(several)) for name, several in values.items() if several}

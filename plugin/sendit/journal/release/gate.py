@@ -98,8 +98,8 @@ def _reasons(c: sa.Connection, batch_id: int, rows: Sequence[Staged], wish: Revi
 
 def _has_text(pixels: Mapping[str, Any]) -> bool:
     """Return whether text detection, or the search for barcodes, found something."""
-    found = pixels.get("text") or "barcodes" in str(pixels.get("how", ""))
-    return bool(found) and pixels.get("status") == PixelStatus.CLEANED
+    has_text = pixels.get("text") or "barcodes" in str(pixels.get("how", ""))
+    return bool(has_text) and pixels.get("status") == PixelStatus.CLEANED
 
 
 def _is_new(c: sa.Connection, batch_id: int, wish: ReviewWish) -> bool:

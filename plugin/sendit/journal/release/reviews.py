@@ -424,7 +424,7 @@ def _audit(
     audit.add(c, act)
 
 
-def _removable(batch_id: int, image: Staged, wanted: Sequence[Region]) -> tuple[list[list[int]], list[list[int]]]:
+def _removable(batch_id: int, image: Staged, regions: Sequence[Region]) -> tuple[list[list[int]], list[list[int]]]:
     """Return which of these regions were found by text detection, and which were drawn.
 
     Raises:
@@ -432,11 +432,11 @@ def _removable(batch_id: int, image: Staged, wanted: Sequence[Region]) -> tuple[
     """
     pixels = image.receipt["pixels"]
     found, drawn = ({Region(*one) for one in pixels.get(name, ())} for name in ("text", "drawn"))
-    for region in wanted:
+    for region in regions:
         if region not in found | drawn:
             problem = "only a region that text detection found, or that a reviewer drew, can be removed"
             raise Misconfigured(f"batch {batch_id}", problem, "Change the project's rules, then re-run the batch.")
-    return _lists([one for one in wanted if one in found]), _lists([one for one in wanted if one in drawn])
+    return _lists([one for one in regions if one in found]), _lists([one for one in regions if one in drawn])
 
 
 def _in_scope(rows: Sequence[Staged], image: Staged, scope: Scope) -> list[Staged]:

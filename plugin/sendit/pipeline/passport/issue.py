@@ -174,15 +174,15 @@ def inspect(destination: Destination, shipment: Shipment, content: bytes) -> str
 
 def _datasets(shipment: Shipment) -> dict[str, str]:
     """Return the digests of the staged files behind their file meta information, by coded SOPInstanceUID."""
-    found = {}
+    digests = {}
     for staged in shipment.staged_instances:
         try:
             digest = document.dataset_sha256(staged.path)
         except FileNotFoundError:
             raise Retry("a staged file is missing; the batch has to be processed again") from None
         if digest is not None:
-            found[staged.receipt.sop_instance_uid] = digest
-    return found
+            digests[staged.receipt.sop_instance_uid] = digest
+    return digests
 
 
 def _known_datasets(stored: StoredPassport) -> dict[str, str]:

@@ -127,8 +127,8 @@ class Reconciler:
         there = self._services.source.study(study)
         if there is None or state is BatchState.REVIEW:  # a person looks at what was staged
             return False
-        wanted = {instance.orthanc_id for instance in self._services.journal.batches.instances(batch_id)}
-        return wanted <= set(self._services.source.instances(there))
+        listed = {instance.orthanc_id for instance in self._services.journal.batches.instances(batch_id)}
+        return listed <= set(self._services.source.instances(there))
 
     def problems(self) -> list[str]:
         """Return that batches wait for workers which do not run, and whose place nobody can take."""

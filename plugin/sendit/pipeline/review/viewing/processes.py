@@ -221,8 +221,8 @@ def sheet(look: SheetLook) -> bytes | Unavailable:
     def made(file: File | None, index: int) -> Image | None:
         if file is None:
             return None
-        found = _guarded(file, _SECONDS, lambda: tile(_frames(), index))
-        return None if isinstance(found, Unavailable) else found
+        picture = _guarded(file, _SECONDS, lambda: tile(_frames(), index))
+        return None if isinstance(picture, Unavailable) else picture
 
     return sheet_of(made(file, index) for file, index in look.looks)
 
@@ -257,14 +257,14 @@ def _changed(look: RulesLook) -> tuple[RuleChange, ...]:
 def _planned(spec: ProjectSpec) -> dict[tuple[tuple[str, str], ...], tuple[str, str]]:
     """Return what a plan does to each attribute, by the tags and names on the way to it."""
     plan, identities = plan_of(spec)
-    found: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
+    planned: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
     above: list[tuple[str, str]] = []
     for row in compare(_kept.content, None, plan, identities, {}, 0):
         above[row.depth :] = [(row.tag.lstrip("> "), row.name)]
-        found.setdefault(tuple(above), (row.happens.removeprefix("would be "), row.decided))
+        planned.setdefault(tuple(above), (row.happens.removeprefix("would be "), row.decided))
     for tag in plan.added:
-        found.setdefault(((group_and_element(tag), keyword_for_tag(tag)),), ("added", plan.rules[tag].origin))
-    return found
+        planned.setdefault(((group_and_element(tag), keyword_for_tag(tag)),), ("added", plan.rules[tag].origin))
+    return planned
 
 
 _ABSENT = ("", "")
@@ -280,15 +280,15 @@ def _compared(look: HeaderLook) -> tuple[Row, ...]:
 def _previewed(look: PreviewLook) -> Preview:
     plan, identities = plan_of(look.project)
     tools = pixel_tools(look.file.near) if plan.clean_pixels else None
-    found = explain(_kept.content, plan, identities, tools, LONGEST_VALUE)
-    if isinstance(found, list):
-        return Preview(tuple(found))
-    refused = type(found).__name__.lower()
+    explained = explain(_kept.content, plan, identities, tools, LONGEST_VALUE)
+    if isinstance(explained, list):
+        return Preview(tuple(explained))
+    refused = type(explained).__name__.lower()
     try:
         rows = compare(_kept.content, None, plan, identities, {}, LONGEST_VALUE)
     except (Reject, Quarantine):
         rows = []
-    return Preview(tuple(rows), refused, found.reason)
+    return Preview(tuple(rows), refused, explained.reason)
 
 
 def _guarded(file: File, seconds: int, work: Callable[[], T]) -> T | Unavailable:

@@ -67,10 +67,10 @@ def rule_changes(
     counts: Counter[RuleChange] = Counter()
     read = 0
     for file in originals[::step]:
-        found = pool.run(changed_rules, RulesLook(former, ready.spec, file))
-        if not isinstance(found, Unavailable):
+        counted = pool.run(changed_rules, RulesLook(former, ready.spec, file))
+        if not isinstance(counted, Unavailable):
             read += 1
-            counts.update(found)
+            counts.update(counted)
     same_engine = kept[before].get("engine") == ENGINE_VERSION
     note = "" if same_engine else "the former rules are read as this version of SendIt does"
     changes = sorted(counts.items(), key=lambda one: (one[0].tag.lstrip("> "), one[0].tag, one[0].before, one[0].after))

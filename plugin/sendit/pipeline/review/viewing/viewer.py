@@ -149,11 +149,11 @@ class InstanceViewer:
         output = None if isinstance(after, Unavailable) else after
         pixels: Mapping[str, Any] = one.receipt.pixels if one.receipt is not None and output is not None else {}
         before = self._original(one.orthanc_id, str(batch_id))
-        found = self._pool.run(header, HeaderLook(project.spec, before, output, pixels))
-        if isinstance(found, Unavailable):
-            return found
+        compared = self._pool.run(header, HeaderLook(project.spec, before, output, pixels))
+        if isinstance(compared, Unavailable):
+            return compared
         same = one.receipt is None or one.receipt.plan_sha256 == project.plan_digest
-        return HeaderView(found, planned=output is None, same_rules=same)
+        return HeaderView(compared, planned=output is None, same_rules=same)
 
     def rule_changes(self, batch_id: int) -> RuleChanges:
         """Return what the project's present rules would do to the attributes of what was sent of a batch.

@@ -97,16 +97,16 @@ class Conditions:
             "Idle": lambda: self._idle(memory),
         }
         shared, leads = ("Held", "Failed", "Idle"), cache(self.leads)
-        found: dict[Kind, list[Condition] | None] = {}
+        conditions: dict[Kind, list[Condition] | None] = {}
         for kind in self._alarms.on:
             try:
-                found[kind] = [*look[kind]()] if kind not in shared or leads() else None
+                conditions[kind] = [*look[kind]()] if kind not in shared or leads() else None
             except SendItError:  # a journal that does not answer is told of as a fault
-                found[kind] = None
+                conditions[kind] = None
             except Exception as error:
                 log.error("alarms of the kind %s cannot be looked for", kind, exc_info=error)
-                found[kind] = None
-        return found
+                conditions[kind] = None
+        return conditions
 
     def _own_faults(self) -> Iterator[Condition]:
         for fault in self._faults():
