@@ -99,3 +99,30 @@ def test_docstrings_begin_with_a_verb() -> None:
 
 def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(isinstance(one, ast.Name) and one.id.endswith("property") for one in node.decorator_list)
+
+
+def test_decisions_have_a_number_each() -> None:
+    """A page that says "decision 30" means one; its number stands in its name and in its heading."""
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [page.name[:4] for page in pages]
+    assert len(set(numbers)) == len(numbers) > 20
+    for page in pages:
+        assert page.read_text("utf-8").startswith(f"# {int(page.name[:4])}. "), page.name
+
+
+def test_what_the_guide_names_is_where_it_says() -> None:
+    """`Deliverer._failed` in `pipeline/deliver.py`: the file is there, and it defines the name."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = re.findall(r"`([A-Za-z_.]+)`(?: of `[A-Za-z_]+`)? in `([\w/]+\.py)`", text)
+    assert len(named) > 10
+    for name, path in named:
+        tree = ast.parse((ROOT / "plugin" / "sendit" / path).read_text("utf-8"))
+        assert name.split(".")[-1] in _defined(tree), f"{path} has no {name}"
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """Functions, classes, and names that are assigned, at any depth."""
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return defined | {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }

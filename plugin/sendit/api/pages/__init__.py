@@ -10,7 +10,7 @@ A view has a function `add(app, sources)`, listed in views.py, which registers i
 - `root` leads to /sendit/, `me.may("REVIEW")` tells which buttons to draw, `asset("x.js")` is a file's address.
 - `ui.action(…)` draws a button that posts JSON to a route of the API, with a dialog where it asks for a reason.
 - `<main>`, navigation and banners are fetched again when something has changed, or after `refresh` seconds (0: never),
-  and morphed in (docs/decisions/0030-live-pages.md). Give what
+  and morphed in (docs/decisions/0028-live-pages.md). Give what
   repeats an `id`; an element with `data-keep` is left alone (forms, canvases).
 - Scripts hear `sendit:drawn` after each refresh, and use `window.SendIt` (`send`, `toast`, `refresh`).
 - Rows with `data-href` and `tabindex="0"` are walked with j, k, Enter.
