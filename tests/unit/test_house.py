@@ -1,4 +1,4 @@
-"""The rules of the house (pyproject.toml, [tool.importlinter]) hold, and each is seen to fail where it is broken."""
+"""The rules of the packages (pyproject.toml, [tool.importlinter]) hold, and each is seen to fail where it is broken."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 #: A contract, the module that breaks it, and the line that does.
 VIOLATIONS = [
-    ("floors", "journal/batches.py", "import sendit.pipeline.batch"),
+    ("layers", "journal/batches.py", "import sendit.pipeline.batch"),
     ("no-circles", "deidentify/dates.py", "import sendit.deidentify.engine"),
     ("destinations-apart", "destinations/folder/files.py", "import sendit.destinations.gcs.bucket"),
     ("destinations-and-journal", "destinations/compare.py", "import sendit.journal.tables"),
@@ -41,7 +41,7 @@ def lint(package: Path, contract: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("contract", "module", "line"), VIOLATIONS, ids=[name for name, _, _ in VIOLATIONS])
 def test_a_violation_is_seen(contract: str, module: str, line: str, tmp_path: Path) -> None:
-    """The contract is kept as the house stands, and broken once a wrong import is planted."""
+    """The contract is kept as the code stands, and broken once a wrong import is planted."""
     shutil.copytree(ROOT / "plugin" / "sendit", tmp_path / "sendit", ignore=shutil.ignore_patterns("__pycache__"))
     kept = lint(tmp_path, contract)
     assert (kept.returncode, "1 kept, 0 broken" in kept.stdout) == (0, True), kept.stdout + kept.stderr
