@@ -5,16 +5,23 @@ from __future__ import annotations
 import pickle
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from sendit.destinations.gcs.settings import Index
 from sendit.destinations.google.settings import GoogleCredentials
-from sendit.destinations.indexes.base import IndexSettings, open_index
+from sendit.destinations.indexes.base import open_index
+
+if TYPE_CHECKING:
+    from sendit.destinations.indexes.bigquery.settings import BigQueryIndexSettings
+    from sendit.destinations.indexes.datastore.settings import DatastoreIndexSettings
 
 
 def main() -> None:
-    place, settings, shipment, places = pickle.loads(Path(sys.argv[1]).read_bytes())
-    index = open_index(place, TypeAdapter(IndexSettings).validate_python(settings), GoogleCredentials())
+    place, values, shipment, places = pickle.loads(Path(sys.argv[1]).read_bytes())
+    settings: BigQueryIndexSettings | DatastoreIndexSettings = TypeAdapter(Index).validate_python(values)
+    index = open_index(place, settings, GoogleCredentials())
     index.write(shipment, places)
 
 
