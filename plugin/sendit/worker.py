@@ -27,7 +27,7 @@ from sendit.config.variants import projects_proper
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import JournalFault
-from sendit.journal.workers.company import Company
+from sendit.journal.workers.group import WorkerGroup
 from sendit.orthanc.client import Source
 from sendit.pipeline.actions import Actions
 from sendit.pipeline.backups.high_water import JournalGuard, open_journal
@@ -67,7 +67,7 @@ log = logging.getLogger("sendit.worker")
 EX_CONFIG = 78
 #: sysexits.h: a temporary failure; the plugin restarts the worker later.
 EX_TEMPFAIL = 75
-#: Work of a worker that was not seen for `sendit.journal.workers.company.ALIVE_SECONDS` is taken over.
+#: Work of a worker that was not seen for `sendit.journal.workers.group.ALIVE_SECONDS` is taken over.
 _BEAT_SECONDS = 5.0
 #: Maximum number of batches, and of imports, in GET /api/health.
 MOST_UNSEEN = 10_000
@@ -94,11 +94,11 @@ class Worker:
         self.pipeline = Pipeline(self._furnish(hello))
         self.pipeline.passports.prepare()
         services = self.pipeline.services
-        self._company = Company(self.journal, services.scheduler.executor)
+        self._group = WorkerGroup(self.journal, services.scheduler.executor)
         self._early = EarlyWork(self.pipeline)
         self._arrivals = Arrivals(self.pipeline, self._early)
         self._pulling = Pulling(self.pipeline)
-        self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._company)
+        self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._group)
         self._importing = Importing(self.pipeline, self._stop)
         self._states = DestinationStates(services, self.pipeline.deliverer, self.orthanc)
         self._metrics = Metrics(services, self._states, self.pipeline.deliverer)
@@ -212,7 +212,7 @@ class Worker:
 
     def start(self) -> None:
         """Start all services; return at once."""
-        self._company.begin()
+        self._group.begin()
         self.pipeline.services.scheduler.start()
         self._early.start()
         self._arrivals.start()
@@ -249,7 +249,7 @@ class Worker:
     def _beat(self) -> None:
         while not self._stop.wait(_BEAT_SECONDS):
             try:
-                if self._company.beat():
+                if self._group.beat():
                     self.pipeline.wake.set()  # another worker is gone: its work is taken over at once
                 if self._shows_metrics:
                     _say(metrics=self._metrics.main())
@@ -321,7 +321,7 @@ class Worker:
         self._early.stop()
         self.pipeline.services.deidentification.close()
         self.pipeline.services.scheduler.stop()
-        self._company.end()
+        self._group.end()
         self.journal.close()
 
 

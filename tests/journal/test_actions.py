@@ -33,7 +33,7 @@ class Hospital:
         self.cancelled: list[int] = []
 
     def put_aside(self, number: int, state: BatchState, actor: str, reason: str) -> bool:
-        done = bool(self.services.journal.aside.put(number, state, actor, reason))
+        done = bool(self.services.journal.cancellations.stop(number, state, actor, reason))
         self.cancelled.append(number)
         if number == self.killed_at:
             raise SystemExit  # the thread ends here: nothing more of it is written down

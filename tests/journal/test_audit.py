@@ -63,7 +63,7 @@ def test_every_act_of_a_person(journal: Journal) -> None:
     journal.batches.retry(second)  # by SendIt itself
     journal.batches.begin(first, renewed.attempt)
     journal.batches.postpone(first, renewed.attempt, "no answer", now() + timedelta(hours=1))
-    journal.again.hasten(first, "tried now", "cli:root", "it answers")
+    journal.rescheduling.hasten(first, "tried now", "cli:root", "it answers")
     number = journal.imports.begin("irb", NAMELESS, NAMELESS, "orthanc:ada")
     journal.imports.begin("irb", NAMELESS, NAMELESS)
     journal.imports.finish(number, ok=False)

@@ -365,7 +365,7 @@ def test_what_was_ended_from_outside_is_found_once(journal: Journal) -> None:
         journal.batches.begin(held[number], 1)
         journal.batches.record(held[number], 1, {f"instance{number}": Quarantined(reason)})
         journal.batches.conclude(held[number], 1, ["x"])
-    found = journal.again.held_for(TRIED_AGAIN, unless="again")
+    found = journal.rescheduling.held_for(TRIED_AGAIN, unless="again")
     assert found == held[: len(TRIED_AGAIN)]
     for number, batch_id in enumerate(found):
         renewed = journal.batches.retry(batch_id, why="again")
@@ -375,7 +375,7 @@ def test_what_was_ended_from_outside_is_found_once(journal: Journal) -> None:
         journal.batches.record(batch_id, renewed.attempt, {f"instance{number}": Quarantined(TRIED_AGAIN[0])})
         journal.batches.conclude(batch_id, renewed.attempt, ["x"])
         assert state(journal, batch_id) is BatchState.QUARANTINED
-    assert journal.again.held_for(TRIED_AGAIN, unless="again") == []
+    assert journal.rescheduling.held_for(TRIED_AGAIN, unless="again") == []
 
 
 def test_a_postponed_batch_waits_and_counts(journal: Journal) -> None:

@@ -286,11 +286,11 @@ def test_cancelled_and_taken_up_again(journal: Journal) -> None:
     """What is under way is fenced, everything in it is held, and a retry renews it."""
     batch_id = _reviewed(journal, ReviewWish())
     begun, _ = journal.deliveries.begin(batch_id, "research", 1)
-    assert journal.aside.put(batch_id, BatchState.CANCELLED, "orthanc:alice", "wrong study")
+    assert journal.cancellations.stop(batch_id, BatchState.CANCELLED, "orthanc:alice", "wrong study")
     with pytest.raises(Superseded):
         journal.deliveries.progress(begun, 1)
     assert journal.batches.tallies([batch_id])[batch_id] == {InstanceState.QUARANTINED: 3}
-    assert not journal.aside.put(batch_id, BatchState.CANCELLED, "orthanc:alice", "")
+    assert not journal.cancellations.stop(batch_id, BatchState.CANCELLED, "orthanc:alice", "")
     assert journal.batches.retry(batch_id) is not None
     assert _work(journal, batch_id, ReviewWish()) is BatchState.DELIVERING
 
@@ -338,13 +338,14 @@ def test_counts_add_up_in_any_order_of_acts(journal: Journal, seed: int) -> None
     """received = sent + rejected + quarantined + recalled + under way, whatever persons do and in whichever order."""
     chance = random.Random(seed)
     batch_id = _reviewed(journal)
+    stopped = [BatchState.CANCELLED, BatchState.QUARANTINED]
     acts: list[Callable[[], object]] = [
         lambda: journal.reviews.accept(_by(journal, batch_id, chance.choice("ab")), chance.choice([None, [1]]), _TO),
         lambda: journal.reviews.reject(_by(journal, batch_id), [chance.randint(1, 3)], _TO),
         lambda: journal.reviews.hold(_by(journal, batch_id)),
         lambda: journal.reviews.rerun(_by(journal, batch_id)),
         lambda: journal.reviews.draw(_by(journal, batch_id), Drawing(1, Scope.SERIES, 9, 9, add=(Region(0, 0, 2, 2),))),
-        lambda: journal.aside.put(batch_id, chance.choice([BatchState.CANCELLED, BatchState.QUARANTINED]), "a", ""),
+        lambda: journal.cancellations.stop(batch_id, chance.choice(stopped), "a", ""),
         lambda: journal.batches.retry(batch_id),
         lambda: _work(journal, batch_id),
         lambda: _send(journal, batch_id),

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sendit.journal import Journal
 from sendit.journal import tables as t
 from sendit.journal.lists.imports import SealedName
-from sendit.journal.workers.company import Company, SharedPace
+from sendit.journal.workers.group import SharedPace, WorkerGroup
 from sendit.journal.workers.leases import LEAD, places_of
 from sendit.journal.writing import now
 from sendit.model import BatchState, DeliveryState
@@ -119,9 +119,9 @@ def test_as_many_places_as_a_destination_has(shared: Callable[[str], Journal]) -
 def test_sqlite_has_one_worker_which_may_do_everything(data_directory: Path) -> None:
     """No lease is written there."""
     journal = Journal.open("sqlite", data_directory, home="a")
-    company = Company(journal, "me")
-    assert company.leads()
-    assert not company.beat()
+    group = WorkerGroup(journal, "me")
+    assert group.leads()
+    assert not group.beat()
     assert journal.leases.held() == {}
     journal.close()
 
@@ -212,22 +212,22 @@ def test_imports_of_another_worker_go_on(shared: Callable[[str], Journal]) -> No
 
 def test_a_worker_that_is_gone_is_noticed_once(shared: Callable[[str], Journal]) -> None:
     """With the beat of another one; a worker that stays is not."""
-    journal, other = shared("a"), Company(shared("b"), "they")
-    company = Company(journal, "me")
-    company.begin()
+    journal, other = shared("a"), WorkerGroup(shared("b"), "they")
+    group = WorkerGroup(journal, "me")
+    group.begin()
     other.begin()
-    assert not company.beat()
-    assert company.homes() == {"a", "b"}
+    assert not group.beat()
+    assert group.homes() == {"a", "b"}
     with journal.engine.begin() as c:
         c.execute(sa.update(t.nodes).where(t.nodes.c.executor == "they").values(seen_at=now() - timedelta(seconds=60)))
-    assert company.beat()
-    assert not company.beat()
-    assert company.homes() == {"a"}
+    assert group.beat()
+    assert not group.beat()
+    assert group.homes() == {"a"}
 
 
 def test_who_stops_gives_its_lead_away(shared: Callable[[str], Journal]) -> None:
     """The next one need not wait for the lease's end."""
-    one, two = Company(shared("a"), "me"), Company(shared("b"), "you")
+    one, two = WorkerGroup(shared("a"), "me"), WorkerGroup(shared("b"), "you")
     assert one.leads()
     assert not two.leads()
     one.end()

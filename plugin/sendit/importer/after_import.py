@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sendit.importer.file_names import DONE, ERR, REASONS, free_name
-from sendit.importer.walk import Sight, sight
+from sendit.importer.walk import Snapshot, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Ended:
     """An import of one directory or loose file that has come to its end."""
 
     name: str  # in the watched folder
-    seen: Sight  # what was imported looked like this
+    seen: Snapshot  # what was imported looked like this
     problems: Sequence[FileResult]
     more: int = 0  # problems that are counted only
 
@@ -74,7 +74,7 @@ def finish_deletions(folder: str) -> None:
                 _remove(os.path.join(place, name))
 
 
-def _delete(source: str, target: str, seen: Sight) -> None:
+def _delete(source: str, target: str, seen: Snapshot) -> None:
     if _is_changed(target, seen):  # something came in the instant before the move
         os.rename(target, source)
         raise Changed
@@ -90,9 +90,9 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _is_changed(path: str, seen: Sight) -> bool:
+def _is_changed(path: str, seen: Snapshot) -> bool:
     try:
-        return sight(path).fingerprint != seen.fingerprint
+        return snapshot(path).fingerprint != seen.fingerprint
     except FileNotFoundError:
         return True
 

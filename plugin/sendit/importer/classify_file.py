@@ -7,7 +7,7 @@ import os
 from typing import BinaryIO
 
 from sendit.errors import Reject
-from sendit.importer.file_kind import HEAD, Kind, kind_of
+from sendit.importer.file_kind import HEAD, FileKind, kind_of
 from sendit.importer.file_names import shown
 from sendit.importer.types import FileResult, Store
 from sendit.importer.walk import FoundFile, open_regular, refusal
@@ -27,7 +27,7 @@ def judge_file(file: FoundFile, store: Store) -> FileResult | None:
         with os.fdopen(open_regular(file.path), "rb") as stream:
             kind = kind_of(stream.read(HEAD), file.name)
             decided = decide_by_kind(kind, file.name)
-            if decided is not None or kind is Kind.ARCHIVE:
+            if decided is not None or kind is FileKind.ARCHIVE:
                 return decided
             stream.seek(0)
             return judge_stream(stream, shown(file.name), kind, store)
@@ -41,12 +41,12 @@ def judge_member(member: Member, store: Store) -> FileResult:
         return judge_stream(member.stream, member.name, member.kind, store)
 
 
-def judge_stream(stream: BinaryIO, name: str, kind: Kind, store: Store) -> FileResult:
+def judge_stream(stream: BinaryIO, name: str, kind: FileKind, store: Store) -> FileResult:
     """Store it; what Orthanc has already is compared by its MD5."""
     try:
         answer = store.store(stream)
     except Reject as error:
-        if kind is Kind.BARE:
+        if kind is FileKind.BARE:
             return FileResult(name, FileOutcome.NOT_DICOM, "it has no DICOM header, and Orthanc makes nothing of it")
         return FileResult(name, FileOutcome.UNREADABLE, str(error))
     if answer.status == "Success":

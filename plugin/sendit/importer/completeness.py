@@ -24,7 +24,7 @@ from sendit.importer.file_names import final_name
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sendit.importer.walk import Sight
+    from sendit.importer.walk import Snapshot
 
 SETTLE_SECONDS = 1.0
 #: Loose files that could be taken wait for others that still change for so many QuietSeconds at most.
@@ -39,7 +39,7 @@ class _Seen:
 
 
 @dataclass(slots=True)
-class Settling:
+class Completeness:
     """Remembers what was seen in one watched folder."""
 
     quiet_seconds: float
@@ -64,20 +64,20 @@ class Settling:
         self._seen.pop(name, None)
         self._promised.discard(name)
 
-    def is_complete(self, name: str, sight: Sight, now: float, *, loose: bool = False) -> bool:
+    def is_complete(self, name: str, snapshot: Snapshot, now: float, *, loose: bool = False) -> bool:
         """Look once more, and return whether it is complete by the rule above."""
-        quiet = self._quiet(name, sight, now)
-        if sight.files == 0 or quiet < SETTLE_SECONDS:
+        quiet = self._quiet(name, snapshot, now)
+        if snapshot.files == 0 or quiet < SETTLE_SECONDS:
             return False
-        if not loose and (sight.renamed or name in self._promised):
+        if not loose and (snapshot.renamed or name in self._promised):
             return True
         return quiet >= self.quiet_seconds
 
-    def _quiet(self, name: str, sight: Sight, now: float) -> float:
+    def _quiet(self, name: str, snapshot: Snapshot, now: float) -> float:
         """Return for how many seconds it has looked the same."""
         seen = self._seen.get(name)
-        if seen is None or seen.fingerprint != sight.fingerprint:
-            self._seen[name] = _Seen(sight.fingerprint, now)
+        if seen is None or seen.fingerprint != snapshot.fingerprint:
+            self._seen[name] = _Seen(snapshot.fingerprint, now)
             return 0.0
         return now - seen.since
 

@@ -19,7 +19,7 @@ _BARE = re.compile(
 )
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """What to do with a file."""
 
     DICOM = auto()  # "DICM" stands where it should
@@ -30,15 +30,15 @@ class Kind(Enum):
     OTHER = auto()
 
 
-def kind_of(head: bytes, name: str) -> Kind:
+def kind_of(head: bytes, name: str) -> FileKind:
     """Return the kind of a file by its first HEAD bytes (all of a shorter file) and its relative name."""
     if not head:
-        return Kind.EMPTY
+        return FileKind.EMPTY
     if head[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
-        return Kind.INDEX if _is_index(head, name) else Kind.DICOM
+        return FileKind.INDEX if _is_index(head, name) else FileKind.DICOM
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return Kind.ARCHIVE
-    return Kind.BARE if _BARE.match(head) else Kind.OTHER
+        return FileKind.ARCHIVE
+    return FileKind.BARE if _BARE.match(head) else FileKind.OTHER
 
 
 def _is_index(head: bytes, name: str) -> bool:

@@ -143,7 +143,7 @@ def open_regular(path: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Snapshot:
     """The state of a directory or file at one look, without opening anything."""
 
     fingerprint: int  # changes when any name, size, time of change or identity in it does
@@ -151,7 +151,7 @@ class Sight:
     renamed: bool  # the last thing that happened was to the directory itself, for example that it got its name
 
 
-def sight(top: str) -> Sight:
+def snapshot(top: str) -> Snapshot:
     """Look at a directory or a file. What may not be listed counts as a file, so that its import can say so.
 
     Raises:
@@ -159,7 +159,7 @@ def sight(top: str) -> Sight:
     """
     own = os.lstat(top)
     if not stat.S_ISDIR(own.st_mode):
-        return Sight(_mark("", own), 1, renamed=False)
+        return Snapshot(_mark("", own), 1, renamed=False)
     fingerprint, files, newest = own.st_ino, 0, 0
     for name, entry in _below(top):
         try:
@@ -176,7 +176,7 @@ def sight(top: str) -> Sight:
         fingerprint += _mark(name, state)
         files += not stat.S_ISDIR(state.st_mode)
     renamed = own.st_ctime_ns > own.st_mtime_ns and own.st_ctime_ns >= newest
-    return Sight(fingerprint % 2**64, files, renamed)
+    return Snapshot(fingerprint % 2**64, files, renamed)
 
 
 def _mark(name: str, state: os.stat_result) -> int:

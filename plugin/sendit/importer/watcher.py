@@ -14,11 +14,11 @@ import watchfiles
 
 from sendit.errors import Misconfigured, SendItError
 from sendit.importer.after_import import Changed, Ended, dispose, finish_deletions
-from sendit.importer.completeness import SETTLE_SECONDS, Settling
+from sendit.importer.completeness import SETTLE_SECONDS, Completeness
 from sendit.importer.file_names import DONE, ERR, is_taken, shown
 from sendit.importer.types import FileResult, ImportLog, ImportSummary, OnImported, Progress, Stopped, Store
 from sendit.importer.upload import Tally, Uploads
-from sendit.importer.walk import Bounds, Sight, sight, walk
+from sendit.importer.walk import Bounds, Snapshot, snapshot, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,7 +81,7 @@ class FolderWatcher:
         self._on_imported = on_imported
         self._place = place
         self._spool = spool
-        self._settling = Settling(folder.quiet_seconds)
+        self._completeness = Completeness(folder.quiet_seconds)
         self._attempts: dict[str, _Attempts] = {}
         self._trouble: dict[str, str] = {}  # what was reported, by what it is about
         self._next_look = 0.0
@@ -114,7 +114,7 @@ class FolderWatcher:
             self._report("delete", f"what was imported cannot be deleted ({error.strerror})")
         for changes in self._changes(stop):
             for _, path in changes:
-                self._settling.heard_of(os.path.basename(path))
+                self._completeness.heard_of(os.path.basename(path))
             if self._identity() != identity:
                 return
             if changes or time.monotonic() >= self._next_look:
@@ -150,7 +150,7 @@ class FolderWatcher:
         now = time.monotonic()
         names = self._names()
         self._well("folder")
-        self._settling.keep_only(names)
+        self._completeness.keep_only(names)
         for name in [n for n in self._attempts if n != _LOOSE and n not in names]:
             del self._attempts[name]
             self._well(f"import {name}")
@@ -174,16 +174,16 @@ class FolderWatcher:
                 if is_taken(entry.name):
                     names.add(entry.name)
                 elif not entry.name.startswith("."):
-                    self._settling.heard_of(entry.name)
+                    self._completeness.heard_of(entry.name)
         return names
 
-    def _complete(self, names: set[str], now: float) -> tuple[dict[str, Sight], dict[str, Sight]]:
+    def _complete(self, names: set[str], now: float) -> tuple[dict[str, Snapshot], dict[str, Snapshot]]:
         """Return the complete directories, and the loose files if it is their turn.
 
         What waits after a failure is left out.
         """
-        directories: dict[str, Sight] = {}
-        complete: dict[str, Sight] = {}
+        directories: dict[str, Snapshot] = {}
+        complete: dict[str, Snapshot] = {}
         loose: set[str] = set()
         for name in names:
             is_loose = not self._is_directory(name)
@@ -192,23 +192,23 @@ class FolderWatcher:
             waiting = self._attempts.get(_LOOSE if is_loose else name)
             if waiting is not None and waiting.patience.due > now:
                 continue
-            seen = self._sight(name)
-            if seen is not None and self._settling.is_complete(name, seen, now, loose=is_loose):
+            seen = self._snapshot(name)
+            if seen is not None and self._completeness.is_complete(name, seen, now, loose=is_loose):
                 (complete if is_loose else directories)[name] = seen
-        return directories, complete if self._settling.group(complete, loose, now) else {}
+        return directories, complete if self._completeness.group(complete, loose, now) else {}
 
     def _is_directory(self, name: str) -> bool:
         path = os.path.join(self._root, name)
         return os.path.isdir(path) and not os.path.islink(path)
 
-    def _sight(self, name: str) -> Sight | None:
+    def _snapshot(self, name: str) -> Snapshot | None:
         """Return None if it is not there any more."""
         try:
-            return sight(os.path.join(self._root, name))
+            return snapshot(os.path.join(self._root, name))
         except OSError:
             return None
 
-    def _attempt(self, name: str, group: Mapping[str, Sight], stop: threading.Event) -> bool:
+    def _attempt(self, name: str, group: Mapping[str, Snapshot], stop: threading.Event) -> bool:
         """Import a directory, or a group of loose files, and move it away. False if others had better wait."""
         attempts = self._attempts.setdefault(name, _Attempts())
         try:
@@ -231,7 +231,7 @@ class FolderWatcher:
         attempts.patience.failed(time.monotonic())
         return False
 
-    def _import(self, name: str, group: Mapping[str, Sight], attempts: _Attempts, stop: threading.Event) -> None:
+    def _import(self, name: str, group: Mapping[str, Snapshot], attempts: _Attempts, stop: threading.Event) -> None:
         """Import what was not imported yet; `attempts.ended` then holds what is to be moved."""
         ended = {e.name: e.seen.fingerprint for e in attempts.ended}
         fresh = {n: seen for n, seen in group.items() if ended.get(n) != seen.fingerprint}
@@ -256,15 +256,15 @@ class FolderWatcher:
         attempts.import_id = None
         attempts.ended += _ended_files(unchanged, tally) if name == _LOOSE else [_ended(name, unchanged[name], tally)]
 
-    def _unchanged(self, group: Mapping[str, Sight]) -> dict[str, Sight]:
+    def _unchanged(self, group: Mapping[str, Snapshot]) -> dict[str, Snapshot]:
         """Return the files that still look as they did before the import; the others have to become quiet again."""
-        unchanged: dict[str, Sight] = {}
+        unchanged: dict[str, Snapshot] = {}
         for name, seen in group.items():
-            now = self._sight(name)
+            now = self._snapshot(name)
             if now is not None and now.fingerprint == seen.fingerprint:
                 unchanged[name] = seen
             else:
-                self._settling.forget(name)
+                self._completeness.forget(name)
         return unchanged
 
     def _dispose(self, name: str, attempts: _Attempts) -> bool:
@@ -274,13 +274,13 @@ class FolderWatcher:
             try:
                 dispose(self._root, ended, delete=self._folder.after_import == "Delete")
             except Changed:
-                self._settling.forget(ended.name)
+                self._completeness.forget(ended.name)
             except OSError as error:
                 kept.append(ended)
                 remedy = f"let SendIt's user write there; it needs {DONE} and {ERR}"
                 self._report(f"move {name}", f"what was imported cannot be moved away ({error.strerror}); {remedy}")
             else:
-                self._settling.forget(ended.name)
+                self._completeness.forget(ended.name)
         attempts.ended = kept
         if not kept:
             self._well(f"move {name}")
@@ -306,12 +306,12 @@ def _kind(error: Exception) -> str:
     return type(error).__name__ + where
 
 
-def _ended(name: str, seen: Sight, tally: Tally) -> Ended:
+def _ended(name: str, seen: Snapshot, tally: Tally) -> Ended:
     """Return an ended directory with all its problems."""
     return Ended(name, seen, tally.problems, tally.bad.total() - len(tally.problems))
 
 
-def _ended_files(group: Mapping[str, Sight], tally: Tally) -> list[Ended]:
+def _ended_files(group: Mapping[str, Snapshot], tally: Tally) -> list[Ended]:
     """Return loose files, each with its problems: an archive can have several."""
     problems: dict[str, list[FileResult]] = {}
     for problem in tally.problems:

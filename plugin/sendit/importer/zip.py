@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from sendit.errors import Retry
-from sendit.importer.file_kind import HEAD, Kind, kind_of
+from sendit.importer.file_kind import HEAD, FileKind, kind_of
 from sendit.importer.file_names import is_junk, shown
 from sendit.importer.types import FileResult
 from sendit.model import FileOutcome
@@ -72,7 +72,7 @@ class Member:
     """A member that looks like DICOM, unpacked and checked. Whoever gets it closes `stream`."""
 
     name: str  # with the archive's in front, fit to be shown
-    kind: Kind
+    kind: FileKind
     stream: BinaryIO
 
 
@@ -131,7 +131,7 @@ def _unpack(
         decided = decide_by_kind(kind, name)
         if decided is not None:
             yield decided
-        elif kind is not Kind.ARCHIVE:
+        elif kind is not FileKind.ARCHIVE:
             yield Member(shown(name), kind, _spooled(head, packed, info.file_size, spool))
         elif depth >= _DEPTH:
             yield FileResult(shown(name), FileOutcome.UNREADABLE, "it is an archive in an archive in an archive")
@@ -140,18 +140,18 @@ def _unpack(
                 yield from members(inner, name, spool, depth + 1)
 
 
-def decide_by_kind(kind: Kind, name: str) -> FileResult | None:
+def decide_by_kind(kind: FileKind, name: str) -> FileResult | None:
     """Return the outcome of what need not be asked of Orthanc; None for what must be, and for archives."""
-    if kind in (Kind.DICOM, Kind.BARE):
+    if kind in (FileKind.DICOM, FileKind.BARE):
         return None
-    if kind is Kind.INDEX:
+    if kind is FileKind.INDEX:
         return FileResult(shown(name), FileOutcome.INDEX, "it lists other files")
     if is_junk(name):
         return FileResult(shown(name), FileOutcome.IGNORED, "it is what systems leave behind")
-    if kind is Kind.ARCHIVE:
+    if kind is FileKind.ARCHIVE:
         return None
     return FileResult(
-        shown(name), FileOutcome.NOT_DICOM, "it is empty" if kind is Kind.EMPTY else "it is no DICOM file"
+        shown(name), FileOutcome.NOT_DICOM, "it is empty" if kind is FileKind.EMPTY else "it is no DICOM file"
     )
 
 

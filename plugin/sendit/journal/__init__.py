@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendit.journal.again import Again
 from sendit.journal.audit import Audit
 from sendit.journal.batches import Batches
 from sendit.journal.crosswalk import CrosswalkRows
@@ -30,9 +29,10 @@ from sendit.journal.provenance import Provenance
 from sendit.journal.recalls import Recalls
 from sendit.journal.receipts.characteristics import CharacteristicsRows
 from sendit.journal.receipts.passports import Passports
-from sendit.journal.release.aside import Aside
+from sendit.journal.release.cancel import Cancellations
 from sendit.journal.release.reviews import Reviews
 from sendit.journal.release.versions import Versions
+from sendit.journal.rescheduling import Rescheduling
 from sendit.journal.retention import Retention
 from sendit.journal.unlinking import Unlinking
 from sendit.journal.workers.homes import Homes
@@ -70,14 +70,14 @@ class Journal:
         self.unlinking = Unlinking(engine)
         self.acknowledgements = Acknowledgements(engine)
         self.high_water = HighWater(engine)
-        self.again = Again(engine)
+        self.rescheduling = Rescheduling(engine)
         self.counts = Counts(engine)
         self.totals = Totals(engine)
         self.pauses = Pauses(engine)
         self.pulls = Pulls(engine)
         self.changes = Changes(engine)
         self.reviews = Reviews(engine)
-        self.aside = Aside(engine)
+        self.cancellations = Cancellations(engine)
         self.versions = Versions(engine)
         self.audit = Audit(engine)
         self.passports = Passports(engine)

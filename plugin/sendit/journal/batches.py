@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from sendit.errors import Misconfigured
 from sendit.journal import audit
 from sendit.journal import tables as t
-from sendit.journal.again import covered_elsewhere, renew_deliveries
 from sendit.journal.deliveries import send_off
 from sendit.journal.lists import pages
 from sendit.journal.lists.totals import note_outputs
@@ -24,6 +23,7 @@ from sendit.journal.recalls import RECALLED_STUDY, is_recalled
 from sendit.journal.receipts.manifest import receipts_of
 from sendit.journal.release.gate import NO_WISH, ReviewWish, gate
 from sendit.journal.release.holds import REVIEWER_REJECTED, hold_all, hold_doubtful, why_held, why_rejected
+from sendit.journal.rescheduling import covered_elsewhere, renew_deliveries
 from sendit.journal.writing import SYSTEM, Event, Superseded, add_event, count_up, move, reading
 from sendit.model import (
     RETRYABLE,

@@ -21,7 +21,7 @@ _WAITS = [DeliveryState.RETRYING, DeliveryState.RECALLING]
 _RESTORED = "de-identified again: the journal was restored from a backup, and nothing of the batch was staged"
 
 
-class Again:
+class Rescheduling:
     """Batches and deliveries whose next attempt is brought forward."""
 
     def __init__(self, engine: sa.Engine) -> None:

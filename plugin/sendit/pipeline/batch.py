@@ -389,7 +389,7 @@ class Pipeline:
         """
         before = self._journal.batches.get(batch_id)
         deliveries = self._journal.deliveries.of([batch_id])[batch_id]
-        if before is None or not self._journal.aside.put(batch_id, state, actor, reason):
+        if before is None or not self._journal.cancellations.stop(batch_id, state, actor, reason):
             return False
         keys = [deliver_key(batch_id, d.destination, d.attempt) for d in deliveries]
         self.services.scheduler.cancel(process_key(batch_id, before.attempt), *keys)
@@ -425,7 +425,7 @@ class Pipeline:
         """
         before = self._journal.batches.get(batch_id)
         deliveries = self._journal.deliveries.of([batch_id])[batch_id]
-        if before is None or not self._journal.again.hasten(batch_id, why, actor, reason):
+        if before is None or not self._journal.rescheduling.hasten(batch_id, why, actor, reason):
             return None
         old = [process_key(batch_id, before.attempt)] if before.next_attempt_at is not None else []
         for d in (one for one in deliveries if one.next_attempt_at is not None):
@@ -448,7 +448,7 @@ class Pipeline:
 
     def try_again(self) -> None:
         """Retry, after a full restart, batches that are held because their process was ended from outside."""
-        for batch_id in self._journal.again.held_for(TRIED_AGAIN, unless=_AGAIN, home=self._journal.home):
+        for batch_id in self._journal.rescheduling.held_for(TRIED_AGAIN, unless=_AGAIN, home=self._journal.home):
             with contextlib.suppress(Misconfigured):  # its study was recalled meanwhile
                 renewed = self._journal.batches.retry(batch_id, why=_AGAIN)
                 if renewed is not None:

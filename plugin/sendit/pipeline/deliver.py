@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
 from sendit.journal import Superseded
-from sendit.journal.workers.company import Places, SharedPace
+from sendit.journal.workers.group import Places, SharedPace
 from sendit.logs.meters import DELIVER, RETRIES, Stopwatch
 from sendit.model import BatchState, Delivery, InstanceState, Shipment, StagedInstance
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_key, deliver_queue

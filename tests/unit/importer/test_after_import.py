@@ -9,7 +9,7 @@ import pytest
 
 from sendit.importer.after_import import Changed, Ended, dispose, finish_deletions
 from sendit.importer.types import FileResult
-from sendit.importer.walk import sight
+from sendit.importer.walk import snapshot
 from sendit.model import FileOutcome
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def ended(path: Path, *problems: FileResult, more: int = 0) -> Ended:
-    return Ended(path.name, sight(str(path)), problems, more)
+    return Ended(path.name, snapshot(str(path)), problems, more)
 
 
 def test_what_is_whole_is_moved_to_done(study: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sendit.importer.completeness import Settling
-from sendit.importer.walk import Sight, sight
+from sendit.importer.completeness import Completeness
+from sendit.importer.walk import Snapshot, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,82 +14,82 @@ if TYPE_CHECKING:
 QUIET = 10.0
 
 
-def seen(fingerprint: int, files: int = 1, renamed: bool = False) -> Sight:
-    return Sight(fingerprint, files, renamed)
+def seen(fingerprint: int, files: int = 1, renamed: bool = False) -> Snapshot:
+    return Snapshot(fingerprint, files, renamed)
 
 
 def test_a_renamed_directory_is_complete_at_the_second_look() -> None:
     """Its own inode changed last: it got its name by a rename, and two equal looks suffice."""
-    settling = Settling(QUIET)
-    assert not settling.is_complete("ST-1", seen(1, renamed=True), 100.0)
-    assert not settling.is_complete("ST-1", seen(1, renamed=True), 100.4)
-    assert settling.is_complete("ST-1", seen(1, renamed=True), 101.0)
+    completeness = Completeness(QUIET)
+    assert not completeness.is_complete("ST-1", seen(1, renamed=True), 100.0)
+    assert not completeness.is_complete("ST-1", seen(1, renamed=True), 100.4)
+    assert completeness.is_complete("ST-1", seen(1, renamed=True), 101.0)
 
 
 def test_a_promised_directory_is_complete_at_the_second_look() -> None:
     """`ST-1.tmp2343` was seen before, so `ST-1` is its rename, whatever the file system's times say."""
-    settling = Settling(QUIET)
-    settling.heard_of("ST-1.tmp2343")
-    settling.is_complete("ST-1", seen(1), 100.0)
-    assert settling.is_complete("ST-1", seen(1), 101.0)
+    completeness = Completeness(QUIET)
+    completeness.heard_of("ST-1.tmp2343")
+    completeness.is_complete("ST-1", seen(1), 100.0)
+    assert completeness.is_complete("ST-1", seen(1), 101.0)
 
 
 def test_a_promise_holds_once() -> None:
     """What was dealt with is something new when it comes again."""
-    settling = Settling(QUIET)
-    settling.heard_of("ST-1.tmp2343")
-    settling.forget("ST-1")
-    settling.is_complete("ST-1", seen(1), 100.0)
-    assert not settling.is_complete("ST-1", seen(1), 101.0)
+    completeness = Completeness(QUIET)
+    completeness.heard_of("ST-1.tmp2343")
+    completeness.forget("ST-1")
+    completeness.is_complete("ST-1", seen(1), 100.0)
+    assert not completeness.is_complete("ST-1", seen(1), 101.0)
 
 
 def test_a_directory_filled_in_place_must_be_quiet() -> None:
     """Every change begins the waiting anew."""
-    settling = Settling(QUIET)
+    completeness = Completeness(QUIET)
     for second in range(30):
-        assert not settling.is_complete("ST-1", seen(second), 100.0 + second)
-    assert not settling.is_complete("ST-1", seen(29), 138.9)
-    assert settling.is_complete("ST-1", seen(29), 139.0)
+        assert not completeness.is_complete("ST-1", seen(second), 100.0 + second)
+    assert not completeness.is_complete("ST-1", seen(29), 138.9)
+    assert completeness.is_complete("ST-1", seen(29), 139.0)
 
 
 def test_a_renamed_directory_that_still_changes_is_not_complete() -> None:
     """Two looks must agree, also after a rename."""
-    settling = Settling(QUIET)
+    completeness = Completeness(QUIET)
     for second in range(30):
-        assert not settling.is_complete("ST-1", seen(second, renamed=True), 100.0 + second)
+        assert not completeness.is_complete("ST-1", seen(second, renamed=True), 100.0 + second)
 
 
 def test_an_empty_directory_is_never_complete() -> None:
     """Whoever made it has not begun to fill it."""
-    settling = Settling(QUIET)
-    settling.is_complete("ST-1", seen(1, files=0, renamed=True), 100.0)
-    assert not settling.is_complete("ST-1", seen(1, files=0, renamed=True), 1000.0)
+    completeness = Completeness(QUIET)
+    completeness.is_complete("ST-1", seen(1, files=0, renamed=True), 100.0)
+    assert not completeness.is_complete("ST-1", seen(1, files=0, renamed=True), 1000.0)
 
 
 def test_a_loose_file_must_be_quiet() -> None:
     """A rename says nothing about a loose file."""
-    settling = Settling(QUIET)
-    settling.is_complete("a.dcm", seen(1, renamed=True), 100.0, loose=True)
-    assert not settling.is_complete("a.dcm", seen(1, renamed=True), 109.0, loose=True)
-    assert settling.is_complete("a.dcm", seen(1), 110.0, loose=True)
+    completeness = Completeness(QUIET)
+    completeness.is_complete("a.dcm", seen(1, renamed=True), 100.0, loose=True)
+    assert not completeness.is_complete("a.dcm", seen(1, renamed=True), 109.0, loose=True)
+    assert completeness.is_complete("a.dcm", seen(1), 110.0, loose=True)
 
 
 def test_loose_files_wait_for_each_other_but_not_for_ever() -> None:
     """They may be one study; one that never stops growing does not hold them up for good."""
-    settling = Settling(QUIET)
-    assert not settling.group([], ["a"], 100.0)
-    assert settling.group(["a"], ["a"], 100.0)
-    settling.is_complete("a", seen(1), 100.0, loose=True)
-    assert not settling.group(["a"], ["a", "growing"], 120.0)
-    assert settling.group(["a"], ["a", "growing"], 160.0)
+    completeness = Completeness(QUIET)
+    assert not completeness.group([], ["a"], 100.0)
+    assert completeness.group(["a"], ["a"], 100.0)
+    completeness.is_complete("a", seen(1), 100.0, loose=True)
+    assert not completeness.group(["a"], ["a", "growing"], 120.0)
+    assert completeness.group(["a"], ["a", "growing"], 160.0)
 
 
 def test_what_left_is_forgotten() -> None:
     """Names that are gone take no memory, and no credit when they come again."""
-    settling = Settling(QUIET)
-    settling.is_complete("a", seen(1), 100.0, loose=True)
-    settling.keep_only([])
-    assert not settling.is_complete("a", seen(1), 200.0, loose=True)
+    completeness = Completeness(QUIET)
+    completeness.is_complete("a", seen(1), 100.0, loose=True)
+    completeness.keep_only([])
+    assert not completeness.is_complete("a", seen(1), 200.0, loose=True)
 
 
 def test_a_rename_shows_in_the_times(tmp_path: Path) -> None:
@@ -97,13 +97,13 @@ def test_a_rename_shows_in_the_times(tmp_path: Path) -> None:
     made = tmp_path / "ST-1.tmp"
     (made / "series").mkdir(parents=True)
     (made / "series" / "IM1").write_bytes(b"1")
-    assert not sight(str(made)).renamed
+    assert not snapshot(str(made)).renamed
     _wait_for_the_clock(made)
     made.rename(tmp_path / "ST-1")
-    assert sight(str(tmp_path / "ST-1")).renamed
+    assert snapshot(str(tmp_path / "ST-1")).renamed
     _wait_for_the_clock(tmp_path / "ST-1")
     (tmp_path / "ST-1" / "series" / "IM2").write_bytes(b"2")
-    assert not sight(str(tmp_path / "ST-1")).renamed
+    assert not snapshot(str(tmp_path / "ST-1")).renamed
 
 
 def _wait_for_the_clock(path: Path) -> None:
@@ -120,10 +120,10 @@ def test_the_fingerprint_sees_every_change(tmp_path: Path) -> None:
     """New, longer, renamed and removed files at any depth; a rename of the whole changes nothing."""
     top = tmp_path / "ST-1"
     (top / "a").mkdir(parents=True)
-    marks = [sight(str(top)).fingerprint]
+    marks = [snapshot(str(top)).fingerprint]
 
     def changed() -> bool:
-        marks.append(sight(str(top)).fingerprint)
+        marks.append(snapshot(str(top)).fingerprint)
         return marks[-1] not in marks[:-1]
 
     (top / "a" / "IM1").write_bytes(b"1")
@@ -133,4 +133,4 @@ def test_the_fingerprint_sees_every_change(tmp_path: Path) -> None:
     (top / "a" / "IM1").rename(top / "a" / "IM2")
     assert changed()
     top.rename(tmp_path / "ST-2")
-    assert sight(str(tmp_path / "ST-2")).fingerprint == marks[-1]
+    assert snapshot(str(tmp_path / "ST-2")).fingerprint == marks[-1]

@@ -12,7 +12,7 @@ import pytest
 from sendit.errors import Retry
 from sendit.importer.file_names import is_taken
 from sendit.importer.types import FileResult
-from sendit.importer.walk import Bounds, FoundFile, open_regular, refusal, sight, walk
+from sendit.importer.walk import Bounds, FoundFile, open_regular, refusal, snapshot, walk
 from sendit.model import FileOutcome
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def test_names_that_are_too_long_are_unreadable(tmp_path: Path) -> None:
     found = outcomes(tmp_path, top)
     assert found.pop("IM1") is None
     assert list(found.values()) == [FileOutcome.UNREADABLE]
-    assert sight(str(top)).files == 2  # what cannot be listed counts as one
+    assert snapshot(str(top)).files == 2  # what cannot be listed counts as one
 
 
 def test_names_that_are_no_unicode(tmp_path: Path) -> None:

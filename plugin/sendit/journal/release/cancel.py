@@ -1,4 +1,4 @@
-"""Batches that a person sets aside before they were sent: CANCELLED, or held. A retry takes them up again."""
+"""Batches that a person stops before they were sent: CANCELLED, or held. A retry takes them up again."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _WORDS = {BatchState.CANCELLED: "cancelled", BatchState.QUARANTINED: "held"}
 _UNDER_WAY = [DeliveryState.SENDING, DeliveryState.RETRYING, DeliveryState.PAUSED, DeliveryState.WAITING]
 
 
-class Aside:
-    """What ends a batch at a person's wish."""
+class Cancellations:
+    """The part of the journal that stops batches at a person's wish."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def put(self, batch_id: int, state: BatchState, actor: str, reason: str) -> bool:
+    def stop(self, batch_id: int, state: BatchState, actor: str, reason: str) -> bool:
         """→ CANCELLED or QUARANTINED; return whether the batch was in a state that allows it.
 
         What is under way is fenced: it ends at its next write. What a destination has of it already stays there, and

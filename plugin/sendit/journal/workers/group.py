@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.5
 _SLICE = 0.25
 
 
-class Company:
+class WorkerGroup:
     """The workers that share the journal, as one of them sees them."""
 
     def __init__(self, journal: Journal, executor: str) -> None:

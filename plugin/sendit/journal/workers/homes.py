@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sendit.journal import tables as t
-from sendit.journal.again import stage_batch_anew
+from sendit.journal.rescheduling import stage_batch_anew
 from sendit.journal.writing import add_event, lock, reading
 from sendit.model import BatchState
 

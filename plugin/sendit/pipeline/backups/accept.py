@@ -106,7 +106,7 @@ def accept(settings: Settings, actor: str, reason: str) -> list[str]:
         lack = lacking(mark.level, journal.high_water.level())
         done = [*_withdraw(journal, lack, actor, reason), *_cut(journal, settings, lack)]
         staging = Staging(settings.staging_directory)
-        if anew := journal.again.stage_anew(lambda batch_id: _is_staged(journal, staging, batch_id)):
+        if anew := journal.rescheduling.stage_anew(lambda batch_id: _is_staged(journal, staging, batch_id)):
             done.append(f"{len(anew)} batches are de-identified anew: their staged files are gone")
         journal.high_water.accept(mark.level.counts, actor, reason)
         with file.locked():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sendit.errors import SendItError
 from sendit.journal import Superseded
-from sendit.journal.workers.company import ALIVE_SECONDS, Company
+from sendit.journal.workers.group import ALIVE_SECONDS, WorkerGroup
 from sendit.model import Batch, BatchState, Delivery, DeliveryState
 from sendit.pipeline.context import Services, deliver_key, process_key, recall_key, until
 from sendit.pipeline.watching.pulls import Pulling
@@ -46,17 +46,17 @@ class Reconciler:
     Args:
         stable_age: Orthanc's StableAge, seconds. After a restart Orthanc calls every study stable, so age counts too.
         pulling: the pulls of this worker.
-        company: the workers that share the journal.
+        group: the workers that share the journal.
     """
 
     def __init__(
-        self, pipeline: Pipeline, stable_age: int, pulling: Pulling | None = None, company: Company | None = None
+        self, pipeline: Pipeline, stable_age: int, pulling: Pulling | None = None, group: WorkerGroup | None = None
     ) -> None:
         self._pipeline = pipeline
         self._pulling = pulling or Pulling(pipeline)
         self._services = pipeline.services
         self._home = pipeline.services.journal.home
-        self._company = company or Company(self._services.journal, self._services.scheduler.executor)
+        self._group = group or WorkerGroup(self._services.journal, self._services.scheduler.executor)
         self._stable_age = stable_age
         self._silent: set[str] = set()  # said to run here at the last reconciliation, and did not
         self._begun = False  # whether what only a start does was done
@@ -71,7 +71,7 @@ class Reconciler:
         """
         self._services.guard.sync()
         self.take_over()
-        if self._company.leads():
+        if self._group.leads():
             forget_history(self._services)
         self.adopt()
         self.bring_forward()
@@ -112,7 +112,7 @@ class Reconciler:
         """Take over open batches of workers that do not live, or of none, as far as this one can do them."""
         journal = self._services.journal
         alone = not journal.leases.shared  # the one worker of SQLite, which may have lost the name of its home
-        living = self._company.homes()
+        living = self._group.homes()
         stranded = 0
         for batch_id, study, state in journal.homes.strays(living):
             staged = alone or (state in _FROM_STAGING and self._services.staging.has(batch_id))
@@ -204,7 +204,7 @@ class Reconciler:
         """Remove staged files and previews that no batch needs, or that another worker took over or left behind."""
         journal = self._services.journal
         shared = self._services.settings.shared_directory is not None
-        living = self._company.homes()
+        living = self._group.homes()
         for kept, needed in ((self._services.staging, _STAGED), (self._services.previews, _PREVIEWED)):
             kept.ahead.forget_of_others(living)
             for batch_id in list(kept.batches()):
