@@ -45,7 +45,6 @@ EXCEPTIONS = {
         "unseen_imports",
         "works",
     ],
-    "roles that the routes of review and release are to declare": ["Reviewer", "Releaser"],
     "the digest of a plan, which is made of all its fields": ["edition"],
     "the documentation that scripts/ writes": ["explanation"],
     "classes that the registries load by their names": ["*Destination", "*Index"],

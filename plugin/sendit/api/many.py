@@ -36,7 +36,9 @@ class ActionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    action: Annotated[Words, Field(max_length=32, description="retry, try_now, cancel, hold, acknowledge, recall")]
+    action: Annotated[
+        Words, Field(max_length=32, description="retry, try_now, cancel, hold, release, acknowledge, recall")
+    ]
     batches: list[Annotated[int, Field(ge=1, le=LARGEST)]] = Field(default=[], max_length=10_000)
     filter: BatchFilter | None = Field(default=None, description="all batches that it finds; needs `expected`")
     expected: int | None = Field(

@@ -1,7 +1,7 @@
 """Which roles a person has, and which role each route needs.
 
-A route declares it by the annotation of a parameter, which is then the name of the person: `Viewer`, `Reviewer`,
-`Releaser`, `LooksUp`, `SeesOriginals`, `Verifier`, `Administrator`, or `Anyone`. One that declares none is refused to
+A route declares it by the annotation of a parameter, which is then the name of the person: `Viewer`, `LooksUp`,
+`SeesOriginals`, `Verifier`, `Administrator`, `Anyone`, or another `Needs`. One that declares none is refused to
 everybody.
 """
 
@@ -124,8 +124,6 @@ ORIGINALS = (Role.REVIEW, Role.LOOK_UP)
 
 Anyone: TypeAlias = Annotated[str, Depends(Needs())]
 Viewer: TypeAlias = Annotated[str, Depends(Needs(Role.VIEW))]
-Reviewer: TypeAlias = Annotated[str, Depends(Needs(Role.REVIEW))]
-Releaser: TypeAlias = Annotated[str, Depends(Needs(Role.RELEASE))]
 LooksUp: TypeAlias = Annotated[str, Depends(Needs(Role.LOOK_UP))]
 SeesOriginals: TypeAlias = Annotated[str, Depends(Needs(*ORIGINALS))]
 Administrator: TypeAlias = Annotated[str, Depends(Needs(Role.ADMINISTER))]
