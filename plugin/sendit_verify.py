@@ -89,7 +89,7 @@ class Document:
 
 @dataclass
 class Report:
-    """What was found."""
+    """Findings of a verification."""
 
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -262,7 +262,7 @@ def walk(folder: Path) -> Iterator[Path]:
 
 @dataclass
 class Contents:
-    """What is in the folder."""
+    """Content of the folder."""
 
     documents: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     files: list[DicomFile] = field(default_factory=list)

@@ -49,7 +49,7 @@ STOPPABLE = frozenset(
 
 
 class Decision(StrEnum):
-    """What a person decides about a batch under review."""
+    """Decision of a person about a batch under review."""
 
     ACCEPT = "ACCEPT"  # it may leave
     REJECT = "REJECT"  # it, or some of its instances, will not be sent
@@ -149,13 +149,13 @@ class Doubt(StrEnum):
     LOST_MEANING = "LOST_MEANING"  # a recipient could no longer read its pixels, and `OnLostMeaning` is Hold
 
 
-#: What a receipt says about the search of its series: nothing leaves as long as that is due.
+#: Words of a receipt about the search of its series: nothing leaves as long as that is due.
 LOOK_DUE, LOOKED_AT = "to be looked at", "looked at"
 
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """What the pixel policy did to an instance."""
+    """Outcome of the pixel policy for an instance."""
 
     status: PixelStatus
     how: str = ""  # by which rule, or what found the regions; no value of the dataset

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 CSV = "text/csv"
-#: What the API's description says of an answer that may be CSV.
+#: Description of an answer that may be CSV, for OpenAPI.
 CSV_CONTENT: dict[str, Any] = {CSV: {"schema": {"type": "string"}}}
 
 

@@ -18,7 +18,7 @@ from sendit.model import BatchState, DeliveryState
 STUDY = "^[0-9a-f]{8}(-[0-9a-f]{8}){4}$"
 #: The greatest number of a batch, or of an import, in the journal.
 LARGEST = 2**31 - 1
-#: What a terminal, a log and a database can hold.
+#: Characters that a terminal, a log and a database can hold.
 _TEXT = r"^[^\x00-\x1f\x7f-\x9f]*$"
 Name = Annotated[str, Field(max_length=64, pattern=_TEXT)]
 
@@ -59,7 +59,7 @@ def apart(value: Any) -> Any:
 
 
 class BatchFilter(BaseModel):
-    """What batches are meant: all that is given must apply. Days are those of UTC, and belong to the span."""
+    """Filter of batches: all that is given must apply. Days are those of UTC, and belong to the span."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -29,7 +29,7 @@ _OUR_OWN = {"same-origin", "none"}
 _FORMS = re.compile(r"/batches/[0-9]+/decision")
 _JSON = "application/json"
 _FIELDS = "application/x-www-form-urlencoded"
-#: What is wrong with a body of another kind, and the remedy.
+#: Problem and remedy for a body of another kind.
 _WRONG_KIND = {
     _JSON: (
         "the body must be JSON, and declared as JSON",

@@ -32,7 +32,7 @@ _NEEDS = {"hold": (Role.REVIEW, Role.ADMINISTER), "release": (Role.RELEASE,)}
 
 
 class ActionRequest(BaseModel):
-    """What is to be done with which batches: either numbers or a filter."""
+    """An action on batches, which are given by numbers or by a filter."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,7 +57,7 @@ class ActionRequest(BaseModel):
 
 
 class OutcomeAnswer(BaseModel):
-    """What became of the action for one batch."""
+    """Outcome of the action for one batch."""
 
     batch: int
     ok: bool
@@ -86,7 +86,7 @@ class ActionsAnswer(BaseModel):
 
 
 class PauseRequest(BaseModel):
-    """What is to be paused, or resumed."""
+    """Subject of a pause."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -26,7 +26,7 @@ class _Request(BaseModel):
 
 
 class RegionsRequest(_Request):
-    """What is to be masked in an image, and what no longer."""
+    """Regions of an image that are to be masked, and those that are no longer."""
 
     instance: Ordinal
     add: list[Box] = Field(default=[], max_length=100)
@@ -158,7 +158,7 @@ class RuleChangeAnswer(BaseModel):
 
 
 class DifferenceAnswer(BaseModel):
-    """What the present rules would change in a batch."""
+    """Changes that the present rules would make in a batch."""
 
     instances: int = Field(description="that were sent")
     compared: int = Field(description="of these, evenly chosen")
@@ -184,7 +184,7 @@ class ReprocessAnswer(BaseModel):
 
 
 class ResidualAnswer(BaseModel):
-    """What reviews by chance showed of one kind of image under one set of rules."""
+    """Results of reviews by chance for one kind of image under one set of rules."""
 
     modality: str
     plan_sha256: str = Field(description="digest of the rules")

@@ -27,7 +27,7 @@ _ORTHANC, _COMMAND_LINE = "orthanc:", "cli:"
 
 
 class Role(StrEnum):
-    """What a person may do. Each includes VIEW; none includes another one."""
+    """Permissions of a person. Each includes VIEW; none includes another one."""
 
     VIEW = "view"  # see batches, destinations, the audit log: codes only
     REVIEW = "review"  # see images and headers before cleaning, decide about what is held for review

@@ -104,7 +104,7 @@ class BatchPage(BaseModel):
 
 
 class TotalAnswer(BaseModel):
-    """What was delivered on one day, or in the whole span."""
+    """Deliveries of one day, or of the whole span."""
 
     day: date | None = Field(description="of UTC; null: the whole span")
     project: str
@@ -116,7 +116,7 @@ class TotalAnswer(BaseModel):
 
 
 class TotalsAnswer(BaseModel):
-    """What was delivered, newest day first. A recall takes nothing away from it."""
+    """Deliveries, newest day first. A recall takes nothing away from them."""
 
     totals: list[TotalAnswer]
 
@@ -248,7 +248,7 @@ class AcknowledgeAnswer(BaseModel):
 
 
 class RecallRequest(BaseModel):
-    """What to recall: either the study of a batch, or all studies of a patient."""
+    """Subject of a recall: either the study of a batch, or all studies of a patient."""
 
     model_config = ConfigDict(extra="forbid")  # a misspelt "preview" would be a recall, which cannot be undone
 
@@ -323,7 +323,7 @@ class Me(BaseModel):
 
 
 class AuditEntry(BaseModel):
-    """What a person did."""
+    """An act of a person."""
 
     number: int
     at: datetime
@@ -395,7 +395,7 @@ class ReloadRequest(BaseModel):
 
 
 class ReloadAnswer(BaseModel):
-    """What a reload changes."""
+    """Changes of a reload."""
 
     applied: bool = Field(description="whether it is taken over: the worker restarts now, within seconds")
     changes: list[str] = Field(description="what changes, in words")
@@ -425,7 +425,7 @@ class ImportAnswer(BaseModel):
 
 
 class OutcomeAnswer(BaseModel):
-    """What became of so many files of an import, and why."""
+    """Outcome of so many files of an import, with the reason."""
 
     outcome: str
     reason: str | None
@@ -501,7 +501,7 @@ class RareClassAnswer(BaseModel):
 
 
 class DriverAnswer(BaseModel):
-    """What an attribute contributes."""
+    """Contribution of an attribute."""
 
     attribute: str
     option: str | None = Field(description="that retains it; null: the profile does")
@@ -511,7 +511,7 @@ class DriverAnswer(BaseModel):
 
 
 class OptionEffectAnswer(BaseModel):
-    """What would be if the project did not have an option."""
+    """Effect of leaving out one option of the project."""
 
     option: str
     attributes: list[str]

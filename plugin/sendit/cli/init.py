@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 
 class Profile(StrEnum):
-    """What stays in the outputs."""
+    """Choices of what stays in the outputs."""
 
     BASIC = "Basic"
     RESEARCH = "Research"

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from sendit.config.destination import Clock, TimeZone
 from sendit.config.types import AbsolutePath, Credential, HeaderName, HeaderValue, Section, WebAddress
 
-#: What an alarm can be about; docs/runbook.md has a chapter for each.
+#: Subjects of alarms; docs/runbook.md has a chapter for each.
 Kind: TypeAlias = Literal["Held", "Failed", "Destination", "Disk", "Idle", "Expiry", "Fault"]
 
 Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$", max_length=254)]
@@ -69,7 +69,7 @@ class Alarms(Section):
     email: Email | None = None
     """A mail server, and who gets the messages."""
     on: list[Kind] = list(get_args(Kind))
-    """What to tell of: batches that are `Held` or `Failed`, a `Destination` that is down, a `Disk` with little room,
+    """Subjects of alarms: batches that are `Held` or `Failed`, a `Destination` that is down, a `Disk` with little room,
     `Idle` (nothing moves, though something waits), the `Expiry` of certificates and signing keys, and a `Fault` of
     SendIt itself. Default: all."""
     title: str = Field(default="SendIt", min_length=1, max_length=64, pattern=r"^[ -~]+$")

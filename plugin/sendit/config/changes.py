@@ -1,4 +1,4 @@
-"""What differs between two configurations, in words for an operator and for the audit. Secrets are not shown."""
+"""Differences between two configurations, in words for an operator and for the audit. Secrets are not shown."""
 
 from __future__ import annotations
 

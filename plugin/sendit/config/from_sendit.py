@@ -28,7 +28,7 @@ _NO_VALUE = object()
 
 @dataclass(frozen=True, slots=True)
 class SettingNote:
-    """What a person should know about one setting. It never repeats a value."""
+    """A note for a person about one setting. It never repeats a value."""
 
     file: str
     line: int  # 0: a setting that no file has
@@ -266,7 +266,7 @@ def _entity(value: Any) -> tuple[str, bool] | None:
 
 
 _PIXELS = "SendIt cleans pixels under CleanPixelData, which the project has: text is made black, not only reported"
-#: What is said about a setting, by its value; None: nothing is to be said.
+#: Notes about a setting, by its value; None: there is nothing to say.
 _SAYINGS: Mapping[str, _Saying] = {
     "ANONYMIZE_RESTFUL": _restful,
     "DEIDENTIFY_RESTFUL": _restful,

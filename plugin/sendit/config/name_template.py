@@ -14,7 +14,7 @@ from string import Formatter
 
 from sendit.model import Receipt, Shipment
 
-#: What a word of a template stands for.
+#: Meaning of each word of a template.
 WORDS: Mapping[str, Callable[[Shipment, Receipt], str]] = {
     "project": lambda shipment, _: shipment.project,
     "patient": lambda _, receipt: receipt.patient_id,
@@ -33,7 +33,7 @@ STUDY_WORDS = ("project", "patient", "study", "study_date", "accession")
 _LONGEST_VALUE = 120
 #: Most file systems take 255 bytes for one part of a path.
 _LONGEST_SEGMENT = 240
-#: What SMB shares do not take as a name, with any ending, in any case.
+#: Names that SMB shares refuse, with any ending, in any case.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _LITERAL = re.compile(r"[A-Za-z0-9._=@+ -]*")
 

@@ -90,7 +90,7 @@ class Keyed(Section):
     """Selects this source."""
 
 
-#: What to do with a patient that a list or a service does not know: hold the study, or use the pseudonym of the key.
+#: Treatment of a patient that a list or a service does not know: hold the study, or use the pseudonym of the key.
 Unknown: TypeAlias = Literal["Stop", "Keyed"]
 
 

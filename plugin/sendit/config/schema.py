@@ -37,7 +37,7 @@ from sendit.errors import Misconfigured
 from sendit.model import VARIANT_MARK
 
 SECTION = "SendIt"
-#: What the journal holds of the name of a project, or of a project and its variant.
+#: Longest name of a project, or of a project and its variant, that the journal holds.
 _LONGEST_NAME = 64
 
 
@@ -120,7 +120,7 @@ class Settings(Section):
     roles: Roles | None = None
     """Who may do what. Default: every user of Orthanc may do everything."""
     log: LogSettings = LogSettings()
-    """What is logged, and where."""
+    """Level, file and format of the log."""
     alarms: Alarms | None = None
     """Who is told when something needs a person. Default: nobody."""
     watched_folders: list[WatchedFolder] = []

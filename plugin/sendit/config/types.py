@@ -72,7 +72,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
 PrivateWay = Annotated[str, AfterValidator(private_way)]
-#: What may stand in a line of an HTTP request.
+#: Characters that may stand in a line of an HTTP request.
 HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 HeaderValue: TypeAlias = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]
 
@@ -112,7 +112,7 @@ Level: TypeAlias = Literal["Debug", "Info", "Warning", "Error"]
 
 
 class LogSettings(Section):
-    """What is logged, and where. No line contains a patient identifier."""
+    """Level, file and format of the log. No line contains a patient identifier."""
 
     level: Level = "Info"
     """Least level that is logged; `Debug` adds how long each stage took. `sendit log-level` changes it at run time.

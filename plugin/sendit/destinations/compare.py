@@ -40,7 +40,7 @@ _LARGE = 1024 * 1024
 _HELD = 64 * 1024 * 1024
 _DERIVATION_DESCRIPTION = BaseTag(0x00082111)
 
-#: What a lossless transcoding may change: how the pixels are laid out and indexed (PS3.5 Section 8.2, PS3.3 C.7.6.3),
+#: Attributes that a lossless transcoding may change: the layout and index of pixels (PS3.5 Section 8.2, PS3.3 C.7.6.3),
 #: and the padding at the end of the data set (PS3.10 Section 7.2).
 _ENCODING = {
     0x00280004,  # PhotometricInterpretation
@@ -50,7 +50,7 @@ _ENCODING = {
     0xFFFCFFFC,  # DataSetTrailingPadding
 }
 
-#: What pydicom and its decoders raise for pixels that they cannot decode.
+#: Errors of pydicom and its decoders for pixels that they cannot decode.
 UNDECODABLE = (
     AttributeError,
     ImportError,

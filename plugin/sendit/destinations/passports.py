@@ -16,7 +16,7 @@ from sendit.errors import Misconfigured
 if TYPE_CHECKING:
     from sendit.model import Shipment
 
-#: What the documents say that they are.
+#: Formats of the documents.
 PASSPORT_FORMAT = "sendit-passport/1"
 REVOCATIONS_FORMAT = "sendit-revocations/1"
 _BODIES = {PASSPORT_FORMAT: ("manifest", "study"), REVOCATIONS_FORMAT: ("revocations", "project")}

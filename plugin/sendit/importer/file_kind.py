@@ -20,7 +20,7 @@ _BARE = re.compile(
 
 
 class FileKind(Enum):
-    """What to do with a file."""
+    """Kinds of files, by what is done with them."""
 
     DICOM = auto()  # "DICM" stands where it should
     BARE = auto()  # could be DICOM as it was written before PS3.10: Orthanc decides

@@ -9,7 +9,7 @@ ERR = ".err"
 REASONS = ".reasons.txt"
 _INCOMPLETE = ".tmp"
 
-#: What operating systems and storage boxes leave in every folder; in lower case.
+#: Files that operating systems and storage boxes leave in every folder; in lower case.
 _JUNK = frozenset(
     {
         "thumbs.db",

@@ -37,7 +37,7 @@ _CHUNK = _MIB // 4
 _DEPTH = 2
 _ENCRYPTED = 0x1  # bit 0 of the general purpose flags (APPNOTE.TXT section 4.4.4)
 
-#: What zipfile and its decompressors raise for bad bytes, besides BadZipFile and NotImplementedError.
+#: Errors of zipfile and its decompressors for bad bytes, besides BadZipFile and NotImplementedError.
 _BROKEN = (zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, OSError, ValueError, OverflowError)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _HELD = [BatchState.FAILED, BatchState.QUARANTINED]
-#: What is kept of reviews and of former versions goes with the receipts.
+#: Records of reviews and of former versions go with the receipts.
 _WITH_RECEIPTS = (t.reviews, t.review_marks, t.review_regions, t.former_receipts)
 #: So many batches are pruned in one transaction: nobody waits long for the database.
 _TOGETHER = 50

@@ -177,7 +177,7 @@ high_water = sa.Table(
     sa.Column("withdrawn", sa.Integer, nullable=False, server_default="0"),  # recalled studies, patients; unlinked
 )
 
-#: What happened to a batch, in words, for the person who looks at it.
+#: History of a batch, in words, for the person who looks at it.
 events = sa.Table(
     "events",
     metadata,
@@ -189,7 +189,7 @@ events = sa.Table(
     sa.Column("reason", sa.Text),  # why, in the words of a person
 )
 
-#: What persons did: appended, never changed (triggers refuse it), and chained by `hash` (`sendit.journal.audit`).
+#: Acts of persons: appended, never changed (triggers refuse it), and chained by `hash` (`sendit.journal.audit`).
 audit = sa.Table(
     "audit",
     metadata,
@@ -282,7 +282,7 @@ nodes = sa.Table(
     sa.Column("home", sa.String(64), nullable=False, server_default=""),  # whose batches it does
 )
 
-#: What one worker at a time may do: lead, or send to a destination. A lease that nobody renews ends.
+#: Things that one worker at a time may do: lead, or send to a destination. A lease that nobody renews ends.
 leases = sa.Table(
     "leases",
     metadata,
@@ -358,7 +358,7 @@ reviewed_batches = sa.Table(
     sa.Column("persons", sa.Integer, nullable=False),  # how many have to accept it
 )
 
-#: What persons decided about batches under review.
+#: Decisions of persons about batches under review.
 reviews = sa.Table(
     "reviews",
     metadata,
@@ -399,7 +399,7 @@ review_regions = sa.Table(
     sa.Column("undrawn", sa.JSON, nullable=False),  # drawn before, and taken back
 )
 
-#: What a review by chance showed, by kind of image and rules: the measured residual risk.
+#: Results of reviews by chance, by kind of image and rules: the measured residual risk.
 review_samples = sa.Table(
     "review_samples",
     metadata,
@@ -457,7 +457,7 @@ count_changes = sa.Table(
     sa.Column("instances", sa.BigInteger, nullable=False, server_default="0"),
 )
 
-#: What was delivered, by day (UTC). They only grow: a recall takes nothing away.
+#: Totals of deliveries, by day (UTC). They only grow: a recall takes nothing away.
 totals = sa.Table(
     "totals",
     metadata,
@@ -470,7 +470,7 @@ totals = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),  # bytes
 )
 
-#: What persons have paused.
+#: Pauses that persons have ordered.
 pauses = sa.Table(
     "pauses",
     metadata,
@@ -492,7 +492,7 @@ passport_keys = sa.Table(
     sa.Column("signature", sa.String(128), nullable=False),
 )
 
-#: What of a batch's outputs could help to single its patient out, in coarse classes (`receipts.characteristics`).
+#: Coarse classes of a batch's outputs that could help to single its patient out (`receipts.characteristics`).
 characteristics = sa.Table(
     "characteristics",
     metadata,

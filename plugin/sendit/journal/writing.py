@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What a connection remembers: changes of states that are not logged yet, and whether its transaction was committed.
+#: Memory of a connection: changes of states that are not logged yet, and whether its transaction was committed.
 _CHANGED, _ENDED = "sendit.changed", "sendit.ended"
 
 

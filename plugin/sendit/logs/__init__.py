@@ -22,7 +22,7 @@ from sendit.errors import Misconfigured
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
-#: What a line about a batch begins with.
+#: Beginning of a line about a batch.
 _BATCH = re.compile(r"batch (\d+):")
 _OURS = "sendit"
 _LEVELS = {"WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}

@@ -1,4 +1,4 @@
-"""What this process counts and times, for Prometheus. What the journal knows is read from it instead, at each request.
+"""Counters and timers of this process, for Prometheus. Numbers of the journal are read from it at each request.
 
 These counts begin at zero with each worker, as Prometheus expects. Labels are names of the configuration, and fixed
 words.

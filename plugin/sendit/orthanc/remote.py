@@ -38,7 +38,7 @@ _KEYS = {
 
 
 class Kind(StrEnum):
-    """What a server speaks."""
+    """Protocol of a server."""
 
     MODALITY = "modality"  # DICOM: C-FIND, C-MOVE, C-GET
     DICOMWEB = "dicomweb"

@@ -55,7 +55,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of it for one batch."""
+    """Outcome for one batch."""
 
     batch: int
     ok: bool

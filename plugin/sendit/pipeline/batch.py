@@ -62,7 +62,7 @@ log = logging.getLogger(__name__)
 _AGAIN = "taken up again after a restart: what worked on an instance of it was ended from outside"
 
 
-#: What to do about studies that Orthanc deleted to make room for others.
+#: Remedy for studies that Orthanc deleted to make room for others.
 ROOM_REMEDY = "Raise that limit and send the study again; what was already processed resumes with: sendit retry."
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Between PatientID and issuer in the keys of the list: one string takes a third of the memory of a pair.
 _BETWEEN = "\0"
-#: What lists are separated by, in words.
+#: Separators of lists, in words.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabulators", "|": "vertical bars", ":": "colons"}
 #: So like the name of a column (from 0 to 1) no identifier of a patient is.
 _ALIKE = 0.75

@@ -1,4 +1,4 @@
-"""What persons do to many batches, as files of the data directory: a restart goes on where it was.
+"""Actions of persons on many batches, as files of the data directory: a restart goes on where it was.
 
 `actions/<number>.jsonl`: the first line says who does what to which batches, one line for each batch that had its turn
 follows, and the last says when it ended. A line that a kill cut off is dropped. One worker writes in a data directory.

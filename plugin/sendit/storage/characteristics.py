@@ -22,7 +22,7 @@ _READ = [
     "StudyDate", "LongitudinalTemporalInformationModified", "InstitutionName", "ManufacturerModelName", "Modality",
     "BodyPartExamined", "ProcedureCodeSequence", "StudyDescription",
 ]  # fmt: skip
-#: What the profile writes in the place of a value.
+#: Dummy values of the profile.
 _DUMMIES = frozenset({"", "removed", "unknown", "anonymous", "none"})
 #: Years of an age, centimetres, kilograms in one class.
 _SPAN = 10

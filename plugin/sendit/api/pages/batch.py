@@ -42,7 +42,7 @@ _MOST_FIELDS = _INSTANCES + 20
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
-    """What a person may decide about the instances of a batch."""
+    """Decisions that a person may take about the instances of a batch."""
 
     attempt: int
     may_accept: bool

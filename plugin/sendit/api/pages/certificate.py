@@ -17,7 +17,7 @@ from sendit.model import WITHDRAWN, BatchState, DeliveryState
 
 
 class RemovalAnswer(BaseModel):
-    """What was removed from one destination."""
+    """Removals from one destination."""
 
     destination: str
     state: DeliveryState

@@ -16,7 +16,7 @@ from sendit.pseudonyms.crosswalk import Crosswalk, CrosswalkRow
 
 
 class LookupRequest(BaseModel):
-    """What to look up, in which project, and why."""
+    """A lookup: of what, in which project, and why."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,7 +47,7 @@ class EntryAnswer(BaseModel):
 
 
 class LookupAnswer(BaseModel):
-    """What was found. This is the only answer of the API that holds identifiers of patients in words."""
+    """Result of a lookup. This is the only answer of the API that holds identifiers of patients in words."""
 
     entries: list[EntryAnswer]
 

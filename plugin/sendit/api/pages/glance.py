@@ -1,4 +1,4 @@
-"""What the pages show of slow answers: health and destinations, not older than a moment, and never waited for long.
+"""Slow answers as the pages show them: health and destinations, not older than a moment, and never waited for long.
 
 A destination that is silent takes ten seconds to be called unreachable. No page waits for that; it shows what was
 answered last.

@@ -105,7 +105,7 @@ class PullsAnswer(BaseModel):
 
 
 class PullRowAnswer(BaseModel):
-    """What became of a line of the list."""
+    """Outcome of a line of the list."""
 
     line: int
     state: RowState

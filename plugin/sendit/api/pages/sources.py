@@ -1,4 +1,4 @@
-"""What the views read."""
+"""Sources of the views."""
 
 from __future__ import annotations
 

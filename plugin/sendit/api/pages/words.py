@@ -10,7 +10,7 @@ from typing import Any
 from sendit.api.schemas import BatchAnswer, DeliveryAnswer
 from sendit.model import BatchState, DeliveryState
 
-#: What a state means to the person who reads it.
+#: Meaning of each state for the person who reads it.
 _STATES: Mapping[BatchState, str] = {
     BatchState.RECEIVING: "instances are still arriving",
     BatchState.QUEUED: "waits for de-identification",

@@ -45,7 +45,7 @@ class SummaryAnswer(BaseModel):
 
 
 class AlarmsAnswer(BaseModel):
-    """What is wrong and was told, and to whom."""
+    """Present alarms, and whom they were told."""
 
     configured: bool
     alarms: list[AlarmAnswer]

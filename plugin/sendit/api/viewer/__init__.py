@@ -1,1 +1,1 @@
-"""What reviewers see: frames, headers, projects. Routes and pages."""
+"""Frames, headers and projects for reviewers: routes and pages."""

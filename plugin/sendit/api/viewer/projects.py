@@ -38,7 +38,7 @@ _DIGEST = Query(pattern="^[0-9a-f]{64}$", description="digest of a version")
 
 
 class Projects:
-    """What is configured, and what the journal holds of earlier rules."""
+    """The configured projects, and earlier rules from the journal."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline

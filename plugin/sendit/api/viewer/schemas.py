@@ -12,7 +12,7 @@ from sendit.api.filters import LARGEST, STUDY
 from sendit.model import InstanceState
 from sendit.pipeline.review.viewing.viewer import MOST_ON_SHEET
 
-#: What stands in place of an original value for those who may not see it.
+#: Substitute of an original value for those who may not see it.
 MASKED = "•••"
 
 InstanceNumber = Annotated[
@@ -171,7 +171,7 @@ class ChangeAnswer(BaseModel):
 
 
 class RulesDifferenceAnswer(BaseModel):
-    """What differs between two versions of a project's rules."""
+    """Differences between two versions of a project's rules."""
 
     old: str
     new: str
@@ -189,7 +189,7 @@ class PreviewRequest(BaseModel):
 
 
 class PreviewAnswer(BaseModel):
-    """What a project would do to an instance. Nothing of it is kept."""
+    """Preview of a project's de-identification of an instance. Nothing of it is kept."""
 
     instance: int
     instances: int = Field(description="instances of the study")

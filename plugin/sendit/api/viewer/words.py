@@ -1,4 +1,4 @@
-"""What a project does, in words: what goes, what stays, dates, UIDs, pixels, pseudonyms, destinations, release."""
+"""Description of a project in words: what goes, what stays, dates, UIDs, pixels, pseudonyms, destinations, release."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from sendit.destinations.compare import UNDECODABLE
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-#: What every modality should take (PS3.5 Section 10.1), the better one first.
+#: Transfer syntaxes that every modality should take (PS3.5 Section 10.1), the better one first.
 UNCOMPRESSED = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 #: Files up to this size (bytes) are converted: it is done in memory.
 _CONVERTED = 64 * 1024 * 1024

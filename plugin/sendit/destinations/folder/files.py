@@ -27,7 +27,7 @@ _PIECE = 1024 * 1024
 _ATTEMPTS = 20
 _LONGEST_LOCK = 60.0  # seconds
 _LOCK_PAUSE = 0.05  # seconds
-#: What is being written has such a name; what a kill left is removed by the next attempt of the same batch.
+#: Name of a file that is being written; one that a kill left is removed by the next attempt of the same batch.
 _UNFINISHED = ".sendit-"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 #: Larger files go in chunks of this size (bytes), in one session: so much of each upload stands in memory.
 CHUNK = 8 * 1024 * 1024
 
-#: What Google says of an object that it may not delete yet.
+#: Google's words about an object that it may not delete yet.
 _KEPT = re.compile(r"retention polic|retention period|under active .*hold|object hold", re.IGNORECASE)
 
 
@@ -273,7 +273,7 @@ class Body:
 
 
 class _Content(bytes):
-    """What is not copied where it is added to other bytes."""
+    """Content that is not copied where it is added to other bytes."""
 
     def __radd__(self, before: bytes) -> Body:  # type: ignore[misc]  # it is asked before `bytes.__add__`
         return Body(self, before)

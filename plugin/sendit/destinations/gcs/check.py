@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: What delivering and reading back take, and what would bring it.
+#: Permissions for delivering and reading back, and a role that has each.
 _NEEDED = {
     "storage.objects.create": "Storage Object Creator",
     "storage.objects.get": "Storage Object Viewer",
     "storage.objects.list": "Storage Object Viewer",
 }
-#: What recalling takes.
+#: Permission for recalling.
 _TO_DELETE = "storage.objects.delete"
-#: What more can be looked at, where we may.
+#: Permissions for further checks, which are made where we have them.
 _TO_SEE = "storage.buckets.get"
 _TO_SEE_POLICY = "storage.buckets.getIamPolicy"
 

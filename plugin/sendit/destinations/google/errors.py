@@ -26,7 +26,7 @@ _LASTING = {501, 505}
 _HEALING = {408, 409, 410, 412, 429, 499}
 #: Google answers some quotas with 403.
 _QUOTAS = re.compile(r"rateLimitExceeded|quotaExceeded|rate limit exceeded", re.IGNORECASE)
-#: What the client puts before the server's own words.
+#: Text that the client puts before the server's own words.
 _REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE|HEAD) \S+: ")
 
 #: All that the clients raise; nothing else is caught.

@@ -38,13 +38,13 @@ _LONGEST = 64
 _UID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _MODALITY = re.compile(r"[A-Z0-9_]{1,16}")
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
-#: What a spreadsheet program makes of a long number.
+#: A long number as a spreadsheet program writes it.
 _ROUNDED = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What one row asks for. Empty fields do not matter; dates are written as 20240131."""
+    """The criteria of one row. Empty fields do not matter; dates are written as 20240131."""
 
     accession_number: str = ""
     patient_id: str = ""
@@ -74,7 +74,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a line."""
+    """A fault of a line."""
 
     line: int
     problem: str

@@ -38,7 +38,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """What is not acknowledged, oldest first; at most 10,001 batches."""
+    """Batches and imports that are not acknowledged, oldest first; at most 10,001 batches."""
 
     batches: list[tuple[int, BatchState]]
     imports: list[int]

@@ -34,7 +34,7 @@ _SLACK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What batches are searched for: all that is given must apply."""
+    """Criteria of a search for batches: all that are given must apply."""
 
     project: str | None = None
     states: frozenset[BatchState] = frozenset()  # any of these; empty: all

@@ -1,4 +1,4 @@
-"""What persons have paused: a project, a destination, or everything. Kept in the journal, so every worker obeys."""
+"""Pauses of a project, a destination, or everything. They are kept in the journal, so every worker obeys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Paused(StrEnum):
-    """What can be paused."""
+    """Kinds of things that can be paused."""
 
     PROJECT = "project"  # with its variants: nothing of it is de-identified or delivered
     DESTINATION = "destination"  # nothing is delivered there

@@ -36,7 +36,7 @@ ATTRIBUTES: Mapping[str, Option | None] = {
     "procedure": None,
     "study description": Option.CLEAN_DESCRIPTORS,
 }
-#: What a person would rather not have known of them: it must differ within a class.
+#: Sensitive attributes, which must differ within a class.
 SENSITIVE = ("body part", "procedure", "study description")
 #: Attributes in one combination of the list.
 _MOST = 3
@@ -71,7 +71,7 @@ class RareClass:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What an attribute contributes."""
+    """Contribution of an attribute."""
 
     attribute: str
     option: Option | None  # that retains it
@@ -82,7 +82,7 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class OptionEffect:
-    """What would be if the project did not have an option."""
+    """Effect of leaving out one option of the project."""
 
     option: Option
     attributes: _Names

@@ -1,4 +1,4 @@
-"""What was delivered by day, project and destination: studies, instances, bytes."""
+"""Totals of deliveries by day, project and destination: studies, instances, bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RECEIPTS = [InstanceState.RELEASED, InstanceState.SENT, InstanceState.QUARANTIN
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What was delivered on one day (UTC), or in the whole span."""
+    """Deliveries of one day (UTC), or of the whole span."""
 
     day: date | None
     project: str

@@ -1,1 +1,1 @@
-"""What a batch released, as it can be shown later: the chain of its receipts, and its passports."""
+"""Evidence of what a batch released: the chain of its receipts, and its passports."""

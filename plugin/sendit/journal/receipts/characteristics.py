@@ -1,4 +1,4 @@
-"""What of each study's outputs could help to single a patient out, in coarse classes: for the risk report.
+"""Characteristics of outputs that could help to single a patient out, in coarse classes: for the risk report.
 
 Nothing stands here that has not left with the outputs: an age is a span of ten years, a date is a month, and is there
 only if the dates that left were the real ones. The rows stay as long as the batch does.

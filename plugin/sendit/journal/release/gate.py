@@ -21,7 +21,7 @@ _NEW_DEVICE, _UNKNOWN_DEVICE = "the project has seen few studies of its device",
 
 @dataclass(frozen=True, slots=True)
 class ReviewWish:
-    """What a project wants a person to see of one batch. `devices` are keyed digests."""
+    """The wish of a project that a person sees a batch. `devices` are keyed digests."""
 
     everything: bool = False
     chosen: bool = False  # by its share

@@ -25,7 +25,7 @@ _STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """What was seen of one kind of image under one set of rules."""
+    """Results of reviews for one kind of image under one set of rules."""
 
     modality: str
     plan_sha256: str

@@ -1,4 +1,4 @@
-"""What persons decide about batches under review: each decision is one transaction, fenced by the batch's attempt.
+"""Decisions of persons about batches under review: each is one transaction, fenced by the batch's attempt.
 
 Whoever decides names the attempt that they have seen. A decision that changes what is staged, or ends the review,
 makes a new attempt: the slower of two reviewers gets `Superseded`.

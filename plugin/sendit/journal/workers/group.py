@@ -1,4 +1,4 @@
-"""What the workers on one database do together: live, lead, and keep the limits of destinations.
+"""The workers on one database as a group: which of them live, which one leads, and the limits of destinations.
 
 Whose batches a worker does stands in `homes.py`; why it is so, in docs/decisions/0029-many-workers.md.
 """

@@ -1,4 +1,4 @@
-"""What only one worker may do at a time: lead, send to a destination at one of its places, or send the next bytes.
+"""Leases of what one worker at a time may do: lead, send to a destination at one of its places, or send the next bytes.
 
 A lease ends by itself when its holder no longer renews it, so a worker that was killed, or is frozen, keeps nobody
 waiting for long. Who wakes up after its end finds it gone; what it still does is idempotent and fenced. Times are the

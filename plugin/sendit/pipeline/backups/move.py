@@ -44,7 +44,7 @@ _TOGETHER = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a move has done."""
+    """Result of a move."""
 
     rows: dict[str, int]  # by table; each compared
     audit_entries: int  # their chain holds

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What a discrepancy of a passport has in the place of a SOPInstanceUID.
+#: A discrepancy of a passport has this in the place of a SOPInstanceUID.
 PASSPORT = "passport"
 #: How often a list of revocations is written again because another study was recalled meanwhile.
 _ATTEMPTS = 10

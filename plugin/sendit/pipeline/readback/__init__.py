@@ -1,1 +1,1 @@
-"""What destinations hold, and how they are."""
+"""The content and the state of destinations."""

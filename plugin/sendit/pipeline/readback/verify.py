@@ -85,7 +85,7 @@ def verify(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a destination should hold."""
+    """Expected content of a destination."""
 
     shipment: Shipment
     passport: StoredPassport | None

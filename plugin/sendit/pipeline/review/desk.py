@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """What the desk calls when a decision was written down."""
+    """Functions that the desk calls when a decision was written down."""
 
     process: Callable[[int, int], None]  # batch and attempt: it is to be processed
     deliver: Callable[[int], None]  # to all its destinations

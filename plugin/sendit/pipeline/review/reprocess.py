@@ -23,7 +23,7 @@ MOST_COMPARED = 50
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the present rules would change in a batch. Nothing of what was computed for it is kept."""
+    """Changes that the present rules would make in a batch. Nothing of what was computed for it is kept."""
 
     instances: int  # of the batch, that were sent
     compared: int

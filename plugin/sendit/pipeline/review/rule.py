@@ -1,4 +1,4 @@
-"""What a project's Release rule says of one batch.
+"""The verdict of a project's Release rule on one batch.
 
 The share and the devices are digests under the project's key: the same on every machine, and nobody who sends a study
 can tell whether it will be reviewed.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sendit.pipeline.deliver import Deliverer
     from sendit.pipeline.readback.destination_status import DestinationStates
 
-#: What `Content-Type` is to say of the text.
+#: `Content-Type` of the text.
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 #: In these states a batch waits: for SendIt, or for a person.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = Patience(call=30.0, whole=90.0)
-#: What was inserted lies in a buffer for up to this long, and cannot be deleted before.
+#: Inserted rows lie in a buffer for up to this long, and cannot be deleted before.
 _BUFFERED = timedelta(minutes=90)
 #: Reasons of a refused row that are none of its own.
 _PASSING = frozenset({"stopped", "timeout", "backendError", "internalError", "rateLimitExceeded", "quotaExceeded"})

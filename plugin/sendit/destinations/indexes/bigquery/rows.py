@@ -72,7 +72,7 @@ COLUMNS: Mapping[str, str] = {
     "index_digest": "STRING",  # of all other columns: a row that is not as it was sent is noticed without the file
 }
 
-#: What is read back to be compared: all columns, of the header its digest alone.
+#: Columns that are read back to be compared: all, of the header its digest alone.
 READ = (*(name for name in COLUMNS if name != "header"), "TO_HEX(SHA256(header)) AS header_sha256")
 
 #: BigQuery takes rows of 10 MB; a header is text for people.

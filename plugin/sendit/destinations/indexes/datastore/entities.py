@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sendit.destinations.indexes.header import Header
     from sendit.model import Receipt, Shipment
 
-#: What a researcher searches, and what leads from one entry to another. Everything else costs storage and finds nobody.
+#: Properties that researchers search, or that lead from one entry to another. All others would only cost storage.
 INDEXED = frozenset(
     {
         "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "AccessionNumber",
@@ -139,7 +139,7 @@ class _Values:
 _SUMMED = ("Modality", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "PatientAge", "PatientSex")
 _OF_STUDY = (*_SUMMED, "StudyDescription", "StudyDate", "AccessionNumber")
 
-#: What the summaries read.
+#: Properties that the summaries read.
 OF_IMAGES = (
     *_OF_STUDY, "project", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesDate", "AcquisitionDate",
     "batch", "size", "storage_bucket", "storage_object", "storage_url", "storage_member",
@@ -209,7 +209,7 @@ def entity_summary(studies: Iterable[Mapping[str, Any]]) -> dict[str, Any] | Non
     }
 
 
-#: What a Collection counts of its Entities.
+#: Properties of its Entities that a Collection counts.
 COUNTS = ("study_count", "image_count", "series_count", "size")
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from sendit.destinations.google.settings import GoogleProject
 from sendit.destinations.indexes.base import IndexSettings
 
-#: What cannot be the name of a key (cloud.google.com/datastore/docs/concepts/limits).
+#: Names that a key cannot have (cloud.google.com/datastore/docs/concepts/limits).
 _RESERVED = re.compile(r"__.*__")
 
 

@@ -1,1 +1,1 @@
-"""What reviewers see of instances: frames in full size, and headers before and after. Nothing is kept."""
+"""Views of instances for reviewers: frames in full size, and headers before and after. Nothing is kept."""

@@ -123,7 +123,7 @@ class RuleChange:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What de-identification would do to an instance: rows of its header, or why it would not be released."""
+    """Preview of the de-identification of an instance: rows of its header, or why it would not be released."""
 
     rows: tuple[Row, ...]
     refused: str = ""  # "rejected" or "quarantined"; the rows tell what the plan would do

@@ -1,4 +1,4 @@
-"""What a project's present rules would do to the attributes of a batch, other than those that it was made by.
+"""Differences between a project's present rules and those that a batch was made by, attribute by attribute.
 
 The former rules are compiled from what the journal keeps of them. It tells names of attributes and rules, no value.
 """

@@ -56,7 +56,7 @@ class ToldTo:
 
 @dataclass(frozen=True, slots=True)
 class AlarmsView:
-    """What the keeper knows, for other threads: it may itself be waiting for a mail server."""
+    """Knowledge of the keeper, for other threads: it may itself be waiting for a mail server."""
 
     alarms: Sequence[Alarm]
     channels: Sequence[ToldTo]
