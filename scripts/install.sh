@@ -90,7 +90,7 @@ trap 'rm -rf "$work"; service start' EXIT # also after a failure: Orthanc receiv
 pip() { "$1" -m pip --disable-pip-version-check --no-input --quiet "${@:2}"; }
 if [[ -z $wheel ]]; then
   checkout=$(realpath -- "$(dirname "${BASH_SOURCE[0]}")/..")
-  [[ -f $checkout/pyproject.toml ]] || fail "this is no checkout of SendIt: name its wheel with --wheel FILE."
+  [[ -f $checkout/pyproject.toml ]] || fail "this is not a checkout of SendIt: name its wheel with --wheel FILE."
   /usr/bin/python3 -m venv "$work/build"
   pip "$work/build/bin/python" install --require-hashes -r "$checkout/docker/requirements-build.lock"
   pip "$work/build/bin/python" wheel --no-deps --no-build-isolation --wheel-dir "$work" "$checkout"

@@ -24,8 +24,8 @@ class BatchState(StrEnum):
     DONE = "DONE"  # nothing remains to be done
     QUARANTINED = "QUARANTINED"  # not shown to be clean: nothing of it leaves
     EMPTY = "EMPTY"  # no instance is to be sent; every one was rejected with a reason
-    FAILED = "FAILED"  # an operator is needed; `sendit retry` takes it up again
-    CANCELLED = "CANCELLED"  # a person ended it before it was sent; `sendit retry` takes it up again
+    FAILED = "FAILED"  # an operator is needed; `sendit retry` resumes it
+    CANCELLED = "CANCELLED"  # a person ended it before it was sent; `sendit retry` resumes it
     RECALLING = "RECALLING"  # being removed from its destinations
     RECALLED = "RECALLED"  # nothing of it is left at any destination, and nothing of its study leaves any more
     RECALL_FAILED = "RECALL_FAILED"  # something of it is left at a destination; `sendit recall` tries again

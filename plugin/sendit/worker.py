@@ -267,7 +267,7 @@ class Worker:
             try:
                 self._keeper.look()
             except Exception as error:
-                log.error("the alarms could not be looked at; they will be at the next time", exc_info=error)
+                log.error("the alarms could not be checked; SendIt tries again at the next time", exc_info=error)
 
     def _watch_journal(self) -> None:
         """End the worker if its journal is missing, damaged or behind: nothing more may leave."""

@@ -33,7 +33,7 @@ def _in_utc(time: datetime) -> datetime:
     try:
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
-        raise ValueError("this is no time of the years 1 to 9999") from None
+        raise ValueError("this is not a time of the years 1 to 9999") from None
 
 
 def _written_out(time: Any) -> Any:

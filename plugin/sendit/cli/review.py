@@ -112,7 +112,7 @@ def reject(
 def hold_review(
     number: int, reason: ReasonOption = "", as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Hold a batch under review; sendit retry takes it up again."""
+    """Hold a batch under review; sendit retry resumes it."""
     required_reason(reason)
     _decide(config, number, as_json, decision="HOLD", reason=reason)
 

@@ -177,7 +177,7 @@ class _Converter:
         given, sub = self._get("DATA_INPUT_FOLDERS"), self._text("DATA_SUBFOLDER")
         folders = [given] if isinstance(given, str) else given
         if folders is not None and not (isinstance(folders, list) and all(isinstance(one, str) for one in folders)):
-            self._note("DATA_INPUT_FOLDERS", "it is no list of folders", converted=False)
+            self._note("DATA_INPUT_FOLDERS", "it is not a list of folders", converted=False)
             folders = None
         if not folders:
             folders = [f"{base.rstrip('/')}/{sub.strip('/')}" if sub else base]

@@ -112,7 +112,7 @@ def _look(path: str, name: str, bounds: Bounds) -> FoundFile | FileResult:
         return FoundFile(path, name)
     if stat.S_ISLNK(mode):
         return _look_at_link(path, name, bounds)
-    return FileResult(shown(name), FileOutcome.UNREADABLE, "it is no file but a device, a pipe or a socket")
+    return FileResult(shown(name), FileOutcome.UNREADABLE, "it is not a file but a device, a pipe or a socket")
 
 
 def _look_at_link(path: str, name: str, bounds: Bounds) -> FileResult:
@@ -138,7 +138,7 @@ def open_regular(path: str) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     return descriptor
 
 

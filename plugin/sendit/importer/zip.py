@@ -151,7 +151,7 @@ def decide_by_kind(kind: FileKind, name: str) -> FileResult | None:
     if kind is FileKind.ARCHIVE:
         return None
     return FileResult(
-        shown(name), FileOutcome.NOT_DICOM, "it is empty" if kind is FileKind.EMPTY else "it is no DICOM file"
+        shown(name), FileOutcome.NOT_DICOM, "it is empty" if kind is FileKind.EMPTY else "it is not a DICOM file"
     )
 
 

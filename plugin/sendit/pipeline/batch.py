@@ -383,7 +383,7 @@ class Pipeline:
         return renewed
 
     def put_aside(self, batch_id: int, state: BatchState, actor: str, reason: str = "") -> bool:
-        """Cancel a batch, or hold it (QUARANTINED); return whether its state allows it. A retry takes it up again.
+        """Cancel a batch, or hold it (QUARANTINED); return whether its state allows it. A retry resumes it.
 
         What runs ends at its next write; nothing of the batch leaves after that.
         """

@@ -163,7 +163,7 @@ def test_what_cannot_be_decoded_is_not_equal() -> None:
 
 
 def test_what_is_not_dicom() -> None:
-    """The destination holds something, and it is no DICOM file."""
+    """The destination holds something, and it is not a DICOM file."""
     ours = to_bytes(read_testfile("CT_small.dcm"))
     for theirs in (b"", b"<html>", ours[:100], io.BytesIO(ours).read(140)):
         assert difference(ours, theirs) is not None

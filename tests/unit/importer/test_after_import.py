@@ -15,7 +15,7 @@ from sendit.model import FileOutcome
 if TYPE_CHECKING:
     from pathlib import Path
 
-BAD = FileResult("series/notes.txt", FileOutcome.NOT_DICOM, "it is no DICOM file")
+BAD = FileResult("series/notes.txt", FileOutcome.NOT_DICOM, "it is not a DICOM file")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_what_failed_is_moved_to_err_with_its_reasons(study: Path) -> None:
     dispose(str(study.parent), ended(study, BAD, more=3), delete=True)
     assert (study.parent / ".err" / "ST-1" / "IM1").exists()
     text = (study.parent / ".err" / "ST-1.reasons.txt").read_text()
-    assert "series/notes.txt\tnot DICOM\tit is no DICOM file\n" in text
+    assert "series/notes.txt\tnot DICOM\tit is not a DICOM file\n" in text
     assert "and 3 more" in text
     assert sorted(os.listdir(study.parent / ".err")) == ["ST-1", "ST-1.reasons.txt"]
 

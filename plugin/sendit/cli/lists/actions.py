@@ -100,7 +100,7 @@ def _act_on_one(action: str, number: int, reason: str, api: Client, *, as_json: 
     elif action == "retry":
         say(f"batch {number} is {answer['state']}, and is retried now")
     else:
-        say(f"batch {number} is {answer['state']}; sendit retry takes it up again")
+        say(f"batch {number} is {answer['state']}; sendit retry resumes it")
 
 
 def _show(run: dict[str, Any], *, as_json: bool) -> None:

@@ -161,7 +161,7 @@ class _Converter:
         if tag not in DicomDictionary or not 0x0008 <= tag >> 16 < 0xFFFA:
             if script == (Call("remove"),) or tag >> 16 == 0x0002:
                 return _ANYWAY
-            raise NoEquivalent("it is no attribute of a DICOM dataset, or SendIt always removes it")
+            raise NoEquivalent("it is not an attribute of a DICOM dataset, or SendIt always removes it")
         line = self._meaning(tag, script, entry)
         return self._added(line) if always else line
 
@@ -251,7 +251,7 @@ class _Converter:
         if call.argument(0) not in ("", "this") and attribute(call.argument(0)) != tag:
             raise NoEquivalent("the moved date of another attribute cannot stand here")
         if DicomDictionary[tag][0] not in DATE_VRS:
-            raise NoEquivalent("it is no date")
+            raise NoEquivalent("it is not a date")
         return _Line("JITTER", differs=_OWN_OFFSET)
 
     def _quarantine(self, tag: int, _call: Call, entry: Entry) -> _Line:
@@ -364,7 +364,7 @@ class _Converter:
 
     def _kept_group(self, group: str, entry: Entry) -> None:
         if not re.fullmatch(r"[0-9a-f]{4}", group):
-            self._sheet.missing(entry.line, f"group {group}", "it is no number of a group")
+            self._sheet.missing(entry.line, f"group {group}", "it is not the number of a group")
         elif int(group, 16) & 1:
             self._sheet.missing(entry.line, f"group {group}", _NAMED_BY_CREATOR)
         else:

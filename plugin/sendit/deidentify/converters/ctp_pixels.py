@@ -85,7 +85,7 @@ def _signatures(text: str) -> Iterator[tuple[int, str, str, list[str]]]:
 def _corners(region: str) -> str:
     numbers = [part.strip() for part in region.split(",")]
     if len(numbers) != 4 or not all(re.fullmatch(r"\d{1,5}", number) for number in numbers):
-        raise NoEquivalent(f"({region}) is no region of left, top, width, height; CTP ignores it")
+        raise NoEquivalent(f"({region}) is not a region of left, top, width, height; CTP ignores it")
     return ",".join(numbers)
 
 

@@ -83,7 +83,7 @@ class _XmlReader:
         tag, attributes, line = self._open
         text, kind = "".join(self._text), _KINDS.get(tag)
         if kind is None:
-            problem = f"<{tag}> is no rule of CTP's"
+            problem = f"<{tag}> is not a rule of CTP"
             raise Misconfigured(f"{self._name}, line {line}", problem, "Known: <p>, <e>, <k>, <r>.")
         enabled = kind == "param" or attributes.get("en") == "T"
         value = text if kind == "param" else text.strip()

@@ -47,7 +47,9 @@ def from_dicom_anonymizer(name: str, text: str, *, functions: bool = False) -> C
     except json.JSONDecodeError as error:
         raise Misconfigured(f"{name}, line {error.lineno}", f"it is not JSON ({error.msg})", "Correct it.") from None
     if not isinstance(rules, dict) or not rules:
-        raise Misconfigured(name, "it is no object of tags and actions", 'Write {"(0x0010, 0x0010)": "replace", …}.')
+        raise Misconfigured(
+            name, "it is not an object of tags and actions", 'Write {"(0x0010, 0x0010)": "replace", …}.'
+        )
     title = f"{name}, rules of dicom-anonymizer."
     sheet, file = Sheet(title), FunctionsFile(title, {})
     for key, action in rules.items():

@@ -190,7 +190,7 @@ def table(name: str) -> Mapping[str, str]:
     kinds = {row["entry"]: row["kind"] for row in table_rows("private", "blocks", f"{name}.csv")}
     wrong = set(kinds.values()) - KINDS
     if wrong:
-        raise LookupError(f"{name}.csv: {', '.join(sorted(wrong))} is no kind of value")
+        raise LookupError(f"{name}.csv: {', '.join(sorted(wrong))} is not a kind of value")
     return kinds
 
 

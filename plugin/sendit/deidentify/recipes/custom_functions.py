@@ -136,7 +136,7 @@ class Caller:
         """Return the answer of a function that makes a value."""
         answer = self._call(name, value, path)
         if not isinstance(answer, str):
-            raise Quarantine(f"the project's function {name} returned no text but {type(answer).__name__}")
+            raise Quarantine(f"the project's function {name} returned not text but {type(answer).__name__}")
         return answer
 
     def truth(self, name: str, value: str, path: Path) -> bool:

@@ -115,7 +115,7 @@ class _Mending:
                 return
             if gives_meaning(element.tag):
                 where = f"{group_and_element(element.tag)} {name}"
-                raise Quarantine(f"{where} is no number, and the meaning of its pixels depends on it") from None
+                raise Quarantine(f"{where} is not a number, and the meaning of its pixels depends on it") from None
             self.repairs[f"{name}: {_UNREAD}"] = None
             return
         if done and (value != bytes(element.value) or written != element.vr):

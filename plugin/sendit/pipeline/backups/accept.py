@@ -51,7 +51,7 @@ class Gap:
                 f"a backup of {self.restored} was restored: it may not contain what was sent or recalled since then"
             )
         if self.mark:
-            parts.append(f"the high-water mark {self.mark}: it is written anew from the journal")
+            parts.append(f"the high-water mark {self.mark}: it is written again from the journal")
         return parts + [part for part in in_words(self.lack).split("; ") if part]
 
 

@@ -85,7 +85,7 @@ class ReviewDesk:
             path = self._services.staging.name(batch_id, one.orthanc_id)
             if one.state is InstanceState.RELEASED and (size := image_size(path)) is not None:
                 return size
-        problem = f"its instance {number} is no image that waits for a review"
+        problem = f"its instance {number} is not an image that waits for a review"
         raise Misconfigured(f"batch {batch_id}", problem, "Look at the review again: it lists those that do.")
 
     def _follow(self, judgement: Judgement, state: BatchState) -> BatchState:

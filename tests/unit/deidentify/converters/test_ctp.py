@@ -353,7 +353,7 @@ def test_the_rsna_anonymizer() -> None:
         ("<script><e", "not well-formed"),
         ("<configuration/>", "its root is <configuration>"),
         ('<!DOCTYPE script [<!ENTITY a "b">]><script/>', "document type"),
-        ("<script><x/></script>", "<x> is no rule"),
+        ("<script><x/></script>", "<x> is not a rule"),
         ("<script></script>", "no rule"),
         ("some text", "no rule"),
     ],

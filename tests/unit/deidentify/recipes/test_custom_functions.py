@@ -96,8 +96,8 @@ def test_conditions_of_remove() -> None:
     [
         ("REPLACE PatientName func:fails", "fails failed (ValueError)"),
         ("REPLACE PatientName func:leaves", "leaves failed (SystemExit)"),
-        ("REPLACE PatientName func:nothing", "nothing returned no text but NoneType"),
-        ("REPLACE PatientName func:number", "number returned no text but int"),
+        ("REPLACE PatientName func:nothing", "nothing returned not text but NoneType"),
+        ("REPLACE PatientName func:number", "number returned not text but int"),
         ("REPLACE StationName func:long_text", "long_text returned a value that does not fit VR SH"),
         ("REMOVE PatientName func:number", "number returned neither True nor False but int"),
         ("JITTER StudyDate func:initials", "initials returned no number of days"),

@@ -118,7 +118,7 @@ def test_another_vr(keyword: str, vr: str, value: bytes, expected: bytes) -> Non
 )
 def test_what_is_in_doubt_holds_what_depends_on_it(value: str) -> None:
     """A slope that could be two would scale pixels otherwise."""
-    with pytest.raises(Quarantine, match="RescaleSlope is no number"):
+    with pytest.raises(Quarantine, match="RescaleSlope is not a number"):
         _mended("RescaleSlope", value)
     made, _, done = _mended("PatientWeight" if value != "5 mm" else "KVP", value)
     assert made == value

@@ -326,7 +326,7 @@ def test_what_cannot_be_looked_for_hides_nothing_else(
     found = looks.now({})
     assert (found["Held"], found["Failed"]) == (None, None)
     assert found["Destination"]
-    assert "alarms of the kind Held cannot be looked for" in caplog.text
+    assert "alarms of the kind Held cannot be checked" in caplog.text
 
 
 def test_only_what_is_asked_for(journal: Journal, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ class Conditions:
             except SendItError:  # a journal that does not answer is told of as a fault
                 conditions[kind] = None
             except Exception as error:
-                log.error("alarms of the kind %s cannot be looked for", kind, exc_info=error)
+                log.error("alarms of the kind %s cannot be checked", kind, exc_info=error)
                 conditions[kind] = None
         return conditions
 

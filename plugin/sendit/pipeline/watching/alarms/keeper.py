@@ -213,7 +213,7 @@ class Keeper:
         except FileNotFoundError:
             return state
         except (OSError, ValueError):
-            log.error("%s cannot be read; what is wrong will be told anew", FILE)
+            log.error("%s cannot be read; open problems will be told again", FILE)
             return state
         names = {channel.name for channel in self._channels}
         state |= read
