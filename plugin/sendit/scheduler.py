@@ -168,7 +168,8 @@ class Scheduler:
         """Return whether this process is running that work now.
 
         The engine may believe so although the stage has ended: it
-        could not write its end down, because the disk was full."""
+        could not write its end down, because the disk was full.
+        """
         return key in self._here
 
     @property

@@ -158,8 +158,8 @@ class Intake:
     def _uncovered(self, c: sa.Connection, project: str, listed: Sequence[str]) -> dict[str, int]:
         """Return instances that no batch covers → their generation.
 
-        What was deleted before it was processed, and is there again,
-        is not covered."""
+        What was deleted before it was processed, and is there again, is not covered.
+        """
         i = t.instances.c
         covering: dict[str, tuple[int, str | None]] = {}
         for start in range(0, len(listed), _CHUNK):

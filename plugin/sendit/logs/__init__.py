@@ -93,7 +93,8 @@ def _is_of_the_database(record: logging.LogRecord) -> bool:
     """Return whether the engine tells that its database fails.
 
     It does so at every look, with places in its own code;
-    the reconciliation says the same once, with the place and what to do."""
+    the reconciliation says the same once, with the place and what to do.
+    """
     error = record.exc_info[1] if record.exc_info else None
     return type(error).__module__.startswith("sqlalchemy") or "sqlalche.me" in record.getMessage()
 

@@ -42,8 +42,7 @@ def take_out(instance: Instance, identifies: Callable[[bytes], bool], scratch: P
 
     Raises:
         Quarantine: the fragments do not fit NumberOfFrames, an offset table contains text, or a frame is damaged or of
-        a
-            kind that cannot be taken apart.
+            a kind that cannot be taken apart.
     """
     pixels = find(instance.elements, PIXEL_DATA)
     if pixels is None or not pixels.encapsulated:
