@@ -120,7 +120,13 @@ def test_what_heals(bench: IndexBench, tmp_path: Path, name: str) -> None:
     assert bench.index.verify(sent, places_of(sent)) == []
 
 
-@pytest.mark.parametrize("name", HEALING)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in {"503", "silence", "unavailable"}))
+        for name in HEALING
+    ],
+)
 def test_what_lasts_for_a_while(bench: IndexBench, tmp_path: Path, name: str) -> None:
     """A fault that does not end is a Retry, for every call; when it ends, all is entered once."""
     if name not in bench.healing or name == "slow":

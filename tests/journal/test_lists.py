@@ -142,7 +142,7 @@ def test_every_filter_finds_what_fits(journal: Journal, monkeypatch: pytest.Monk
     monkeypatch.setattr(pages, "_FIRST", 7)
     monkeypatch.setattr(pages, "_MOST", 60)  # so that searches are given up, and go on with the next page
     monkeypatch.setattr(pages, "_SLACK", 0)
-    rows = fill(journal, 300)
+    rows = fill(journal, 150)
     for wanted in FILTERS:
         expected = [row["id"] for row in reversed(rows) if fits(row, wanted)]
         assert read_all(journal, wanted, 10) == expected, names(wanted)

@@ -80,11 +80,16 @@ def test_what_a_person_deletes_where_there_is_no_limit_ends_empty(make_stack: Ma
     ("limits", "ok", "said"),
     [
         ({}, True, "does not delete studies by itself"),
-        ({"MaximumPatientCount": 0, "MaximumStorageSize": 0}, True, "does not delete studies by itself"),
+        pytest.param(
+            {"MaximumPatientCount": 0, "MaximumStorageSize": 0},
+            True,
+            "does not delete studies by itself",
+            marks=pytest.mark.slow,
+        ),
         ({"MaximumPatientCount": 20}, False, "MaximumPatientCount is 20"),
         ({"MaximumStorageSize": 500}, False, "MaximumStorageSize is 500"),
         ({"MaximumStorageSize": 500, "MaximumStorageMode": "Reject"}, True, "does not delete studies by itself"),
-        ({"MaximumStorageSize": 4_000_000}, True, "MaximumStorageSize is 4000000"),
+        pytest.param({"MaximumStorageSize": 4_000_000}, True, "MaximumStorageSize is 4000000", marks=pytest.mark.slow),
     ],
 )
 def test_the_doctor_knows_the_limits(make_stack: MakeStack, limits: dict[str, object], ok: bool, said: str) -> None:

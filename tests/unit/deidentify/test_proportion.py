@@ -102,10 +102,10 @@ def _blank(side: int, frames: int) -> bytes:
     [
         (lambda: _zeros(400), "deflated"),
         (lambda: _items(16), "attributes and items"),
-        (lambda: _elements(16), "attributes and items"),
+        pytest.param(lambda: _elements(16), "attributes and items", marks=pytest.mark.slow),
         (lambda: _points(1_000_000), "frames"),
         (lambda: _points(20_000, RLE.encode()), "frames"),
-        (lambda: _blank(6000, 1), "out of proportion"),
+        pytest.param(lambda: _blank(6000, 1), "out of proportion", marks=pytest.mark.slow),
         (lambda: _blank(1000, 400), "out of proportion"),
     ],
 )  # fmt: skip

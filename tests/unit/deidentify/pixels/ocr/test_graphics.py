@@ -148,7 +148,14 @@ GRAPHICS: dict[str, Callable[[], Image]] = {
 }
 
 
-@pytest.mark.parametrize("made", GRAPHICS.values(), ids=list(GRAPHICS))
+#: Large ones, in `make test-all`.
+_SLOW = {"mosaic", "trace", "skull of 256"}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [pytest.param(made, id=name, marks=[pytest.mark.slow] * (name in _SLOW)) for name, made in GRAPHICS.items()],
+)
 def test_graphics_are_no_text(detector: RapidTextDetector, made: Callable[[], Image]) -> None:
     """Nothing of it would be made black."""
     assert [one.region for one in text_in(made(), detector)] == []
