@@ -17,7 +17,7 @@ def acknowledge(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Acknowledge what is held or failed: `sendit status` is ok again, and nothing else changes.
+    """Acknowledge held or failed batches and imports: `sendit status` is ok again; nothing else changes.
 
     For batches that are FAILED, QUARANTINED or RECALL_FAILED, and imports with files that failed. A batch that is
     retried and fails again has to be acknowledged again. Exit code 1: a batch or import needs no acknowledgement

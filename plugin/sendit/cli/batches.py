@@ -23,7 +23,7 @@ def batches(
     chosen: Chosen = _ALL,
     as_json: JsonOption = False,
 ) -> None:
-    """List the batches that match all that is given, newest first."""
+    """List the batches that match all given filters, newest first."""
     page = client(config).call("GET", f"/api/batches?{chosen.as_query(limit=limit, before=before)}")
     if as_json:
         print_json(page)

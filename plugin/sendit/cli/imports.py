@@ -57,7 +57,7 @@ def imports(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the newest imports of folders; of one, what became of its files, and why."""
+    """List the newest imports of folders, or show one: the outcome of its files, with reasons."""
     answer = client(config).call("GET", "/api/imports" if number is None else f"/api/imports/{number}")
     if as_json:
         print_json(answer)

@@ -80,7 +80,7 @@ def init(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a first orthanc.json and a recipe. What is not given as an option is asked. No file is overwritten."""
+    """Write a first orthanc.json and a recipe. Asks for what no option gives. No file is overwritten."""
     data = Path(_ask("Folder for SendIt's journal, keys and staged files", data_directory, "/var/lib/sendit"))
     name = _ask("Name of the project", project, "IRB12345")
     chosen = _ask(f"Studies that belong to it ({_STUDIES})", studies, f"called:{name}"[:23])

@@ -20,7 +20,7 @@ from sendit.cli.common import (
 )
 
 review_app = typer.Typer(
-    help="Look at batches that wait for a person, and decide about them.", no_args_is_help=True, add_completion=False
+    help="Show batches that wait for a reviewer, and decide about them.", no_args_is_help=True, add_completion=False
 )
 
 ReasonOption = Annotated[
@@ -119,7 +119,7 @@ def hold_review(
 
 @review_app.command()
 def rerun(number: int, reason: ReasonOption = "", as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """De-identify a batch again by the project's present rules; it comes back to review."""
+    """De-identify a batch again by the project's current rules; it comes back to review."""
     _decide(config, number, as_json, decision="RERUN", reason=reason)
 
 
@@ -136,7 +136,7 @@ def regions(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Mask further regions, or mask a false one no longer; the images come back to review."""
+    """Mask further regions, or unmask a false one; the images come back to review."""
     boxes = {
         "instance": instance,
         "add": [_box(one) for one in add or ()],
@@ -171,7 +171,7 @@ def reprocess(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """De-identify batches again by the present rules, and replace what was sent before at their destinations."""
+    """De-identify batches again by the current rules, and replace at their destinations what was sent before."""
     worker = client(config)
     if not preview:
         required_reason(reason)

@@ -43,7 +43,7 @@ def cancel(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Cancel batches that are not sent yet: nothing more of them leaves. `sendit retry` takes them up again.
+    """Cancel batches that are not sent yet: nothing more of them leaves. `sendit retry` resumes them.
 
     What a destination has already stays there; `sendit recall` removes it. Exit code 1: some of several were
     refused.

@@ -33,7 +33,7 @@ def projects(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the projects; of one, what it does in words, its rules' versions, and the measured residual risk."""
+    """List the projects, or describe one: what it does, the versions of its rules, and the measured residual risk."""
     if name is None and compare is not None:
         raise typer.BadParameter("--compare needs a project")
     path = "/api/projects" if name is None else f"/api/projects/{quote(name, safe='')}"

@@ -30,7 +30,7 @@ from sendit.errors import Misconfigured
 _FINE = {"COMPLETE", "DUPLICATE", "FOUND"}
 _ResultOption = Annotated[
     Path | None,
-    typer.Option("--result", metavar="FILE", help="Write what became of every line of the list to this CSV file."),
+    typer.Option("--result", metavar="FILE", help="Write the outcome of every line of the list to this CSV file."),
 ]
 
 
@@ -72,7 +72,7 @@ def pulls(
     cancel: Annotated[bool, typer.Option("--cancel", help="End this pull; what has arrived is de-identified.")] = False,
     result: _ResultOption = None,
     identifiers: Annotated[
-        bool, typer.Option("--identifiers", help="With --result: what each line asked for. Needs --reason.")
+        bool, typer.Option("--identifiers", help="With --result: also what each line asked for. Needs --reason.")
     ] = False,
     reason: Annotated[str, typer.Option(help="Recorded with your user name; do not include identifiers.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=500, help="Number of pulls to list.")] = 20,
@@ -80,7 +80,7 @@ def pulls(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the pulls, newest first, or show one: what became of its rows, and how long it still takes."""
+    """List the pulls, newest first, or show one: the outcome of its rows, and the time left."""
     worker = client(config)
     if number is None:
         if cancel or result is not None:

@@ -6,12 +6,12 @@ import typer
 
 from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say
 
-alarms = typer.Typer(help="See what was told of, and test the ways to persons.", no_args_is_help=True)
+alarms = typer.Typer(help="List open alarms, and test the channels by which they are sent.", no_args_is_help=True)
 
 
 @alarms.command("list")
 def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the problems that persons were told of and that are not over. Exit code 1 if there are any."""
+    """List the open problems that alarms were sent for. Exit code 1 if there are any."""
     answer = client(config).call("GET", "/api/alarms")
     if as_json:
         print_json(answer)
@@ -28,7 +28,7 @@ def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 @alarms.command("test")
 def send_test(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Send a test message by each webhook and by mail. Exit code 1 if one of them did not take it."""
+    """Send a test message by each webhook and by mail. Exit code 1 if one of them fails."""
     answer = client(config, timeout=300).call("POST", "/api/alarms/test")
     if as_json:
         print_json(answer)

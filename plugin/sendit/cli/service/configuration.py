@@ -93,7 +93,7 @@ def reload(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Take over the changed configuration and recipes without a restart of Orthanc, if all of it is valid.
+    """Apply the changed configuration and recipes without restarting Orthanc, if all of it is valid.
 
     Orthanc keeps receiving meanwhile. An invalid configuration is refused, and the former one applies (exit code 2).
     Exit code 1: something needs a restart of Orthanc, or SendIt could not start with it.

@@ -16,7 +16,7 @@ def log_level(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show or change the least level that is logged, until SendIt restarts; then Log.Level applies again."""
+    """Show or change the log level until SendIt restarts; then Log.Level applies again."""
     caller = client(config)
     if level is None:
         answer = caller.call("GET", "/api/log-level")
