@@ -13,7 +13,7 @@ from google.cloud.datastore.query import PropertyFilter
 from pydicom.dataset import Dataset
 
 from sendit.destinations.google.settings import GoogleCredentials
-from sendit.destinations.indexes.base import open_index
+from sendit.destinations.indexes.base import Patience, open_index
 from sendit.destinations.indexes.datastore.entities import AGENT
 from sendit.destinations.indexes.datastore.settings import DatastoreIndexSettings
 from sendit.errors import Misconfigured
@@ -290,6 +290,7 @@ def test_a_study_of_5000_instances(bench: DatastoreBench, tmp_path: Path) -> Non
     sent = Shipment(1, "LARGE", [staged_of(coded(dataset, patient, study, series), tmp_path) for _ in range(5000)])
     assert peak_memory(bench, sent, tmp_path) < 512
     assert _study(bench.client, sent)["image_count"] == 5000
+    bench.index.entities.patience = Patience(call=30, whole=60)
     assert bench.index.verify(sent, places_of(sent)) == []
 
 
