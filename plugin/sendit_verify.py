@@ -181,10 +181,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
     try:
         if path.stat().st_size > _MOST:
             return None
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        document = json.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None
 
 
 def read_dicom(path: Path, name: str) -> DicomFile:
@@ -226,13 +226,13 @@ def _elements(meta: bytes) -> Iterator[tuple[int, bytes]]:
         position = start + length
 
 
-def passport_within(path: Path, found: DicomFile) -> dict[str, Any] | None:
+def passport_within(path: Path, file: DicomFile) -> dict[str, Any] | None:
     """Return the passport that a Basic Text SR holds as its text; None if it holds none."""
-    if found.sop_class != _BASIC_TEXT_SR or path.stat().st_size > _MOST:
+    if file.sop_class != _BASIC_TEXT_SR or path.stat().st_size > _MOST:
         return None
     data = path.read_bytes()
     start = 144 + int.from_bytes(data[140:144], "little")
-    if found.transfer_syntax == _DEFLATED:
+    if file.transfer_syntax == _DEFLATED:
         try:
             data, start = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], _MOST), 0
         except zlib.error:
@@ -280,15 +280,15 @@ def read_folder(folder: Path, report: Report) -> Contents:
         if raw is not None and raw.get("format") == ARCHIVE_LIST:
             report.notes.append(f"{name} is the list that came with an archive; it is not signed, and was not used")
             continue
-        found = read_dicom(path, name)
-        within = passport_within(path, found) if found.sop_class == _BASIC_TEXT_SR else None
+        file = read_dicom(path, name)
+        within = passport_within(path, file) if file.sop_class == _BASIC_TEXT_SR else None
         if within is not None:
             contents.documents.append((name, within))
             report.notes.append(f"{name} holds a passport; of this object nothing but the passport is signed")
-        elif found.sop_class == _DICOMDIR:
+        elif file.sop_class == _DICOMDIR:
             report.notes.append(f"{name} is a directory of the files; it is not signed")
-        elif found.dataset_sha256 or not path.name.startswith("."):
-            contents.files.append(found)
+        elif file.dataset_sha256 or not path.name.startswith("."):
+            contents.files.append(file)
     return contents
 
 

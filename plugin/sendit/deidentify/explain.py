@@ -1,4 +1,4 @@
-"""What happens to each element of a file, and which rule decides: for `sendit recipe explain` and for reviewers.
+"""The outcome of each element of a file, and the rule that decides it: for `sendit recipe explain` and for reviewers.
 
 What happened is found by comparison with the output, not by reading the plan. Only for an instance without an output
 (it is held, or was rejected) do the rows tell what the plan would do.
@@ -233,7 +233,7 @@ def _happens(old: Element | None, new: Element | None, rule: Rule | None) -> str
     return "shifted" if rule is not None and rule.action is Action.SHIFT else "replaced"
 
 
-#: What the plan would do, of an instance without an output.
+#: Outcomes by the plan, of an instance without an output.
 _WOULD: Mapping[Action, str] = {
     Action.KEEP: "would be kept",
     Action.REMOVE: "would be removed",

@@ -22,7 +22,7 @@ CLEAN_PIXELS = "113101"
 
 
 class Action(StrEnum):
-    """What a rule does, with the code of PS3.15 Table E.1-1 if it has one; receipts count them."""
+    """Action of a rule, with the code of PS3.15 Table E.1-1 if it has one; receipts count them."""
 
     KEEP = "K"  # unchanged; the items of a sequence are processed recursively
     REMOVE = "X"
@@ -40,7 +40,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What happens to one attribute."""
+    """Rule for one attribute."""
 
     action: Action
     vr: str  # of the dictionary, also a choice such as "OB or OW"

@@ -1,4 +1,4 @@
-"""What a conversion results in: a recipe that SendIt accepts, and notes about what differs or has no equivalent."""
+"""Result of a conversion: a recipe that SendIt accepts, and notes about what differs or has no equivalent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sendit.deidentify.options import Option
 
 _HEAD = "FORMAT dicom\n\n"
-#: What a recipe would take for something else than a text.
+#: Texts that a recipe would take for something else.
 _NO_TEXT = re.compile(r"(var|func|deid_func|values|fields|re):")
 
 
@@ -33,7 +33,7 @@ class NoEquivalent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a person should know about one rule of the other tool."""
+    """A note for a person about one rule of the other tool."""
 
     line: int  # where it stands; 0: the whole file
     subject: str  # the attribute, or what else the rule is about

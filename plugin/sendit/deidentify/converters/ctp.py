@@ -64,7 +64,7 @@ _STAYS = (
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What a recipe does about one attribute."""
+    """Line of a recipe about one attribute."""
 
     action: str
     value: str = ""
@@ -298,7 +298,7 @@ class _Converter:
     def _none(self, _tag: int, call: Call, _entry: Entry) -> _Line:
         raise NoEquivalent(_WHY_NOT[call.name])
 
-    # What the RSNA Anonymizer calls without parentheses.
+    # Functions that the RSNA Anonymizer calls without parentheses.
 
     def _uid(self, _tag: int, _call: Call, _entry: Entry) -> _Line:
         return _Line("REPLACE", "func:uid", _CODES)
@@ -400,7 +400,7 @@ def _tag(key: str) -> int:
     return int(digits, 16)
 
 
-def _condition(tag: int, kind: str, wanted: str) -> Expression:
+def _condition(tag: int, kind: str, value: str) -> Expression:
     if kind not in ("exists", "isblank", "contains", "equals", "matches"):
         raise NoEquivalent(f"a %filter cannot test '{kind}'")
-    return Term(tag, kind, wanted)
+    return Term(tag, kind, value)

@@ -145,16 +145,16 @@ class FunctionsFile:
 
     def _condition(self, call: Call, tag: int) -> str:
         text, kind = self._element(call.argument(0), tag), call.argument(1).strip()
-        wanted = self._parameter(call.argument(2))
+        value = self._parameter(call.argument(2))
         if kind == "exists":
             return "True" if text == "_joined(field.element)" else f"{text.removeprefix('_joined(')[:-1]} is not None"
         if kind == "matches":
-            return f"re.fullmatch({wanted.strip()!r}, {text}) is not None"
+            return f"re.fullmatch({value.strip()!r}, {text}) is not None"
         tests = {
             "isblank": f"not {text}.strip()",
-            "contains": f"{wanted.lower()!r} in {text}.lower()",
-            "equals": f"{text}.lower() == {wanted.lower()!r}",
-            "greaterthan": f"_number({text}) > {int(re.sub('[^0-9]', '', wanted) or 0)}",
+            "contains": f"{value.lower()!r} in {text}.lower()",
+            "equals": f"{text}.lower() == {value.lower()!r}",
+            "greaterthan": f"_number({text}) > {int(re.sub('[^0-9]', '', value) or 0)}",
         }
         if kind not in tests:
             raise NoEquivalent(f"the condition '{kind}' is unknown")

@@ -51,14 +51,14 @@ def from_pixel_script(name: str, text: str) -> Conversion:
     for number, (line, title, expression, regions) in enumerate(_signatures(text), start=1):
         subject = f"signature {number}" + (f" ({title})" if title else "")
         try:
-            wanted = criteria(parse_expression(expression))
+            terms = criteria(parse_expression(expression))
             corners = [_corners(region) for region in regions]
         except NoEquivalent as error:
             sheet.missing(line, subject, str(error))
             continue
         label = f"CTP_{number}" + (f"_{re.sub(r'[^A-Za-z0-9]+', '_', title).strip('_')}" if title else "")
         added = sheet.add_label(
-            line, subject, "graylist", label, [*wanted, *(f"ctpcoordinates {one}" for one in corners)]
+            line, subject, "graylist", label, [*terms, *(f"ctpcoordinates {one}" for one in corners)]
         )
         if added and not corners:
             sheet.differs(line, subject, "it has no region: CTP masks nothing, SendIt searches the image for text")
@@ -93,9 +93,9 @@ def from_filter_script(name: str, text: str) -> Conversion:
     """Convert a script of the DicomFilter: what it does not accept is rejected."""
     sheet = Sheet(f"What {name}, a script of CTP's DicomFilter, does not accept.")
     try:
-        wanted = criteria(Not(parse_expression(text)))
+        terms = criteria(Not(parse_expression(text)))
     except NoEquivalent as error:
         sheet.missing(1, "expression", str(error))
     else:
-        sheet.add_label(1, "expression", "blacklist", "CTP_filter", wanted)
+        sheet.add_label(1, "expression", "blacklist", "CTP_filter", terms)
     return sheet.conversion()

@@ -26,7 +26,7 @@ _ACTIONS = {
     "replaceuid": ("REPLACE", "func:uid", _UIDS),
 }
 _DUMMIES = frozenset({"replace", "emptyorreplace", "deleteorreplace", "deleteoremptyorreplace"})
-#: What dicom-anonymizer writes in the place of a value, by VR.
+#: Values that dicom-anonymizer writes in the place of others, by VR.
 _VALUES = {"DA": "00010101", "TM": "000000.00", "IS": "0", "US": "0", "SS": "0",
            **dict.fromkeys(("LO", "SH", "PN"), "Anonymized"), "CS": "ANONYMIZED"}  # fmt: skip
 
@@ -53,8 +53,8 @@ def from_dicom_anonymizer(name: str, text: str, *, functions: bool = False) -> C
     title = f"{name}, rules of dicom-anonymizer."
     sheet, file = Sheet(title), FunctionsFile(title, {})
     for key, action in rules.items():
-        found = re.search(re.escape(json.dumps(key)), text)
-        line = text.count("\n", 0, found.start()) + 1 if found else 0
+        match = re.search(re.escape(json.dumps(key)), text)
+        line = text.count("\n", 0, match.start()) + 1 if match else 0
         try:
             _add(sheet, file if functions else None, line, key, action)
         except NoEquivalent as error:

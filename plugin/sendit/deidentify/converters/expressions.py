@@ -157,10 +157,8 @@ def _modern(name: str) -> str:
 
 @cache
 def _keywords() -> Mapping[str, int]:
-    found = {entry[4]: tag for tag, entry in DicomDictionary.items() if entry[4]}
-    return found | {
-        entry[4]: int(mask.replace("x", "0"), 16) for mask, entry in RepeatersDictionary.items() if entry[4]
-    }
+    tags = {entry[4]: tag for tag, entry in DicomDictionary.items() if entry[4]}
+    return tags | {entry[4]: int(mask.replace("x", "0"), 16) for mask, entry in RepeatersDictionary.items() if entry[4]}
 
 
 def criteria(expression: Expression) -> list[str]:

@@ -208,14 +208,14 @@ class _Reader:
 
     def elements(self, position: int, end: int, depth: int, open_end: bool = False) -> tuple[Dataset, int]:
         """Read elements up to `end` or, in an item of undefined length, up to its delimiter."""
-        found: Dataset = []
+        dataset: Dataset = []
         data, explicit = self.data, self.encoding.explicit
         head = (_HEADS if explicit else _IMPLICIT_HEADS)[self.encoding.order].unpack_from
         while position + 8 <= end:
             group, number, letters, length = head(data, position)
             tag = group << 16 | number
             if open_end and tag == _ITEM_END:
-                return self._in_order(found), position + 8
+                return self._in_order(dataset), position + 8
             if tag == 0 and depth == 0 and not length and not letters.strip(b"\0"):
                 break
             if group == 0xFFFE and self._is_stray(tag, position):
@@ -224,20 +224,20 @@ class _Reader:
             vr = _SHORT_VRS.get(letters) if explicit else _PLAIN_VRS.get(tag) if length <= _SMALL else None
             if vr is None or group == 0xFFFE:
                 element, position = self.element(position, end, depth)
-                found.append(element)
+                dataset.append(element)
                 continue
             start = position + 8
             position = start + length
             if position > end:
                 raise Reject(f"truncated: {group_and_element(tag)} is longer than the rest of the file")
-            found.append(Element(tag, vr, bytes(data[start:position])))
-            if not len(found) & _MANY:
+            dataset.append(Element(tag, vr, bytes(data[start:position])))
+            if not len(dataset) & _MANY:
                 self.noted.count(_MANY)
         if open_end:
             raise Reject("truncated: an item has no end")
         if depth and position != end:
             raise Reject("truncated or damaged: an item does not end with a complete element")
-        return self._in_order(found), position
+        return self._in_order(dataset), position
 
     def _is_stray(self, tag: int, position: int) -> bool:
         """Return whether a delimiter has nothing to close: it holds nothing and is left out."""

@@ -168,8 +168,8 @@ def _segments(fragment: memoryview) -> Iterator[bytes]:
     elif start[4:8] == b"jP  ":
         codestream = -1
         for number, window in enumerate(windows(fragment, _WINDOW, _OVERLAP)):
-            if (found := window.find(b"jp2c")) >= 0:
-                codestream = number * (_WINDOW - _OVERLAP) + found
+            if (place := window.find(b"jp2c")) >= 0:
+                codestream = number * (_WINDOW - _OVERLAP) + place
                 break
         yield bytes(fragment[: max(0, codestream)])
 

@@ -127,28 +127,28 @@ class _Collector:
             self.retained.update((kind, value) for value in (moved or "").split("\\"))
 
     def identifiers(self) -> Identifiers:
-        found = Identifiers(by_tag=self.by_tag)
+        identifiers = Identifiers(by_tag=self.by_tag)
         if not all(value.isascii() for _, value in self.found):
-            found.character_sets = self.character_sets | {b""}
+            identifiers.character_sets = self.character_sets | {b""}
         retained = Identifiers()
-        words, retained_words = _add_all(found, self.found), _add_all(retained, self.retained)
-        found.spellings = _spellings_of_all(words, retained_words, self.plan.literals)
+        words, retained_words = _add_all(identifiers, self.found), _add_all(retained, self.retained)
+        identifiers.spellings = _spellings_of_all(words, retained_words, self.plan.literals)
         beyond = [frozenset(one for one in some if not one[1].isascii()) for some in (words, retained_words)]
         if beyond[0] or self.unreadable:
-            found.byte_search = _in_encodings(beyond[0], beyond[1], frozenset(self.unreadable))
-        found.samples = _among_samples(words - retained_words, self.plan.literals)
-        found.uids -= retained.uids
-        found.dates -= retained.dates | {DUMMIES["DA"]}
+            identifiers.byte_search = _in_encodings(beyond[0], beyond[1], frozenset(self.unreadable))
+        identifiers.samples = _among_samples(words - retained_words, self.plan.literals)
+        identifiers.uids -= retained.uids
+        identifiers.dates -= retained.dates | {DUMMIES["DA"]}
         for literal in self.plan.literals:  # what a recipe writes is chosen by the site
-            found.dates.discard(literal[:8].encode("utf-8", "ignore"))
-            found.uids.discard(literal.encode("utf-8", "ignore"))
+            identifiers.dates.discard(literal[:8].encode("utf-8", "ignore"))
+            identifiers.uids.discard(literal.encode("utf-8", "ignore"))
         own_words = {literal.upper().encode("utf-8", "ignore") for literal in self.plan.literals}
         stays = {(kind, value.upper().encode("utf-8", "ignore")) for kind, value in self.retained}
-        for tag, (kind, values) in list(found.by_tag.items()):
+        for tag, (kind, values) in list(identifiers.by_tag.items()):
             values.difference_update(own_words, [value for value in values if (kind, value) in stays])
             if not values:
-                del found.by_tag[tag]
-        return found
+                del identifiers.by_tag[tag]
+        return identifiers
 
 
 _readings = lru_cache(maxsize=4096)(readings_of)  # the instances of a study share nearly all of these values

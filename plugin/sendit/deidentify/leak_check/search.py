@@ -78,7 +78,7 @@ _NAMES = [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep"
 
 
 class Explained(Protocol):
-    """What of a value is searched."""
+    """Part of a value that is searched."""
 
     @property
     def left(self) -> bytes:
@@ -350,9 +350,9 @@ def _kinds(haystack: _Haystack, identifiers: Identifiers) -> set[Kind]:
 
 def stands_in(raw: bytes, identifiers: Identifiers) -> bool:
     """Return whether an identifier can be read in some bytes that hold no more than a line of text."""
-    found = _in_bytes(raw, identifiers)
-    _search_text(raw, identifiers, found, shortest=0)
-    return bool(found)
+    kinds = _in_bytes(raw, identifiers)
+    _search_text(raw, identifiers, kinds, shortest=0)
+    return bool(kinds)
 
 
 def _in_bytes(raw: bytes, identifiers: Identifiers) -> set[Kind]:

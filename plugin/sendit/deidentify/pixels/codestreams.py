@@ -41,7 +41,7 @@ _MOST = 1 << 16
 
 
 class Stripped(NamedTuple):
-    """Hold a frame with nothing beside its samples."""
+    """A frame with nothing beside its samples."""
 
     data: bytes  # the object that was given, if there was nothing to remove
     removed: Counter[str]  # what was removed, counted by kind; the kinds are fixed words
@@ -131,7 +131,7 @@ _MINIMAL_JFIF, _MINIMAL_ADOBE = 14, 12
 #: Segments that hold only a few numbers: how they begin, and their greatest length (SPIFF and its end, HP's colours,
 #: AVI, Adobe).
 _NUMBERS = ((b"SPIFF\0", 32), (b"\0\0\0\1\xff\xd8", 6), (_HP_COLOURS, 5), (b"AVI1", 32), (_ADOBE, _MINIMAL_ADOBE))
-#: What reads as text, and never as numbers.
+#: Bytes that read as text, and never as numbers.
 _TEXT = re.compile(rb"[A-Za-z0-9]{3}")
 
 
@@ -148,7 +148,7 @@ def _counted(data: bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Jpeg:
-    """Keep what decoding needs: tables, frame, scans and colours; JFIF and Adobe's marker in their shortest form."""
+    """The parts that decoding needs: tables, frame, scans, colours; JFIF and Adobe's marker in their shortest form."""
 
     frame: bytes
     cleaner: Cleaner
@@ -235,7 +235,7 @@ class _TilePart:
 
 @dataclass(slots=True)
 class _Jpeg2000:
-    """Keep all but comments and unknown segments, and correct the lengths of tile-parts that had some (SOT, TLM)."""
+    """All but comments and unknown segments, with corrected lengths of tile-parts that had some (SOT, TLM)."""
 
     frame: bytes
     harmless: Harmless

@@ -25,7 +25,7 @@ Fragments = list[memoryview]
 
 
 class EncapsulatedFrames:
-    """Give the codestreams of compressed pixel data, frame by frame.
+    """The codestreams of compressed pixel data, frame by frame.
 
     Attributes:
         table: the basic offset table, as it stands in the file.

@@ -25,7 +25,7 @@ _STARTS_OF_FRAME = frozenset({0xF7, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _LOSSLESS_PROCESSES = frozenset({0xC3, 0xC7, 0xCB, 0xCF, 0xF7})
 _SCAN = 0xDA
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
-#: What a header may say of three components, lossy and lossless; anything else cannot be true of such a stream.
+#: Values of a header for three components, lossy and lossless; anything else cannot be true of such a stream.
 _RGB, _YBR = ("RGB",), ("YBR_FULL_422", "YBR_FULL")
 _PARTIAL = ("YBR_PARTIAL_422", "YBR_PARTIAL_420")  # JFIF excludes them
 #: For one sample: three components contradict it, and SendIt cannot tell which is wrong.
@@ -34,7 +34,7 @@ _GREY = ("MONOCHROME", "PALETTE")
 
 @dataclass(slots=True)
 class _Stream:
-    """What a codestream declares about its components."""
+    """Declaration of a codestream about its components."""
 
     identifiers: bytes = b""
     sampling: bytes = b""  # of each component, horizontal and vertical

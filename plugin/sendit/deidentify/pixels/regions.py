@@ -65,7 +65,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """What a reviewer said of text in images of one size."""
+    """Corrections of a reviewer to text in images of one size."""
 
     rows: int
     columns: int

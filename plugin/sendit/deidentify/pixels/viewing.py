@@ -50,7 +50,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class FrameFacts:
-    """What a viewer has to know of an instance before it shows a frame."""
+    """Facts about an instance that a viewer needs before it shows a frame."""
 
     rows: int
     columns: int

@@ -33,7 +33,7 @@ _PROTOCOLS = frozenset({"MrPhoenixProtocol", "MrProtocol"})
 
 @dataclass(slots=True)
 class Tag:
-    """Hold one entry. `values` are its items, without their padding."""
+    """One entry. `values` are its items, without their padding."""
 
     name: str
     vr: bytes
@@ -45,7 +45,7 @@ class Tag:
 
 @dataclass(slots=True)
 class Header:
-    """Hold a parsed header."""
+    """A parsed header."""
 
     later: bool  # the form that begins with SV10
     tags: list[Tag] = field(default_factory=list)
@@ -151,8 +151,8 @@ def build(header: Header) -> bytes:
 
 def _written(value: bytes, added: int) -> bytes:
     length = len(value) + 1 if value else 0
-    said = length + added
-    return _ITEM.pack(said, said, _USED if value else _UNUSED, said) + (value + b"\0" if value else b"").ljust(
+    size = length + added
+    return _ITEM.pack(size, size, _USED if value else _UNUSED, size) + (value + b"\0" if value else b"").ljust(
         -(-length // 4) * 4, b"\0"
     )
 

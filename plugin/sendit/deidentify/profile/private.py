@@ -51,14 +51,14 @@ VENDORS: Mapping[str, str] = {
     "RaySearch": "raysearch",
     "Swissvision": "swissvision",
 }
-#: What is lost with an attribute of these roles: what the values of pixels are, in which order and where they lie.
+#: Loss with an attribute of these roles: what the values of pixels are, in which order and where they lie.
 TELLING_ROLES = frozenset({"scale", "order", "locate", "diffusion"})
 
 _NOTATION = re.compile(r'\(([0-9a-fA-F]{4}),\s*"([^"\\]{1,64})",\s*([0-9a-fA-F]{2})\)')
 _CREATOR = Rule(Action.KEEP, "LO", origin="creator")
 _ORIGIN = "safe private"
 _NUMBERS = BINARY_VRS | {"DS", "IS"}
-#: What the dictionary has as the name of an attribute of which only the VR is known.
+#: Name in the dictionary of an attribute of which only the VR is known.
 _NO_NAME = re.compile("Unknown|Private|Custom Tag|Internal Data")
 _ONE_NUMBER = r"[ ]*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[ ]*"
 
@@ -108,8 +108,8 @@ def vendor_attributes() -> Mapping[PrivateTag, VendorAttribute]:
 
 def listed_attribute(tag: PrivateTag) -> VendorAttribute | None:
     """Return the row of an attribute in the lists; older software writes its creator in capitals."""
-    found = vendor_attributes().get(tag)
-    return found if found is not None else _in_capitals().get((tag[0], tag[1].upper(), tag[2]))
+    attribute = vendor_attributes().get(tag)
+    return attribute if attribute is not None else _in_capitals().get((tag[0], tag[1].upper(), tag[2]))
 
 
 @cache

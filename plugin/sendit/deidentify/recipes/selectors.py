@@ -183,28 +183,30 @@ def _path(field: str) -> Path:
 
 def _select(expression: str) -> Selection:
     """Resolve select:VR:PN and select:GROUP:0010, in upper and lower case."""
-    kind, colon, wanted = expression.partition(":")
+    kind, colon, argument = expression.partition(":")
     if kind.upper() not in ("VR", "GROUP") or not colon:
         raise UnknownSelector(
             f"there is no 'select:{kind}:'", nearest(f"select:{kind}:", ("select:VR:", "select:GROUP:"))
         )
     if kind.upper() == "VR":
-        vr = wanted.upper()
+        vr = argument.upper()
         if vr not in LONG_VRS | SHORT_VRS:
-            raise UnknownSelector(f"'{wanted}' is not a value representation", nearest(wanted, LONG_VRS | SHORT_VRS))
+            raise UnknownSelector(
+                f"'{argument}' is not a value representation", nearest(argument, LONG_VRS | SHORT_VRS)
+            )
         by_vr = {tag: DicomDictionary[tag][0].split(" or ") for tag in _attributes().keys() - STRUCTURE}
         return Selection(
             frozenset(tag for tag, choices in by_vr.items() if choices == [vr]),
             frozenset((tag, vr) for tag, choices in by_vr.items() if len(choices) > 1 and vr in choices),
         )
-    if not re.fullmatch(r"(?:0x)?[0-9a-fA-F]{1,4}", wanted):
+    if not re.fullmatch(r"(?:0x)?[0-9a-fA-F]{1,4}", argument):
         raise UnknownSelector(
-            f"'{wanted}' is not a group", "Write its hexadecimal number, for example select:GROUP:0010."
+            f"'{argument}' is not a group", "Write its hexadecimal number, for example select:GROUP:0010."
         )
-    group = int(wanted, 16)
+    group = int(argument, 16)
     tags = frozenset(tag for tag in _attributes().keys() - STRUCTURE if tag >> 16 == group)
     if not tags:
-        raise UnknownSelector(f"no DICOM attribute is in group {wanted}", "Correct it.")
+        raise UnknownSelector(f"no DICOM attribute is in group {argument}", "Correct it.")
     return Selection(tags)
 
 
@@ -218,8 +220,8 @@ def _resolve_pattern(kind: str, expression: str) -> Selection:
         pattern = re.compile(anchored, re.IGNORECASE)
     except re.error as error:
         raise UnknownSelector(f"'{expression}' is not a regular expression ({error.msg})", "Correct it.") from None
-    wanted: Callable[[tuple[str, ...]], bool] = lambda names: any(map(pattern.search, names))  # noqa: E731
-    tags = {tag for tag, names in _attributes().items() if wanted(names) is not (kind == "except")} - STRUCTURE
+    matches: Callable[[tuple[str, ...]], bool] = lambda names: any(map(pattern.search, names))  # noqa: E731
+    tags = {tag for tag, names in _attributes().items() if matches(names) is not (kind == "except")} - STRUCTURE
     if not tags:
         raise UnknownSelector(f"no DICOM attribute matches '{kind}:{expression}'", "Correct it.")
     return Selection(frozenset(tags))

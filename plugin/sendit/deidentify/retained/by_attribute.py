@@ -33,7 +33,7 @@ _MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName D
 _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
 #: Longer values (bytes) are rarely seen twice.
 _SHARED = 256
-#: What may stand between the words of a make or model.
+#: Signs between the words of a make or model.
 _BETWEEN = re.compile(r"[\s_,./()\-\u00ae\u2122]+")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -79,7 +79,7 @@ def is_series_number(tag: int, value: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Hold what the leak check has to search of a value."""
+    """The parts of a value that the leak check has to search."""
 
     left: bytes  # searched like any other text
     technical: bytes = b""  # searched for names of persons only
@@ -154,11 +154,11 @@ def _listed() -> Mapping[str, frozenset[str]]:
 @cache
 def _terms() -> Mapping[int, frozenset[str]]:
     """Return the terms of PS3.3 by attribute: those of 2020, and those of later editions."""
-    found: dict[int, set[str]] = defaultdict(set)
+    by_tag: dict[int, set[str]] = defaultdict(set)
     for name in ("defined_terms.csv", "defined_terms_later.csv"):
         for row in table_rows(name):
-            found[tag_of(row["attribute"], name)].update(row["terms"].split("\\"))
-    return {tag: frozenset(terms) for tag, terms in found.items()}
+            by_tag[tag_of(row["attribute"], name)].update(row["terms"].split("\\"))
+    return {tag: frozenset(terms) for tag, terms in by_tag.items()}
 
 
 @cache

@@ -310,5 +310,5 @@ def _is_ours(tag: int, rule: Rule) -> bool:
 
 
 def _text_in(elements: Dataset, tag: int) -> str:
-    found = find(elements, tag)
-    return "" if found is None or found.items is not None else ascii_text(found.value)
+    element = find(elements, tag)
+    return "" if element is None or element.items is not None else ascii_text(element.value)

@@ -170,16 +170,16 @@ def _concepts() -> Mapping[str, Mapping[str, Mapping[str, tuple[str, list[int]]]
 def _meanings() -> Mapping[tuple[str, str], str]:
     from pydicom.sr._snomed_dict import mapping  # noqa: PLC0415 - as above
 
-    found: dict[tuple[str, str], str] = {}
+    meanings: dict[tuple[str, str], str] = {}
     for scheme, named in _concepts().items():
         for codes in named.values():
             for code, (meaning, _) in codes.items():
-                found.setdefault((scheme, code), meaning)
+                meanings.setdefault((scheme, code), meaning)
     for old, new in mapping["SRT"].items():
-        if ("SCT", new) in found:
-            found.setdefault(("SRT", old), found["SCT", new])
-            found.setdefault(("99SDM", old), found["SCT", new])
-    return found
+        if ("SCT", new) in meanings:
+            meanings.setdefault(("SRT", old), meanings["SCT", new])
+            meanings.setdefault(("99SDM", old), meanings["SCT", new])
+    return meanings
 
 
 def _checked(number: str) -> bool:

@@ -53,7 +53,7 @@ _LONGEST = {"LO": 64, "SH": 16, "UT": 1 << 16}
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """Hold the name of an item, before and after cleaning."""
+    """The name of an item, before and after cleaning."""
 
     item: int
     before: bytes
@@ -91,12 +91,12 @@ def keep_apart(sequence: int, before: Sequence[Dataset], after: Sequence[list[El
 
 
 def _names(tag: int, before: Sequence[Dataset], after: Sequence[Dataset]) -> list[_Name]:
-    found = []
+    names = []
     for place, (one, other) in enumerate(zip(before, after, strict=True)):
         old, new = find(one, tag), find(other, tag)
         if old is not None and new is not None and old.items is None and new.items is None:
-            found.append(_Name(place, _bare(old.value), new))
-    return found
+            names.append(_Name(place, _bare(old.value), new))
+    return names
 
 
 def _bare(value: bytes | memoryview) -> bytes:

@@ -52,15 +52,15 @@ Telling = Mapping[TellingAttribute, list[Value]]
 
 def telling_values(elements: Dataset, encoding: Encoding) -> Telling:
     """Return the values of those attributes in a dataset, as far as they matter."""
-    found: dict[TellingAttribute, list[Value]] = {}
+    by_attribute: dict[TellingAttribute, list[Value]] = {}
     contexts = _contexts(elements)
     for attribute, value in _values(elements, encoding, {}, top=True):
         if not attribute.context or attribute.context in contexts:
-            found.setdefault(attribute, []).append(value)
-    mosaic = any(one.group == "mosaic" and _matters(one, values) for one, values in found.items())
+            by_attribute.setdefault(attribute, []).append(value)
+    mosaic = any(one.group == "mosaic" and _matters(one, values) for one, values in by_attribute.items())
     return {
         one: values
-        for one, values in found.items()
+        for one, values in by_attribute.items()
         if (one.matters == "mosaic" and mosaic) or (one.matters != "mosaic" and _matters(one, values))
     }
 
@@ -76,14 +76,14 @@ def _plain_values(elements: Dataset) -> list[tuple[int, str, bytes]] | None:
 
     A float that is no number equals nothing, itself included.
     """
-    found, telling = [], _plain_tags()
+    values, telling = [], _plain_tags()
     for element in elements:
         tag = element.tag
         if tag in telling or tag >> 16 & 1:
             if element.items is not None or element.vr in ("FD", "FL", "UN") or tag >> 16 & 1:
                 return None
-            found.append((tag, element.vr, bytes(element.value)))
-    return found
+            values.append((tag, element.vr, bytes(element.value)))
+    return values
 
 
 @cache
@@ -130,10 +130,10 @@ def _listed() -> frozenset[TellingAttribute]:
 
 
 def _contexts(elements: Dataset) -> set[str]:
-    found = {_text(elements, _MODALITY)}
+    contexts = {_text(elements, _MODALITY)}
     if "EP" in _text(elements, _SCANNING_SEQUENCE).split("\\") or _text(elements, _ECHO_PLANAR) == "YES":
-        found.add("EPI")
-    return found
+        contexts.add("EPI")
+    return contexts
 
 
 def _text(elements: Dataset, tag: int) -> str:

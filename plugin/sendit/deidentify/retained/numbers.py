@@ -45,7 +45,7 @@ _NUMBER = re.compile(
     r"(?: ?[eEdD](?P<exponent>[+-]?\d{1,3})| ?[*x] ?10\^?(?P<power>[+-]?\d{1,3}))?"
     r"(?: {0,2}(?P<unit>[^\d\s.,+\-:;][^\s]{0,11}))?"
 )
-#: What surrounds a number and says nothing: brackets, a separator behind it, ":1" behind a ratio.
+#: Signs around a number that say nothing: brackets, a separator behind it, ":1" behind a ratio.
 _SURROUNDED = re.compile(r"[\[({](.*)[\])}]|(.*\d)(?:[,;]| ?: ?1)")
 _LIST = re.compile(r"[\[({]?(.*?)[\])}]?")
 _GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")
@@ -341,7 +341,7 @@ def _numeric() -> Mapping[int, str]:
 
 @cache
 def _tags(keywords: str) -> frozenset[int]:
-    found = {keyword: tag_for_keyword(keyword) for keyword in keywords.split()}
-    if unknown := [keyword for keyword, tag in found.items() if tag is None]:
+    tags = {keyword: tag_for_keyword(keyword) for keyword in keywords.split()}
+    if unknown := [keyword for keyword, tag in tags.items() if tag is None]:
         raise LookupError(f"no keywords of DICOM: {unknown}")
-    return frozenset(int(tag) for tag in found.values() if tag is not None)
+    return frozenset(int(tag) for tag in tags.values() if tag is not None)

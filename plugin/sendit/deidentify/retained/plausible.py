@@ -69,7 +69,7 @@ def are_plausible(tag: int, vr: str, numbers: Iterable[str]) -> bool:
 
 @cache
 def _limits() -> Mapping[int, int | None]:
-    found: dict[int, int | None] = {tag_of(keyword, "plausible.py"): None for keyword in _ANY.split()}
-    return found | {
+    limits: dict[int, int | None] = {tag_of(keyword, "plausible.py"): None for keyword in _ANY.split()}
+    return limits | {
         tag_of(keyword, "plausible.py"): most for most, keywords in _MOST.items() for keyword in keywords.split()
     }

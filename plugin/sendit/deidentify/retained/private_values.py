@@ -52,5 +52,5 @@ def ge_user_data(value: bytes | memoryview) -> bytes:
     return bytes(kept)
 
 
-#: What stays of a block, by the name of its form in a vendor's list.
+#: Retained parts of a block, by the name of its form in a vendor's list.
 BLOCKS: Mapping[str, Callable[[bytes | memoryview], bytes]] = {"GEUserData": ge_user_data}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Longer values and items are not remembered: hardly any of them is seen twice.
 LONGEST_VALUE = 256
 _MOST_ELEMENTS = 16
-#: What is remembered in one scope; beyond that, all of it is forgotten, and remembered anew.
+#: Most outcomes that one scope remembers; beyond that, all are forgotten.
 _MOST_OUTCOMES = 2048
 
 #: Tag, VR and value.
@@ -39,14 +39,14 @@ class Place(NamedTuple):
 
 
 class ElementOutcome(NamedTuple):
-    """What became of one element."""
+    """Outcome of one element."""
 
     action: str  # as it is counted
     element: Element | None  # as it is released; shared, so it may not be changed
 
 
 class ItemOutcome(NamedTuple):
-    """What became of an item without sequences."""
+    """Outcome of an item without sequences."""
 
     actions: Mapping[str, int]
     elements: Dataset

@@ -24,7 +24,7 @@ CSA = "CSA "
 #: The conditions on values, which lost_meaning.py checks.
 MATTERS = frozenset(["any", "date", "mosaic", "not 0", "not 1", "positive", "many", "GE b-value", "slice order"])
 _NOTHING = "-"
-#: What a vendor's list says of the attribute → the group of attributes that say the same.
+#: Role of the attribute in a vendor's list → the group of attributes that say the same.
 _GROUPS = {"locate": "ImagePositionPatient", "order": "ImagePositionPatient", "diffusion": "diffusion direction"}
 #: Private groups from this one on hold what is too large for a header: frames, volumes, raw data.
 _BULK_GROUP, _BULK = 0x7E01, 4096
@@ -32,7 +32,7 @@ _BULK_GROUP, _BULK = 0x7E01, 4096
 
 @dataclass(frozen=True, slots=True)
 class TellingAttribute:
-    """Hold one row of the table, or what the name of a private attribute says."""
+    """One row of the table, or what the name of a private attribute says."""
 
     attribute: str  # keyword, (gggg,"CREATOR",ee), or "CSA NAME" ("CSA *": all entries of one that is unreadable)
     name: str
@@ -57,7 +57,7 @@ class _Name:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Hold the rows of the table by what they are found with."""
+    """The rows of the table by what they are found with."""
 
     standard: Mapping[int, TellingAttribute]
     private: Mapping[PrivateTag, TellingAttribute]
@@ -67,13 +67,15 @@ class Keys:
 @cache
 def telling_attributes() -> tuple[TellingAttribute, ...]:
     """Return the table."""
-    found = []
+    attributes = []
     for row in table_rows("telling_attributes.csv"):
         name = row["name"] or row["attribute"]
         group = row["group"] or row["attribute"]
         _check("telling_attributes.csv", row["matters"])
-        found.append(TellingAttribute(row["attribute"], name, group, row["matters"], row["context"], row["meaning"]))
-    return tuple(found)
+        attributes.append(
+            TellingAttribute(row["attribute"], name, group, row["matters"], row["context"], row["meaning"])
+        )
+    return tuple(attributes)
 
 
 @cache
@@ -126,11 +128,11 @@ def bulk_of(tag: PrivateTag, length: int) -> TellingAttribute | None:
 
 @cache
 def _names() -> tuple[_Name, ...]:
-    found = []
+    names = []
     for row in table_rows("telling_names.csv"):
         _check("telling_names.csv", row["matters"])
-        found.append(_Name(re.compile(row["pattern"], re.IGNORECASE), row["group"], row["matters"], row["meaning"]))
-    return tuple(found)
+        names.append(_Name(re.compile(row["pattern"], re.IGNORECASE), row["group"], row["matters"], row["meaning"]))
+    return tuple(names)
 
 
 def _check(table: str, matters: str) -> None:

@@ -91,7 +91,7 @@ _UNITS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Hold the factor from a unit to the unit of an attribute."""
+    """The factor from a unit to the unit of an attribute."""
 
     factor: Decimal
 
@@ -103,9 +103,9 @@ def unit_of(tag: int, written: str) -> Unit | None:
         return None
     plain = written.rstrip(".").strip("()[]")
     for kind in _KINDS:
-        found = kind.get(plain) or _in_capitals(kind, plain)
-        if own in kind and found is not None:
-            return Unit(Decimal(found) / Decimal(kind[own]))
+        size = kind.get(plain) or _in_capitals(kind, plain)
+        if own in kind and size is not None:
+            return Unit(Decimal(size) / Decimal(kind[own]))
     return None
 
 
@@ -117,8 +117,8 @@ def _in_capitals(kind: Mapping[str, str], written: str) -> str | None:
 
 @cache
 def _by_tag() -> Mapping[int, str]:
-    found = {}
+    units = {}
     for unit, keywords in _UNITS.items():
         for keyword in keywords.split():
-            found[tag_of(keyword, "units.py")] = unit
-    return found
+            units[tag_of(keyword, "units.py")] = unit
+    return units

@@ -74,9 +74,9 @@ def _is_code(value: bytes) -> bool:
 @cache
 def _longest() -> Mapping[int, int]:
     """Return the longest value (bytes) of attributes whose numbers are limited."""
-    found = {}
+    lengths = {}
     for tag, (vr, multiplicity, *_) in DicomDictionary.items():
         most = multiplicity.rpartition("-")[2]
         if vr in _SIZES and most.isdigit():
-            found[tag] = int(most) * _SIZES[vr]
-    return found
+            lengths[tag] = int(most) * _SIZES[vr]
+    return lengths

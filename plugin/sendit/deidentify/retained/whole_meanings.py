@@ -92,11 +92,11 @@ def _is_locale(text: str) -> bool:
 
 @cache
 def _names(section: str) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    by_code: dict[str, tuple[str, ...]] = {}
     for line in sections("languages_and_countries.txt")[section]:
         codes, _, names = line.partition(": ")
-        found |= dict.fromkeys(codes.split(), tuple(names.split(" | ")))
-    return found
+        by_code |= dict.fromkeys(codes.split(), tuple(names.split(" | ")))
+    return by_code
 
 
 @cache
@@ -125,13 +125,13 @@ def _breeds() -> frozenset[str]:
     from pydicom.sr._cid_dict import cid_concepts  # noqa: PLC0415 - a large table, for few files
     from pydicom.sr._concepts_dict import concepts  # noqa: PLC0415 - as above
 
-    found = set()
+    breeds = set()
     for cid in (7480, 7486):
         for scheme, keywords in cid_concepts[cid].items():
             for keyword in keywords:
                 codes: Mapping[str, tuple[str, list[int]]] = concepts[scheme][keyword]  # type: ignore[assignment]
-                found |= {_bare_breed(meaning.casefold()) for meaning, _ in codes.values()}
-    return frozenset(found - {""})
+                breeds |= {_bare_breed(meaning.casefold()) for meaning, _ in codes.values()}
+    return frozenset(breeds - {""})
 
 
 def _bare_breed(text: str) -> str:

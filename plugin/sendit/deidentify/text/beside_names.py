@@ -30,7 +30,7 @@ _OF_NAME = re.compile(
     rf"|(?<={_GONE})[\s.]{{0,2}}(?:[A-ZА-ЯΑ-Ω]\.[\s\-]?){{1,3}}(?:[A-ZА-ЯΑ-Ω](?=\s*(?:$|[,;)])))?|(?<={_GONE})-[A-Z](?!\w)"
     rf"|(?<={_GONE}\s{_GONE})\s[A-KM-QS-Z](?=\s*(?:$|[,.;]))|(?<={_GONE})\s(?!(?:A[tsnx]|I[nsft]|O[nfr]|B[ye]|To|No|My|Co|We|He|Me|Up|Li|Re)\b)[A-Z][a-z](?!\w)(?=\s*(?:$|[,.;]|[a-z]))"
 )
-#: What may be initials behind a name, or an abbreviation: Lim SL, kim-jh.
+#: Possible initials behind a name, or an abbreviation: Lim SL, kim-jh.
 _TWO_LETTERS = re.compile(
     rf"(?<={_GONE})(?:[\s\-_]([A-Z]{{2}}|[a-z]{{2}})(?![^\W_])|\s\(([A-Z]{{2,3}})\)|\s([A-Z]{{3}})\s(?={_GONE}))"
 )
@@ -55,7 +55,7 @@ _WITH_PARTICLE = re.compile(
 _TOWN = re.compile(rf"(?<={_GONE}),\s([A-ZÀ-Ý][a-zß-ÿ]{{3,}}(?:[ \-][A-ZÀ-Ý][a-zß-ÿ]{{3,}})?)(?=\s*(?:$|[.;,)\r\n]))")
 #: The number of a house before the name of its street.
 _HOUSE = re.compile(rf"(?<![\w.,/\-])(?<!\w )\d{{1,4}}[a-z]?\s(?={_GONE}+\s{_GONE})")
-#: What is left of a user's or an account's name: mia.moves, @radtech_lu.
+#: Remains of a user's or an account's name: mia.moves, @radtech_lu.
 _OF_ACCOUNT = re.compile(rf"(?<![\w.])@?(?:{_GONE}+\.[a-z]{{2,}}|[a-z]{{2,}}\.{_GONE}+)(?![\w.])")
 #: Prefixes of words with a hyphen.
 _PREFIXES = frozenset(

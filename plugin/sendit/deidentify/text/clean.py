@@ -111,7 +111,7 @@ _MOST_PERSONAL = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """Hold the personal data of one instance, folded: lower case, no accents."""
+    """The personal data of one instance, folded: lower case, no accents."""
 
     names: frozenset[str] = frozenset()  # parts of names
     identifiers: frozenset[str] = frozenset()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Stands in for an eponym while cues and patterns look for names: a character that is neither letter nor space.
 _HELD = "\ue000"
 _WORD = re.compile(r"[^\W\d_]+")
-#: What stands between the parts of an eponym, and between an eponym and its noun.
+#: Words and signs between the parts of an eponym, and between an eponym and its noun.
 _JOINT = re.compile(r"\s?[\-‐‑–/]\s?| ")
 _POSSESSIVE = r"(?:['’´`]s?)?"
 _BEHIND = re.compile(rf"{_POSSESSIVE}[\s\-‐‑–]{{1,2}}([^\W\d_]+)(?:[\s\-‐‑–]([^\W\d_]+))?")
@@ -43,7 +43,7 @@ _LONGEST_BEFORE = 64
 
 
 class Eponyms:
-    """Take the certain eponyms out of a text, and put them back."""
+    """The certain eponyms of a text, which are taken out and put back."""
 
     def __init__(self) -> None:
         self._held: list[str] = []

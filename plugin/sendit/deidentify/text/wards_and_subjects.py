@@ -72,7 +72,7 @@ _ALPHABET = (
     r"(?:alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliett?|kilo|lima|mike|november|oscar|papa|quebec"
     r"|romeo|sierra|tango|uniform|victor|whiskey|x-?ray|yankee|zulu)"
 )
-#: What a patient is called whose name nobody knows.
+#: Names of patients whose name is unknown.
 _STAND_INS = re.compile(
     rf"((?<!\w)(?:unknown|unidentified|trauma|disaster)\s){_ALPHABET}(?:[\s\-]?\d{{1,4}})?(?!\w)", re.IGNORECASE
 )

@@ -78,7 +78,7 @@ class Measures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What text a project lets stay in pixels."""
+    """Text that a project lets stay in pixels."""
 
     modality: str = ""  # of the instance
     markers: bool = False
@@ -109,7 +109,7 @@ class CodeSearch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PixelTools:
-    """What the pixel policy needs from outside."""
+    """Tools that the pixel policy needs from outside."""
 
     search: TextSearch | None = None  # None: text detection is unavailable
     scratch: Path | None = None  # a folder on a disk, for data that are too large for memory

@@ -227,7 +227,7 @@ def _says_no_more(frames: Frames, one: Region, text: str, regions: Sequence[Regi
 
 @dataclass(slots=True)
 class _Readings:
-    """Hold what was read at one place, each with the picture that it was read in."""
+    """The readings at one place, each with the picture that it was read in."""
 
     readings: list[Reading] = field(default_factory=list)
     pictures: list[NDArray[np.float32]] = field(default_factory=list)

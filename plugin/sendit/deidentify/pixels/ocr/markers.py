@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: A line of more words than this is a sentence.
 _MOST_WORDS = 4
-#: What stands around a marker: it is put into a circle, into brackets, or ends in a dot.
+#: Signs around a marker: it is put into a circle, into brackets, or ends in a dot.
 _AROUND = re.compile(r"^[\s()\[\]<>{}.:·•○◯]+|[\s()\[\]<>{}.:·•○◯]+$")
 _BETWEEN = re.compile(r"[\s,/+\-_]+")
 _PERSONS = (Kind.PATIENT, Kind.PERSON, Kind.IDENTIFIER)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: What is added to a run of coefficients by the end of a block, and by bits that are no code.
+#: Added to a run of coefficients by the end of a block, and by bits that are not a code.
 END_OF_BLOCK, NO_CODE = 100, 255
 EOB, _ZRL = 0x00, 0xF0
 _LONGEST = 16
@@ -24,7 +24,7 @@ _MOST_COEFFICIENTS = 63
 
 
 class HuffmanTable:
-    """Hold the codes of one table.
+    """The codes of one table.
 
     Attributes:
         codes: by symbol, its bits as a string of "0" and "1".

@@ -55,7 +55,7 @@ class _Component:
 
 @dataclass(slots=True)
 class _Layout:
-    """Hold what a start of frame declares."""
+    """Declarations of a start of frame."""
 
     precision: int
     rows: int
@@ -71,7 +71,7 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Hold the units (MCUs) of an image that regions reach into.
+    """The units (MCUs) of an image that regions reach into.
 
     Attributes:
         unit: width and height of a unit, in pixels.
@@ -376,7 +376,7 @@ class _Scan:
 
 @dataclass(slots=True)
 class _Interval:
-    """Hold the blocks between two restarts, and what becomes of them."""
+    """The blocks between two restarts, and what becomes of them."""
 
     data: bytes
     starts: NDArray[np.int64]  # of each block, in bits, and the end of the last one

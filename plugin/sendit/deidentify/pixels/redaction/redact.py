@@ -35,7 +35,7 @@ Change = Callable[[Array], None]
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What was done."""
+    """Result of masking."""
 
     regions: tuple[Region, ...]  # as they were made black: clipped; with even columns, or in whole blocks, if need be
     syntax: TransferSyntax  # of the instance now

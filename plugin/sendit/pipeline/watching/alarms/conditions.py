@@ -1,4 +1,4 @@
-"""What is wrong now. Each condition has a key by which it is known again, and a text without identifiers."""
+"""Conditions that are wrong now. Each has a key by which it is known again, and a text without identifiers."""
 
 from __future__ import annotations
 

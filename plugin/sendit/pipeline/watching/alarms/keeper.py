@@ -1,4 +1,4 @@
-"""What of the present conditions is news: told once, again if it goes on for long, and once when it is over.
+"""News among the present conditions: told once, again if it goes on for long, and once when it is over.
 
 What was told is kept in `alarms.json` of the data directory, so a restart tells nothing twice. A message that could not
 be sent waits there, too, for each channel by itself.
