@@ -169,7 +169,7 @@ class _Explainer:
     ) -> tuple[str, str]:
         """Return what happens to an element, and what decides it."""
         stays = _stays(rule) and not gone if self.planned else new is not None
-        decided = gone or (self._marked(tag) if old is None else "") or self._decided(tag, rule, stays)
+        decided = gone or (self._marked(tag) if old is None else "") or self._decided(tag, rule, stays=stays)
         if self.planned:
             return "would be removed" if gone or rule is None else _WOULD[rule.action], decided
         happens = _happens(old, new, rule)
@@ -181,7 +181,7 @@ class _Explainer:
     def _marked(self, tag: int) -> str:
         return "" if tag in self.plan.added else "SendIt: says what was done"
 
-    def _decided(self, tag: int, rule: Rule | None, stays: bool) -> str:
+    def _decided(self, tag: int, rule: Rule | None, *, stays: bool) -> str:
         if rule is None and stays and tag >> 16 & 1:
             return f"{Option.RETAIN_SAFE_PRIVATE}: the standard's table, or a list of SafePrivate"
         if rule is None:

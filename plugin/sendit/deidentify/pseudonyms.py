@@ -10,7 +10,7 @@ import base64
 import hmac
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from sendit.errors import Quarantine
@@ -77,7 +77,7 @@ class KeyedIdentities:
 
     __slots__ = ("_issuers_part", "_key")
 
-    def __init__(self, key: bytes, issuers_part: bool = False) -> None:
+    def __init__(self, key: bytes, *, issuers_part: bool = False) -> None:
         if len(key) != 32:
             raise ValueError("a project's key has 32 bytes")
         self._key = key
@@ -98,7 +98,7 @@ class KeyedIdentities:
 
     def listed(self, codes: Mapping[tuple[str, ...], str]) -> ListedIdentities:
         """Return identities with pseudonyms from elsewhere."""
-        return ListedIdentities(self._key, codes, self._issuers_part)
+        return ListedIdentities(self._key, codes, issuers_part=self._issuers_part)
 
     def admit(self, patient: Patient) -> None:
         """Check that an instance of this patient may be de-identified.
@@ -165,15 +165,15 @@ class ListedIdentities(KeyedIdentities):
 
     __slots__ = ("_codes",)
 
-    def __init__(self, key: bytes, codes: Mapping[tuple[str, ...], str], issuers_part: bool = False) -> None:
-        super().__init__(key, issuers_part)
+    def __init__(self, key: bytes, codes: Mapping[tuple[str, ...], str], *, issuers_part: bool = False) -> None:
+        super().__init__(key, issuers_part=issuers_part)
         self._codes = dict(codes)
 
     def __repr__(self) -> str:
         return "ListedIdentities(…)"
 
-    def __reduce__(self) -> tuple[type[ListedIdentities], tuple[bytes, dict[tuple[str, ...], str], bool]]:
-        return ListedIdentities, (self._key, self._codes, self._issuers_part)
+    def __reduce__(self) -> tuple[partial[ListedIdentities], tuple[bytes, dict[tuple[str, ...], str]]]:
+        return partial(ListedIdentities, issuers_part=self._issuers_part), (self._key, self._codes)
 
     def scope(self) -> tuple[object, ...]:
         """See `KeyedIdentities`."""

@@ -69,11 +69,11 @@ class Sheet:
 
     def differs(self, line: int, subject: str, reason: str) -> None:
         """Note that a rule was converted, and what is different."""
-        self.notes.append(Note(line, subject, reason, True))
+        self.notes.append(Note(line, subject, reason, converted=True))
 
     def missing(self, line: int, subject: str, reason: str) -> None:
         """Note that a rule has no equivalent."""
-        self.notes.append(Note(line, subject, reason, False))
+        self.notes.append(Note(line, subject, reason, converted=False))
 
     def add(self, line: int, subject: str, selector: str, action: str, value: str = "") -> bool:
         """Add a line of %header, or note why SendIt refuses it; return whether it was added.

@@ -88,7 +88,7 @@ def from_ctp(name: str, text: str, *, functions: bool, rsna: bool = False) -> Co
         Misconfigured: it is no such script.
     """
     tool = "the RSNA Anonymizer" if rsna else "CTP's DicomAnonymizer"
-    made = _Converter(read_script(name, text), functions, rsna, f"{name}, a script of {tool}.").convert()
+    made = _Converter(read_script(name, text), f"{name}, a script of {tool}.", functions=functions, rsna=rsna).convert()
     if not rsna:
         return made
     notes = (replace(note, reason=re.sub(r"\bCTP\b", tool, note.reason)) for note in made.notes)
@@ -98,7 +98,7 @@ def from_ctp(name: str, text: str, *, functions: bool, rsna: bool = False) -> Co
 class _Converter:
     """Converts the rules of one script."""
 
-    def __init__(self, entries: list[Entry], functions: bool, rsna: bool, title: str) -> None:
+    def __init__(self, entries: list[Entry], title: str, *, functions: bool, rsna: bool) -> None:
         self._entries = entries
         self._parameters = {entry.key: entry.text for entry in entries if entry.kind == "param"}
         self._file = FunctionsFile(title, self._parameters)

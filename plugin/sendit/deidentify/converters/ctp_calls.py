@@ -58,7 +58,7 @@ def parse(script: str, *, bare: bool = False) -> Script:
             if text:
                 parts.append(Text(text))
             text = ""
-            call, position = _call(script, position, bare)
+            call, position = _call(script, position, bare=bare)
             parts.append(call)
         else:
             text += character
@@ -67,7 +67,7 @@ def parse(script: str, *, bare: bool = False) -> Script:
     return tuple(parts)
 
 
-def _call(script: str, begin: int, bare: bool) -> tuple[Call, int]:
+def _call(script: str, begin: int, *, bare: bool) -> tuple[Call, int]:
     match = re.compile(r"\s*(\w+)\s*(\(?)").match(script, begin)
     if match is None or not (match[2] or bare):
         raise NoEquivalent("@ is not followed by the call of a function; CTP ignores the rest of the script")

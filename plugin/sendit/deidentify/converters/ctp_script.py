@@ -58,7 +58,7 @@ class _XmlReader:
 
     def read(self, text: str) -> list[Entry]:
         try:
-            self._parser.Parse(text.lstrip("\ufeff \t\r\n"), True)
+            self._parser.Parse(text.lstrip("\ufeff \t\r\n"), True)  # noqa: FBT003 - expat takes no keyword
         except expat.ExpatError as error:
             problem = f"it is not well-formed XML ({expat.ErrorString(error.code)})"
             raise Misconfigured(f"{self._name}, line {error.lineno}", problem, "Correct it.") from None

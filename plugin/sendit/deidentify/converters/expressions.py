@@ -172,7 +172,9 @@ def criteria(expression: Expression) -> list[str]:
         raise NoEquivalent("the expression is always true, and a label needs a criterion")
     if not all(clauses):
         raise NoEquivalent("the expression is never true")
-    lines = [" || ".join(_tests(*test) for test in dict.fromkeys(clause)) for clause in clauses]
+    lines = [
+        " || ".join(_tests(term, positive=positive) for term, positive in dict.fromkeys(clause)) for clause in clauses
+    ]
     return [lines[0], *(f"+ {line}" for line in lines[1:])]
 
 
@@ -194,7 +196,7 @@ def _normal(expression: Expression, *, positive: bool) -> _Form:
     return form
 
 
-def _tests(term: Term, positive: bool) -> str:
+def _tests(term: Term, *, positive: bool) -> str:
     """Return a test as a recipe writes it.
 
     Where CTP distinguishes upper and lower case, only the contrary of a test does so here: a label that matches too

@@ -141,7 +141,7 @@ def _read_bare(data: memoryview) -> Instance:
     explicit = head[4:].decode("latin-1") in SHORT_VRS | LONG_VRS
     syntax, noted = transfer_syntax(_EXPLICIT if explicit else _IMPLICIT), Recovery(len(data))
     try:
-        elements, end = _Reader(data, syntax.encoding, False, noted).elements(0, len(data), depth=0)
+        elements, end = _Reader(data, syntax.encoding, encapsulated=False, noted=noted).elements(0, len(data), depth=0)
     except Reject as refusal:
         raise Reject(f"not DICOM, or damaged: no DICM prefix, and read as a bare dataset it is {refusal}") from None
     if end != len(data):
@@ -159,7 +159,7 @@ def _read_meta(data: memoryview, position: int, noted: Recovery) -> tuple[str, i
     if head[:2] == b"\2\0" and not head[4:].isalpha():
         noted.note(recovery.IMPLICIT_META)
         encoding = IMPLICIT_LITTLE
-    reader = _Reader(data, encoding, False, noted)
+    reader = _Reader(data, encoding, encapsulated=False, noted=noted)
     uid = ""
     meta: Dataset = []
     while position + 8 <= len(data) and bytes(data[position : position + 2]) == b"\x02\x00":
@@ -184,7 +184,8 @@ def items_of(value: bytes | memoryview, encoding: Encoding) -> list[Dataset] | N
         return [] if encoding.little and not data else None
     noted = Recovery(len(data))
     try:
-        return _Reader(data, encoding, False, noted)._items_in_un(0, len(data), depth=1, open_end=False)[0]  # noqa: SLF001
+        reader = _Reader(data, encoding, encapsulated=False, noted=noted)
+        return reader._items_in_un(0, len(data), depth=1, open_end=False)[0]  # noqa: SLF001
     except Reject:
         return None
 
@@ -206,7 +207,7 @@ class _Reader:
             raise Reject("truncated or damaged: it does not end with a complete element")
         return elements
 
-    def elements(self, position: int, end: int, depth: int, open_end: bool = False) -> tuple[Dataset, int]:
+    def elements(self, position: int, end: int, depth: int, *, open_end: bool = False) -> tuple[Dataset, int]:
         """Read elements up to `end` or, in an item of undefined length, up to its delimiter."""
         dataset: Dataset = []
         data, explicit = self.data, self.encoding.explicit
@@ -323,22 +324,22 @@ class _Reader:
             raise Reject(f"damaged: {group_and_element(tag)} has no length")
         return Element(tag, "SQ", items=items), stop
 
-    def _items_in_un(self, start: int, end: int, depth: int, open_end: bool) -> tuple[list[Dataset], int]:
+    def _items_in_un(self, start: int, end: int, depth: int, *, open_end: bool) -> tuple[list[Dataset], int]:
         """Read the items of a sequence that came as UN: implicit VR (PS3.5 6.2.2), though some write explicit VR."""
         try:
             implicit = _Reader(self.data, IMPLICIT_LITTLE, self.encapsulated, self.noted)
-            return implicit._items(start, end, depth, open_end)
+            return implicit._items(start, end, depth, open_end=open_end)
         except Reject as refusal:
             if not (self.encoding.explicit and self.encoding.little and _begins_explicit(self.data, start)):
                 raise
             try:
-                items = self._items(start, end, depth, open_end)
+                items = self._items(start, end, depth, open_end=open_end)
             except Reject:
                 raise refusal from None
         self.noted.note(recovery.EXPLICIT_UN)
         return items
 
-    def _items(self, position: int, end: int, depth: int, open_end: bool) -> tuple[list[Dataset], int]:
+    def _items(self, position: int, end: int, depth: int, *, open_end: bool) -> tuple[list[Dataset], int]:
         if depth >= _DEEPEST:
             raise Reject(f"its sequences are nested more than {_DEEPEST} deep")
         items: list[Dataset] = []
@@ -366,7 +367,7 @@ class _Reader:
             raise Reject("damaged: a sequence does not end with a complete item")
         return items, position
 
-    def _fragments(self, position: int, end: int, allowed: bool) -> int:
+    def _fragments(self, position: int, end: int, *, allowed: bool) -> int:
         """Return where encapsulated pixel data ends."""
         if not allowed:
             raise Reject("damaged: its pixel data have no length")

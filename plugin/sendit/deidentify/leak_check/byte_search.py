@@ -51,7 +51,7 @@ class ByteSearch:
         self._automaton: Final = _automaton([form for form, *_ in self._forms])
         self._long_automaton: Final = _automaton([form for form, *_ in self._long])
 
-    def in_text(self, value: Bytes, character_set: Bytes, foreign: bool = False) -> Kind | None:
+    def in_text(self, value: Bytes, character_set: Bytes, *, foreign: bool = False) -> Kind | None:
         """Return the kind of what stands in a text, if anything does.
 
         Args:
@@ -115,12 +115,12 @@ def byte_search(
     texts: set[str] = set()
     for kind, value in sorted(removed, key=lambda one: (one[0] is Kind.PATIENT, one)):
         for text in _parts(kind, value):
-            made = forms_of(text, _is_name(kind))
+            made = forms_of(text, names=_is_name(kind))
             texts.update(text, made.values())
             forms.update((form, (kind, reading)) for form, reading in made.items())
     for kind, value in retained:
         for text in _parts(kind, value):
-            for form in forms_of(text, _is_name(kind)):
+            for form in forms_of(text, names=_is_name(kind)):
                 forms.pop(form, None)
     return ByteSearch(forms, frozenset(texts)) if forms else None
 

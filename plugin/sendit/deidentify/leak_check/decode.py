@@ -42,7 +42,7 @@ _LAST = 256
 _SAYING = bytes((0, 9, 10, 13, *range(0x20, 0x7F)))
 
 
-def texts_in_base64(text: bytes, foreign: bool, cut: bool = False) -> Iterator[bytes]:
+def texts_in_base64(text: bytes, *, foreign: bool, cut: bool = False) -> Iterator[bytes]:
     """Yield what runs of base64 in a text decode to. A long plain word decodes to noise, which is left out.
 
     Args:
@@ -85,7 +85,7 @@ def readings(value: Bytes, character_sets: set[bytes], depth: int = 0) -> Iterat
         if len(raw) <= _LARGE:
             yield from _other_scripts(raw, character_sets)
         if depth < _DEEPEST:
-            for inner in texts_in_base64(raw.translate(None, b"\r\n"), bool(character_sets), cut=number > 0):
+            for inner in texts_in_base64(raw.translate(None, b"\r\n"), foreign=bool(character_sets), cut=number > 0):
                 yield from readings(inner, character_sets, depth + 1)
             for inner in _inflated(raw):
                 yield from readings(inner, character_sets, depth + 1)

@@ -120,7 +120,7 @@ class _Collector:
             self.unreadable.update((kind, part) for part in raw_parts(raw))
         target = self.retained if retained else self.found
         whole = rule is not None and rule.vr in _LONG_TEXT
-        target.update((_values if len(raw) <= _SHARED else _values.__wrapped__)(kind, texts, whole))
+        target.update((_values if len(raw) <= _SHARED else _values.__wrapped__)(kind, texts, whole=whole))
         text = texts[0]
         if kind is Kind.DATE and rule is not None and rule.action is Action.SHIFT:
             moved = shifted(rule.vr, text, self.offset_days if rule.days is None else rule.days)
@@ -155,7 +155,7 @@ _readings = lru_cache(maxsize=4096)(readings_of)  # the instances of a study sha
 
 
 @lru_cache(maxsize=4096)
-def _values(kind: Kind, texts: tuple[str, ...], whole: bool) -> tuple[tuple[Kind, str], ...]:
+def _values(kind: Kind, texts: tuple[str, ...], *, whole: bool) -> tuple[tuple[Kind, str], ...]:
     """Return the values of an attribute, whatever separates them; those of a long text are one."""
     values = [value for text in texts for value in ([text] if whole else text.split("\\"))]
     return tuple((kind, value.strip("\0 ")) for value in values)

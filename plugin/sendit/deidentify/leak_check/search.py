@@ -333,7 +333,7 @@ def _kinds(haystack: _Haystack, identifiers: Identifiers) -> set[Kind]:
         names: set[Kind] = set()
         _search_text(BREAK.join(haystack.technical), identifiers, names, shortest=0, dates=False)
         kinds |= names & {Kind.PATIENT, Kind.PERSON}
-    for inner in texts_in_base64(text.translate(None, b"\r\n"), bool(identifiers.character_sets)):
+    for inner in texts_in_base64(text.translate(None, b"\r\n"), foreign=bool(identifiers.character_sets)):
         haystack.hide(readings(inner, identifiers.character_sets), identifiers)
     _search_hidden(haystack.bytes_, identifiers, kinds)
     if identifiers.uids:
@@ -368,7 +368,7 @@ def _search_hidden(readings: Iterable[bytes], identifiers: Identifiers, kinds: s
     _search_text(BREAK.join(filter(None, readings)), identifiers, kinds, shortest=_SHORTEST_IN_BYTES)
 
 
-def _search_text(text: bytes, identifiers: Identifiers, kinds: set[Kind], shortest: int, dates: bool = True) -> None:
+def _search_text(text: bytes, identifiers: Identifiers, kinds: set[Kind], shortest: int, *, dates: bool = True) -> None:
     if not text:
         return
     spellings = identifiers.spellings

@@ -24,7 +24,7 @@ class NativeFrame:
             rows × pairs of columns × 4: Y, Y, CB, CR.
     """
 
-    def __init__(self, value: bytes | memoryview, image: ImagePixel, index: int, order: str, words: bool) -> None:
+    def __init__(self, value: bytes | memoryview, image: ImagePixel, index: int, order: str, *, words: bool) -> None:
         # Big endian: samples smaller than a word are in words with swapped bytes (PS3.5 8.2, Annex D).
         self._turned = words and order == ">" and image.allocated < 16
         first = index * image.frame_bits

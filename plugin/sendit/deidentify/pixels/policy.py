@@ -105,7 +105,7 @@ class _PixelPolicy:
             self._in_series = can_look and in_series(self.instance.elements)
         if searched or self._by_itself():
             text_regions, names = (
-                self._searched(doubt, searched) if searched or self._is_suspect() else self._of_series()
+                self._searched(doubt, alone=searched) if searched or self._is_suspect() else self._of_series()
             )
             self._review(regions + text_regions)
             regions, how = regions + text_regions, " and ".join(filter(None, (how, *names)))
@@ -113,7 +113,9 @@ class _PixelPolicy:
             regions, how = regions + self._label_regions(label), " and ".join(filter(None, (how, "a slide's label")))
         if drawn := self._drawn():
             regions, how = regions + drawn, " and ".join(filter(None, (how, _REVIEWER)))
-        unsure: dict[str, Any] = {"status": PixelStatus.NOT_CHECKED} if doubtful and self._unseen(searched) else {}
+        unsure: dict[str, Any] = (
+            {"status": PixelStatus.NOT_CHECKED} if doubtful and self._unseen(searched=searched) else {}
+        )
         told: dict[str, Any] = {
             "text": _boxes(self._shown_text()),
             "drawn": _boxes(drawn),
@@ -170,7 +172,7 @@ class _PixelPolicy:
             raise Quarantine(reason)
         self._doubts.append(reason)
 
-    def _unseen(self, searched: bool) -> bool:
+    def _unseen(self, *, searched: bool) -> bool:
         """Return whether nothing has searched it for text."""
         return not searched or self.tools is None or self.tools.search is None
 
@@ -196,7 +198,7 @@ class _PixelPolicy:
     def _series(self) -> str:
         return "" if not self._in_series else LOOKED_AT if self._by_itself() else LOOK_DUE
 
-    def _searched(self, doubt: str, alone: bool) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+    def _searched(self, doubt: str, *, alone: bool) -> tuple[tuple[Region, ...], tuple[str, ...]]:
         """Return text and barcodes, and the names of what found something.
 
         Args:
@@ -394,7 +396,7 @@ def _boxes(regions: tuple[Region, ...]) -> tuple[tuple[int, int, int, int], ...]
     return tuple((region.x0, region.y0, region.x1, region.y1) for region in regions)
 
 
-def check_nested(elements: Dataset, top: bool = True) -> None:
+def check_nested(elements: Dataset, *, top: bool = True) -> None:
     """Raise Quarantine if an output has pixels within a sequence, which nothing has examined."""
     for element in elements:
         if not top and element.tag in _PIXELS:

@@ -33,15 +33,16 @@ def is_sendit_output(elements: Dataset) -> bool:
 def deidentification_method(plan: Plan, pixels: Pixels) -> Dataset:
     """Return the elements that declare the de-identification. BurnedInAnnotation NO only where that was shown."""
     clean = pixels.status in SHOWN_CLEAN
-    return [*_method(plan.identity_removed, plan.method, plan.method_codes, plan.dates, clean)]
+    return [*_method(plan.method, plan.method_codes, plan.dates, identity_removed=plan.identity_removed, clean=clean)]
 
 
 @lru_cache(maxsize=64)  # a plan has one or two
 def _method(
-    identity_removed: bool,
     method: tuple[str, ...],
     method_codes: tuple[tuple[str, str, str], ...],
     dates: str,
+    *,
+    identity_removed: bool,
     clean: bool,
 ) -> tuple[Element, ...]:
     codes = [

@@ -168,7 +168,7 @@ def _overlays() -> Mapping[str, int]:
     }
 
 
-def check_filters(labels: tuple[Filter, ...], elements: Dataset, encoding: Encoding, cleaning: bool) -> None:
+def check_filters(labels: tuple[Filter, ...], elements: Dataset, encoding: Encoding, *, cleaning: bool) -> None:
     """Raise Reject for an instance that the filters of a recipe do not pass.
 
     Args:
@@ -201,12 +201,12 @@ def _fits(label: Filter, elements: Dataset, encoding: Encoding) -> bool:
     for line in label.criteria:
         answer: bool | None = None
         for test in line:
-            answer = _joined(answer, test.joined, _holds(test, elements, encoding))
-        whole = _joined(whole, line[0].joined, bool(answer))
+            answer = _joined(test.joined, before=answer, now=_holds(test, elements, encoding))
+        whole = _joined(line[0].joined, before=whole, now=bool(answer))
     return bool(whole)
 
 
-def _joined(before: bool | None, how: str, now: bool) -> bool:
+def _joined(how: str, *, before: bool | None, now: bool) -> bool:
     if before is None:
         return now
     return before or now if how == "or" else before and now

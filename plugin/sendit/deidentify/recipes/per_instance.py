@@ -138,7 +138,7 @@ def decide(
     per_instance = plan.per_instance
     if not isinstance(per_instance, PerInstanceRules):
         return _NOTHING
-    check_filters(per_instance.filters, instance.elements, instance.syntax.encoding, plan.clean_pixels)
+    check_filters(per_instance.filters, instance.elements, instance.syntax.encoding, cleaning=plan.clean_pixels)
     coded = lambda: {name: v.value(subject, identities) for name, v in VARIABLES.items()}  # noqa: E731
     return _Decider(plan, per_instance, Caller(per_instance.names, file, coded)).decide(instance.elements)
 

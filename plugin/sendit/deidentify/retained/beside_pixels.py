@@ -58,7 +58,7 @@ def take_out(instance: Instance, identifies: Callable[[bytes], bool], scratch: P
         frame = frames.frame(index)
         data, gone = _stripped(frame, described, instance.syntax.uid, harmless)
         if gone and made is None:
-            made = EncapsulatedWriter(len(frames), scratch, bool(frames.table))
+            made = EncapsulatedWriter(len(frames), scratch, table=bool(frames.table))
             for before in range(index):
                 made.append(frames.frame(before))
         removed += gone

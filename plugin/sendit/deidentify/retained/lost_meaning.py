@@ -144,7 +144,7 @@ def _text(elements: Dataset, tag: int) -> str:
 
 
 def _values(
-    elements: Dataset, encoding: Encoding, creators: Mapping[int, str], top: bool = False, vendors: bool = False
+    elements: Dataset, encoding: Encoding, creators: Mapping[int, str], *, top: bool = False, vendors: bool = False
 ) -> Iterator[tuple[TellingAttribute, Value]]:
     """Yield the values of a dataset; within a vendor's sequences, standard attributes are mere copies."""
     standard, here = keys().standard, dict(creators)

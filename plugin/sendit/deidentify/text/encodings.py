@@ -176,7 +176,7 @@ def parts_of_dense(word: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def forms_of(text: str, names: bool) -> Mapping[bytes, str]:
+def forms_of(text: str, *, names: bool) -> Mapping[bytes, str]:
     """Return the bytes of a value in all encodings that have its letters, and what they say; of names also parts."""
     found: dict[bytes, str] = {}
     for part in _written_parts(text) if names else {text} - {""}:

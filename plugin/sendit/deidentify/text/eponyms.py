@@ -93,14 +93,14 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
     firm = not ({name, single} & known["alone"])
     match = words[place]
     behind = _BEHIND.match(text, match.end())
-    if behind and _is_noun(behind[1], firm):
+    if behind and _is_noun(behind[1], firm=firm):
         return match.end(), 1
-    if behind and behind[2] and _plain(behind[1]) in _AMID and _is_noun(behind[2], firm):
+    if behind and behind[2] and _plain(behind[1]) in _AMID and _is_noun(behind[2], firm=firm):
         return match.end(), 1
     if name in known["classes"] and _CLASS.match(text, match.end()):
         return match.end(), 1
     before = _BEFORE.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start())
-    if before and _is_noun(before[1], firm):
+    if before and _is_noun(before[1], firm=firm):
         linked = before[0][len(before[1]) :].strip(" -‐‑–")
         if linked or _plain(before[1]) in _CALLED:
             return match.end(), 1
@@ -122,7 +122,7 @@ def stays_alone(text: str, runs: Sequence[re.Match[str]], usual: Sequence[bool],
         if 0 <= other < len(runs):
             here, beside = runs[place], runs[other]
             between = text[min(here.end(), beside.end()) : max(here.start(), beside.start())]
-            if len(between) <= _LONGEST_BETWEEN and not _goes_with(beside[0], usual[other], between):
+            if len(between) <= _LONGEST_BETWEEN and not _goes_with(beside[0], between, usual=usual[other]):
                 return False
     return True
 
@@ -136,7 +136,7 @@ def is_eponym(word: str) -> bool:
     return bool({name, _singular(name)} & eponyms()["alone"])
 
 
-def _goes_with(word: str, usual: bool, between: str) -> bool:
+def _goes_with(word: str, between: str, *, usual: bool) -> bool:
     """Return whether a neighbour reveals no person: a medical word, another eponym, any known word in lower case."""
     folded = _plain(word)
     if folded in eponyms()["alone"] or folded == "s":
@@ -150,7 +150,7 @@ def _goes_with(word: str, usual: bool, between: str) -> bool:
     )
 
 
-def _is_noun(word: str, firm: bool) -> bool:
+def _is_noun(word: str, *, firm: bool) -> bool:
     """Return whether a word is a noun that an eponym goes with; if `firm`, not one for what any patient may have."""
     plain, known = _plain(word), eponyms()
     if firm and {plain, _singular(plain)} & known["generic"]:

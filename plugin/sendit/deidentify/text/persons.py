@@ -55,9 +55,9 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
         ("residence", _Taking(known=True)),
     ):
         if not words.isdisjoint(_begins(section)):
-            text = _without_names(text, _cues(section), takes, titled, is_known)
+            text = _without_names(text, _cues(section), takes, is_known, titled=titled)
     if not words.isdisjoint(_begins("title")):
-        text = _without_names(text, _titles(), _Taking(known=True, cue_stays=False, title=True), False, is_known)
+        text = _without_names(text, _titles(), _Taking(known=True, cue_stays=False, title=True), is_known, titled=False)
     if not words.isdisjoint(_begins("behind")):
         text = _behind().sub(CUT, text)
     if not words.isdisjoint(_begins("initials")):
@@ -132,7 +132,7 @@ class _Taking:
 
 
 def _without_names(
-    text: str, cue: re.Pattern[str], takes: _Taking, titled: bool, is_known: Callable[[str], bool]
+    text: str, cue: re.Pattern[str], takes: _Taking, is_known: Callable[[str], bool], *, titled: bool
 ) -> str:
     pieces, position = [], 0
     for match in cue.finditer(text):
@@ -140,7 +140,7 @@ def _without_names(
             continue
         if match[0] == "M." and (disease := _LETTERS.search(text, match.end())) and is_eponym(disease[0]):
             continue  # Morbus Crohn
-        end = _end_of_name(text, match, takes, titled, is_known)
+        end = _end_of_name(text, match, takes, is_known, titled=titled)
         if end > match.end():
             pieces += [text[position : match.end() if takes.cue_stays else match.start()], CUT]
             number = _EXTENSION.match(text, end)
@@ -148,7 +148,9 @@ def _without_names(
     return "".join((*pieces, text[position:])) if pieces else text
 
 
-def _end_of_name(text: str, cue: re.Match[str], takes: _Taking, titled: bool, is_known: Callable[[str], bool]) -> int:
+def _end_of_name(
+    text: str, cue: re.Match[str], takes: _Taking, is_known: Callable[[str], bool], *, titled: bool
+) -> int:
     """Return where the name after a cue ends; the end of the cue if there is none."""
     end = place = cue.end()
     stops = cue[0].istitle() and takes.cue_stays
@@ -163,7 +165,9 @@ def _end_of_name(text: str, cue: re.Match[str], takes: _Taking, titled: bool, is
         if word.lower() in cues()["particle"] and word[0].islower():
             place = match.end()
             continue
-        if not _is_of_name(word, takes, titled, stops, end > cue.end(), is_known, "," in match[1]):
+        if not _is_of_name(
+            word, takes, is_known, titled=titled, stops=stops, later=end > cue.end(), listed="," in match[1]
+        ):
             break
         end = place = match.end()
         if word.endswith(".") and len(word) > 2 and "." not in word[:-1]:
@@ -173,7 +177,7 @@ def _end_of_name(text: str, cue: re.Match[str], takes: _Taking, titled: bool, is
 
 
 def _is_of_name(
-    word: str, takes: _Taking, titled: bool, stops: bool, later: bool, is_known: Callable[[str], bool], listed: bool
+    word: str, takes: _Taking, is_known: Callable[[str], bool], *, titled: bool, stops: bool, later: bool, listed: bool
 ) -> bool:
     bare = word.rstrip(".")
     folded = bare.lower()

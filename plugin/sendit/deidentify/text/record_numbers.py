@@ -199,14 +199,14 @@ def without_record_numbers(text: str, kind: TextKind, is_term: Callable[[str], b
         return text
     diffusion = _DIFFUSION.search(text) is not None
     pieces = _LABELLED_PAIR.split(text)
-    pieces[::2] = [_without(piece, kind, diffusion, is_term) for piece in pieces[::2]]
+    pieces[::2] = [_without(piece, kind, is_term, diffusion=diffusion) for piece in pieces[::2]]
     return "".join(pieces)
 
 
-def _without(text: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> str:
+def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
     text = _BESIDE.sub(_without_groups, _HEXADECIMAL.sub(_without_bytes, text))
     text = _LETTERED.sub(lambda match: match[0] if len(match[1]) >= _SHORTEST_TERM and is_term(match[1]) else CUT, text)
-    return _WORD.sub(lambda match: _judged(match[0], kind, diffusion, is_term), text)
+    return _WORD.sub(lambda match: _judged(match[0], kind, is_term, diffusion=diffusion), text)
 
 
 def _without_bytes(match: re.Match[str]) -> str:
@@ -235,35 +235,41 @@ def _is_round(number: str) -> bool:
     return number == str(value) and value <= _LARGEST_LISTED and value % step == 0
 
 
-def _judged(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> str:
+def _judged(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
     if not any(map(str.isdigit, word)):
         return word
     bare = _DIAGNOSIS.sub("", _NUCLIDE.sub("", word.strip(".:-_/#*+~%°"), count=1))
-    return CUT if any(map(str.isdigit, bare)) and _is_number_of_somebody(bare, kind, diffusion, is_term) else word
+    return (
+        CUT
+        if any(map(str.isdigit, bare)) and _is_number_of_somebody(bare, kind, is_term, diffusion=diffusion)
+        else word
+    )
 
 
 @lru_cache(maxsize=16384)
-def _is_number_of_somebody(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> bool:
+def _is_number_of_somebody(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
     if _ACCESSION.search(word):
         return True
-    if _is_explained(word, kind, diffusion):
+    if _is_explained(word, kind, diffusion=diffusion):
         return False
     if not any(map(str.isalpha, word)):
         return _is_long(word)
-    if _is_composite(word, kind, diffusion, is_term) or _is_all_measures(word):
+    if _is_composite(word, kind, is_term, diffusion=diffusion) or _is_all_measures(word):
         return False
-    if kind is TextKind.VERSION and _is_versions(word, kind, diffusion, is_term):
+    if kind is TextKind.VERSION and _is_versions(word, kind, is_term, diffusion=diffusion):
         return False
     word = (_B_VALUES_OF_DIFFUSION if diffusion else _B_VALUES).sub("", word)
     parts = [part for part in _PARTS.split(word) if any(map(str.isdigit, part))]
     if len(parts) > 1 or (parts and parts[0] != word):
         for part in parts:
-            if not _is_explained(part, kind, diffusion) and not _is_among(part, kind, diffusion, is_term):
+            if not _is_explained(part, kind, diffusion=diffusion) and not _is_among(
+                part, kind, is_term, diffusion=diffusion
+            ):
                 return True
-    return not _is_among(word, kind, diffusion, is_term)
+    return not _is_among(word, kind, is_term, diffusion=diffusion)
 
 
-def _is_composite(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> bool:
+def _is_composite(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
     """Return whether a word consists of technical parts joined together: t1_mp2rage_sag_p3_0.75mm_INV1.
 
     At least two parts are words. A part with digits has a technical form of its own, or is a letter and a number.
@@ -283,7 +289,7 @@ def _is_composite(word: str, kind: TextKind, diffusion: bool, is_term: Callable[
         ):
             if not _DECIMAL.fullmatch(part):
                 return False
-        elif not _is_explained(part, kind, diffusion):
+        elif not _is_explained(part, kind, diffusion=diffusion):
             return False
         else:
             words += part.lower() in technique()["tokens"] and sum(map(str.isalpha, part)) >= _SHORTEST_TERM
@@ -308,15 +314,15 @@ def _is_all_measures(word: str) -> bool:
     )
 
 
-def _is_versions(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> bool:
+def _is_versions(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
     """Return whether a word consists of versions, most of them explained, and names: 5G_1.5.6.850."""
     parts = [part for part in _PARTS.split(word) if any(map(str.isdigit, part))]
-    others = [part for part in parts if not _is_explained(part, kind, diffusion)]
+    others = [part for part in parts if not _is_explained(part, kind, diffusion=diffusion)]
     return (
         len(parts) > 1
         and 2 * len(others) <= len(parts)
         and all(
-            sum(map(str.isdigit, part)) < _MOST_UNEXPLAINED and _is_among(part, kind, diffusion, is_term)
+            sum(map(str.isdigit, part)) < _MOST_UNEXPLAINED and _is_among(part, kind, is_term, diffusion=diffusion)
             for part in others
         )
     )
@@ -336,7 +342,7 @@ def _is_long(word: str) -> bool:
 
 
 @lru_cache(maxsize=16384)
-def _is_explained(word: str, kind: TextKind, diffusion: bool) -> bool:
+def _is_explained(word: str, kind: TextKind, *, diffusion: bool) -> bool:
     """Return whether a whole word has a technical form."""
     if _HEXADECIMAL_ATOM.fullmatch(word):
         return False
@@ -400,7 +406,7 @@ def _has_dimensions(word: str) -> bool:
     )
 
 
-def _is_among(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str], bool]) -> bool:
+def _is_among(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
     """Return whether few digits of a word are unexplained, atom by atom. Units and labels count only beside a term."""
     unexplained, explained, measures, terms, row = 0, 0, 0, 0, 0
     for atom in _ATOM.findall(word):
@@ -419,7 +425,7 @@ def _is_among(word: str, kind: TextKind, diffusion: bool, is_term: Callable[[str
         digits, known = _digits_of(atom, is_term)
         if _HEXADECIMAL_ATOM.fullmatch(atom):
             return False
-        if _is_explained(atom, kind, diffusion):
+        if _is_explained(atom, kind, diffusion=diffusion):
             weak = sum(map(str.isalpha, atom)) == 1 and atom.lower() not in technique()["tokens"]
             explained += 0 if _DECIMAL.fullmatch(atom) or weak else digits
             unexplained += digits if weak else 0

@@ -14,7 +14,7 @@ from sendit.deidentify import tables
 _ONLY_SMALL = b" s"
 
 
-def is_of_languages(word: str, small: bool) -> bool:
+def is_of_languages(word: str, *, small: bool) -> bool:
     """Return whether a word is in the table of words of languages.
 
     Args:

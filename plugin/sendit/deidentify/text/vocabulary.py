@@ -353,7 +353,7 @@ def is_of_machines(word: str) -> bool:
 def is_nobody(run: str) -> bool:
     """Return whether a word is in a table of words that are nobody's name: terms.txt, products.txt."""
     word = _folded(run)
-    if word in _terms() or is_of_languages(word, run.islower()):
+    if word in _terms() or is_of_languages(word, small=run.islower()):
         return True
     if (_MEDICAL.fullmatch(word) or is_compound_of_medicine(word)) and word not in _surnames():
         return True
@@ -445,10 +445,10 @@ def _is_part(part: str) -> bool:
 @lru_cache(maxsize=8192)
 def _is_word(text: str) -> bool:
     word, small = _folded(text), text.islower()
-    if word in _terms() or _is_narrow(text) or is_of_languages(word, small) or is_built_of_medicine(word):
+    if word in _terms() or _is_narrow(text) or is_of_languages(word, small=small) or is_built_of_medicine(word):
         return True
     return (
-        small and not text.isascii() and is_of_languages(text, small)
+        small and not text.isascii() and is_of_languages(text, small=small)
     )  # días: Dias is a name, with an accent it is not
 
 
@@ -505,7 +505,11 @@ def _is_long_word_of_medicine(word: str) -> bool:
 def _is_half(word: str) -> bool:
     if len(word) <= _SHORT:
         return False
-    return word in words_by_section("compounds.txt")["stems"] or word in _of_reports() or is_of_languages(word, False)
+    return (
+        word in words_by_section("compounds.txt")["stems"]
+        or word in _of_reports()
+        or is_of_languages(word, small=False)
+    )
 
 
 def is_of_reports(run: str) -> bool:
@@ -526,10 +530,10 @@ def is_compound_of_medicine(word: str) -> bool:
     if not _SHORTEST_COMPOUND <= len(word) <= 3 * _LONGEST_PART:
         return False
     spellings = {word, _UMLAUT_IN_TWO.sub(r"\1", word)}
-    return any(_splits(spelling, parts["stems"], parts["joints"], False) for spelling in spellings)
+    return any(_splits(spelling, parts["stems"], parts["joints"], has_long=False) for spelling in spellings)
 
 
-def _splits(word: str, stems: frozenset[str], joints: frozenset[str], has_long: bool) -> bool:
+def _splits(word: str, stems: frozenset[str], joints: frozenset[str], *, has_long: bool) -> bool:
     """Return whether a word is made of stems, one of which is long: short ones also make family names (Steinkopf)."""
     for end in range(_SHORT, min(len(word), _LONGEST_PART) + 1):
         if word[:end] not in stems:
@@ -537,7 +541,10 @@ def _splits(word: str, stems: frozenset[str], joints: frozenset[str], has_long: 
         rest, long = word[end:], has_long or end >= _LONG_STEM
         if (not rest or rest in joints) and long:
             return True
-        if any(rest.startswith(joint) and _splits(rest[len(joint) :], stems, joints, long) for joint in ("", *joints)):
+        if any(
+            rest.startswith(joint) and _splits(rest[len(joint) :], stems, joints, has_long=long)
+            for joint in ("", *joints)
+        ):
             return True
     return False
 

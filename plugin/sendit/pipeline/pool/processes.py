@@ -425,4 +425,4 @@ def compiled(spec: ProjectSpec) -> Plan:
 def plan_of(spec: ProjectSpec) -> tuple[Plan, KeyedIdentities]:
     """Return plan and codes, read once in each process. A key that is not there is never made here."""
     key = keyring.load_key(spec.key_directory, spec.project, create=False)
-    return compiled(spec), KeyedIdentities(key, spec.issuers_part)
+    return compiled(spec), KeyedIdentities(key, issuers_part=spec.issuers_part)

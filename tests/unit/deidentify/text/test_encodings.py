@@ -264,7 +264,7 @@ def test_readings_and_forms() -> None:
     assert "山田太郎" in readings_of(raw, b"ISO_IR 100")
     assert readings_of("山田".encode(), b"ISO_IR 192") == ("山田",)
     assert {"山田".encode(e) for e in ("cp932", "euc_jp", "gb18030", "utf-8", "utf-16-le")} <= set(
-        forms_of("山田^太郎", True)
+        forms_of("山田^太郎", names=True)
     )
     assert parts_of_dense("김민수") == ("김", "민수", "김민", "수")
     assert is_plausible("Müller")

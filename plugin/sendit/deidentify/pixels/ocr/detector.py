@@ -161,7 +161,7 @@ class RapidTextDetector:
         text, sureness = self.reading(frame, box.region)
         plain = box.short <= _SMALL or (strokes.line and (box.short <= _HIGH or sureness >= _SURELY_READ))
         large = _LARGE <= box.short <= _SHAPE * min(frame.shape[:2])
-        if is_readable(text, sureness, box.score >= _SURE, plain, large):
+        if is_readable(text, sureness, sure=box.score >= _SURE, plain=plain, large=large):
             return tight
         return tight if drawn and box.score >= _SURE else None
 

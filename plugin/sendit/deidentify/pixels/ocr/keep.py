@@ -153,7 +153,7 @@ def _is_word(text: str) -> bool:
     return not any(character.isdigit() for character in text)
 
 
-def _partner(one: Region, regions: dict[Region, list[Reading]], to_the_left: bool) -> Region | None:
+def _partner(one: Region, regions: dict[Region, list[Reading]], *, to_the_left: bool) -> Region | None:
     """Return the next line in the same row."""
     height = one.y1 - one.y0
     row = [other for other in regions if other != one and _in_one_row(one, other)]

@@ -51,7 +51,7 @@ class TextLine:
         along, down = x * cos(turned) + y * sin(turned), y * cos(turned) - x * sin(turned)
         return abs(along) < other.length / 2 and abs(down) < other.height / 2 and self.length <= 1.2 * other.length
 
-    def cut_out(self, frame: Shown, upside_down: bool, to_height: int, widest: int) -> Shown:
+    def cut_out(self, frame: Shown, to_height: int, widest: int, *, upside_down: bool) -> Shown:
         """Return the line laid flat, with this many pixels of height."""
         scale = to_height / max(self.height, 1.0)
         width = int(min(max(to_height, round(self.length * scale / 8) * 8), widest))

@@ -25,7 +25,7 @@ _ALIKE = str.maketrans("OoQGCDcUIlti|!ļ", "000000001111111")
 _SHAPELESS = frozenset("十一二三口日田曰囗中丁工土士上下卜个小木米木不ー")
 
 
-def is_readable(text: str, sureness: float, sure: bool, plain: bool, large: bool = False) -> bool:
+def is_readable(text: str, sureness: float, *, sure: bool, plain: bool, large: bool = False) -> bool:
     """Return whether a reading is text.
 
     Args:

@@ -95,13 +95,13 @@ def _divided(marks: Marks, whole: Region) -> list[Region]:
     """Return the parts of a rectangle of cells, each cut to its marks."""
     if whole.area < _SMALLEST:
         return [whole]
-    both = min((_halves(marks, whole, across) for across in (False, True)), key=_area)
+    both = min((_halves(marks, whole, across=across) for across in (False, True)), key=_area)
     if _area(both) > _WORTH * whole.area:
         return [whole]
     return [part for half in both for part in _divided(marks, half)]
 
 
-def _halves(marks: Marks, whole: Region, across: bool) -> list[Region]:
+def _halves(marks: Marks, whole: Region, *, across: bool) -> list[Region]:
     """Return two parts, divided where the fewest marks are: without overlap if there are none."""
     part = marks[whole.y0 : whole.y1, whole.x0 : whole.x1]
     counts = part.sum(axis=0 if across else 1)

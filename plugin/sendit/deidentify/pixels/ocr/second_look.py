@@ -84,12 +84,13 @@ def identifiers_in(shown: Shown, identifiers: Identifiers) -> list[Region]:
 def _identifies(shown: Shown, line: TextLine, identifiers: Identifiers) -> bool:
     either = line.score >= _LIKELY or abs(line.angle) >= _SLANT
     return any(
-        identifies(_read(shown, line, turned), identifiers) for turned in ((False, True) if either else (False,))
+        identifies(_read(shown, line, upside_down=turned), identifiers)
+        for turned in ((False, True) if either else (False,))
     )
 
 
-def _read(shown: Shown, line: TextLine, upside_down: bool) -> str:
-    flat = line.cut_out(shown, upside_down, LINE_HEIGHT, _WIDEST)
+def _read(shown: Shown, line: TextLine, *, upside_down: bool) -> str:
+    flat = line.cut_out(shown, LINE_HEIGHT, _WIDEST, upside_down=upside_down)
     low, high = np.percentile(flat, (2, 98))
     flat = np.clip((flat - np.float32(low)) * (255 / max(float(high - low), 1.0)), 0, 255).astype(np.uint8)
     return read_line(_coloured(flat))[0]

@@ -75,7 +75,7 @@ def strokes_in(shown: Shown, region: Region) -> Strokes:
     coloured = part.ndim == 3 and float((np.ptp(part, axis=2) > _SATURATED).mean()) > _COLOURED
     grey = _grey(part)
     flat = float(np.ptp(grey)) < _DIFFERS if grey.size else True
-    nothing = Strokes(False, False, flat, coloured, region)
+    nothing = Strokes(line=False, even=False, plain=flat, coloured=coloured, tight=region)
     if min(grey.shape) < 3:
         return nothing
     light, dark, at = _levels(grey)
@@ -89,7 +89,7 @@ def strokes_in(shown: Shown, region: Region) -> Strokes:
     difference = (light if share <= 0.5 else dark) - level
     deviation = 1.4826 * float(np.median(np.abs(ground - level)))
     even = deviation < _EVEN * abs(difference)
-    line = _is_line(grey, at, share <= 0.5)
+    line = _is_line(grey, at, light=share <= 0.5)
     cut = deviation < _CUT_UNTIL * abs(difference)
     tight = _cut(grey, level, difference, deviation, region) if cut else region
     return Strokes(line, even, even and deviation < _PLAIN, coloured, tight)
@@ -113,7 +113,7 @@ def _levels(grey: Floats) -> tuple[float, float, float]:
     return float(grey[high].mean()), float(grey[~high].mean()), float(at)
 
 
-def _is_line(grey: Floats, at: float, light: bool) -> bool:
+def _is_line(grey: Floats, at: float, *, light: bool) -> bool:
     rows, columns = grey.shape
     if rows > columns:
         grey = np.rot90(grey)

@@ -56,7 +56,7 @@ def shown_inverted(image: ImagePixel, elements: Dataset) -> bool:
     return (image.photometric == "MONOCHROME1") is not text.startswith(b"-")
 
 
-def fill(array: Array, regions: Iterable[Region], values: tuple[int, ...] | None, inverted: bool) -> None:
+def fill(array: Array, regions: Iterable[Region], values: tuple[int, ...] | None, *, inverted: bool) -> None:
     """Mask regions of a decoded frame, or of one of YBR_FULL_422, where their columns must be even.
 
     Args:
@@ -94,12 +94,12 @@ def palette(image: ImagePixel, elements: Dataset, order: str) -> tuple[int, list
     """
     channels, first = [], 0
     for descriptor, table, segmented in zip(_DESCRIPTORS, _TABLES, _SEGMENTED, strict=True):
-        entries, first, bits = _descriptor(elements, descriptor, order, image.signed)
+        entries, first, bits = _descriptor(elements, descriptor, order, signed=image.signed)
         channels.append(_entries(elements, table, segmented, order, entries, bits))
     return first, channels
 
 
-def _descriptor(elements: Dataset, tag: int, order: str, signed: bool) -> tuple[int, int, int]:
+def _descriptor(elements: Dataset, tag: int, order: str, *, signed: bool) -> tuple[int, int, int]:
     """Return the number of entries, the value of the first, and the bits of an entry."""
     element = find(elements, tag)
     if element is None or element.items is not None or len(element.value) != 6:

@@ -366,7 +366,7 @@ class _Scan:
                 pair = self._tables[at]
                 self._tables[at] = (made, pair[1]) if kind == 0 else (pair[0], made)
 
-    def code(self, component: int, difference: int, blank: bool) -> str:
+    def code(self, component: int, difference: int, *, blank: bool) -> str:
         """Return the bits of a DC coefficient, with the end of the block if the block is blank."""
         dc, ac = self._tables[component]
         size = abs(difference).bit_length()
@@ -393,7 +393,7 @@ class _Interval:
         for at in np.flatnonzero(self.changed | self.masked).tolist():
             made.copy(source, copied, int(self.starts[at]))
             blank = bool(self.masked[at])
-            made.add(scan.code(int(self.members[at]), int(self.wanted[at]), blank))
+            made.add(scan.code(int(self.members[at]), int(self.wanted[at]), blank=blank))
             copied = int(self.starts[at + 1] if blank else self.starts[at] + self.lengths[at])
         made.copy(source, copied, int(self.starts[-1]))
         return made.result()

@@ -68,7 +68,7 @@ def redact(instance: Instance, frames: Frames, regions: Sequence[Region], scratc
 
     def change(array: Array) -> None:
         nonlocal overlays
-        fill(array, clipped, values, inverted)
+        fill(array, clipped, values, inverted=inverted)
         overlays = without_unused_bits(array, image, padding) or overlays
 
     if frames.encapsulated is None:

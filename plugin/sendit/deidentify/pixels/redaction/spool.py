@@ -98,7 +98,7 @@ class EncapsulatedWriter:
         lengths: of the fragments, with the head of their items.
     """
 
-    def __init__(self, frames: int, folder: Path | None, table: bool = True) -> None:
+    def __init__(self, frames: int, folder: Path | None, *, table: bool = True) -> None:
         """Begin with an offset table for so many frames, or with an empty one."""
         self.lengths: list[int] = []
         self._table = table

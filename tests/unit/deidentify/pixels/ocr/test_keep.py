@@ -236,7 +236,7 @@ def test_a_table_keeps_labels_and_values() -> None:
 @pytest.mark.parametrize("text", ["00000000", "0OO0", "★", "1", "十", "X", "", "··", "日"])
 def test_what_shapes_are_read_as(text: str) -> None:
     """Rings, ticks, crosses, frames: however surely they are read."""
-    assert not is_readable(text, 0.99, True, True)
+    assert not is_readable(text, 0.99, sure=True, plain=True)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_what_shapes_are_read_as(text: str) -> None:
 )
 def test_what_is_text(text: str, sureness: float) -> None:
     """Names, dates, and lines of which parts are read wrongly."""
-    assert is_readable(text, sureness, True, True)
+    assert is_readable(text, sureness, sure=True, plain=True)
 
 
 def test_nothing_is_kept_of_another_frame() -> None:
