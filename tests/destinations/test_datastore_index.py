@@ -290,8 +290,8 @@ def test_a_study_of_5000_instances(bench: DatastoreBench, tmp_path: Path) -> Non
     sent = Shipment(1, "LARGE", [staged_of(coded(dataset, patient, study, series), tmp_path) for _ in range(5000)])
     assert peak_memory(bench, sent, tmp_path) < 512
     assert _study(bench.client, sent)["image_count"] == 5000
-    bench.index.entities.patience = Patience(call=30, whole=60)
-    assert bench.index.verify(sent, places_of(sent)) == []
+    patient_index = open_datastore(bench.settings(), Patience(call=30, whole=60))
+    assert patient_index.verify(sent, places_of(sent)) == []
 
 
 @pytest.mark.slow
