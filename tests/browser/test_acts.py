@@ -44,6 +44,17 @@ def test_a_failed_batch_is_retried_with_a_reason_and_acknowledged(hospital: Stac
     assert browser.complaints() == []
 
 
+def test_what_failed_for_a_destination_that_is_down_is_not_offered_first(hospital: Stack, browser: Browser) -> None:
+    """The start page says that a retry would fail again, how many wait for each destination, and who held a batch."""
+    visit(hospital, browser, "")
+    wait_text(browser, "annex still takes nothing: a retry now would fail again.")
+    assert "1 batch waits for it, and is tried again by itself." in text(browser, "#down-archive")
+    assert "retry them once it answers" in text(browser, "#down-annex")
+    assert f"Held by anonymous: {EVIL}" in text(browser)
+    failed = "[...document.querySelectorAll('.need')].filter(e => e.innerText.includes('would fail again'))"
+    assert browser.run(f"return {failed}.length > 0 && !{failed}.some(e => e.querySelector('button.main'))")
+
+
 def test_a_reason_is_required_for_a_recall(hospital: Stack, browser: Browser) -> None:
     """The page shows first what a recall takes back; without a reason nothing happens."""
     number = _batch(hospital, world.send(hospital, "CT", 1), "IRB-2026-014")
@@ -148,16 +159,22 @@ def test_an_import_from_the_page(hospital: Stack, browser: Browser) -> None:
 
 def test_the_crosswalk_is_looked_up_and_the_look_recorded(hospital: Stack, browser: Browser) -> None:
     study = world.send(hospital, "CT", 1, patient_id="CROSS-77")
-    _batch(hospital, study, "IRB-2026-014")
+    number = _batch(hospital, study, "IRB-2026-014")
+    wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "DONE", "it to be delivered")
     visit(hospital, browser, "crosswalk")
     fill(browser, "#lookup", kind="original", value="CROSS-77", reason=EVIL)
     press(browser, "Look up")
     wait_text(browser, "CROSS-77", "#found")
+    links = browser.run("return [...document.querySelectorAll('#found a')].map(a => a.href)")
     visit(hospital, browser, "audit?action=look-up")
     assert EVIL in text(browser)
     assert "CROSS-77" not in text(browser)
     press(browser, "Verify the chain")
     wait_text(browser, "The chain holds", "#chain")
+    for link in links:  # each leads to the batches of the patient
+        browser.open(link)
+        ready(browser)
+        assert browser.run("return [...document.querySelectorAll('tr[data-href]')].map(r => r.id)") == [f"b{number}"]
 
 
 def test_single_images_are_accepted_by_keyboard_and_without_script(hospital: Stack, browser: Browser) -> None:

@@ -103,6 +103,18 @@ def shown(browser: Browser) -> str:
     return str(browser.run("return document.querySelector('#review').dataset.shown || ''"))
 
 
+@pytest.mark.parametrize("size", [(1400, 900), (1366, 768), (1280, 720)])
+def test_what_decides_is_in_sight(clinic: Stack, browser: Browser, size: tuple[int, int]) -> None:
+    """Reason and buttons are in the window without scrolling, whatever is said of the image."""
+    review(clinic, browser)
+    browser.size(*size)
+    assert browser.run(
+        "return ['textarea', ...['ACCEPT', 'HOLD', 'RERUN', 'REJECT'].map(d => `[data-decide=${d}]`)]"
+        ".every(s => document.querySelector('.deciding ' + s).getBoundingClientRect().bottom <= innerHeight)"
+    )
+    assert browser.run("return document.querySelector('.looking').clientHeight >= 100")
+
+
 def posted(browser: Browser) -> dict[str, Any]:
     """The last decision that was sent."""
     wait_for(lambda: browser.run("return window.posted.length"), "a decision to be sent")

@@ -105,6 +105,8 @@ def test_what_is_asked_for(journal: Journal) -> None:
         (Filter(project="irb"), [6, 5, 4, 3, 2, 1]),
         (Filter(project="irb@faces"), [6]),
         (Filter(actor="cli:bob"), [7, 6]),
+        (Filter(actor="bob"), [7, 6]),
+        (Filter(actor="orthanc:bob"), []),
         (Filter(action="look-up"), [7]),
         (Filter(since=entries[5].at), [7, 6]),
         (Filter(until=entries[2].at), [2, 1]),

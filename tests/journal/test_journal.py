@@ -416,6 +416,7 @@ def test_one_failed_destination_fails_the_batch_once_the_others_are_through(jour
     batch = journal.batches.get(batch_id)
     assert batch is not None
     assert batch.reason == "x: the peer refuses us"
+    assert {d.destination: d.failures for d in journal.deliveries.of([batch_id])[batch_id]} == {"x": 1, "y": 0}
     renewed = journal.batches.retry(batch_id)
     assert renewed is not None
     journal.batches.begin(batch_id, renewed.attempt)

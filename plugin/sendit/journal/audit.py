@@ -71,7 +71,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which entries are wanted; None: all. `project` includes its variants; `until` is not included itself."""
+    """Which entries are wanted; None: all. `project` includes its variants; `until` is not included itself.
+
+    `actor` may leave out the kind: alice means orthanc:alice and cli:alice.
+    """
 
     batch: int | None = None
     project: str | None = None
@@ -292,7 +295,7 @@ def _where(wanted: Filter) -> sa.ColumnElement[bool]:
         variants = a.project.startswith(wanted.project + VARIANT_MARK, autoescape=True)
         where &= (a.project == wanted.project) | variants
     if wanted.actor is not None:
-        where &= a.actor == wanted.actor
+        where &= a.actor.in_(_actors(wanted.actor))
     if wanted.action is not None:
         where &= a.action == wanted.action
     if wanted.since is not None:
@@ -300,6 +303,11 @@ def _where(wanted: Filter) -> sa.ColumnElement[bool]:
     if wanted.until is not None:
         where &= a.at < wanted.until
     return where
+
+
+def _actors(name: str) -> list[str]:
+    """Return whom a name means; one without its kind is a user of Orthanc and of the command line, too."""
+    return [name] if ":" in name else [name, f"orthanc:{name}", f"cli:{name}"]
 
 
 def _entry(row: sa.Row[Any]) -> Entry:

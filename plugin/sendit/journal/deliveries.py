@@ -158,7 +158,8 @@ class Deliveries:
         """→ FAILED; so is the batch once none of its deliveries is still under way."""
         with self._engine.begin() as c:
             lock(c, delivery.batch_id)
-            self._set(c, delivery, state=DeliveryState.FAILED, last_error=reason)
+            failures = t.deliveries.c.failures + 1
+            self._set(c, delivery, state=DeliveryState.FAILED, last_error=reason, failures=failures)
             add_event(c, delivery.batch_id, f"{delivery.destination}: FAILED: {reason}")
             settle(c, delivery.batch_id)
 

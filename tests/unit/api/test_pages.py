@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +14,13 @@ from fastapi import Request
 from hatchling.builders.wheel import WheelBuilder
 
 from sendit.api.pages import words
+from sendit.api.pages.audit import ACTS
+from sendit.api.pages.needs_me import Down
 from sendit.api.pages.shell import Shell, documentation_page
 from sendit.api.schemas import BatchAnswer
 from sendit.config.alarms import Alarms
-from sendit.journal.lists.acknowledgements import Waiting
+from sendit.journal.lists.acknowledgements import SEEN, Waiting
+from sendit.journal.writing import Event
 from sendit.model import BatchState
 from sendit.pipeline.watching.alarms.keeper import Alarm, AlarmsView, ToldTo
 from sendit.storage.previews import MOST, Shown
@@ -83,7 +87,10 @@ def needs_me() -> tuple[str, str]:
     delivered = {"studies": 1, "instances": 1, "size": 1}
     quiet: dict[str, Any] = {"today": NOW.date(), "delivered": delivered, "at_work": 1, "unmatched": 1}
     group = Waiting(BatchState.FAILED, EVIL, EVIL, NOW, [7])
-    return page_of("needs_me.html", groups=[group], review=[batch()], imports=[], in_review=1, **quiet)
+    reasons, down = {7: EVIL}, [Down(EVIL, "unreachable", EVIL, waiting=1, retrying=1, failed=1)]
+    return page_of(
+        "needs_me.html", groups=[group], reasons=reasons, down=down, review=[batch()], imports=[], in_review=1, **quiet
+    )
 
 
 def previews(*shown: Shown) -> tuple[str, str]:
@@ -184,3 +191,49 @@ def test_what_waits_for_room_or_for_another_worker_needs_a_person() -> None:
     ]
     health = {"problems": problems, "faults": [], "unseen_batches": [], "unseen_imports": []}
     assert words.attention(health) == 2
+
+
+def event(message: str, actor: str = "system", reason: str | None = None) -> Event:
+    return Event(NOW, message, actor, reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "events", "said"),
+    [
+        ("held by a person", [event("held by a person", "orthanc:bea", "odd")], "held by bea: odd"),
+        ("cancelled by a person", [event("cancelled by a person", "cli:root")], "cancelled by root (command line)"),
+        (
+            "held by a reviewer",
+            [event("review: held", "orthanc:rita", "a face"), event(f"QUARANTINED{SEEN}", "orthanc:ada", "known")],
+            "held by rita: a face",
+        ),
+        ("the leak check found an identifier", [event("retried by an operator", "cli:root")],
+         "the leak check found an identifier"),
+        ("held by a person", [event("held by a person")], "held by a person"),
+        (None, [], ""),
+    ],
+)  # fmt: skip
+def test_who_set_a_batch_aside_and_why(reason: str | None, events: list[Event], said: str) -> None:
+    """The person's name and words; an acknowledgement that follows, and other reasons, change nothing."""
+    assert words.set_aside(reason, events) == said
+
+
+def test_a_destination_that_takes_nothing() -> None:
+    problem = "destination is is down is refused: SendIt.Destinations: no: such bucket"
+    assert words.split_destination(problem) == ("is is down", "refused", "SendIt.Destinations: no: such bucket")
+    assert words.is_named_in("b", "a: it does not answer; b: connection refused")
+    assert not words.is_named_in("b", "ab: it does not answer; the peer b: refused")
+
+
+def test_every_act_of_the_audit_log_has_words() -> None:
+    """Each kind that the code names where it records one."""
+    found = {
+        argument.value
+        for file in (ROOT / "plugin" / "sendit").rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("Act", "_act")
+        for argument in call.args[:2]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    assert {"pull", "reload", "recall", "pause"} <= found
+    assert found <= ACTS.keys()

@@ -50,6 +50,12 @@ ACTS = {
     "accept-journal": "accepted a restored journal",
     "unlink": "unlinked a project",
     "redact": "redacted earlier entries",
+    "pull": "began to pull a cohort",
+    "cancel-pull": "cancelled a pull",
+    "show-pull": "looked at a cohort's identifiers",
+    "reload": "reloaded the configuration",
+    "move-journal": "moved the journal",
+    "passport key": "changed the key of passports",
 }
 
 

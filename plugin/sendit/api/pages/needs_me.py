@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
@@ -10,8 +12,24 @@ from fastapi.responses import HTMLResponse
 from sendit.api.filters import BatchQuery
 from sendit.api.pages.sources import Sources
 from sendit.api.pages.totals import summed
+from sendit.api.pages.words import is_destination_problem, set_aside, split_destination
 from sendit.api.roles import Viewer
-from sendit.model import UNFINISHED, BatchState
+from sendit.journal import Journal
+from sendit.journal.lists.acknowledgements import Waiting
+from sendit.model import UNFINISHED, BatchState, DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A destination that takes nothing, and the batches that wait for it."""
+
+    name: str
+    state: str
+    reason: str
+    waiting: int
+    retrying: int
+    failed: int
+
 
 #: Maximum number of batches in review, and of imports, that are listed by themselves.
 _MOST = 20
@@ -27,12 +45,15 @@ def add(app: FastAPI, sources: Sources) -> None:
     def get_needs_me(request: Request, _viewer: Viewer) -> HTMLResponse:
         health, counts, today = shell.health(), views.counts(), datetime.now(UTC).date()
         imports = [summary for n in health["unseen_imports"][-_MOST:] if (summary := journal.imports.summary(n))]
+        groups = journal.acknowledgements.waiting()
         of_no_project = BatchQuery(limit=1, state=[BatchState.EMPTY], opened_from=today, reason="no project's Match")
         return shell.page(
             request,
             "needs_me.html",
             "needs-me",
-            groups=journal.acknowledgements.waiting(),
+            groups=groups,
+            reasons={one.batches[0]: _reason(journal, one) for one in groups},
+            down=_down(journal, health["problems"]),
             review=views.page(BatchQuery(limit=_MOST, state=[BatchState.REVIEW])).batches,
             in_review=counts.get(BatchState.REVIEW, 0),
             imports=imports[::-1],
@@ -41,3 +62,19 @@ def add(app: FastAPI, sources: Sources) -> None:
             at_work=sum(counts.get(state, 0) for state in _AT_WORK),
             unmatched=views.page(of_no_project).total,
         )
+
+
+def _reason(journal: Journal, group: Waiting) -> str:
+    """Return why the batches of a group wait; of a single one that a person has set aside, in the person's words."""
+    return set_aside(group.reason, journal.batches.history(group.batches[0]) if len(group.batches) == 1 else [])
+
+
+def _down(journal: Journal, problems: Iterable[str]) -> list[Down]:
+    states = journal.deliveries.summary()
+    found = []
+    for name, state, reason in map(split_destination, filter(is_destination_problem, problems)):
+        batches = states[name][0] if name in states else {}
+        waiting = batches.get(DeliveryState.WAITING, 0) + batches.get(DeliveryState.SENDING, 0)
+        retrying, failed = batches.get(DeliveryState.RETRYING, 0), batches.get(DeliveryState.FAILED, 0)
+        found.append(Down(name, state, reason, waiting, retrying, failed))
+    return found

@@ -200,7 +200,7 @@ _templates = Environment(
 )
 _templates.globals.update(asset=asset, version=__version__)
 _templates.filters.update(words.FILTERS)
-_templates.tests["destination_problem"] = words.is_destination_problem
+_templates.tests["named_in"] = words.is_named_in
 _templates.tests["pull_problem"] = words.is_pull_problem
 _templates.tests["room_problem"] = words.is_room_problem
 _templates.tests["worker_problem"] = words.is_worker_problem

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sendit.api.schemas import BatchAnswer, DeliveryAnswer
+from sendit.api.schemas import BatchAnswer, DeliveryAnswer, EventAnswer
+from sendit.journal.lists.acknowledgements import SEEN
+from sendit.journal.writing import SYSTEM, Event
 from sendit.model import BatchState, DeliveryState
 
 #: Meaning of each state for the person who reads it.
@@ -76,6 +78,11 @@ def is_destination_problem(problem: str) -> bool:
     return problem.startswith("destination ")
 
 
+def is_named_in(destination: str, reason: str) -> bool:
+    """Return whether the reason of a failed batch names a destination: "archive: it does not answer; bucket: …"."""
+    return any(one.startswith(f"{destination}: ") for one in reason.split("; "))
+
+
 def is_pull_problem(problem: str) -> bool:
     """Return whether a problem of GET /api/health is that of a pull whose source does not answer."""
     return problem.startswith("pull ")
@@ -91,12 +98,19 @@ def is_worker_problem(problem: str) -> bool:
     return "for a worker that does not run" in problem
 
 
+def split_destination(problem: str) -> tuple[str, str, str]:
+    """Return the name, the state and the reason of a problem of a destination."""
+    said, _, reason = problem.removeprefix("destination ").partition(": ")
+    name, _, state = said.rpartition(" is ")
+    return name, state, reason
+
+
 def down(problems: Iterable[str]) -> str:
     """Return which destinations take nothing, in one sentence; "" if all do."""
     troubles = [problem for problem in problems if is_destination_problem(problem)]
     if len(troubles) < 2:
         return capital(troubles[0]) if troubles else ""
-    return f"{len(troubles)} destinations take nothing: {', '.join(problem.split(' ')[1] for problem in troubles)}"
+    return f"{len(troubles)} destinations take nothing: {', '.join(split_destination(problem)[0] for problem in troubles)}"
 
 
 def meaning(state: str) -> str:
@@ -137,7 +151,7 @@ def duration(seconds: float) -> str:
 def who(actor: str) -> str:
     """Return an actor as a person reads it."""
     kind, _, name = actor.partition(":")
-    if actor == "system":
+    if actor == SYSTEM:
         return "SendIt"
     return f"{name} (command line)" if kind == "cli" else name or actor
 
@@ -162,6 +176,14 @@ def why(batch: BatchAnswer) -> str:
 def because(reason: str) -> str:
     """Return why a batch waits for a person, without saying that it does."""
     return reason.removeprefix("waits for a person: ")
+
+
+def set_aside(reason: str | None, events: Sequence[Event | EventAnswer]) -> str:
+    """Return the reason of a batch; of one that a person has set aside, with their name and their words."""
+    act = next((one for one in reversed(events) if one.actor != SYSTEM and not one.message.endswith(SEEN)), None)
+    if reason is None or act is None or not reason.endswith((" by a person", " by a reviewer")):
+        return reason or ""
+    return f"{reason.rpartition(' by ')[0]} by {who(act.actor)}" + (f": {act.reason}" if act.reason else "")
 
 
 def waits_for(delivery: DeliveryAnswer) -> str:
@@ -198,6 +220,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "iso": iso,
     "why": why,
     "because": because,
+    "set_aside": set_aside,
     "waits_for": waits_for,
     "to_json": to_json,
     "capital": capital,

@@ -30,10 +30,22 @@
         cell.textContent = entry[key] || (key === 'original' ? '(empty)' : '–')
         row.append(cell)
       }
+      row.append(batches(entry))
       return row
     })
     found.querySelector('tbody').replaceChildren(...rows)
     found.hidden = false
+  }
+
+  // What was made of a study or, for other entries, of the patient.
+  function batches({kind, code, patient}) {
+    const cell = document.createElement('td')
+    cell.dataset.name = 'Batches'
+    const link = document.createElement('a')
+    link.href = `batches?${new URLSearchParams({coded: kind === 'study' ? code : patient || code})}`
+    link.textContent = 'Show'
+    cell.append(link)
+    return cell
   }
 
   function say(text) {

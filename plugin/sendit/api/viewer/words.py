@@ -108,7 +108,8 @@ def _unknown(unknown: str) -> str:
 def _release(project: Project) -> str:
     rule = project.release.review
     if rule is None:
-        return "at once"
+        looks = project.pixels.on_text == "Review" and project.pixels.detect_text != "Off"
+        return "at once" + ("; what has text in its pixels once a person has accepted it" if looks else "")
     chosen = [
         f"{rule.share:g} % of the studies, chosen by chance" if rule.share is not None else "",
         f"studies with {' or '.join(rule.modality)}" if rule.modality is not None else "",

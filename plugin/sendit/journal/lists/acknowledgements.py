@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Of more than so many batches nobody wants the numbers.
 _MOST_UNSEEN = 10_001
+#: How the entry of an acknowledgement in a batch's history ends.
+SEEN = " was acknowledged"
 _BATCH, _IMPORT, _ERRORS = "batch", "import", "ERRORS"
 
 
@@ -112,7 +114,7 @@ class Acknowledgements:
             if state in NEED_A_LOOK:
                 self._write(c, _BATCH, batch_id, row.attempt, state, actor, reason)
                 c.execute(sa.update(t.batches).where(b.id == batch_id).values(unseen=0))
-                add_event(c, batch_id, f"{state} was acknowledged", actor, reason)
+                add_event(c, batch_id, f"{state}{SEEN}", actor, reason)
                 act = Act(actor, "acknowledge", batch=batch_id, reason=reason, details={"state": state.value})
                 audit.add(c, act)
             return state

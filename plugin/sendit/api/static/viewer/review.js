@@ -275,8 +275,10 @@ async function consult() {
   const {allowed, decisions, persons, why} = now.review
   for (const button of place.querySelectorAll('[data-decide]')) button.disabled = !allowed.includes(button.dataset.decide)
   const accepted = decisions.filter(one => one.decision === 'ACCEPT').length
-  const words = [why, persons > 1 ? `${persons} users have to accept it; ${accepted} did so far.` : ''].filter(Boolean)
+  const told = document.querySelector('main .head').textContent.includes(why) // beside the number of the batch
+  const words = [told ? '' : why, persons > 1 ? `${persons} users have to accept it; ${accepted} did so far.` : ''].filter(Boolean)
   $('why').textContent = words.join(' ')
+  $('why').hidden = !words.length
   $('decisions').replaceChildren(...decisions.map(one => make('li', [
     make('b', one.decision.toLowerCase()), ` by ${one.actor}, ${new Date(one.at).toLocaleString()}${one.reason ? `: ${one.reason}` : ''}`,
   ], {className: 'person'})))
