@@ -28,6 +28,7 @@ from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import JournalFault
 from sendit.journal.workers.group import WorkerGroup
+from sendit.logs.traces import Traces, open_sender
 from sendit.orthanc.client import Source
 from sendit.pipeline.actions import Actions
 from sendit.pipeline.backups.high_water import JournalGuard, open_journal
@@ -183,8 +184,16 @@ class Worker:
             ),
             destinations=_destinations(self.settings, self.orthanc),
             guard=self.guard,
+            traces=self._traces(),
             recycling=self.orthanc.recycling,
         )
+
+    def _traces(self) -> Traces:
+        settings = self.settings.tracing
+        if settings is None:
+            return Traces()
+        sender = open_sender(settings.url, settings.headers, settings.certificate_authority)
+        return Traces(sender, self.journal.high_water.counts()[0])
 
     def _alarms(self) -> Keeper | None:
         """Return what tells persons of problems; None if nobody is to be told."""
@@ -322,6 +331,7 @@ class Worker:
         self.pipeline.services.deidentification.close()
         self.pipeline.services.scheduler.stop()
         self._group.end()
+        self.pipeline.services.traces.stop()
         self.journal.close()
 
 

@@ -13,7 +13,9 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from sendit.logs.meters import DEIDENTIFY, DELIVER
 from tests.dicom import PLANTED_NAME, Person, StudyMaker
+from tests.servers.collector import Collector
 from tests.servers.ports import free_port
 from tests.servers.stack import PROJECT
 from tests.servers.waiting import wait_for
@@ -45,9 +47,9 @@ def states(found: dict[str, dict[tuple[str, ...], float]]) -> dict[str, float]:
 
 def test_numbers_and_alarms(make_stack: MakeStack) -> None:
     """What is wrong is told once, and when it is over; the metrics are the journal's counts at each moment."""
-    with Webhook() as hook:
+    with Webhook() as hook, Collector() as collector:
         alarms = {"Webhooks": [{"Url": hook.url}], "CheckSeconds": 0.3, "DestinationMinutes": 0, "DiskGigabytes": 0}
-        stack = make_stack(Alarms=alarms)
+        stack = make_stack(Alarms=alarms, Tracing={"Url": collector.url})
         log = stack.folder / "sendit.log"
         stack.sendit["Log"] = {"Format": "Json", "File": str(log)}
         stack.start(target=False)
@@ -74,6 +76,7 @@ def test_numbers_and_alarms(make_stack: MakeStack) -> None:
         assert (text.count("Problem: destination research"), text.count("Problem: a batch")) == (1, 1)
         tested = stack.cli("alarms", "test")
         assert (tested.returncode, tested.stdout.strip()) == (0, "SendIt.Alarms.Webhooks[0]: sent")
+        traced(collector, waiting[0]["id"])
     found = metrics(stack)
     assert states(found) == {"DONE": 1, "QUARANTINED": 1}
     assert states(found) == {state: float(number) for state, number in stack.api("health")["batches"].items() if number}
@@ -82,6 +85,21 @@ def test_numbers_and_alarms(make_stack: MakeStack) -> None:
     assert found["sendit_instances_processed_total"]["released", PROJECT] == 2
     exported(stack, held)
     logged(stack, log)
+
+
+def traced(collector: Collector, sent: int) -> None:
+    """The batch that was delivered is one trace, failed attempts included; no span has anything of an original."""
+    wait_for(lambda: any(one.name == "batch" for one in collector.spans), "the span of a batch")
+    (whole,) = [one for one in collector.spans if one.name == "batch"]
+    stages = [one for one in collector.spans if one.facts["sendit.batch"] == sent and one.name != "batch"]
+    assert whole.facts == {"sendit.batch": sent, "sendit.project": PROJECT}
+    assert {(one.trace, one.parent) for one in stages} == {(whole.trace, whole.number)}
+    assert {(one.name, one.failed) for one in stages} == {(DEIDENTIFY, False), (DELIVER, True), (DELIVER, False)}
+    assert {str(key) for one in collector.spans for key in one.facts} <= {
+        "sendit.batch", "sendit.project", "sendit.destination", "error.type",
+    }  # fmt: skip
+    planted = (b"MRN-", PLANTED_NAME.encode())
+    assert not any(one in body for one in planted for body in collector.bodies)
 
 
 def exported(stack: Stack, held: int) -> None:

@@ -135,6 +135,7 @@ def _configuration(fragment: dict[str, Any]) -> dict[str, Any]:
             "PullSources",
             "Alarms",
             "Log",
+            "Tracing",
             "Roles",
             "WatchedFolders",
             "Retention",

@@ -100,7 +100,7 @@ def test_the_configurations_in_the_documentation_can_be_read() -> None:
     """Each JSON of docs/monitoring.md is a part of the section SendIt."""
     text = (ROOT / "docs" / "monitoring.md").read_text("utf-8").replace("${SENDIT_WEBHOOK}", "https://hooks.example/x")
     sections = [json.loads(f"{{{block}}}") for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
-    assert [list(section) for section in sections] == [["Alarms"], ["Log"]]
+    assert [list(section) for section in sections] == [["Alarms"], ["Tracing"], ["Log"]]
     for section in sections:
         load({"SendIt": section})
 

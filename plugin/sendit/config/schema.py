@@ -31,6 +31,7 @@ from sendit.config.types import (
     Name,
     RetrySettings,
     Section,
+    TracingSettings,
 )
 from sendit.deidentify.options import Option as Option
 from sendit.errors import Misconfigured
@@ -121,6 +122,9 @@ class Settings(Section):
     """Who may do what. Default: every user of Orthanc may do everything."""
     log: LogSettings = LogSettings()
     """Level, file and format of the log."""
+    tracing: TracingSettings | None = None
+    """A collector of OpenTelemetry; needs `opentelemetry-sdk` and `opentelemetry-exporter-otlp-proto-http`. Default:
+    none."""
     alarms: Alarms | None = None
     """Who is told when something needs a person. Default: nobody."""
     watched_folders: list[WatchedFolder] = []

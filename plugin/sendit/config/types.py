@@ -107,6 +107,17 @@ class RetrySettings(Section):
     """Longest delay between two tries, in seconds."""
 
 
+class TracingSettings(Section):
+    """A collector of OpenTelemetry, which gets a trace of each batch: its stages, and how long they took."""
+
+    url: WebAddress = Field(repr=False)
+    """Its address for traces by OTLP over HTTP, as `https://collector.example:4318/v1/traces`."""
+    headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
+    """HTTP headers to send with each request."""
+    certificate_authority: AbsolutePath | None = None
+    """PEM file with the authorities to trust. Default: those that the system trusts."""
+
+
 #: How much is logged.
 Level: TypeAlias = Literal["Debug", "Info", "Warning", "Error"]
 

@@ -6,7 +6,7 @@ words.
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -91,13 +91,14 @@ class Stopwatch:
 
     def __init__(self, stage: str, destination: str = "") -> None:
         self.stage = stage
-        self._destination = destination
+        self.destination = destination
+        self.begun_at = time_ns()
         self._begun = perf_counter()
 
     def stop(self, *, ok: bool) -> float:
         """Write down how many seconds it took, and return them."""
         seconds = perf_counter() - self._begun
-        STAGE_SECONDS.labels(self.stage, self._destination, "ok" if ok else "failed").observe(seconds)
+        STAGE_SECONDS.labels(self.stage, self.destination, "ok" if ok else "failed").observe(seconds)
         return seconds
 
 

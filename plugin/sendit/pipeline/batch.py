@@ -350,6 +350,7 @@ class Pipeline:
         except Superseded:
             return
         BATCH_SECONDS.labels(batch.project or "").observe(since(batch.opened_at))
+        self.services.traces.batch(batch_id, batch.project or "", batch.opened_at)
         self._go_on_pulling()
         self.originals.clear(batch.study)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sendit.errors import Retry, SendItError
 from sendit.journal import Journal, JournalFault, Superseded
 from sendit.logs import places
+from sendit.logs.traces import Traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,6 +106,7 @@ class Services:
     deidentification: Deidentification
     destinations: Mapping[str, Destination]
     guard: JournalGuard
+    traces: Traces = field(default_factory=Traces)
     recycling: str = ""  # the limits by which Orthanc deletes studies to make room for new ones
     stopping: threading.Event = field(default_factory=threading.Event)  # from then on nothing that fails is counted
 
@@ -124,12 +126,14 @@ def account(
         try:
             stage()
             log.debug("batch %d: %s took %.3f s", batch_id, watch.stage, watch.stop(ok=True))
+            _trace(services, batch_id, watch, None)
         except JournalFault:
             raise  # nothing can be written down any more; the worker stops
         except SendItError as error:
             if services.stopping.is_set():
                 return  # what is being stopped fails in many ways, and none of them counts
             watch.stop(ok=False)
+            _trace(services, batch_id, watch, error)
             failed(error)
         except Superseded:
             raise
@@ -138,6 +142,11 @@ def account(
                 return
             log.error("batch %d: unexpected", batch_id, exc_info=error)
             watch.stop(ok=False)
+            _trace(services, batch_id, watch, error)
             failed(Retry(f"unexpected fault of SendIt: {places(error)}"))
     except Superseded:
         log.info("batch %d: another attempt has taken over", batch_id)
+
+
+def _trace(services: Services, batch_id: int, watch: Stopwatch, error: Exception | None) -> None:
+    services.traces.stage(watch.stage, batch_id, watch.destination, watch.begun_at, error)
