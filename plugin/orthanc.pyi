@@ -50,6 +50,21 @@ class RestOutput:
     def SetHttpHeader(self, name: str, value: str, /) -> None:
         """Add a header to the answer that follows."""
 
+class KeysValuesIterator:
+    """Since plugin 6.0: goes through the keys of a store."""
+
+    def Next(self) -> bool:
+        """Go to the first, or the next, key; return whether there is one."""
+
+    def GetKey(self) -> str:
+        """Return the key."""
+
+def CreateKeysValuesIterator(store: str, /) -> KeysValuesIterator:
+    """Since plugin 6.0: return an iterator over the keys of a store; raises if the database has no key-value store."""
+
+def DeleteKeyValue(store: str, key: str, /) -> None:
+    """Since plugin 6.0: delete a key; one that is not there is no error."""
+
 def ExtendOrthancExplorer(javascript: str, /) -> None:
     """Add JavaScript to Orthanc Explorer. At load only."""
 
@@ -76,6 +91,9 @@ def LogInfo(message: str, /) -> None:
 
 def LogWarning(message: str, /) -> None:
     """Write to Orthanc's log, always; Orthanc's own notices use this level."""
+
+def StoreKeyValue(store: str, key: str, value: bytes, /) -> None:
+    """Since plugin 6.0: store a value in Orthanc's database; raises if it is empty, or there is no such store."""
 
 def SetMetricsValue(name: str, value: float, type: int, /) -> None:
     """Set one of Orthanc's own metrics, which it shows at /tools/metrics-prometheus."""

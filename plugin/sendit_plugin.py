@@ -4,7 +4,7 @@ The plugin runs in Orthanc's own process, so it uses only the standard library, 
 while Orthanc loads it: problems are shown in Orthanc's log and at /sendit/, and Orthanc continues to receive.
 
 The worker is `PYTHON -m sendit` in a session of its own. Both write JSON, one object per line. To the worker:
-    {"hello": 1, "reloads": true, "metrics": true, "configuration": {…}, "url": "http://127.0.0.1:8042",
+    {"hello": 1, "reloads": true, "metrics": true, "keeps": true, "configuration": {…}, "url": "http://127.0.0.1:8042",
      "configuration_path": "/etc/orthanc/orthanc.json", "authorization": "…", "token": "…", "orthanc_version": "…"}
     {"event": "stored", "instances": ["<Orthanc id>", …]}      up to 500 in one line
     {"event": "new_study" | "stable" | "deleted", "study": "<Orthanc id>"}
@@ -15,10 +15,13 @@ From the worker (standard output and error):
     {"stopped": {"place": "…", "reason": "…", "retry": false}} why it ends
     {"metrics": {"sendit_batches_done": 12, …}}                for Orthanc's own metrics (/tools/metrics-prometheus)
     {"restart": {"SendIt": {…}, "OrthancPeers": {…}, …}}       it ends, to be started again with these keys (a reload)
+    {"taken": "<Orthanc id>"}                                  a stable study is in its journal
 Exit status 78 means misconfigured: the worker is not restarted. After any other status it is, with a growing delay.
 If a worker ends before it is ready after a reload, the next one gets the former configuration and "reload_refused":
 why. "reloaded" says that the projects are in the order of their file already.
 An event may be lost (the queue is bounded, the worker may be down): the worker's sweep finds what was not reported.
+Since plugin 6.0, Orthanc's key-value store keeps what is stable until it was taken: each worker is told of it at once,
+while the sweep of a large Orthanc takes its time.
 """
 
 from __future__ import annotations
@@ -66,6 +69,7 @@ MOST_PROXIED, MOST_WAITING = 8, 8  # requests in progress, and requests waiting 
 MOST_LONG = 2  # requests that wait for changes
 LONGEST_WAIT = 2.0  # seconds to wait for a turn
 RETRY_AFTER = 5  # seconds, for a client that was refused
+STORE = "sendit-stable"  # of Orthanc's key-value store
 
 #: Keys that the worker needs. RegisteredUsers and the secrets of other plugins are not passed on.
 _PASSED = {"SendIt", "OrthancPeers", "OrthancPeersInDatabase", "StableAge", "Name"}
@@ -129,6 +133,7 @@ def greet(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "hello": 1,
         "reloads": True,  # this plugin knows the line {"restart"}
         "metrics": True,  # and the line {"metrics"}
+        "keeps": True,  # and the line {"taken"}
         "configuration": {k: v for k, v in configuration.items() if k in _PASSED or k.startswith(_PASSED_GROUPS)},
         "url": f"{scheme}://127.0.0.1:{configuration.get('HttpPort', 8042)}",
         "authorization": orthanc.GenerateRestApiAuthorizationToken(),
@@ -163,6 +168,45 @@ def start_thread(target: Callable[..., None], *args: Any) -> threading.Thread:
     thread = threading.Thread(target=guarded(target), args=args, name=f"sendit{target.__name__}", daemon=True)
     thread.start()
     return thread
+
+
+class Kept:
+    """Studies that are stable and that no worker has taken yet, in Orthanc's database, which outlasts a kill.
+
+    Nothing is kept before plugin 6.0, nor where the database has no key-value store.
+    """
+
+    def __init__(self) -> None:
+        self._works = hasattr(orthanc, "StoreKeyValue")
+
+    def add(self, study: str) -> None:
+        """Keep a study."""
+        self._try(lambda: orthanc.StoreKeyValue(STORE, study, b"stable"))
+
+    def drop(self, study: str) -> None:
+        """Forget one that was taken, or is not kept."""
+        self._try(lambda: orthanc.DeleteKeyValue(STORE, study))
+
+    def all(self) -> list[str]:
+        """Return what is kept."""
+        found: list[str] = []
+        self._try(lambda: found.extend(_keys()))
+        return found
+
+    def _try(self, act: Callable[[], object]) -> None:
+        if not self._works:
+            return
+        try:
+            act()
+        except Exception as error:
+            self._works = False
+            log("warning", f"Orthanc keeps no stable studies ({type(error).__name__}); the worker's sweep finds them")
+
+
+def _keys() -> Iterator[str]:
+    iterator = orthanc.CreateKeysValuesIterator(STORE)
+    while iterator.Next():
+        yield iterator.GetKey()
 
 
 class Events:
@@ -211,7 +255,7 @@ class Events:
 class Worker:
     """A worker process, from start to end, with the two threads that write to it and read from it."""
 
-    def __init__(self, python: str, greeting: Mapping[str, Any], events: Events) -> None:
+    def __init__(self, python: str, greeting: Mapping[str, Any], events: Events, kept: Kept) -> None:
         """Start the process.
 
         Raises:
@@ -225,6 +269,7 @@ class Worker:
         self.ended = threading.Event()
         self._closing = threading.Event()
         self._events = events
+        self._kept = kept
         self._process = Popen(
             [python, *WORKER],
             stdin=PIPE,
@@ -287,8 +332,12 @@ class Worker:
         if message.get("ready"):
             self.socket, self.ready_since = str(message.get("socket", "")), time.monotonic()
             log("warning", "the worker is ready")
+            for study in self._kept.all():
+                self._events.put("stable", study)
         elif isinstance(message.get("stopped"), dict):
             self.stopped = message["stopped"]
+        elif "taken" in message:
+            self._kept.drop(str(message["taken"]))
         elif isinstance(message.get("restart"), dict):
             self.restart = message["restart"]
         elif isinstance(message.get("metrics"), dict):
@@ -303,6 +352,7 @@ class Supervisor:
 
     def __init__(self, configuration: Mapping[str, Any], problem: Problem | None) -> None:
         self.events = Events()
+        self.kept = Kept()
         self.hopeless = problem is not None
         self._problem = problem or Problem("SendIt is starting.", "Try again in a moment.")
         self.configuration = configuration
@@ -328,6 +378,13 @@ class Supervisor:
             worker.stop()
         if self._thread:
             self._thread.join(1)
+
+    def tell(self, kind: str, resource: str) -> None:
+        """Report an event to the worker, now or once there is one."""
+        if not self.hopeless:
+            if kind == "stable":
+                self.kept.add(resource)
+            self.events.put(kind, resource)
 
     def where(self) -> str | Problem:
         """Return the worker's socket, or why there is none."""
@@ -375,7 +432,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             try:
-                self._worker = worker = Worker(python, greeting, self.events)
+                self._worker = worker = Worker(python, greeting, self.events, self.kept)
             except OSError as error:
                 error_text = f"The worker's interpreter {python} cannot be started ({error.strerror})."
                 self._problem = Problem(error_text, "Install SendIt's environment, or name it in SendIt.Python.")
@@ -689,10 +746,6 @@ def install() -> None:
     change = orthanc.ChangeType
     studies = {change.NEW_STUDY: "new_study", change.STABLE_STUDY: "stable", change.DELETED: "deleted"}
 
-    def tell(kind: str, resource: str) -> None:
-        if not supervisor.hopeless:
-            supervisor.events.put(kind, resource)
-
     @guarded
     def on_change(kind: int, level: int, resource: str) -> None:
         if kind == change.ORTHANC_STARTED:
@@ -700,7 +753,7 @@ def install() -> None:
         elif kind == change.ORTHANC_STOPPED:
             supervisor.stop()
         elif level == orthanc.ResourceType.STUDY and kind in studies:
-            tell(studies[kind], resource)
+            supervisor.tell(studies[kind], resource)
 
     lane, pulse = Lane(_threads(supervisor.configuration)), Pulse()
 
@@ -717,7 +770,7 @@ def install() -> None:
     orthanc.RegisterRestCallback(PREFIX, on_request)
     orthanc.RegisterRestCallback(PREFIX + "/(.*)", on_request)
     orthanc.RegisterOnChangeCallback(on_change)
-    orthanc.RegisterOnStoredInstanceCallback(guarded(lambda _, resource: tell("stored", resource)))
+    orthanc.RegisterOnStoredInstanceCallback(guarded(lambda _, resource: supervisor.tell("stored", resource)))
     orthanc.ExtendOrthancExplorer(_EXPLORER)
 
 

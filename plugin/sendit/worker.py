@@ -97,7 +97,8 @@ class Worker:
         services = self.pipeline.services
         self._group = WorkerGroup(self.journal, services.scheduler.executor)
         self._early = EarlyWork(self.pipeline)
-        self._arrivals = Arrivals(self.pipeline, self._early)
+        keeps = bool(hello.get("keeps"))
+        self._arrivals = Arrivals(self.pipeline, self._early, lambda study: _say(taken=study) if keeps else None)
         self._pulling = Pulling(self.pipeline)
         self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._group)
         self._importing = Importing(self.pipeline, self._stop)

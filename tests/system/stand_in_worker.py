@@ -1,7 +1,8 @@
 """A small worker that speaks the plugin's protocol, so that the plugin can be driven through every case.
 
 Everything it was told goes to files in SendIt.DataDirectory. A file `mode` there changes what it does:
-misconfigured, crash, stubborn (ends neither at end of file nor by SIGTERM), child (leaves a child process behind).
+misconfigured, crash, stubborn (ends neither at end of file nor by SIGTERM), child (leaves a child process behind),
+forgetful (does not say that it has taken a stable study).
 """
 
 from __future__ import annotations
@@ -126,6 +127,9 @@ def main() -> None:
         for line in sys.stdin:
             file.write(line)
             file.flush()
+            event = json.loads(line)
+            if event.get("event") == "stable" and mode != "forgetful":
+                say({"taken": event["study"]})
     (folder / "eof").touch()
     if mode == "stubborn":
         threading.Event().wait()

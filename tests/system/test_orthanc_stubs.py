@@ -39,18 +39,28 @@ def _promised() -> dict[str, list[str]]:
     return promised
 
 
+def _since_plugin_6() -> set[str]:
+    """The names of which the stub says that they are newer than what may be installed."""
+    nodes = [one for one in ast.parse(STUB.read_text()).body if isinstance(one, (ast.ClassDef, ast.FunctionDef))]
+    return {one.name for one in nodes if (ast.get_docstring(one) or "").startswith("Since plugin 6.0: ")}
+
+
 def test_every_name_exists(tmp_path: Path) -> None:
-    """Each function, class and member of the stub is in the plugin of the Orthanc that is installed."""
+    """Each function, class and member of the stub is in the plugin of the Orthanc that is installed, if it can be."""
     promised = _promised()
     script = tmp_path / "names_of_orthanc.py"
-    script.write_text(SCRIPT.format(folder=str(tmp_path), classes=[n for n in promised if n != "orthanc"]))
+    script.write_text(
+        SCRIPT.format(folder=str(tmp_path), classes=[n for n in promised if n not in {"orthanc", *_since_plugin_6()}])
+    )
     with OrthancServer(tmp_path / "orthanc", script=script) as server:
         written = tmp_path / "names.json"
         wait_for(lambda: written.exists() and written.read_text().endswith("}"), "the names to be written")
         found = json.loads(written.read_text())
         answer = server.get("/names")
+    newer = set() if "StoreKeyValue" in found["orthanc"] else _since_plugin_6()
     for name, members in promised.items():
-        assert set(members) <= set(found[name]), name
+        if name not in newer:
+            assert set(members) - newer <= set(found[name]), name
     assert set(promised["RestOutput"]) <= set(answer["output"])
     assert answer["request"] == ["get", "groups", "headers", "method"]
 
@@ -65,4 +75,4 @@ def test_every_call_has_a_stub() -> None:
         for node in ast.walk(ast.parse(sources[0].read_text()))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "orthanc"
     }
-    assert taken == set(promised["orthanc"])
+    assert taken == set(promised["orthanc"]) - {"KeysValuesIterator"}  # what CreateKeysValuesIterator returns

@@ -22,6 +22,7 @@ from pydicom.uid import generate_uid
 
 from tests.servers.orthanc import OrthancServer
 from tests.servers.waiting import wait_for
+from tests.system.key_values import PRELUDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,16 @@ class Stack:
         copy = self.data.parent / "sendit_plugin.py"
         copy.write_text(text)
         self.orthanc.configuration["PythonScript"] = str(copy)
+
+    def with_key_values(self) -> Path:
+        """Run a copy of the plugin that finds key-value stores; return their folder."""
+        folder = self.data.parent / "stores"
+        folder.mkdir()
+        copy = self.data.parent / "sendit_plugin.py"
+        prelude = PRELUDE.format(folder=str(folder))
+        copy.write_text(PLUGIN.read_text().replace("\nimport orthanc\n", f"\n{prelude}\n"))
+        self.orthanc.configuration["PythonScript"] = str(copy)
+        return folder
 
     def start(self, ready: bool = True, **environment: str) -> Stack:
         self.orthanc.start(environment=environment)
@@ -199,6 +210,40 @@ def test_many_stored_are_merged(stack: Stack, tmp_path: Path) -> None:
     assert told() == sent
     assert max(len(e.get("instances", [])) for e in stack.events()) <= 20
     assert len(stack.events()) < 60
+
+
+def test_what_is_stable_is_kept_over_a_kill(stack: Stack, tmp_path: Path) -> None:
+    """Until the worker has taken it; each worker is told of it once more, and Orthanc may be killed meanwhile."""
+    stores = stack.with_key_values()
+    stack.mode("forgetful")
+    stack.start()
+    study = stack.orthanc.upload(_instance(tmp_path, generate_uid()))["ParentStudy"]
+    stable = {"event": "stable", "study": study}
+    wait_for(lambda: stack.events().count(stable) == 1, "the study to be told stable")
+    worker = stack.workers()[-1]
+    stack.orthanc.kill()
+    wait_for(lambda: _gone(worker["pid"]), "the worker to end")
+    stack.orthanc.start()
+    wait_for(lambda: stack.events().count(stable) == 2, "it to be told again")
+    assert [file.name for file in (stores / "sendit-stable").iterdir()] == [study]
+    stack.mode("")
+    os.kill(stack.wait_for_worker(2)["pid"], signal.SIGKILL)  # as if it had crashed
+    wait_for(lambda: not any((stores / "sendit-stable").iterdir()), "the third worker to take it")
+    assert stack.events().count(stable) == 3
+
+
+def test_a_database_without_key_values(stack: Stack, tmp_path: Path) -> None:
+    """It is said once, and events are told as before."""
+    stores = stack.with_key_values()
+    (stores / "broken").touch()
+    stack.start()
+    studies = {stack.orthanc.upload(_instance(tmp_path, generate_uid()))["ParentStudy"] for _ in range(2)}
+
+    def told() -> set[str]:
+        return {event["study"] for event in stack.events() if event["event"] == "stable"}
+
+    wait_for(lambda: told() == studies, "both to be told stable")
+    assert stack.orthanc.log().count("Orthanc keeps no stable studies") == 1
 
 
 def test_bounded_queue(stack: Stack, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The plugin's events: an instance was stored; a study is new, stable, or deleted.
 
-The plugin's events are hints, and may be lost; the reconciliation finds what they missed. So this module may take its
+The plugin's events are hints, and may be lost; the reconciliation finds what they missed. That a study is stable, a
+plugin of 6.0 or later keeps until it is told that the study is in the journal. So this module may take its
 time: it looks at most at a few instances a second, because every question costs Orthanc time that it needs to receive.
 """
 
@@ -31,9 +32,11 @@ _INTERVAL = 1.0  # seconds
 class Arrivals:
     """Takes events from any thread and works them off in one of its own."""
 
-    def __init__(self, pipeline: Pipeline, early: EarlyWork) -> None:
+    def __init__(self, pipeline: Pipeline, early: EarlyWork, taken: Callable[[str], None]) -> None:
+        """Remember what works the events off, and what is told of a stable study once the journal has it."""
         self._pipeline = pipeline
         self._early = early
+        self._taken = taken
         self._events: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         self._stored: dict[str, None] = {}  # an ordered set
         self._thread = threading.Thread(target=self._work, name="arrivals", daemon=True)
@@ -74,19 +77,22 @@ class Arrivals:
         elif kind == "stable":
             study = str(event["study"])
             self._guard(self._look_up)
-            self._guard(lambda: self._pipeline.stable(study))
+            if self._guard(lambda: self._pipeline.stable(study)):
+                self._taken(study)
         elif kind == "deleted":
             study = str(event["study"])
             self._guard(lambda: self._pipeline.stable(study))
 
-    def _guard(self, act: Callable[[], Any]) -> None:
-        """Drop an event that fails: the reconciliation makes up for it."""
+    def _guard(self, act: Callable[[], Any]) -> bool:
+        """Return whether an event was processed. One that fails is dropped: the reconciliation makes up for it."""
         try:
             act()
+            return True
         except Retry as error:
             log.warning("an arrival could not be processed yet: %s", error)
         except Exception as error:
             log.error("an arrival could not be processed", exc_info=error)
+        return False
 
     def _receiving(self, study: str) -> None:
         count = self._pipeline.services.source.count(study)
