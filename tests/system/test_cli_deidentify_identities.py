@@ -77,6 +77,25 @@ def test_a_list(tmp_path: Path, source: Path) -> None:
     assert (wrong.returncode, "line 2: the code is empty" in wrong.stderr) == (2, True)
 
 
+@pytest.mark.slow
+def test_a_list_of_accession_numbers(tmp_path: Path) -> None:
+    """Each study has the code of its row; another study of the same patient is held until the list has it."""
+    folder, path = tmp_path / "in", tmp_path / "cohort.csv"
+    folder.mkdir()
+    for letter, number in (("a", "A2024-1"), ("b", "A2024-2")):
+        (folder / f"0{letter}").write_bytes(StudyMaker(accession_number=number, rows=8).instance())
+    columns = {"AccessionNumber": "AccessionNumber", "Code": "SubjectCode"}
+    write(path, "AccessionNumber,Modality,SubjectCode", "A2024-1,CT,SUBJECT-1")
+    config = configured(tmp_path, Source="Csv", Path=str(path), Columns=columns)
+    done = run(tmp_path, folder, tmp_path / "out", "-c", config)
+    assert (done.returncode, done.stdout) == (3, "2 files: 1 released, 0 rejected, 1 quarantined\n"), done.stderr
+    write(path, "AccessionNumber,Modality,SubjectCode", "A2024-1,CT,SUBJECT-1", "A2024-2,CT,SUBJECT-1")
+    assert run(tmp_path, folder, tmp_path / "out", "-c", config).returncode == 0
+    released = [pydicom.dcmread(tmp_path / "out" / name) for name in ("0a", "0b")]
+    assert [str(one.PatientID) for one in released] == ["SUBJECT-1", "SUBJECT-1"]
+    assert not {str(one.AccessionNumber) for one in released} & {"A2024-1", "A2024-2"}
+
+
 def test_a_service(tmp_path: Path, source: Path) -> None:
     """One request for each patient; whom it does not know has the pseudonym of the key, where the project says so."""
     with IdentityService({MRN: "SUBJECT-1"}) as service:

@@ -101,8 +101,17 @@ class CsvColumns(Section):
     """Column of the PatientID."""
     issuer_of_patient_id: str | None = Field(default=None, alias="IssuerOfPatientID", min_length=1)
     """Column of the IssuerOfPatientID, if the list has one."""
+    accession_number: str | None = Field(default=None, alias="AccessionNumber", min_length=1)
+    """Column of the AccessionNumber, if the list names studies by it."""
+    study_instance_uid: str | None = Field(default=None, alias="StudyInstanceUID", min_length=1)
+    """Column of the StudyInstanceUID, if the list names studies by it."""
     code: str = Field(default="Code", min_length=1)
     """Column of the pseudonym."""
+
+    @property
+    def name_studies(self) -> bool:
+        """Return whether rows may name a study in the place of a patient; then PatientID may be left out."""
+        return self.accession_number is not None or self.study_instance_uid is not None
 
 
 class CsvList(Section):
@@ -282,6 +291,14 @@ class Project(Section):
     """Keep the originals in Orthanc, or delete them once every destination has been read back and matched."""
     variants: dict[Name, Variant] = {}
     """Other ways to de-identify the same studies, by name, for other destinations."""
+
+    @model_validator(mode="after")
+    def _two_patients_are_noticed(self) -> Project:
+        if isinstance(self.identities, CsvList) and self.identities.columns.name_studies and not self.crosswalk:
+            raise ValueError(
+                "a list that names studies needs Crosswalk: true, which notices if two patients get the same pseudonym"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,8 @@ class Patient:
     patient_id: str
     issuer: str = ""
     study_instance_uid: str = ""
+    #: By this, too, a list may name the study; it says nothing of who the patient is.
+    accession_number: str = field(default="", compare=False)
 
     def parts(self) -> tuple[str, ...]:
         """Return what the codes of this patient are derived from."""

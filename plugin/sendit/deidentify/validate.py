@@ -40,10 +40,11 @@ def subject_of(elements: Dataset) -> Subject:
     sop_class = text_of(elements, _SOP_CLASS)
     _check_class(sop_class)
     study = _uid(elements, _STUDY, "StudyInstanceUID")
-    patient = Patient(text_of(elements, _PATIENT_ID), text_of(elements, _ISSUER), study)
+    accession_number = text_of(elements, _ACCESSION)
+    patient = Patient(text_of(elements, _PATIENT_ID), text_of(elements, _ISSUER), study, accession_number)
     return Subject(
         patient=patient,
-        accession_number=text_of(elements, _ACCESSION),
+        accession_number=accession_number,
         study_instance_uid=study,
         series_instance_uid=_uid(elements, _SERIES, "SeriesInstanceUID"),
         sop_instance_uid=_uid(elements, _SOP_INSTANCE, "SOPInstanceUID"),

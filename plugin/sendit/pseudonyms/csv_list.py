@@ -1,4 +1,4 @@
-"""A list of patients and their pseudonyms (CSV, UTF-8, names of the columns in its first line).
+"""A list of patients, or of their studies, and pseudonyms (CSV, UTF-8, names of the columns in its first line).
 
 It is read whole or not at all, and read again when it changes. A new version that is wrong stops the batches that need
 it until it is fixed: neither the old version nor a part of the new one is used.
@@ -17,17 +17,21 @@ from typing import TYPE_CHECKING, get_args
 from sendit.config import permissions
 from sendit.config.guesses import nearest
 from sendit.config.project import CsvList
-from sendit.errors import Misconfigured, Retry
+from sendit.errors import Misconfigured, Quarantine, Retry
 from sendit.pseudonyms.rules import CodeFault, fault_of, no_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sendit.deidentify import Patient
 
 #: Between PatientID and issuer in the keys of the list: one string takes a third of the memory of a pair.
 _BETWEEN = "\0"
+#: Beginnings of the keys of studies; no key of a patient has them.
+_ACCESSION, _STUDY = "\0accession ", "\0study "
+#: Identifiers that a row may have, of which it needs one.
+_KINDS = ("PatientID", "AccessionNumber", "StudyInstanceUID")
 #: Separators of lists, in words.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabulators", "|": "vertical bars", ":": "colons"}
 #: So like the name of a column (from 0 to 1) no identifier of a patient is.
@@ -48,6 +52,7 @@ class ListFile:
         self._lock = threading.Lock()
         self._version: tuple[int, ...] = ()
         self._codes: dict[str, str] = {}
+        self._names_studies = settings.columns.name_studies
         self._reload()
 
     def code(self, patient: Patient) -> str | None:
@@ -58,10 +63,32 @@ class ListFile:
             except Misconfigured as error:
                 # Not at the start any more: somebody is at work on the list. The batch waits, and fails in the end.
                 raise Retry(str(error)) from None
-            if not patient.patient_id:
-                return None
-            code = self._codes.get(self._key(patient.patient_id, patient.issuer))
-            return self._of_only_issuer(patient.patient_id) if code is None and not patient.issuer else code
+            codes = {code for code in (self._of_study(patient), self._of_patient(patient)) if code is not None}
+        if len(codes) > 1:
+            raise Quarantine("no pseudonym: the project's list has one for the study, and another for the patient")
+        code = codes.pop() if codes else None
+        if code is not None and patient.patient_id and fault_of(code, patient.patient_id):
+            raise Quarantine("no pseudonym: what the project's list has for the study is the PatientID itself")
+        return code
+
+    def asked_by(self, patient: Patient) -> tuple[str, ...]:
+        """See `CodeSource`."""
+        study = (patient.study_instance_uid, patient.accession_number) if self._names_studies else ()
+        return (*patient.parts(), *study)
+
+    def _of_study(self, patient: Patient) -> str | None:
+        """Return the pseudonym of the study that the patient was seen in, if the list names studies."""
+        by_uid = self._codes.get(_STUDY + patient.study_instance_uid) if patient.study_instance_uid else None
+        by_number = self._codes.get(_ACCESSION + patient.accession_number) if patient.accession_number else None
+        if by_uid is not None and by_number is not None and by_uid != by_number:
+            raise Quarantine("no pseudonym: the project's list has two for the study, by its UID and by its number")
+        return by_uid if by_number is None else by_number
+
+    def _of_patient(self, patient: Patient) -> str | None:
+        if not patient.patient_id:
+            return None
+        code = self._codes.get(self._key(patient.patient_id, patient.issuer))
+        return self._of_only_issuer(patient.patient_id) if code is None and not patient.issuer else code
 
     def _of_only_issuer(self, patient_id: str) -> str | None:
         """Return the pseudonym of a PatientID that the list has of one issuer, for a file that names none."""
@@ -70,7 +97,8 @@ class ListFile:
 
     def check(self) -> str:
         """See `CodeSource`."""
-        return f"its list has {len(self._codes)} patients"
+        things = "patients and studies" if self._names_studies else "patients"
+        return f"its list has {len(self._codes)} {things}"
 
     def _key(self, patient_id: str, issuer: str) -> str:
         """Return the key of a patient. Without a column for the issuer, PatientIDs alone count."""
@@ -101,7 +129,7 @@ class ListFile:
         text.seek(0)
         rows = self._rows(text, first)
         _, header = next(rows, (1, []))
-        patient_column, issuer_column, code_column = self._columns(header, first)
+        columns = self._columns(header, first)
         codes: dict[str, str] = {}
         given: set[str] = set()
         for line, row in rows:
@@ -109,20 +137,32 @@ class ListFile:
                 continue
             if len(row) != len(header):
                 raise self._wrong(line, f"it has {len(row)} columns, the first line has {len(header)}")
-            patient_id, code = row[patient_column].strip(), row[code_column].strip()
-            issuer = "" if issuer_column is None else row[issuer_column].strip()
-            if not patient_id:
-                raise self._wrong(line, "the PatientID is empty")
-            if fault := fault_of(code, patient_id) or self._fault(code):
+            values = {name: row[column].strip() for name, column in columns.items()}
+            self._take(line, values, codes, given)
+        return codes
+
+    def _take(self, line: int, values: Mapping[str, str], codes: dict[str, str], given: set[str]) -> None:
+        """Add what a row says to the codes, by their keys, and to those that patients were given."""
+        code, patient_id = values["code"], values.get("patient", "")
+        names = [patient_id, values.get("accession", ""), values.get("study", "")]
+        if not any(names):
+            raise self._wrong(
+                line, f"{'each of ' + ', '.join(_KINDS) if self._names_studies else 'the PatientID'} is empty"
+            )
+        for kind, name in zip(_KINDS, names, strict=True):
+            if name and (fault := fault_of(code, name, kind) or self._fault(code)):
                 raise self._wrong(line, fault)
-            key = self._key(patient_id, issuer)
+        if patient_id:
+            key = self._key(patient_id, values.get("issuer", ""))
             if codes.get(key, code) != code:
                 raise self._wrong(line, "this patient has another code in a line before")
             if key not in codes and code in given:
                 raise self._wrong(line, "this code is another patient's in a line before")
             codes[key] = code
             given.add(code)
-        return codes
+        for key in (prefix + name for prefix, name in zip((_ACCESSION, _STUDY), names[1:], strict=True) if name):
+            if codes.setdefault(key, code) != code:
+                raise self._wrong(line, "this study has another code in a line before")
 
     def _rows(self, text: io.StringIO, first: str) -> Iterator[tuple[int, Sequence[str]]]:
         """Yield each row with the number of the line that it ends in."""
@@ -135,7 +175,8 @@ class ListFile:
             suspicion = self._suspicion(first, self._settings.columns.patient_id) if reader.line_num <= 1 else ""
             raise self._wrong(reader.line_num, problem, suspicion or "Correct the list.") from None
 
-    def _columns(self, header: Sequence[str], first: str) -> tuple[int, int | None, int]:
+    def _columns(self, header: Sequence[str], first: str) -> dict[str, int]:
+        """Return the numbers of the columns that the list has, by what is in them."""
         names = [name.strip() for name in header]
         columns = self._settings.columns
 
@@ -146,8 +187,14 @@ class ListFile:
                 raise self._wrong(1, problem, self._suspicion(first, name) or remedy)
             return names.index(name)
 
-        issuer = None if columns.issuer_of_patient_id is None else find(columns.issuer_of_patient_id)
-        return find(columns.patient_id), issuer, find(columns.code)
+        headings = {
+            "patient": None if self._names_studies and columns.patient_id not in names else columns.patient_id,
+            "issuer": columns.issuer_of_patient_id,
+            "accession": columns.accession_number,
+            "study": columns.study_instance_uid,
+            "code": columns.code,
+        }
+        return {what: find(name) for what, name in headings.items() if name is not None}
 
     def _suspicion(self, first: str, name: str) -> str:
         """Return the probable reason for a missing column: another delimiter, or another spelling.

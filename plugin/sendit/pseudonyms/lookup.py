@@ -38,13 +38,13 @@ class Pseudonyms:
             Retry: there was no answer, several times.
             Misconfigured: a person has to change something first.
         """
-        parts = () if patient is None else patient.parts()
-        if parts not in self._known:
+        asked = () if patient is None else self._source.asked_by(patient)
+        if asked not in self._known:
             try:
-                self._known[parts] = self._ask(patient)
+                self._known[asked] = self._ask(patient)
             except Quarantine as held:
-                self._known[parts] = str(held)
-        code = self._known[parts]
+                self._known[asked] = str(held)
+        code = self._known[asked]
         if isinstance(code, str):
             raise Quarantine(code)
         return code

@@ -37,8 +37,12 @@ class CodeSource(Protocol):
 
         Raises:
             Retry: there is no answer for now.
+            Quarantine: its answer contradicts itself.
             Misconfigured: a person has to change something first.
         """
+
+    def asked_by(self, patient: Patient) -> tuple[str, ...]:
+        """Return what its answer depends on."""
 
     def check(self) -> str:
         """Check the source; return a line for `sendit doctor`. Raises as `code` does."""
@@ -50,7 +54,7 @@ def codes_of(source: CodeSource, patient: Patient | None, *, unknown_stops: bool
     Nothing for None: it can't be read, and is rejected.
 
     Raises:
-        Quarantine: the patient is not known, and `unknown_stops`.
+        Quarantine: the patient is not known, and `unknown_stops`; or the source says so.
         Retry, Misconfigured: from the source.
     """
     if patient is None:
@@ -61,8 +65,8 @@ def codes_of(source: CodeSource, patient: Patient | None, *, unknown_stops: bool
     return {patient.parts(): code or ""}
 
 
-def fault_of(code: str, patient_id: str) -> str:
-    """Return why a text cannot be a patient's pseudonym; "" if it can. Repeats neither."""
+def fault_of(code: str, original: str, kind: str = "PatientID") -> str:
+    """Return why a text cannot be the pseudonym for an original identifier of a kind; "" if it can. Repeats neither."""
     if not code:
         return "the code is empty"
     if len(code) > _LONGEST:
@@ -71,8 +75,8 @@ def fault_of(code: str, patient_id: str) -> str:
         return "the code has characters that cannot stand in PatientID and PatientName (ASCII without \\ ^ = is right)"
     if not any(c.isalnum() for c in code):
         return "the code has neither a letter nor a digit"
-    if _bare(code) == _bare(patient_id):
-        return "the code is the PatientID itself"
+    if _bare(code) == _bare(original):
+        return f"the code is the {kind} itself"
     return ""
 
 

@@ -64,6 +64,10 @@ class PseudonymService:
             raise self._unusable(fault)
         return code
 
+    def asked_by(self, patient: Patient) -> tuple[str, ...]:
+        """See `CodeSource`."""
+        return patient.parts()
+
     def check(self) -> str:
         """See `CodeSource`."""
         return "its identity service is asked when a batch needs it"

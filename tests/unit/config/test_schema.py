@@ -218,6 +218,17 @@ def test_sources_of_identities() -> None:
     assert "hunter3" not in repr(settings)
 
 
+def test_a_list_of_studies_needs_the_crosswalk() -> None:
+    """Nothing else would notice that two patients get one pseudonym."""
+    by_study = {**CSV, "Columns": {"AccessionNumber": "AccessionNumber"}}
+    document = _changed("Projects.IRB1.Identities", by_study)
+    load(document)
+    document["SendIt"]["Projects"]["IRB1"]["Crosswalk"] = False
+    error = _refused(document)
+    assert error.place == "SendIt.Projects.IRB1"
+    assert "needs Crosswalk: true" in str(error)
+
+
 @pytest.mark.parametrize(
     ("value", "where", "words"),
     [

@@ -9,11 +9,13 @@ import pytest
 
 from sendit.config.project import CsvList
 from sendit.config.schema import load
-from sendit.deidentify import Patient
-from sendit.errors import Misconfigured, Retry
+from sendit.deidentify import Patient, patient_of
+from sendit.errors import Misconfigured, Quarantine, Retry
 from sendit.importer.cohort.cohort_list import read_list
 from sendit.pipeline.projects import open_codes
 from sendit.pseudonyms import CodeSource, open_source
+from sendit.pseudonyms.lookup import Pseudonyms
+from tests.dicom import Person, StudyMaker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +72,91 @@ def test_a_cohort_list(path: Path) -> None:
     assert [(row.line, row.wanted.accession_number, row.wanted.patient_id) for row in rows] == [
         (2, "A1", "MRN-1"), (3, "A2", "MRN-1"), (4, "A3", "MRN-2"),
     ]  # fmt: skip
+
+
+BY_STUDY = {"AccessionNumber": "AccessionNumber", "StudyInstanceUID": "StudyInstanceUID"}
+HEADER = "AccessionNumber,PatientID,StudyInstanceUID,Code"
+
+
+def seen(patient: str, uid: str = "", number: str = "") -> Patient:
+    return Patient(patient, "", uid, number)
+
+
+def test_a_list_of_studies(path: Path) -> None:
+    """Rows that name a study are found by it, whoever the patient is; those of a patient as ever."""
+    write(path, HEADER, "A1,,,S-1", ",,1.2.3,S-2", ",MRN-3,,S-3", "A4,,,S-1", "A5,MRN-5,1.2.5,S-5")
+    listed = source(path, Columns=BY_STUDY)
+    expected = {
+        seen("MRN-1", "1.2.1", "A1"): "S-1",
+        seen("MRN-2", "1.2.3", "A2"): "S-2",
+        seen("MRN-3", "1.2.4", "A3"): "S-3",
+        seen("MRN-5", "1.2.6", "A6"): "S-5",
+        seen("", "1.2.1", "A1"): "S-1",
+        seen("MRN-9", "1.2.9", "A9"): None,
+        seen("A1"): None,
+        seen("", "A1", "1.2.3"): None,
+    }
+    assert {one: listed.code(one) for one in expected} == expected
+    assert listed.code(seen("MRN-1", "1.2.2", "A4")) == "S-1"
+    assert "7 patients and studies" in listed.check()
+
+
+def test_a_list_of_studies_without_patients(path: Path) -> None:
+    """The column of the PatientID may be missing then."""
+    write(path, "AccessionNumber,Code", "A1,S-1")
+    listed = source(path, Columns={"AccessionNumber": "AccessionNumber"})
+    assert [listed.code(seen("MRN-1", "1.2.1", number)) for number in ("A1", "A2", "")] == ["S-1", None, None]
+
+
+@pytest.mark.parametrize(
+    ("rows", "patient", "problem"),
+    [
+        (["A1,,,S-1", ",MRN-1,,S-2"], seen("MRN-1", "1.2.3", "A1"), "one for the study, and another for the patient"),
+        (["A1,,,S-1", ",,1.2.3,S-2"], seen("MRN-1", "1.2.3", "A1"), "two for the study"),
+        (["A1,,,MRN 1"], seen("MRN-1", "1.2.3", "A1"), "is the PatientID itself"),
+    ],
+)
+def test_a_list_of_studies_that_contradicts_itself(path: Path, rows: list[str], patient: Patient, problem: str) -> None:
+    """The study is held; no one of the codes is taken. The reason names neither."""
+    write(path, HEADER, *rows)
+    with pytest.raises(Quarantine, match=problem) as caught:
+        source(path, Columns=BY_STUDY).code(patient)
+    assert not any(word in str(caught.value) for word in ("S-1", "S-2", "MRN"))
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (",,,S-2", "each of PatientID, AccessionNumber, StudyInstanceUID is empty"),
+        ("A1,,,S-2", "this study has another code in a line before"),
+        ("A2,,,A 2", "the code is the AccessionNumber itself"),
+    ],
+)
+def test_wrong_lists_of_studies(path: Path, row: str, problem: str) -> None:
+    write(path, HEADER, "A1,,,S-1", row)
+    with pytest.raises(Misconfigured, match=problem):
+        source(path, Columns=BY_STUDY)
+
+
+def test_studies_of_one_patient_are_asked_for_by_themselves(path: Path) -> None:
+    """By a run over many files, too; a list of patients is asked once for each patient."""
+    write(path, HEADER, "A1,,,S-1", "A2,,,S-2")
+    studies = [seen("MRN-1", "1.2.1", "A1"), seen("MRN-1", "1.2.2", "A2"), seen("MRN-1", "1.2.3", "A3")]
+    run = Pseudonyms(source(path, Columns=BY_STUDY), unknown_stops=False)
+    assert [run.of(one) for one in studies] == [
+        {one.parts(): code} for one, code in zip(studies, ("S-1", "S-2", ""), strict=True)
+    ]
+    write(path, "PatientID,Code", "MRN-1,S-1")
+    assert len({source(path).asked_by(one) for one in studies}) == 1
+
+
+def test_a_file_tells_its_accession_number() -> None:
+    """It is no part of what makes the patient."""
+    maker = StudyMaker(Person(patient_id="MRN-1"))
+    patient = patient_of(maker.instance())
+    assert patient is not None
+    assert patient.accession_number == maker.accession_number
+    assert patient == Patient("MRN-1", patient.issuer, patient.study_instance_uid)
 
 
 def test_a_file_without_issuer(path: Path) -> None:
