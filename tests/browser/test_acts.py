@@ -50,7 +50,7 @@ def test_what_failed_for_a_destination_that_is_down_is_not_offered_first(hospita
     wait_text(browser, "annex still takes nothing: a retry now would fail again.")
     assert "1 batch waits for it, and is tried again by itself." in text(browser, "#down-archive")
     assert "retry them once it answers" in text(browser, "#down-annex")
-    assert f"Held by anonymous: {EVIL}" in text(browser)
+    assert f"Held by anonymous: {world.REASON}" in text(browser)
     failed = "[...document.querySelectorAll('.need')].filter(e => e.innerText.includes('would fail again'))"
     assert browser.run(f"return {failed}.length > 0 && !{failed}.some(e => e.querySelector('button.main'))")
 
