@@ -39,7 +39,7 @@ def list_(
     config: ConfigOption = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Only this batch.")] = None,
     project: Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Only this user, for example orthanc:alice or cli:root.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only this user: alice, orthanc:alice or cli:root.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this action, for example recall or look.")] = None,
     since: TimeOption = None,
     until: TimeOption = None,
