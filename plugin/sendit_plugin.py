@@ -189,9 +189,9 @@ class Kept:
 
     def all(self) -> list[str]:
         """Return what is kept."""
-        found: list[str] = []
-        self._try(lambda: found.extend(_keys()))
-        return found
+        studies: list[str] = []
+        self._try(lambda: studies.extend(_keys()))
+        return studies
 
     def _try(self, act: Callable[[], object]) -> None:
         if not self._works:

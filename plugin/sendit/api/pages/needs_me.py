@@ -71,10 +71,10 @@ def _reason(journal: Journal, group: Waiting) -> str:
 
 def _down(journal: Journal, problems: Iterable[str]) -> list[Down]:
     states = journal.deliveries.summary()
-    found = []
+    destinations = []
     for name, state, reason in map(split_destination, filter(is_destination_problem, problems)):
         batches = states[name][0] if name in states else {}
         waiting = batches.get(DeliveryState.WAITING, 0) + batches.get(DeliveryState.SENDING, 0)
         retrying, failed = batches.get(DeliveryState.RETRYING, 0), batches.get(DeliveryState.FAILED, 0)
-        found.append(Down(name, state, reason, waiting, retrying, failed))
-    return found
+        destinations.append(Down(name, state, reason, waiting, retrying, failed))
+    return destinations

@@ -100,8 +100,8 @@ def is_worker_problem(problem: str) -> bool:
 
 def split_destination(problem: str) -> tuple[str, str, str]:
     """Return the name, the state and the reason of a problem of a destination."""
-    said, _, reason = problem.removeprefix("destination ").partition(": ")
-    name, _, state = said.rpartition(" is ")
+    status, _, reason = problem.removeprefix("destination ").partition(": ")
+    name, _, state = status.rpartition(" is ")
     return name, state, reason
 
 
@@ -110,7 +110,8 @@ def down(problems: Iterable[str]) -> str:
     troubles = [problem for problem in problems if is_destination_problem(problem)]
     if len(troubles) < 2:
         return capital(troubles[0]) if troubles else ""
-    return f"{len(troubles)} destinations take nothing: {', '.join(split_destination(problem)[0] for problem in troubles)}"
+    names = ", ".join(split_destination(problem)[0] for problem in troubles)
+    return f"{len(troubles)} destinations take nothing: {names}"
 
 
 def meaning(state: str) -> str:
