@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from sendit import keyring
 from sendit.client import Client, socket_path
@@ -19,6 +21,7 @@ from sendit.doctor import surroundings
 from sendit.errors import Misconfigured, SendItError
 from sendit.journal import Journal
 from sendit.journal.database import JOURNAL_FILE, NotMade, check_pages
+from sendit.logs.traces import open_sender
 from sendit.pipeline.backups.high_water import examine as examine_mark
 from sendit.pipeline.backups.high_water import refuse_missing
 from sendit.pipeline.pool.pixel_tools import check_text_detection
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sendit.config.orthanc import OrthancConfig
+    from sendit.config.types import TracingSettings
     from sendit.journal.unlinking import Unlinked
 
 #: Below these limits a day's studies may push each other out of Orthanc while they arrive.
@@ -77,6 +81,7 @@ def examine(path: Path) -> Iterator[CheckResult]:
         *((f"project {name}", _project(loaded, name, folder)) for name in loaded.projects),
         *((f"destination {name}", _destination(loaded, orthanc, name)) for name in loaded.destinations),
         *((f"WatchedFolders[{i}]", _watched(loaded, i)) for i in range(len(loaded.watched_folders))),
+        *(("traces", partial(_traces, one)) for one in (loaded.tracing,) if one is not None),
         ("worker", lambda: _worker(loaded)),
     ]
     for name, check in checks:
@@ -125,6 +130,11 @@ def _how_many(names: Collection[str]) -> str:
 def _permissions(path: Path, loaded: Settings) -> str:
     check_permissions(path, data_directory.owners(loaded.data_directory))
     return "no other user may change it"
+
+
+def _traces(settings: TracingSettings) -> str:
+    open_sender(settings.url, settings.headers, settings.certificate_authority).stop()
+    return f"they go to {urlsplit(settings.url).hostname}"
 
 
 def _directory(loaded: Settings) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sendit.config.schema import Settings
+from sendit.config.types import TracingSettings
 from sendit.doctor import surroundings
-from sendit.doctor.examination import _roles, _run
+from sendit.doctor.examination import CheckResult, _roles, _run, _traces
 from sendit.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -24,6 +26,17 @@ def test_a_folder_that_may_not_be_read() -> None:
     result = _run("project irb", check)
     assert (result.ok, result.message) == (False, "keys/irb.key cannot be read (Permission denied)")
     assert "Orthanc's user" in result.remedy
+
+
+def test_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the collector's address only the host is shown; packages that are missing are a failure with its remedy."""
+    collector = TracingSettings.model_validate({"Url": "http://127.0.0.1:9/v1/traces?token=T0K3N"})
+    assert _run("traces", lambda: _traces(collector)) == CheckResult("traces", ok=True, message="they go to 127.0.0.1")
+    for name in [name for name in sys.modules if name.startswith(("opentelemetry.sdk", "sendit.logs.otlp"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
+    result = _run("traces", lambda: _traces(collector))
+    assert (result.ok, result.remedy.startswith("Install opentelemetry-sdk")) == (False, True)
 
 
 def settings(*matches: dict[str, Any] | None, **section: Any) -> Settings:
