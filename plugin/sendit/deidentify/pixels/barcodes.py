@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import zxingcpp
 
-from sendit.deidentify.pixels.bars import bars_around
+from sendit.deidentify.pixels.bars import Placed, bars_around, upright_bars
 from sendit.deidentify.pixels.display import displayed
 from sendit.deidentify.pixels.redaction.bands import bands
 from sendit.deidentify.pixels.redaction.fill_value import shown_inverted
@@ -72,6 +72,10 @@ _GROWTH = 8
 _CLOSE = 8
 #: Passes over one view of a frame. SendIt cannot vouch for an image with more codes than these find.
 _LOOKS = 30
+#: Passes after which what is recognised as a code, but cannot be read, is masked; two finds with this share of the
+#: larger one in common are of one code: noise is taken for a code in one way at most. Where it ends is less sure: its
+#: longer side, divided by the last, is added to each side.
+_UNREAD_LOOKS, _SAME, _UNSURE = 3, 0.5, 8
 _REMEMBERED = 512
 #: Frames are alike if in no cell (pixels at a side) their mean difference exceeds this multiple of that of all cells
 #: and a share of their range, or a share that every readable code exceeds. Larger frames are not compared.
@@ -85,8 +89,8 @@ class BarcodeSearch:
     def __init__(self) -> None:
         self._seen: OrderedDict[bytes, tuple[Region, ...]] = OrderedDict()
 
-    def __call__(self, frames: Frames) -> tuple[Region, ...]:
-        """Return what has to be masked in all frames, with a margin.
+    def __call__(self, frames: Frames, *, readable: bool = False) -> tuple[Region, ...]:
+        """Return what has to be masked in all frames, with a margin; with `readable` only what can be read.
 
         Every frame is searched that differs anywhere by more than noise from the last one searched.
 
@@ -99,25 +103,26 @@ class BarcodeSearch:
         for frame in frames:
             shown = displayed(frame, frames)
             if before is None or not _alike(before, shown):
-                regions.update(self._in_frame(shown, black))
+                regions.update(self._in_frame(shown, black, readable))
                 before = shown.copy() if shown.size <= _MOST_COMPARED else None  # large ones are not held in memory
         return united(regions, frames.image.columns, frames.image.rows)
 
-    def _in_frame(self, frame: Array, black: int) -> tuple[Region, ...]:
-        key = _digest(frame) + bytes([black])
+    def _in_frame(self, frame: Array, black: int, readable: bool) -> tuple[Region, ...]:
+        key = _digest(frame) + bytes([black, readable])
         if key not in self._seen:
-            self._seen[key] = barcodes_in(frame, black)
+            self._seen[key] = barcodes_in(frame, black, readable=readable)
             if len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
         return self._seen[key]
 
 
-def barcodes_in(frame: Array, black: int = 0) -> tuple[Region, ...]:
+def barcodes_in(frame: Array, black: int = 0, *, readable: bool = False) -> tuple[Region, ...]:
     """Return all barcodes of a frame, whatever its window hides: numbers that are shown, grey or RGB.
 
     Args:
         frame: the frame.
         black: masked areas get the lowest value of the image (0) or the highest (255).
+        readable: only those that can be read; else also what is recognised as a code, as it may be read by other means.
 
     Raises:
         Quarantine: more can be read after every pass.
@@ -127,14 +132,18 @@ def barcodes_in(frame: Array, black: int = 0) -> tuple[Region, ...]:
         grey = np.ascontiguousarray(shown if shown.ndim == 2 else cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8)
         if regions:
             grey = _without(grey, regions, black)
-        regions.extend(_until_none(grey, black))
+        regions.extend(_until_none(grey, black, readable))
     return tuple(regions)
 
 
-def _until_none(grey: Shown, black: int) -> list[Region]:
+def _until_none(grey: Shown, black: int, readable: bool) -> list[Region]:
     regions: list[Region] = []
+    unread = _UNREAD_LOOKS * (not readable)
     for _ in range(_LOOKS):
-        read = _look(grey, regions)
+        look = _Look(grey, regions)
+        read = look.read()
+        if not read and unread:
+            read, unread = look.recognised(), unread - 1
         if not read:
             return regions
         read = [_grown(region, regions) for region in read]
@@ -159,75 +168,108 @@ def _without(grey: Shown, regions: Iterable[Region], black: int) -> Shown:
     return grey
 
 
-def _look(grey: Shown, before: Sequence[Region]) -> list[Region]:
-    """Return what can be read in the whole image, or else in parts that may be a code.
+class _Look:
+    """One pass over a frame in shades of grey: what can be read, in the whole or else in parts that may be a code."""
 
-    Args:
-        grey: the frame in shades of grey.
-        before: where something was read; its surroundings are searched in all ways.
-    """
-    evened = _evened(grey)
-    whole = Region(0, 0, grey.shape[1], grey.shape[0])
-    read = _read(grey, _LOCAL, whole, 1, grey) or _read(evened, _GLOBAL, whole, 1, evened)
-    if read:
-        return read
-    margins = [(max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE) for region in before]
-    around = [region.with_margin(margin) for region, both in zip(before, margins, strict=True) for margin in both]
-    for part in around:
-        read = _in_part(grey, evened, part.clipped(whole.x1, whole.y1), _ALL_WAYS)
+    def __init__(self, grey: Shown, before: Sequence[Region]) -> None:
+        """Prepare the pass.
+
+        Args:
+            grey: the frame in shades of grey.
+            before: where something was read; its surroundings are searched in all ways.
+        """
+        self._grey, self._evened, self._before = grey, _evened(grey), before
+        self._unread: list[tuple[int, Region]] = []  # with the number of the reading
+        self._readings = 0
+
+    def read(self) -> list[Region]:
+        """Return what can be read in the first way in which anything can."""
+        whole = Region(0, 0, self._grey.shape[1], self._grey.shape[0])
+        frame = Placed(whole, 1)
+        read = self._reading(self._grey, _LOCAL, frame, False) or self._reading(self._evened, _GLOBAL, frame, True)
         if read:
             return read
-    for part in _parts(grey, evened):
-        close = part.with_margin(-_CLOSER)
-        read = _in_part(grey, evened, part, _WIDE_WAYS) or _in_part(grey, evened, close, _CLOSE_WAYS)
-        if read:
-            return read
-    return []
+        margins = [(max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE) for region in self._before]
+        around = [
+            region.with_margin(margin) for region, both in zip(self._before, margins, strict=True) for margin in both
+        ]
+        for part in around:
+            read = self._in_part(part.clipped(whole.x1, whole.y1), _ALL_WAYS)
+            if read:
+                return read
+        parts = _parts(self._grey, self._evened)
+        for part in parts:
+            read = self._in_part(part, _WIDE_WAYS) or self._in_part(part.with_margin(-_CLOSER), _CLOSE_WAYS)
+            if read:
+                return read
+        return next(filter(None, map(self._averaged, parts)), []) if _is_noisy(self._grey) else []
 
+    def recognised(self) -> list[Region]:
+        """Return what was recognised as a code in two ways, though nothing could be read in it."""
+        regions: list[Region] = []
+        for number, region in sorted(self._unread, key=lambda one: -one[1].area):
+            others = (other for reading, other in self._unread if reading != number)
+            twice = any(region.intersection(other).area >= _SAME * max(region.area, other.area) for other in others)
+            wide = region.with_margin(max(region.x1 - region.x0, region.y1 - region.y0) // _UNSURE)
+            if twice and not any(one.intersection(region) == region for one in regions):
+                regions.append(Region(max(0, wide.x0), max(0, wide.y0), wide.x1, wide.y1))
+        return regions
 
-def _in_part(grey: Shown, evened: Shown, part: Region, ways: Sequence[Way]) -> list[Region]:
-    """Return what can be read in a part in these ways."""
-    if part.empty:
+    def _in_part(self, part: Region, ways: Sequence[Way]) -> list[Region]:
+        """Return what can be read in a part in these ways."""
+        if part.empty:
+            return []
+        cuts = [
+            np.ascontiguousarray(shown[part.y0 : part.y1, part.x0 : part.x1]) for shown in (self._grey, self._evened)
+        ]
+        cuts[0] = np.asarray(cv2.normalize(cuts[0], None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
+        larger: dict[tuple[int, bool], Shown] = {}
+        for scale, even, binarizer in ways:
+            if part.area > _SCALES[scale]:
+                continue
+            if (scale, even) not in larger:
+                resized = cv2.resize(cuts[even], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+                larger[scale, even] = np.asarray(resized, np.uint8)
+            read = self._reading(larger[scale, even], binarizer, Placed(part, scale), even)
+            if read:
+                return read
         return []
-    cuts = [np.ascontiguousarray(shown[part.y0 : part.y1, part.x0 : part.x1]) for shown in (grey, evened)]
-    cuts[0] = np.asarray(cv2.normalize(cuts[0], None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
-    larger: dict[tuple[int, bool], Shown] = {}
-    for scale, even, binarizer in ways:
-        if part.area > _SCALES[scale]:
-            continue
-        if (scale, even) not in larger:
-            resized = cv2.resize(cuts[even], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-            larger[scale, even] = np.asarray(resized, np.uint8)
-        read = _read(larger[scale, even], binarizer, part, scale, evened if even else grey)
-        if read:
-            return read
-    return []
+
+    def _averaged(self, part: Region) -> list[Region]:
+        """Return the bars that can be read in a part once noise is averaged along them."""
+        turned = upright_bars(self._grey, part.with_margin(_AROUND_PART).clipped(*self._grey.shape[::-1]))
+        if turned is None:
+            return []
+        shown, back = turned
+        return self._reading(shown, _LOCAL, back, False) or self._reading(shown, _GLOBAL, back, False)
+
+    def _reading(self, shown: Shown, binarizer: zxingcpp.Binarizer, placed: Placed, even: bool) -> list[Region]:
+        """Return where something is read, in pixels of the frame; note what is recognised and cannot be read.
+
+        Args:
+            shown: a part of the frame, enlarged.
+            binarizer: how dark and light are distinguished.
+            placed: where `shown` lies in the frame.
+            even: whether its contrast is equalised.
+        """
+        codes = zxingcpp.read_barcodes(
+            np.ascontiguousarray(shown), binarizer=binarizer, try_downscale=placed.scale == 1, return_errors=True
+        )
+        self._readings += 1
+        frame = self._evened if even else self._grey
+        self._unread += [(self._readings, _place(code, placed, frame)) for code in codes if not code.valid]
+        return [_place(code, placed, frame) for code in codes if code.valid]
 
 
-def _read(shown: Shown, binarizer: zxingcpp.Binarizer, part: Region, scale: int, frame: Shown) -> list[Region]:
-    """Return where something is read, in pixels of the frame.
-
-    Args:
-        shown: a part of the frame, enlarged.
-        binarizer: how dark and light are distinguished.
-        part: where `shown` lies in the frame.
-        scale: enlargement of `shown`.
-        frame: the whole frame.
-    """
-    read = zxingcpp.read_barcodes(np.ascontiguousarray(shown), binarizer=binarizer, try_downscale=scale == 1)
-    return [_place(code, part, scale, frame) for code in read]
-
-
-def _place(code: zxingcpp.Barcode, part: Region, scale: int, frame: Shown) -> Region:
+def _place(code: zxingcpp.Barcode, placed: Placed, frame: Shown) -> Region:
     """Return where a code stands, in pixels of the frame, with a margin; bars are followed to their ends."""
     at = code.position
     corners = [
-        (corner.x / scale + part.x0, corner.y / scale + part.y0)
-        for corner in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)
+        placed.in_frame(corner.x, corner.y) for corner in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)
     ]
     x, y = sorted(corner[0] for corner in corners), sorted(corner[1] for corner in corners)
     wide, high = x[3] - x[0], y[3] - y[0]
-    slanted = _SLANT < code.orientation % 90 < 90 - _SLANT
+    slanted = _SLANT < (code.orientation + placed.turned) % 90 < 90 - _SLANT
     margin = _MARGIN + max(_SHARE * min(wide, high), _SLANTED_SHARE * max(wide, high) if slanted else 0)
     region = _rounded(x[0] - margin, y[0] - margin, x[3] + margin, y[3] + margin)
     if code.symbology in _BARS:
@@ -273,6 +315,11 @@ def _parts(grey: Shown, evened: Shown) -> list[Region]:
         if part.clipped(columns, rows).area <= _LARGEST * rows * columns:
             parts.append(part.clipped(columns, rows))
     return parts
+
+
+def _is_noisy(grey: Shown) -> bool:
+    """Return whether neighbours differ so much everywhere that noise hides bars."""
+    return _NOISE * float(np.median(_steps(grey))) > _STEP
 
 
 def _steps(grey: Shown) -> Shown:

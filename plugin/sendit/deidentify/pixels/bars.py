@@ -1,13 +1,17 @@
-"""Find how far bars extend: a decoder reports the line that it read along, and the bars continue beside it.
+"""Find how far bars extend, and average them.
 
-Bars are the same in each line across them, shifted slightly if they slant. So the lines beside the one that was read
-are followed as long as they resemble it.
+A decoder reports the line that it read along, and the bars continue beside it. Bars are the same in each line across
+them, shifted slightly if they slant. So the lines beside the one that was read are followed as long as they are like
+it. And where noise hides bars, the mean of many lines shows them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import cos, degrees, radians, sin
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +31,39 @@ _NEW = 0.15
 _SHORTEST = 12  # pixels of a line
 #: The least share of a line within the image.
 _WITHIN = 0.5
+#: The least share of the differences in a part that point across bars, of all in any direction.
+_ONE_WAY = 0.2
+#: Averaged bars: how many pixels along them, as a share of the shorter side of the part; their enlargement.
+_ALONG, _ENLARGED = 0.15, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a picture lies in a frame: a part of it, enlarged, and turned around its middle (degrees, clockwise)."""
+
+    part: Region
+    scale: int
+    turned: float = 0.0
+
+    def in_frame(self, x: float, y: float) -> tuple[float, float]:
+        """Return column and row in the frame of a point of the picture."""
+        if not self.turned:
+            return x / self.scale + self.part.x0, y / self.scale + self.part.y0
+        back = cv2.invertAffineTransform(self.from_frame())
+        return float(back[0] @ (x, y, 1.0)), float(back[1] @ (x, y, 1.0))
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and rows of the picture."""
+        wide, high = self.part.x1 - self.part.x0, self.part.y1 - self.part.y0
+        across, down = abs(cos(radians(self.turned))), abs(sin(radians(self.turned)))
+        return int((wide * across + high * down) * self.scale) + 1, int((wide * down + high * across) * self.scale) + 1
+
+    def from_frame(self) -> NDArray[np.float64]:
+        """Return the transformation from the frame to the picture."""
+        x, y = (self.part.x0 + self.part.x1 - 1) / 2, (self.part.y0 + self.part.y1 - 1) / 2
+        matrix = np.asarray(cv2.getRotationMatrix2D((x, y), self.turned, self.scale), np.float64)
+        matrix[:, 2] += np.array(self.size()) / 2 - (x, y)
+        return matrix
 
 
 def bars_around(grey: Shown, first: tuple[int, int], last: tuple[int, int]) -> Region | None:
@@ -94,3 +131,19 @@ def _overlap(pattern: Floats, line: Shown, start: int) -> tuple[Floats, Floats]:
     if high <= low:
         return pattern[:0], pattern[:0]
     return pattern[low:high], line[start + low : start + high].astype(np.float32)
+
+
+def upright_bars(grey: Shown, part: Region) -> tuple[Shown, Placed] | None:
+    """Return a part with its bars upright, enlarged and averaged along them; None if nothing in it looks like bars."""
+    cut = cv2.GaussianBlur(grey[part.y0 : part.y1, part.x0 : part.x1], (0, 0), 1.0)
+    across, down = (cv2.Sobel(cut, cv2.CV_32F, *order).astype(np.float64).ravel() for order in ((1, 0), (0, 1)))
+    every = float(across @ across + down @ down)
+    doubled = complex(float(across @ across - down @ down), 2 * float(across @ down))  # by twice the angle
+    if abs(doubled) <= _ONE_WAY * every:
+        return None
+    placed = Placed(part, _ENLARGED, degrees(np.angle(doubled)) / 2)
+    shown = np.asarray(
+        cv2.warpAffine(grey, placed.from_frame(), placed.size(), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    )
+    along = int(_ALONG * _ENLARGED * min(cut.shape)) | 1
+    return np.asarray(cv2.blur(shown, (1, along)), np.uint8), placed

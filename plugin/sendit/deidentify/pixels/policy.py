@@ -357,7 +357,7 @@ class _PixelPolicy:
         from sendit.deidentify.pixels.frames import Frames
 
         search = self.tools.barcodes if self.tools else None
-        if self._barcodes and search is not None and search(Frames(self.instance)):
+        if self._barcodes and search is not None and search(Frames(self.instance), readable=True):
             raise Quarantine("a barcode in its pixels can still be read after masking")
 
     # --- previews: a failure to make one changes nothing ------------------------------------------------------------

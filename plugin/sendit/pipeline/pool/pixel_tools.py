@@ -83,14 +83,14 @@ def hidden(frames: Frames, number: int, regions: Sequence[Region]) -> float:
 class BarcodesWhenNeeded:
     """The search for barcodes that SendIt ships (a `CodeSearch`)."""
 
-    def __call__(self, frames: Frames) -> Sequence[Region]:
-        """Return what has to be masked.
+    def __call__(self, frames: Frames, *, readable: bool = False) -> Sequence[Region]:
+        """Return what has to be masked; with `readable` only what can be read.
 
         Raises:
             Quarantine: it cannot be said whether there is a barcode.
             Misconfigured: what reads them is not there.
         """
-        return _barcodes()(frames)
+        return _barcodes()(frames, readable=readable)
 
 
 def pixel_tools(

@@ -42,7 +42,7 @@ def slide(kind: str, shows: str | None = None, **values: Any) -> Dataset:
 def tools(*codes: Region, text: tuple[Region, ...] = ()) -> PixelTools:
     """Tools that find barcodes and text in these regions, once."""
 
-    def search(frames: Frames) -> tuple[Region, ...]:
+    def search(frames: Frames, *, readable: bool = False) -> tuple[Region, ...]:
         return tuple(one for one in codes if frames[0][one.y0 : one.y1, one.x0 : one.x1].any())
 
     return PixelTools(lambda *_: text, barcodes=search)

@@ -98,8 +98,12 @@ class KeptText(Protocol):
 class CodeSearch(Protocol):
     """Finds barcodes of any kind."""
 
-    def __call__(self, frames: Frames) -> Sequence[Region]:
+    def __call__(self, frames: Frames, *, readable: bool = False) -> Sequence[Region]:
         """Return what has to be masked in all frames, with a margin.
+
+        Args:
+            frames: the frames of the instance.
+            readable: only what can be read; else also what is recognised as a code.
 
         Raises:
             Quarantine: SendIt cannot tell whether there is one.
