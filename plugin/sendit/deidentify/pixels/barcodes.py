@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from hashlib import blake2b
+from itertools import product
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import zxingcpp
 
-from sendit.deidentify.pixels.bars import Placed, bars_around, upright_bars
+from sendit.deidentify.pixels.bars import Placed, bars_around, slant_of_modules, turned_by, upright_bars
 from sendit.deidentify.pixels.display import displayed
 from sendit.deidentify.pixels.redaction.bands import bands
 from sendit.deidentify.pixels.redaction.fill_value import shown_inverted
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from sendit.deidentify.pixels.native import Array
 
 _LOCAL, _GLOBAL = zxingcpp.Binarizer.LocalAverage, zxingcpp.Binarizer.GlobalHistogram
-#: How a part is searched: the enlargement, whether contrast is equalised, the binarizer.
-Way = tuple[int, bool, zxingcpp.Binarizer]
+#: A part as it is, with its contrast stretched, and with its contrast equalised in each place.
+_PLAIN, _STRETCHED, _EQUALISED = range(3)
+#: How a part is searched: the enlargement, one of the three, the binarizer.
+Way = tuple[int, int, zxingcpp.Binarizer]
 
 _FORMATS = zxingcpp.BarcodeFormat
 #: Linear codes, by family.
@@ -40,6 +43,8 @@ _BARS = (
     *(_FORMATS.Code128, _FORMATS.Code39, _FORMATS.Code93, _FORMATS.ITF, _FORMATS.Codabar, _FORMATS.EANUPC),
     *(_FORMATS.DataBar, _FORMATS.Telepen, _FORMATS.DXFilmEdge),
 )
+#: Codes whose finder patterns are like nothing else: they are recognised even if they cannot be read.
+_RECOGNISED = (_FORMATS.QRCode, _FORMATS.Aztec)
 #: Dark and light are distinguished within this many pixels; differences below the second (of 255) are flat.
 _AROUND, _FLAT = 24, 8
 #: Least difference between a dark and a light neighbour, as stored and with equalised contrast, and as a multiple of
@@ -49,17 +54,33 @@ _STEP, _STEP_EVENED, _NOISE = 8, 80, 2.5
 _DENSE, _WINDOW, _BLOCK = 0.04, 64, 16
 #: It extends to blocks with this share of the densest one, plus a margin (pixels); the most parts that are searched.
 _REACH, _AROUND_PART, _PARTS = 0.5, 24, 4
+#: An island of a code: the window and the block (pixels) of its means, the least share of such neighbours, the least
+#: side (pixels), and the share of its box that it fills at least (half, if it is turned by 45 degrees). How many are
+#: read, and with which margins.
+_NEAR, _GRAIN, _SOLID, _LEAST_SIDE, _FILLED, _ISLANDS, _QUIET = 16, 4, 0.12, 16, 0.3, 8, (8, 26)
+#: The margin of one that is straightened.
+_STRAIGHT = 12
 #: Whether a faint code is readable depends on the crop: it is also cropped closer by this much.
 _CLOSER = 20
 #: How parts are searched: the enlargement, and the most pixels for it.
 _SCALES = {1: 1_000_000, 2: 250_000, 3: 100_000}
-#: Ways that find what the whole frame does not show: scale, equalised contrast, binarizer.
+#: Ways that find what the whole frame does not show.
 _WIDE_WAYS = (
-    *((1, False, _LOCAL), (2, False, _LOCAL), (2, False, _GLOBAL), (3, False, _LOCAL)),
-    *((2, True, _LOCAL), (3, True, _LOCAL), (3, True, _GLOBAL)),
+    *((1, _STRETCHED, _LOCAL), (2, _STRETCHED, _LOCAL), (2, _STRETCHED, _GLOBAL), (3, _STRETCHED, _LOCAL)),
+    *((2, _EQUALISED, _LOCAL), (3, _EQUALISED, _LOCAL), (3, _EQUALISED, _GLOBAL)),
 )
-_CLOSE_WAYS = ((2, False, _GLOBAL), (3, False, _LOCAL), (2, True, _LOCAL), (3, True, _LOCAL), (3, True, _GLOBAL))
-_ALL_WAYS = tuple((scale, evened, way) for scale in _SCALES for evened in (False, True) for way in (_LOCAL, _GLOBAL))
+_ISLAND_WAYS = (
+    *product((2, 3), (_STRETCHED, _PLAIN), (_LOCAL, _GLOBAL)),
+    *((1, _STRETCHED, _GLOBAL), (2, _EQUALISED, _LOCAL), (3, _EQUALISED, _GLOBAL)),
+)
+_CLOSE_WAYS = (
+    (2, _STRETCHED, _GLOBAL),
+    (3, _STRETCHED, _LOCAL),
+    (2, _EQUALISED, _LOCAL),
+    (3, _EQUALISED, _LOCAL),
+    (3, _EQUALISED, _GLOBAL),
+)
+_ALL_WAYS = tuple(product(_SCALES, (_STRETCHED, _EQUALISED), (_LOCAL, _GLOBAL)))
 #: A part that is a larger share of the frame has been searched with the whole.
 _LARGEST = 0.8
 #: The margin around a code: pixels, and a share of its shorter side (decoders omit the outermost modules).
@@ -197,7 +218,17 @@ class _Look:
             read = self._in_part(part.clipped(whole.x1, whole.y1), _ALL_WAYS)
             if read:
                 return read
-        parts = _parts(self._grey, self._evened)
+        steps = _alternations(self._grey, self._evened)
+        for island in _islands(steps):
+            near, far = (island.with_margin(margin).clipped(whole.x1, whole.y1) for margin in _QUIET)
+            read = (
+                self._in_part(near, _ISLAND_WAYS)
+                or self._in_part(far, _ISLAND_WAYS)
+                or self._straightened(island.with_margin(_STRAIGHT).clipped(whole.x1, whole.y1))
+            )
+            if read:
+                return read
+        parts = _parts(steps)
         for part in parts:
             read = self._in_part(part, _WIDE_WAYS) or self._in_part(part.with_margin(-_CLOSER), _CLOSE_WAYS)
             if read:
@@ -219,20 +250,35 @@ class _Look:
         """Return what can be read in a part in these ways."""
         if part.empty:
             return []
-        cuts = [
+        plain, equalised = (
             np.ascontiguousarray(shown[part.y0 : part.y1, part.x0 : part.x1]) for shown in (self._grey, self._evened)
-        ]
-        cuts[0] = np.asarray(cv2.normalize(cuts[0], None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
-        larger: dict[tuple[int, bool], Shown] = {}
-        for scale, even, binarizer in ways:
+        )
+        stretched = np.asarray(cv2.normalize(plain, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
+        cuts = {_PLAIN: plain, _STRETCHED: stretched, _EQUALISED: equalised}
+        larger: dict[tuple[int, int], Shown] = {}
+        for scale, kind, binarizer in ways:
             if part.area > _SCALES[scale]:
                 continue
-            if (scale, even) not in larger:
-                resized = cv2.resize(cuts[even], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-                larger[scale, even] = np.asarray(resized, np.uint8)
-            read = self._reading(larger[scale, even], binarizer, Placed(part, scale), even)
+            if (scale, kind) not in larger:
+                resized = cv2.resize(cuts[kind], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+                larger[scale, kind] = np.asarray(resized, np.uint8)
+            read = self._reading(larger[scale, kind], binarizer, Placed(part, scale), kind == _EQUALISED)
             if read:
                 return read
+        return []
+
+    def _straightened(self, part: Region) -> list[Region]:
+        """Return what can be read in a part that is turned until its modules are upright, if they are not."""
+        slant = slant_of_modules(self._grey, part)
+        for scale in (2, 3):
+            if part.area > _SCALES[scale] or slant is None or abs(slant) < _SLANT:
+                continue
+            shown, placed = turned_by(self._grey, Placed(part, scale, slant))
+            stretched = np.asarray(cv2.normalize(shown, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
+            for picture, binarizer in product((stretched, shown), (_LOCAL, _GLOBAL)):
+                read = self._reading(picture, binarizer, placed, False)
+                if read:
+                    return read
         return []
 
     def _averaged(self, part: Region) -> list[Region]:
@@ -257,7 +303,8 @@ class _Look:
         )
         self._readings += 1
         frame = self._evened if even else self._grey
-        self._unread += [(self._readings, _place(code, placed, frame)) for code in codes if not code.valid]
+        unread = (code for code in codes if not code.valid and code.symbology in _RECOGNISED)
+        self._unread += [(self._readings, _place(code, placed, frame)) for code in unread]
         return [_place(code, placed, frame) for code in codes if code.valid]
 
 
@@ -293,12 +340,36 @@ def _evened(grey: Shown) -> Shown:
     return np.asarray(cv2.divide(cv2.subtract(grey, low), spread, scale=255, dtype=cv2.CV_8U), np.uint8)
 
 
-def _parts(grey: Shown, evened: Shown) -> list[Region]:
-    """Return the parts in which dark and light alternate as in a code, the densest first."""
-    rows, columns = grey.shape
+def _alternations(grey: Shown, evened: Shown) -> Shown:
+    """Return where dark and light alternate: 255 for each pixel that differs clearly from the previous one, else 0."""
     differences = _steps(grey)
     least = max(_STEP, _NOISE * float(np.median(differences)))
-    steps = np.asarray((differences > least) & (_steps(evened) > _STEP_EVENED), np.float32)
+    return np.asarray((differences > least) & (_steps(evened) > _STEP_EVENED), np.uint8) * np.uint8(255)
+
+
+def _islands(steps: Shown) -> list[Region]:
+    """Return the closed areas in which dark and light alternate as densely as in a code, cut to it; the densest first.
+
+    A reader finds a faint or noisy code in a picture of nothing else, and not in one with more around it.
+    """
+    size = max(1, steps.shape[1] // _GRAIN), max(1, steps.shape[0] // _GRAIN)
+    dense = np.asarray(cv2.resize(cv2.blur(steps, (_NEAR, _NEAR)), size, interpolation=cv2.INTER_AREA))
+    closed = cv2.morphologyEx(np.asarray(dense > 255 * _SOLID, np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(np.asarray(closed, np.uint8), connectivity=4)
+    islands: list[tuple[float, Region]] = []
+    for label, box in enumerate(boxes[1:], 1):
+        x, y, width, height, area = (int(number) for number in box)
+        if min(width, height) * _GRAIN >= _LEAST_SIDE and area >= _FILLED * width * height:
+            part = np.s_[y : y + height, x : x + width]
+            region = Region(x * _GRAIN, y * _GRAIN, (x + width) * _GRAIN, (y + height) * _GRAIN)
+            islands.append((float(dense[part][labels[part] == label].mean()), region))
+    return [region for _, region in sorted(islands, key=lambda one: (-one[0], one[1]))[:_ISLANDS]]
+
+
+def _parts(alternations: Shown) -> list[Region]:
+    """Return the parts in which dark and light alternate as in a code, the densest first."""
+    rows, columns = alternations.shape
+    steps = alternations.astype(np.float32) / 255
     size = max(1, columns // _BLOCK), max(1, rows // _BLOCK)
     dense = np.asarray(cv2.resize(cv2.blur(steps, (_WINDOW, _WINDOW)), size, interpolation=cv2.INTER_AREA))
     parts: list[Region] = []

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sendit.deidentify.pixels.windowing import Shown
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 #: The most pixels by which bars shift from line to line: they slant by at most 72 degrees, else columns are the lines.
 _MOVES = 3
@@ -31,8 +32,9 @@ _NEW = 0.15
 _SHORTEST = 12  # pixels of a line
 #: The least share of a line within the image.
 _WITHIN = 0.5
-#: The least share of the differences in a part that point across bars, of all in any direction.
-_ONE_WAY = 0.2
+#: The least share of the differences in a part that point across bars, of all in any direction; the same across the
+#: edges of a grid.
+_ONE_WAY, _ONE_GRID = 0.2, 0.06
 #: Averaged bars: how many pixels along them, as a share of the shorter side of the part; their enlargement.
 _ALONG, _ENLARGED = 0.15, 2
 
@@ -135,15 +137,35 @@ def _overlap(pattern: Floats, line: Shown, start: int) -> tuple[Floats, Floats]:
 
 def upright_bars(grey: Shown, part: Region) -> tuple[Shown, Placed] | None:
     """Return a part with its bars upright, enlarged and averaged along them; None if nothing in it looks like bars."""
-    cut = cv2.GaussianBlur(grey[part.y0 : part.y1, part.x0 : part.x1], (0, 0), 1.0)
-    across, down = (cv2.Sobel(cut, cv2.CV_32F, *order).astype(np.float64).ravel() for order in ((1, 0), (0, 1)))
-    every = float(across @ across + down @ down)
+    across, down = _differences(grey, part)
     doubled = complex(float(across @ across - down @ down), 2 * float(across @ down))  # by twice the angle
-    if abs(doubled) <= _ONE_WAY * every:
+    if abs(doubled) <= _ONE_WAY * float(across @ across + down @ down):
         return None
-    placed = Placed(part, _ENLARGED, degrees(np.angle(doubled)) / 2)
-    shown = np.asarray(
-        cv2.warpAffine(grey, placed.from_frame(), placed.size(), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    )
-    along = int(_ALONG * _ENLARGED * min(cut.shape)) | 1
+    shown, placed = turned_by(grey, Placed(part, _ENLARGED, degrees(np.angle(doubled)) / 2))
+    along = int(_ALONG * _ENLARGED * min(part.x1 - part.x0, part.y1 - part.y0)) | 1
     return np.asarray(cv2.blur(shown, (1, along)), np.uint8), placed
+
+
+def slant_of_modules(grey: Shown, part: Region) -> float | None:
+    """Return by how many degrees the edges in a part slant, from -45 to 45; None if they have no common direction."""
+    across, down = _differences(grey, part)
+    steep = np.hypot(across, down)
+    if not steep.any():
+        return None
+    direction = ((across + 1j * down) / np.maximum(steep, 1e-6)) ** 4  # edges at right angles are of one direction
+    sum_ = complex(steep @ direction)
+    return degrees(np.angle(sum_)) / 4 if abs(sum_) > _ONE_GRID * float(steep.sum()) else None
+
+
+def turned_by(grey: Shown, placed: Placed) -> tuple[Shown, Placed]:
+    """Return a part of a frame turned and enlarged, with its place."""
+    flags, border = cv2.INTER_CUBIC, cv2.BORDER_REPLICATE
+    shown = cv2.warpAffine(grey, placed.from_frame(), placed.size(), flags=flags, borderMode=border)
+    return np.asarray(shown, np.uint8), placed
+
+
+def _differences(grey: Shown, part: Region) -> tuple[Doubles, Doubles]:
+    """Return how a part differs from pixel to pixel, along its rows and its columns."""
+    cut = cv2.GaussianBlur(grey[part.y0 : part.y1, part.x0 : part.x1], (0, 0), 1.0)
+    along_rows = np.asarray(cv2.Sobel(cut, cv2.CV_32F, 1, 0), np.float64).ravel()
+    return along_rows, np.asarray(cv2.Sobel(cut, cv2.CV_32F, 0, 1), np.float64).ravel()

@@ -124,6 +124,25 @@ def test_slanting_bars(symbology: str, degrees: int) -> None:
     assert (after == 0)[dark > 0.5].mean() > 0.9
 
 
+@pytest.mark.parametrize(("symbology", "degrees"), [("DataMatrix", 5), ("MicroQRCode", -15), ("Aztec", 30)])
+def test_faint_slanting_matrices_in_noise(symbology: str, degrees: int) -> None:
+    """An eighth of the range, modules of two and a half pixels, in noise that alternates everywhere."""
+    shape, numbers = (512, 640), np.random.default_rng(1)
+    values = np.add.outer(np.linspace(30, 150, 512), np.linspace(0, 60, 640)) + numbers.normal(0, 4, shape)
+    modules = cv2.resize(code(symbology, 4).astype(np.float32), None, fx=0.625, fy=0.625, interpolation=cv2.INTER_AREA)
+    high, wide = modules.shape
+    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), degrees, 1)
+    matrix[:, 2] += 540 - wide / 2, 430 - high / 2
+    ink = np.asarray(cv2.warpAffine(np.asarray(modules), matrix, shape[::-1], flags=cv2.INTER_LINEAR))
+    label = np.asarray(cv2.warpAffine(np.ones((high, wide)), matrix, shape[::-1], flags=cv2.INTER_LINEAR))
+    values = values * (1 - label) + label * 180 - 32 * ink
+    grey = np.clip(values, 0, 255).astype(np.uint8)
+    (island,) = barcodes._islands(barcodes._alternations(grey, barcodes._evened(grey)))
+    assert (ink[island.y0 : island.y1, island.x0 : island.x1] > 0.5).sum() > 0.8 * (ink > 0.5).sum()
+    assert island.area < 1.5 * (label > 0.5).sum()
+    assert (masked(grey)[ink > 0.5] == 0).mean() > 0.9
+
+
 def test_several_in_one_image() -> None:
     """All of them go, and nothing else."""
     values = planted("QRCode", place=(5, 5))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sendit.deidentify.pixels.bars import bars_around
+from sendit.deidentify.pixels.bars import Placed, bars_around, slant_of_modules, turned_by, upright_bars
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
@@ -53,3 +53,43 @@ def test_no_line() -> None:
     flat = np.zeros(SHAPE, np.uint8)
     assert bars_around(flat, (5, 5), (9, 5)) is None
     assert bars_around(flat, (-9, -9), (60, -9)) == Region(0, 0, 61, 1)
+
+
+@pytest.mark.parametrize("degrees", [0, 5, -20, 30, 44])
+def test_slant_of_modules(degrees: int) -> None:
+    """Of squares at random, up to noise of a third of their contrast; a part without a grid has none."""
+    chance = np.random.default_rng(2)
+    modules = np.kron(chance.integers(0, 2, (40, 40)), np.ones((5, 5))).astype(np.float32)
+    matrix = cv2.getRotationMatrix2D((100, 100), degrees, 1)
+    shown = 100 + 60 * np.asarray(cv2.warpAffine(modules, matrix, (200, 200))) + chance.normal(0, 20, (200, 200))
+    slant = slant_of_modules(shown.astype(np.uint8), Region(50, 50, 150, 150))
+    assert slant is not None
+    assert abs(slant + degrees) < 2
+    noise = chance.normal(100, 20, (200, 200)).astype(np.uint8)
+    assert slant_of_modules(noise, Region(50, 50, 150, 150)) is None
+    assert slant_of_modules(np.zeros((60, 60), np.uint8), Region(0, 0, 60, 60)) is None
+
+
+@pytest.mark.parametrize("degrees", [0, 14, -33, 90])
+def test_bars_become_upright(degrees: int) -> None:
+    """Turned back, each column has one brightness; what is found in the picture lies where it was in the frame."""
+    shown, cover = _bars(degrees, 8.0)
+    ys, xs = np.nonzero(cover)
+    part = Region(int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
+    turned = upright_bars(shown, part)
+    assert turned is not None
+    picture, placed = turned
+    middle = picture[picture.shape[0] // 2 - 15 : picture.shape[0] // 2 + 15].astype(np.float32)
+    assert middle.mean(axis=0).std() > 3 * middle.std(axis=0).mean()
+    x, y = placed.in_frame((picture.shape[1] - 1) / 2, (picture.shape[0] - 1) / 2)
+    np.testing.assert_allclose((x, y), ((part.x0 + part.x1) / 2, (part.y0 + part.y1) / 2), atol=2)
+    assert upright_bars(np.full(SHAPE, 7, np.uint8), Region(0, 0, 90, 90)) is None
+
+
+@pytest.mark.parametrize("degrees", [0, 30, -70])
+def test_a_point_is_where_it_was(degrees: int) -> None:
+    frame = np.zeros((120, 160), np.uint8)
+    frame[60:63, 90:93] = 255
+    picture, placed = turned_by(frame, Placed(Region(20, 10, 140, 100), 2, degrees))
+    y, x = np.argwhere(picture > 200).mean(axis=0)
+    np.testing.assert_allclose(placed.in_frame(float(x), float(y)), (91, 61), atol=1)
