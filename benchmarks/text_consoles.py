@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SMALL = tuple(height for height in HEIGHTS if height <= 18)
+#: Letters whose difference from the ground is a smaller share of the range are not seen beside their outline.
+_SEEN = 0.1
 _COLOURS = ((255, 255, 0), (0, 255, 0), (0, 255, 255), (255, 160, 0), (255, 255, 255), (255, 80, 80))
 
 
@@ -153,7 +155,10 @@ def turned(name: str, chance: random.Random) -> Scene:
 
 
 def outlined(name: str, chance: random.Random) -> Scene:
-    """Letters with an outline or a shadow of the other end of the range: readable on any ground."""
+    """Letters with an outline or a shadow of the other end of the range: readable on any ground.
+
+    Where the ground is as dark, or as light, as the letters, only the outline is seen, and it is what has to be found.
+    """
     values, planted = background(name, chance), []
     low, high = range_of(values)
     for _ in range(8):
@@ -166,8 +171,13 @@ def outlined(name: str, chance: random.Random) -> Scene:
         if any(region.with_margin(6).touches(other.region) for other in planted):
             continue
         light = chance.random() < 0.7
-        put(values, *_around(line.ink, region, chance.random() < 0.5), low if light else high)
-        put(values, line.ink, region, high if light else low)
+        ink, shadow = high if light else low, chance.random() < 0.5
+        behind = float(values[region.y0 : region.y1, region.x0 : region.x1].mean())
+        put(values, *_around(line.ink, region, shadow), low if light else high)
+        put(values, line.ink, region, ink)
+        if abs(ink - behind) < _SEEN * (high - low):
+            around = region.with_margin(1)
+            region = Region(region.x0 + 1, region.y0 + 1, around.x1, around.y1) if shadow else around
         planted.append(line.planted(region, 1.0, light))
     return _scene(name, "outline or shadow", values, planted)
 

@@ -127,6 +127,24 @@ def same_joined(found: Iterable[Box]) -> list[Box]:
     return kept
 
 
+def rows_joined(found: Iterable[Box]) -> list[Box]:
+    """Join words of one row, with the space between them: what is too small to be found may stand there."""
+    kept: list[Box] = []
+    for box in sorted(found, key=lambda box: box.region):
+        merged = box
+        while (other := next((one for one in kept if _in_either_row(one.region, merged.region)), None)) is not None:
+            kept.remove(other)
+            merged = Box(other.region.around(merged.region), max(other.score, merged.score))
+        kept.append(merged)
+    return kept
+
+
+def _in_either_row(one: Region, other: Region) -> bool:
+    """Return whether two stand in one row, or in one of a frame that is turned."""
+    lying = [region.x1 - region.x0 >= region.y1 - region.y0 for region in (one, other)]
+    return (all(lying) and in_one_row(one, other)) or (not any(lying) and in_one_row(_turned(one), _turned(other)))
+
+
 def _is_same(one: Region, other: Region) -> bool:
     return one.intersection(other).area >= 0.8 * min(one.area, other.area)
 

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from sendit.deidentify.pixels.ocr.api import DetectedText
-from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, same_joined
+from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, rows_joined, same_joined
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
 from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_varied
 from sendit.deidentify.pixels.ocr.salience import FINE_STROKES, all_cells, grown, rectangles, salient_cells, without
@@ -127,7 +127,7 @@ class RapidTextDetector:
             doubtful += [line, *parts]
         doubtful += [box for box in others if is_text(box) is None]
         ends = [box for box in doubtful if box in likely and self._goes_on(frame, box, text)]
-        return same_joined([*text, *ends]), [box for box in doubtful if box not in ends]
+        return rows_joined(same_joined([*text, *ends])), [box for box in doubtful if box not in ends]
 
     def _goes_on(self, frame: Shown, box: Box, text: list[Box]) -> bool:
         """Return whether it belongs to a line that was found: an initial beside it, a comma between its parts."""
