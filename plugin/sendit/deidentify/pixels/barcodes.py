@@ -98,9 +98,10 @@ _LOOKS = 30
 #: longer side, divided by the last, is added to each side.
 _UNREAD_LOOKS, _SAME, _UNSURE = 3, 0.5, 8
 _REMEMBERED = 512
-#: Frames are alike if in no cell (pixels at a side) their mean difference exceeds this multiple of that of all cells
-#: and a share of their range, or a share that every readable code exceeds. Larger frames are not compared.
-_CELL, _NO_MORE, _LITTLE, _FAINT = 8, 1.6, 0.01, 0.04
+#: A cell (pixels at a side) has changed if its mean difference exceeds this multiple of that of all cells and a share
+#: of the range, or a share that every readable code exceeds. All within so many pixels of them is searched: parts of a
+#: new code may look as the ground did. Larger frames are not compared.
+_CELL, _NO_MORE, _LITTLE, _FAINT, _WHOLE_CODE = 8, 1.6, 0.01, 0.04, 64
 _MOST_COMPARED = 1 << 24
 
 
@@ -113,7 +114,7 @@ class BarcodeSearch:
     def __call__(self, frames: Frames, *, readable: bool = False) -> tuple[Region, ...]:
         """Return what has to be masked in all frames, with a margin; with `readable` only what can be read.
 
-        Every frame is searched that differs anywhere by more than noise from the last one searched.
+        Every frame is searched where it differs by more than noise from what was searched there last.
 
         Raises:
             Quarantine: a frame cannot be decoded, or more can be read in it after every pass.
@@ -123,9 +124,15 @@ class BarcodeSearch:
         before: Array | None = None
         for frame in frames:
             shown = displayed(frame, frames)
-            if before is None or not _alike(before, shown):
-                regions.update(self._in_frame(shown, black, readable))
+            part = Region(0, 0, shown.shape[1], shown.shape[0]) if before is None else _changed(before, shown)
+            if part.empty:
+                continue
+            here = np.s_[part.y0 : part.y1, part.x0 : part.x1]
+            regions.update(one.moved(part.x0, part.y0) for one in self._in_frame(shown[here], black, readable))
+            if before is None:
                 before = shown.copy() if shown.size <= _MOST_COMPARED else None  # large ones are not held in memory
+            else:
+                before[here] = shown[here]
         return united(regions, frames.image.columns, frames.image.rows)
 
     def _in_frame(self, frame: Array, black: int, readable: bool) -> tuple[Region, ...]:
@@ -401,19 +408,24 @@ def _steps(grey: Shown) -> Shown:
     return np.asarray(cv2.add(across, down), np.uint8)
 
 
-def _alike(frame: Array, other: Array) -> bool:
-    """Return whether two frames differ nowhere as much as by a code, and no more in one place than on average."""
-    if frame.size > _MOST_COMPARED:
-        return False
+def _changed(before: Array, frame: Array) -> Region:
+    """Return where a frame differs as much as by a code, or more than on average, with room for all of a code."""
+    other = before
     if frame.dtype not in (np.uint8, np.uint16, np.int16, np.float32):
-        frame, other = frame.astype(np.float32), other.astype(np.float32)
+        frame, other = frame.astype(np.float32), before.astype(np.float32)
     difference = np.asarray(cv2.absdiff(frame, other)).astype(np.float32)
     difference = difference.max(axis=2) if difference.ndim == 3 else difference
     size = max(1, -(-difference.shape[1] // _CELL)), max(1, -(-difference.shape[0] // _CELL))
     cells = np.asarray(cv2.resize(difference, size, interpolation=cv2.INTER_AREA))
-    low, high = (float(value) for value in np.percentile(sampled(frame), (1, 99)))
+    low, high = (float(value) for value in np.percentile(sampled(before), (1, 99)))
     most = min(_NO_MORE * float(np.median(cells)) + _LITTLE * (high - low), _FAINT * (high - low))
-    return bool((cells <= most).all())  # NaN is not
+    rows, columns = difference.shape
+    ys, xs = np.nonzero(~(cells <= most))  # NaN is not
+    if not ys.size:
+        return Region(0, 0, 0, 0)
+    high_, wide = rows / cells.shape[0], columns / cells.shape[1]
+    box = Region(int(xs.min() * wide), int(ys.min() * high_), int((xs.max() + 1) * wide), int((ys.max() + 1) * high_))
+    return box.with_margin(_WHOLE_CODE).clipped(columns, rows)
 
 
 def _digest(frame: Array) -> bytes:

@@ -45,6 +45,10 @@ class Region:
         """Return it enlarged on every side; it may exceed the image."""
         return Region(self.x0 - pixels, self.y0 - pixels, self.x1 + pixels, self.y1 + pixels)
 
+    def moved(self, x: int, y: int) -> Region:
+        """Return it moved right and down."""
+        return Region(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
+
     def around(self, other: Region) -> Region:
         """Return the smallest region that contains both."""
         return Region(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sendit.deidentify.pixels.frames import Frames
+    from sendit.deidentify.pixels.regions import Region
 
 pytestmark = pytest.mark.long
 
@@ -230,6 +231,31 @@ def test_frames_that_differ_by_noise_are_looked_at_once(
         frames.append(np.clip(frame, 0, 255).astype(np.uint8))
     BarcodeSearch()(frames_of("MONOCHROME2", np.stack(frames), 8, **_header()))
     assert len(seen) == looks
+
+
+def test_only_what_changed_is_searched_in_later_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code that comes in a later frame is found at its place; what stays as it was is searched once."""
+    sizes: list[int] = []
+    search = barcodes.barcodes_in
+
+    def look(frame: np.ndarray, black: int, **options: bool) -> tuple[Region, ...]:
+        sizes.append(frame.size)
+        return search(frame, black, **options)
+
+    monkeypatch.setattr(barcodes, "barcodes_in", look)
+    first = planted("DataMatrix", place=(9, 13))
+    later = planted("DataMatrix", place=(9, 13))
+    modules = code("MicroQRCode", 3)
+    high, wide = modules.shape
+    later[200 : 200 + high, 300 : 300 + wide] = np.where(modules, 30, 220)
+    found = BarcodeSearch()(frames_of("MONOCHROME2", np.stack([first, later, later]), 8, **_header()))
+    assert len(sizes) == 2
+    assert sizes[1] < 0.6 * sizes[0]
+    after = later.copy()
+    for region in found:
+        after[region.y0 : region.y1, region.x0 : region.x1] = 0
+    assert not readable(after)
+    assert (after[200 : 200 + high, 300 : 300 + wide][modules] == 0).mean() > 0.95
 
 
 KINDS: dict[str, tuple[Any, ...]] = {
