@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sendit.deidentify.pixels.ocr.boxes import Box, boxes, linked
+from sendit.deidentify.pixels.ocr.boxes import Box, boxes, linked, rows_joined
 from sendit.deidentify.pixels.ocr.tiles import Cells, closely_searched, tiles
 from sendit.deidentify.pixels.regions import Region
 
@@ -55,6 +55,16 @@ def test_others_stay_apart(other: Region) -> None:
     assert sorted(_linked(Region(0, 0, 50, 20), other)) == sorted([Region(0, 0, 50, 20), other])
 
 
+def test_words_of_a_row_are_one_mask() -> None:
+    """With the space between them, if that is no wider than they are high; turned rows, too. Columns stay apart."""
+    words = Region(0, 0, 50, 20), Region(65, 1, 90, 20), Region(108, 0, 150, 19)
+    turned = [Region(one.y0, one.x0, one.y1, one.x1) for one in words]
+    far, below = Region(180, 0, 230, 20), Region(0, 24, 50, 44)
+    joined = [box.region for box in rows_joined(Box(region, 0.9) for region in (*words, far, below))]
+    assert sorted(joined) == sorted([Region(0, 0, 150, 20), far, below])
+    assert [box.region for box in rows_joined(Box(region, 0.9) for region in turned)] == [Region(0, 0, 20, 150)]
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (512, 512), (640, 641), (2048, 1760), (40, 5000)])
 def test_tiles_hold_all_of_a_frame(shape: tuple[int, int]) -> None:
     """Every pixel is in one, and none reaches out of the frame; neighbours share enough that no line is cut twice."""
@@ -70,7 +80,7 @@ def test_cells_hold_what_was_found() -> None:
     cells = Cells(500, 700)
     assert cells.add(map(closely_searched, [Region(100, 100, 200, 120), Region(640, 480, 720, 520)]))
     held = cells.tiles()
-    for region in (Region(88, 88, 212, 132), Region(628, 468, 700, 500)):
+    for region in (Region(92, 92, 208, 128), Region(632, 472, 700, 500)):
         assert any(tile.intersection(region) == region for tile in held)
     assert not cells.add([Region(110, 100, 190, 115)])
     assert all(tile.clipped(700, 500) == tile for tile in held)
