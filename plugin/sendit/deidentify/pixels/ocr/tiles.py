@@ -17,7 +17,7 @@ _TILE, _OVERLAP = 640, 64
 #: The same for close searches.
 _CLOSE, _CLOSE_OVERLAP = 320, 48
 #: Side of a cell (pixels), and how far around a find the search extends.
-_CELL, _AROUND = 16, 8
+_CELL, _AROUND = 32, 12
 
 
 def tiles(rows: int, columns: int) -> list[Region]:

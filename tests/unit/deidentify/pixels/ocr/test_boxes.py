@@ -80,7 +80,7 @@ def test_cells_hold_what_was_found() -> None:
     cells = Cells(500, 700)
     assert cells.add(map(closely_searched, [Region(100, 100, 200, 120), Region(640, 480, 720, 520)]))
     held = cells.tiles()
-    for region in (Region(92, 92, 208, 128), Region(632, 472, 700, 500)):
+    for region in (Region(88, 88, 212, 132), Region(628, 468, 700, 500)):
         assert any(tile.intersection(region) == region for tile in held)
     assert not cells.add([Region(110, 100, 190, 115)])
     assert all(tile.clipped(700, 500) == tile for tile in held)
