@@ -128,14 +128,14 @@ class BarcodeSearch:
             if part.empty:
                 continue
             here = np.s_[part.y0 : part.y1, part.x0 : part.x1]
-            regions.update(one.moved(part.x0, part.y0) for one in self._in_frame(shown[here], black, readable))
+            regions.update(one.moved(part.x0, part.y0) for one in self._in_frame(shown[here], black, readable=readable))
             if before is None:
                 before = shown.copy() if shown.size <= _MOST_COMPARED else None  # large ones are not held in memory
             else:
                 before[here] = shown[here]
         return united(regions, frames.image.columns, frames.image.rows)
 
-    def _in_frame(self, frame: Array, black: int, readable: bool) -> tuple[Region, ...]:
+    def _in_frame(self, frame: Array, black: int, *, readable: bool) -> tuple[Region, ...]:
         key = _digest(frame) + bytes([black, readable])
         if key not in self._seen:
             self._seen[key] = barcodes_in(frame, black, readable=readable)
@@ -160,11 +160,11 @@ def barcodes_in(frame: Array, black: int = 0, *, readable: bool = False) -> tupl
         grey = np.ascontiguousarray(shown if shown.ndim == 2 else cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8)
         if regions:
             grey = _without(grey, regions, black)
-        regions.extend(_until_none(grey, black, readable))
+        regions.extend(_until_none(grey, black, readable=readable))
     return tuple(regions)
 
 
-def _until_none(grey: Shown, black: int, readable: bool) -> list[Region]:
+def _until_none(grey: Shown, black: int, *, readable: bool) -> list[Region]:
     regions: list[Region] = []
     unread = _UNREAD_LOOKS * (not readable)
     for _ in range(_LOOKS):
@@ -214,7 +214,7 @@ class _Look:
         """Return what can be read in the first way in which anything can."""
         whole = Region(0, 0, self._grey.shape[1], self._grey.shape[0])
         frame = Placed(whole, 1)
-        read = self._reading(self._grey, _LOCAL, frame, False) or self._reading(self._evened, _GLOBAL, frame, True)
+        read = self._reading(self._grey, _LOCAL, frame) or self._reading(self._evened, _GLOBAL, frame, even=True)
         if read:
             return read
         margins = [(max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE) for region in self._before]
@@ -269,7 +269,7 @@ class _Look:
             if (scale, kind) not in larger:
                 resized = cv2.resize(cuts[kind], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
                 larger[scale, kind] = np.asarray(resized, np.uint8)
-            read = self._reading(larger[scale, kind], binarizer, Placed(part, scale), kind == _EQUALISED)
+            read = self._reading(larger[scale, kind], binarizer, Placed(part, scale), even=kind == _EQUALISED)
             if read:
                 return read
         return []
@@ -283,7 +283,7 @@ class _Look:
             shown, placed = turned_by(self._grey, Placed(part, scale, slant))
             stretched = np.asarray(cv2.normalize(shown, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
             for picture, binarizer in product((stretched, shown), (_LOCAL, _GLOBAL)):
-                read = self._reading(picture, binarizer, placed, False)
+                read = self._reading(picture, binarizer, placed)
                 if read:
                     return read
         return []
@@ -294,9 +294,11 @@ class _Look:
         if turned is None:
             return []
         shown, back = turned
-        return self._reading(shown, _LOCAL, back, False) or self._reading(shown, _GLOBAL, back, False)
+        return self._reading(shown, _LOCAL, back) or self._reading(shown, _GLOBAL, back)
 
-    def _reading(self, shown: Shown, binarizer: zxingcpp.Binarizer, placed: Placed, even: bool) -> list[Region]:
+    def _reading(
+        self, shown: Shown, binarizer: zxingcpp.Binarizer, placed: Placed, *, even: bool = False
+    ) -> list[Region]:
         """Return where something is read, in pixels of the frame; note what is recognised and cannot be read.
 
         Args:
