@@ -4,14 +4,20 @@ The engine holds only names of stages and numbers of batches; the journal is the
 registered under a name. Work has a key that names its attempt: enqueueing the same key twice does nothing the second
 time, and a retry is new work under a new key, so that a slot is never held by something that waits.
 
+The engine looks for queued work at intervals, and each look costs milliseconds. Here its threads are woken when there
+is something to take, and look seldom otherwise (`_Bell`).
+
 Why it is used as it is used stands in docs/decisions/0002-dbos.md.
 """
 
 from __future__ import annotations
 
+import heapq
 import json
 import logging
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, Serializer
+from dbos._queue import queue_worker_thread  # not public, hence the pinned version: the engine has no way to wake it
 
 from sendit.errors import SendItError
 from sendit.journal.database.faults import of_engine
@@ -36,6 +43,14 @@ _APPLICATION_VERSION = "sendit-2"
 _WORKFLOW = "sendit.stage"
 _ACTIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+
+#: Seconds between two looks at a queue while nothing goes on in it: only what another worker on the same database
+#: enqueues, or this one did before it was restarted, waits so long.
+_SELDOM_SHARED, _SELDOM = 2.0, 5.0
+#: After a stage has ended, seconds until its slot is free again; until a look that came too early is made up for.
+_FREED, _LIVELY = 0.1, 2.0
+#: Seconds in which the engine takes up what it left unfinished.
+_RECOVERY = 10.0
 
 Stage = Callable[..., None]
 
@@ -79,6 +94,69 @@ def engine_url(database: str, data_directory: Path) -> str:
     return url
 
 
+class _Bell(threading.Event):
+    """The event on which the engine's thread of one queue waits between two looks: `set` ends the thread.
+
+    Args:
+        often: seconds between two looks while something goes on in the queue.
+    """
+
+    def __init__(self, often: float) -> None:
+        super().__init__()
+        self._often = often
+        self._rung = threading.Event()
+        self._lock = threading.Lock()
+        self._due: list[float] = []
+        self._running = 0
+        self._lively_until = time.monotonic() + _RECOVERY
+
+    def ring(self, delay: float = 0) -> None:
+        """Have the thread look, at once or after so many seconds."""
+        with self._lock:
+            heapq.heappush(self._due, time.monotonic() + delay)
+        self._rung.set()
+
+    def begun(self) -> None:
+        """Accept that a stage of this queue runs here."""
+        with self._lock:
+            self._running += 1
+
+    def ended(self) -> None:
+        """Have the thread look for the next one, which may have waited for this one's slot."""
+        with self._lock:
+            self._running -= 1
+        self.ring(_FREED)
+
+    def set(self) -> None:
+        """End the thread."""
+        super().set()
+        self._rung.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return whether the thread has to end, once it is time to look: after `timeout` at the latest."""
+        while not self._is_due() and self._rung.wait(self._patience(timeout)) and not self.is_set():
+            self._rung.clear()
+        return self.is_set()
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        with self._lock:
+            if not self._due or self._due[0] > now:
+                return False
+            while self._due and self._due[0] <= now:
+                heapq.heappop(self._due)
+            self._lively_until = now + _LIVELY
+            return True
+
+    def _patience(self, timeout: float | None) -> float:
+        """Return the seconds until the next look."""
+        now = time.monotonic()
+        with self._lock:
+            lively = self._running or now < self._lively_until
+            longest = self._often if lively or timeout is None else timeout
+            return max(0.0, min(longest, self._due[0] - now)) if self._due else longest
+
+
 class Scheduler:
     """Runs stages from queues that survive a kill.
 
@@ -86,6 +164,7 @@ class Scheduler:
         executor: this worker's name, the same after every restart and held by one process at a time.
         stages: name → function; its arguments are the ones given to `enqueue`, and must be JSON.
         queues: name → how many of its stages run at the same time in this worker.
+        poll_seconds: how often a queue is looked at while something goes on in it.
     """
 
     def __init__(
@@ -94,7 +173,8 @@ class Scheduler:
         self._url = url
         self._stages = dict(stages)
         self._queues = dict(queues)
-        self._poll = poll_seconds
+        self._bells = {name: _Bell(poll_seconds) for name in queues}
+        self._queue_of: dict[str, str] = {}  # by key, of what was enqueued here and has not begun
         self.executor = executor
         self._here: set[str] = set()  # the keys whose stage runs in this process at the moment
         self._said: set[str] = set()  # what keeps all stages from working, as long as it does
@@ -127,27 +207,38 @@ class Scheduler:
             "log_level": "WARNING",
             "use_listen_notify": False,
         }
-        DBOS(config=config)
+        engine = DBOS(config=config)
 
         def stage(name: str, key: str, arguments: list[Any]) -> None:
             self._run(name, key, arguments)
 
         # How often work may be begun is counted in the journal, not here.
         DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(stage)
-        # The engine would take work from every queue that any worker on this database has registered.
-        DBOS.listen_queues(list(self._queues))
+        # The engine would take work from every queue that any worker on this database has registered, and not be woken.
+        DBOS.listen_queues([])
         DBOS.launch()
         # The engine has put a handler of its own on its logger, which prints tracebacks with their texts.
         engine_log = logging.getLogger("dbos")
         engine_log.handlers.clear()
         engine_log.propagate = True
-        for name, concurrency in self._queues.items():
-            DBOS.register_queue(
-                name, worker_concurrency=concurrency, polling_interval_sec=self._poll, on_conflict="always_update"
-            )
         self._client = DBOSClient(system_database_url=self._url, dbos_system_schema="sendit_engine", serializer=_Json())
+        seldom = _SELDOM if self._url.startswith("sqlite") else _SELDOM_SHARED
+        for name, concurrency in self._queues.items():
+            queue = DBOS.register_queue(
+                name, worker_concurrency=concurrency, polling_interval_sec=seldom, on_conflict="always_update"
+            )
+            look = (self._bells[name], engine, queue)
+            threading.Thread(target=queue_worker_thread, args=look, name=f"queue {name}", daemon=True).start()
+
+    def _bells_of(self, key: str) -> list[_Bell]:
+        """Return the bell of the work's queue; all of them if it was not enqueued here."""
+        bell = self._bells.get(self._queue_of.pop(key, ""))
+        return list(self._bells.values()) if bell is None else [bell]
 
     def _run(self, stage: str, key: str, arguments: list[Any]) -> None:
+        bells = self._bells_of(key)
+        for bell in bells:
+            bell.begun()
         self._here.add(key)
         try:
             self._stages[stage](*arguments)
@@ -163,6 +254,8 @@ class Scheduler:
             log.error("%s stopped; it will be resumed", key, exc_info=error)
         finally:
             self._here.discard(key)
+            for bell in bells:
+                bell.ended()
 
     def runs_here(self, key: str) -> bool:
         """Return whether this process is running that work now.
@@ -204,6 +297,9 @@ class Scheduler:
             options["delay_seconds"] = delay_seconds
         with self._translated():
             self._engine.enqueue(options, stage, key, list(arguments))  # type: ignore[arg-type]
+        if queue in self._bells:
+            self._queue_of[key] = queue
+            self._bells[queue].ring(delay_seconds)
 
     def active(self) -> list[Work]:
         """Return what is queued, waits for its time, or runs, on any worker."""
@@ -223,6 +319,8 @@ class Scheduler:
         """Take work off its queue. What runs already is not interrupted: its writes are fenced by its attempt."""
         if not keys:
             return
+        for key in keys:
+            self._queue_of.pop(key, None)
         with self._translated():
             self._engine.cancel_workflows(list(keys))
 
@@ -239,6 +337,8 @@ class Scheduler:
 
     def stop(self) -> None:
         """Stop taking work, at once; what is unfinished is taken up at the next start."""
+        for bell in self._bells.values():
+            bell.set()
         if self._client is not None:
             self._client.destroy()
             self._client = None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from sendit import scheduler as module
 from sendit.scheduler import Scheduler, engine_url
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_work_of_a_lower_rank_goes_first_and_other_queues_are_left_alone(data_directory: Path) -> None:
@@ -37,6 +40,35 @@ def test_work_of_a_lower_rank_goes_first_and_other_queues_are_left_alone(data_di
         wait_for(lambda: len(begun) == 3, "all to begin")
         assert begun == ["first", "live", "imported"]
         assert [work.queue for work in scheduler.active() if work.key == "theirs:1"] == ["theirs"]
+    finally:
+        go_on.set()
+        scheduler.stop()
+
+
+def test_work_begins_although_an_idle_queue_is_never_looked_at(
+    data_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine's threads are woken: by what is enqueued, by a slot that becomes free, by a time that has come."""
+    for name in ("_SELDOM", "_SELDOM_SHARED"):
+        monkeypatch.setattr(module, name, 3600.0)
+    monkeypatch.setattr(module, "_RECOVERY", 0.0)
+    begun: list[str] = []
+    go_on = threading.Event()
+
+    def stage(name: str) -> None:
+        begun.append(name)
+        go_on.wait(60)
+
+    scheduler = Scheduler(engine_url("sqlite", data_directory), "me", {"work": stage}, {"mine": 1}, poll_seconds=0.05)
+    scheduler.start()
+    try:
+        scheduler.enqueue("mine", "work", "mine:1", "first")
+        wait_for(lambda: begun == ["first"], "the first to begin")
+        scheduler.enqueue("mine", "work", "mine:2", "behind it")
+        go_on.set()
+        wait_for(lambda: begun[1:] == ["behind it"], "the next to begin")
+        scheduler.enqueue("mine", "work", "mine:3", "later", delay_seconds=3)
+        wait_for(lambda: begun[2:] == ["later"], "the one whose time comes")
     finally:
         go_on.set()
         scheduler.stop()
