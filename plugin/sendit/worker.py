@@ -96,7 +96,7 @@ class Worker:
         self.pipeline.passports.prepare()
         services = self.pipeline.services
         self._group = WorkerGroup(self.journal, services.scheduler.executor)
-        self._early = EarlyWork(self.pipeline)
+        self._early = EarlyWork(self.pipeline, self.orthanc.stable_age)
         keeps = bool(hello.get("keeps"))
         self._arrivals = Arrivals(self.pipeline, self._early, lambda study: _say(taken=study) if keeps else None)
         self._pulling = Pulling(self.pipeline)

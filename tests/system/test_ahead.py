@@ -7,15 +7,19 @@ import os
 import signal
 import socket
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sendit.model import Receipt
 from sendit.pipeline.deidentify import MADE_AHEAD
 from sendit.pipeline.pool.ahead import Ahead
+from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs
 from sendit.storage.previews import Previews
 from sendit.storage.staging import Staging
+from tests.burned import ConsoleMaker
 from tests.dicom import Person, StudyMaker
 from tests.jobs import jobs_of
 from tests.servers.stack import PROJECT, Stack, send_study
@@ -169,6 +173,71 @@ def test_an_instance_whose_process_ends_is_not_condemned(
     assert ahead.made_of("s") == {"0"}
     ahead.forget("s")
     assert left(data_directory) == []
+
+
+def looked_at(ahead: Ahead) -> None:
+    """Have the series of study "s" looked at; return when they are."""
+    ahead.look_at_quiet(0)
+    with ahead._changed:
+        assert ahead._changed.wait_for(lambda: not ahead._studies["s"].looking, timeout=60)
+
+
+def taken_by(ahead: Ahead, jobs: list[Job]) -> tuple[str, dict[str, str]]:
+    """The coded series of these jobs, whose outputs are taken, and the digests of those."""
+    receipts = {one.name: one.outcome for one in ahead.take("s", jobs, "r", dict.fromkeys("0123456789", "1"))}
+    assert all(isinstance(one, Receipt) for one in receipts.values()), receipts
+    [series] = {one.series_instance_uid for one in receipts.values() if isinstance(one, Receipt)}
+    return series, {name: one.output_sha256 for name, one in receipts.items() if isinstance(one, Receipt)}
+
+
+def test_a_series_is_looked_at_ahead(ahead: Ahead, project: ProjectSpec, tmp_path: Path) -> None:
+    """What is found is what the batch would find; it holds for these outputs and no others."""
+    maker = ConsoleMaker()
+    slices = (maker.slice_(number, "QUIXWORTH ZEBULON" if number == 2 else "") for number in range(5))
+    jobs = jobs_of(tmp_path, project, *slices)
+    begun(ahead, jobs)
+    assert ahead.look_at_quiet(3600) > 3000
+    assert not ahead._studies["s"].looking
+    looked_at(ahead)
+    assert len(ahead.made_of("s")) == 5
+    series, digests = taken_by(ahead, jobs)
+    [expected] = ahead._pool.look_at_series([SeriesOfOutputs({job.name: job.output for job in jobs})])
+    look = ahead.look_of("s", series, digests)
+    assert look is not None
+    assert (set(look.suspects), look.suspects) == ({"2"}, expected.suspects)
+    for other in ({**digests, "9": "another"}, {**digests, "0": "another"}, {}):
+        assert ahead.look_of("s", series, other) is None
+    assert ahead.look_of("other", series, digests) is None
+
+
+def test_a_series_that_goes_on_after_it_was_looked_at(ahead: Ahead, project: ProjectSpec, tmp_path: Path) -> None:
+    """The look is taken again with what has come, but not each time."""
+    maker = ConsoleMaker()
+    jobs = jobs_of(tmp_path, project, *(maker.slice_(number) for number in range(5)))
+    for number, job in enumerate(jobs, 1):
+        begun(ahead, [job])
+        looked_at(ahead)
+        rounds = min(number, 3)
+        assert ahead._studies["s"].rounds == rounds
+        [(outputs, look)] = ahead._studies["s"].looks.values()
+        assert len(look.names) == len(outputs) == rounds
+    assert ahead.look_at_quiet(0) == float("inf")
+    ahead.made_of("s")
+    series, digests = taken_by(ahead, jobs)
+    assert ahead.look_of("s", series, digests) is None
+
+
+def test_a_look_that_failed_in_part_is_left_to_the_batch(
+    ahead: Ahead, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that could not be read then may be readable now."""
+    [job] = jobs_of(tmp_path, project, ConsoleMaker().slice_(0))
+    begun(ahead, [job])
+    failed: Future[SeriesLook] = Future()
+    failed.set_result(SeriesLook(("0",), {"0": ()}))
+    monkeypatch.setattr(ahead._pool, "begin_look", lambda series: failed)
+    looked_at(ahead)
+    assert ahead._studies["s"].looks == {}
 
 
 # --- in a whole system -------------------------------------------------------------------------------------------

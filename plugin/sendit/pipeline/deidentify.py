@@ -231,13 +231,21 @@ class Deidentification:
     def _looks(self, batch: Batch, due: Iterable[Instance]) -> Iterator[SeriesLook]:
         """Yield the look at each series; one that a former attempt took is kept."""
         by_series: dict[str, dict[str, Path]] = {}
+        digests: dict[str, dict[str, str]] = {}
         for one in due:
-            series = one.receipt.series_instance_uid if one.receipt is not None else ""
+            series, digest = (one.receipt.series_instance_uid, one.receipt.output_sha256) if one.receipt else ("", "")
             by_series.setdefault(series, {})[one.orthanc_id] = self._staging.output(batch.id, one.orthanc_id)
+            digests.setdefault(series, {})[one.orthanc_id] = digest
         places = {series: self._staging.look(batch.id, series) for series in by_series}
         kept = {series: SeriesLook.read(places[series], paths) for series, paths in by_series.items()}
         yield from (look for look in kept.values() if look is not None)
-        missing = [series for series, look in kept.items() if look is None]
+        missing = []
+        for series in (series for series, look in kept.items() if look is None):
+            if look := self.ahead.look_of(batch.study, series, digests[series]):
+                look.write(places[series])
+                yield look
+            else:
+                missing.append(series)
         looks = self._pool.look_at_series(SeriesOfOutputs(by_series[series]) for series in missing)
         for series, look in zip(missing, looks, strict=True):
             look.write(places[series])

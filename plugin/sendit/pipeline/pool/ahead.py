@@ -4,6 +4,9 @@ Nothing of them is in the journal or visible. They are known in memory only: wha
 deleted by the next one (`forget_all`). A batch takes what was made of the same bytes by the same rules with the same
 pseudonyms, and makes the rest anew. Their processes are apart from those of the batches, and have a lower priority:
 an instance that ends one of them holds nobody up, and is tried anew by its batch.
+
+Once nothing more seems to arrive, whole series of these outputs are looked at for text, too (`series_look.py`). A batch
+takes the look if it has the same outputs of the series, and no others.
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sendit.model import Receipt
 from sendit.pipeline.pool.processes import DeidentifyPool, Job
+from sendit.pipeline.pool.series_look import SeriesOfOutputs, is_due
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
     from sendit.deidentify import Patient
     from sendit.pipeline.pool.processes import Result
+    from sendit.pipeline.pool.series_look import SeriesLook
     from sendit.storage.previews import Previews
     from sendit.storage.staging import Staging
 
@@ -35,6 +41,10 @@ _MOST_MADE = 20_000
 _MOST_FORGOTTEN = 1_000
 #: Seconds for which a batch waits for the instances of its study that are being worked on ahead.
 _PATIENCE = 5.0
+#: And for looks that have begun: another one would take longer.
+_PATIENCE_LOOKS = 30.0
+#: So often the series of one study are looked at ahead: it may go on arriving after each pause.
+_MOST_ROUNDS = 3
 #: Seconds after its last result at which what was made of a study is given up: it does not become stable.
 _TOO_OLD = 3600.0
 #: What gives way to Orthanc, which receives, and to the batches.
@@ -63,9 +73,17 @@ class _Study:
     previews: Path
     made: dict[str, tuple[_Origin, Receipt, Result]] = field(default_factory=dict)
     under_way: dict[str, Future[Result]] = field(default_factory=dict)
+    looks: dict[str, tuple[Mapping[str, str], SeriesLook]] = field(default_factory=dict)  # by coded series
+    looking: dict[str, Future[SeriesLook]] = field(default_factory=dict)
+    rounds: int = 0  # of looks
+    looked_at: bool = True  # nothing was made since the last round
     closed: bool = False  # its batch has begun, or it is not needed
     forgotten: bool = False
     touched: float = field(default_factory=time.monotonic)
+
+    def is_still(self) -> bool:
+        """Return whether no process works on it."""
+        return not self.under_way and not self.looking
 
 
 class Ahead:
@@ -139,9 +157,69 @@ class Ahead:
             state.touched = time.monotonic()
             if not failed and isinstance(receipt := future.result().outcome, Receipt):
                 state.made[origin.job.name] = origin, receipt, future.result()
-            if state.forgotten and not state.under_way:
+                state.looked_at = False
+            if state.forgotten and state.is_still():
                 self._remove(state)
             self._changed.notify_all()
+
+    def look_at_quiet(self, quiet: float) -> float:
+        """Begin to look at whole series of the studies to which nothing was added for so many seconds.
+
+        Return the seconds after which there may be others.
+
+        Raises:
+            Retry: the processes cannot be started, or are being stopped.
+        """
+        now, wait = time.monotonic(), math.inf
+        with self._changed:
+            for state in self._studies.values():
+                if state.looked_at or state.closed or state.rounds >= _MOST_ROUNDS:
+                    continue
+                left = state.touched + quiet - now
+                if left <= 0 and state.is_still():
+                    self._look(state)
+                else:
+                    wait = min(wait, left if left > 0 else quiet)
+        return wait
+
+    def _look(self, state: _Study) -> None:
+        state.looked_at, state.rounds = True, state.rounds + 1
+        by_series: dict[str, dict[str, tuple[Path, str]]] = {}
+        for name, (origin, receipt, _) in state.made.items():
+            if is_due(receipt):
+                place = origin.job.output, receipt.output_sha256
+                by_series.setdefault(receipt.series_instance_uid, {})[name] = place
+        for series, outputs in by_series.items():
+            digests = {name: digest for name, (_, digest) in outputs.items()}
+            if series in state.looks and state.looks[series][0] == digests:
+                continue
+            future = self._pool.begin_look(SeriesOfOutputs({name: path for name, (path, _) in outputs.items()}))
+            state.looking[series] = future
+            future.add_done_callback(partial(self._looked, state, series, digests))
+
+    def _looked(self, state: _Study, series: str, digests: Mapping[str, str], future: Future[SeriesLook]) -> None:
+        """Keep a look at all images of a series; one that failed in part is for the batch to try again."""
+        failed = future.cancelled() or future.exception() is not None
+        with self._changed:
+            # Without it: the batch did not wait for it, and has moved the outputs meanwhile.
+            if state.looking.pop(series, None) is not None and not failed and all(future.result().suspects.values()):
+                state.looks[series] = digests, future.result()
+            if state.forgotten and state.is_still():
+                self._remove(state)
+            self._changed.notify_all()
+
+    def look_of(self, study: str, series: str, digests: Mapping[str, str]) -> SeriesLook | None:
+        """Return the look at a series of a study, if it was one at exactly these outputs.
+
+        Args:
+            study: Orthanc's identifier.
+            series: the coded SeriesInstanceUID.
+            digests: SHA-256 of each output, by instance.
+        """
+        with self._changed:
+            state = self._studies.get(study)
+            outputs, look = ({}, None) if state is None else state.looks.get(series, ({}, None))
+            return look if outputs == digests else None
 
     def patient(self, job: Job) -> Patient | None:
         """Return whom an instance is about; None if it cannot be read.
@@ -154,19 +232,26 @@ class Ahead:
     def made_of(self, study: str) -> frozenset[str]:
         """Return the instances of a study that were made ahead, and begin no others of it.
 
-        What is being worked on is waited for, for a few seconds.
+        What is being worked on is waited for, for a while.
         """
         with self._changed:
             state = self._studies.get(study)
             if state is None:
                 return frozenset()
             state.closed = True
-            waiting = list(state.under_way.values())
-        for future in waiting:
-            future.cancel()
+        self._cancel(state)
         with self._changed:
             self._changed.wait_for(lambda: not state.under_way, timeout=_PATIENCE)
+            self._changed.wait_for(lambda: not state.looking, timeout=_PATIENCE_LOOKS)
+            state.looking.clear()
             return frozenset(state.made)
+
+    def _cancel(self, state: _Study) -> None:
+        """Give up what has not begun."""
+        with self._changed:
+            waiting: list[Future[Any]] = [*state.under_way.values(), *state.looking.values()]
+        for future in waiting:
+            future.cancel()
 
     def take(self, study: str, jobs: Iterable[Job], rules: str, versions: Mapping[str, str]) -> Iterator[Result]:
         """Yield the results of those jobs that were done ahead; their outputs are where the jobs want them.
@@ -213,11 +298,9 @@ class Ahead:
             if state is None:
                 return
             state.closed = state.forgotten = True
-            waiting = list(state.under_way.values())
-        for future in waiting:
-            future.cancel()
+        self._cancel(state)
         with self._changed:
-            if not state.under_way:
+            if state.is_still():
                 self._remove(state)
 
     def forget_old(self, now: float | None = None) -> None:

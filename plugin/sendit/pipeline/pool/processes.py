@@ -154,6 +154,10 @@ class DeidentifyPool:
         """
         return self._submit(job, _work)
 
+    def begin_look(self, series: SeriesOfOutputs) -> Future[SeriesLook]:
+        """Begin to look at a series, as `begin` begins a job."""
+        return self._submit(series, look_at)
+
     def patient(self, jobs: Iterable[Job]) -> Patient | None:
         """Return the patient of the first of these instances that can be read; None if none can.
 

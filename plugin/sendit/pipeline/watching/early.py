@@ -53,10 +53,13 @@ class EarlyWork:
 
     Args:
         pipeline: the stages.
+        stable_age: seconds without a further instance after which Orthanc calls a study complete.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, stable_age: int) -> None:
         self._pipeline = pipeline
+        # Later, there would be no time left for a look at whole series; earlier, more is likely to arrive.
+        self._quiet = stable_age / 2
         self._services = pipeline.services
         self._ahead = pipeline.services.deidentification.ahead
         self._folder = pipeline.services.settings.staging_directory
@@ -92,12 +95,15 @@ class EarlyWork:
             self._thread.join(timeout=2)
 
     def _work(self) -> None:
+        wait = _TIDY
         while not self._stopping.is_set():
             with self._told:
-                self._told.wait_for(lambda: self._waiting or self._stopping.is_set(), timeout=_TIDY)
+                self._told.wait_for(lambda: self._waiting or self._stopping.is_set(), timeout=wait)
             try:
                 self._ahead.forget_old()
                 self._begin_some()
+                free = not self._waiting and self._is_free()
+                wait = min(_TIDY, self._ahead.look_at_quiet(self._quiet) if free else self._quiet)
             except SendItError as error:
                 log.debug("nothing is de-identified ahead for now: %s", error)
             except Exception as error:  # noqa: BLE001  the batches do all that is left

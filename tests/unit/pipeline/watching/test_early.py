@@ -72,7 +72,7 @@ def house() -> House:
 
 def told(house: House, *instances: str) -> EarlyWork:
     """One that has heard of these instances; its thread does not run, so each step is called."""
-    work = EarlyWork(house.pipeline())
+    work = EarlyWork(house.pipeline(), 60)
     work._stopping.wait = lambda timeout=None: False  # type: ignore[method-assign]
     work._waiting = dict.fromkeys(instances)
     return work
