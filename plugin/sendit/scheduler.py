@@ -44,13 +44,12 @@ _WORKFLOW = "sendit.stage"
 _ACTIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
-#: Seconds between two looks at a queue while nothing goes on in it: only what another worker on the same database
-#: enqueues, or this one did before it was restarted, waits so long.
+#: Seconds between two looks at a queue for which nobody rings: only what another worker on the same database enqueues,
+#: or this one did before it was restarted, waits so long.
 _SELDOM_SHARED, _SELDOM = 2.0, 5.0
-#: After a stage has ended, seconds until its slot is free again; until a look that came too early is made up for.
-_FREED, _LIVELY = 0.1, 2.0
-#: Seconds in which the engine takes up what it left unfinished.
-_RECOVERY = 10.0
+#: Seconds after which a queue is looked at, more than once for what the engine does meanwhile: at the start it takes up
+#: what was left unfinished; a stage that has ended frees its slot; work whose time has come is moved once a second.
+_AT_START, _FREED, _DUE = (0.2, 1.0, 3.0), (0.1, 0.5, 2.0), (0.1, 0.6, 1.2)
 
 Stage = Callable[..., None]
 
@@ -95,37 +94,21 @@ def engine_url(database: str, data_directory: Path) -> str:
 
 
 class _Bell(threading.Event):
-    """The event on which the engine's thread of one queue waits between two looks: `set` ends the thread.
+    """The event on which the engine's thread of one queue waits between two looks: `set` ends the thread."""
 
-    Args:
-        often: seconds between two looks while something goes on in the queue.
-    """
-
-    def __init__(self, often: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._often = often
         self._rung = threading.Event()
         self._lock = threading.Lock()
         self._due: list[float] = []
-        self._running = 0
-        self._lively_until = time.monotonic() + _RECOVERY
 
-    def ring(self, delay: float = 0) -> None:
-        """Have the thread look, at once or after so many seconds."""
+    def ring(self, *delays: float) -> None:
+        """Have the thread look after so many seconds."""
+        now = time.monotonic()
         with self._lock:
-            heapq.heappush(self._due, time.monotonic() + delay)
+            for delay in delays:
+                heapq.heappush(self._due, now + delay)
         self._rung.set()
-
-    def begun(self) -> None:
-        """Accept that a stage of this queue runs here."""
-        with self._lock:
-            self._running += 1
-
-    def ended(self) -> None:
-        """Have the thread look for the next one, which may have waited for this one's slot."""
-        with self._lock:
-            self._running -= 1
-        self.ring(_FREED)
 
     def set(self) -> None:
         """End the thread."""
@@ -134,27 +117,23 @@ class _Bell(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Return whether the thread has to end, once it is time to look: after `timeout` at the latest."""
-        while not self._is_due() and self._rung.wait(self._patience(timeout)) and not self.is_set():
+        while not self.is_set():
+            left = self._seconds_left()
+            if left <= 0 or not self._rung.wait(left if timeout is None else min(left, timeout)):
+                break
             self._rung.clear()
         return self.is_set()
 
-    def _is_due(self) -> bool:
+    def _seconds_left(self) -> float:
+        """Return the seconds until the next look; those that are due are one."""
         now = time.monotonic()
         with self._lock:
-            if not self._due or self._due[0] > now:
-                return False
+            if not self._due:
+                return threading.TIMEOUT_MAX
+            left = self._due[0] - now
             while self._due and self._due[0] <= now:
                 heapq.heappop(self._due)
-            self._lively_until = now + _LIVELY
-            return True
-
-    def _patience(self, timeout: float | None) -> float:
-        """Return the seconds until the next look."""
-        now = time.monotonic()
-        with self._lock:
-            lively = self._running or now < self._lively_until
-            longest = self._often if lively or timeout is None else timeout
-            return max(0.0, min(longest, self._due[0] - now)) if self._due else longest
+            return left
 
 
 class Scheduler:
@@ -164,16 +143,13 @@ class Scheduler:
         executor: this worker's name, the same after every restart and held by one process at a time.
         stages: name → function; its arguments are the ones given to `enqueue`, and must be JSON.
         queues: name → how many of its stages run at the same time in this worker.
-        poll_seconds: how often a queue is looked at while something goes on in it.
     """
 
-    def __init__(
-        self, url: str, executor: str, stages: Mapping[str, Stage], queues: Mapping[str, int], poll_seconds: float = 0.5
-    ) -> None:
+    def __init__(self, url: str, executor: str, stages: Mapping[str, Stage], queues: Mapping[str, int]) -> None:
         self._url = url
         self._stages = dict(stages)
         self._queues = dict(queues)
-        self._bells = {name: _Bell(poll_seconds) for name in queues}
+        self._bells = {name: _Bell() for name in queues}
         self._queue_of: dict[str, str] = {}  # by key, of what was enqueued here and has not begun
         self.executor = executor
         self._here: set[str] = set()  # the keys whose stage runs in this process at the moment
@@ -228,6 +204,7 @@ class Scheduler:
                 name, worker_concurrency=concurrency, polling_interval_sec=seldom, on_conflict="always_update"
             )
             look = (self._bells[name], engine, queue)
+            self._bells[name].ring(*_AT_START)
             threading.Thread(target=queue_worker_thread, args=look, name=f"queue {name}", daemon=True).start()
 
     def _bells_of(self, key: str) -> list[_Bell]:
@@ -237,8 +214,6 @@ class Scheduler:
 
     def _run(self, stage: str, key: str, arguments: list[Any]) -> None:
         bells = self._bells_of(key)
-        for bell in bells:
-            bell.begun()
         self._here.add(key)
         try:
             self._stages[stage](*arguments)
@@ -255,7 +230,7 @@ class Scheduler:
         finally:
             self._here.discard(key)
             for bell in bells:
-                bell.ended()
+                bell.ring(*_FREED)
 
     def runs_here(self, key: str) -> bool:
         """Return whether this process is running that work now.
@@ -299,7 +274,8 @@ class Scheduler:
             self._engine.enqueue(options, stage, key, list(arguments))  # type: ignore[arg-type]
         if queue in self._bells:
             self._queue_of[key] = queue
-            self._bells[queue].ring(delay_seconds)
+            looks = [delay_seconds + more for more in _DUE] if delay_seconds > 0 else [0]
+            self._bells[queue].ring(*looks)
 
     def active(self) -> list[Work]:
         """Return what is queued, waits for its time, or runs, on any worker."""

@@ -25,10 +25,10 @@ def test_work_of_a_lower_rank_goes_first_and_other_queues_are_left_alone(data_di
         go_on.wait(60)
 
     url = engine_url("sqlite", data_directory)
-    other = Scheduler(url, "other", {"work": stage}, {"theirs": 1}, poll_seconds=0.05)
+    other = Scheduler(url, "other", {"work": stage}, {"theirs": 1})
     other.start()  # registers its queue
     other.stop()
-    scheduler = Scheduler(url, "me", {"work": stage}, {"mine": 1}, poll_seconds=0.05)
+    scheduler = Scheduler(url, "me", {"work": stage}, {"mine": 1})
     scheduler.start()
     try:
         scheduler.enqueue("theirs", "work", "theirs:1", "of another worker")
@@ -51,7 +51,7 @@ def test_work_begins_although_an_idle_queue_is_never_looked_at(
     """The engine's threads are woken: by what is enqueued, by a slot that becomes free, by a time that has come."""
     for name in ("_SELDOM", "_SELDOM_SHARED"):
         monkeypatch.setattr(module, name, 3600.0)
-    monkeypatch.setattr(module, "_RECOVERY", 0.0)
+    monkeypatch.setattr(module, "_AT_START", ())
     begun: list[str] = []
     go_on = threading.Event()
 
@@ -59,7 +59,7 @@ def test_work_begins_although_an_idle_queue_is_never_looked_at(
         begun.append(name)
         go_on.wait(60)
 
-    scheduler = Scheduler(engine_url("sqlite", data_directory), "me", {"work": stage}, {"mine": 1}, poll_seconds=0.05)
+    scheduler = Scheduler(engine_url("sqlite", data_directory), "me", {"work": stage}, {"mine": 1})
     scheduler.start()
     try:
         scheduler.enqueue("mine", "work", "mine:1", "first")

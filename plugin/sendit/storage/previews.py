@@ -73,6 +73,8 @@ class Previews:
             place: of `Previews.place`.
         """
         forget(place)
+        if not made.parent.is_dir():  # of most studies
+            return
         for note in sorted(made.parent.glob(f"{made.name}-*.json")):
             with contextlib.suppress(OSError):
                 place.parent.mkdir(mode=0o700, exist_ok=True)
@@ -121,6 +123,8 @@ def forget(place: Path) -> None:
     Args:
         place: of `Previews.place`.
     """
+    if not place.parent.is_dir():  # of most batches
+        return
     for path in place.parent.glob(f"{place.name}-*"):
         with contextlib.suppress(OSError):
             path.unlink()

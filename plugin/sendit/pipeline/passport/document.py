@@ -167,7 +167,7 @@ def _instance(receipt: Receipt, datasets: Mapping[str, str]) -> dict[str, Any]:
         "pixels": dict(receipt.pixels),
         "repairs": list(receipt.repairs),
         "lost_meaning": list(receipt.lost_meaning),
-        "review": _review(receipt.as_dict().get("review") or {}),
+        "review": _review(receipt.review),
     }
     if digest := datasets.get(receipt.sop_instance_uid):
         values["dataset_sha256"] = digest
