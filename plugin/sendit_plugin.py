@@ -57,7 +57,7 @@ PREFIX = "/sendit"
 EX_CONFIG = 78  # sysexits.h
 MAX_EVENTS = 10_000
 MAX_MERGED = 500  # instances in one line
-LINGER = 0.25  # seconds during which events are collected before they are written
+LINGER = 0.25  # seconds during which events are collected before they are written, unless a study is complete
 FIRST_DELAY, MAX_DELAY = 1.0, 60.0  # seconds before the worker is restarted
 HEALTHY = 300.0  # seconds of running after which the delay starts again from FIRST_DELAY
 EOF_GRACE, TERM_GRACE = 4.0, 1.0  # seconds for the worker to end by itself, and after SIGTERM
@@ -215,6 +215,7 @@ class Events:
     def __init__(self) -> None:
         self.dropped = 0
         self._waiting: deque[tuple[str, str]] = deque()
+        self._urgent = False  # a study is complete
         self._changed = threading.Condition()
 
     def put(self, kind: str, resource: str) -> None:
@@ -222,6 +223,7 @@ class Events:
         with self._changed:
             if len(self._waiting) < MAX_EVENTS:
                 self._waiting.append((kind, resource))
+                self._urgent |= kind == "stable"
                 self._changed.notify()
                 return
             self.dropped += 1
@@ -237,10 +239,10 @@ class Events:
         """Wait for events and return them as lines; return none once `closing` is set (call `wake` after that)."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or closing.is_set())
-        if closing.wait(LINGER):
-            return []
-        with self._changed:
-            taken, self._waiting = self._waiting, deque()
+            self._changed.wait_for(lambda: self._urgent or closing.is_set(), timeout=LINGER)
+            if closing.is_set():
+                return []
+            taken, self._waiting, self._urgent = self._waiting, deque(), False
         lines: list[dict[str, Any]] = []
         for kind, resource in taken:
             if kind != "stored":

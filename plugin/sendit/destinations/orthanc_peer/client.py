@@ -48,6 +48,7 @@ class PeerConnections:
         self._proxy = _proxy(orthanc.http_proxy)
         self._context = _ssl_context(peer, orthanc) if peer.url.startswith("https:") else None
         self._sessions = Sessions(self._new_session)
+        self._first: requests.PreparedRequest | None = None
 
     def __enter__(self) -> PeerConnections:
         return self
@@ -140,18 +141,35 @@ class PeerConnections:
         stream: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
+        session = self._sessions.get()
         try:
-            return self._sessions.get().request(
-                method,
-                self.peer.url + route,
-                data=body,
-                headers={**({"Content-Type": content_type} if content_type else {}), **(headers or {})},
-                timeout=(self._timeout, self._timeout),
-                allow_redirects=False,
-                stream=stream,
+            request = self._prepared(session, method, route, body)
+            request.headers.update({"Content-Type": content_type} if content_type else {})
+            request.headers.update(headers or {})
+            # Not by the session, which works out anew for each request what is the same for all of them.
+            answer = session.get_adapter(self.peer.url).send(
+                request, stream=stream, timeout=(self._timeout, self._timeout), proxies=session.proxies
             )
+            if not stream:
+                _ = answer.content  # read: the connection is free for the next one
+            return answer
         except (requests.RequestException, OSError, ValueError) as error:
             raise translate(self.peer, self._timeout, error) from None
+
+    def _prepared(
+        self, session: requests.Session, method: str, route: str, body: BinaryIO | None
+    ) -> requests.PreparedRequest:
+        """Return a request with the headers of the session; they and the URL are checked by the first one."""
+        if self._first is None:
+            self._first = session.prepare_request(requests.Request("GET", self.peer.url))
+        request = requests.PreparedRequest()
+        request.method, request.url = method, f"{str(self._first.url).rstrip('/')}{route}"
+        request.headers, request.hooks = self._first.headers.copy(), self._first.hooks
+        if body is None:
+            request.prepare_content_length(None)
+        else:
+            request.prepare_body(body, None)
+        return request
 
     def _new_session(self) -> requests.Session:
         session = requests.Session()
