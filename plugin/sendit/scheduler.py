@@ -193,6 +193,9 @@ class Scheduler:
         # The engine would take work from every queue that any worker on this database has registered, and not be woken.
         DBOS.listen_queues([])
         DBOS.launch()
+        # What is left of those threads asks every second for queues and schedules of its own, of which none is used.
+        for event in engine.background_thread_stop_events:
+            event.set()
         # The engine has put a handler of its own on its logger, which prints tracebacks with their texts.
         engine_log = logging.getLogger("dbos")
         engine_log.handlers.clear()
