@@ -16,6 +16,7 @@ import pytest
 from sendit.model import Receipt
 from sendit.pipeline.deidentify import MADE_AHEAD
 from sendit.pipeline.pool.ahead import Ahead
+from sendit.pipeline.pool.processes import Done
 from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs
 from sendit.storage.previews import Previews
 from sendit.storage.staging import Staging
@@ -48,7 +49,7 @@ def begun(ahead: Ahead, jobs: list[Job], version: str = "1") -> None:
     """Have the jobs done ahead, of study "s" and by the rules "r"; return when all are."""
     for job in jobs:
         assert ahead.wait_for_room(60)
-        ahead.begin("s", version, "r", job)
+        ahead.begin("s", "r", [(version, job)])
     wait_ended(ahead)
 
 
@@ -138,11 +139,33 @@ def test_what_was_asked_about_before_the_batch_ended_is_not_begun(
     [job] = jobs_of(tmp_path, project, StudyMaker().instance())
     asked = time.monotonic()
     ahead.forget("s")
-    ahead.begin("s", "1", "r", job, as_of=asked)
+    ahead.begin("s", "r", [("1", job)], as_of=asked)
     assert "s" not in ahead._studies
     assert left(data_directory) == []
-    ahead.begin("s", "1", "r", job, as_of=time.monotonic())
+    ahead.begin("s", "r", [("1", job)], as_of=time.monotonic())
     assert "s" in ahead._studies
+
+
+def test_instances_that_a_process_is_handed_together(ahead: Ahead, project: ProjectSpec, tmp_path: Path) -> None:
+    """Each is made by itself: one that cannot be read for now, or is no DICOM, is left to the batch."""
+    jobs = jobs_of(tmp_path, project, *StudyMaker().instances(3), b"no DICOM")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        away = replace(jobs[0], name="away", source=f"http://127.0.0.1:{closed.getsockname()[1]}/")
+    assert ahead.together("s") == 1
+    ahead.begin("s", "r", [("1", job) for job in (away, *jobs)])
+    wait_ended(ahead)
+    assert ahead.made_of("s") == {"0", "1", "2"}
+    assert [one.name for one in ahead.take("s", jobs[:3], "r", dict.fromkeys("012", "1"))] == ["0", "1", "2"]
+
+
+def test_no_more_are_handed_over_than_take_a_short_time(ahead: Ahead, project: ProjectSpec, tmp_path: Path) -> None:
+    """A batch may wait for them."""
+    [job] = jobs_of(tmp_path, project, StudyMaker().instance())
+    begun(ahead, [job])
+    for seconds, together in ((1.0, 1), (0.02, 5), (0.0, 16)):
+        state = ahead._studies["s"]
+        ahead._keep(state, [state.made["0"][0]], Done([state.made["0"][2]], seconds))
+        assert ahead.together("s") == together
 
 
 def test_what_is_too_old_is_deleted(ahead: Ahead, project: ProjectSpec, data_directory: Path, tmp_path: Path) -> None:
@@ -162,7 +185,8 @@ def test_an_instance_whose_process_ends_is_not_condemned(
     jobs = jobs_of(tmp_path, project, *StudyMaker().instances(1))
     before = {process.pid for process in multiprocessing.active_children()}
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        ahead.begin("s", "1", "r", replace(jobs[0], name="x", source=f"http://127.0.0.1:{silent.getsockname()[1]}/"))
+        hangs = replace(jobs[0], name="x", source=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        ahead.begin("s", "r", [("1", hangs)])
         connection, _ = silent.accept()
         with connection:
             for process in multiprocessing.active_children():

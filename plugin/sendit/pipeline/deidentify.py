@@ -108,22 +108,22 @@ class Deidentification:
         return codes_of(project.codes, patient, unknown_stops=project.unknown_stops)
 
     def begin_ahead(
-        self, study: str, instance: StoredInstance, project: ReadyProject, codes: Codes | None, as_of: float
+        self, study: str, instances: Iterable[StoredInstance], project: ReadyProject, codes: Codes | None, as_of: float
     ) -> None:
-        """Begin to de-identify an instance whose study still arrives, for the batch that may come.
+        """Begin to de-identify instances whose study still arrives, for the batch that may come.
 
         Args:
             study: Orthanc's identifier.
-            instance: the instance.
-            project: the project that would take it.
-            codes: the pseudonyms of its patient.
-            as_of: when no batch had it yet, on the monotonic clock.
+            instances: the instances.
+            project: the project that would take them.
+            codes: the pseudonyms of their patient.
+            as_of: when no batch had them yet, on the monotonic clock.
 
         Raises:
             Retry: the processes cannot be started, or are being stopped.
         """
-        job = self._job(project, instance.id, _NOWHERE, _NOWHERE, codes)
-        self.ahead.begin(study, instance.version, project.rules_digest, job, as_of=as_of)
+        jobs = ((one.version, self._job(project, one.id, _NOWHERE, _NOWHERE, codes)) for one in instances)
+        self.ahead.begin(study, project.rules_digest, jobs, as_of=as_of)
 
     def run(self, batch: Batch, pauses: PauseGate | None = None) -> None:
         """Give every instance of the batch an outcome. What a former attempt did is kept.

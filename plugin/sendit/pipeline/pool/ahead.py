@@ -26,11 +26,11 @@ from sendit.pipeline.pool.processes import DeidentifyPool, Job
 from sendit.pipeline.pool.series_look import SeriesOfOutputs, is_due
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from sendit.deidentify import Patient
-    from sendit.pipeline.pool.processes import Result
+    from sendit.pipeline.pool.processes import Done, Result
     from sendit.pipeline.pool.series_look import SeriesLook
     from sendit.storage.previews import Previews
     from sendit.storage.staging import Staging
@@ -47,6 +47,9 @@ _PATIENCE_LOOKS = 30.0
 _MOST_ROUNDS = 3
 #: Seconds after its last result at which what was made of a study is given up: it does not become stable.
 _TOO_OLD = 3600.0
+#: A process is handed as many instances of a study at once as it does in so many seconds, up to so many: to hand over
+#: one and to take its result costs the worker a tenth of what de-identifying it costs the process.
+_TOGETHER_SECONDS, _MOST_TOGETHER = 0.1, 16
 #: What gives way to Orthanc, which receives, and to the batches.
 _NICE = 10
 
@@ -72,7 +75,8 @@ class _Study:
     folder: Path
     previews: Path
     made: dict[str, tuple[_Origin, Receipt, Result]] = field(default_factory=dict)
-    under_way: dict[str, Future[Result]] = field(default_factory=dict)
+    under_way: dict[str, Future[Done]] = field(default_factory=dict)
+    together: int = 1  # how many a process is handed at once
     looks: dict[str, tuple[Mapping[str, str], SeriesLook]] = field(default_factory=dict)  # by coded series
     looking: dict[str, Future[SeriesLook]] = field(default_factory=dict)
     rounds: int = 0  # of looks
@@ -80,6 +84,11 @@ class _Study:
     closed: bool = False  # its batch has begun, or it is not needed
     forgotten: bool = False
     touched: float = field(default_factory=time.monotonic)
+
+    def lacks(self, name: str, version: str) -> bool:
+        """Return whether an instance is neither made nor being worked on."""
+        made = self.made.get(name)
+        return name not in self.under_way and (made is None or made[0].version != version)
 
     def is_still(self) -> bool:
         """Return whether no process works on it."""
@@ -94,6 +103,7 @@ class Ahead:
         self._previews = previews
         self._pool = DeidentifyPool(workers, nice=_NICE)
         self._most = self._pool.workers + 1  # one waits, so that no process does
+        self._begun = 0
         self._studies: dict[str, _Study] = {}
         self._forgotten: dict[str, float] = {}  # when that was, the oldest first
         self._changed = threading.Condition()
@@ -113,18 +123,23 @@ class Ahead:
             return self._changed.wait_for(self._has_room, timeout=seconds)
 
     def _has_room(self) -> bool:
-        under_way = sum(len(study.under_way) for study in self._studies.values())
-        return under_way < self._most and sum(len(study.made) for study in self._studies.values()) < _MOST_MADE
+        return self._begun < self._most and sum(len(study.made) for study in self._studies.values()) < _MOST_MADE
 
-    def begin(self, study: str, version: str, rules: str, job: Job, *, as_of: float = math.inf) -> None:
-        """Begin an instance of a study, unless its batch has begun, or has ended since, or it is made already.
+    def together(self, study: str) -> int:
+        """Return how many instances of a study are to be begun at once."""
+        with self._changed:
+            state = self._studies.get(study)
+            return 1 if state is None else state.together
+
+    def begin(self, study: str, rules: str, jobs: Iterable[tuple[str, Job]], *, as_of: float = math.inf) -> None:
+        """Begin instances of a study, unless its batch has begun, or has ended since; not those that are made already.
 
         Args:
             study: Orthanc's identifier.
-            version: differs whenever the bytes of the instance in Orthanc do; looked up before they are read.
             rules: the digest of the project's rules.
-            job: what its batch would have the pool do; its paths are replaced.
-            as_of: when no batch had it yet, on the monotonic clock.
+            jobs: what its batch would have the pool do; their paths are replaced. Each with the version of the
+                instance, which differs whenever its bytes in Orthanc do, and was looked up before they are read.
+            as_of: when no batch had them yet, on the monotonic clock.
 
         Raises:
             Retry: the processes cannot be started, or are being stopped.
@@ -133,14 +148,18 @@ class Ahead:
             if self._forgotten.get(study, -math.inf) > as_of:
                 return
             state = self._studies.get(study) or self._opened(study)
-            made = state.made.get(job.name)
-            if state.closed or job.name in state.under_way or (made is not None and made[0].version == version):
+            new = [self._placed(state, version, rules, job) for version, job in jobs if state.lacks(job.name, version)]
+            if state.closed or not new:
                 return
-            name = self._staging.name(0, job.name).name
-            job = replace(job, output=state.folder / name, previews=state.previews / Path(name).stem)
-            future = self._pool.begin(job)
-            state.under_way[job.name] = future
-        future.add_done_callback(lambda done: self._done(state, _Origin(version, rules, job), done))
+            future = self._pool.begin([origin.job for origin in new])
+            state.under_way.update((origin.job.name, future) for origin in new)
+            self._begun += 1
+        future.add_done_callback(partial(self._done, state, new))
+
+    def _placed(self, state: _Study, version: str, rules: str, job: Job) -> _Origin:
+        name = self._staging.name(0, job.name).name
+        job = replace(job, output=state.folder / name, previews=state.previews / Path(name).stem)
+        return _Origin(version, rules, job)
 
     def _opened(self, study: str) -> _Study:
         key = uuid.uuid4().hex
@@ -149,18 +168,27 @@ class Ahead:
         self._studies[study] = state
         return state
 
-    def _done(self, state: _Study, origin: _Origin, future: Future[Result]) -> None:
+    def _done(self, state: _Study, origins: Sequence[_Origin], future: Future[Done]) -> None:
         """Keep what was released. Everything else is for the batch: to say, or to try again."""
         failed = future.cancelled() or future.exception() is not None
         with self._changed:
-            state.under_way.pop(origin.job.name, None)
+            self._begun -= 1
             state.touched = time.monotonic()
-            if not failed and isinstance(receipt := future.result().outcome, Receipt):
-                state.made[origin.job.name] = origin, receipt, future.result()
-                state.looked_at = False
+            for origin in origins:
+                state.under_way.pop(origin.job.name, None)
+            if not failed:
+                self._keep(state, origins, future.result())
             if state.forgotten and state.is_still():
                 self._remove(state)
             self._changed.notify_all()
+
+    def _keep(self, state: _Study, origins: Sequence[_Origin], done: Done) -> None:
+        for origin, result in zip(origins, done.results, strict=True):
+            if result is not None and isinstance(result.outcome, Receipt):
+                state.made[origin.job.name] = origin, result.outcome, result
+                state.looked_at = False
+        pace = len(origins) / max(done.seconds, 1e-3)
+        state.together = max(1, min(_MOST_TOGETHER, int(_TOGETHER_SECONDS * pace)))
 
     def look_at_quiet(self, quiet: float) -> float:
         """Begin to look at whole series of the studies to which nothing was added for so many seconds.

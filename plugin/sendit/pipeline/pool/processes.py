@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -36,7 +37,7 @@ from sendit.storage.previews import forget, keep
 
 if TYPE_CHECKING:
     import mmap
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sendit.config.schema import Option
     from sendit.deidentify.pixels.ocr.api import PixelTools
@@ -94,6 +95,14 @@ class Result:
     crosswalk_entry: CrosswalkEntry | None = None  # of a released one
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of jobs that one process was given together."""
+
+    results: Sequence[Result | None]  # None: it could not be read, or its output not written, for now
+    seconds: float  # that they took
+
+
 class DeidentifyPool:
     """So many processes, started when they are needed. Safe to use from several threads.
 
@@ -146,16 +155,16 @@ class DeidentifyPool:
             wait(pending)
         yield from map(self._alone, suspects)
 
-    def begin(self, job: Job) -> Future[Result]:
-        """Begin one job, and return at once. If its process dies, its future has BrokenProcessPool.
+    def begin(self, jobs: Sequence[Job]) -> Future[Done]:
+        """Have one process do jobs, one after the other; return at once. If it dies, the future has BrokenProcessPool.
 
         Raises:
             Retry: the processes cannot be started, or are being stopped.
         """
-        return self._submit(job, _work)
+        return self._submit(jobs, _work_together)
 
     def begin_look(self, series: SeriesOfOutputs) -> Future[SeriesLook]:
-        """Begin to look at a series, as `begin` begins a job."""
+        """Begin to look at a series, as `begin` begins jobs."""
         return self._submit(series, look_at)
 
     def patient(self, jobs: Iterable[Job]) -> Patient | None:
@@ -372,6 +381,17 @@ def _work(job: Job) -> Result:
     except BaseException as error:  # noqa: BLE001  law 1, and the rest of the study goes on
         kind = type(error).__name__
         return Result(job.name, Quarantined(f"a fault of SendIt while working on the instance ({kind})"))
+
+
+def _work_together(jobs: Sequence[Job]) -> Done:
+    begun = time.monotonic()
+    results: list[Result | None] = []
+    for job in jobs:
+        try:
+            results.append(_work(job))
+        except (Retry, Misconfigured):
+            results.append(None)
+    return Done(results, time.monotonic() - begun)
 
 
 def _worked(job: Job) -> Result:

@@ -123,16 +123,20 @@ class EarlyWork:
         new = [instance for instance in some if instance not in covered]
         for study, instances in self._by_study(self._services.source.stored(new) if new else []).items():
             plan = self._plan(study, instances[0].id)
-            for one in instances:
-                self._begin(study, one, plan, as_of)
+            if plan.project is not None:
+                self._begin(study, instances, plan.project, plan.codes, as_of)
 
-    def _begin(self, study: str, instance: StoredInstance, plan: _Plan, as_of: float) -> None:
-        if plan.project is None:
-            return
-        if self._is_free():
-            self._services.deidentification.begin_ahead(study, instance, plan.project, plan.codes, as_of)
-        else:
-            self.tell([instance.id])  # and asked about again: its batch may be what keeps the machine busy
+    def _begin(
+        self, study: str, instances: list[StoredInstance], project: ReadyProject, codes: Codes | None, as_of: float
+    ) -> None:
+        left = instances
+        while left:
+            if not self._is_free():
+                self.tell(one.id for one in left)  # and asked about again: its batch may be what keeps the machine busy
+                return
+            together = self._ahead.together(study)
+            some, left = left[:together], left[together:]
+            self._services.deidentification.begin_ahead(study, some, project, codes, as_of)
 
     def _is_free(self) -> bool:
         """Return whether the machine is free for one more, now or soon."""

@@ -24,6 +24,8 @@ class House:
         self.idle, self.room = True, True
         self.project: str | None = "irb"
         self.asked: list[tuple[str, ...]] = []
+        self.groups: list[int] = []
+        self.together = 1
         self.begun: list[tuple[str, str, str, str, Any]] = []
         self.projects = {"irb": SimpleNamespace(name="irb", ahead=True), "service": SimpleNamespace(ahead=False)}
         self.no_codes = False
@@ -39,8 +41,9 @@ class House:
         if self.no_codes:
             raise Retry("Orthanc is not well")
 
-    def begin_ahead(self, study: str, one: StoredInstance, project: Any, codes: Any, as_of: float) -> None:
-        self.begun.append((study, one.id, one.version, project.name, codes))
+    def begin_ahead(self, study: str, some: list[StoredInstance], project: Any, codes: Any, as_of: float) -> None:
+        self.groups.append(len(some))
+        self.begun += [(study, one.id, one.version, project.name, codes) for one in some]
 
     def pipeline(self) -> Any:
         source = SimpleNamespace(
@@ -49,7 +52,7 @@ class House:
             study=lambda study: Study(study, False, "", self.series),
         )
         deidentification = SimpleNamespace(
-            ahead=SimpleNamespace(wait_for_room=lambda seconds: self.room),
+            ahead=SimpleNamespace(wait_for_room=lambda seconds: self.room, together=lambda study: self.together),
             is_idle=lambda: self.idle,
             projects=self.projects,
             codes_ahead=self.codes_ahead,
@@ -86,6 +89,14 @@ def test_what_no_batch_has_is_begun(house: House) -> None:
     assert house.begun == [("s", "a", "file of a", "irb", None), ("s", "c", "file of c", "irb", None)]
     work._begin_some()
     assert len(house.begun) == 2
+
+
+def test_instances_are_handed_over_together(house: House) -> None:
+    """As many as a process does in a short time."""
+    house.together = 3
+    told(house, *"abcdefg")._begin_some()
+    assert house.groups == [3, 3, 1]
+    assert [one[1] for one in house.begun] == list("abcdefg")
 
 
 @pytest.mark.parametrize("project", [None, "service", "unlinked"])
@@ -132,8 +143,8 @@ def test_a_batch_that_comes_in_between(house: House) -> None:
     """What was not begun is asked about again: the batch may have it."""
     work = told(house, "a", "b")
 
-    def begin(study: str, one: StoredInstance, project: Any, codes: Any, as_of: float) -> None:
-        House.begin_ahead(house, study, one, project, codes, as_of)
+    def begin(study: str, some: list[StoredInstance], project: Any, codes: Any, as_of: float) -> None:
+        House.begin_ahead(house, study, some, project, codes, as_of)
         house.idle, house.covered = False, {"b"}
 
     cast("Any", work._services.deidentification).begin_ahead = begin
