@@ -2,7 +2,8 @@
 
 `python -m benchmarks forwarding [--instances N] [--rounds N] [--beside CHECKOUT]`. Each round sends its CT study by
 C-STORE to an Orthanc with SendIt and to one without, and has each forward it to the same target. Wall and CPU time (of
-all processes: source, worker, pool, target); what receiving costs an Orthanc without SendIt is taken off.
+all processes: source, worker, pool, target); what receiving costs an Orthanc without SendIt is taken off. SendIt is
+measured with and without its search for text in pixels, which neither of Orthanc's ways has.
 Raw numbers go to benchmarks/results/forwarding.json, the table to docs/benchmarks/forwarding.md.
 """
 
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -30,7 +32,7 @@ from pydicom.uid import generate_uid
 
 from tests.servers.orthanc import OrthancServer
 from tests.servers.processes import cpu_seconds, tree
-from tests.servers.stack import Stack
+from tests.servers.stack import PROJECT, Stack
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -45,14 +47,29 @@ LIMITS = {"wall": {"plain": 1.0, "native": 0.5}, "cpu": {"plain": 2.0, "native":
 #: So long (seconds) after StableAge the last instance may be at the target.
 LIMIT_AFTER_STABLE = 2.0
 PLAIN, NATIVE, SENDIT = "plain peer store", "native anonymize + peer store", "SendIt"
+NO_TEXT = f"{SENDIT}, no search for text"
+#: SendIt's processes, and the two servers.
+PROCESSES = ("source", "worker", "work ahead", "pool", "target")
 
-#: Seconds by name: "wall", "cpu", and of SendIt also "after_last".
+#: Seconds by name: "wall", "cpu", and of SendIt also "after_last", "receiving" and "cpu of …" each of PROCESSES.
 Figures = dict[str, float]
 
 
 def _cpu_seconds(*roots: OrthancServer) -> float:
     """User and system time of servers and all their processes, those that have ended included."""
     return cpu_seconds(pid for root in roots for pid in tree(root.pid))
+
+
+def _by_process(stack: Stack, target: OrthancServer) -> dict[str, float]:
+    """User and system time of each of PROCESSES; of a source, with receiving."""
+    worker = stack.worker_pid()
+    pids: dict[str, list[int]] = {name: [] for name in PROCESSES}
+    pids |= {"source": [stack.source.pid], "worker": [worker], "target": [target.pid]}
+    for pid in tree(worker)[1:]:
+        with suppress(ProcessLookupError):
+            ahead = os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, worker)
+            pids["work ahead" if ahead else "pool"].append(pid)
+    return {name: cpu_seconds(some) for name, some in pids.items()}
 
 
 def _make_study(folder: Path, number: int, count: int) -> list[Path]:
@@ -124,6 +141,7 @@ class Plain:
 def _through(stack: Stack, target: OrthancServer, folder: Path, count: int) -> Figures:
     """Receive a study, and wait until SendIt has delivered and read it back; "cpu" is of both."""
     before = {batch["id"] for batch in stack.batches()}
+    before_it = _by_process(stack, target)
     cpu, wall = _cpu_seconds(stack.source, target), time.perf_counter()
     _send(stack.source, folder)
     received, last = time.perf_counter() - wall, time.time()
@@ -131,11 +149,13 @@ def _through(stack: Stack, target: OrthancServer, folder: Path, count: int) -> F
     wait_for(lambda: target.get("/statistics")["CountInstances"] == count, "the study at the target", poll=0.2)
     batch = wait_for(lambda: _done(stack, before), "the batch to be done", poll=0.1)
     spent = _cpu_seconds(stack.source, target) - cpu
+    by_process = {f"cpu of {name}": now - before_it[name] for name, now in _by_process(stack, target).items()}
     assert batch["sent"] == count, batch
     detail = stack.api(f"batches/{batch['id']}")
     queued = next(_seconds(event["at"]) for event in detail["events"] if event["message"].endswith("instances queued"))
     ended = _seconds(detail["ended_at"])
-    return {"wall": ended - queued, "cpu": spent, "after_last": ended - last, "receiving": received}
+    figures = {"wall": ended - queued, "cpu": spent, "after_last": ended - last, "receiving": received}
+    return {**figures, **by_process}
 
 
 def _done(stack: Stack, before: set[int]) -> dict[str, Any]:
@@ -147,10 +167,12 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _started(folder: Path, target: OrthancServer, checkout: Path | None) -> Stack:
+def _started(folder: Path, target: OrthancServer, checkout: Path | None, *, text: bool = True) -> Stack:
     """An Orthanc with the SendIt of a checkout; its own is None."""
     own = {} if checkout is None else {"Python": str(checkout / ".venv/bin/python")}
     stack = Stack(folder, ReconcileSeconds=60, **own)
+    if not text:
+        stack.sendit["Projects"][PROJECT]["Options"] = ["RetainLongitudinalModifiedDates"]
     stack.peers["research"] = [target.url]
     script = {} if checkout is None else {"PythonScript": str(checkout / "plugin/sendit_plugin.py")}
     stack.configure(StableAge=STABLE_AGE, **script)
@@ -160,11 +182,14 @@ def _started(folder: Path, target: OrthancServer, checkout: Path | None) -> Stac
 def _measured(folder: Path, count: int, rounds: int, beside: Path | None) -> dict[str, list[Figures]]:
     """The figures of each way, one of each round; the first round warms up and is left out."""
     results: dict[str, list[Figures]] = {}
-    sendits: dict[str, Path | None] = {SENDIT: None} | ({"SendIt before": beside} if beside else {})
+    sendits: dict[str, Path | None] = {SENDIT: None, NO_TEXT: None} | ({"SendIt before": beside} if beside else {})
     plain_source = OrthancServer(folder / "plain", {"StableAge": STABLE_AGE})
     with OrthancServer(folder / "target") as target, plain_source:
         plain_source.session.put(f"{plain_source.url}/peers/target", json=[target.url]).raise_for_status()
-        stacks = {name: _started(folder / f"stack{i}", target, of) for i, (name, of) in enumerate(sendits.items())}
+        stacks = {
+            name: _started(folder / f"stack{i}", target, of, text=name != NO_TEXT)
+            for i, (name, of) in enumerate(sendits.items())
+        }
         try:
             for number in range(rounds + 1):
                 files = folder / "files"
@@ -192,7 +217,8 @@ def _round(plain: Plain, stacks: Mapping[str, Stack], files: Path, count: int, n
     for name, way in ways if number % 2 else reversed(ways):
         figures[name] = way()
         if name in stacks:
-            figures[name]["cpu"] -= figures["receiving"]["cpu"]
+            for cost in ("cpu", "cpu of source"):
+                figures[name][cost] -= figures["receiving"]["cpu"]
             _clear(stacks[name].source, plain.target)
     _clear(plain.source)
     return figures
@@ -215,6 +241,10 @@ benchmarks/results/forwarding.json.
 | | wall | × plain | × native | CPU | × plain | × native |
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
+
+| CPU of SendIt, by process | {processes} |
+| --- |{lines}
+{by_process}
 
 - SendIt's wall time is from queued to delivered and read back; its CPU time is everything from the first instance on.
 - From the last instance until all was delivered and read back: {after}. At most StableAge + {most:g} s.
@@ -247,6 +277,10 @@ def _page(medians: Mapping[str, Figures], count: int, rounds: int) -> str:
             cells += [f"{value / count * 1000:.1f}"]
             cells += [f"{value / medians[other][kind]:.2f}" for other in (PLAIN, NATIVE)]
         rows.append(f"| {' | '.join(cells)} |")
+    by_process = [
+        f"| {name} | " + " | ".join(f"{medians[name][f'cpu of {one}'] / count * 1000:.1f}" for one in PROCESSES) + " |"
+        for name in sendits
+    ]
     missed = _missed(medians)
     receiving = ", ".join(f"{name} {medians[name]['receiving']:.2f} s" for name in sendits)
     return _TEXT.format(
@@ -254,6 +288,7 @@ def _page(medians: Mapping[str, Figures], count: int, rounds: int) -> str:
         after=", ".join(f"{name} {medians[name]['after_last']:.2f} s" for name in sendits), most=LIMIT_AFTER_STABLE,
         receiving=medians["receiving"]["cpu"] / count * 1000,
         beside=f"; wall time of all of it: without SendIt {medians['receiving']['wall']:.2f} s, {receiving}",
+        processes=" | ".join(PROCESSES), lines=" --- |" * len(PROCESSES), by_process="\n".join(by_process),
         missed=f"Missed: {'; '.join(missed)}." if missed else "None is missed.",
     )  # fmt: skip
 
