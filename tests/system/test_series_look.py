@@ -13,7 +13,8 @@ import pytest
 from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.plan import Handling
 from sendit.model import Quarantined, Receipt
-from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, looked_at
+from sendit.pipeline.pool import series_look
+from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, look_at, looked_at
 from tests.burned import ConsoleMaker
 from tests.dicom import written
 from tests.jobs import jobs_of
@@ -163,3 +164,17 @@ def test_many_frames_are_a_series(pool: DeidentifyPool, project: ProjectSpec, tm
         else:
             assert pixels["status"] == "clean by rule"
             assert np.array_equal(after, np.stack(some))
+
+
+def test_a_series_that_is_too_large_to_be_held(
+    pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its images are read twice; the look is the same."""
+    maker = ConsoleMaker()
+    jobs = jobs_of(tmp_path, project, *(maker.slice_(number, NAME if number == 2 else "") for number in range(4)))
+    _receipts(pool.run(jobs))
+    series = SeriesOfOutputs({job.name: job.output for job in jobs})
+    held = look_at(series)
+    monkeypatch.setattr(series_look, "_HELD", 0)
+    assert look_at(series) == held
+    assert set(held.suspects) == {"2"}

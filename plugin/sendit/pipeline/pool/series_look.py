@@ -30,6 +30,9 @@ if TYPE_CHECKING:  # loads numpy
     from sendit.deidentify.pixels.regions import Region
 
 _NUMBER, _SOP_INSTANCE = 0x00200013, 0x00080018
+#: Bytes of a series that are held between the look at its headers and that at its pixels; of a larger one, each image
+#: is read twice.
+_HELD = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,9 @@ def look_at(series: SeriesOfOutputs) -> SeriesLook:
 
 
 def _look_at(series: SeriesOfOutputs) -> SeriesLook:
-    images = sorted(_Image.of(name, path) for name, path in series.paths.items())
-    suspects: dict[str, tuple[Region, ...]] = {}
     size = sum(path.stat().st_size for path in series.paths.values())
+    images = sorted(_Image.of(name, path, hold=size <= _HELD) for name, path in series.paths.items())
+    suspects: dict[str, tuple[Region, ...]] = {}
     with limited(size):
         for _, alike in groupby(images, key=lambda image: image.shape):
             some = _Images(list(alike))
@@ -126,9 +129,10 @@ class _Image:
     uid: str
     name: str
     path: Path
+    held: Instance | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, name: str, path: Path) -> _Image:
+    def of(cls, name: str, path: Path, *, hold: bool) -> _Image:
         from sendit.deidentify.pixels.image import describe
 
         try:
@@ -139,7 +143,7 @@ class _Image:
                 shape = (picture.rows, picture.columns, picture.samples)
         except (Quarantine, Reject):
             return cls((0, 0, 0), 0, "", name, path)
-        return cls(shape, int(number) if number.isdecimal() else 0, uid, name, path)
+        return cls(shape, int(number) if number.isdecimal() else 0, uid, name, path, instance if hold else None)
 
 
 class _Images:
@@ -158,8 +162,8 @@ class _Images:
         image = self.images[index]
         with ExitStack() as stack:
             try:
-                content = stack.enter_context(opened(image.path))
-                return np.array(_pixels(read_file(memoryview(content))))
+                instance = image.held or read_file(memoryview(stack.enter_context(opened(image.path))))
+                return np.array(_pixels(instance))
             except (Quarantine, Reject):
                 self.unreadable.add(image.name)
                 return np.zeros(image.shape[:2], np.uint16)
