@@ -152,9 +152,8 @@ def _through(stack: Stack, target: OrthancServer, folder: Path, count: int) -> F
     by_process = {f"cpu of {name}": now - before_it[name] for name, now in _by_process(stack, target).items()}
     assert batch["sent"] == count, batch
     detail = stack.api(f"batches/{batch['id']}")
-    queued = next(_seconds(event["at"]) for event in detail["events"] if event["message"].endswith("instances queued"))
-    ended = _seconds(detail["ended_at"])
-    figures = {"wall": ended - queued, "cpu": spent, "after_last": ended - last, "receiving": received}
+    queued, there = (_at(detail, ending) for ending in ("instances queued", "delivered and read back"))
+    figures = {"wall": there - queued, "cpu": spent, "after_last": there - last, "receiving": received}
     return {**figures, **by_process}
 
 
@@ -163,8 +162,10 @@ def _done(stack: Stack, before: set[int]) -> dict[str, Any]:
     return new[0] if new and new[0]["state"] == "DONE" else {}
 
 
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+def _at(batch: Mapping[str, Any], ending: str) -> float:
+    """When something happened, by the end of its line in the batch's history."""
+    at = next(event["at"] for event in batch["events"] if event["message"].endswith(ending))
+    return datetime.fromisoformat(at).timestamp()
 
 
 def _started(folder: Path, target: OrthancServer, checkout: Path | None, *, text: bool = True) -> Stack:
