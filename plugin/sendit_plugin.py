@@ -5,7 +5,8 @@ while Orthanc loads it: problems are shown in Orthanc's log and at /sendit/, and
 
 The worker is `PYTHON -m sendit` in a session of its own. Both write JSON, one object per line. To the worker:
     {"hello": 1, "reloads": true, "metrics": true, "keeps": true, "configuration": {…}, "url": "http://127.0.0.1:8042",
-     "configuration_path": "/etc/orthanc/orthanc.json", "authorization": "…", "token": "…", "orthanc_version": "…"}
+     "configuration_path": "/etc/orthanc/orthanc.json", "authorization": "…", "token": "…", "orthanc_version": "…",
+     "storage_directory": "/var/lib/orthanc"}              where its files are, as they are
     {"event": "stored", "instances": ["<Orthanc id>", …]}      up to 500 in one line
     {"event": "new_study" | "stable" | "deleted", "study": "<Orthanc id>"}
     end of file: Orthanc stops, or was killed; the worker ends, too
@@ -137,6 +138,9 @@ def greet(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "configuration": {k: v for k, v in configuration.items() if k in _PASSED or k.startswith(_PASSED_GROUPS)},
         "url": f"{scheme}://127.0.0.1:{configuration.get('HttpPort', 8042)}",
         "authorization": orthanc.GenerateRestApiAuthorizationToken(),
+        "storage_directory": ""
+        if configuration.get("StorageCompression")
+        else configuration.get("StorageDirectory", ""),
         "token": _TOKEN,
         # The recipes are beside it; and it has the order of the projects, which Orthanc sorts by name.
         "configuration_path": configuration_path(),

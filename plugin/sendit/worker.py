@@ -156,7 +156,13 @@ class Worker:
 
     def _furnish(self, hello: Mapping[str, Any]) -> Services:
         certificate = self.orthanc.ssl_certificate if self.orthanc.ssl_enabled else ""
-        source = Source(str(hello["url"]), str(hello.get("authorization", "")), certificate)
+        storage = str(hello.get("storage_directory", ""))  # Orthanc resolves a relative one: not guessed here
+        source = Source(
+            str(hello["url"]),
+            str(hello.get("authorization", "")),
+            certificate,
+            storage=Path(storage) if storage.startswith("/") else None,
+        )
         path = Path(hello["configuration_path"])
         projects = prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent)
         shared, home = self.settings.staging_directory, self.journal.home

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sendit.model import Receipt
+from sendit.orthanc.client import Source
 from sendit.pipeline.deidentify import MADE_AHEAD
 from sendit.pipeline.pool.ahead import Ahead
 from sendit.pipeline.pool.processes import Done
@@ -23,6 +24,7 @@ from sendit.storage.staging import Staging
 from tests.burned import ConsoleMaker
 from tests.dicom import Person, StudyMaker
 from tests.jobs import jobs_of
+from tests.servers.orthanc import OrthancServer
 from tests.servers.stack import PROJECT, Stack, send_study
 from tests.servers.waiting import wait_for
 
@@ -262,6 +264,38 @@ def test_a_look_that_failed_in_part_is_left_to_the_batch(
     monkeypatch.setattr(ahead._pool, "begin_look", lambda series: failed)
     looked_at(ahead)
     assert ahead._studies["s"].looks == {}
+
+
+@pytest.mark.parametrize("spoilt", ["", "missing", "longer", "no DICOM"])
+def test_the_local_file_is_read_if_it_is_what_it_has_to_be(
+    ahead: Ahead, project: ProjectSpec, tmp_path: Path, spoilt: str
+) -> None:
+    """Otherwise Orthanc is asked, which is away here: the instance is left to its batch."""
+    content = StudyMaker().instance()
+    [job] = jobs_of(tmp_path, project, content)
+    file = tmp_path / "stored"
+    file.write_bytes({"longer": content + b"more", "no DICOM": bytes(len(content))}.get(spoilt, content))
+    if spoilt == "missing":
+        file.unlink()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        away = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    begun(ahead, [replace(job, source=away, local=(file, len(content)))])
+    assert ahead.made_of("s") == (frozenset() if spoilt else {"0"})
+    if not spoilt:  # the batch's job does not name that file, and takes what was made of it
+        assert [one.name for one in ahead.take("s", [replace(job, source=away)], "r", {"0": "1"})] == ["0"]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_where_orthanc_has_its_files(tmp_path: Path, *, compressed: bool) -> None:
+    """The same bytes as over HTTP; where they are compressed, it is seen that they are not."""
+    with OrthancServer(tmp_path, {"StorageCompression": compressed}) as server:
+        identifier = server.upload(StudyMaker().instance())["ID"]
+        [stored] = Source(server.url).stored([identifier])
+        assert Source(server.url).stored_file(stored) is None
+        file = Source(server.url, storage=tmp_path / "storage").stored_file(stored)
+        assert file is not None
+        assert (file.read_bytes() == server.instance_file(identifier)) is not compressed
+        assert (file.stat().st_size == stored.size) is not compressed
 
 
 # --- in a whole system -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ are asked for uncompressed: Orthanc's gzip of a DICOM file costs twenty times as
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from dataclasses import dataclass, field
@@ -19,11 +20,13 @@ from sendit.model import StoreAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
 #: Seconds: a large archive may take minutes to answer a query.
 _LONG = 300
 _CHANGES = 1000
 _PAGE = 200
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class StoredInstance:
     id: str
     series: str
     version: str  # of its file: Orthanc gives each file that it writes a new one
+    size: int = 0  # bytes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,18 @@ class Source:
         url: without a slash at its end.
         authorization: value of the Authorization header; the plugin gets it from Orthanc. "" for none.
         certificate: PEM file of the server's own certificate, if it speaks HTTPS.
+        storage: the folder of its files; None if they are not kept as they are, or it is not known.
     """
 
-    def __init__(self, url: str, authorization: str = "", certificate: str = "", timeout: float = 60) -> None:
+    def __init__(
+        self,
+        url: str,
+        authorization: str = "",
+        certificate: str = "",
+        timeout: float = 60,
+        storage: Path | None = None,
+    ) -> None:
+        self._storage = storage
         self.url = url
         self.certificate = certificate
         self.headers = {"Accept-Encoding": "identity"}
@@ -205,7 +218,17 @@ class Source:
         order = {"Resources": list(instances), "Level": "Instance", "Metadata": False}
         answer = self._request("POST", "/tools/bulk-content", json=order)
         listed = answer.json() if answer.status_code == 200 else []
-        return [StoredInstance(str(one["ID"]), str(one["ParentSeries"]), str(one["FileUuid"])) for one in listed]
+        return [_stored(one) for one in listed]
+
+    def stored_file(self, instance: StoredInstance) -> Path | None:
+        """Return where the file of an instance is on this machine, if Orthanc keeps its files as a folder of them.
+
+        A plugin may keep them elsewhere, or otherwise: whoever opens it has to see whether it is there and is DICOM.
+        """
+        uuid = instance.version
+        if self._storage is None or not _UUID.fullmatch(uuid):
+            return None
+        return self._storage / uuid[:2] / uuid[2:4] / uuid
 
     def study_of_series(self, series: str) -> str | None:
         """Return the study that a series belongs to; None if it was deleted."""
@@ -289,6 +312,12 @@ class Source:
         """Return whether the file that Orthanc holds has this MD5 (hexadecimal)."""
         answer = self._request("GET", f"/instances/{instance}/attachments/dicom/md5")
         return answer.status_code == 200 and answer.text.strip().lower() == md5.lower()
+
+
+def _stored(answer: Mapping[str, Any]) -> StoredInstance:
+    return StoredInstance(
+        str(answer["ID"]), str(answer["ParentSeries"]), str(answer["FileUuid"]), int(answer.get("FileSize", 0))
+    )
 
 
 def _study(answer: Mapping[str, Any]) -> Study:

@@ -64,7 +64,7 @@ class _Origin:
 
     def gives(self, version: str | None, rules: str, job: Job) -> bool:
         """Return whether this job would give the same: equal bytes, rules and pseudonyms."""
-        same = replace(self.job, output=job.output, previews=job.previews)
+        same = replace(self.job, output=job.output, previews=job.previews, local=job.local)
         return self.version == version and self.rules == rules and same == job
 
 

@@ -84,6 +84,7 @@ class Job:
     corrections: tuple[Corrections, ...] = ()  # what reviewers said of text in it
     staged_doubts: frozenset[Doubt] = frozenset()  # for which its output is made, and waits for a person
     name_lasts: bool = True
+    local: tuple[Path, int] | None = None  # where the same bytes may be, and how many; read instead of the URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,9 +356,21 @@ def _source(job: Job) -> Iterator[bytes | mmap.mmap]:
     if isinstance(job.source, Path):
         with opened(job.source) as source:
             yield source
+    elif (local := _local(job)) is not None:
+        yield local
     else:
         with fetched(job.source, job.headers, job.certificate, job.output.parent) as source:
             yield source
+
+
+def _local(job: Job) -> bytes | mmap.mmap | None:
+    """Return the bytes from the local file, if it is there in its full size, and a DICOM file (PS3.10)."""
+    if job.local is None:
+        return None
+    path, size = job.local
+    with contextlib.suppress(Reject), opened(path) as content:
+        return content if len(content) == size and content[128:132] == b"DICM" else None
+    return None
 
 
 def _whose(job: Job) -> Patient | None:
