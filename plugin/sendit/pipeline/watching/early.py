@@ -59,7 +59,7 @@ class EarlyWork:
     def __init__(self, pipeline: Pipeline, stable_age: int) -> None:
         self._pipeline = pipeline
         # Later, there would be no time left for a look at whole series; earlier, more is likely to arrive.
-        self._quiet = stable_age / 4
+        self._quiet = max(stable_age / 4, _LOOK)
         self._services = pipeline.services
         self._ahead = pipeline.services.deidentification.ahead
         self._folder = pipeline.services.settings.staging_directory
