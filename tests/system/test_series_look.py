@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydicom
@@ -13,10 +15,9 @@ import pytest
 from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.plan import Handling
 from sendit.model import Quarantined, Receipt
-from sendit.pipeline.pool import series_look
-from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, look_at, looked_at
+from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, look_at, looked_at, parts_of
 from tests.burned import ConsoleMaker
-from tests.dicom import written
+from tests.dicom import StudyMaker, written
 from tests.jobs import jobs_of
 from tests.servers.stack import PROJECT
 
@@ -166,15 +167,44 @@ def test_many_frames_are_a_series(pool: DeidentifyPool, project: ProjectSpec, tm
             assert np.array_equal(after, np.stack(some))
 
 
-def test_a_series_that_is_too_large_to_be_held(
-    pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its images are read twice; the look is the same."""
-    maker = ConsoleMaker()
-    jobs = jobs_of(tmp_path, project, *(maker.slice_(number, NAME if number == 2 else "") for number in range(4)))
+def test_parts_of_a_series(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:
+    """By number, not by name, and by size; several processes find what one finds in all of them."""
+    maker, small = ConsoleMaker(), StudyMaker(rows=64)
+    slices = [maker.slice_(number, NAME if number == 2 else "") for number in range(40, -1, -1)]
+    jobs = jobs_of(tmp_path, project, *slices, small.instance(7))
     _receipts(pool.run(jobs))
+    jobs[3].output.write_bytes(b"no DICOM")
     series = SeriesOfOutputs({job.name: job.output for job in jobs})
-    held = look_at(series)
-    monkeypatch.setattr(series_look, "_HELD", 0)
-    assert look_at(series) == held
-    assert set(held.suspects) == {"2"}
+    parts = parts_of(series)
+    unreadable, smaller, first, second = (list(part.paths) for part in parts)
+    assert (unreadable, smaller) == (["3"], ["41"])
+    assert [first, second] == [
+        [str(40 - number) for number in some] for some in (range(32), (*range(32, 37), 38, 39, 40))
+    ]
+    looks = list(pool.look_at_series([series, SeriesOfOutputs({}), series]))
+    assert [set(look.names) for look in looks] == [set(series.paths), set(), set(series.paths)]
+    assert looks[0].suspects == looks[2].suspects == look_at(series).suspects
+    assert set(looks[0].suspects) == {"3", "38"}
+
+
+@pytest.mark.parametrize("kind", [tuple, SeriesOfOutputs])
+def test_what_ends_its_process(
+    pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    """A part: its images are looked at one by one. The division into parts: all images are one part; none is lost."""
+    jobs = jobs_of(tmp_path, project, *(ConsoleMaker().slice_(number) for number in range(3)))
+    _receipts(pool.run(jobs))
+
+    def submit(job: Any, work: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if isinstance(job, kind):
+            future.set_exception(BrokenProcessPool())
+        else:
+            future.set_result(work(job))
+        return future
+
+    monkeypatch.setattr(pool, "_on_trial", lambda work, job: "it ended its process")
+    monkeypatch.setattr(pool, "_submit", submit)
+    [look] = pool.look_at_series([SeriesOfOutputs({job.name: job.output for job in jobs})])
+    assert set(look.names) == {"0", "1", "2"}
+    assert (look.suspects == dict.fromkeys("012", ())) is (kind is tuple)

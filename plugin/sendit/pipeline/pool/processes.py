@@ -19,6 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessP
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import groupby
 from multiprocessing.connection import wait as wait_for_sentinel
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -30,7 +31,14 @@ from sendit.errors import Misconfigured, Reject, Retry
 from sendit.model import CrosswalkEntry, Doubt, Outcome, Quarantined, Receipt, Rejected, Released
 from sendit.pipeline.pool.limits import limited
 from sendit.pipeline.pool.pixel_tools import pixel_tools
-from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, look_at
+from sendit.pipeline.pool.series_look import (
+    SeriesLook,
+    SeriesOfOutputs,
+    SeriesPart,
+    look_at,
+    look_at_part,
+    parts_of,
+)
 from sendit.pipeline.pool.trial import LonelyProcess, Trial, end
 from sendit.storage.instance_io import fetched, opened, written
 from sendit.storage.previews import forget, keep
@@ -217,26 +225,43 @@ class DeidentifyPool:
         return None
 
     def look_at_series(self, series: Iterable[SeriesOfOutputs]) -> Iterator[SeriesLook]:
-        """Search whole series of outputs for text, in their order; one whose process died is searched once more, alone.
+        """Search whole series of outputs for text, in their order, in several processes.
+
+        A series or a part whose process died is searched once more, alone.
 
         Raises:
             Misconfigured: text detection is unavailable.
         """
-        source = iter(series)
-        waiting: deque[tuple[SeriesOfOutputs, Future[SeriesLook]]] = deque()
+        divided = enumerate(self._each(series, parts_of, lambda one: [one.undivided()]))
+        parts = ((number, part) for number, (_, parts) in divided for part in parts)
+        looks = self._each(parts, _look_at_numbered, lambda one: one[1].all_suspect())
+        for _, of_one in groupby(looks, key=lambda look: look[0][0]):
+            yield SeriesLook.merged(look for _, look in of_one)
+
+    def _each(self, items: Iterable[J], work: Callable[[J], T], instead: Callable[[J], T]) -> Iterator[tuple[J, T]]:
+        """Yield each item with the result of the work on it, in their order; read only as far ahead as is needed.
+
+        Args:
+            items: the items.
+            work: what a process does with one.
+            instead: the result for an item that ends its process, alone, too.
+        """
+        source = iter(items)
+        waiting: deque[tuple[J, Future[T]]] = deque()
         try:
             while True:
                 while len(waiting) < self._in_flight and (one := next(source, None)) is not None:
-                    waiting.append((one, self._submit(one, look_at)))
+                    waiting.append((one, self._submit(one, work)))
                 if not waiting:
                     return
                 one, future = waiting.popleft()
                 try:
-                    yield future.result()
+                    yield one, future.result()
                 except (BrokenProcessPool, CancelledError):
                     if self._closed:
                         raise Retry("SendIt is stopping") from None
-                    yield self._look_alone(one)
+                    found = self._on_trial(work, one)
+                    yield one, instead(one) if isinstance(found, str) else found
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -284,11 +309,6 @@ class DeidentifyPool:
     def _alone(self, job: Job) -> Result:
         found = self._on_trial(_work, job)
         return Result(job.name, Quarantined(found)) if isinstance(found, str) else found
-
-    def _look_alone(self, series: SeriesOfOutputs) -> SeriesLook:
-        """Search a series in a process of its own; if it ends that, too, all its images are suspect."""
-        found = self._on_trial(look_at, series)
-        return series.all_suspect() if isinstance(found, str) else found
 
     def _on_trial(self, work: Callable[[J], T], job: J) -> T | str:
         """Return the result of a job in a process of its own, or why it ended that process."""
@@ -405,6 +425,10 @@ def _work_together(jobs: Sequence[Job]) -> Done:
         except (Retry, Misconfigured):
             results.append(None)
     return Done(results, time.monotonic() - begun)
+
+
+def _look_at_numbered(numbered: tuple[int, SeriesPart]) -> SeriesLook:
+    return look_at_part(numbered[1])
 
 
 def _worked(job: Job) -> Result:

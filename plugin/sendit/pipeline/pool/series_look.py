@@ -1,14 +1,15 @@
 """One look at a whole series of outputs: text that a console wrote into images of a kind that carries none.
 
 It is taken when all images of a series in a batch, or in a folder, have been de-identified, and before any of them is
-given out. The pixels of such outputs are those of their originals, so the outputs are looked at, in one process for
-each series, in the order of their numbers and codes: the same series has the same result everywhere.
+given out. The pixels of such outputs are those of their originals, so the outputs are looked at, in the order of their
+numbers and codes: the same series has the same result everywhere. Images that are projected together are a part of the
+series; different processes may look at different parts.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from sendit.pipeline.pool.pixel_tools import text_of_series
 from sendit.storage.instance_io import opened, written
 
 if TYPE_CHECKING:  # loads numpy
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from sendit.deidentify.dicom.dataset import Instance
@@ -30,9 +31,6 @@ if TYPE_CHECKING:  # loads numpy
     from sendit.deidentify.pixels.regions import Region
 
 _NUMBER, _SOP_INSTANCE = 0x00200013, 0x00080018
-#: Bytes of a series that are held between the look at its headers and that at its pixels; of a larger one, each image
-#: is read twice.
-_HELD = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,20 @@ class SeriesOfOutputs:
 
     paths: Mapping[str, Path]
 
+    def undivided(self) -> SeriesPart:
+        """Return it as one part, if it cannot be divided."""
+        return SeriesPart(self.paths, (0, 0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPart:
+    """Images of one size that are projected together, in the order of their series."""
+
+    paths: Mapping[str, Path]
+    shape: tuple[int, int, int]  # rows, columns, samples; none if they cannot be told
+
     def all_suspect(self) -> SeriesLook:
-        """Return the result if the series cannot be searched: each image has to be searched by itself."""
+        """Return the result if the part cannot be searched: each image has to be searched by itself."""
         return SeriesLook(tuple(self.paths), dict.fromkeys(self.paths, ()))
 
 
@@ -57,6 +67,16 @@ class SeriesLook:
 
     names: tuple[str, ...]
     suspects: Mapping[str, tuple[Region, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def merged(cls, looks: Iterable[SeriesLook]) -> SeriesLook:
+        """Return the look at a series whose parts were looked at."""
+        names: list[str] = []
+        suspects: dict[str, tuple[Region, ...]] = {}
+        for look in looks:
+            names += look.names
+            suspects |= look.suspects
+        return cls(tuple(names), suspects)
 
     def write(self, path: Path) -> None:
         """Keep it: what was looked at is changed by what follows, and a look at that would find something else.
@@ -94,30 +114,54 @@ def looked_at(receipt: Receipt) -> Receipt:
 
 
 def look_at(series: SeriesOfOutputs) -> SeriesLook:
+    """Look at a whole series, as `look_at_part` at each of its parts.
+
+    Raises:
+        Misconfigured: what finds text in pixels cannot be had.
+    """
+    return SeriesLook.merged(look_at_part(part) for part in parts_of(series))
+
+
+def parts_of(series: SeriesOfOutputs) -> list[SeriesPart]:
+    """Return the parts of a series, at least one; those that cannot be read are parts, too."""
+    try:
+        with limited(sum(path.stat().st_size for path in series.paths.values())):
+            return list(_parts_of(series)) or [series.undivided()]
+    except BaseException:  # noqa: BLE001  as of a part
+        return [series.undivided()]
+
+
+def _parts_of(series: SeriesOfOutputs) -> Iterator[SeriesPart]:
+    from sendit.deidentify.pixels.ocr.projection import TOGETHER
+
+    images = sorted(_Image.of(name, path) for name, path in series.paths.items())
+    for shape, alike in groupby(images, key=lambda image: image.shape):
+        places = [(image.name, image.path) for image in alike]
+        for first in range(0, len(places), TOGETHER):
+            yield SeriesPart(dict(places[first : first + TOGETHER]), shape)
+
+
+def look_at_part(part: SeriesPart) -> SeriesLook:
     """Look at it. What cannot be decoded is a suspect without text: looked at for itself, it is held with a reason.
 
     Raises:
-        Misconfigured: text detection is unavailable.
+        Misconfigured: what finds text in pixels cannot be had.
     """
     try:
-        return _look_at(series)
+        return _look_at_part(part)
     except Misconfigured:
         raise
     except BaseException:  # noqa: BLE001  a decoder may panic with anything; law 1: it lets nothing pass
-        return series.all_suspect()
+        return part.all_suspect()
 
 
-def _look_at(series: SeriesOfOutputs) -> SeriesLook:
-    size = sum(path.stat().st_size for path in series.paths.values())
-    images = sorted(_Image.of(name, path, hold=size <= _HELD) for name, path in series.paths.items())
-    suspects: dict[str, tuple[Region, ...]] = {}
-    with limited(size):
-        for _, alike in groupby(images, key=lambda image: image.shape):
-            some = _Images(list(alike))
-            by_number = text_of_series(some)
-            suspects.update((some.images[number].name, regions) for number, regions in by_number.items())
-            suspects.update((name, ()) for name in some.unreadable)
-    return SeriesLook(tuple(series.paths), suspects)
+def _look_at_part(part: SeriesPart) -> SeriesLook:
+    with limited(sum(path.stat().st_size for path in part.paths.values())):
+        images = _Images(part)
+        by_number = text_of_series(images)
+    suspects = {images.names[number]: regions for number, regions in by_number.items()}
+    suspects.update((name, ()) for name in images.unreadable)
+    return SeriesLook(tuple(part.paths), suspects)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -129,10 +173,9 @@ class _Image:
     uid: str
     name: str
     path: Path
-    held: Instance | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, name: str, path: Path, *, hold: bool) -> _Image:
+    def of(cls, name: str, path: Path) -> _Image:
         from sendit.deidentify.pixels.image import describe
 
         try:
@@ -143,30 +186,30 @@ class _Image:
                 shape = (picture.rows, picture.columns, picture.samples)
         except (Quarantine, Reject):
             return cls((0, 0, 0), 0, "", name, path)
-        return cls(shape, int(number) if number.isdecimal() else 0, uid, name, path, instance if hold else None)
+        return cls(shape, int(number) if number.isdecimal() else 0, uid, name, path)
 
 
 class _Images:
     """Images of one size (`text_series.Images`), read when they are asked for."""
 
-    def __init__(self, images: list[_Image]) -> None:
-        self.images = images
+    def __init__(self, part: SeriesPart) -> None:
+        self.names = list(part.paths)
         self.unreadable: set[str] = set()
+        self._part = part
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.names)
 
     def __getitem__(self, index: int) -> Array:
         import numpy as np
 
-        image = self.images[index]
-        with ExitStack() as stack:
-            try:
-                instance = image.held or read_file(memoryview(stack.enter_context(opened(image.path))))
-                return np.array(_pixels(instance))
-            except (Quarantine, Reject):
-                self.unreadable.add(image.name)
-                return np.zeros(image.shape[:2], np.uint16)
+        name = self.names[index]
+        try:
+            with opened(self._part.paths[name]) as content:
+                return np.array(_pixels(read_file(memoryview(content))))
+        except (Quarantine, Reject):
+            self.unreadable.add(name)
+            return np.zeros(self._part.shape[:2], np.uint16)
 
 
 def _pixels(instance: Instance) -> Array:
