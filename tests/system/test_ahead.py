@@ -9,13 +9,14 @@ import socket
 import time
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from sendit.model import Receipt
 from sendit.orthanc.client import Source
-from sendit.pipeline.deidentify import MADE_AHEAD
+from sendit.pipeline.deidentify import MADE_AHEAD, Deidentification
 from sendit.pipeline.pool.ahead import Ahead
 from sendit.pipeline.pool.processes import Done
 from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sendit.pipeline.pool.processes import Job, ProjectSpec
+    from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec
     from tests.conftest import MakeStack
 
 #: What a project's list of pseudonyms says.
@@ -228,12 +229,13 @@ def test_a_series_is_looked_at_ahead(ahead: Ahead, project: ProjectSpec, tmp_pat
     assert len(ahead.made_of("s")) == 5
     series, digests = taken_by(ahead, jobs)
     [expected] = ahead._pool.look_at_series([SeriesOfOutputs({job.name: job.output for job in jobs})])
-    look = ahead.look_of("s", series, digests)
+    [(part, look)] = ahead.look_of("s", series, digests)
     assert look is not None
+    assert list(part.paths) == list("01234")
     assert (set(look.suspects), look.suspects) == ({"2"}, expected.suspects)
     for other in ({**digests, "9": "another"}, {**digests, "0": "another"}, {}):
-        assert ahead.look_of("s", series, other) is None
-    assert ahead.look_of("other", series, digests) is None
+        assert ahead.look_of("s", series, other) == []
+    assert ahead.look_of("other", series, digests) == []
 
 
 def test_a_series_that_goes_on_after_it_was_looked_at(ahead: Ahead, project: ProjectSpec, tmp_path: Path) -> None:
@@ -245,25 +247,58 @@ def test_a_series_that_goes_on_after_it_was_looked_at(ahead: Ahead, project: Pro
         looked_at(ahead)
         rounds = min(number, 3)
         assert ahead._studies["s"].rounds == rounds
-        [(outputs, look)] = ahead._studies["s"].looks.values()
-        assert len(look.names) == len(outputs) == rounds
+        [look] = ahead._studies["s"].looks.values()
+        assert len(look.done[0].names) == len(look.digests) == rounds
     assert ahead.look_at_quiet(0) == float("inf")
     ahead.made_of("s")
     series, digests = taken_by(ahead, jobs)
-    assert ahead.look_of("s", series, digests) is None
+    assert ahead.look_of("s", series, digests) == []
 
 
+@pytest.mark.parametrize("what", ["begin_division", "begin_look"])
 def test_a_look_that_failed_in_part_is_left_to_the_batch(
-    ahead: Ahead, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ahead: Ahead, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """An image that could not be read then may be readable now."""
     [job] = jobs_of(tmp_path, project, ConsoleMaker().slice_(0))
     begun(ahead, [job])
-    failed: Future[SeriesLook] = Future()
-    failed.set_result(SeriesLook(("0",), {"0": ()}))
-    monkeypatch.setattr(ahead._pool, "begin_look", lambda series: failed)
+    failed: Future[Any] = Future()
+    unreadable = SeriesOfOutputs({"0": tmp_path}).undivided()
+    failed.set_result([unreadable] if what == "begin_division" else unreadable.all_suspect())
+    monkeypatch.setattr(ahead._pool, what, lambda one: failed)
     looked_at(ahead)
-    assert ahead._studies["s"].looks == {}
+    assert all(not look.done for look in ahead._studies["s"].looks.values())
+    assert len(ahead._studies["s"].looks) == (what == "begin_look")
+
+
+def test_the_batch_looks_at_the_parts_that_are_left(
+    ahead: Ahead, pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not begun is given up; what was seen is not looked at again."""
+    maker = ConsoleMaker()
+    slices = [maker.slice_(number, "QUIXWORTH ZEBULON" if number in (3, 35) else "") for number in range(40)]
+    jobs = jobs_of(tmp_path, project, *slices)
+    begun(ahead, jobs)
+    waiting: Future[SeriesLook] = Future()
+    begin = ahead._pool.begin_look
+    monkeypatch.setattr(ahead._pool, "begin_look", lambda part: waiting if "35" in part.paths else begin(part))
+    ahead.look_at_quiet(0)
+    with ahead._changed:
+        assert ahead._changed.wait_for(
+            lambda: any(look.done for look in ahead._studies["s"].looks.values()), timeout=60
+        )
+    assert len(ahead.made_of("s")) == 40
+    assert waiting.cancelled()
+    taken = list(ahead.take("s", jobs, "r", {job.name: "1" for job in jobs}))
+    [series] = {one.outcome.series_instance_uid for one in taken if isinstance(one.outcome, Receipt)}
+    digests = {one.name: one.outcome.output_sha256 for one in taken if isinstance(one.outcome, Receipt)}
+    parts = ahead.look_of("s", series, digests)
+    assert [look is None for _, look in parts] == [False, True]
+    batch = cast("Deidentification", SimpleNamespace(_pool=pool))
+    look = Deidentification._rest_of_look(batch, parts, {job.name: job.output for job in jobs})
+    assert set(look.names) == set(digests)
+    assert set(look.suspects) == {"3", "35"}
+    assert all(look.suspects.values())
 
 
 @pytest.mark.parametrize("spoilt", ["", "missing", "longer", "no DICOM"])

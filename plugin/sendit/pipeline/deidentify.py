@@ -16,7 +16,7 @@ from sendit.logs.meters import count_instances
 from sendit.model import Batch, CrosswalkEntry, Instance, InstanceState, Quarantined, Receipt, Rejected
 from sendit.pipeline.pool.ahead import Ahead
 from sendit.pipeline.pool.processes import DeidentifyPool, Job, Result
-from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, looked_at
+from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, SeriesPart, is_due, looked_at
 from sendit.pipeline.provenance import Provenance
 from sendit.pseudonyms import Codes, codes_of
 from sendit.storage.characteristics import Unreadable, read_characteristics
@@ -247,7 +247,8 @@ class Deidentification:
         yield from (look for look in kept.values() if look is not None)
         missing = []
         for series in (series for series, look in kept.items() if look is None):
-            if look := self.ahead.look_of(batch.study, series, digests[series]):
+            if parts := self.ahead.look_of(batch.study, series, digests[series]):
+                look = self._rest_of_look(parts, by_series[series])
                 look.write(places[series])
                 yield look
             else:
@@ -256,6 +257,18 @@ class Deidentification:
         for series, look in zip(missing, looks, strict=True):
             look.write(places[series])
             yield look
+
+    def _rest_of_look(
+        self, parts: Iterable[tuple[SeriesPart, SeriesLook | None]], paths: Mapping[str, Path]
+    ) -> SeriesLook:
+        """Return the look at a series of which some parts were looked at ahead; the outputs are elsewhere now."""
+        done, left = [], []
+        for part, look in parts:
+            if look is not None:
+                done.append(look)
+            else:
+                left.append(replace(part, paths={name: paths[name] for name in part.paths}))
+        return SeriesLook.merged([*done, *self._pool.look_at_parts(left)])
 
     def _check_one_patient(self, batch: Batch) -> None:
         """Check that the study has one PatientID: to Orthanc, the same UID with another one is another study.

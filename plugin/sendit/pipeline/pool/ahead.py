@@ -6,7 +6,7 @@ pseudonyms, and makes the rest anew. Their processes are apart from those of the
 an instance that ends one of them holds nobody up, and is tried anew by its batch.
 
 Once nothing more seems to arrive, whole series of these outputs are looked at for text, too (`series_look.py`). A batch
-takes the look if it has the same outputs of the series, and no others.
+takes what was seen if it has the same outputs of the series, and no others.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import shutil
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sendit.errors import Retry
 from sendit.model import Receipt
 from sendit.pipeline.pool.processes import DeidentifyPool, Job
 from sendit.pipeline.pool.series_look import SeriesOfOutputs, is_due
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from sendit.deidentify import Patient
     from sendit.pipeline.pool.processes import Done, Result
-    from sendit.pipeline.pool.series_look import SeriesLook
+    from sendit.pipeline.pool.series_look import SeriesLook, SeriesPart
     from sendit.storage.previews import Previews
     from sendit.storage.staging import Staging
 
@@ -39,10 +41,11 @@ if TYPE_CHECKING:
 _MOST_MADE = 20_000
 #: Of so many studies it is known when they were forgotten.
 _MOST_FORGOTTEN = 1_000
-#: Seconds for which a batch waits for the instances of its study that are being worked on ahead.
+#: Seconds for which a batch waits for the instances of its study, and then for the parts of its series, that are being
+#: worked on ahead.
 _PATIENCE = 5.0
-#: And for looks that have begun: another one would take longer.
-_PATIENCE_LOOKS = 30.0
+#: In the place of a part's number: the series is being divided into parts.
+_DIVISION = -1
 #: So often the series of one study are looked at ahead: it may go on arriving after each pause.
 _MOST_ROUNDS = 3
 #: Seconds after its last result at which what was made of a study is given up: it does not become stable.
@@ -68,6 +71,15 @@ class _Origin:
         return self.version == version and self.rules == rules and same == job
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was seen in a series."""
+
+    digests: Mapping[str, str]  # of its outputs, by instance
+    parts: Sequence[SeriesPart]
+    done: dict[int, SeriesLook] = field(default_factory=dict)  # by the number of the part
+
+
 @dataclass(slots=True)
 class _Study:
     """What is made ahead of one study, in folders of its own."""
@@ -77,8 +89,8 @@ class _Study:
     made: dict[str, tuple[_Origin, Receipt, Result]] = field(default_factory=dict)
     under_way: dict[str, Future[Done]] = field(default_factory=dict)
     together: int = 1  # how many a process is handed at once
-    looks: dict[str, tuple[Mapping[str, str], SeriesLook]] = field(default_factory=dict)  # by coded series
-    looking: dict[str, Future[SeriesLook]] = field(default_factory=dict)
+    looks: dict[str, _Look] = field(default_factory=dict)  # by coded series
+    looking: dict[tuple[str, int], Future[Any]] = field(default_factory=dict)  # series and part, or its division
     rounds: int = 0  # of looks
     looked_at: bool = True  # nothing was made since the last round
     closed: bool = False  # its batch has begun, or it is not needed
@@ -170,17 +182,14 @@ class Ahead:
 
     def _done(self, state: _Study, origins: Sequence[_Origin], future: Future[Done]) -> None:
         """Keep what was released. Everything else is for the batch: to say, or to try again."""
-        failed = future.cancelled() or future.exception() is not None
         with self._changed:
             self._begun -= 1
             state.touched = time.monotonic()
             for origin in origins:
                 state.under_way.pop(origin.job.name, None)
-            if not failed:
+            if _succeeded(future):
                 self._keep(state, origins, future.result())
-            if state.forgotten and state.is_still():
-                self._remove(state)
-            self._changed.notify_all()
+            self._ended(state)
 
     def _keep(self, state: _Study, origins: Sequence[_Origin], done: Done) -> None:
         for origin, result in zip(origins, done.results, strict=True):
@@ -219,25 +228,44 @@ class Ahead:
                 by_series.setdefault(receipt.series_instance_uid, {})[name] = place
         for series, outputs in by_series.items():
             digests = {name: digest for name, (_, digest) in outputs.items()}
-            if series in state.looks and state.looks[series][0] == digests:
+            if series in state.looks and state.looks[series].digests == digests:
                 continue
-            future = self._pool.begin_look(SeriesOfOutputs({name: path for name, (path, _) in outputs.items()}))
-            state.looking[series] = future
-            future.add_done_callback(partial(self._looked, state, series, digests))
+            future = self._pool.begin_division(SeriesOfOutputs({name: path for name, (path, _) in outputs.items()}))
+            state.looking[series, _DIVISION] = future
+            future.add_done_callback(partial(self._divided, state, series, digests))
 
-    def _looked(self, state: _Study, series: str, digests: Mapping[str, str], future: Future[SeriesLook]) -> None:
-        """Keep a look at all images of a series; one that failed in part is for the batch to try again."""
-        failed = future.cancelled() or future.exception() is not None
+    def _divided(
+        self, state: _Study, series: str, digests: Mapping[str, str], future: Future[list[SeriesPart]]
+    ) -> None:
+        """Begin to look at the parts of a series; one that cannot be read as a whole is for the batch to try again."""
+        with self._changed:
+            known = state.looking.pop((series, _DIVISION), None) is not None and _succeeded(future)
+            if known and not state.closed and all(part.is_readable() for part in future.result()):
+                state.looks[series] = look = _Look(digests, future.result())
+                with suppress(Retry):
+                    for number, part in enumerate(look.parts):
+                        state.looking[series, number] = begun = self._pool.begin_look(part)
+                        begun.add_done_callback(partial(self._looked, state, look, (series, number)))
+            self._ended(state)
+
+    def _looked(self, state: _Study, look: _Look, which: tuple[str, int], future: Future[SeriesLook]) -> None:
+        """Keep the look at a part; one that failed for any image is for the batch to try again."""
         with self._changed:
             # Without it: the batch did not wait for it, and has moved the outputs meanwhile.
-            if state.looking.pop(series, None) is not None and not failed and all(future.result().suspects.values()):
-                state.looks[series] = digests, future.result()
-            if state.forgotten and state.is_still():
-                self._remove(state)
-            self._changed.notify_all()
+            known = state.looking.pop(which, None) is not None and _succeeded(future)
+            if known and all(future.result().suspects.values()):
+                look.done[which[1]] = future.result()
+            self._ended(state)
 
-    def look_of(self, study: str, series: str, digests: Mapping[str, str]) -> SeriesLook | None:
-        """Return the look at a series of a study, if it was one at exactly these outputs.
+    def _ended(self, state: _Study) -> None:
+        if state.forgotten and state.is_still():
+            self._remove(state)
+        self._changed.notify_all()
+
+    def look_of(
+        self, study: str, series: str, digests: Mapping[str, str]
+    ) -> list[tuple[SeriesPart, SeriesLook | None]]:
+        """Return the parts of a series of a study, each with what was seen in it; none if other outputs were looked at.
 
         Args:
             study: Orthanc's identifier.
@@ -246,8 +274,10 @@ class Ahead:
         """
         with self._changed:
             state = self._studies.get(study)
-            outputs, look = ({}, None) if state is None else state.looks.get(series, ({}, None))
-            return look if outputs == digests else None
+            look = None if state is None else state.looks.get(series)
+            if look is None or look.digests != digests:
+                return []
+            return [(part, look.done.get(number)) for number, part in enumerate(look.parts)]
 
     def patient(self, job: Job) -> Patient | None:
         """Return whom an instance is about; None if it cannot be read.
@@ -270,7 +300,7 @@ class Ahead:
         self._cancel(state)
         with self._changed:
             self._changed.wait_for(lambda: not state.under_way, timeout=_PATIENCE)
-            self._changed.wait_for(lambda: not state.looking, timeout=_PATIENCE_LOOKS)
+            self._changed.wait_for(lambda: not state.looking, timeout=_PATIENCE)
             state.looking.clear()
             return frozenset(state.made)
 
@@ -346,3 +376,7 @@ class Ahead:
     def _remove(self, state: _Study) -> None:
         for folder in (state.folder, state.previews):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _succeeded(future: Future[Any]) -> bool:
+    return not future.cancelled() and future.exception() is None

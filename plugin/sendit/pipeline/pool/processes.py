@@ -35,7 +35,6 @@ from sendit.pipeline.pool.series_look import (
     SeriesLook,
     SeriesOfOutputs,
     SeriesPart,
-    look_at,
     look_at_part,
     parts_of,
 )
@@ -172,9 +171,13 @@ class DeidentifyPool:
         """
         return self._submit(jobs, _work_together)
 
-    def begin_look(self, series: SeriesOfOutputs) -> Future[SeriesLook]:
-        """Begin to look at a series, as `begin` begins jobs."""
-        return self._submit(series, look_at)
+    def begin_division(self, series: SeriesOfOutputs) -> Future[list[SeriesPart]]:
+        """Begin to divide a series into parts, as `begin` begins jobs."""
+        return self._submit(series, parts_of)
+
+    def begin_look(self, part: SeriesPart) -> Future[SeriesLook]:
+        """Begin to look at a part of a series, as `begin` begins jobs."""
+        return self._submit(part, look_at_part)
 
     def patient(self, jobs: Iterable[Job]) -> Patient | None:
         """Return the patient of the first of these instances that can be read; None if none can.
@@ -237,6 +240,10 @@ class DeidentifyPool:
         looks = self._each(parts, _look_at_numbered, lambda one: one[1].all_suspect())
         for _, of_one in groupby(looks, key=lambda look: look[0][0]):
             yield SeriesLook.merged(look for _, look in of_one)
+
+    def look_at_parts(self, parts: Iterable[SeriesPart]) -> Iterator[SeriesLook]:
+        """Search parts of series, as `look_at_series` does."""
+        return (look for _, look in self._each(parts, look_at_part, SeriesPart.all_suspect))
 
     def _each(self, items: Iterable[J], work: Callable[[J], T], instead: Callable[[J], T]) -> Iterator[tuple[J, T]]:
         """Yield each item with the result of the work on it, in their order; read only as far ahead as is needed.

@@ -51,6 +51,10 @@ class SeriesPart:
     paths: Mapping[str, Path]
     shape: tuple[int, int, int]  # rows, columns, samples; none if they cannot be told
 
+    def is_readable(self) -> bool:
+        """Return whether the size of its images is known."""
+        return any(self.shape)
+
     def all_suspect(self) -> SeriesLook:
         """Return the result if the part cannot be searched: each image has to be searched by itself."""
         return SeriesLook(tuple(self.paths), dict.fromkeys(self.paths, ()))
@@ -111,15 +115,6 @@ def looked_at(receipt: Receipt) -> Receipt:
 
 
 # --- in the child -------------------------------------------------------------------------------------------------
-
-
-def look_at(series: SeriesOfOutputs) -> SeriesLook:
-    """Look at a whole series, as `look_at_part` at each of its parts.
-
-    Raises:
-        Misconfigured: what finds text in pixels cannot be had.
-    """
-    return SeriesLook.merged(look_at_part(part) for part in parts_of(series))
 
 
 def parts_of(series: SeriesOfOutputs) -> list[SeriesPart]:
