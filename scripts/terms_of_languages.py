@@ -39,6 +39,8 @@ class _Language(NamedTuple):
     least: float  # frequency (Zipf) of any word
     least_of_medicine: float  # of one that begins like a word of medicine
     small: bool = False  # its words count in small letters only: names in its script are not known well
+    caseless: bool = False  # its script has no capitals: whatever is a name in any list is left out
+    shortest: int = 4  # letters
 
 
 _LANGUAGES = (
@@ -57,15 +59,30 @@ _LANGUAGES = (
     _Language("large_cs", "hunspell-cs/cs_CZ", 2.8, 1.2),
     _Language("small_tr", "hunspell-tr/tr_TR", 3.2, 2.2),
     _Language("large_uk", "hunspell-uk/uk_UA", 3.0, 1.6),
-    _Language("small_hu", "hunspell-hu/hu_HU", 3.2, 2.2),
-    _Language("small_ro", "hunspell-ro/ro_RO", 3.2, 2.2),
-    _Language("small_el", "hunspell-el/el_GR", 3.0, 2.2, small=True),
+    _Language("small_hu", "hunspell-hu/hu_HU", 3.0, 2.2),
+    _Language("small_ro", "hunspell-ro/ro_RO", 3.0, 2.2),
+    _Language("small_el", "hunspell-el/el_GR", 3.0, 2.2, shortest=2),
+    _Language("large_ca", "hunspell-ca/ca", 2.6, 1.6),
+    _Language("small_bg", "hunspell-bg/bg_BG", 3.0, 2.2, shortest=2),
+    _Language("small_sh", "hunspell-hr/hr_HR", 3.0, 2.2),
+    _Language("small_sl", "hunspell-sl/sl_SI", 3.0, 2.2),
+    _Language("small_sk", "hunspell-sk/sk_SK", 3.0, 2.2),
+    _Language("small_lt", "hunspell-lt/lt_LT", 3.0, 2.2),
+    _Language("small_lv", "hunspell-lv/lv_LV", 3.0, 2.2),
+    _Language("small_id", "hunspell-id/id_ID", 3.0, 2.2),
+    _Language("large_fi", "voikko-fi/fi", 2.4, 1.4),
+    _Language("small_vi", "hunspell-vi/vi_VN", 3.0, 2.2, small=True, shortest=1),
+    _Language("large_ar", "hunspell-ar/ar", 3.0, 3.0, caseless=True, shortest=2),
+    _Language("large_he", "hunspell-he/he", 3.0, 3.0, caseless=True, shortest=2),
+    _Language("small_hi", "hunspell-hi/hi_IN", 3.0, 3.0, caseless=True, shortest=2),
+    _Language("large_bn", "hunspell-bn/bn_BD", 3.0, 3.0, caseless=True, shortest=2),
     _Language("large_en", "spylls/en_US", 2.0, 1.0),
 )
 _SHORTEST = 4
 _RANKED, _RANKED_OF_MEDICINE = 25_000, 6_000  # names up to this rank in any country are left out
 _RANKED_SMALL, _RANKED_VERY_COMMON = 3_000, 200  # … also in small letters; if the word is very common
 _VERY_COMMON = 4.2
+_LETTERS = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{vocabulary.MARKS}])*")
 _OF_GIVEN_NAMES = 5_000  # the rank of the names that gender-guesser knows
 
 
@@ -91,7 +108,7 @@ class _Names:
 
     def _add(self, name: str, rank: int | None) -> None:
         if not name.isascii():
-            self._accented.update(re.findall(r"[^\W\d_]+", name.lower()))
+            self._accented.update(_LETTERS.findall(name.lower()))
         for word in _words(name) if rank is not None else ():
             self._ranks[word] = min(self._ranks.get(word, 10**9), rank or 10**9)
 
@@ -99,13 +116,17 @@ class _Names:
         """Return whether a name has these accents."""
         return word in self._accented
 
+    def has(self, word: str) -> bool:
+        """Return whether a word is a name anywhere, however rare."""
+        return word in self._ranks or word in self._accented
+
     def rank(self, word: str) -> int:
         """Return the best rank that a name has in any country."""
         return self._ranks.get(word, 10**9)
 
 
 def _words(text: str) -> Iterable[str]:
-    return (folded(word) for word in re.findall(r"[^\W\d_]+", text))
+    return (folded(word) for word in _LETTERS.findall(text))
 
 
 def _frequencies(root: Path, name: str) -> dict[str, float]:
@@ -118,11 +139,21 @@ def _frequencies(root: Path, name: str) -> dict[str, float]:
 def _accepted(root: Path, dictionary: str, words: Iterable[str]) -> frozenset[str]:
     """Return the words that a dictionary has."""
     package, _, name = dictionary.partition("/")
+    if package.startswith("voikko"):
+        return _accepted_in_finnish(root / package, words)
     path = next((root / package).rglob(f"{name}.dic")).with_suffix("")
     command = ["hunspell", "-d", str(path), "-i", "utf-8", "-G"]
     return frozenset(
         subprocess.run(command, input="\n".join(words), capture_output=True, text=True, check=True).stdout.split()
     )
+
+
+def _accepted_in_finnish(package: Path, words: Iterable[str]) -> frozenset[str]:
+    """Return the words that voikko accepts in small letters; hunspell has no dictionary of Finnish."""
+    from libvoikko import Voikko  # noqa: PLC0415 - of PyPI, with Debian's library; for this language only
+
+    voikko = Voikko("fi", str(next(package.rglob("5")).parent))
+    return frozenset(word for word in words if voikko.spell(word))
 
 
 @cache
@@ -133,33 +164,51 @@ def _roots() -> re.Pattern[str]:
 
 def terms(root: Path) -> list[str]:
     """Return the lines of the table."""
-    names, anyhow, small = _Names(root), set[str](), set[str]()
-    known = vocabulary.listed_words() | vocabulary.terms()
-    for language in _LANGUAGES:
-        frequencies = _frequencies(root, language.words)
-        words = [word for word in frequencies if _is_common(word, frequencies[word], language)]
-        in_small = _accepted(root, language.dictionary, words)
-        nouns = (
-            _accepted(root, language.dictionary, map(str.capitalize, words)) if "de_DE" in language.dictionary else ()
-        )
-        for word in in_small | {noun.lower() for noun in nouns}:
-            plain, frequency = folded(word), frequencies.get(word, 0.0)
-            of_medicine = _is_of_medicine(plain)
-            if len(plain) < _SHORTEST or plain in known or plain in names.places or vocabulary.is_derived(plain):
-                continue
-            rank = names.rank(plain)
-            rare = rank > (_RANKED_OF_MEDICINE if of_medicine else _RANKED) and plain not in names.american
-            if rare and not language.small:
-                anyhow.add(plain)
-            elif word in in_small and _stays_in_small(rank, frequency, american=plain in names.american):
-                small.add(plain)
-            elif word in in_small and word != plain and not names.is_written_so(word):
-                small.add(word)  # días: Dias is a name
+    names = _Names(root)
+    found = [_of_language(root, names, language) for language in _LANGUAGES]
+    anyhow = set[str]().union(*(words for words, _ in found))
+    small = set[str]().union(*(words for _, words in found))
     return sorted([*anyhow, *(f"{word} s" for word in small - anyhow)], key=str.encode)
 
 
+def _of_language(root: Path, names: _Names, language: _Language) -> tuple[set[str], set[str]]:
+    """Return the words of a language that count anyhow, and those that count in small letters."""
+    anyhow, small = set[str](), set[str]()
+    known = vocabulary.listed_words() | vocabulary.terms()
+    frequencies = _frequencies(root, language.words)
+    words = [word for word in frequencies if _is_common(word, frequencies[word], language)]
+    in_small = _accepted(root, language.dictionary, words)
+    nouns = _accepted(root, language.dictionary, map(str.capitalize, words)) if "de_DE" in language.dictionary else ()
+    for word in in_small | {noun.lower() for noun in nouns}:
+        plain, frequency = folded(word), frequencies.get(word, 0.0)
+        of_medicine = _is_of_medicine(plain)
+        if len(plain) < language.shortest or plain in names.places:
+            continue
+        if language.caseless:
+            if not names.has(plain):
+                anyhow.add(plain)
+            continue
+        if language.shortest < _SHORTEST and not word.isascii() and not names.is_written_so(word):
+            small.add(word)
+        if len(plain) < _SHORTEST or plain in known or vocabulary.is_derived(plain):
+            continue
+        rank = names.rank(plain)
+        rare = rank > (_RANKED_OF_MEDICINE if of_medicine else _RANKED) and plain not in names.american
+        if rare and not language.small:
+            anyhow.add(plain)
+        elif word in in_small and _stays_in_small(rank, frequency, american=plain in names.american):
+            small.add(plain)
+        elif word in in_small and word != plain and not names.is_written_so(word):
+            small.add(word)  # días: Dias is a name
+    return anyhow, small
+
+
 def _is_common(word: str, frequency: float, language: _Language) -> bool:
-    if len(word) < _SHORTEST or not word.isalpha() or frequency < min(language.least, language.least_of_medicine):
+    if (
+        len(word) < language.shortest
+        or not _LETTERS.fullmatch(word)
+        or frequency < min(language.least, language.least_of_medicine)
+    ):
         return False
     return frequency >= language.least or _is_of_medicine(folded(word))
 

@@ -35,7 +35,7 @@ from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_sc
 from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text, whole_numbers
 from sendit.deidentify.retained.icc import without_texts
 from sendit.deidentify.retained.numbers import gives_meaning
-from sendit.deidentify.retained.plausible import are_plausible
+from sendit.deidentify.retained.plausible import NUMBERED, are_plausible
 from sendit.deidentify.retained.private_values import is_written
 from sendit.deidentify.retained.vr_rules import top_coded, valid
 from sendit.deidentify.retained.whole_meanings import is_animal_of_attribute, is_of_locale, is_whole_meaning
@@ -66,6 +66,7 @@ _LONGEST_CODE_OF_GROUP = 2
 _PATIENT_GROUP, _OVERLAYS = 0x0010, (0x6000, 0x601E)
 _SINGLE_TEXTS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash in them does not separate
 _UNREADABLE = (BYTES_VRS | BINARY_VRS) - {"UN"}  # not read as characters
+_LONGEST_COUNT = 6  # digits of a series or image that an identifier may have by chance
 _SHORTEST_NUMBER = 5  # digits; shorter numbers equal an identifier by chance
 #: A whole number among several.
 _WHOLE = re.compile(r"(?:(?<=\\)|^)[ +\-]*(\d{5,18})(?:\.0*)?[ \0]*(?=\\|$)")
@@ -174,6 +175,8 @@ class RetainedValues:
         elif vr in BINARY_VRS:
             numbers = [n for n in whole_numbers(value, vr, self.order) if len(n) >= _SHORTEST_NUMBER]
         told = any(map(self.texts.is_identifier, numbers)) or not are_plausible(tag, vr, numbers)
+        if tag in NUMBERED:  # a part of an accession number: without its year, its check digit
+            told = told or any(len(n) > _LONGEST_COUNT and self.texts.is_within_identifier(n) for n in numbers)
         return b"" if told else value
 
     def _code_string(self, value: bytes | memoryview, tag: int) -> bytes | memoryview:

@@ -6,6 +6,7 @@ weight in grams) stay.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,13 @@ _ANY = """RadionuclideTotalDose RadionuclideHalfLife RadiopharmaceuticalSpecific
     SpecifiedNumberOfPulses DeliveredNumberOfPulses SourceIsotopeHalfLife SourceStrength ReferenceAirKermaRate
     DoseCalibrationFactor RescaleSlope MetersetExposure StartMeterset EndMeterset BeamMeterset Quantity
     ExcitationFrequency NominalFrequency MeasuredCenterFrequency MeasuredBandwidth ImpedanceMeasurementFrequency"""
+#: SeriesNumber, AcquisitionNumber, InstanceNumber: mammography and derived series are numbered with up to eight digits
+#: (73200000), which are no day; more are a time or somebody's number.
+NUMBERED, _MOST_NUMBERED = frozenset([0x00200011, 0x00200012, 0x00200013]), 99_999_999
+_DAY = re.compile(
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d"
+    r"|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19|20)\d\d"
+)
 #: Any other string of digits: numbers of items, sizes, coordinates, doses in Gy.
 _MOST_OF_STRINGS = 999_999
 
@@ -63,6 +71,8 @@ def are_plausible(tag: int, vr: str, numbers: Iterable[str]) -> bool:
         vr: its VR.
         numbers: their digits, without a sign.
     """
+    if tag in NUMBERED:
+        return not any(int(number) > _MOST_NUMBERED or _DAY.fullmatch(number.strip()) for number in numbers)
     most = _limits().get(tag, _MOST_OF_STRINGS if vr in ("DS", "IS") and tag in DicomDictionary else None)
     return most is None or all(int(number) <= most for number in numbers)
 

@@ -25,6 +25,7 @@ _INITIALS = re.compile(
 #: Beginnings of family names before a name; credentials and initials behind it.
 _OF_NAME = re.compile(
     rf"(?<![^\W_])(?:O|D|Mac|Mc|Ah|Al|El|Abu|Ibn|Bin|Fitz|S[ãa]o|San|Santa|Santo|Saint|Sainte|Sankt|Bad)\s(?={_GONE})"
+    rf"|(?<![^\W_])(?:Van|Von|Den|Der|Ten|Ter|Della|Dos|Du|Des)\s?(?:(?:de[nr]?|het|la|las|los|zu|'t)\s)?(?={_GONE})"
     rf"|[\"“„][^\W\d_]+[\"”]\s(?={_GONE})"
     rf"|(?<={_GONE})\s?,?\sRT(?:\([A-Z]{{1,4}}\))+"
     rf"|(?<={_GONE})[\s.]{{0,2}}(?:[A-ZА-ЯΑ-Ω]\.[\s\-]?){{1,3}}(?:[A-ZА-ЯΑ-Ω](?=\s*(?:$|[,;)])))?|(?<={_GONE})-[A-Z](?!\w)"
@@ -51,6 +52,18 @@ _TWO_SYLLABLES = re.compile(rf"(?<={_GONE})([ ,]{{1,2}})([A-Z][a-z]{{1,4}})-([a-
 _WITH_PARTICLE = re.compile(
     rf"(?<![\w'’])([A-ZÀ-Ý][a-zß-ÿ]{{2,}})\s(?:d[eiao]s?l?l?a?\s(?:l[ao]s?\s)?|d['’]|of\s(?:the\s)?|van\s(?:de[rn]?\s)?|von\s(?:der\s)?)(?={_GONE})"
 )
+#: Where somebody is from or what he is called after, behind his name: Chico da Padaria, Juan de la Torre.
+_OF_ORIGIN = re.compile(
+    rf"(?<={_GONE})\s(?:d[aeo]s?|del|de\sl[ao]s?|dell[ao']|di|du|des|van(?:\sde[rn]?)?|von(?:\sder)?|z|ze|из)\s(?:l['’])?([A-ZÀ-ÝА-Я][\w'’\-]{{2,}})(?!\w)"
+)
+#: The other half of a name with a hyphen: Усть-Кута.
+_OTHER_HALF = re.compile(
+    rf"(?<={_GONE})-([A-ZÀ-ÝА-Я][a-zß-ÿа-я]{{2,}})(?![^\W_])|(?<![^\W_])([A-ZÀ-ÝА-Я][a-zß-ÿа-я]{{2,}})-(?={_GONE})"
+)
+#: What belongs to the name of a house or a shop behind an article, beside the part that nobody knows: the Red X.
+_OF_HOUSE = re.compile(
+    rf"(?<=\bthe\s)((?:[A-Z][\w'’]+\s(?:(?:&|and)\s)?){{1,2}})(?={_GONE})|(?<=\bthe\s{_GONE})\s(?:(?:&|and)\s)?([A-Z][a-z]{{2,}})(?!\w)"
+)
 #: A town behind the name of a house and a comma.
 _TOWN = re.compile(rf"(?<={_GONE}),\s([A-ZÀ-Ý][a-zß-ÿ]{{3,}}(?:[ \-][A-ZÀ-Ý][a-zß-ÿ]{{3,}})?)(?=\s*(?:$|[.;,)\r\n]))")
 #: The number of a house before the name of its street.
@@ -70,6 +83,8 @@ def without_belongings(text: str) -> str:
     text = _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text))))
     text = _TWO_LETTERS.sub(_without_initials, text)
     text = _WITH_PARTICLE.sub(_without_word, text)
+    text = _OTHER_HALF.sub(_without_half, text)
+    text = _OF_HOUSE.sub(CUT, _OF_ORIGIN.sub(_without_town, text))
     text = _TOWN.sub(_without_town, without_second_name(text))
     text = _OF_ACCOUNT.sub(CUT, text)
     return _number_beside().sub(CUT, _HOUSE.sub(CUT, text))
@@ -92,6 +107,10 @@ def _without_initials(match: re.Match[str]) -> str:
 
 def _without_word(match: re.Match[str]) -> str:
     return match[0] if _is_of_the_field(match[1]) else CUT
+
+
+def _without_half(match: re.Match[str]) -> str:
+    return match[0] if _is_noun(match[1] or match[2]) else CUT
 
 
 def _without_town(match: re.Match[str]) -> str:

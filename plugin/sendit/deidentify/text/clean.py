@@ -17,6 +17,7 @@ from sendit.deidentify.dicom.dataset import Dataset, find
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import normalize as folding
 from sendit.deidentify.text.beside_names import without_belongings, without_second_name
+from sendit.deidentify.text.bids import is_bids_name
 from sendit.deidentify.text.contact_details import (
     without_contact_details,
     without_hosts,
@@ -297,7 +298,8 @@ class TextCleaner:
 
     def _described(self, text: str) -> str:
         plain = readable(text)
-        if is_series_of_trial(plain.strip()) and not self.holds_personal_data(plain):
+        named = is_series_of_trial(plain.strip()) or is_bids_name(plain.strip())
+        if named and not self.holds_personal_data(plain):
             return text
         own = plain if self._own_words is None else self._own_words.sub(CUT, plain)
         return _left(text, plain, self._without_persons(own, without_strangers))
@@ -359,6 +361,10 @@ class TextCleaner:
     def is_identifier(self, number: str) -> bool:
         """Return whether a whole number is one of the identifiers."""
         return number in self._identifiers or number.lstrip("0") in self._numbers
+
+    def is_within_identifier(self, number: str) -> bool:
+        """Return whether a whole number is a part of one of the identifiers."""
+        return any(number in re.sub(r"\D", "", identifier) for identifier in self._identifiers)
 
 
 @lru_cache(maxsize=32)  # the instances of a study share their personal data

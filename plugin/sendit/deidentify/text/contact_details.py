@@ -24,12 +24,13 @@ _DISGUISED_MAIL = (
     r"[\w.+\-]+\s?[\[({<]\s?(?:at|ät|chez|arroba|@)\s?[\])}>]\s?[\w\-]+"
     r"(?:\s?(?:\.|[\[({]\s?(?:dot|punkt|point|punto|ponto|\.)\s?[\])}])\s?[\w\-]+)*"
 )
-_PHONE = r"(?<![^\W_])(?:\+|00)\d[\d\s().\-/]{6,}\d(?![^\W_])"
+_PHONE = r"(?<![^\W_])(?<![Vv]\d-)(?:\+|00)\d[\d\s().\-/]{6,}\d(?![^\W_])"
 #: A postal code and a place behind a comma: ", 69117 Heidelberg".
 _POSTAL = r"(?<=[,;])\s*(?:[A-Z]{1,2}-)?\d{4,5}\s+[^\W\d_a-z][^\W\d_A-Z]{2,}(?:[\s\-][^\W\d_a-z][^\W\d_A-Z]{2,})?"
 #: Postal codes of the USA (nine digits) and of Japan.
 _ZIP = r"(?<![\w\-])\d{5}-\d{4}(?![\w\-])|〒\s?\d{3}-?\d{4}"
 _COORDINATES = (
+    r"(?<!\w)(?:gps|coordinates?|coords?|koordinaten)[\s:]{1,2}-?\d{1,3}\.\d+°?\s?[NS]?[,;/\s]{1,3}-?\d{1,3}\.\d+°?\s?[EWO]?(?!\w)|"
     r"(?<![\w.])-?[1-9]\d{0,2}\.\d{4,}°?\s?[NS]?\s*[,;/]\s*-?[1-9]\d{0,2}\.\d{4,}°?(?:\s?[EWO](?!\w))?(?![\w.])"
     r"|\d{1,3}°\s?\d{1,2}['′]\s?(?:\d{1,2}(?:\.\d+)?[\"″]\s?)?[NSEWO](?!\w)"
 )
@@ -49,7 +50,7 @@ _TIME = (
 #: Rooms and beds; of a tumour or a scanner, a bed has a plain number.
 _ROOM = (
     r"(?<!\w)[A-Z]{1,2}\d{1,3}-\d{1,3}(?=\s(?:bed|bett|lit|cama|letto)\s?\d)|"
-    r"((?<!\w)(?:room|rm|zimmer|chambre|chbre|habitaci[oó]n|stanza|quarto|kamer|sala|pok[oó]j|palata|ward)"
+    r"((?<!\w)(?:room|rm|zimmer|chambre|chbre|hab(?=\.?\s\d)|habitaci[oó]n|stanza|quarto|kamer|sala|pok[oó]j|palata|ward)"
     r"(?!\w)[\s.:#]*(?:(?:no|nr)\.?\s)?"
     r"|(?<!\w)(?:icu|itu|micu|sicu|er|ed|a&e)[\s\-](?:bed|bay)\s)(?!\d\d\s\d\d(?!\w))[A-Z]?\d[\w\-/]*"
     r"|((?<!\w)(?:bed|bett|lit|cama|letto|bay)[\s.:#]*)(?:[A-Z]\d+|\d+[A-Z])(?![^\W_])"

@@ -27,7 +27,23 @@ _POSSESSIVE = r"(?:['’´`]s?)?"
 _BEHIND = re.compile(rf"{_POSSESSIVE}[\s\-‐‑–]{{1,2}}([^\W\d_]+)(?:[\s\-‐‑–]([^\W\d_]+))?")
 #: May stand between an eponym and its noun.
 _AMID = frozenset(
-    {"s", "cell", "cells", "b", "t", "eye", "family", "like", "muscular", "type", "bone", "large", "puffy"}
+    {
+        "s",
+        "cell",
+        "cells",
+        "b",
+        "t",
+        "eye",
+        "family",
+        "like",
+        "duct",
+        "duchenne",
+        "muscular",
+        "type",
+        "bone",
+        "large",
+        "puffy",
+    }
 )
 _BEFORE = re.compile(
     r"([^\W\d_]+)(?:\s(?:d[eiu]|del|della|dell|of|von|van|da|do)(?:\s|['’])|\sd['’]|[\s\-‐‑–])(?:l['’]|la\s)?$",
@@ -35,8 +51,19 @@ _BEFORE = re.compile(
 )
 #: These stand before an eponym of any kind, without "of" between them.
 _CALLED = frozenset({"morbus", "mal", "morbo", "syndrom", "syndrome", "sindrome", "tetralogy", "non"})
-#: The class that a classification gives, behind its name: Bosniak IIF, Stanford B.
-_CLASS = re.compile(r"\s(?:(?:type|grade|class|stage|typ|grad)\s)?(?:[IVX]{1,4}[A-F]?|[A-E]|[1-6][a-dA-D]?)(?![\w.])")
+#: Joined to a name, an operation that is called so: Hartmann-Op.
+_OPERATION = re.compile(
+    r"-(?:O[Pp]s?|Operation|Plastik|Naht|Resektion|Prothese|Shunt|Stent|Katheter|Drainage|Sonde)(?![^\W_])"
+)
+_MORBUS = re.compile(r"(?<![\w.])(?:M|Mb)\.\s?$")
+#: What stands before a disease or an operation, and before nobody: suspected, condition after.
+_SUSPECTED = re.compile(
+    r"(?<![\w.])(?:[VvZz]\.\s?[an]\.|St\.\s?n\.|DD:?|V\.\s?d\.\s?a\.|(?i:verdacht\sauf|zustand\snach|ausschluss|s/p|status\spost|suspected|susp\.))\s$"
+)
+#: The class that a classification gives, behind its name: Bosniak IIF, Stanford B, couinaud_IVb.
+_CLASS = re.compile(
+    r"[\s_](?:(?:type|grade|class|stage|typ|grad|segment|seg)[\s_])?(?:[IVX]{1,4}[A-Fa-d]?|[A-E]|[1-8][a-dA-D]?)(?![^\W_]|\.\w)"
+)
 _MOST_PARTS = 4
 #: How many characters before an eponym are searched for its noun.
 _LONGEST_BEFORE = 64
@@ -59,7 +86,7 @@ class Eponyms:
             if end is None:
                 place += 1
                 continue
-            start = words[place].start()
+            start = _start_of(text, words[place].start())
             self._held.append(text[start:end])
             pieces += [text[position:start], _HELD]
             position, place = end, place + parts
@@ -77,9 +104,15 @@ class Eponyms:
         return text.count(_HELD) == len(self._held)
 
 
+def _start_of(text: str, start: int) -> int:
+    """Return where an eponym begins with the abbreviation of Morbus before it, which elsewhere is a title."""
+    morbus = _MORBUS.search(text, max(0, start - _LONGEST_BEFORE), start)
+    return morbus.start() if morbus else start
+
+
 def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int | None, int]:
     """Return where the eponym that begins with a word ends, and how many words it has; None if it is not certain."""
-    known, names = eponyms(), _all_names()
+    names = _all_names()
     for count in range(min(_MOST_PARTS, len(words) - place), 1, -1):
         parts = words[place : place + count]
         between = [text[one.end() : other.start()] for one, other in pairwise(parts)]
@@ -90,21 +123,35 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
     single = _singular(name)
     if _all_names().isdisjoint((name, single)):
         return None, 1
-    firm = not ({name, single} & known["alone"])
+    firm = not ({name, single} & eponyms()["alone"])
     match = words[place]
+    is_class = name in eponyms()["classes"] and _CLASS.match(text, match.end()) is not None
+    certain = is_class or _is_suspected(text, match, firm=firm) or _has_noun(text, match, firm=firm)
+    return (match.end() if certain else None), 1
+
+
+def _has_noun(text: str, match: re.Match[str], *, firm: bool) -> bool:
+    """Return whether a noun of its kind stands beside an eponym, or an operation is joined to it."""
+    if _OPERATION.match(text, match.end()):
+        return True
     behind = _BEHIND.match(text, match.end())
     if behind and _is_noun(behind[1], firm=firm):
-        return match.end(), 1
+        return True
     if behind and behind[2] and _plain(behind[1]) in _AMID and _is_noun(behind[2], firm=firm):
-        return match.end(), 1
-    if name in known["classes"] and _CLASS.match(text, match.end()):
-        return match.end(), 1
+        return True
     before = _BEFORE.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start())
     if before and _is_noun(before[1], firm=firm):
         linked = before[0][len(before[1]) :].strip(" -‐‑–")
-        if linked or _plain(before[1]) in _CALLED:
-            return match.end(), 1
-    return None, 1
+        return bool(linked) or _plain(before[1]) in _CALLED
+    return False
+
+
+def _is_suspected(text: str, match: re.Match[str], *, firm: bool) -> bool:
+    """Return whether what stands before an eponym says that a disease or an operation follows."""
+    start = max(0, match.start() - _LONGEST_BEFORE)
+    if not firm and _MORBUS.search(text, start, match.start()):
+        return True  # before a common name, M. is Monsieur
+    return _SUSPECTED.search(text, start, match.start()) is not None
 
 
 def stays_alone(text: str, runs: Sequence[re.Match[str]], usual: Sequence[bool], place: int) -> bool:
@@ -127,7 +174,13 @@ def stays_alone(text: str, runs: Sequence[re.Match[str]], usual: Sequence[bool],
     return True
 
 
+#: Endings of a declined name, and of the name itself.
+_DECLINED = (
+    ("skiego", "ski"), ("ckiego", "cki"), ("ova", ""), ("owa", ""), ("ove", ""), ("ovy", ""), ("ego", ""), ("ho", ""),
+    ("in", ""), ("om", ""), ("a", ""), ("u", ""), ("em", ""),
+)  # fmt: skip
 _LONGEST_BETWEEN = 3
+_SIDES = frozenset(["L", "R"])
 
 
 def is_eponym(word: str) -> bool:
@@ -142,7 +195,7 @@ def _goes_with(word: str, between: str, *, usual: bool) -> bool:
     if folded in eponyms()["alone"] or folded == "s":
         return True
     if len(word) == 1:
-        return "." not in between and (word.islower() or between[:1].isdigit())  # the M of M0
+        return "." not in between and (word.islower() or word in _SIDES or between[:1].isdigit())  # the M of M0
     if not usual:
         return False
     return (
@@ -175,7 +228,10 @@ def _is_begin(word: str) -> bool:
 
 
 def _singular(name: str) -> str:
-    """Return a name without the s of a genitive that lacks its apostrophe: Hodgkins, Bakers."""
+    """Return a name without the ending of a genitive or an adjective: Hodgkins, Crohna, Collesova, Leśniowskiego."""
+    for ending, nominative in _DECLINED:
+        if name.endswith(ending) and (bare := name[: -len(ending)] + nominative) in _all_names() | _begins():
+            return bare
     return name[:-1] if name.endswith("s") else name
 
 

@@ -85,7 +85,7 @@ _PLAIN = re.compile(
     "|".join(
         (
             rf"(?<!\d){_YEAR}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_CLOCK}",
-            rf"(?<![\d.])(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]){_CLOCK}",
+            rf"(?<![\d.])(?<!pgar\s)(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]){_CLOCK}",
             rf"(?<!\d){_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?(?:\.\d+)?(?!\d){_CLOCK}",
             rf"(?<!\d){_YEAR}([-/.])\s?\d{{1,2}}\3\s?\d{{1,2}}(?!\d)\.?|(?<!\d)\d{{1,2}}([-/.])\s\d{{1,2}}\4\s{_YEAR}(?!\d)",
             rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/]*{_ANY_MONTH}[\s\-/,]*{_YEAR}(?!\d){_CLOCK}",
@@ -95,6 +95,7 @@ _PLAIN = re.compile(
             r"(?!\s*(?:mm|cm|ml|kv|mas|min|sec|s|w|years?|months?|days?)\b)",
             rf"(?<![\d.])(?:0[1-9]|1[0-2])[-/.]{_YEAR}(?!\d)|(?<!\d){_YEAR}-W\d{{2}}(?:-\d)?(?!\d)",
             r"(?:\d{2,4}|(?:令和|平成|昭和|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
+            r"\d{1,2}\s*[月월]\s*\d{1,2}\s*[日号號일]",
             r"(?<![\w.])(?:9\d|1[0-2]\d)[\s\-]*(?:y\s?/?\s?o\b|years?|yrs?|yr|jahre?|ans|años|anni|jaar)|\bage[d:]?\s*(?:9\d|1[0-2]\d)\b",
             r"(?<![\d.])\d{2,4}(?:[ \-]\d{2,4}){3,}(?![\d.])|(?<![\d.])\d{3}[ \-]\d{2,3}[ \-]\d{4}(?![\d.])",
             r"(?<!\w)\d{2}(?:-\d{2}){2,}(?!\w)",
@@ -190,6 +191,18 @@ def _titled(match: re.Match[str]) -> str:
     return _words(match[2])
 
 
+def _is_abbreviation(word: str) -> bool:
+    """Return whether a word is an abbreviation, or begins with one and a hyphen, and is nobody's name."""
+    head, hyphen, rest = word.partition("-")
+    if not head.isupper() or head.lower() in technique()["short names"]:
+        return False
+    return (
+        _WITHOUT_VOWEL.fullmatch(head) is not None
+        or head.lower() in technique()["abbreviations"]
+        or (bool(hyphen) and len(head) <= _SHORT and _is_about_technique(rest))
+    )
+
+
 def _listed(match: re.Match[str]) -> str:
     """Return what stays of "Family, Given": one may also be a medical word, if both begin with a capital.
 
@@ -200,6 +213,8 @@ def _listed(match: re.Match[str]) -> str:
     if match[1].islower() or match[2].islower():
         return match[0]
     if any(map(str.isdigit, match[1])):  # M0, Gleason
+        return match[0]
+    if any(map(_is_abbreviation, (match[1], match[2]))):  # each is judged by itself
         return match[0]
     one, other = medical(match[1]), medical(match[2])
     if _is_about_technique(match[1]) and _is_about_technique(match[2]):

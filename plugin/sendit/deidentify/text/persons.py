@@ -25,6 +25,13 @@ _MOST_PLACES = 3
 _SHORT = 3
 _LONGEST_ABBREVIATION = 5  # letters, of a hospital
 _BEHIND_AMOUNT = re.compile(r"(?<![^\W_])\d[\d.,]*\s$")
+#: Both eyes, and the days of a week of treatment.
+_OF_EYES = re.compile(
+    r"(?<!\w)(?:O[DS]|ONH|OCT|IOP|CDR|glaucoma|macula|retina|fundus|cornea|cataract|eyes?|visus|VA)(?!\w)",
+    re.IGNORECASE,
+)
+_WEEK = re.compile(r"(?<![^\W_])(?:Mo|Di|Mi|Do|Fr|Sa)\s?[-–]\s?(?:Di|Mi|Do|Fr|Sa|So)(?![^\W_])")
+_TUBE = re.compile(r"[\s\-](?:tubes?|feed(?:s|ing)?|sonde|suction|tip)(?!\w)")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"(\s*[\-,]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
@@ -75,6 +82,12 @@ def _without_houses_and_offices(text: str, words: set[str]) -> str:
         text = _office().sub(CUT, text)
     if not words.isdisjoint(_begins("signed")):
         text = _signed().sub(_without_signature, text)
+    if "at" in words or not words.isdisjoint(_WHERE):
+        text = text if _is_titled(text) and "the" not in words else _VENUE.sub(_without_venue, text)
+    if not words.isdisjoint(_OWNERS):
+        text = _ANIMAL.sub(_without_animal, text)
+    if not words.isdisjoint(_begins("called")):
+        text = _called().sub(CUT, text)
     return _SAINT.sub(_without_saint, _nickname().sub(_without_nickname, text))
 
 
@@ -98,7 +111,7 @@ def _is_kind(name: str) -> bool:
 
 def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
-    text = _short_word().sub(lambda match: match[0] if _is_usual(match[0]) else CUT, text)
+    text = _short_word().sub(lambda match: match[0] if _is_usual(match[0]) or _is_day(match) else CUT, text)
     text = _short_name().sub(CUT, text)
     return _shortest_name().sub(_without_shortest_name, text)
 
@@ -242,7 +255,7 @@ def _typist() -> re.Pattern[str]:
     """Return a pattern for the initials of who dictated and who typed: dictated ajk/lmw."""
     return re.compile(
         rf"((?<!\w)(?:{any_of(cues()['initials'])})(?!\w)[\s.:]*(?:by\s|von\s|par\s|por\s)?\s*)"
-        r"(?:[^\W\d_]{2,3}[/|:][^\W\d_]{2,3}|[^\W\d_]{2,3})(?=\s*(?:$|[.,;)\d]))",
+        r"(?:[^\W\d_]{2,3}[/|:][^\W\d_]{2,3}|[^\W\d_]{2,3})(?=\s*(?:$|[.,;)\d/|]))",
         re.IGNORECASE,
     )
 
@@ -295,6 +308,58 @@ _SAINT = re.compile(r"(?<!\w)(St\.\s)([A-ZÀ-Ý][a-zß-ÿ]{2,}(?:['’]s)?)(?!\w
 def _without_saint(match: re.Match[str]) -> str:
     folded = match[2].lower()
     return match[0] if folded in medicine() or is_of_reports(match[2]) or is_eponym(match[2]) else f"{match[1]}{CUT}"
+
+
+#: A shop, a tavern, a place with a name of several words, of which each is a word: at Home Depot, outside the Red Lion.
+_WHERE = frozenset(["outside", "near", "behind", "opposite", "inside"])
+_SIDES = frozenset(["left", "right", "upper", "lower", "mid", "middle", "anterior", "posterior", "medial", "lateral"])
+_VENUE = re.compile(
+    r"((?<!\w)(?:[Aa]t|[Oo]utside|[Nn]ear|[Bb]ehind|[Oo]pposite|[Ii]nside)\s(?:the\s|a\s)?)"
+    r"([A-Z][a-z'’]+(?:\s(?:(?:&|and|of|the)\s){0,2}[A-Z][a-z'’]+){1,3}(?:\son\s[A-Z][a-z]+)?)(?!\w)"
+)
+
+
+def _without_venue(match: re.Match[str]) -> str:
+    """Return the preposition alone; a structure, or the kind of a hospital, stays."""
+    first, *others = _LETTERS.findall(match[2].casefold())
+    sided = first in _SIDES and all(map(is_nobody, others))
+    if is_eponym(first) or sided or all(_is_kind(word) or word in cues()["facility"] for word in (first, *others)):
+        return match[0]
+    return f"{match[1]}{CUT}"
+
+
+_OWNERS = frozenset(
+    [
+        "owner",
+        "besitzer",
+        "besitzerin",
+        "halter",
+        "propriétaire",
+        "propietario",
+        "dueño",
+        "proprietario",
+        "proprietário",
+        "eigenaar",
+        "właściciel",
+    ]
+)
+#: The name of an animal before the word for its owner: Thunderstruck, owner …
+_ANIMAL = re.compile(
+    rf"(?<![\w.])(?P<name>[A-ZÀ-Ý][\w'’]+(?:\s[A-ZÀ-Ý][\w'’]+){{0,2}})(?=,?\s\(?(?:{'|'.join(sorted(_OWNERS))})(?!\w))"
+)
+
+
+def _without_animal(match: re.Match[str]) -> str:
+    """Return CUT, or the words of the field: Equine."""
+    return " ".join(word if _is_kind(word) else CUT for word in match["name"].split())
+
+
+@cache
+def _called() -> re.Pattern[str]:
+    """Return a pattern for a short form of a given name and what its bearer is called after: Ze do Posto."""
+    names = any_of(name.title() for name in cues()["called"])
+    particle = r"(?:d[aeo]s?|del|de\sl[ao]s?|di|il|el|o|a|la)"
+    return re.compile(rf"(?<!\w)(?:{names})\s{particle}\s[^\W\d_][\w'’\-]+")
 
 
 #: Behind what is put in quotes: the name of a sign or an appearance, not of somebody.
@@ -363,12 +428,23 @@ def _shortest_name() -> re.Pattern[str]:
 
 def _without_shortest_name(match: re.Match[str]) -> str:
     """Return CUT; behind a number, as in 400 NG, the letters are a unit."""
-    return match[0] if _BEHIND_AMOUNT.search(match.string, max(0, match.start() - 16), match.start()) else CUT
+    if match[0] == "OU" and _OF_EYES.search(match.string):
+        return match[0]
+    if _is_day(match):
+        return match[0]
+    tube = match[0] == "NG" and _TUBE.match(match.string, match.end())
+    return match[0] if tube or _BEHIND_AMOUNT.search(match.string, max(0, match.start() - 16), match.start()) else CUT
+
+
+def _is_day(match: re.Match[str]) -> bool:
+    """Return whether a word is the first or last day of a week of treatment: Mo-Fr."""
+    return any(week.start() <= match.start() < week.end() for week in _WEEK.finditer(match.string))
 
 
 @cache
 def _short_name() -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_])(?:{any_of(technique()['short names'])})(?![^\W_])", re.IGNORECASE)
+    level = "(?!(?-i:I{1,3}|IV|VI{0,3})[a-c](?![^\\W_]))"  # of lymph nodes: IVa
+    return re.compile(rf"(?<![^\W_]){level}(?:{any_of(technique()['short names'])})(?![^\W_])", re.IGNORECASE)
 
 
 def _is_usual(word: str) -> bool:

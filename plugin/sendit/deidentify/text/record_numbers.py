@@ -52,6 +52,8 @@ _B_CAPITAL = re.compile(r"B-?[1-9]\d?00(?:[_,\-/]B?[1-9]\d?00)*")
 _DIFFUSION = re.compile(r"dwi|dti|diff|adc|trace|ep2d|epi|resolve|noddi|dki|ivim|hardi|shell", re.IGNORECASE)
 _SPINE = re.compile(r"(?:[ctls](?:1[0-2]|\d)?[\-/])+[ctls]?(?:1[0-2]|\d)", re.IGNORECASE)
 _TNM = re.compile(r"[cpyra]{0,2}T(?:[0-4][a-d]?|is|x)(?:N(?:[0-3][a-c]?|x))?(?:M[01x][a-c]?)?")
+#: Scans and samples of optical coherence tomography: 512x49, 1024x7.
+_SCANS = re.compile(r"(?:256|384|496|512|768|1024|1536)x\d{1,2}")
 _DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*](\d{1,4}(?:\.\d+)?))(?:[x*](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
 _POINT = re.compile(r"(?<=\d)p(?=\d)")  # 3x3x3p5
 #: Sizes of detectors and cassettes, in cm and in inches.
@@ -63,8 +65,19 @@ _VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
 #: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
 _REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
 _CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S")  # iterations and subsets
+#: Doses in Gy of one plan, from the high to the low, none of them a day: H&N_70/63/56.
+_DOSES = re.compile(
+    r"(?<![^\W_])(?:3[2-9]|[4-8]\d)(?:\.\d)?(?:/(?:3[2-9]|[4-8]\d)(?:\.\d)?){1,3}(?:Gy)?(?![^\W_]|[./]\d)"
+)
 _FRACTIONS = re.compile(r"\d{1,2}(?:\.\d{1,2})?c?Gy/\d{1,2}(?:fx|fr)?|\d{1,2}x\d{1,2}(?:\.\d{1,2})?c?Gy", re.IGNORECASE)
-_TARGET = re.compile(r"[CGPI]TV[A-Z]?[1-4]?[_\-]?[1-8]\d\d0", re.IGNORECASE)  # a volume and its dose in cGy
+#: A target volume and its dose in cGy, and what it is for: PTV_6600, TV-SIB_6600, Eval_PTV_5400. By TG-263, the images
+#: it was drawn on: PTVp1_CT1PT1.
+_TARGET = re.compile(
+    r"(?:(?:Eval|Opt|Prv|z)[_\-]?)?[CGPI]?TV(?:[A-Z]|[pn][1-9]?)?[1-4]?"
+    r"(?:[_\-](?:SIB|Boost|Bst|Eval|Opt|High|Low|Mid|Int|Total|Cold|Hot))?[_\-]?[1-8]\d\d0"
+    r"|[CGPI]TV[pn]?[1-9]?(?:_(?:(?:CT|MR|PT)[1-9]){1,3})",
+    re.IGNORECASE,
+)
 #: A beam: the angles of gantry, collimator and couch; or a full arc, which begins and ends beside 180 degrees.
 _BEAM = re.compile(r"G(\d{1,3})[CK](\d{1,3})[TP](\d{1,3})|G?(?:17\d|18[0-5])-(?:17\d|18[0-5])")
 _FULL_TURN, _WHOLE_ANGLE = 360, 5
@@ -117,7 +130,8 @@ _LETTERED = re.compile(  # QQ 12 34 56 C
 _HEXADECIMAL = re.compile(r"(?<![^\W_])[0-9A-F]{2}(?:([:\-])[0-9A-F]{2})(?:\1[0-9A-F]{2}){3,}(?![^\W_])", re.IGNORECASE)
 #: Numbers that a label explains, and a year as a version.
 _LABELLED_PAIR = re.compile(
-    r"((?<!\w)syngo[ ](?:[A-Z&/]{2,6}[ ])20[0-3]\d[A-Z](?!\w)"
+    r"((?<![\w.])v?\d{1,2}(?:\.\d{1,2}){1,3}[ ]\((?:r|rev\.?[ ]?|svn[ :]?|build[ :]?|b)[1-9]\d{1,4}\)"
+    r"|(?<!\w)syngo[ ](?:[A-Z&/]{2,6}[ ])20[0-3]\d[A-Z](?!\w)"
     r"|(?<!\w)(?:T[REI](?:/T[REI]){1,2}|WW?/W?L|W?L/WW?|C/W|W/C)[ \t:=]*\d{1,5}(?:[/\-]{1,2}\d{1,5}){1,2}(?!\w)"
     r"|(?<![^\W_])(?i:b-?val(?:ue)?s?)[_ =:]{1,2}(?:[1-9]\d?[05]0|[1-9]\d0)(?![^\W_])"
     r"|(?<!\w)WW?[ :=]?[1-9]\d{0,2}[05][ ,/]{1,2}(?:W?L|C)[ :=]?-?\d{1,4}(?!\w))"
@@ -134,6 +148,11 @@ _VERSION = re.compile(
             rf"(?!\d\d\.\d\d\.\d\d(?!\.)){_DOTTED}",
             r"[vr]?\d{1,2}\.\d\.\d{1,2}\.\d{1,5}",  # a build number after three small numbers
             r"[vr]?(?:19|20)\d\d\.\d{1,2}(?:\.\d{1,2}){0,2}[a-z]?",
+            # semver.org and its like: 1.2.840-alpha+build.77, 2.1.0-rc.1, 2023.1.2-SNAPSHOT
+            r"v?(?:\d{1,2}|20\d\d)\.\d{1,3}(?:\.\d{1,3})?[\-_.](?:alpha|beta|rc|pre|preview|dev|snapshot|nightly|build|post|release|final|lts|ga|hotfix|patch)"
+            r"(?:[.\-]?\d{1,3})?(?:\+(?:build|rev|exp|sha|r|b)?[.\-]?\d{0,4})?",
+            r"(?:5|6|10)\.[0-3]\.(?:2195|[2679]\d{3}|[12]\d{4})(?:\.\d{1,5})?",  # Windows
+            r"v\d{1,2}-\d{3}\.\d{3}\.\d{4}",  # UIH
             _BUILT,
             r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?",  # a time of day
             r"ver(?:sion)?[._]?\d{1,2}(?:\.\d{1,2}){1,3}",
@@ -258,6 +277,7 @@ def _is_number_of_somebody(word: str, kind: TextKind, is_term: Callable[[str], b
         return False
     if kind is TextKind.VERSION and _is_versions(word, kind, is_term, diffusion=diffusion):
         return False
+    word = _DOSES.sub("", word)
     word = (_B_VALUES_OF_DIFFUSION if diffusion else _B_VALUES).sub("", word)
     parts = [part for part in _PARTS.split(word) if any(map(str.isdigit, part))]
     if len(parts) > 1 or (parts and parts[0] != word):
@@ -279,11 +299,15 @@ def _is_composite(word: str, kind: TextKind, is_term: Callable[[str], bool], *, 
     sized = any(map(_has_dimensions, parts))
     for part in filter(None, parts):
         if part.isalpha():
-            if len(part) >= _SHORTEST_TERM and not is_term(part):
+            if len(part) >= _SHORTEST_TERM and not is_term(part) and not _is_abbreviation(part):
                 return False
             words += len(part) >= _SHORTEST_TERM
         elif _WEAK_PART.fullmatch(part) or (sized and _FEW.fullmatch(part)):
             weak += 1
+        elif _has_dimensions(part) or _LABELLED_VALUE.fullmatch(part):
+            words += 1
+        elif _B_VALUES.fullmatch(part) and _ROUND_B.fullmatch(part):
+            continue
         elif _HEXADECIMAL_ATOM.fullmatch(part) or sum(map(str.isalpha, part)) < 1 + (
             part.lower() not in technique()["tokens"]
         ):
@@ -293,13 +317,19 @@ def _is_composite(word: str, kind: TextKind, is_term: Callable[[str], bool], *, 
             return False
         else:
             words += part.lower() in technique()["tokens"] and sum(map(str.isalpha, part)) >= _SHORTEST_TERM
-            words += _has_dimensions(part)
     return words >= _FEWEST_WORDS and weak <= _MOST_WEAK
+
+
+def _is_abbreviation(part: str) -> bool:
+    return part.lower() in technique()["abbreviations"] or part.lower() in technique()["stems"]
 
 
 _JOINED = re.compile(r"[_/+]+")
 #: Acceleration factors, and the numbers of echoes and runs: p2, s4, e1, 2. No capitals, as codes have them.
 _WEAK_PART = re.compile(r"[a-z]\d{1,2}|\d")
+#: The parameters of a sequence, each with its label: tr1000, FA20, TE4.
+_LABELLED_VALUE = re.compile(r"(?:TR|tr)(?:\d{1,2}|[1-9]\d{0,2}[05]0)|(?:TE|TI|FA|te|ti|fa)\d{1,2}")
+_ROUND_B = re.compile(r"b[_\-]?\d{1,2}0?0?")
 _FEW = re.compile(r"\d{2}")  # directions, beside the size of a matrix
 _FEWEST_WORDS, _MOST_WEAK = 2, 3
 
@@ -395,6 +425,8 @@ def _is_interpolated(word: str) -> bool:
 def _has_dimensions(word: str) -> bool:
     """Return whether a word has sides of a voxel or matrix: 512x512, 0.6x0.6x3mm."""
     match = _DIMENSIONS.fullmatch(_POINT.sub(".", word))
+    if _SCANS.fullmatch(word):
+        return True
     if match is None:
         return False
     sides = [float(side) for side in match.groups() if side]

@@ -26,7 +26,7 @@ from sendit.deidentify.text.eponyms import is_eponym, stays_alone
 from sendit.deidentify.text.record_numbers import CUT, STRANGER, TextKind, without_record_numbers
 from sendit.deidentify.text.sections import products, sections, technique, words_by_section
 from sendit.deidentify.text.sorted_words import is_of_languages, is_skeleton_of_medicine
-from sendit.deidentify.text.word_lists import vocabulary
+from sendit.deidentify.text.word_lists import medicine, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,8 +71,32 @@ _DENSE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\u0e00-\u0e7f"
 _RUN = re.compile(rf"[{_DENSE}]+|(?:(?![{_DENSE}])[^\W\d_])(?:(?![{_DENSE}])[^\W\d_]|[{MARKS}])*")
 _IS_DENSE = re.compile(f"[{_DENSE}]")
 #: A Japanese particle behind a kanji or a katakana (behind other hiragana it could be a syllable of a name); Korean o
-_PARTICLE = "(?<=[\u30a0-\u30ff\u4e00-\u9fff])[のにをはがでとやもへ]|(?<=[\uac00-\ud7a3]{2})[을를의에이가은는]"
+_PARTICLE = re.compile(
+    "(?<=[\u30a0-\u30ff\u4e00-\u9fff])[のにをはがでとやもへ]|(?<=[\uac00-\ud7a3]{2})(?:에서|으로|[을를의에이가은는도로와과전후중내])"
+)
+_NUMERAL = "[一二三四五六七八九十半数數几幾兩两]{1,2}"
+_UNIT_OF_TIME = (
+    "(?:[个個ヶケカか]月|小时|小時|分钟|分鐘|時間|日間|日目|週間|分間|개월|시간|일째|주째|주간|일간|년전|[天周週日年次回期歳岁歲才세일주년회차])"
+    "(?:半|前|后|後|来|來|余|餘|間|전|후|째|간)?(?:から|より|부터)?"
+)
+#: How long something lasts, or how often it was: after a number in words, and after digits.
+_SPAN = re.compile(_NUMERAL + _UNIT_OF_TIME.replace("日年", "年"))
+_COUNTED = re.compile(_UNIT_OF_TIME)
+#: Words of one character that are family names of China: with one or two others they are a name (高大中).
+_FAMILIES, _LONGEST_NAME = "高余餘金方白石毛向江夏", 3
+#: A syllable of Korean, of which names are made, too: a word by itself only.
+_SYLLABLE = re.compile("[\uac00-\ud7a3]")
 _PARTS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
+_TEETH = frozenset(
+    ["zahn", "zähne", "regio", "endo", "dens", "dente", "dent", "tooth", "teeth", "ząb", "dent", "element"]
+)
+_NUMBER_OF_TOOTH = re.compile(
+    r"\s(?:(?:zahn|zähne|regio|dente|dent|tooth)\s)?(?:[1-4][1-8]|[5-8][1-5])(?![^\W_]|[.,]\d)", re.IGNORECASE
+)
+#: What somebody did, behind his name: fell, presents, admitted.
+_VERB = re.compile(
+    r"\w+(?<![uis])s|\w+ed|(?:f[eo]ll|felt|came|went|saw|sat|ate|took|got|hit|cut|lost|broke|bit|had|did|was|may|can|will|would|could|should|who|and|at|in|on|to|for|with|from|by|not|also|then|still|now)"
+)
 #: Endings of inflected words, and endings of medical words only.
 _ENDINGS = ("s", "es", "ed", "d", "ing", "ly", "al", "er", "ers", "ic", "en", "e", "a", "um", "i", "ae", "ness", "less")
 _MEDICAL = re.compile(
@@ -169,6 +193,9 @@ def without_strangers(text: str) -> str:
                 stays_alone(text, runs, usual, place)
                 or _is_beside_machine(runs, place)
                 or _is_beside_partner(runs, place)
+                or _is_adjective(runs, place)
+                or _is_breed(runs, place)
+                or _is_tooth(runs[place])
             )
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
@@ -210,6 +237,8 @@ def _may_be_name(run: str) -> bool:
 def _is_without_context(text: str, runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
     """Return whether a word that is also a common family name stands alone, or beside one that is cut out."""
     here = runs[place]
+    if _is_adjective(runs, place) or _is_breed(runs, place) or _is_tooth(here):
+        return False
     if here[0].lower() in _partners():
         return not _is_beside_partner(runs, place)
     if all(len(run[0]) == 1 or number == place for number, run in enumerate(runs)):
@@ -234,10 +263,44 @@ def _is_beside_partner(runs: list[re.Match[str]], place: int) -> bool:
     )
 
 
+def _is_adjective(runs: list[re.Match[str]], place: int) -> bool:
+    """Return whether a word that is also a name begins a remark about a noun of medicine, and not what somebody did."""
+    here = runs[place]
+    if place + 1 == len(runs) or not here[0].istitle() or here[0].lower() not in technique()["adjectives"]:
+        return False
+    noun = runs[place + 1]
+    if noun.start() - here.end() != 1 or not here.string[here.end()].isspace() or not noun[0].islower():
+        return False
+    return not _VERB.fullmatch(noun[0]) and (noun[0] in medicine() or is_nobody(noun[0]))
+
+
+def _is_tooth(match: re.Match[str]) -> bool:
+    """Return whether a word for a tooth, which is also a name, stands before the number of one (FDI): Zahn 36."""
+    return match[0].lower() in _TEETH and _NUMBER_OF_TOOTH.match(match.string, match.end()) is not None
+
+
+def _is_breed(runs: list[re.Match[str]], place: int) -> bool:
+    """Return whether a word is a breed, beside what is said of animals only, or beside another breed: MN Labrador."""
+    animals = words_by_section("breeds.txt")
+    if _folded(runs[place][0]) not in animals["breeds"]:
+        return False
+    beside = [runs[number][0].lower() for number in (place - 1, place + 1) if 0 <= number < len(runs)]
+    if any(word in animals["said of animals"] for word in beside):
+        return True
+    return any(word in animals["breeds"] for word in beside) and any(
+        run[0].lower() in animals["said of animals"] for run in runs
+    )
+
+
 def _is_usual(match: re.Match[str]) -> bool:
     run = match[0]
     if is_ordinary(run) or _is_times_d(match, is_ordinary):
         return True
+    before = match.string[match.start() - 1 : match.start()] if match.start() else ""
+    if before in ("X", "x") and run[0] in "선線线" and (len(run) == 1 or _is_of_dense_words(run[1:])):
+        return True
+    if before.isdigit() and (counted := _COUNTED.match(run)):
+        return counted.end() == len(run) or _is_of_dense_words(run[counted.end() :])
     if _BEFORE_T.fullmatch(run) and match.string[match.end() : match.end() + 1] in ("1", "2"):
         return True
     return run.islower() and run in technique()["small"]
@@ -405,7 +468,7 @@ def is_ordinary(run: str) -> bool:
     """Return whether a run of letters is a known word, or known words without spaces."""
     if not run.isascii():
         if _IS_DENSE.match(run):
-            return _dense_words().fullmatch(run) is not None
+            return _is_of_dense_words(run)
         if len(run) <= _SHORT:
             return _is_short_word(run)
     return len(run) <= _SHORT or _is_made_of(run, _is_word)
@@ -418,7 +481,11 @@ def _is_short_word(run: str) -> bool:
     """
     if len(run) == 1 or run[0] in _OF_UNITS:
         return True
-    return run.lower() in _everyday() or run.lower() in technique()["abbreviations"]
+    if run.lower() in _everyday() or run.lower() in technique()["abbreviations"]:
+        return True
+    if run.lower() == run.upper():  # a script without capitals: its table has nobody's name
+        return is_of_languages(_folded(run), small=False)
+    return run.islower() and is_of_languages(run, small=True)
 
 
 def _is_made_of(run: str, is_word: Callable[[str], bool]) -> bool:
@@ -447,9 +514,27 @@ def _is_word(text: str) -> bool:
     word, small = _folded(text), text.islower()
     if word in _terms() or _is_narrow(text) or is_of_languages(word, small=small) or is_built_of_medicine(word):
         return True
+    if (small and _is_plural(word)) or _is_british(word):
+        return True
     return (
         small and not text.isascii() and is_of_languages(text, small=small)
     )  # días: Dias is a name, with an accent it is not
+
+
+def _is_british(word: str) -> bool:
+    """Return whether a word is spelled as in Great Britain and is a term in its other spelling: thalassaemia."""
+    if len(word) < _SHORTEST_COGNATE or word in _surnames():
+        return False
+    other = word.replace("ae", "e").replace("oe", "e")
+    return other != word and (other in _terms() or _MEDICAL.fullmatch(other) is not None)
+
+
+def _is_plural(word: str) -> bool:
+    """Return whether a word in small letters is the plural of a long term: transaxials, syrinxes, fistulae."""
+    return any(
+        word.endswith(end) and len(word) - len(end) >= _SHORTEST_COGNATE and word[: -len(end)] + single in _terms()
+        for end, single in (("s", ""), ("es", ""), ("ies", "y"), ("ae", "a"), ("i", "us"), ("a", "um"), ("ata", "a"))
+    )
 
 
 @lru_cache(maxsize=8192)
@@ -644,8 +729,27 @@ def _surnames() -> frozenset[str]:
     return table_words("surnames.txt")
 
 
+def _is_of_dense_words(run: str) -> bool:
+    """Return whether a run is made of known words, in a script without spaces."""
+    words, longest = _dense_words()
+    if _SYLLABLE.fullmatch(run):
+        return run in words
+    if run[0] in _FAMILIES and len(run) <= _LONGEST_NAME and words.isdisjoint({run, run[:2], run[1:]}):
+        return False
+    ends = {0}
+    for start in range(len(run)):
+        if start in ends:
+            ends |= {
+                end
+                for end in range(start + 1, min(len(run), start + longest) + 1)
+                if run[start:end] in words and not _SYLLABLE.fullmatch(run, start, end)
+            }
+            ends |= {match.end() for match in (_PARTICLE.match(run, start), _SPAN.match(run, start)) if match}
+    return len(run) in ends
+
+
 @cache
-def _dense_words() -> re.Pattern[str]:
-    """Return a pattern for text made of known words, in scripts without spaces."""
-    words = sorted(filter(_IS_DENSE.match, _everyday()), key=len, reverse=True)
-    return re.compile(f"(?:{'|'.join(map(re.escape, words))}|{_PARTICLE})+")
+def _dense_words() -> tuple[frozenset[str], int]:
+    """Return the words of scripts without spaces, and the length of the longest."""
+    words = frozenset(filter(_IS_DENSE.match, _everyday())) | table_words("dense_words.txt")
+    return words, max(map(len, words))

@@ -26,17 +26,35 @@ _ROAD = (
     r"(?:rte|route(?=\s\d\d)|hwy|highway|interstate|autobahn|rodovia|carretera|autoroute|autostrada|motorway|freeway"
     r"|turnpike|trasa|трасса)"
 )
+#: The other road of a crossing: Rte 9 & Elm.
+_CROSSING = r"(?:\s?(?:&|/|@|and|at)\s?(?-i:[A-Z][a-z]\w+)(?:\s(?-i:St|Ave|Rd|Street|Avenue|Road|Blvd|Ln|Dr))?)"
 _CREW = (
     r"(?:medic|paramedic|ambu|ambulanc\w{1,2}|engine|rescue|squad|fire truck|trooper|badge|rtw|samu|smur|helimed"
     r"|christoph|life\s?flight|careflight|air\s?evac)"
 )
 _STAFF = (
     r"(?:(?:radio|sono|mammo)grapher|technologist|technician|tech|operator|op|radiologist|reporter|reader|nurse|examiner"
-    r"|typist|transcriber|mtra|mtr|mta|manip|técnico|tecnico|tsrm|laborant(?:in)?|untersucher(?:in)?|befunder(?:in)?)"
+    r"|typist|transcriber|rad|rpt|phys|ct\stech|mr\stech|us\stech|mtra|mtr|mta|manip|técnico|tecnico|tsrm|laborant(?:in)?|untersucher(?:in)?|befunder(?:in)?)"
 )
 #: Modalities and qualifications, which stand behind such words, too.
 _NO_INITIALS = r"(?!(?:CT|MR|MRI|US|XR|NM|PT|PET|MG|DX|CR|RF|XA|IR|RT|RTR|RN|MD|DO|NA|NAD|OK|ER|ED|ICU|TBD|TBA)(?!\w))"
 _SUBJECT = r"(?:subj(?:ect)?|subjekt|sujet|sujeto|sujeito|soggetto|proband(?:in)?|participant|rando?|screening)"
+_STUDY = r"(?:study|trial|protocol|studie|étude|etude|estudio|estudo|studio|badanie|исследование|studien|prüfung)"
+#: Animals that are kept in numbers; the tag that each of them has.
+_CATTLE = (
+    r"(?:cow|bull|bullock|heifer|calf|steer|ewe|ram|lamb|sow|boar|piglet|hog|nanny|buck|doe|mare|stallion|gelding|colt|filly|foal|alpaca|llama"
+    r"|kuh|rind|bulle|färse|kalb|schaf|sau|eber|ferkel|ziege|stute|hengst|wallach|fohlen|vache|taureau|génisse|veau|brebis|truie|jument|étalon"
+    r"|vaca|toro|ternera|novilla|oveja|cerda|yegua|caballo|touro|bezerro|novilha|ovelha|porca|égua|cavalo|mucca|vacca|vitello|pecora|scrofa|cavalla"
+    r"|koe|stier|vaars|kalf|ooi|zeug|merrie|krowa|byk|jałówka|cielę|owca|maciora|klacz|ogier|корова|бык|тёлка|овца|кобыла|mouse|rat|rabbit|pig|dog|cat|monkey|macaque|animal)"
+)
+_TAG = (
+    r"(?:(?:ear|leg|neck|wing)[\s\-]?(?:tag|band|ring|mark)|tag|ohrmarke|boucle|brinco|arete|caravana|crotal|orejera|kolczyk|oormerk|marca|brand"
+    r"|freeze\s?brand|brandzeichen|herd|lot|pen|cage|käfig|box|boite|jaula|gaiola|gabbia|klatka)"
+)
+_CALLING = (
+    r"(?:call|ring|dial|phone|bleep|page|rückruf|reach|rappel(?:er)?|lig(?:ar|ue|ando)|telefonar|discar|llam(?:ar|e)|marcar|appel(?:er|ez)|joindre|(?:an)?rufen|anruf(?:en)?|chiam(?:are|ate)"
+    r"|telefonare|bellen|zadzwoni[ćc]|dzwoni[ćc]|звонить|позвонить|arayın|ara(?=\s\d)|ring(?:e|a)?|volat|hívni|soita)"
+)
 #: The label is the last group of each.
 _LABELLED = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -53,15 +71,29 @@ _LABELLED = tuple(
         r"(?<!\w)\d{1,3}(?:st|nd|rd|th)(?=\s(?-i:St|Ave|Street|Avenue|Rd|Blvd)(?!\w))",
         r"((?<!\w)(?:user(?:name|\sid)?|usr|login|logon|uid|acct)(?!\w)[\s:=]*)(?=\S*[^\W\d_])(?=\S*[\d_@])[\w.@\-\\]{3,}",
         r"\d{1,4}\s?(?:호실|号室|號房|号床|床|病房|号房)(?![^\W\d_])",
-        rf"((?<![^\W_]){_ROAD}[\s.\-#]*{_NO})[A-Z]?\d{{1,4}}[A-Z]?(?!\w|[.,]\d)",
+        rf"((?<![^\W_]){_ROAD}[\s.\-#]*{_NO})[A-Z]?\d{{1,4}}[A-Z]?(?!\w|[.,]\d){_CROSSING}?",
+        rf"(?<!\w)\d{{1,3}}(?:st|nd|rd|th){_CROSSING}",
         r"(?<![^\W_])(?![CTLS]\d\d?\s)[A-Z]{1,2}-?\d{2,3}(?=,?\s(?:km|kilomet\w+|mile|exit)(?!\w))",
         rf"((?<!\w)km\s)\d{{1,4}}{_MEASURED}",
         rf"((?<!\w){_CREW}[\s\-#]*)\d{{1,4}}{_MEASURED}",
         r"((?<![^\W_])(?:site|centre|center|ctr|zentrum|ośrodek)[\s_\-#]?)\d{1,4}(?=[\s_\-/,]+(?:subj|pt|pat|sub))",
         rf"((?<![^\W_]){_SUBJECT}(?:[\s_.]*(?:no|nr|id)(?![^\W\d_]))?[\s_\-#:.]{{0,2}})\d{{1,6}}{_MEASURED}",
         rf"((?<![^\W_])(?-i:pt|pat|Pt|Pat|[Pp]atient|[Vv]olunteer|[Pp]acjent|[Pp]aciente)[\s_\-#]{{0,2}})(?:0\d{{1,5}}|\d{{3,6}}){_MEASURED}",
-        r"((?<!\w)s(?:cr(?:eening)?)?[.\s]?(?:no|nr)[.:\s]{1,3})[A-Z]{0,3}-?\d{2,6}(?!\w)",
+        r"((?<!\w)s(?:cr(?:eening)?[.\s]?|[.\s])(?:no|nr)[.:\s]{1,3})[A-Z]{0,3}-?\d{2,6}(?!\w|[.,]\d)",
+        rf"((?<![^\W_]){_SUBJECT}[\s_\-#:.]{{1,2}})[A-Z]{{1,4}}[\-_]?\d{{1,5}}{_MEASURED}",
+        # The number of a subject behind the name of a study, with initials: Studie VEGA 03-0117 BW.
+        rf"((?<!\w){_STUDY}\s(?-i:[A-Z])[\w\-]{{1,15}}\s)(?:[A-Z]{{1,3}}-)?\d{{1,4}}[\-/]\d{{2,6}}(?:[\s,]+(?-i:[A-Z]{{2,3}}))?(?!\w)",
+        rf"((?<!\w){_CATTLE}\s(?:(?:no|nr|id)\.?\s|#\s?)?)(?:0\d{{1,6}}|\d{{4,7}}){_MEASURED}",
+        rf"((?<!\w){_CATTLE}[\s,]{{1,2}}{_TAG}\.?[\s:#]{{0,2}}(?:(?:no|nr)\.?\s)?)[A-Z]{{0,2}}-?\d{{1,7}}(?!\w)",
+        r"((?<!\w)(?:ear[\s\-]?tag|ohrmarke|brinco|arete|crotal|oormerk|leg[\s\-]?band|freeze\s?brand)[\s:#.]{1,3}(?:(?:no|nr)\.?\s)?)[A-Z]{0,2}-?\d{1,7}(?!\w)",
+        # An extension behind what one does with it: ligar r. 2239.
+        rf"((?<!\w){_CALLING}(?:\s[^\W\d_]{{1,12}}\.?){{0,4}}[\s.:#\-]{{1,3}})\d{{3,6}}{_MEASURED}",
+        r"((?<!\w)(?:on|off|along|westbound|eastbound|northbound|southbound)\s)(?-i:I|US|SR|CR|M|A|B|E|BR|SP|N|D|RN|RD|DK|S)[\s\-]?\d{1,4}(?=\s*(?:$|[,.;)]|near|exit|jct|junction|j\d|at|[nsew]b|north|south|east|west|km|mile))",
+        r"(?<![^\W_])I-\d{1,3}(?=,?\s(?:near|exit|mile|mm|[nsew]b|north|south|east|west|ramp))",
     )
+)
+_CORNER = re.compile(
+    rf"((?<!\w)(?:corner|intersection|junction|crossing)\sof\s)(?-i:[A-Z0-9])[\w'’]+{_CROSSING}", re.IGNORECASE
 )
 #: British plates; those of the Mercosur.
 _PLATES = re.compile(
@@ -106,7 +138,8 @@ def without_wards_and_subjects(text: str) -> str:
 
 
 def without_initials_beside(text: str) -> str:
-    """Return the text with CUT for initials beside an age, a year or a role, or with points, and for stand-ins."""
+    """Return the text with CUT for initials beside an age, a year or a role, or with points; stand-ins; corners."""
+    text = _CORNER.sub(behind_label, text)
     text = _OF_STAFF.sub(behind_label, text)
     return _INITIALS.sub(_without_initials, _STAND_INS.sub(behind_label, text))
 

@@ -37,6 +37,10 @@ def _after(keyword: str, value: Any) -> Any:
         ("PatientWeight", "4711882"),
         ("NumberOfTomosynthesisSourceImages", "4711882"),
         ("AcquisitionNumber", "20190312"),
+        ("SeriesNumber", "20190312"),
+        ("SeriesNumber", "12031954"),
+        ("SeriesNumber", "03121954"),
+        ("SeriesNumber", "1710000000"),
         ("CTDIvol", 4711882.0),
         ("ExposureTimeInms", 4711882.0),
     ],
@@ -62,10 +66,20 @@ def test_a_number_that_is_no_measurement_goes(keyword: str, number: Any) -> None
         ("WindowWidth", "4711882"),
         ("CTDIvol", 12.5),
         ("DiffusionBValue", 3000.0),
+        ("SeriesNumber", "73200000"),
+        ("SeriesNumber", "7110001"),
+        ("InstanceNumber", "10000001"),
     ],
 )
 def test_a_measurement_stays(keyword: str, number: Any) -> None:
     assert float(_after(keyword, number)) == float(number)
+
+
+def test_the_number_of_a_series_that_is_part_of_an_identifier_goes() -> None:
+    """Seven digits of an accession number, or more."""
+    before = dataset()
+    before.AccessionNumber, before.SeriesNumber = "24-73200181-9", "73200181"
+    assert output(file_of(before), PLAN).SeriesNumber is None
 
 
 def test_a_number_that_locates_pixels_holds_the_instance() -> None:
