@@ -1,13 +1,17 @@
 """Counts what of plausible texts leaves: identifying pieces that stay, and harmless texts that do not stay as they are.
 
-`python -m benchmarks redteam` writes docs/benchmarks/redteam.md. Hardly any attribute of the files names anybody: the
-texts decide. Whole instances go through `deidentify`, with the options for research.
+`python -m benchmarks redteam` writes docs/benchmarks/redteam.md; with `--list seventh` it scores that list alone and
+writes nothing, and with `--texts` it prints what leaked and was lost, too. Hardly any attribute of the files names
+anybody: the texts decide. Whole instances go through `deidentify`, with the options for research.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import re
+import sys
+import unicodedata
 import warnings
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -31,9 +35,11 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
-_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth")
+_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
-#: Leaked and lost before the rules were changed with any list (first, second), with the next two, with the last two.
+#: Lists whose texts are not shown, so that the rules can be changed without a look at them.
+_SEALED = frozenset(["eighth"])
+#: Leaked and lost before the rules were changed with any list (first, second), with the next two, and so on.
 _BEFORE = {
     "first": (16, 80),
     "second": (21, 77),
@@ -41,14 +47,23 @@ _BEFORE = {
     "fourth": (11, 35),
     "fifth": (31, 22),
     "sixth": (13, 7),
+    "seventh": (5, 58),
+    "eighth": (6, 24),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
 _UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7)}
 MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
     "fifth": 0.025,
     "sixth": 0.03,
+    "seventh": 0.03,
+    "eighth": 0.08,
 }
-MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {"fifth": 0.12, "sixth": 0.15}
+MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
+    "fifth": 0.12,
+    "sixth": 0.15,
+    "seventh": 0.35,
+    "eighth": 0.3,
+}
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
 #: The attributes that stand in an item of a sequence.
@@ -61,7 +76,10 @@ _WITHIN = {
 _SEVERAL = frozenset(
     ["ImageType", "ScanOptions", "SoftwareVersions", "ConvolutionKernel", "WindowCenterWidthExplanation"]
 )
-_TOKEN = re.compile(r"\d+|[^\W\d_]+")
+#: Vowel signs and accents: to `re` they are no letters, and would cut words of Hindi or Thai into pieces.
+_SIGNS = "".join(sign for sign in map(chr, range(0x300, 0x3000)) if unicodedata.category(sign).startswith("M"))
+_LETTER = rf"(?:[^\W\d_]|[{_SIGNS}])"
+_TOKEN = re.compile(rf"\d+|{_LETTER}+")
 _SPACED = re.compile(r"[\u0000-\u2fff]+")
 #: Words within what identifies that say nothing about anybody: articles, titles, credentials.
 _HARMLESS_TEXT = """
@@ -111,13 +129,18 @@ def measured(texts: Sequence[Text], options: str = "for research") -> Result:
     for text, left in zip(texts, _cleaned(texts, plan), strict=True):
         if text.pieces:
             found.identifying += 1
-            if any(_stays(token, left) for token in _telling(text)):
+            if left_of(text, left):
                 found.leaked.append((text.text, left))
         elif _retained(text.keyword, plan):
             found.harmless += 1
             if left.strip() != text.text.strip():
                 found.lost.append((text.text, left))
     return found
+
+
+def left_of(text: Text, output: str) -> list[str]:
+    """Return the words and numbers that identify and can be read in the output."""
+    return [token for token in _telling(text) if _stays(token, output)]
 
 
 def _telling(text: Text) -> Iterator[str]:
@@ -135,7 +158,7 @@ def _telling(text: Text) -> Iterator[str]:
 def _stays(token: str, left: str) -> bool:
     if not _SPACED.match(token):
         return token in left
-    bounds = (r"(?<!\d)", r"(?!\d)") if token.isdigit() else (r"(?<![^\W\d_])", r"(?![^\W\d_])")
+    bounds = (r"(?<!\d)", r"(?!\d)") if token.isdigit() else (f"(?<!{_LETTER})", f"(?!{_LETTER})")
     return re.search(bounds[0] + re.escape(token) + bounds[1], left, re.IGNORECASE) is not None
 
 
@@ -207,7 +230,11 @@ the rules were changed with them, too. The third and fourth texts are of more ki
 plans, coded meanings, numbers that are none, more scripts, files of a patient whose name is a word. The fifth and sixth
 ones are by another hand, who had read no rule: other trades (a dental clinic, a vet school, trials, an emergency
 doctor's dictation) and countries. What identifies in them is shorter: beds, subjects of trials, initials, offices,
-nicknames. What is lost of them was not looked at: the tables were not changed with it.
+nicknames. What is lost of them was not looked at: the tables were not changed with it. The seventh and eighth ones are
+by a third hand, who had read no rule either: what clerks and radiographers type, makers beyond the largest, names of
+series as public data sets have them. They were written as one list, which was split by chance.
+
+Not shown below, to be left unseen while the rules are changed, are the texts of: {sealed}.
 
 Leaked now: {leaked}.
 
@@ -226,36 +253,55 @@ Leaked: {basic_leaked}. Lost: {basic_lost}.
 
 
 def main() -> bool:
-    """Print and publish; whether little enough leaks and is lost."""
-    results = {which: measured(texts_of(which)) for which in LISTS}
-    basic = {which: measured(texts_of(which), "Basic Profile") for which in LISTS}
+    """Score the list that is named, or all and publish them; whether little enough leaks and is lost."""
+    parser = argparse.ArgumentParser("python -m benchmarks redteam")
+    parser.add_argument("--list", choices=_NAMES, help="score this list alone; the page stays as it is")
+    parser.add_argument("--texts", action="store_true", help="print the texts that leaked or were lost, too")
+    options, _ = parser.parse_known_args(sys.argv[2:])
+    results = {which: measured(texts_of(which)) for which in ([options.list] if options.list else _NAMES)}
     for which, found in results.items():
-        leaked, lost = f"{len(found.leaked)} of {found.identifying}", f"{len(found.lost)} of {found.harmless}"
-        print(f"redteam: {which}: {leaked} leaked, {lost} lost")
+        _print(which, found, texts=options.texts)
+    if not options.list:
+        _publish(results)
+    return all(
+        len(found.leaked) <= MOST_LEAKED[which] * found.identifying
+        and len(found.lost) <= MOST_LOST[which] * found.harmless
+        for which, found in results.items()
+    )
+
+
+def _print(which: str, found: Result, *, texts: bool) -> None:
+    leaked, lost = f"{len(found.leaked)} of {found.identifying}", f"{len(found.lost)} of {found.harmless}"
+    print(f"redteam: {which}: {leaked} leaked, {lost} lost")
+    if texts and which not in _SEALED:
+        for kind, pairs in (("leaked", found.leaked), ("lost", found.lost)):
+            for before, left in pairs:
+                print(f"  {kind}: {before} -> {left}")
+
+
+def _publish(results: Mapping[str, Result]) -> None:
+    basic = {which: measured(texts_of(which), "Basic Profile") for which in LISTS}
     unseen = [
         f"{leaked} of {results[which].identifying} leaked and {lost} of {results[which].harmless} were lost ({which})"
         for which, (leaked, lost) in _UNSEEN.items()
     ]
+    shown, basic_shown = ([found for which, found in each.items() if which not in _SEALED] for each in (results, basic))
     _PAGE_PATH.write_text(
         _PAGE.format(
             options=", ".join(map(str, OPTIONS["for research"])),
             rows="\n".join(_row(which, found) for which, found in results.items()),
             unseen=", ".join(unseen),
-            leaked=_listed(pair for found in results.values() for pair in found.leaked),
-            lost=_listed(pair for found in results.values() for pair in found.lost),
+            sealed=", ".join(sorted(_SEALED)) or "none",
+            leaked=_listed(pair for found in shown for pair in found.leaked),
+            lost=_listed(pair for found in shown for pair in found.lost),
             basic="\n".join(
                 f"| {which} | {found.identifying} | {len(found.leaked)} | {found.harmless} | {len(found.lost)} |"
                 for which, found in basic.items()
             ),
-            basic_leaked=_listed(pair for found in basic.values() for pair in found.leaked),
-            basic_lost=_listed(pair for found in basic.values() for pair in found.lost),
+            basic_leaked=_listed(pair for found in basic_shown for pair in found.leaked),
+            basic_lost=_listed(pair for found in basic_shown for pair in found.lost),
         ),
         "utf-8",
-    )
-    return all(
-        len(found.leaked) <= MOST_LEAKED[which] * found.identifying
-        and len(found.lost) <= MOST_LOST[which] * found.harmless
-        for which, found in results.items()
     )
 
 

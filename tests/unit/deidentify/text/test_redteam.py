@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.redteam.run import MOST_LEAKED, MOST_LOST, measured, texts_of
+from benchmarks.redteam.run import MOST_LEAKED, MOST_LOST, Text, left_of, measured, texts_of
 from sendit.deidentify.text.sorted_words import is_of_languages
 
 
-@pytest.mark.parametrize("which", ["first", "second", "third", "fourth", "fifth", "sixth"])
+@pytest.mark.parametrize("which", ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"])
 def test_texts_of_the_red_team(which: str) -> None:
     found = measured(texts_of(which))
     assert found.identifying > (60 if which == "sixth" else 120)
     assert found.harmless > (25 if which == "sixth" else 100)
     assert len(found.leaked) <= MOST_LEAKED[which] * found.identifying, found.leaked
     assert len(found.lost) <= MOST_LOST[which] * found.harmless, found.lost
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["सुनीता देवी", "มาลี", "Zdene\u030ck", "Grace", "44812/19"],
+    ids=["Hindi", "Thai", "Czech", "English", "number"],
+)
+def test_what_stays_of_a_name_is_a_leak_in_every_script(name: str) -> None:
+    """Vowel signs and accents, which are no letters to Python, cut no name into pieces that are too short to count."""
+    text = Text("PatientComments", f"CT {name} ok", (name,))
+    assert left_of(text, f"CT {name} ok") == name.replace("/", " ").split()
+    assert left_of(text, "CT ok") == []
 
 
 @pytest.mark.parametrize("which", ["third", "fourth"])
