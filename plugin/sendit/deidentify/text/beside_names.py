@@ -110,7 +110,8 @@ def _without_word(match: re.Match[str]) -> str:
 
 
 def _without_half(match: re.Match[str]) -> str:
-    return match[0] if _is_noun(match[1] or match[2]) else CUT
+    word = match[1] or match[2]
+    return match[0] if _is_of_the_field(word) or word.lower() in terms() or is_of_reports(word) else CUT
 
 
 def _without_town(match: re.Match[str]) -> str:

@@ -55,10 +55,13 @@ _CALLED = frozenset({"morbus", "mal", "morbo", "syndrom", "syndrome", "sindrome"
 _OPERATION = re.compile(
     r"-(?:O[Pp]s?|Operation|Plastik|Naht|Resektion|Prothese|Shunt|Stent|Katheter|Drainage|Sonde)(?![^\W_])"
 )
+#: Behind a sign: whether it was found.
+_SIGN = re.compile(r"\s?(?:\+{1,3}|[\-−])(?=\s*(?:$|[,.;)]))|\s[+\-]ve(?!\w)")
 _MORBUS = re.compile(r"(?<![\w.])(?:M|Mb)\.\s?$")
 #: What stands before a disease or an operation, and before nobody: suspected, condition after.
 _SUSPECTED = re.compile(
     r"(?<![\w.])(?:[VvZz]\.\s?[an]\.|St\.\s?n\.|DD:?|V\.\s?d\.\s?a\.|(?i:verdacht\sauf|zustand\snach|ausschluss|s/p|status\spost|suspected|susp\.))\s$"
+    r"|(?<!\w)(?:LV)?EF\s\($"
 )
 #: The class that a classification gives, behind its name: Bosniak IIF, Stanford B, couinaud_IVb.
 _CLASS = re.compile(
@@ -116,8 +119,8 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
     for count in range(min(_MOST_PARTS, len(words) - place), 1, -1):
         parts = words[place : place + count]
         between = [text[one.end() : other.start()] for one, other in pairwise(parts)]
-        name = "-".join(_plain(part[0]) for part in parts)
-        if name in names and all(map(_JOINT.fullmatch, between)):
+        plain = [_plain(part[0]) for part in parts]
+        if not names.isdisjoint(("-".join(plain), "-".join(map(_singular, plain)))) and all(map(_JOINT.fullmatch, between)):
             return parts[-1].end(), count
     name = _plain(words[place][0])
     single = _singular(name)
@@ -132,7 +135,7 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
 
 def _has_noun(text: str, match: re.Match[str], *, firm: bool) -> bool:
     """Return whether a noun of its kind stands beside an eponym, or an operation is joined to it."""
-    if _OPERATION.match(text, match.end()):
+    if _OPERATION.match(text, match.end()) or _SIGN.match(text, match.end()):
         return True
     behind = _BEHIND.match(text, match.end())
     if behind and _is_noun(behind[1], firm=firm):

@@ -7,7 +7,8 @@ remember the results.
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from importlib.resources import as_file, files
+from mmap import ACCESS_READ, mmap
 
 from sendit.deidentify import tables
 
@@ -30,7 +31,7 @@ def is_skeleton_of_medicine(skeleton: str) -> bool:
     return bool(skeleton) and _line_of(skeleton.encode("ascii", "replace"), _table("cognates.txt")) is not None
 
 
-def _line_of(word: bytes, table: bytes) -> bytes | None:
+def _line_of(word: bytes, table: mmap) -> bytes | None:
     """Return the line that begins with a word, by halving the table."""
     low, high = 0, len(table)
     while low < high:
@@ -49,8 +50,7 @@ def _line_of(word: bytes, table: bytes) -> bytes | None:
 
 
 @cache
-def _table(name: str) -> bytes:
-    content = (files(tables) / name).read_bytes()
-    while content.startswith(b"#"):
-        content = content.partition(b"\n")[2]
-    return content
+def _table(name: str) -> mmap:
+    """Return the bytes of a table, which the processes of a machine share. Its comments are sorted before its words."""
+    with as_file(files(tables) / name) as path, path.open("rb") as file:
+        return mmap(file.fileno(), 0, access=ACCESS_READ)

@@ -87,6 +87,7 @@ _FAMILIES, _LONGEST_NAME = "高余餘金方白石毛向江夏", 3
 #: A syllable of Korean, of which names are made, too: a word by itself only.
 _SYLLABLE = re.compile("[\uac00-\ud7a3]")
 _PARTS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
+_BEGIN_OF_SENTENCE = re.compile(r"(?:^|[.!?\n]\s?)\s*$")
 _TEETH = frozenset(
     ["zahn", "zähne", "regio", "endo", "dens", "dente", "dent", "tooth", "teeth", "ząb", "dent", "element"]
 )
@@ -131,6 +132,8 @@ _COGNATES = (
     (re.compile(r"(?:graf(?:i[ae]s?|[ií]a)|grafi)"), ("graphy",)),
 )
 _SHORTEST_COGNATE = 7
+#: A family name of Croatia, Serbia and Bosnia, which may be a word without its accents: Bašić.
+_OF_FATHER = re.compile(r"[A-ZČĆŠŽĐ]\w*(?:i[ćč]|IĆ)")
 #: A Roman numeral, as a version or a level has it; matters from four letters on.
 _ROMAN = re.compile(r"X{0,3}(?:VIII|XIII|XIV|XVII?I?|XLI{0,3}V?|XXI{1,3}|XXIV)")
 #: An orientation before abbreviations of a weighting: AXFLAIR, CORPDFS.
@@ -196,6 +199,7 @@ def without_strangers(text: str) -> str:
                 or _is_adjective(runs, place)
                 or _is_breed(runs, place)
                 or _is_tooth(runs[place])
+                or _is_first(runs, place)
             )
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
@@ -272,6 +276,18 @@ def _is_adjective(runs: list[re.Match[str]], place: int) -> bool:
     if noun.start() - here.end() != 1 or not here.string[here.end()].isspace() or not noun[0].islower():
         return False
     return not _VERB.fullmatch(noun[0]) and (noun[0] in medicine() or is_nobody(noun[0]))
+
+
+def _is_first(runs: list[re.Match[str]], place: int) -> bool:
+    """Return whether a word that is a rare name with a capital begins a sentence, and a known word follows: Brak zmian."""
+    here = runs[place]
+    if place + 1 == len(runs) or not here[0].istitle() or len(here[0]) <= _SHORT:
+        return False
+    if not _BEGIN_OF_SENTENCE.search(here.string, 0, here.start()):
+        return False
+    behind = runs[place + 1]
+    follows = here.string[here.end() : behind.start()] == " " and behind[0].islower() and len(behind[0]) > _SHORT
+    return follows and is_ordinary(behind[0]) and is_of_languages(_folded(here[0]), small=True)
 
 
 def _is_tooth(match: re.Match[str]) -> bool:
@@ -467,6 +483,8 @@ def is_derived(word: str) -> bool:
 def is_ordinary(run: str) -> bool:
     """Return whether a run of letters is a known word, or known words without spaces."""
     if not run.isascii():
+        if _OF_FATHER.fullmatch(run):
+            return False
         if _IS_DENSE.match(run):
             return _is_of_dense_words(run)
         if len(run) <= _SHORT:
@@ -523,7 +541,7 @@ def _is_word(text: str) -> bool:
 
 def _is_british(word: str) -> bool:
     """Return whether a word is spelled as in Great Britain and is a term in its other spelling: thalassaemia."""
-    if len(word) < _SHORTEST_COGNATE or word in _surnames():
+    if len(word) < _SHORTEST_COGNATE or (len(word) <= _SHORTEST_JOINED and word in _surnames()):
         return False
     other = word.replace("ae", "e").replace("oe", "e")
     return other != word and (other in _terms() or _MEDICAL.fullmatch(other) is not None)

@@ -85,7 +85,7 @@ _LABELLED = tuple(
         rf"((?<!\w){_STUDY}\s(?-i:[A-Z])[\w\-]{{1,15}}\s)(?:[A-Z]{{1,3}}-)?\d{{1,4}}[\-/]\d{{2,6}}(?:[\s,]+(?-i:[A-Z]{{2,3}}))?(?!\w)",
         rf"((?<!\w){_CATTLE}\s(?:(?:no|nr|id)\.?\s|#\s?)?)(?:0\d{{1,6}}|\d{{4,7}}){_MEASURED}",
         rf"((?<!\w){_CATTLE}[\s,]{{1,2}}{_TAG}\.?[\s:#]{{0,2}}(?:(?:no|nr)\.?\s)?)[A-Z]{{0,2}}-?\d{{1,7}}(?!\w)",
-        r"((?<!\w)(?:ear[\s\-]?tag|ohrmarke|brinco|arete|crotal|oormerk|leg[\s\-]?band|freeze\s?brand)[\s:#.]{1,3}(?:(?:no|nr)\.?\s)?)[A-Z]{0,2}-?\d{1,7}(?!\w)",
+        r"((?<!\w)(?:ear[\s\-]?tag|ohrmarke|brinco|arete|crotal|oormerk|leg[\s\-]?band|freeze\s?brand)[\s:#.]{1,3}(?:(?:no|nr)\.?\s)?)[A-Z]{0,2}[\s\-]?\d{1,7}(?!\w)",
         # An extension behind what one does with it: ligar r. 2239.
         rf"((?<!\w){_CALLING}(?:\s[^\W\d_]{{1,12}}\.?){{0,4}}[\s.:#\-]{{1,3}})\d{{3,6}}{_MEASURED}",
         r"((?<!\w)(?:on|off|along|westbound|eastbound|northbound|southbound)\s)(?-i:I|US|SR|CR|M|A|B|E|BR|SP|N|D|RN|RD|DK|S)[\s\-]?\d{1,4}(?=\s*(?:$|[,.;)]|near|exit|jct|junction|j\d|at|[nsew]b|north|south|east|west|km|mile))",

@@ -149,3 +149,30 @@ def test_networks_rooms_and_users_go_from_versions(text: str, left: str) -> None
 @pytest.mark.parametrize("text", ["10A 10.1.1.54", "syngo 10.2.3.4", "5.4.0.2", "17.2.0.0", "25.1.0.51"])
 def test_versions_of_four_numbers_stay(text: str) -> None:
     assert CLEANER.version(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Assaulted outside the Red Lion, Otley", "Assaulted outside the"),
+        ("stabbed outside the Kings Arms", "stabbed outside the"),
+        ("fell at Home Depot", "fell at"),
+        ("fell at the Burger King on Main", "fell at the"),
+        ("Ze do Posto, diabético", "diabético"),
+        ("Zé do Caminhão, dor lombar", "dor lombar"),
+        ("lame, Van der Meulen dairy", "lame, dairy"),
+        ("пациент из Усть-Кута", "пациент из"),
+        ("Equine fetlock Thunderstruck, owner Penhaligon", "Equine fetlock owner"),
+    ],
+)
+def test_names_of_shops_nicknames_and_animals_go_whole(text: str, left: str) -> None:
+    """Also those of which every word is a word."""
+    assert TextCleaner(PersonalData()).description(text).replace(" ,", "") == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["opacity near the Circle of Willis", "at the Left Hilum mass", "seen at Outside Hospital", "Raio-X da mão"],
+)
+def test_structures_and_kinds_of_houses_stay(text: str) -> None:
+    assert TextCleaner(PersonalData()).description(text) == text

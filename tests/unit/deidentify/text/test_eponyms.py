@@ -24,6 +24,9 @@ CLEANER = TextCleaner(PersonalData())
         "Morbus Crohn", "maladie de Crohn", "Enfermedad de Hodgkin", "rule out Parkinson disease",
         "Stevens-Johnson syndrome",
         "Parkinson, tremor", "CT Whipple procedure",
+        "M. Bechterew, BWS", "MR Enterographie bei M. Crohn", "V.a. Hashimoto", "St.n. Billroth II",
+        "Verlaufskontrolle nach Hartmann-Op", "Gartner duct cyst", "liver_couinaud_IVb", "Murphy -", "EF (Simpson) 54 %",
+        "podejrzenie choroby Leśniowskiego-Crohna", "Fraktura zápěstí, Collesova", "Perthes L", "hip US Graf IIa",
     ],
 )  # fmt: skip
 def test_diseases_stay(text: str) -> None:
@@ -48,6 +51,8 @@ def test_diseases_stay(text: str) -> None:
         ("Parkinson, James", ""),
         ("Mr Parkinson", ""),
         ("Dr. Alzheimer", ""),
+        ("M. Petit genou droit", "genou droit"),
+        ("Murphy", ""),
         ("Wilson disease, Dr. Wilson", "Wilson disease"),
     ],
 )

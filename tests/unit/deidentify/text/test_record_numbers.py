@@ -152,3 +152,31 @@ def test_a_letter_and_four_digits_are_no_build(code: str) -> None:
 def test_a_number_behind_an_abbreviation_of_rooms_goes_whole() -> None:
     """RM is a room or a magnetic resonance; what follows is a number in groups."""
     assert not any(map(str.isdigit, CLEANER.technical("knee/RM 11 03 39 X")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DTI_30_2x2x2_128x128_b1000_p2", "bold_64x64_s2_3x3x3p5_tr1000_fa70", "VFA_FA20_TR18", "TV-SIB_6600",
+        "PTVp1_CT1PT1", "Eval_PTV_5400", "H&N_70/63/56", "OCT macula 512x49", "CTVn_IVa",
+    ],
+)  # fmt: skip
+def test_names_of_series_and_targets_of_several_parts_stay(text: str) -> None:
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.2.840-alpha+build.77", "V8-000.041.1234", "3.0.1 (r4471)", "v2.1.0-rc.1", "2023.1.2-SNAPSHOT",
+        "10.0.19041.1", "2.4 (build 881)",
+    ],
+)  # fmt: skip
+def test_versions_with_builds_and_revisions_stay(text: str) -> None:
+    assert CLEANER.version(text) == text
+
+
+@pytest.mark.parametrize("text", ["r4471", "3.0.1 (84711882)", "PTV_4821", "V8-47118823", "TE20_TR4412", "70/12/56"])
+def test_numbers_that_only_look_like_those_go(text: str) -> None:
+    left = CLEANER.description(text)
+    assert not any(len(digits) > 3 for digits in "".join(c if c.isdigit() else " " for c in left).split()), left

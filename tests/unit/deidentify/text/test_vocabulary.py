@@ -37,6 +37,50 @@ def test_words_of_other_languages_stay(text: str) -> None:
     assert CLEANER.description(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "左侧髋关节置换术后", "咳嗽一周", "发热三天", "头晕3天", "左肩痛 3日前から", "腰痛 2週間前から", "X線検査", "右肩関節 術後3年",
+        "흉부 X선 정면", "두통 3일", "무릎 통증 2주", "수술전 검사", "요추 추간판탈출증 의심", "胸部CT 呼気", "ผู้ป่วยกลั้นหายใจไม่ได้", "ปอด 5 มม.",
+    ],
+)  # fmt: skip
+def test_scripts_without_spaces_keep_their_words(text: str) -> None:
+    """Findings, what was done, how long it lasts."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["高大中", "张国强", "周", "周一鸣", "王骨明", "李伟", "麻生", "佐藤", "하건우", "건후", "박지성", "우주선", "三月三日", "3月3日", "สมชาย"],
+)
+def test_names_and_days_in_them_go(name: str) -> None:
+    """Also those that consist of characters which are words."""
+    assert CLEANER.description(name) == ""
+    assert CLEANER.description(f"CT {name}") == "CT"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Small hiatus hernia.", "Small hiatus hernia."),
+        ("Small fell from bike", "fell from bike"),
+        ("Small presents with cough", "presents with cough"),
+        ("Young knee right", "knee right"),
+        ("hip dysplasia, 6 y MN Labrador", "hip dysplasia, 6 y MN Labrador"),
+        ("Border Collie, 3 y FN", "Border Collie, 3 y FN"),
+        ("CT Labrador", "CT"),
+        ("Zahn 36 WF-Kontrolle", "Zahn 36 WF-Kontrolle"),
+        ("CT Zahn", "CT"),
+        ("70 Gy SIB, Mo-Fr", "70 Gy SIB, Mo-Fr"),
+        ("Fused PET CT transaxials", "Fused PET CT transaxials"),
+        ("thalassaemia, T2* liver", "thalassaemia, T2* liver"),
+    ],
+)
+def test_words_that_are_names_too_stay_where_they_are_words(text: str, left: str) -> None:
+    """Adjectives before a finding, breeds beside what is said of animals, teeth before their number."""
+    assert CLEANER.description(text) == left
+
+
 @pytest.mark.parametrize("name", ["Hilaire", "Olivares", "Angelica", "Notario", "Axton", "Cort"])
 def test_names_that_look_like_such_words_go(name: str) -> None:
     """Those that end as words of medicine do, or begin as orientations."""
