@@ -78,7 +78,8 @@ def main(root: Path) -> None:
     words |= (_of_wordfreq(root, "ja") | _of_wordfreq(root, "zh")) - names
     head = (
         "# Words of medicine in Chinese, Japanese and Thai.\n"
-        "# Written by python -m scripts.dense_words, from PyPI's jieba and wordfreq (MIT) and Debian's hunspell-th (LGPL).\n"
+        "# Written by python -m scripts.dense_words, from PyPI's jieba and wordfreq (MIT), and Debian's\n"
+        "# hunspell-th (LGPL).\n"
     )
     (TABLES / "dense_words.txt").write_text(head + textwrap.fill(" ".join(sorted(words)), 100) + "\n", "utf-8")
 

@@ -137,7 +137,9 @@ class _Names:
     def is_declined(self, word: str) -> bool:
         """Return whether a word is a Slavic family name in another case or number: Kowalskiego."""
         match = _DECLINED.fullmatch(word)
-        return match is not None and any(self.rank((match[1] or match[2]) + end) <= _RANKED for end in ("i", "y", "a", "", "ий", "ій"))
+        return match is not None and any(
+            self.rank((match[1] or match[2]) + end) <= _RANKED for end in ("i", "y", "a", "", "ий", "ій")
+        )
 
     def rank(self, word: str) -> int:
         """Return the best rank that a name has in any country."""

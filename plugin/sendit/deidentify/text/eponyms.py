@@ -120,7 +120,9 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
         parts = words[place : place + count]
         between = [text[one.end() : other.start()] for one, other in pairwise(parts)]
         plain = [_plain(part[0]) for part in parts]
-        if not names.isdisjoint(("-".join(plain), "-".join(map(_singular, plain)))) and all(map(_JOINT.fullmatch, between)):
+        if not names.isdisjoint(("-".join(plain), "-".join(map(_singular, plain)))) and all(
+            map(_JOINT.fullmatch, between)
+        ):
             return parts[-1].end(), count
     name = _plain(words[place][0])
     single = _singular(name)

@@ -279,7 +279,7 @@ def _is_adjective(runs: list[re.Match[str]], place: int) -> bool:
 
 
 def _is_first(runs: list[re.Match[str]], place: int) -> bool:
-    """Return whether a word that is a rare name with a capital begins a sentence, and a known word follows: Brak zmian."""
+    """Return whether a word that is a rare name with a capital begins a sentence, and a known word follows."""
     here = runs[place]
     if place + 1 == len(runs) or not here[0].istitle() or len(here[0]) <= _SHORT:
         return False
@@ -532,19 +532,19 @@ def _is_word(text: str) -> bool:
     word, small = _folded(text), text.islower()
     if word in _terms() or _is_narrow(text) or is_of_languages(word, small=small) or is_built_of_medicine(word):
         return True
-    if (small and _is_plural(word)) or _is_british(word):
+    if (small and _is_plural(word)) or _is_british(word, small=small):
         return True
     return (
         small and not text.isascii() and is_of_languages(text, small=small)
     )  # días: Dias is a name, with an accent it is not
 
 
-def _is_british(word: str) -> bool:
+def _is_british(word: str, *, small: bool) -> bool:
     """Return whether a word is spelled as in Great Britain and is a term in its other spelling: thalassaemia."""
-    if len(word) < _SHORTEST_COGNATE or (len(word) <= _SHORTEST_JOINED and word in _surnames()):
-        return False
     other = word.replace("ae", "e").replace("oe", "e")
-    return other != word and (other in _terms() or _MEDICAL.fullmatch(other) is not None)
+    if other == word or len(word) < _SHORTEST_COGNATE:
+        return False
+    return _MEDICAL.fullmatch(other) is not None or (small and other in _terms() and word not in _surnames())
 
 
 def _is_plural(word: str) -> bool:

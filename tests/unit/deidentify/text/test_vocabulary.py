@@ -51,7 +51,23 @@ def test_scripts_without_spaces_keep_their_words(text: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["高大中", "张国强", "周", "周一鸣", "王骨明", "李伟", "麻生", "佐藤", "하건우", "건후", "박지성", "우주선", "三月三日", "3月3日", "สมชาย"],
+    [
+        "高大中",
+        "张国强",
+        "周",
+        "周一鸣",
+        "王骨明",
+        "李伟",
+        "麻生",
+        "佐藤",
+        "하건우",
+        "건후",
+        "박지성",
+        "우주선",
+        "三月三日",
+        "3月3日",
+        "สมชาย",
+    ],
 )
 def test_names_and_days_in_them_go(name: str) -> None:
     """Also those that consist of characters which are words."""
