@@ -83,6 +83,7 @@ _SHORTEST = 4
 _RANKED, _RANKED_OF_MEDICINE = 25_000, 6_000  # names up to this rank in any country are left out
 _RANKED_SMALL, _RANKED_VERY_COMMON = 3_000, 200  # … also in small letters; if the word is very common
 _VERY_COMMON = 4.2
+_FINAL_SIGMA = re.compile("(?<=[^\\W\\d_])σ$")  # wordfreq has folded it
 _LETTERS = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{vocabulary.MARKS}])*")
 _RANKED_OF_USER, _SHORTEST_OF_USER = 100, 6
 #: Adjectives that are family names of Polish, Czech, Slovak, Russian, Ukrainian and Bulgarian, with their endings.
@@ -154,7 +155,7 @@ def _frequencies(root: Path, name: str) -> dict[str, float]:
     """Return the words of a list of wordfreq, and how frequent they are (Zipf)."""
     path = next((root / "wordfreq").rglob(f"{name}.msgpack.gz"))
     _, *bins = msgpack.unpackb(gzip.decompress(path.read_bytes()), raw=False)
-    return {word: 9 - number / 100 for number, words in enumerate(bins) for word in words}
+    return {_FINAL_SIGMA.sub("ς", word): 9 - number / 100 for number, words in enumerate(bins) for word in words}
 
 
 def _accepted(root: Path, dictionary: str, words: Iterable[str]) -> frozenset[str]:
@@ -203,17 +204,14 @@ def _of_language(root: Path, names: _Names, language: _Language) -> tuple[set[st
     for word in in_small | {noun.lower() for noun in nouns}:
         plain, frequency = folded(word), frequencies.get(word, 0.0)
         of_medicine = _is_of_medicine(plain)
-        if len(plain) < language.shortest or plain in names.places:
+        if len(plain) < language.shortest or plain in names.places or (language.caseless and names.has(plain)):
             continue
         if language.caseless:
-            if not names.has(plain):
-                anyhow.add(plain)
+            anyhow.add(plain)
             continue
         if language.shortest < _SHORTEST and not word.isascii() and not names.is_written_so(word):
             small.add(word)
-        if len(plain) < _SHORTEST or plain in known or vocabulary.is_derived(plain):
-            continue
-        if names.is_of_user(plain):
+        if len(plain) < _SHORTEST or plain in known or vocabulary.is_derived(plain) or names.is_of_user(plain):
             continue
         rank = names.rank(plain)
         rare = rank > (_RANKED_OF_MEDICINE if of_medicine else _RANKED) and plain not in names.american

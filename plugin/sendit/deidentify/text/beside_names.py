@@ -66,8 +66,11 @@ _OF_HOUSE = re.compile(
 )
 #: A town behind the name of a house and a comma.
 _TOWN = re.compile(rf"(?<={_GONE}),\s([A-ZÀ-Ý][a-zß-ÿ]{{3,}}(?:[ \-][A-ZÀ-Ý][a-zß-ÿ]{{3,}})?)(?=\s*(?:$|[.;,)\r\n]))")
-#: The number of a house before the name of its street.
-_HOUSE = re.compile(rf"(?<![\w.,/\-])(?<!\w )\d{{1,4}}[a-z]?\s(?={_GONE}+\s{_GONE})")
+#: The number of a house before the name of its street; in Greek and Cyrillic, with a word before the unknown one.
+_HOUSE = re.compile(
+    rf"(?<![\w.,/\-])\d{{1,4}}[а-яα-ω]?\s[Α-ΩА-Я][^\W\d_]{{2,}}\s(?={_GONE})|"
+    rf"(?<![\w.,/\-])(?<!\w )\d{{1,4}}[a-z]?\s(?={_GONE}+\s{_GONE})"
+)
 #: Remains of a user's or an account's name: mia.moves, @radtech_lu.
 _OF_ACCOUNT = re.compile(rf"(?<![\w.])@?(?:{_GONE}+\.[a-z]{{2,}}|[a-z]{{2,}}\.{_GONE}+)(?![\w.])")
 #: Prefixes of words with a hyphen.

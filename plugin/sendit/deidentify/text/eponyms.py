@@ -120,12 +120,12 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
         parts = words[place : place + count]
         between = [text[one.end() : other.start()] for one, other in pairwise(parts)]
         plain = [_plain(part[0]) for part in parts]
-        if not names.isdisjoint(("-".join(plain), "-".join(map(_singular, plain)))) and all(
+        if not names.isdisjoint(("-".join(plain), "-".join(map(_nominative, plain)))) and all(
             map(_JOINT.fullmatch, between)
         ):
             return parts[-1].end(), count
     name = _plain(words[place][0])
-    single = _singular(name)
+    single = _nominative(name)
     if _all_names().isdisjoint((name, single)):
         return None, 1
     firm = not ({name, single} & eponyms()["alone"])
@@ -222,6 +222,11 @@ def _begins() -> frozenset[str]:
 
 
 @cache
+def _names_and_begins() -> frozenset[str]:
+    return _all_names() | _begins()
+
+
+@cache
 def _all_names() -> frozenset[str]:
     return eponyms()["alone"] | eponyms()["beside"]
 
@@ -229,14 +234,20 @@ def _all_names() -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _is_begin(word: str) -> bool:
     plain = _plain(word)
-    return bool(plain) and (plain in _begins() or _singular(plain) in _begins())
+    return bool(plain) and (plain in _begins() or _nominative(plain) in _begins())
+
+
+@lru_cache(maxsize=4096)
+def _nominative(name: str) -> str:
+    """Return a name without the ending of a genitive or an adjective: Crohna, Collesova, Leśniowskiego, Bakers."""
+    for ending, nominative in _DECLINED:
+        if name.endswith(ending) and (bare := name[: -len(ending)] + nominative) in _names_and_begins():
+            return bare
+    return _singular(name)
 
 
 def _singular(name: str) -> str:
-    """Return a name without the ending of a genitive or an adjective: Hodgkins, Crohna, Collesova, Leśniowskiego."""
-    for ending, nominative in _DECLINED:
-        if name.endswith(ending) and (bare := name[: -len(ending)] + nominative) in _all_names() | _begins():
-            return bare
+    """Return a name without the s of a genitive that lacks its apostrophe: Hodgkins, Bakers."""
     return name[:-1] if name.endswith("s") else name
 
 

@@ -30,6 +30,7 @@ _OF_EYES = re.compile(
     r"(?<!\w)(?:O[DS]|ONH|OCT|IOP|CDR|glaucoma|macula|retina|fundus|cornea|cataract|eyes?|visus|VA)(?!\w)",
     re.IGNORECASE,
 )
+_LONGEST_WEEK, _BESIDE_EYES = 5, 64
 _WEEK = re.compile(r"(?<![^\W_])(?:Mo|Di|Mi|Do|Fr|Sa)\s?[-–]\s?(?:Di|Mi|Do|Fr|Sa|So)(?![^\W_])")
 _TUBE = re.compile(r"[\s\-](?:tubes?|feed(?:s|ing)?|sonde|suction|tip)(?!\w)")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -428,7 +429,9 @@ def _shortest_name() -> re.Pattern[str]:
 
 def _without_shortest_name(match: re.Match[str]) -> str:
     """Return CUT; behind a number, as in 400 NG, the letters are a unit."""
-    if match[0] == "OU" and _OF_EYES.search(match.string):
+    if match[0] == "OU" and _OF_EYES.search(
+        match.string, max(0, match.start() - _BESIDE_EYES), match.end() + _BESIDE_EYES
+    ):
         return match[0]
     if _is_day(match):
         return match[0]
@@ -438,7 +441,7 @@ def _without_shortest_name(match: re.Match[str]) -> str:
 
 def _is_day(match: re.Match[str]) -> bool:
     """Return whether a word is the first or last day of a week of treatment: Mo-Fr."""
-    return any(week.start() <= match.start() < week.end() for week in _WEEK.finditer(match.string))
+    return _WEEK.search(match.string, max(0, match.start() - _LONGEST_WEEK), match.end() + _LONGEST_WEEK) is not None
 
 
 @cache

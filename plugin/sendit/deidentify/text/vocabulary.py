@@ -87,7 +87,7 @@ _FAMILIES, _LONGEST_NAME = "高余餘金方白石毛向江夏", 3
 #: A syllable of Korean, of which names are made, too: a word by itself only.
 _SYLLABLE = re.compile("[\uac00-\ud7a3]")
 _PARTS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
-_BEGIN_OF_SENTENCE = re.compile(r"(?:^|[.!?\n]\s?)\s*$")
+_NEAR_BREED = 8  # words
 _TEETH = frozenset(
     ["zahn", "zähne", "regio", "endo", "dens", "dente", "dent", "tooth", "teeth", "ząb", "dent", "element"]
 )
@@ -199,7 +199,6 @@ def without_strangers(text: str) -> str:
                 or _is_adjective(runs, place)
                 or _is_breed(runs, place)
                 or _is_tooth(runs[place])
-                or _is_first(runs, place)
             )
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
@@ -278,18 +277,6 @@ def _is_adjective(runs: list[re.Match[str]], place: int) -> bool:
     return not _VERB.fullmatch(noun[0]) and (noun[0] in medicine() or is_nobody(noun[0]))
 
 
-def _is_first(runs: list[re.Match[str]], place: int) -> bool:
-    """Return whether a word that is a rare name with a capital begins a sentence, and a known word follows."""
-    here = runs[place]
-    if place + 1 == len(runs) or not here[0].istitle() or len(here[0]) <= _SHORT:
-        return False
-    if not _BEGIN_OF_SENTENCE.search(here.string, 0, here.start()):
-        return False
-    behind = runs[place + 1]
-    follows = here.string[here.end() : behind.start()] == " " and behind[0].islower() and len(behind[0]) > _SHORT
-    return follows and is_ordinary(behind[0]) and is_of_languages(_folded(here[0]), small=True)
-
-
 def _is_tooth(match: re.Match[str]) -> bool:
     """Return whether a word for a tooth, which is also a name, stands before the number of one (FDI): Zahn 36."""
     return match[0].lower() in _TEETH and _NUMBER_OF_TOOTH.match(match.string, match.end()) is not None
@@ -304,7 +291,7 @@ def _is_breed(runs: list[re.Match[str]], place: int) -> bool:
     if any(word in animals["said of animals"] for word in beside):
         return True
     return any(word in animals["breeds"] for word in beside) and any(
-        run[0].lower() in animals["said of animals"] for run in runs
+        run[0].lower() in animals["said of animals"] for run in runs[max(0, place - _NEAR_BREED) : place + _NEAR_BREED]
     )
 
 

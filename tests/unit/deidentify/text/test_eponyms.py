@@ -25,8 +25,9 @@ CLEANER = TextCleaner(PersonalData())
         "Stevens-Johnson syndrome",
         "Parkinson, tremor", "CT Whipple procedure",
         "M. Bechterew, BWS", "MR Enterographie bei M. Crohn", "V.a. Hashimoto", "St.n. Billroth II",
-        "Verlaufskontrolle nach Hartmann-Op", "Gartner duct cyst", "liver_couinaud_IVb", "Murphy -", "EF (Simpson) 54 %",
-        "podejrzenie choroby Leśniowskiego-Crohna", "Fraktura zápěstí, Collesova", "Perthes L", "hip US Graf IIa",
+        "Verlaufskontrolle nach Hartmann-Op", "Gartner duct cyst", "liver_couinaud_IVb", "Murphy -",
+        "EF (Simpson) 54 %",
+        "podejrzenie choroby Leśniowskiego-Crohna", "Collesova zlomenina", "Perthes L", "hip US Graf IIa",
     ],
 )  # fmt: skip
 def test_diseases_stay(text: str) -> None:
