@@ -51,18 +51,18 @@ _BEFORE = {
     "eighth": (6, 24),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
-_UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7)}
+_UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7), "eighth": (5, 18)}
 MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
     "fifth": 0.025,
     "sixth": 0.03,
-    "seventh": 0.03,
-    "eighth": 0.08,
+    "seventh": 0.01,
+    "eighth": 0.06,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
     "sixth": 0.15,
-    "seventh": 0.35,
-    "eighth": 0.3,
+    "seventh": 0.15,
+    "eighth": 0.25,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -224,14 +224,14 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The rules were changed with the first, the third and the fifth texts. The second, fourth and sixth ones, written at the
-same time as those, were left unseen until then, so their figures tell what to expect of new texts: {unseen}. After that
-the rules were changed with them, too. The third and fourth texts are of more kinds: attributes of machines, programs,
+The rules were changed with the first, the third, the fifth and the seventh texts. The second, fourth, sixth and eighth
+ones, written at the same time as those, were left unseen until then, so their figures tell what to expect of new texts:
+{unseen}. After that the rules were changed with the second, fourth and sixth, too. The third and fourth texts are of more kinds: attributes of machines, programs,
 plans, coded meanings, numbers that are none, more scripts, files of a patient whose name is a word. The fifth and sixth
 ones are by another hand, who had read no rule: other trades (a dental clinic, a vet school, trials, an emergency
 doctor's dictation) and countries. What identifies in them is shorter: beds, subjects of trials, initials, offices,
-nicknames. What is lost of them was not looked at: the tables were not changed with it. The seventh and eighth ones are
-by a third hand, who had read no rule either: what clerks and radiographers type, makers beyond the largest, names of
+nicknames. What is lost of them was not looked at in the first round with them, but in the next one. The seventh and
+eighth ones are by a third hand, who had read no rule either: what clerks and radiographers type, makers beyond the largest, names of
 series as public data sets have them. They were written as one list, which was split by chance.
 
 Not shown below, to be left unseen while the rules are changed, are the texts of: {sealed}.
