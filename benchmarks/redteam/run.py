@@ -56,7 +56,7 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "fifth": 0.025,
     "sixth": 0.03,
     "seventh": 0.01,
-    "eighth": 0.06,
+    "eighth": 0.02,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
@@ -226,13 +226,15 @@ the same afterwards.
 
 The rules were changed with the first, the third, the fifth and the seventh texts. The second, fourth, sixth and eighth
 ones, written at the same time as those, were left unseen until then, so their figures tell what to expect of new texts:
-{unseen}. After that the rules were changed with the second, fourth and sixth, too. The third and fourth texts are of more kinds: attributes of machines, programs,
-plans, coded meanings, numbers that are none, more scripts, files of a patient whose name is a word. The fifth and sixth
-ones are by another hand, who had read no rule: other trades (a dental clinic, a vet school, trials, an emergency
+{unseen}. After that the rules were changed with
+the second, fourth and sixth, too, and with what leaked of the eighth; what is lost of the eighth was not looked at. The
+third and fourth texts are of more kinds: attributes of machines, programs, plans, coded meanings, numbers that are
+none, more scripts, files of a patient whose name is a word. The fifth and sixth ones are by another hand, who had read
+no rule: other trades (a dental clinic, a vet school, trials, an emergency
 doctor's dictation) and countries. What identifies in them is shorter: beds, subjects of trials, initials, offices,
 nicknames. What is lost of them was not looked at in the first round with them, but in the next one. The seventh and
-eighth ones are by a third hand, who had read no rule either: what clerks and radiographers type, makers beyond the largest, names of
-series as public data sets have them. They were written as one list, which was split by chance.
+eighth ones are by a third hand, who had read no rule either: what clerks and radiographers type, makers beyond the
+largest, names of series as public data sets have them. They were written as one list, which was split by chance.
 
 Not shown below, to be left unseen while the rules are changed, are the texts of: {sealed}.
 

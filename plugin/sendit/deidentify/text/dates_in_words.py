@@ -83,7 +83,7 @@ def without_dates_in_words(text: str) -> str:
     """Return the text with CUT in the place of dates in words and of ages over 89."""
     if "(" in text:
         text = _BORN_SO.sub(CUT, text)
-    told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text)
+    told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text) or _feast_days().search(text)
     if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
         return text
     dated = _dates().sub(_dated, _SINCE.sub(lambda match: f"{match[1]}{CUT}", text))
@@ -104,6 +104,11 @@ def _aged(match: re.Match[str]) -> str:
 
 
 @cache
+def _feast_days() -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{any_of(cues()['feast day'])})(?!\w)", re.IGNORECASE)
+
+
+@cache
 def _dates() -> re.Pattern[str]:
     month, locative, ordinal, feast = (any_of(cues()[name]) for name in ("month", "locative", "ordinal", "feast"))
     ordinals = rf"(?:{ordinal})(?:[\s\-](?:{ordinal}))?"
@@ -115,6 +120,7 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w)(?:{month}|{locative})(?!\w)\.?\s+(?:d[eio]l?\s+|van\s+|roku\s+)?{_YEAR}(?!\d)",
         rf"(?<!\w)(?:{month})\s+(?:the\s+)?(?:\d{{1,2}}(?:st|nd|rd|th)|{ordinals})(?!\w)(?:\s*,?\s*{_YEAR})?",
         rf"(?<!\w)(?:(?:{feast})(?:\s(?:day|eve|(?:mon|tues|wednes|thurs|fri|satur|sun)day))?|st\.?\s\w+['’]s\sday)(?:\s+(?:of|de|del|di|do|van|von|roku))?\s*,?\s*{_YEAR}(?!\d)",
+        rf"(?<!\w)(?:{any_of(cues()['feast day'])})(?!\w)",
         rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w|ok\.|около|ca\.?|circa|approx\.?|around|about|um|vers)?\s*:?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
         rf"(?<!\w)(?:on|until|since|by)\s+(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of(?!\s(?:{month})\b)|and|at|for|to|inst|ult|prox)\b))",

@@ -65,7 +65,8 @@ _SUSPECTED = re.compile(
 )
 #: The class that a classification gives, behind its name: Bosniak IIF, Stanford B, couinaud_IVb.
 _CLASS = re.compile(
-    r"[\s_](?:(?:type|grade|class|stage|typ|grad|segment|seg)[\s_])?(?:[IVX]{1,4}[A-Fa-d]?|[A-E]|[1-8][a-dA-D]?)(?![^\W_]|\.\w)"
+    r"\s(?:(?:type|grade|class|stage|typ|grad|segment|seg)\s)?(?:[IVX]{1,4}[A-Fa-d]?|[A-E]|[1-6][a-dA-D]?)(?![\w.])"
+    r"|_(?:segment_|seg_)?[IVX]{1,4}[A-Fa-d]?(?![^\W_])"
 )
 _MOST_PARTS = 4
 #: How many characters before an eponym are searched for its noun.

@@ -408,7 +408,8 @@ def _numbers() -> re.Pattern[str]:
     )
     return re.compile(
         rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*"
-        rf"(?:(?:is|no|nr|number|num|ends|ending|ends in|ending in)(?!\w)[\s.:#=°]*)?)(?:{number}|{CUT})"
+        rf"(?:(?:is|no|nr|number|num|ends|ending|ends in|ending in)(?!\w)[\s.:#=°]*)?)"
+        rf"(?:{number}|(?:[A-Z]{{1,4}}[\-/]?)?{CUT})"
         rf"|((?<![\w.])(?:no|nº)[\s.:]+)\d{{4,}}(?!\w)|((?<!\w)[#№])\s?\d{{3,}}|((?<!\w)(?<!\d )x)\d{{3,5}}(?!\w)",
         re.IGNORECASE,
     )

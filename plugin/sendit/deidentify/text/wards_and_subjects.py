@@ -100,6 +100,12 @@ _PLATES = re.compile(
     r"(?<![^\W_])(?!(?:TR|TE|TI|FA|TD|PD|WL|WW|SL|KV|MA|CT|MR|PT|FS|ST)\d)[A-Z]{2}\d{2}\s[A-HJ-PR-Z]{3}(?![^\W_])"
     r"|(?<![^\W_])[A-Z]{3}-?\d[A-J]\d{2}(?![^\W_])"
 )
+#: Any plate behind a word for a vehicle: car KR 5JX21.
+_PLATE_OF_VEHICLE = re.compile(
+    r"((?<!\w)(?i:car|cars|van|vehicle|truck|lorry|taxi|scooter|motorbike|motorcycle|plates?|reg|auto|wagen|fahrzeug|pkw|kennzeichen|voiture"
+    r"|immat\w*|coche|carro|moto|matrícula|placa|targa|kenteken|samochód|rejestracja|nr rej)\.?[\s:]+)"
+    r"(?=[A-Z0-9\-]*[\s\-]?[A-Z0-9]*\d)(?=[\d\-\s]*[A-Z])[A-Z0-9]{1,4}[\s\-]?(?=[A-Z0-9]*\d)[A-Z0-9]{2,6}(?:[\s\-][A-Z]{2,3})?(?![^\W_])"
+)
 _ALPHABET = (
     r"(?:alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliett?|kilo|lima|mike|november|oscar|papa|quebec"
     r"|romeo|sierra|tango|uniform|victor|whiskey|x-?ray|yankee|zulu)"
@@ -119,6 +125,10 @@ _OF_STAFF = re.compile(
     rf"((?<!\w)(?i:{_STAFF}(?:[ ](?:initials|name|id))?)[ ]?[:=][ ]?)"
     rf"(?:{_NO_INITIALS}[A-Z]{{2,3}}(?:/[A-Z]{{2,3}})?|[A-Z]\.[ ]?[A-Z]\.?)(?![^\W_])"
 )
+#: Initials in small letters of who edited something: CTV hjb edit.
+_OF_EDITOR = re.compile(
+    r"(?<![^\W_])([a-z]{2,3})(?=[\s_](?:edit(?:ed)?|rev(?:ised)?|draft|contours?|contoured|checked|approved)(?![^\W_]))"
+)
 _NETWORK = (
     r"(?:insta(?:gram)?|facebook|tiktok|twitter|whats\s?app|telegram|snap(?:chat)?|wechat|kakao(?:talk)?|linkedin|skype"
     r"|zalo|viber|微信|weixin|카톡|카카오톡)"
@@ -134,13 +144,13 @@ def without_wards_and_subjects(text: str) -> str:
     """Return the text with CUT in the place of the number behind a label; the label stays."""
     for pattern in _LABELLED:
         text = pattern.sub(behind_label, text)
-    return _PLATES.sub(CUT, text)
+    return _PLATES.sub(CUT, _PLATE_OF_VEHICLE.sub(behind_label, text))
 
 
 def without_initials_beside(text: str) -> str:
     """Return the text with CUT for initials beside an age, a year or a role, or with points; stand-ins; corners."""
     text = _CORNER.sub(behind_label, text)
-    text = _OF_STAFF.sub(behind_label, text)
+    text = _OF_EDITOR.sub(_without_initials, _OF_STAFF.sub(behind_label, text))
     return _INITIALS.sub(_without_initials, _STAND_INS.sub(behind_label, text))
 
 

@@ -27,7 +27,7 @@ CLEANER = TextCleaner(PersonalData())
         "M. Bechterew, BWS", "MR Enterographie bei M. Crohn", "V.a. Hashimoto", "St.n. Billroth II",
         "Verlaufskontrolle nach Hartmann-Op", "Gartner duct cyst", "liver_couinaud_IVb", "Murphy -",
         "EF (Simpson) 54 %",
-        "podejrzenie choroby Leśniowskiego-Crohna", "Collesova zlomenina", "Perthes L", "hip US Graf IIa",
+        "podejrzenie choroby Leśniowskiego-Crohna", "Collesova zlomenina", "Perthes L",
     ],
 )  # fmt: skip
 def test_diseases_stay(text: str) -> None:

@@ -55,6 +55,11 @@ _TOKEN = re.compile(r"\d+|[^\W\d_]+")
         ("MVC at 5th & Vine", "Vine"),
         ("hit at corner of Elm and Main", "Elm Main"),
         ("crash on I-95 near exit", "95"),
+        ("car KR 5JX21 is parked", "KR 5JX21 JX 5 21"),
+        ("claim WC-19-004471 wrist", "WC 19 004471"),
+        ("CTV hjb edit", "hjb"),
+        ("gesendet an Heiligabend", "Heiligabend"),
+        ("seen Good Friday, repeat", "Good Friday"),
     ],
 )
 def test_numbers_behind_labels_go(text: str, gone: str) -> None:
@@ -68,6 +73,7 @@ def test_numbers_behind_labels_go(text: str, gone: str) -> None:
     [
         "PET bed 2",
         "ring enhancing 12 mm",
+        "CTV old draft",
         "recall at 2 weeks",
         "dog 3 y",
         "SNR 31.4",
