@@ -29,6 +29,11 @@ _ALWAYS_FRAMES, _BYTES_EACH = 10_000, 256
 _STANDARD_CLASSES = "1.2.840.10008."
 _MAPS = ("Segmentation Storage", "Parametric Map Storage")
 _DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
+_VOICES = "1.2.840.10008.5.1.4.1.1.9.4."
+_WAVEFORMS, _INTERPRETATION = 0x54000100, 0x54001006
+#: The compressions of telephony (mu-law and A-law), which only sound has.
+_SOUNDS = (b"MB", b"AB")
+_SOUND = "sound: somebody may speak in it, and be known by the voice; SendIt cannot de-identify it"
 
 
 def subject_of(elements: Dataset) -> Subject:
@@ -39,6 +44,7 @@ def subject_of(elements: Dataset) -> Subject:
     """
     sop_class = text_of(elements, _SOP_CLASS)
     _check_class(sop_class)
+    _check_sound(elements)
     study = _uid(elements, _STUDY, "StudyInstanceUID")
     accession_number = text_of(elements, _ACCESSION)
     patient = Patient(text_of(elements, _PATIENT_ID), text_of(elements, _ISSUER), study, accession_number)
@@ -66,10 +72,21 @@ def _check_class(uid: str) -> None:
         raise Reject("it has no SOPClassUID")
     if uid.startswith(_DOCUMENTS):
         raise Reject("an encapsulated document (PDF, CDA, model), which SendIt cannot de-identify")
+    if uid.startswith(_VOICES):
+        raise Reject(_SOUND)
     if not re.fullmatch(r"[0-9.]{1,64}", uid):
         raise Reject("damaged: its SOPClassUID is not a UID")
     if not uid.startswith(_STANDARD_CLASSES):
         raise Reject("its SOP class is not in the DICOM standard, so its contents are unknown")
+
+
+def _check_sound(elements: Dataset) -> None:
+    """Raise Reject for sound in a waveform of whatever class."""
+    waveforms = find(elements, _WAVEFORMS)
+    for group in (waveforms.items or ()) if waveforms is not None else ():
+        interpretation = find(group, _INTERPRETATION)
+        if interpretation is not None and bytes(interpretation.value).strip(b"\0 ").upper() in _SOUNDS:
+            raise Reject(_SOUND)
 
 
 def _uid(elements: Dataset, tag: int, name: str) -> str:

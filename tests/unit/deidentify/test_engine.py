@@ -171,16 +171,26 @@ def test_a_compressed_dataset_alone_is_rejected() -> None:
     ("sop_class", "reason"),
     [
         ("1.2.840.10008.5.1.4.1.1.104.1", "encapsulated document"),
+        ("1.2.840.10008.5.1.4.1.1.9.4.1", "somebody may speak"),
+        ("1.2.840.10008.5.1.4.1.1.9.4.2", "somebody may speak"),
         ("1.3.12.2.1107.5.9.1", "not in the DICOM standard"),
     ],
 )
 def test_what_cannot_be_judged_is_rejected(sop_class: str, reason: str) -> None:
-    """Documents, and objects of a vendor's own making."""
+    """Documents, sound, and objects of a vendor's own making."""
     before = dataset()
     before.SOPClassUID = before.file_meta.MediaStorageSOPClassUID = UID(sop_class)
     outcome = deidentify(file_of(before), plan(), IDENTITIES)
     assert isinstance(outcome, Rejected)
     assert reason in outcome.reason
+
+
+@pytest.mark.parametrize(("interpretation", "sound"), [("MB", True), ("AB", True), ("SS", False)])
+def test_sound_is_rejected_in_a_waveform_of_any_class(interpretation: str, sound: bool) -> None:
+    """Samples in the compressions of telephony are speech, whatever the object is called; an ECG is not."""
+    before = dataset("waveform_ecg.dcm")
+    before.WaveformSequence[-1].WaveformSampleInterpretation = interpretation
+    assert isinstance(deidentify(file_of(before), plan(), IDENTITIES), Rejected if sound else Released)
 
 
 def test_every_file_of_pydicom_has_an_outcome() -> None:
