@@ -6,7 +6,7 @@ import io
 import random
 import sys
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 import pydicom
@@ -24,7 +24,7 @@ from sendit.model import Released
 from tests.unit.deidentify.samples import KEY, VARIED, dataset, file_of, recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _TEXTS = ("Quimby^Zelda", "HEAD", "SIEMENS", "MRN-77123", "T2 AXIAL BRAIN", "Long", "77123456", "seen by Dr Quimby")
 _SOP_CLASS = 0x00080016
@@ -51,17 +51,27 @@ def _plans() -> dict[str, Plan]:
     }
 
 
+def _uncached(function: Callable[..., object]) -> Callable[..., object]:
+    """A function that caches nothing, and can be asked for what it wraps, as the engine does for long values."""
+
+    @wraps(function)
+    def plain(*arguments: object) -> object:
+        return function(*arguments)
+
+    return plain
+
+
 @contextmanager
 def _plainly() -> Iterator[None]:
     """Forget everything that is remembered from one instance to another, and take no shortcut among samples."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_remembered", lambda cleaner: None)
+        patch.setattr(engine, "_remembered", lambda *_: None)
         patch.setattr(byte_search, "_MANY", sys.maxsize)
         for name, module in list(sys.modules.items()):
             if name.startswith("sendit.deidentify"):
                 for label, value in list(vars(module).items()):
                     if hasattr(value, "cache_info") and value.cache_info().maxsize is not None:
-                        patch.setattr(module, label, value.__wrapped__)
+                        patch.setattr(module, label, _uncached(value.__wrapped__))
         yield
 
 
