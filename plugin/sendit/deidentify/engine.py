@@ -35,7 +35,7 @@ from sendit.deidentify.private_blocks.entries import EntryCleaner
 from sendit.deidentify.profile.method import deidentification_method
 from sendit.deidentify.profile.overlays import without_graphics
 from sendit.deidentify.profile.private import open_sequences, rules_here
-from sendit.deidentify.profile.required import required_attributes, required_rule
+from sendit.deidentify.profile.required import is_animal, required_attributes, required_rule, without_orphans
 from sendit.deidentify.pseudonyms import KeyedIdentities, Patient
 from sendit.deidentify.recipes.per_instance import Decisions, decide
 from sendit.deidentify.replacements import DUMMIES, FUNCTIONS, VARIABLES, Subject
@@ -140,12 +140,13 @@ def _release(
     retained = RetainedValues(
         cleaner_for(personal_data_of(instance.elements, plan)), instance.syntax.encoding.order, identifiers.byte_search
     )
-    required = required_attributes(subject.sop_class_uid)
+    animal = is_animal(instance.elements)
+    required = required_attributes(subject.sop_class_uid, animal=animal)
     entries = _entry_cleaner(plan, identities, retained)
     cleaner = _Cleaner(
         plan, identities, subject, instance.syntax.encoding, retained, entries, decisions, required, pixels
     )
-    cleaner.remembered = _remembered(cleaner)
+    cleaner.remembered = _remembered(cleaner, animal)
     instance.elements = cleaner.top(instance.elements)
     if cleaner.names_told_apart:
         instance.repairs.append(
@@ -230,12 +231,12 @@ def _entry_cleaner(plan: Plan, identities: KeyedIdentities, retained: RetainedVa
     return EntryCleaner(retained.texts, descriptions, uid)
 
 
-def _remembered(cleaner: _Cleaner) -> Remembered | None:
+def _remembered(cleaner: _Cleaner, animal: bool) -> Remembered | None:
     """Return what is remembered of instances with the same rules, codes and names; None if a rule is the instance's."""
     if cleaner.decisions.rules:
         return None
     subject, retained = cleaner.subject, cleaner.retained
-    rules = (cleaner.plan.digest, subject.sop_class_uid, cleaner.encoding)
+    rules = (cleaner.plan.digest, subject.sop_class_uid, animal, cleaner.encoding)
     names = (cleaner.identities.scope(), subject.patient, retained.texts, retained.byte_search)
     return remembered_in((rules, names))
 
@@ -331,7 +332,7 @@ class _Cleaner:
             retained = self._worked(element, rule, context, place)
             if retained is not None:
                 cleaned.append(retained)
-        return cleaned
+        return without_orphans(cleaned, elements)
 
     def _worked(self, element: Element, rule: Rule, context: _Context, place: Place) -> Element | None:
         """Return the same as `_apply`, and remember it if only the value, its place and the scope decide."""

@@ -13,22 +13,66 @@ from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary
 
+from sendit.deidentify.dicom.dataset import find
 from sendit.deidentify.plan import Action, Rule
 from sendit.deidentify.tables import table_rows, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sendit.deidentify.dicom.dataset import Dataset
+
 _STORAGE = "1.2.840.10008.5.1.4."
 #: SendIt does not look for faces, so an original's NO does not stay; where the IOD demands a word, they may be there.
 _FACES, _MAY_BE = 0x00280302, "YES"
 
 
+#: Attributes that may stand only beside a value of one of others (type 1C), which the profile removes or empties.
+_BESIDE: Mapping[str, tuple[str, ...]] = {
+    "ResponsiblePersonRole": ("ResponsiblePerson",),
+    "PatientAlternativeCalendar": ("PatientBirthDateInAlternativeCalendar", "PatientDeathDateInAlternativeCalendar"),
+    "ClinicalTrialProtocolEthicsCommitteeName": ("ClinicalTrialProtocolEthicsCommitteeApprovalNumber",),
+    "FontNameType": ("FontName",),
+}
+#: Of an animal, these are required, if only empty (type 2C): whom it belongs to.
+_ANIMALS = ("PatientSpeciesDescription", "PatientSpeciesCodeSequence")
+_OWNERS = ("ResponsiblePerson", "ResponsibleOrganization")
+
+
 @cache
-def required_attributes(sop_class_uid: str) -> Mapping[tuple[int, int], Action]:
+def required_attributes(sop_class_uid: str, *, animal: bool = False) -> Mapping[tuple[int, int], Action]:
     """Return DUMMY or EMPTY by (tag of the enclosing sequence, or 0; tag)."""
     short = sop_class_uid.removeprefix(_STORAGE)
-    return {place: form for place, form, classes in _table() if not classes or short in classes}
+    found = {place: form for place, form, classes in _table() if not classes or short in classes}
+    return found | {(0, _tag(keyword)): Action.EMPTY for keyword in _OWNERS if animal}
+
+
+def is_animal(elements: Dataset) -> bool:
+    """Return whether a dataset names the species of its patient."""
+    return any(find(elements, _tag(keyword)) is not None for keyword in _ANIMALS)
+
+
+def without_orphans(cleaned: Dataset, original: Dataset) -> Dataset:
+    """Return a cleaned dataset without what says more about a value that the original has, and it has no more."""
+    beside = _beside()
+    there = [element.tag for element in cleaned if element.tag in beside]
+    gone = {
+        tag
+        for tag in there
+        if any(_has_value(original, other) for other in beside[tag])
+        and not any(_has_value(cleaned, other) for other in beside[tag])
+    }
+    return [element for element in cleaned if element.tag not in gone] if gone else cleaned
+
+
+def _has_value(elements: Dataset, tag: int) -> bool:
+    element = find(elements, tag)
+    return element is not None and bool(element.items or bytes(element.value).strip(b"\0 "))
+
+
+@cache
+def _beside() -> Mapping[int, tuple[int, ...]]:
+    return {_tag(keyword): tuple(map(_tag, others)) for keyword, others in _BESIDE.items()}
 
 
 @lru_cache(maxsize=1024)

@@ -97,3 +97,64 @@ def test_an_optional_sequence_is_removed_and_a_required_one_is_empty() -> None:
         assert len(made.ReferencedRequestSequence[0].ReferencedStudySequence) == 0
     for sop_class, place in ((uid.EnhancedMRImageStorage, 0), (uid.DigitalXRayImageStorageForPresentation, 0)):
         assert required_attributes(sop_class)[place, 0x00400555] is Action.EMPTY
+
+
+def _owned(**values: object) -> FileDataset:
+    whole = dataset()
+    whole.ResponsiblePerson, whole.ResponsiblePersonRole, whole.ResponsibleOrganization = "Quimby^Zelda", "OWNER", "Zoo"
+    for keyword, value in values.items():
+        setattr(whole, keyword, value)
+    return whole
+
+
+def test_what_says_more_about_a_value_goes_with_it() -> None:
+    """Of type 1C, beside the value only (PS3.3 C.7.1.1): a role of nobody is no valid patient."""
+    whole = _owned(PatientBirthDateInAlternativeCalendar="5721", PatientAlternativeCalendar="HEBREW")
+    made = output(file_of(whole))
+    assert not {"ResponsiblePersonRole", "PatientAlternativeCalendar", "ResponsiblePerson"}.intersection(made.dir())
+
+
+def test_it_stays_where_the_value_stays_or_never_was() -> None:
+    """A recipe's value counts; and nothing is lost of a file that was odd before."""
+    made = output(file_of(_owned()), plan("REPLACE ResponsiblePerson Keeper"))
+    assert (made.ResponsiblePerson, made.ResponsiblePersonRole) == ("Keeper", "OWNER")
+    whole = _owned()
+    del whole.ResponsiblePerson
+    assert output(file_of(whole)).ResponsiblePersonRole == "OWNER"
+
+
+@pytest.mark.parametrize("species", [{"PatientSpeciesDescription": "Canis lupus"}, {}])
+def test_an_animal_belongs_to_somebody(species: dict[str, str]) -> None:
+    """Required of animals, if only empty (type 2C); of anybody else, the table removes it."""
+    made = output(file_of(_owned(**species)))
+    assert [made.get(keyword) for keyword in ("ResponsiblePerson", "ResponsibleOrganization")] == (
+        ["", ""] if species else [None, None]
+    )
+    assert "ResponsiblePersonRole" not in made
+
+
+def test_animals_and_people_are_not_remembered_as_one() -> None:
+    """The same value in the next instance of the process has the form that its own instance demands."""
+    for species in ({}, {"PatientSpeciesDescription": "Canis lupus"}, {}):
+        assert ("ResponsiblePerson" in output(file_of(_owned(**species)))) == bool(species)
+
+
+def test_a_long_code_that_goes_is_still_a_long_code() -> None:
+    """LongCodeValue has more than 16 characters (PS3.3 8.1)."""
+    whole, item = dataset(), Dataset()
+    item.LongCodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "QUIMBY ZELDA 4711-0815-AB", "99LOCAL", "Quimby"
+    whole.AnatomicRegionSequence = [item]
+    [made] = output(file_of(whole)).AnatomicRegionSequence
+    assert "QUIMBY" not in made.LongCodeValue
+    assert len(made.LongCodeValue) > 16
+
+
+@pytest.mark.parametrize(("material", "left"), [("BRASS", "BRASS"), ("", ""), ("Quimby^Zelda", "Removed")])
+def test_a_material_stays_one_or_none(material: str, left: str) -> None:
+    """Whether a compensator's material is named decides which of its attributes are required (PS3.3 C.8.8.14)."""
+    whole, beam, compensator = dataset("rtplan.dcm"), Dataset(), Dataset()
+    compensator.MaterialID, compensator.SourceToCompensatorDistance = material, [700.0]
+    beam.CompensatorSequence = [compensator]
+    whole.BeamSequence = [beam]
+    [made] = output(file_of(whole)).BeamSequence
+    assert made.CompensatorSequence[0].MaterialID == left
