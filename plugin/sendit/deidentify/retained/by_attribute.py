@@ -31,10 +31,18 @@ _MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturer
 _MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
     ManufacturerRelatedModelGroup"""
 _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
+_BEAM_NAME, _TIME_ZONE = 0x300A00C2, 0x00080201
+#: Beams as planning systems name them: by number, by the angles of gantry, collimator and table, tangents of a breast.
+_BEAM = re.compile(
+    r"(?:field|beam|feld|champ|faisceau|campo|haz)[ _\-]?\d{1,2}[a-z]?|g\d{1,3}(?:[ _]?c\d{1,3})?[ _]?t\d{1,3}"
+    r"|(?:(?:l|r|lt|rt|left|right)[ _]?)?(?:med|lat|medial|lateral)[ _]?tangs?",
+    re.IGNORECASE,
+)
+_OFFSET = re.compile(r"[+\-](?:0\d|1[0-4])(?:00|15|30|45)")
 #: Longer values (bytes) are rarely seen twice.
 _SHARED = 256
 #: Signs between the words of a make or model.
-_BETWEEN = re.compile(r"[\s_,./()\-\u00ae\u2122]+")
+_BETWEEN = re.compile(r"[\s_,./&()\-\u00ae\u2122]+")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -59,6 +67,16 @@ def is_made_of_machine_words(tag: int, value: str) -> bool:
     if not any(map(str.isalpha, value)) or without_record_numbers(value, TextKind.MACHINE, is_known) != value:
         return False  # a machine's serial number, or somebody's number
     return bool(words) and all(is_of_machines(word) for word in words)
+
+
+def is_time_zone(tag: int, value: str) -> bool:
+    """Return whether a value is the offset of a time zone, which may equal the end of a record number by chance."""
+    return tag == _TIME_ZONE and _OFFSET.fullmatch(value.strip()) is not None
+
+
+def is_beam_or_term(tag: int, value: str) -> bool:
+    """Return whether a description is a beam's usual name, or a defined term of its attribute."""
+    return is_defined_term(tag, value) or (tag == _BEAM_NAME and _BEAM.fullmatch(value.strip()) is not None)
 
 
 def is_meaning_of_its_code(element: Element, elements: Dataset) -> bool:

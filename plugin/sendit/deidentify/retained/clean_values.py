@@ -26,10 +26,12 @@ from sendit.deidentify.dicom.text import ascii_text, encoded
 from sendit.deidentify.profile.table import technical_texts, version_texts
 from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.retained.by_attribute import (
+    is_beam_or_term,
     is_defined_term,
     is_made_of_machine_words,
     is_make_or_model,
     is_series_number,
+    is_time_zone,
 )
 from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
 from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text, whole_numbers
@@ -38,7 +40,12 @@ from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible
 from sendit.deidentify.retained.private_values import is_written
 from sendit.deidentify.retained.vr_rules import top_coded, valid
-from sendit.deidentify.retained.whole_meanings import is_animal_of_attribute, is_of_locale, is_whole_meaning
+from sendit.deidentify.retained.whole_meanings import (
+    is_animal_of_attribute,
+    is_measurement,
+    is_of_locale,
+    is_whole_meaning,
+)
 from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.vocabulary import is_name_too, is_term
 from sendit.errors import Quarantine, Reject
@@ -142,11 +149,12 @@ class RetainedValues:
     def described(self, rule: Rule, tag: int = 0) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
         if not rule.values:
-            return lambda text: text if self._is_animal(tag, text) else self.texts.description(text)
+            return lambda text: text if self._is_whole(tag, text) else self.texts.description(text)
         return lambda text: text if self._is_vendors(rule.values, text) else self.texts.description(text)
 
-    def _is_animal(self, tag: int, text: str) -> bool:
-        return is_animal_of_attribute(tag, text) and not self.texts.holds_personal_data(text)
+    def _is_whole(self, tag: int, text: str) -> bool:
+        of_attribute = is_animal_of_attribute(tag, text) or is_beam_or_term(tag, text)
+        return is_time_zone(tag, text) or (of_attribute and not self.texts.holds_personal_data(text))
 
     def _is_written_so(self, pattern: str, value: bytes | memoryview) -> bool:
         return all(self._is_vendors(pattern, single) for single in ascii_text(value).split("\\"))
@@ -256,7 +264,7 @@ class RetainedValues:
             return meaning
         if real and self.texts.meaning_of_code(plain) == plain:
             return meaning
-        listed = is_meaning(meaning.strip()) or is_whole_meaning(meaning)
+        listed = is_meaning(meaning.strip()) or is_whole_meaning(meaning) or is_measurement(meaning)
         return standard or (meaning if listed and not self.texts.holds_personal_data(meaning) else "")
 
     def readable(self, element: Element, vr: str, character_set: bytes | memoryview) -> str | None:

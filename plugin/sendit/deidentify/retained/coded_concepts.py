@@ -60,7 +60,7 @@ _OF_MAKERS = re.compile(
     r"|RAYSEARCH|RSL|MIRADA|MIM|TOMTEC|CVI|CIRCLE|PIE|MEDIS|MERGE|MITRA|SECTRA|TERARECON|ZEISS|CZM|HEIDELBERG|TOPCON|NIDEK|LEICA|BRUKER"
     r"|QIICR|IDC|DCMJS|OFFIS|DCMTK|HIGHDICOM|IHE|NCI|TCIA|CDISC|PYDICOM|SLICER|MONAI|OHIF|CORNERSTONEJS)(?:_?[A-Z0-9]{1,8}){0,2}"
 )
-_CODE_OF_MAKERS = re.compile(r"[A-Za-z]{0,4}[\-_]?\d{1,6}")
+_CODE_OF_MAKERS = re.compile(r"[A-Za-z]{0,4}[\-_]?(?:\d{1,6}|\d{1,5}-\d{1,2})")
 
 _ATOM = (
     r"(?:(?:da|[YZEPTGMkhdcmunpfa])?(?:mol|cd|rad|sr|Hz|Pa|Ohm|Wb|lm|lx|Bq|Gy|Sv|eV|bar|Ci|cal|m\[Hg\]|[mgsAKNJWCVFSTHlLuRB])"

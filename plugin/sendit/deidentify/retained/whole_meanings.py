@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.tables import tag_of
-from sendit.deidentify.text.sections import sections
+from sendit.deidentify.text.sections import sections, technique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +28,9 @@ _OF_BREEDER = re.compile(
     r"(?:[/\-]?(?:J|N|By|Nu|Ola|Hsd|Crl|NCrl|NTac|Tac|BomTac|MRj|JRj|Rj|RjOrl|Jcl|Slc|Shi|Jax|Bkl|Ico|Rcc|Han|Du|Bcr|Env)){0,4}"
     r"(?:[ ,]+(?:mouse|mice|rats?|strain|stock|background|rabbits?|pigs?)){0,2}"
 )
+#: The words of a measurement's name, E' among them.
+_OF_MEASUREMENT = re.compile(r"[^\W_]+'?")
+_LONGEST_NUMBER = 2
 _NOT_OF_BREED = re.compile(
     r"\s*(?:\((?:organism|breed)\)|\bbreed\b|\b(?:dog|cat|horse|cattle|sheep|goat|pig|pony|chicken|rabbit)\b)"
 )
@@ -39,6 +42,17 @@ def is_whole_meaning(text: str) -> bool:
     if not re.search(r"[ /()\-]", plain):
         return False  # a single word may be anybody's name
     return _is_locale(plain) or is_animal(plain)
+
+
+def is_measurement(text: str) -> bool:
+    """Return whether a meaning is the name of a measurement, as makers of ultrasound and monitors abbreviate it.
+
+    Every word counts: `Mr` before a name is a title, in `MR ERO` a regurgitation.
+    """
+    words = _OF_MEASUREMENT.findall(text.casefold())
+    known = technique()["measurements"]
+    numbers = {word for word in words if word.isdigit() and len(word) <= _LONGEST_NUMBER}
+    return any(len(word) > 1 for word in words) and all(word in known or word in numbers for word in words)
 
 
 def meaning_of_locale(scheme: str, code: str) -> str:

@@ -105,7 +105,10 @@ def test_the_same_word_goes_from_descriptions() -> None:
         ("GE MEDICAL SYSTEMS", "DISCOVERY MR750w"), ("Philips Medical Systems", "Ingenia Elition X"),
         ("TOSHIBA_MEC", "Titan"), ("Canon Medical Systems Corporation", "Vantage Galan 3T"), ("UIH", "uMR 790"),
         ("HITACHI", "Echelon OVAL"), ("FUJIFILM Corporation", "AMULET Innovality"),
-        ("Hologic, Inc.", "Selenia Dimensions"),
+        ("Hologic, Inc.", "Selenia Dimensions"), ("NIHON KOHDEN", "ECG-2550"), ("HAAG-STREIT AG", "Eyestar 900"),
+        ("Karl Storz GmbH & Co. KG", "IMAGE1 S"), ("Dentsply Sirona", "ORTHOPHOS SL 3D"), ("SHIMADZU", "SCT-7800"),
+        ("OLYMPUS MEDICAL SYSTEMS", "EVIS EXERA III"), ("FotoFinder Systems GmbH", "FotoFinder ATBM"),
+        ("Lunit Inc.", "Lunit INSIGHT CXR"), ("Nucletron", "microSelectron HDR"),
     ],
 )  # fmt: skip
 def test_makes_and_models_stay(make: str, model: str) -> None:
@@ -171,6 +174,39 @@ def test_lists_of_makes_and_models() -> None:
     assert not is_make_or_model(model, "Pioneer Smith")
     assert not is_make_or_model(0x0008103E, "SIEMENS")
     assert not is_defined_term(0x0008103E, "NONE")
+
+
+@pytest.mark.parametrize(
+    "name", ["Field 1", "Feld 2", "G180_T0", "G90C10T0", "Med Tang", "R LAT TANGS", "NonCop 1", "Arc 1 CCW", "1-1 ARC"]
+)
+def test_a_beam_is_called_as_planning_systems_call_it(name: str) -> None:
+    """By a word that is somebody's name elsewhere, by angles, by the side of a breast."""
+    assert _beam(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "left"), [("Quennesbury 1", ""), ("Tang Wei", ""), ("G4711", ""), ("Field Quimby", "")]
+)
+def test_a_beam_called_as_somebody_is_not(name: str, left: str) -> None:
+    """The form has to be the whole name."""
+    assert _beam(name) == left
+
+
+def _beam(name: str) -> str:
+    whole, beam = dataset("rtplan.dcm"), Dataset()
+    beam.BeamName, beam.BeamNumber = name, 1
+    whole.BeamSequence, whole.PatientName = [beam], "Quennesbury^Aldric"
+    return str(output(file_of(whole), _RESEARCH).BeamSequence[0].get("BeamName", ""))
+
+
+@pytest.mark.parametrize("zone", ["+0545", "-0330", "+1400"])
+def test_the_offset_of_a_time_zone_stays(zone: str) -> None:
+    """Though a record number of the file may end in its digits; anything else in its place does not."""
+    plan = compile_plan([Option.RETAIN_LONGITUDINAL_MODIFIED_DATES], [])
+    whole = _of(PatientID=f"HZ4090{zone[1:]}", TimezoneOffsetFromUTC=zone)
+    assert output(file_of(whole), plan).TimezoneOffsetFromUTC == zone
+    whole.TimezoneOffsetFromUTC = "Quimby"
+    assert "TimezoneOffsetFromUTC" not in output(file_of(whole), plan)
 
 
 @pytest.mark.parametrize("number", ["7300", "73001", "730018"])

@@ -17,7 +17,7 @@ CLEANER = TextCleaner(PersonalData())
     ("scheme", "value"),
     [("DCM", "121071"), ("SCT", "39607008"), ("LN", "18748-4"), ("SRT", "T-28000"), ("UMLS", "C0205447"),
      ("SCPECG", "5.10.2.1-3"), ("MDC", "2:4752"), ("ICD-10-CM", "C50.911"), ("CPT", "71260"), ("99QIICR", "120001"),
-     ("99SMS_CTMR", "UV4242")],
+     ("99SMS_CTMR", "UV4242"), ("99GEMS", "GEU-1005-5"), ("99PMSBLUS", "C12203-22")],
 )  # fmt: skip
 def test_codes_of_their_schemes(scheme: str, value: str) -> None:
     """They have the form, and the check digit where there is one."""

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from benchmarks.codes import OPTIONS, file_of
 from sendit.deidentify import compile_plan, deidentify
-from sendit.deidentify.retained.whole_meanings import is_animal, is_whole_meaning, meaning_of_locale
+from sendit.deidentify.retained.whole_meanings import is_animal, is_measurement, is_whole_meaning, meaning_of_locale
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES
 
@@ -56,6 +56,26 @@ def _after(item: Dataset, patient: str = _PATIENT) -> Dataset:
 )
 def test_whole_meanings_stay(scheme: str, value: str, meaning: str) -> None:
     assert _meaning(scheme, value, meaning) == meaning
+
+
+@pytest.mark.parametrize(
+    "meaning", ["LVIDd", "MV E Vel", "EF(Teich)", "MR ERO", "LAESV A-L A4C", "E/E'", "AV maxPG", "UA PI", "Pleth"]
+)
+def test_names_of_measurements_stay(meaning: str) -> None:
+    """As scanners and monitors abbreviate them, of whatever maker."""
+    assert _meaning("99GEMS", "GEU-1005-5", meaning) == meaning
+    assert _meaning("99ESAOTE", "M1", meaning) == meaning
+
+
+@pytest.mark.parametrize("meaning", ["MR Quimby", "E", "Vel 4711", "Diam^Vel Zelda", "AV 77123456"])
+def test_what_is_no_measurement_does_not(meaning: str) -> None:
+    """A name beside what may be a title, a letter, a number of somebody."""
+    assert not is_measurement(meaning)
+
+
+def test_a_patient_called_as_a_measurement_is_removed() -> None:
+    """What is known of the file goes from the code, too."""
+    assert _meaning("99GEMS", "GEU-1005-5", "MV E Vel", patient="Vel^Diam") == "Removed"
 
 
 @pytest.mark.parametrize(
