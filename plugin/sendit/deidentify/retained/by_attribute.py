@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturerName ReceiveCoilManufacturerName
-    TransmitCoilManufacturerName ApplicationManufacturer"""
+    TransmitCoilManufacturerName ApplicationManufacturer IOLManufacturer ApplicationSetupManufacturer
+    SourceApplicatorManufacturer"""
 _MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
     ManufacturerRelatedModelGroup"""
 _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
@@ -74,9 +75,11 @@ def is_time_zone(tag: int, value: str) -> bool:
     return tag == _TIME_ZONE and _OFFSET.fullmatch(value.strip()) is not None
 
 
-def is_beam_or_term(tag: int, value: str) -> bool:
-    """Return whether a description is a beam's usual name, or a defined term of its attribute."""
-    return is_defined_term(tag, value) or (tag == _BEAM_NAME and _BEAM.fullmatch(value.strip()) is not None)
+def is_whole_description(tag: int, value: str) -> bool:
+    """Return whether a description is a make, a defined term of its attribute, or a beam's usual name, and no more."""
+    if is_make_or_model(tag, value) or is_defined_term(tag, value):
+        return True
+    return tag == _BEAM_NAME and _BEAM.fullmatch(value.strip()) is not None
 
 
 def is_meaning_of_its_code(element: Element, elements: Dataset) -> bool:

@@ -26,12 +26,12 @@ from sendit.deidentify.dicom.text import ascii_text, encoded
 from sendit.deidentify.profile.table import technical_texts, version_texts
 from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.retained.by_attribute import (
-    is_beam_or_term,
     is_defined_term,
     is_made_of_machine_words,
     is_make_or_model,
     is_series_number,
     is_time_zone,
+    is_whole_description,
 )
 from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
 from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text, whole_numbers
@@ -153,7 +153,7 @@ class RetainedValues:
         return lambda text: text if self._is_vendors(rule.values, text) else self.texts.description(text)
 
     def _is_whole(self, tag: int, text: str) -> bool:
-        of_attribute = is_animal_of_attribute(tag, text) or is_beam_or_term(tag, text)
+        of_attribute = is_animal_of_attribute(tag, text) or is_whole_description(tag, text)
         return is_time_zone(tag, text) or (of_attribute and not self.texts.holds_personal_data(text))
 
     def _is_written_so(self, pattern: str, value: bytes | memoryview) -> bool:

@@ -199,6 +199,19 @@ def _beam(name: str) -> str:
     return str(output(file_of(whole), _RESEARCH).BeamSequence[0].get("BeamName", ""))
 
 
+@pytest.mark.parametrize(
+    ("make", "left"), [("Alcon", "Alcon"), ("Johnson & Johnson Vision", "Johnson & Johnson Vision"), ("Quimby", None)]
+)
+def test_the_maker_of_an_applicator_or_lens_stays(make: str, left: str | None) -> None:
+    """Where descriptions stay: of what is put into the patient, by attribute as of the device that took the image."""
+    whole, lens, setup = dataset("rtplan.dcm"), Dataset(), Dataset()
+    lens.IOLManufacturer, setup.ApplicationSetupManufacturer = make, make
+    whole.IntraocularLensCalculationsRightEyeSequence, whole.ApplicationSetupSequence = [lens], [setup]
+    made = output(file_of(whole), _RESEARCH)
+    assert made.IntraocularLensCalculationsRightEyeSequence[0].IOLManufacturer == (left or "Removed")
+    assert made.ApplicationSetupSequence[0].get("ApplicationSetupManufacturer") == left
+
+
 @pytest.mark.parametrize("zone", ["+0545", "-0330", "+1400"])
 def test_the_offset_of_a_time_zone_stays(zone: str) -> None:
     """Though a record number of the file may end in its digits; anything else in its place does not."""
