@@ -12,6 +12,8 @@ from functools import lru_cache
 
 _DATE = re.compile(r"(\d{4})(?:(\d{2})(\d{2})?)?")
 _OLD_DATE = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})")  # ACR-NEMA, which PS3.5 asks readers to accept
+#: Years of partial dates.
+_EARLIEST, _LATEST = 1800, 2200
 _TIME = re.compile(r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?")
 _OLD_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?")
 _DATE_TIME = re.compile(r"(\d{4}(?:\d{2}(?:\d{2})?)?)((?:\d{2}){0,3}(?:\.\d{1,6})?)((?:[+-](?:0\d|1[0-4])[0-5]\d)?)")
@@ -44,6 +46,8 @@ def _shift_date(value: str, days: int) -> str | None:
     if match is None and old is None:
         return None
     year, month, day = (match or old).groups()  # type: ignore[union-attr]
+    if day is None and not _EARLIEST <= int(year) < _LATEST:
+        return None  # 850307 is a day of 1985, without its century
     try:
         # A partial date counts as its first day: the order stays, and no precision is invented.
         moved = date(int(year), int(month or 1), int(day or 1)) + timedelta(days=days)
