@@ -155,3 +155,19 @@ def test_initials_come_from_the_patients_name() -> None:
     before.PatientComments = "Q.A.I. and A.Q. and AIQ, CT chest"
     before.ReferringPhysicianName = "Taylor^Carol"
     assert output(file_of(before), compile_plan([Option.CLEAN_DESCRIPTORS], [])).PatientComments == "and and , CT chest"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Biometry OU", "RNFL and ONH OU Analysis", "24-2 SITA Standard", "Stress test Bruce", "Hip Graf", "FISH ALK"],
+)
+def test_names_that_examinations_have_stay_beside_their_words(text: str) -> None:
+    """Both eyes, a strategy of perimetry, a protocol, a method."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["OU", "seen by OU", "Sita Patel", "Bruce Wayne", "Graf", "Cat Stevens", "Holter Anna"]
+)
+def test_by_themselves_or_beside_names_they_do_not(text: str) -> None:
+    _gone(text, *text.removeprefix("seen by ").split())
