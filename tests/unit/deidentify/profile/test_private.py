@@ -81,7 +81,8 @@ def test_each_list_can_be_read(vendor: str) -> None:
         assert 0 < len(creator) <= 64
         assert 0 <= element <= 0xFF
         assert re.fullmatch("[A-Z]{2}", attribute.vr)
-        assert attribute.vr not in ("DA", "TM", "DT", "PN", "UI", "AE", "UN"), attribute
+        assert attribute.vr not in ("DA", "TM", "PN", "UI", "AE", "UN"), attribute
+        assert attribute.vr != "DT" or "SUV" in attribute.safe, attribute
         assert attribute.vr not in ("OB", "OW") or attribute.form, attribute
         assert attribute.name
         assert attribute.safe
@@ -285,3 +286,32 @@ def test_forms_are_compared_quickly(start: str) -> None:
     patterns = {attribute.values for attribute in vendor_attributes().values() if attribute.values}
     assert not any(is_written(pattern, text) for pattern in patterns for text in texts if len(text) < 16_000)
     assert not any(is_written(pattern, text[:200] + "!") for pattern in patterns for text in texts)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_the_dates_of_a_tracer_move_with_all_others(syntax: str) -> None:
+    """SUV is computed from the time between injection and scan; without an option for dates, they go."""
+    image = _with(
+        0x0009, "GEMS_PETD_01", (0x0D, "DT", "20240115101112.00"), (0x3B, "DT", "20240115090000.00"),
+        (0x36, "LO", "FDG"), (0x3F, "FL", 6586.2),
+    )  # fmt: skip
+    siemens = image.private_block(0x0071, "SIEMENS MED PT", create=True)
+    siemens.add_new(0x22, "DT", "20240115101112.00")
+    image.StudyDate, image.StudyTime = "20240115", "101000"
+    image.file_meta.TransferSyntaxUID = UID(syntax)
+    implicit = syntax == ImplicitVRLittleEndian
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, image, implicit_vr=implicit, little_endian=True, enforce_file_format=True)
+    options = [Option.RETAIN_SAFE_PRIVATE, Option.CLEAN_DESCRIPTORS]
+    moved = output(
+        buffer.getvalue(), compile_plan([*options, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES], [], ["vendors"])
+    )
+    day = moved.StudyDate
+    assert day != "20240115"
+    read = [value.decode().strip() if isinstance(value, bytes) else str(value) for value in _values(moved).values()]
+    assert read == [
+        f"{day}101112.00", "FDG", f"{day}090000.00", str(moved[0x0009, 0x103F].value), f"{day}101112.00"
+    ]  # fmt: skip
+    left = _values(output(buffer.getvalue(), compile_plan(options, [], ["vendors"])))
+    assert len(left) == 2
+    assert "20240115" not in str(left)
