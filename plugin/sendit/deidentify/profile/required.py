@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _STORAGE = "1.2.840.10008.5.1.4."
 #: SendIt does not look for faces, so an original's NO does not stay; where the IOD demands a word, they may be there.
 _FACES, _MAY_BE = 0x00280302, "YES"
+#: Images of the inside of a vessel, of which the standard allows only that there is none (PS3.3 C.8.27.3).
+_WITHOUT_FACES, _NONE = frozenset({"1.1.14.1", "1.1.14.2"}), "NO"
 
 
 #: Attributes that may stand only beside a value of one of others (type 1C), which the profile removes or empties.
@@ -41,9 +43,11 @@ _OWNERS = ("ResponsiblePerson", "ResponsibleOrganization")
 
 @cache
 def required_attributes(sop_class_uid: str, *, animal: bool = False) -> Mapping[tuple[int, int], Action]:
-    """Return DUMMY or EMPTY by (tag of the enclosing sequence, or 0; tag)."""
+    """Return DUMMY or EMPTY by (tag of the enclosing sequence, or 0; tag); KEEP for a NO of faces."""
     short = sop_class_uid.removeprefix(_STORAGE)
     found = {place: form for place, form, classes in _table() if not classes or short in classes}
+    if short in _WITHOUT_FACES:
+        found[0, _FACES] = Action.KEEP
     return found | {(0, _tag(keyword)): Action.EMPTY for keyword in _OWNERS if animal}
 
 
@@ -79,7 +83,8 @@ def _beside() -> Mapping[int, tuple[int, ...]]:
 def required_rule(rule: Rule | None, tag: int, form: Action) -> Rule:
     """Return the rule for an attribute that must remain in some form; a recipe's rule stands."""
     if tag == _FACES and (rule is None or not rule.origin.startswith("recipe")):
-        return Rule(Action.SET, DicomDictionary[tag][0], value=_MAY_BE, kind="literal", origin="allowlist")
+        word = _NONE if form is Action.KEEP else _MAY_BE
+        return Rule(Action.SET, DicomDictionary[tag][0], value=word, kind="literal", origin="allowlist")
     if rule is None:
         return Rule(form, DicomDictionary[tag][0])
     if rule.origin.startswith("recipe"):

@@ -49,10 +49,15 @@ def test_a_date_that_cannot_be_moved_becomes_the_dummy(value: str) -> None:
 
 @pytest.mark.parametrize(
     ("sop_class", "left"),
-    [(uid.ParametricMapStorage, "YES"), (uid.DermoscopicPhotographyImageStorage, "YES"), (uid.CTImageStorage, None)],
+    [
+        (uid.ParametricMapStorage, "YES"),
+        (uid.DermoscopicPhotographyImageStorage, "YES"),
+        (uid.CTImageStorage, None),
+        (uid.UID("1.2.840.10008.5.1.4.1.1.14.1"), "NO"),
+    ],
 )
 def test_where_a_word_on_faces_is_required_it_is_that_they_may_be_there(sop_class: str, left: str | None) -> None:
-    """SendIt does not look for faces: an original's NO would be read as its own."""
+    """SendIt does not look for faces: an original's NO would be read as its own. Inside of a vessel there is none."""
     whole = dataset()
     whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = uid.UID(sop_class)
     whole.RecognizableVisualFeatures = "NO"
