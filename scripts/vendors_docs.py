@@ -64,7 +64,8 @@ times of slices, the slope that makes numbers of pixels comparable. The Basic pr
 
 An attribute is recognised by its group, the creator of its block and its last two digits, wherever its block stands.
 A number stays. A text stays as it is if it has the form that the vendor's software always writes; any other text is
-cleaned like a description. UIDs are coded. No attribute of a person, date, serial number or host is in the lists.
+cleaned like a description. UIDs are coded. No attribute of a person, serial number or host is
+in the lists, and of dates only those that SUV is computed from, which move with all others.
 [How private attributes are treated](deidentification.md#private-attributes) has the details, [the
 decision](decisions/0017-private-attributes-by-vendor.md) the reasons, and [fidelity.md](fidelity.md) what dcm2niix
 reads before and after.
