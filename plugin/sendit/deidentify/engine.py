@@ -146,7 +146,7 @@ def _release(
     cleaner = _Cleaner(
         plan, identities, subject, instance.syntax.encoding, retained, entries, decisions, required, pixels
     )
-    cleaner.remembered = _remembered(cleaner, animal)
+    cleaner.remembered = _remembered(cleaner, animal=animal)
     instance.elements = cleaner.top(instance.elements)
     if cleaner.names_told_apart:
         instance.repairs.append(
@@ -231,7 +231,7 @@ def _entry_cleaner(plan: Plan, identities: KeyedIdentities, retained: RetainedVa
     return EntryCleaner(retained.texts, descriptions, uid)
 
 
-def _remembered(cleaner: _Cleaner, animal: bool) -> Remembered | None:
+def _remembered(cleaner: _Cleaner, *, animal: bool) -> Remembered | None:
     """Return what is remembered of instances with the same rules, codes and names; None if a rule is the instance's."""
     if cleaner.decisions.rules:
         return None

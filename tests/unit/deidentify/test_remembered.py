@@ -55,8 +55,8 @@ def _uncached(function: Callable[..., object]) -> Callable[..., object]:
     """A function that caches nothing, and can be asked for what it wraps, as the engine does for long values."""
 
     @wraps(function)
-    def plain(*arguments: object) -> object:
-        return function(*arguments)
+    def plain(*arguments: object, **named: object) -> object:
+        return function(*arguments, **named)
 
     return plain
 
@@ -65,7 +65,7 @@ def _uncached(function: Callable[..., object]) -> Callable[..., object]:
 def _plainly() -> Iterator[None]:
     """Forget everything that is remembered from one instance to another, and take no shortcut among samples."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_remembered", lambda *_: None)
+        patch.setattr(engine, "_remembered", lambda *_, **__: None)
         patch.setattr(byte_search, "_MANY", sys.maxsize)
         for name, module in list(sys.modules.items()):
             if name.startswith("sendit.deidentify"):
