@@ -31,6 +31,7 @@ _OF_BREEDER = re.compile(
 #: The words of a measurement's name, E' among them.
 _OF_MEASUREMENT = re.compile(r"[^\W_]+'?")
 _LONGEST_NUMBER = 2
+_IN_PARENTHESES = re.compile(r"\(([^()]*)\)")
 _NOT_OF_BREED = re.compile(
     r"\s*(?:\((?:organism|breed)\)|\bbreed\b|\b(?:dog|cat|horse|cattle|sheep|goat|pig|pony|chicken|rabbit)\b)"
 )
@@ -47,12 +48,19 @@ def is_whole_meaning(text: str) -> bool:
 def is_measurement(text: str) -> bool:
     """Return whether a meaning is the name of a measurement, as makers of ultrasound and monitors abbreviate it.
 
-    Every word counts: `Mr` before a name is a title, in `MR ERO` a regurgitation.
+    Every word counts: `Mr` before a name is a title, in `MR ERO` a regurgitation. One of the words has to be written as
+    only an abbreviation is, and authors of formulas stand in parentheses: `EFW (Hadlock)`.
     """
-    words = _OF_MEASUREMENT.findall(text.casefold())
+    words = _OF_MEASUREMENT.findall(_IN_PARENTHESES.sub(_without_author, text))
     known = technique()["measurements"]
     numbers = {word for word in words if word.isdigit() and len(word) <= _LONGEST_NUMBER}
-    return any(len(word) > 1 for word in words) and all(word in known or word in numbers for word in words)
+    abbreviated = any(sum(map(str.isupper, word)) > 1 for word in words)
+    return abbreviated and all(word.casefold() in known or word in numbers for word in words)
+
+
+def _without_author(match: re.Match[str]) -> str:
+    authors = technique()["authors of measurements"]
+    return "" if all(word in authors or word.isdigit() for word in match[1].casefold().split()) else match[0]
 
 
 def meaning_of_locale(scheme: str, code: str) -> str:

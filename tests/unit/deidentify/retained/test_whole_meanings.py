@@ -59,7 +59,22 @@ def test_whole_meanings_stay(scheme: str, value: str, meaning: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "meaning", ["LVIDd", "MV E Vel", "EF(Teich)", "MR ERO", "LAESV A-L A4C", "E/E'", "AV maxPG", "UA PI", "Pleth"]
+    "meaning",
+    [
+        "LVIDd",
+        "MV E Vel",
+        "EF(Teich)",
+        "MR ERO",
+        "LAESV A-L A4C",
+        "E/E'",
+        "AV maxPG",
+        "UA PI",
+        "Pleth",
+        "EFW (Hadlock)",
+        "EF(Cube)",
+        "LVSV",
+        "TAPSE",
+    ],
 )
 def test_names_of_measurements_stay(meaning: str) -> None:
     """As scanners and monitors abbreviate them, of whatever maker."""
@@ -67,7 +82,21 @@ def test_names_of_measurements_stay(meaning: str) -> None:
     assert _meaning("99ESAOTE", "M1", meaning) == meaning
 
 
-@pytest.mark.parametrize("meaning", ["MR Quimby", "E", "Vel 4711", "Diam^Vel Zelda", "AV 77123456"])
+@pytest.mark.parametrize(
+    "meaning",
+    [
+        "MR Quimby",
+        "E",
+        "Vel 4711",
+        "Diam^Vel Zelda",
+        "AV 77123456",
+        "E Vel",
+        "Simpson",
+        "Nelson FL",
+        "Max Mean",
+        "(Williams)",
+    ],
+)
 def test_what_is_no_measurement_does_not(meaning: str) -> None:
     """A name beside what may be a title, a letter, a number of somebody."""
     assert not is_measurement(meaning)
