@@ -33,7 +33,6 @@ _WITHOUT_FACES, _NONE = frozenset({"1.1.14.1", "1.1.14.2"}), "NO"
 _BESIDE: Mapping[str, tuple[str, ...]] = {
     "ResponsiblePersonRole": ("ResponsiblePerson",),
     "PatientAlternativeCalendar": ("PatientBirthDateInAlternativeCalendar", "PatientDeathDateInAlternativeCalendar"),
-    "ClinicalTrialProtocolEthicsCommitteeName": ("ClinicalTrialProtocolEthicsCommitteeApprovalNumber",),
     "FontNameType": ("FontName",),
 }
 #: Of an animal, these are required, if only empty (type 2C): whom it belongs to.
