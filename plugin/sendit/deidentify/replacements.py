@@ -38,7 +38,7 @@ DUMMIES: Mapping[str, bytes] = {
     "ST": b"Removed",
     "SV": b"\0" * 8,
     "TM": b"000000",
-    "UC": b"Removed, as it may identify",  # LongCodeValue is for codes of more than 16 characters (PS3.3 8.1)
+    "UC": b"Removed Removed Removed",  # LongCodeValue is for codes of more than 16 characters (PS3.3 8.1)
     "UL": b"\0" * 4,
     "UN": b"\0\0",
     "UR": b"urn:removed",
