@@ -27,7 +27,7 @@ _LONGEST_ABBREVIATION = 5  # letters, of a hospital
 _BEHIND_AMOUNT = re.compile(r"(?<![^\W_])\d[\d.,]*\s$")
 #: Both eyes, and the days of a week of treatment.
 _OF_EYES = re.compile(
-    r"(?<!\w)(?:O[DS]|ONH|OCT|IOP|CDR|glaucoma|macula|retina|fundus|cornea|cataract|eyes?|visus|VA)(?!\w)",
+    r"(?<!\w)(?:O[DS]|ONH|OCTA?|IOP|IOL|RNFL|CDR|glaucoma|macula|retina|fundus|cornea|cataract|biometry|topography|eyes?|visus|VA)(?!\w)",
     re.IGNORECASE,
 )
 _LONGEST_WEEK, _BESIDE_EYES = 5, 64
