@@ -60,12 +60,15 @@ def _value(vr: str) -> st.SearchStrategy[object]:
     return st.text(_LETTERS[:-6] if ascii_only else _LETTERS, max_size=40)
 
 
+#: Made once: it checks that all of the thousands can be compared.
+_CHOSEN = st.lists(st.sampled_from(_ATTRIBUTES), max_size=8)
+
+
 @st.composite
 def _datasets(draw: Callable[[st.SearchStrategy[Any]], Any], depth: int = 0) -> Dataset:
     """Some attributes of the standard, some private ones, sequences up to three deep."""
     made = Dataset()
-    chosen = draw(st.lists(st.sampled_from(_ATTRIBUTES), max_size=8))
-    for tag, vr in chosen:
+    for tag, vr in draw(_CHOSEN):
         if vr != "SQ":
             made.add_new(tag, vr, draw(_value(vr)))
         elif depth < 3:
