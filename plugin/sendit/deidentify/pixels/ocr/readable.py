@@ -18,6 +18,9 @@ _READ_TWO, _READ_IDEOGRAPHS = 0.95, 0.85
 #: are drawn more clearly.
 _READ_ONE, _SHAPES = 0.97, frozenset("1Il|iJjLTtVvYyXxOoQCcUu0147rnÎļı")
 _LARGE_SHAPES = frozenset("1Il|iXxOo0")
+#: The same for three letters or more, not all alike, that have no line's strokes where the network is sure of one: LEE
+#: in large letters that touch each other.
+_READ_WORD = 0.94
 #: The same for what stands beside a line of text.
 _READ_BESIDE = 0.5
 #: Characters that the same shape is read as, and ideographs that simple shapes are read as.
@@ -48,7 +51,10 @@ def is_readable(text: str, sureness: float, *, sure: bool, plain: bool, large: b
     most = max(kinds.count(one) for one in set(kinds))
     if not plain:
         mixed = len(kinds) > 2 and 2 * most <= len(kinds)
-        return (sureness >= _READ_HIGH and mixed) or (sureness >= _READ_ONE and len(set(kinds)) > 1)
+        word = sure and len(kinds) > 2 and "".join(characters).isalpha()
+        return (sureness >= _READ_HIGH and mixed) or (
+            sureness >= (_READ_WORD if word else _READ_ONE) and len(set(kinds)) > 1
+        )
     if sure and len(set(kinds)) >= _MANY:
         needed = min(needed, _READ_MANY)
     return sureness >= needed and len(set(kinds)) > 1 and not set(characters) <= _SHAPELESS

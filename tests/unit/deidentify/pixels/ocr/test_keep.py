@@ -248,6 +248,14 @@ def test_what_is_text(text: str, sureness: float) -> None:
     assert is_readable(text, sureness, sure=True, plain=True)
 
 
+def test_short_names_in_letters_that_touch() -> None:
+    """They have no line's strokes; two letters, digits, and one shape repeated are read into graphics, too."""
+    assert is_readable("LEE", 0.95, sure=True, plain=False)
+    for text, sureness, sure in (("LEE", 0.9, True), ("LEE", 0.95, False), ("LE", 0.95, True), ("177", 0.95, True)):
+        assert not is_readable(text, sureness, sure=sure, plain=False)
+    assert not is_readable("OOO", 0.99, sure=True, plain=False)
+
+
 def test_nothing_is_kept_of_another_frame() -> None:
     """Where a second frame has a name in the place of a marker, both go."""
     one, other = _written(("R", (160, 80), 40)), _written(("SMITH", (110, 80), 40))
