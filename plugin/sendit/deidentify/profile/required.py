@@ -27,8 +27,6 @@ _STORAGE = "1.2.840.10008.5.1.4."
 _FACES, _MAY_BE = 0x00280302, "YES"
 #: Images of the inside of a vessel, of which the standard allows only that there is none (PS3.3 C.8.27.3).
 _WITHOUT_FACES, _NONE = frozenset({"1.1.14.1", "1.1.14.2"}), "NO"
-
-
 #: Attributes that may stand only beside a value of one of others (type 1C), which the profile removes or empties.
 _BESIDE: Mapping[str, tuple[str, ...]] = {
     "ResponsiblePersonRole": ("ResponsiblePerson",),

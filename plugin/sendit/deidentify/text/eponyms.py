@@ -57,6 +57,13 @@ _OPERATION = re.compile(
 )
 #: Behind a sign: whether it was found.
 _SIGN = re.compile(r"\s?(?:\+{1,3}|[\-−])(?=\s*(?:$|[,.;)]))|\s[+\-]ve(?!\w)")
+#: Endings of a declined name, and of the name itself.
+_DECLINED = (
+    ("skiego", "ski"), ("ckiego", "cki"), ("ova", ""), ("owa", ""), ("ove", ""), ("ovy", ""), ("ego", ""), ("ho", ""),
+    ("in", ""), ("om", ""), ("a", ""), ("u", ""), ("em", ""),
+)  # fmt: skip
+_LONGEST_BETWEEN = 3
+_SIDES = frozenset(["L", "R"])
 _MORBUS = re.compile(r"(?<![\w.])(?:M|Mb)\.\s?$")
 #: What stands before a disease or an operation, and before nobody: suspected, condition after.
 _SUSPECTED = re.compile(
@@ -178,15 +185,6 @@ def stays_alone(text: str, runs: Sequence[re.Match[str]], usual: Sequence[bool],
             if len(between) <= _LONGEST_BETWEEN and not _goes_with(beside[0], between, usual=usual[other]):
                 return False
     return True
-
-
-#: Endings of a declined name, and of the name itself.
-_DECLINED = (
-    ("skiego", "ski"), ("ckiego", "cki"), ("ova", ""), ("owa", ""), ("ove", ""), ("ovy", ""), ("ego", ""), ("ho", ""),
-    ("in", ""), ("om", ""), ("a", ""), ("u", ""), ("em", ""),
-)  # fmt: skip
-_LONGEST_BETWEEN = 3
-_SIDES = frozenset(["L", "R"])
 
 
 def is_eponym(word: str) -> bool:

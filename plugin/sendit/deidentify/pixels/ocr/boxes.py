@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 Floats = NDArray[np.float32]
 
@@ -87,10 +87,20 @@ def _cores(map_: Floats, least: float, scale: float) -> list[Box]:
 
 def linked(parts: Iterable[Box]) -> list[Box]:
     """Join parts of one line, as on both sides of a comma, and leave out boxes within others."""
+    return _joined(sorted(parts, key=lambda box: (-box.region.area, box.region)), _one_line)
+
+
+def rows_joined(found: Iterable[Box]) -> list[Box]:
+    """Join words of one row, with the space between them: what is too small to be found may stand there."""
+    return _joined(sorted(found, key=lambda box: box.region), _in_either_row)
+
+
+def _joined(parts: Iterable[Box], belong: Callable[[Region, Region], bool]) -> list[Box]:
+    """Join boxes that belong together, one after the other, and what has been joined with the next."""
     kept: list[Box] = []
-    for box in sorted(parts, key=lambda box: (-box.region.area, box.region)):
+    for box in parts:
         merged = box
-        while (other := next((one for one in kept if _one_line(one.region, merged.region)), None)) is not None:
+        while (other := next((one for one in kept if belong(one.region, merged.region)), None)) is not None:
             kept.remove(other)
             merged = Box(other.region.around(merged.region), max(other.score, merged.score))
         kept.append(merged)
@@ -124,18 +134,6 @@ def same_joined(found: Iterable[Box]) -> list[Box]:
             kept.append(box)
         else:
             kept[at] = Box(kept[at].region.around(box.region), max(kept[at].score, box.score))
-    return kept
-
-
-def rows_joined(found: Iterable[Box]) -> list[Box]:
-    """Join words of one row, with the space between them: what is too small to be found may stand there."""
-    kept: list[Box] = []
-    for box in sorted(found, key=lambda box: box.region):
-        merged = box
-        while (other := next((one for one in kept if _in_either_row(one.region, merged.region)), None)) is not None:
-            kept.remove(other)
-            merged = Box(other.region.around(merged.region), max(other.score, merged.score))
-        kept.append(merged)
     return kept
 
 
