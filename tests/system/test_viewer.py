@@ -157,6 +157,8 @@ def test_a_preview_leaves_nothing_behind(held: Stack) -> None:
     maker = StudyMaker()
     study = held.source.upload(maker.instance())["ParentStudy"]
     held.wait_batch(lambda b: b["study"] == study and b["state"] == "DELIVERING", limit=240)
+    # What was made of the study while it arrived is removed a moment after its batch goes on.
+    wait_for(lambda: not list(held.data_directory.rglob("ahead-*")), "the folders made ahead to go")
     before = _left(held)
     answer = held.api(f"projects/{ANOTHER}/preview", "POST", json={"study": study, "instance": 1})
     assert (answer["outcome"], answer["instances"], answer["notes"]) == ("released", 1, [])
