@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
-_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
 #: Lists whose texts are not shown, so that the rules can be changed without a look at them.
-_SEALED = frozenset(["eighth"])
+_SEALED = frozenset(["tenth"])
 #: Leaked and lost before the rules were changed with any list (first, second), with the next two, and so on.
 _BEFORE = {
     "first": (16, 80),
@@ -49,6 +49,8 @@ _BEFORE = {
     "sixth": (13, 7),
     "seventh": (5, 58),
     "eighth": (6, 24),
+    "ninth": (12, 61),
+    "tenth": (7, 28),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
 _UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7), "eighth": (5, 18)}
@@ -57,12 +59,16 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "sixth": 0.03,
     "seventh": 0.01,
     "eighth": 0.02,
+    "ninth": 0.07,
+    "tenth": 0.07,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
     "sixth": 0.15,
     "seventh": 0.15,
     "eighth": 0.25,
+    "ninth": 0.31,
+    "tenth": 0.28,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -227,14 +233,17 @@ the same afterwards.
 The rules were changed with the first, the third, the fifth and the seventh texts. The second, fourth, sixth and eighth
 ones, written at the same time as those, were left unseen until then, so their figures tell what to expect of new texts:
 {unseen}. After that the rules were changed with
-the second, fourth and sixth, too, and with what leaked of the eighth; what is lost of the eighth was not looked at. The
-third and fourth texts are of more kinds: attributes of machines, programs, plans, coded meanings, numbers that are
-none, more scripts, files of a patient whose name is a word. The fifth and sixth ones are by another hand, who had read
-no rule: other trades (a dental clinic, a vet school, trials, an emergency
+the second, fourth and sixth, too, and with what leaked of the eighth; what is lost of the eighth was not looked at in
+that round. The third and fourth texts are of more kinds: attributes of machines, programs, plans, coded meanings,
+numbers that are none, more scripts, files of a patient whose name is a word. The fifth and sixth ones are by another
+hand, who had read no rule: other trades (a dental clinic, a vet school, trials, an emergency
 doctor's dictation) and countries. What identifies in them is shorter: beds, subjects of trials, initials, offices,
 nicknames. What is lost of them was not looked at in the first round with them, but in the next one. The seventh and
 eighth ones are by a third hand, who had read no rule either: what clerks and radiographers type, makers beyond the
-largest, names of series as public data sets have them. They were written as one list, which was split by chance.
+largest, names of series as public data sets have them. The ninth and tenth ones are by a fourth hand, who had read no
+rule either: radiographers, clerks, physicists, archive administrators and data managers of 30 countries; whole
+sentences of reports in 15 languages, names of patients quoted in another form. Each of these two pairs was written as
+one list, which was split by chance.
 
 Not shown below, to be left unseen while the rules are changed, are the texts of: {sealed}.
 

@@ -9,11 +9,13 @@ from sendit.deidentify.text import sorted_words
 from sendit.deidentify.text.sorted_words import is_of_languages
 
 
-@pytest.mark.parametrize("which", ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"])
+@pytest.mark.parametrize(
+    "which", ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
+)
 def test_texts_of_the_red_team(which: str) -> None:
-    found = measured(texts_of(which))
-    assert found.identifying > (60 if which == "sixth" else 120)
-    assert found.harmless > (25 if which == "sixth" else 100)
+    found, is_short = measured(texts_of(which)), which in ("sixth", "eighth")
+    assert found.identifying > (60 if is_short else 120)
+    assert found.harmless > (25 if is_short else 100)
     assert len(found.leaked) <= MOST_LEAKED[which] * found.identifying, found.leaked
     assert len(found.lost) <= MOST_LOST[which] * found.harmless, found.lost
 
