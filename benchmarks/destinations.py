@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 
-from sendit.destinations.gcs import tar_stream as archive
+from sendit.destinations.gcs.archive_layout import archive_bytes
 from sendit.model import Shipment, StagedInstance
 from tests.destinations.bench import open_out
 from tests.destinations.bench_google_cloud_storage import BUCKET, document, plain_bucket
@@ -78,7 +78,7 @@ def _plain_archive(bucket: Any, path: Path) -> None:
 def _packed_archive(bucket: Any, study: Shipment, path: Path) -> None:
     """The archive is written to a file first, and uploaded then: two steps with the same bytes in the end."""
     with path.open("wb") as file:
-        file.writelines(archive.write(study))
+        file.writelines(archive_bytes(study))
     _plain_archive(bucket, path)
 
 
@@ -119,7 +119,7 @@ def _measure(server: GoogleStorage, folder: Path) -> bool:
     size = sum(staged.receipt.output_size for staged in study.staged_instances)
     bucket = plain_bucket(server.url)
     packed = folder / "packed.tar.gz"
-    packed.write_bytes(b"".join(archive.write(study)))
+    packed.write_bytes(b"".join(archive_bytes(study)))
     sizes = f"{size / 1e6:.0f} MB, packed {packed.stat().st_size / 1e6:.0f} MB"
     print(f"destinations: {INSTANCES} instances, {sizes}; {ROUNDS} rounds in turn, {CONCURRENCY} threads", flush=True)
     options = {"Timeout": 60, "Concurrency": CONCURRENCY}

@@ -141,13 +141,12 @@ class Scheduler:
 
     Args:
         executor: this worker's name, the same after every restart and held by one process at a time.
-        stages: name → function; its arguments are the ones given to `enqueue`, and must be JSON.
         queues: name → how many of its stages run at the same time in this worker.
     """
 
-    def __init__(self, url: str, executor: str, stages: Mapping[str, Stage], queues: Mapping[str, int]) -> None:
+    def __init__(self, url: str, executor: str, queues: Mapping[str, int]) -> None:
         self._url = url
-        self._stages = dict(stages)
+        self._stages: Mapping[str, Stage] = {}
         self._queues = dict(queues)
         self._bells = {name: _Bell() for name in queues}
         self._queue_of: dict[str, str] = {}  # by key, of what was enqueued here and has not begun
@@ -167,8 +166,13 @@ class Scheduler:
                 raise
             raise ours from None
 
-    def start(self) -> None:
-        """Make or update the engine's tables and begin to run; what this executor left unfinished runs again."""
+    def start(self, stages: Mapping[str, Stage]) -> None:
+        """Make or update the engine's tables and begin to run; what this executor left unfinished runs again.
+
+        Args:
+            stages: name → function; its arguments are the ones given to `enqueue`, and must be JSON.
+        """
+        self._stages = stages
         with self._translated():
             self._start()
 

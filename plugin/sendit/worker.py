@@ -46,7 +46,7 @@ from sendit.pipeline.watching.alarms.conditions import Conditions
 from sendit.pipeline.watching.alarms.keeper import Keeper
 from sendit.pipeline.watching.alarms.summary import summary
 from sendit.pipeline.watching.early import EarlyWork
-from sendit.pipeline.watching.events import Arrivals
+from sendit.pipeline.watching.events import Arrivals, lines_of_plugin
 from sendit.pipeline.watching.metrics import Metrics
 from sendit.pipeline.watching.pulls import Pulling
 from sendit.pipeline.watching.reconcile import Reconciler
@@ -56,7 +56,7 @@ from sendit.storage.previews import Previews
 from sendit.storage.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from sendit.config.orthanc import OrthancConfig
     from sendit.config.schema import Settings
@@ -98,7 +98,7 @@ class Worker:
         self._group = WorkerGroup(self.journal, services.scheduler.executor)
         self._early = EarlyWork(self.pipeline, self.orthanc.stable_age)
         keeps = bool(hello.get("keeps"))
-        self._arrivals = Arrivals(self.pipeline, self._early, lambda study: _say(taken=study) if keeps else None)
+        self.arrivals = Arrivals(self.pipeline, self._early, lambda study: _say(taken=study) if keeps else None)
         self._pulling = Pulling(self.pipeline)
         self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._group)
         self._importing = Importing(self.pipeline, self._stop)
@@ -176,7 +176,6 @@ class Worker:
         scheduler = Scheduler(
             url=engine_url(self.settings.database, self._directory),
             executor=executor,
-            stages={"process": self._process, "deliver": self._deliver, "recall": self._recall, "pull": self._pull},
             queues=queues,
         )
         return Services(
@@ -214,24 +213,12 @@ class Worker:
         """Return what keeps SendIt from working, but for a full disk."""
         return [*self._problems.values(), *self._importing.problems()]
 
-    def _process(self, batch_id: int, attempt: int) -> None:
-        self.pipeline.process(batch_id, attempt)
-
-    def _deliver(self, batch_id: int, destination: str, attempt: int) -> None:
-        self.pipeline.deliverer.deliver(batch_id, destination, attempt)
-
-    def _recall(self, batch_id: int, destination: str, attempt: int) -> None:
-        self.pipeline.recaller.recall(batch_id, destination, attempt)
-
-    def _pull(self, pull_id: int, attempt: int) -> None:
-        self._pulling.run(pull_id, attempt)
-
     def start(self) -> None:
         """Start all services; return at once."""
         self._group.begin()
-        self.pipeline.services.scheduler.start()
+        self.pipeline.services.scheduler.start({**self.pipeline.stages(), "pull": self._pulling.run})
         self._early.start()
-        self._arrivals.start()
+        self.arrivals.start()
         self._actions.resume()
         self._api.start()
         for target in (self._reconcile, self._beat, self._watch_journal, self._tell_persons):
@@ -316,10 +303,6 @@ class Worker:
             "active": len(self.pipeline.services.scheduler.active()),
         }
 
-    def tell(self, event: Mapping[str, Any]) -> None:
-        """Pass on an event of the plugin."""
-        self._arrivals.tell(event)
-
     def _restart(self, keys: Mapping[str, Any]) -> None:
         """End this worker, and have the plugin start another one with these keys of the configuration."""
         log.info("the configuration is reloaded")
@@ -333,7 +316,7 @@ class Worker:
         self.pipeline.stop()
         self.journal.batches.rest(self.journal.home)
         self._api.stop()
-        self._arrivals.stop()
+        self.arrivals.stop()
         self._early.stop()
         self.pipeline.services.deidentification.close()
         self.pipeline.services.scheduler.stop()
@@ -363,15 +346,6 @@ def _destinations(all_settings: Settings, orthanc: OrthancConfig) -> dict[str, A
     return {name: open_destination(name, one, orthanc) for name, one in all_settings.destinations.items()}
 
 
-def _lines() -> Iterator[Mapping[str, Any]]:
-    """Yield the plugin's lines, until it or Orthanc ends."""
-    for line in sys.stdin.buffer:
-        try:
-            yield json.loads(line)
-        except ValueError:
-            log.error("the plugin sent a line that is not JSON; it is ignored")
-
-
 def _say(**message: Any) -> None:
     """Write a line to the plugin, which may have ended already."""
     try:
@@ -399,7 +373,7 @@ def main() -> NoReturn:
     # Orthanc's log.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     logs.set_up()
-    lines = _lines()
+    lines = lines_of_plugin()
     try:
         hello = next(lines, None)
         if hello is None:
@@ -417,6 +391,5 @@ def main() -> NoReturn:
         _end(EX_TEMPFAIL)
     _say(ready=True, socket=str(worker.socket))
     log.info("ready")
-    for line in lines:
-        worker.tell(line)
+    worker.arrivals.take(lines)
     _stop(worker)

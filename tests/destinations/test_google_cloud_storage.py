@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sendit.destinations.gcs import tar_stream as archive
+from sendit.destinations.gcs.archive_layout import archive_bytes
 from sendit.destinations.gcs.bucket import CHUNK
 from sendit.errors import Misconfigured, Retry
 from sendit.model import Shipment, StagedInstance
@@ -96,18 +96,18 @@ def test_an_archive_as_the_official_client_reads_it(server: GoogleStorage, tmp_p
 _PACK = """
 import hashlib, json, sys
 from pathlib import Path
-from sendit.destinations.gcs import tar_stream
+from sendit.destinations.gcs.archive_layout import archive_bytes
 from sendit.model import Shipment, StagedInstance, Receipt
 given = json.loads(Path(sys.argv[1]).read_text())
 staged_instances = [StagedInstance(Receipt.from_dict(receipt), Path(path)) for receipt, path in given]
-print(hashlib.sha256(b"".join(tar_stream.write(Shipment(1, "IRB1", staged_instances)))).hexdigest())
+print(hashlib.sha256(b"".join(archive_bytes(Shipment(1, "IRB1", staged_instances)))).hexdigest())
 """
 
 
 def test_an_archive_has_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     """Whatever the order of the instances, the time, the batch's number, or the seed of the process."""
     sent = shipment(tmp_path)
-    ours = b"".join(archive.write(Shipment(1, "IRB1", sent.staged_instances)))
+    ours = b"".join(archive_bytes(Shipment(1, "IRB1", sent.staged_instances)))
     assert ours[:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # no name and no time in the header of gzip
     for number, staged_instances in enumerate((sent.staged_instances, sent.staged_instances[::-1])):
         order = tmp_path / f"order{number}.json"
@@ -117,7 +117,7 @@ def test_an_archive_has_the_same_bytes_in_every_process(tmp_path: Path) -> None:
             [sys.executable, "-c", _PACK, str(order)], capture_output=True, text=True, check=True, env=environment
         )
         assert made.stdout.strip() == hashlib.sha256(ours).hexdigest()
-    assert b"".join(archive.write(Shipment(99, "IRB1", sent.staged_instances))) == ours
+    assert b"".join(archive_bytes(Shipment(99, "IRB1", sent.staged_instances))) == ours
 
 
 def test_two_studies_of_one_name_are_both_kept(server: GoogleStorage, tmp_path: Path) -> None:

@@ -25,11 +25,11 @@ def test_work_of_a_lower_rank_goes_first_and_other_queues_are_left_alone(data_di
         go_on.wait(60)
 
     url = engine_url("sqlite", data_directory)
-    other = Scheduler(url, "other", {"work": stage}, {"theirs": 1})
-    other.start()  # registers its queue
+    other = Scheduler(url, "other", {"theirs": 1})
+    other.start({"work": stage})  # registers its queue
     other.stop()
-    scheduler = Scheduler(url, "me", {"work": stage}, {"mine": 1})
-    scheduler.start()
+    scheduler = Scheduler(url, "me", {"mine": 1})
+    scheduler.start({"work": stage})
     try:
         scheduler.enqueue("theirs", "work", "theirs:1", "of another worker")
         scheduler.enqueue("mine", "work", "mine:1", "first")
@@ -59,8 +59,8 @@ def test_work_begins_although_an_idle_queue_is_never_looked_at(
         begun.append(name)
         go_on.wait(60)
 
-    scheduler = Scheduler(engine_url("sqlite", data_directory), "me", {"work": stage}, {"mine": 1})
-    scheduler.start()
+    scheduler = Scheduler(engine_url("sqlite", data_directory), "me", {"mine": 1})
+    scheduler.start({"work": stage})
     try:
         scheduler.enqueue("mine", "work", "mine:1", "first")
         wait_for(lambda: begun == ["first"], "the first to begin")

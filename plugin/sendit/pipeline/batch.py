@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from sendit.config.project import Project
     from sendit.journal.lists.pauses import Paused
     from sendit.orthanc.client import Study
+    from sendit.scheduler import Stage
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,10 @@ class Pipeline:
         self.passports = Passports(services)
         self._journal = services.journal
         self._provenance = Provenance(services.journal, services.source)
+
+    def stages(self) -> Mapping[str, Stage]:
+        """Return what the scheduler runs for a batch, by the names under which it is enqueued."""
+        return {"process": self.process, "deliver": self.deliverer.deliver, "recall": self.recaller.recall}
 
     # --- collect and filter: a study becomes a batch -------------------------------------------------------------
 

@@ -13,17 +13,21 @@ from typing import TYPE_CHECKING
 from sendit.destinations.base import Destination, Progress
 from sendit.destinations.orthanc_peer.client import PeerConnections
 from sendit.destinations.orthanc_peer.delivery import PeerDelivery, groups, orthanc_id
-from sendit.destinations.orthanc_peer.passport import PeerPassport
-from sendit.destinations.passports import PassportHolder
+from sendit.destinations.passports import PASSPORT_FORMAT, PassportHolder, check_replaceable, is_ours
 from sendit.destinations.threads import in_threads
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, Retry
 
 if TYPE_CHECKING:
+    import requests
+
     from sendit.config.orthanc import OrthancConfig
     from sendit.destinations.orthanc_peer.settings import OrthancPeerSettings
     from sendit.model import Discrepancy, Shipment
 
-_log = logging.getLogger(__name__)
+
+log = logging.getLogger(__name__)
+
+_LAST_NUMBER = 65535
 
 
 class OrthancPeerDestination(Destination, PassportHolder):
@@ -50,7 +54,7 @@ class OrthancPeerDestination(Destination, PassportHolder):
             if system.get("ReadOnly"):
                 raise Misconfigured(place, "the peer is a read-only Orthanc", "Set its ReadOnly to false.")
             peer.get(f"/instances/{orthanc_id('', '', '', '')}/attachments/dicom/md5")
-            _log.info("the peer %s is Orthanc %s", self._peer.name, system.get("Version"))
+            log.info("the peer %s is Orthanc %s", self._peer.name, system.get("Version"))
 
     def deliver(self, shipment: Shipment, progress: Progress) -> int:
         """See `Destination`. The peer is asked for its study and its series, and compared only in what it holds."""
@@ -79,18 +83,67 @@ class OrthancPeerDestination(Destination, PassportHolder):
     def put_passport(self, shipment: Shipment, content: bytes) -> None:
         """See `PassportHolder`. It is an attachment of the study."""
         with self._connect() as peer:
-            PeerPassport(peer, shipment, self._attachment).put(content)
+            _PeerPassport(peer, shipment, self._attachment).put(content)
 
     def read_passport(self, shipment: Shipment) -> bytes | None:
         """See `PassportHolder`."""
         with self._connect() as peer:
-            return PeerPassport(peer, shipment, self._attachment).read()
+            return _PeerPassport(peer, shipment, self._attachment).read()
 
     def remove_passport(self, shipment: Shipment) -> str | None:
         """See `PassportHolder`."""
         with self._connect() as peer:
-            PeerPassport(peer, shipment, self._attachment).remove()
+            _PeerPassport(peer, shipment, self._attachment).remove()
         return None
 
     def _connect(self) -> PeerConnections:
         return PeerConnections(self._peer, self._orthanc)
+
+
+class _PeerPassport:
+    """The place of one passport.
+
+    Args:
+        peer: open connections.
+        shipment: whose passport it is.
+        first: number of the attachment for the first part of a study; each further part has the next one.
+    """
+
+    def __init__(self, peer: PeerConnections, shipment: Shipment, first: int) -> None:
+        receipt = shipment.staged_instances[0].receipt
+        number = min(first + shipment.part - 1, _LAST_NUMBER)
+        self._peer = peer
+        self._study = receipt.study_instance_uid
+        self._route = f"/studies/{orthanc_id(receipt.patient_id, self._study)}/attachments/{number}"
+        self._place = f"OrthancPeers.{peer.peer.name}"
+
+    def put(self, content: bytes) -> None:
+        """See `PassportHolder.put_passport`."""
+        existing = self._get()
+        if existing is not None and existing.content == content:
+            return
+        if existing is not None:
+            check_replaceable(existing.content, PASSPORT_FORMAT, self._study, self._place)
+        answer = self._peer.put(self._route, content, existing.headers.get("ETag", "") if existing is not None else "")
+        if answer.status_code in (409, 412):
+            raise Retry(f"the passport at the peer {self._peer.peer.name} was changed by another at the same moment")
+        if answer.status_code == 404:
+            raise Retry(f"the study of a passport disappeared from the peer {self._peer.peer.name}")
+        if answer.status_code != 200:
+            problem = f"the peer does not take a passport as an attachment of its study (status {answer.status_code})"
+            remedy = "Allow this user PUT on /studies/{id}/attachments, or set Passport to false for this destination."
+            raise Misconfigured(self._place, problem, remedy)
+
+    def read(self) -> bytes | None:
+        """See `PassportHolder.read_passport`."""
+        answer = self._get()
+        return None if answer is None else answer.content
+
+    def remove(self) -> None:
+        """See `PassportHolder.remove_passport`. What is not a passport of this study stays."""
+        existing = self._get()
+        if existing is not None and is_ours(existing.content, PASSPORT_FORMAT, self._study):
+            self._peer.delete(self._route, existing.headers.get("ETag", ""))
+
+    def _get(self) -> requests.Response | None:
+        return self._peer.get(f"{self._route}/data")

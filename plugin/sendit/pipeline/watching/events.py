@@ -8,8 +8,10 @@ time: it looks at most at a few instances a second, because every question costs
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import queue
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from sendit.errors import Retry
 from sendit.model import InstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sendit.pipeline.batch import Pipeline
     from sendit.pipeline.watching.early import EarlyWork
@@ -27,6 +29,15 @@ log = logging.getLogger(__name__)
 #: How many of the instances that arrived within one interval are looked up to learn what studies are arriving.
 _LOOKED_UP = 2
 _INTERVAL = 1.0  # seconds
+
+
+def lines_of_plugin() -> Iterator[Mapping[str, Any]]:
+    """Yield what the plugin writes to this process, until it or Orthanc ends: a configuration first, then events."""
+    for line in sys.stdin.buffer:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            log.error("the plugin sent a line that is not JSON; it is ignored")
 
 
 class Arrivals:
@@ -45,9 +56,10 @@ class Arrivals:
         """Start the thread."""
         self._thread.start()
 
-    def tell(self, event: Mapping[str, Any]) -> None:
-        """Accept one event of the plugin, as one line."""
-        self._events.put(event)
+    def take(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Accept events of the plugin until there are no more."""
+        for event in events:
+            self._events.put(event)
 
     def stop(self) -> None:
         """Stop the thread."""
@@ -63,9 +75,9 @@ class Arrivals:
                 continue
             if event is None:
                 return
-            self._take(event)
+            self._work_off(event)
 
-    def _take(self, event: Mapping[str, Any]) -> None:
+    def _work_off(self, event: Mapping[str, Any]) -> None:
         kind = event.get("event")
         if kind == "stored":
             instances = [str(instance) for instance in event.get("instances", [])]
