@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sendit.errors import Retry
 from sendit.model import PixelStatus, Quarantined, Receipt
-from sendit.storage.instance_io import written
-from sendit.storage.staging import AheadFolders
+from sendit.storage.staging import AheadFolders, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from sendit.errors import Misconfigured, Quarantine, Retry
 from sendit.model import Quarantined, Receipt, Rejected
 from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec, Result
 from sendit.pseudonyms.lookup import Pseudonyms
-from sendit.storage.instance_io import synchronise
+from sendit.storage.staging import synchronise
 
 RECEIPTS = "receipts.jsonl"
 _REASONS = 10  # shown at the end

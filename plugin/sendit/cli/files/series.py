@@ -18,7 +18,7 @@ from pathlib import Path
 from sendit.model import Receipt
 from sendit.pipeline.pool.processes import DeidentifyPool, Job, Result
 from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, is_due, looked_at
-from sendit.storage.instance_io import moved
+from sendit.storage.staging import moved
 
 _FOLDER = ".sendit-held-back"
 #: Number of consecutive inputs that are checked together, series by series.

@@ -39,8 +39,8 @@ from sendit.pipeline.pool.series_look import (
     parts_of,
 )
 from sendit.pipeline.pool.trial import LonelyProcess, Trial, end
-from sendit.storage.instance_io import fetched, opened, written
 from sendit.storage.previews import forget, keep
+from sendit.storage.staging import fetched, opened, written
 
 if TYPE_CHECKING:
     import mmap

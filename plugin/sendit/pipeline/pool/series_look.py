@@ -20,7 +20,7 @@ from sendit.errors import Misconfigured, Quarantine, Reject
 from sendit.model import LOOK_DUE, LOOKED_AT, Receipt
 from sendit.pipeline.pool.limits import limited
 from sendit.pipeline.pool.pixel_tools import text_of_series
-from sendit.storage.instance_io import opened, written
+from sendit.storage.staging import opened, written
 
 if TYPE_CHECKING:  # loads numpy
     from collections.abc import Iterable, Iterator, Mapping

@@ -13,7 +13,7 @@ from sendit.deidentify.dicom.reader import read_file
 from sendit.errors import Misconfigured, Quarantine, Reject
 from sendit.model import BatchState, InstanceState
 from sendit.pipeline.projects import taken_of
-from sendit.storage.instance_io import opened
+from sendit.storage.staging import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -26,7 +26,7 @@ from sendit.pipeline.pool.limits import limited
 from sendit.pipeline.pool.pixel_tools import pixel_tools
 from sendit.pipeline.pool.processes import ProjectSpec, new_executor, no_interrupt, plan_of
 from sendit.pipeline.pool.trial import end
-from sendit.storage.instance_io import fetched, opened
+from sendit.storage.staging import fetched, opened
 
 if TYPE_CHECKING:
     import mmap
