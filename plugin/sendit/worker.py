@@ -43,8 +43,7 @@ from sendit.pipeline.reload import Reloader
 from sendit.pipeline.review import OVERRULABLE
 from sendit.pipeline.watching.alarms.channels import channels_of
 from sendit.pipeline.watching.alarms.conditions import Conditions
-from sendit.pipeline.watching.alarms.keeper import Keeper
-from sendit.pipeline.watching.alarms.summary import summary
+from sendit.pipeline.watching.alarms.keeper import Keeper, summary
 from sendit.pipeline.watching.early import EarlyWork
 from sendit.pipeline.watching.events import Arrivals, lines_of_plugin
 from sendit.pipeline.watching.metrics import Metrics

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from sendit import __version__
-from sendit.api import audit, lists, many, passports, review
+from sendit.api import audit, many, passports, review
 from sendit.api.guard import Guard
 from sendit.api.pages import previews
 from sendit.api.pages.shell import DOCUMENTATION_FILES, Shell, documentation_page, static_files
@@ -97,7 +97,6 @@ def _new_app(backend: Backend) -> FastAPI:
 def _add_routes_of_batches(app: FastAPI, backend: Backend, views: Views) -> None:
     journal = backend.pipeline.services.journal
     add_routes(app, backend.pipeline, views, backend.start_import)
-    lists.add_routes(app, journal)
     many.add_routes(app, backend.pipeline, backend.actions)
     audit.add_routes(app, journal.audit)
     export.add_routes(app, journal)

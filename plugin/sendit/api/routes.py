@@ -1,15 +1,16 @@
-"""Routes of batches, recalls and imports."""
+"""Routes of batches, recalls and imports, and of how many there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query
 
-from sendit.api.filters import BatchQuery, Before, cut
+from sendit.api.filters import BatchQuery, Before, Day, Name, cut
 from sendit.api.problems import CHANGING, NOT_FOUND, no_batch, problem
 from sendit.api.queries import Views
 from sendit.api.roles import Administrator, Verifier, Viewer
@@ -19,6 +20,8 @@ from sendit.api.schemas import (
     BatchAnswer,
     BatchDetail,
     BatchPage,
+    CountAnswer,
+    CountsAnswer,
     ImportAnswer,
     ImportDetail,
     ImportRequest,
@@ -29,24 +32,32 @@ from sendit.api.schemas import (
     RecallAnswer,
     RecallRequest,
     RetryRequest,
+    TotalAnswer,
+    TotalsAnswer,
     VerdictAnswer,
 )
 from sendit.config.variants import projects_proper
-from sendit.journal.lists.counts import NEED_A_LOOK
+from sendit.journal import Journal
+from sendit.journal.lists.counts import NEED_A_LOOK, PROJECT
+from sendit.model import BatchState
 from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.readback.verify import VERIFIABLE, verify
 
 #: Starts an import of a folder for a project, on behalf of a user; returns the number of the import.
 StartImport = Callable[[Path, str, str], int]
 
+#: Days that a span holds unless its first day is given, and at most.
+_DAYS, _MOST_DAYS = 30, 10_000
+
 
 def add_routes(app: FastAPI, pipeline: Pipeline, views: Views, start_import: StartImport) -> None:
-    """Add the routes of batches, recalls and imports."""
+    """Add the routes of batches, recalls and imports, and of how many there are."""
     _batches(app, pipeline, views)
     _verification(app, pipeline, views)
     _acknowledgements(app, pipeline)
     _recalls(app, pipeline, views)
     _imports(app, pipeline, start_import)
+    _counts(app, pipeline.services.journal)
 
 
 def _batches(app: FastAPI, pipeline: Pipeline, views: Views) -> None:
@@ -188,3 +199,35 @@ def _is_folder(path: Path) -> bool:
         return path.is_absolute() and path.is_dir()
     except (OSError, ValueError):  # not accessible, too long, or with a NUL
         return False
+
+
+def _counts(app: FastAPI, journal: Journal) -> None:
+    @app.get("/api/counts", tags=["batches"])
+    def get_counts(_viewer: Viewer) -> CountsAnswer:
+        """Return how many batches each project has in each state."""
+        rows = sorted(journal.counts.of(PROJECT), key=lambda row: (row.name, row.state))
+        counts = [CountAnswer(project=x.name or None, state=BatchState(x.state), batches=x.number) for x in rows]
+        return CountsAnswer(counts=counts)
+
+    @app.get("/api/totals", tags=["batches"])
+    def get_totals(
+        _viewer: Viewer,
+        first: Annotated[Day | None, Query(description="first day (UTC); default: 29 days earlier")] = None,
+        last: Annotated[Day | None, Query(description="last day (UTC); default: today")] = None,
+        project: Annotated[Name | None, Query()] = None,
+        destination: Annotated[Name | None, Query()] = None,
+        by: Annotated[
+            Literal["project", "destination"],
+            Query(description="what all destinations of a project hold, or what each of them holds"),
+        ] = "project",
+        each: Annotated[Literal["day", "span"], Query(description="a line for each day, or for the span")] = "day",
+    ) -> TotalsAnswer:
+        """Return what was delivered: studies, instances and bytes."""
+        until = last or datetime.now(UTC).date()
+        begin = first or date.fromordinal(max(1, until.toordinal() - _DAYS + 1))
+        if (until - begin) > timedelta(days=_MOST_DAYS):
+            raise problem(422, f"the span is longer than {_MOST_DAYS} days", "Give a later first day.")
+        rows = journal.totals.of(
+            begin, until, project, destination, by_destination=by == "destination", by_day=each == "day"
+        )
+        return TotalsAnswer(totals=[TotalAnswer(**asdict(row)) for row in rows])

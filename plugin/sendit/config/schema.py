@@ -6,8 +6,9 @@ peers. `sendit.config.file.read_configuration` makes that document from files wh
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +21,6 @@ from sendit.config.errors import translate
 from sendit.config.file import DATA_DIRECTORY
 from sendit.config.guesses import nearest
 from sendit.config.orthanc import OrthancConfig
-from sendit.config.overlaps import in_the_way, orthancs_own
 from sendit.config.project import DEFAULT_OPTIONS as DEFAULT_OPTIONS
 from sendit.config.project import Keyed, Project, Variant
 from sendit.config.pulls import PullSource
@@ -40,6 +40,9 @@ from sendit.model import VARIANT_MARK
 SECTION = "SendIt"
 #: Longest name of a project, or of a project and its variant, that the journal holds.
 _LONGEST_NAME = 64
+
+#: A place in orthanc.json → the folder that it names.
+Places = Mapping[str, Path]
 
 
 def _database(url: str) -> str:
@@ -295,3 +298,39 @@ def _overlapping(settings: Settings, document: Mapping[str, Any]) -> Iterator[Mi
     watched = {f"{SECTION}.WatchedFolders[{i}].Path": one.path for i, one in enumerate(settings.watched_folders)}
     folders = {f"{SECTION}.Destinations.{name}.Path": one.folder() for name, one in settings.destinations.items()}
     yield from in_the_way(own, watched, {place: path for place, path in folders.items() if path is not None})
+
+
+def in_the_way(own: Places, watched: Places, delivered: Places) -> Iterator[Misconfigured]:
+    """Yield one error for each pair of folders that are the same or nested. Symbolic links are not followed.
+
+    Args:
+        own: what SendIt and Orthanc keep for themselves.
+        watched: whose content is imported.
+        delivered: where destinations write.
+    """
+    for (other, there), (place, here) in combinations(watched.items(), 2):
+        if _overlap(here, there):
+            problem = f"this folder is the same as {other}, or one contains the other"
+            yield Misconfigured(place, problem, "Keep them apart: two importers would take each other's files.")
+    for place, here in watched.items():
+        for other, there in own.items():
+            if _overlap(here, there):
+                problem = f"this folder is the same as {other}, or one contains the other"
+                yield Misconfigured(place, problem, "Watch another one: what is imported is moved away.")
+    for place, here in delivered.items():
+        for other, there in {**watched, **own}.items():
+            if _overlap(here, there):
+                yield Misconfigured(
+                    place, f"this folder is the same as {other}, or one contains the other", "Use separate folders."
+                )
+
+
+def orthancs_own(document: Mapping[str, object]) -> dict[str, Path]:
+    """Return where Orthanc keeps its files, as far as whole paths are given."""
+    given = {key: document.get(key) for key in ("StorageDirectory", "IndexDirectory")}
+    return {key: Path(value) for key, value in given.items() if isinstance(value, str) and value.startswith("/")}
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    one, other = Path(os.path.normpath(one)), Path(os.path.normpath(other))
+    return one.is_relative_to(other) or other.is_relative_to(one)

@@ -7,11 +7,11 @@ outcome = deidentify(source, plan, identities)     once per instance: Released, 
 
 from sendit.deidentify.compile import compile_plan
 from sendit.deidentify.engine import deidentify
-from sendit.deidentify.patient import patient_of
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.pseudonyms import KeyedIdentities, ListedIdentities, Patient
 from sendit.deidentify.recipes.custom_functions import FunctionsText
 from sendit.deidentify.recipes.parser import RecipeText
+from sendit.deidentify.validate import patient_of
 
 __all__ = [
     "Action",

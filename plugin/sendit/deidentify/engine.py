@@ -42,7 +42,7 @@ from sendit.deidentify.replacements import DUMMIES, FUNCTIONS, VARIABLES, Subjec
 from sendit.deidentify.retained.beside_pixels import take_out
 from sendit.deidentify.retained.by_attribute import explained
 from sendit.deidentify.retained.clean_values import RetainedValues
-from sendit.deidentify.retained.content_items import identifies
+from sendit.deidentify.retained.coded_concepts import identifies
 from sendit.deidentify.retained.labels import keep_apart
 from sendit.deidentify.retained.lost_meaning import are_alike, check_lost, lost_meaning, telling_values
 from sendit.deidentify.retained.numbers import mend_numbers

@@ -1,18 +1,26 @@
-"""Check, before anything is changed, that SendIt can de-identify an instance. Messages contain no value."""
+"""Check, before anything is changed, that SendIt can de-identify an instance, and whose it is.
+
+Messages contain no value.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from pydicom._uid_dict import UID_dictionary
 
 from sendit.deidentify.dicom.chunks import is_blank
 from sendit.deidentify.dicom.dataset import PIXEL_DATA, Dataset, Element, Instance, find
+from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.dicom.text import decoded
 from sendit.deidentify.pseudonyms import Patient
 from sendit.deidentify.replacements import Subject
 from sendit.errors import Quarantine, Reject
+
+if TYPE_CHECKING:
+    import mmap
 
 _CHARACTER_SET = 0x00080005
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
@@ -168,3 +176,13 @@ def _frames(elements: Dataset) -> int:
     if not re.fullmatch(r"\+?\d{1,9}", text):
         raise Reject("damaged: its NumberOfFrames is not a number")
     return int(text)
+
+
+def patient_of(source: bytes | memoryview | mmap.mmap) -> Patient | None:
+    """Return the patient as the engine will see them; None if the engine will not release this file anyway."""
+    try:
+        return subject_of(read_file(memoryview(source)).elements).patient
+    except Reject:
+        return None
+    except Exception:  # noqa: BLE001  a fault of ours: the engine meets it again, and quarantines
+        return None

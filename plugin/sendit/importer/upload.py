@@ -1,19 +1,21 @@
-"""One import: many files, a few uploads at a time, every outcome recorded."""
+"""One import: many files, a few at a time. What each file is, what Orthanc says to it; every outcome is recorded."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from sendit.importer.classify_file import judge_file, judge_member
+from sendit.errors import Reject
+from sendit.importer.file_kind import HEAD, FileKind, kind_of
 from sendit.importer.file_names import shown
 from sendit.importer.types import FileResult, ImportLog, ImportSummary, Stopped, Store
 from sendit.importer.walk import FoundFile, open_regular, refusal
-from sendit.importer.zip import Member, members
+from sendit.importer.zip import Member, decide_by_kind, members
 from sendit.model import FileOutcome
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ UPLOADS = 4
 _WINDOW = 2 * UPLOADS
 #: So many bad files are kept to be listed; all of them are counted, and recorded in the log.
 MOST_PROBLEMS = 10_000
+
+_CHUNK = 1024 * 1024
 
 
 @dataclass
@@ -138,3 +142,55 @@ class Uploads:
                 elif future.exception() is None and (result := future.result()) is not None:
                     self._note(result)
             raise
+
+
+def judge_file(file: FoundFile, store: Store) -> FileResult | None:
+    """Return the outcome of a file on disk, which is opened here and streamed; None if it is an archive.
+
+    Raises:
+        Retry, Misconfigured: from the store, or if the folder went away.
+    """
+    try:
+        with os.fdopen(open_regular(file.path), "rb") as stream:
+            kind = kind_of(stream.read(HEAD), file.name)
+            decided = decide_by_kind(kind, file.name)
+            if decided is not None or kind is FileKind.ARCHIVE:
+                return decided
+            stream.seek(0)
+            return judge_stream(stream, shown(file.name), kind, store)
+    except OSError as error:
+        return FileResult(shown(file.name), FileOutcome.UNREADABLE, refusal(error))
+
+
+def judge_member(member: Member, store: Store) -> FileResult:
+    """Return the outcome of a member of an archive; closes its stream. Raises as judge_file."""
+    with member.stream:
+        return judge_stream(member.stream, member.name, member.kind, store)
+
+
+def judge_stream(stream: BinaryIO, name: str, kind: FileKind, store: Store) -> FileResult:
+    """Store it; what Orthanc has already is compared by its MD5."""
+    try:
+        answer = store.store(stream)
+    except Reject as error:
+        if kind is FileKind.BARE:
+            return FileResult(name, FileOutcome.NOT_DICOM, "it has no DICOM header, and Orthanc makes nothing of it")
+        return FileResult(name, FileOutcome.UNREADABLE, str(error))
+    if answer.status == "Success":
+        return FileResult(name, FileOutcome.IMPORTED, None, answer.study, answer.instance)
+    if answer.status != "AlreadyStored":
+        return FileResult(
+            name, FileOutcome.NOT_STORED, f"Orthanc did not store it ({answer.status})", answer.study or None
+        )
+    stream.seek(0)
+    if store.same_content(answer.instance, _md5(stream)):
+        return FileResult(name, FileOutcome.ALREADY_THERE, None, answer.study, answer.instance)
+    reason = "Orthanc holds another content under the same UIDs; it was left as it is"
+    return FileResult(name, FileOutcome.CONFLICT, reason, answer.study)
+
+
+def _md5(stream: BinaryIO) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -29,7 +29,7 @@ from sendit.journal.provenance import Provenance
 from sendit.journal.recalls import Recalls
 from sendit.journal.receipts.characteristics import CharacteristicsRows
 from sendit.journal.receipts.passports import Passports
-from sendit.journal.release.cancel import Cancellations
+from sendit.journal.release.holds import Cancellations
 from sendit.journal.release.reviews import Reviews
 from sendit.journal.release.versions import Versions
 from sendit.journal.rescheduling import Rescheduling

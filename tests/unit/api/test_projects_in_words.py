@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from sendit.api.viewer.projects import difference_of
-from sendit.api.viewer.words import profile_of
+from sendit.api.viewer.projects import difference_of, profile_of
 from sendit.config.schema import load
 
 DESTINATIONS = {"research": {"Type": "Folder", "Path": "/srv/out"}, "other": {"Type": "Folder", "Path": "/srv/b"}}

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import zlib
 from dataclasses import dataclass
 
 from pydicom._dicom_dict import DicomDictionary
 
 from sendit.deidentify.dicom import recovery
-from sendit.deidentify.dicom.chunks import is_blank, release_pages
+from sendit.deidentify.dicom.chunks import is_blank, pieces, release_pages
 from sendit.deidentify.dicom.dataset import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
@@ -29,11 +30,10 @@ from sendit.deidentify.dicom.dataset import (
     find,
     group_and_element,
 )
-from sendit.deidentify.dicom.deflated import inflated
 from sendit.deidentify.dicom.recovery import Recovery, letters_meant
 from sendit.deidentify.dicom.text import ascii_text
 from sendit.deidentify.dicom.transfer_syntaxes import transfer_syntax
-from sendit.errors import Reject
+from sendit.errors import Quarantine, Reject
 
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -64,6 +64,12 @@ _HEADS = {order: struct.Struct(order + "HH2sH") for order in "<>"}
 _IMPLICIT_HEADS = {order: struct.Struct(order + "HH0sI") for order in "<>"}
 _TAGS = {order: struct.Struct(order + "HH") for order in "<>"}
 _LENGTHS = {order: struct.Struct(order + "I") for order in "<>"}
+
+#: Limits of an inflated dataset: this many bytes, or this multiple of its deflated size if that is more, but never more
+#: than the last (bytes). Blank images shrink to a hundredth, zeros alone to a thousandth; more is a bomb.
+_ALWAYS_INFLATED, _RATIO, _LARGEST_INFLATED = 256 << 20, 100, 2 << 30
+#: Bytes that are inflated at a time.
+_INFLATED_AT_ONCE = 16 << 20
 
 
 def read_file(data: memoryview) -> Instance:
@@ -420,3 +426,29 @@ def _begins_explicit(data: memoryview, start: int) -> bool:
     """Return whether the first element of the first item has a VR."""
     letters = bytes(data[start + 12 : start + 14])
     return letters in _SHORT_VRS or letters in _LONG_VRS
+
+
+def inflated(body: memoryview) -> memoryview:
+    """Return the inflated dataset.
+
+    Raises:
+        Reject: it is damaged, or has no end.
+        Quarantine: it is too large, or out of proportion to its size.
+    """
+    inflater, content = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
+    largest = min(max(_ALWAYS_INFLATED, _RATIO * len(body)), _LARGEST_INFLATED)
+    rest: bytes | memoryview = b""
+    try:
+        for piece in pieces([body]):
+            rest = piece
+            while rest and not inflater.eof:
+                content += inflater.decompress(rest, _INFLATED_AT_ONCE)
+                rest = inflater.unconsumed_tail
+                if len(content) > largest:
+                    raise Quarantine("its deflated dataset is too large, or out of proportion to its size")
+    except zlib.error:
+        raise Reject("truncated or damaged: its deflated dataset cannot be decompressed") from None
+    content += inflater.flush()
+    if not inflater.eof:
+        raise Reject("truncated: its deflated dataset has no end")
+    return memoryview(content).toreadonly()

@@ -1,7 +1,8 @@
 """Parse a deid recipe, fail-closed: a line that deid would skip with a warning is an error with its number.
 
 deid's own parser splits the lines, so that they mean the same here. Each line is checked first, because that parser
-ignores what it does not know, and calls sys.exit for some errors.
+ignores what it does not know, and calls sys.exit for some errors. Calls of deid's own functions (`deid_func:`) become
+what they mean here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from sendit.deidentify.recipes.deid_functions import translated
 from sendit.deidentify.recipes.filters import GROUPS, Filter, coordinates, parse_criteria
 from sendit.deidentify.recipes.line import RecipeLine
 from sendit.deidentify.recipes.selectors import nearest
@@ -25,6 +25,16 @@ _SECTIONS = ("header", "fields", "values", "labels", "filter")
 _NAMED = ("fields", "values", "filter")
 #: JITTER without a value means the patient's keyed offset. deid requires a value, so this one is inserted.
 _OWN_OFFSET = "func:shift_date"
+
+#: Each with its options, and their values that SendIt implements anyway.
+_UIDS: Mapping[str, Mapping[str, str]] = {
+    "basic_uuid": {},
+    "dicom_uuid": {},
+    "pydicom_uuid": {"prefix": "2.25.", "stable_remapping": "true"},
+    "suffix_uuid": {},
+}
+_JITTER = "jitter"
+_DAYS_IN = {"days": 1, "years": 365}  # as deid counts
 
 
 @dataclass(frozen=True)
@@ -240,3 +250,39 @@ def _parse(here: RecipeLine, section: str, text: str) -> dict[str, Any]:
     if len(entries) != 1 or entries[0]["action"] != action or entries[0]["field"].split()[0] != field:
         raise here.wrong("deid's parser reads this line differently", "Write it more simply.")
     return dict(entries[0])
+
+
+def translated(line: RecipeLine) -> RecipeLine:
+    """Return the line with deid's functions replaced: those for UIDs by func:uid, jitter by JITTER.
+
+    Raises:
+        Misconfigured: deid has no such function, or an option of it would have no effect.
+    """
+    kind, _, call = line.value.partition(":")
+    if kind != "deid_func":
+        return line
+    name, *options = call.split() or [""]
+    functions = (_JITTER, *_UIDS)
+    if name not in functions:
+        raise line.wrong(f"there is no deid_func:{name}", nearest(name, functions))
+    if line.action != "REPLACE":
+        raise line.wrong("deid's own functions are for REPLACE", "Write REPLACE.")
+    if name == _JITTER:
+        return replace(line, action="JITTER", value=str(_days(line, options)))
+    for option in options:
+        key, _, value = option.partition("=")
+        if _UIDS[name].get(key) != value:
+            remedy = "Leave it out: SendIt's UIDs begin with 2.25., and are the same for the same original and key."
+            raise line.wrong(f"the option {option} of deid_func:{name} would have no effect", remedy)
+    return replace(line, value="func:uid")
+
+
+def _days(line: RecipeLine, options: list[str]) -> int:
+    """Return the days of a jitter. deid moves by one day if none are given, also if years are."""
+    numbers = {"days": 1, "years": 0}
+    for option in options:
+        key, _, number = option.partition("=")
+        if key not in _DAYS_IN or not re.fullmatch(r"[+-]?\d{1,4}", number):
+            raise line.wrong(f"'{option}' is not an option of deid_func:jitter", "Write days=NUMBER or years=NUMBER.")
+        numbers[key] = int(number)
+    return sum(numbers[key] * _DAYS_IN[key] for key in numbers)

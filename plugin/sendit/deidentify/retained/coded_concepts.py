@@ -2,6 +2,7 @@
 
 A code of a scheme that is known has a form that the scheme fixes, often with a check digit. What has not this form is
 no code, but a text that somebody put there; and where the standard itself says what a code means, that is written.
+The concept of a content item (PS3.3 C.17.3) tells whether its value is an identifier.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from sendit.deidentify.dicom.dataset import Dataset, find
+from sendit.deidentify.dicom.text import ascii_text
 from sendit.deidentify.retained.whole_meanings import meaning_of_locale
 
 if TYPE_CHECKING:
@@ -84,6 +87,15 @@ _MOVED = [
     "2793806415",
     "7046913258",
 ]
+
+_CONCEPT_NAME, _CODE_VALUE, _CODE_SCHEME = 0x0040A043, 0x00080100, 0x00080102
+
+#: Codes of DCM: names, identifiers and places of observers, subjects, orders, devices, specimens.
+_IDENTIFYING = frozenset(
+    {"121008", "121009", "121012", "121013", "121016", "121017", "121018", "121019", "121020", "121021", "121022"}
+    | {"121028", "121029", "121030", "121031", "121040", "121041", "121043", "121081", "121114", "121193", "121196"}
+    | {"110119", "111700", "111705", "113870", "113871", "113872", "113873", "113877", "113880", "128774"}
+)
 
 
 @lru_cache(maxsize=4096)
@@ -194,3 +206,14 @@ def _mod10(code: str) -> bool:
     number, _, check = re.sub(r"^L[AP]", "", code).partition("-")
     doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(number)))
     return (sum(value // 10 + value % 10 for value in doubled) + int(check)) % 10 == 0
+
+
+def identifies(item: Dataset) -> bool:
+    """Return whether the value of a content item is an identifier, by the code of its concept name."""
+    name = find(item, _CONCEPT_NAME)
+    if name is None or not name.items:
+        return False
+    value, scheme = (find(name.items[0], tag) for tag in (_CODE_VALUE, _CODE_SCHEME))
+    if value is None or scheme is None:
+        return False
+    return bytes(scheme.value).strip(b" \0") == b"DCM" and ascii_text(value.value) in _IDENTIFYING

@@ -1,16 +1,30 @@
-"""Rules that hold released instances of a batch: run once all of them have an outcome, within its transaction."""
+"""What holds a batch: the rules, once all of its instances have an outcome, and persons who stop it.
+
+The rules hold single instances, within the transaction that concludes the batch. A person cancels or holds the whole
+batch before it was sent; a retry takes it up again.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 
+from sendit.journal import audit
 from sendit.journal import tables as t
 from sendit.journal.provenance import originals_of
 from sendit.journal.recalls import RECALLED_PATIENT, RECALLED_STUDY, is_recalled, of_family
-from sendit.model import LOOK_DUE, InstanceState
+from sendit.journal.writing import Superseded, add_event, lock, move, now
+from sendit.model import LOOK_DUE, STOPPABLE, BatchState, DeliveryState, InstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 #: Why a reviewer's rejected instances are.
 REVIEWER_REJECTED = "rejected by a reviewer"
+
+_WORDS = {BatchState.CANCELLED: "cancelled", BatchState.QUARANTINED: "held"}
+_UNDER_WAY = [DeliveryState.SENDING, DeliveryState.RETRYING, DeliveryState.PAUSED, DeliveryState.WAITING]
 
 
 def hold_doubtful(c: sa.Connection, batch_id: int) -> None:
@@ -103,3 +117,53 @@ def hold_all(c: sa.Connection, batch_id: int, reason: str = "held with the rest 
     where = (t.instances.c.batch_id == batch_id) & t.instances.c.state.in_(held)
     values = {"state": InstanceState.QUARANTINED, "reason": reason}
     c.execute(sa.update(t.instances).where(where).values(**values))
+
+
+class Cancellations:
+    """The part of the journal that stops batches at a person's wish."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def stop(self, batch_id: int, state: BatchState, actor: str, reason: str) -> bool:
+        """→ CANCELLED or QUARANTINED; return whether the batch was in a state that allows it.
+
+        What is under way is fenced: it ends at its next write. What a destination has of it already stays there, and
+        the history says where; a recall removes it.
+
+        Args:
+            batch_id: the batch.
+            state: CANCELLED or QUARANTINED.
+            actor: who wishes it.
+            reason: why, in their words.
+        """
+        b, d = t.batches.c, t.deliveries.c
+        words = f"{_WORDS[state]} by a person"
+        allowed: Collection[BatchState] = STOPPABLE
+        if state is BatchState.CANCELLED:
+            allowed = STOPPABLE | {BatchState.QUARANTINED}
+        with self._engine.begin() as c:
+            lock(c, batch_id)
+            where = (b.id == batch_id) & b.state.in_(allowed)
+            fenced = {"attempt": b.attempt + 1, "next_attempt_at": None, "starts": 0}
+            try:
+                move(c, where, state=state, reason=words, **fenced)
+            except Superseded:
+                return False
+            hold_all(c, batch_id, words)
+            under_way = (d.batch_id == batch_id) & d.state.in_(_UNDER_WAY)
+            ended = {"state": DeliveryState.WAITING, "next_attempt_at": None, "starts": 0, "changed_at": now()}
+            c.execute(sa.update(t.deliveries).where(under_way).values(**ended, attempt=d.attempt + 1))
+            c.execute(sa.delete(t.review_marks).where(t.review_marks.c.batch_id == batch_id))
+            add_event(c, batch_id, words + _there(c, batch_id), actor, reason)
+            action = "cancel" if state is BatchState.CANCELLED else "hold"
+            audit.add(c, audit.Act(actor, action, batch=batch_id, reason=reason))
+            return True
+
+
+def _there(c: sa.Connection, batch_id: int) -> str:
+    """Return which destinations may hold something of the batch, in words; "" if none does."""
+    d = t.deliveries.c
+    some = (d.batch_id == batch_id) & ((d.sent > 0) | (d.state == DeliveryState.VERIFIED))
+    names = list(c.execute(sa.select(d.destination).where(some).order_by(d.destination)).scalars())
+    return f"; something of it is at {', '.join(names)}: recall it there if it has to go" if names else ""

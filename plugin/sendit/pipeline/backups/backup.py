@@ -18,12 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alembic import command
+from alembic.runtime.migration import MigrationContext
+
 from sendit import __version__, keyring
 from sendit.errors import Misconfigured
-from sendit.journal.database import JOURNAL_FILE
+from sendit.journal.database import JOURNAL_FILE, alembic_config, open_engine
 from sendit.journal.high_water import lacking
+from sendit.journal.tables import metadata
 from sendit.model import family
-from sendit.pipeline.backups import dump
 from sendit.pipeline.backups.high_water import FILE, Mark, MarkFile, is_missing
 from sendit.pipeline.projects import KEYS, PASSPORT_KEYS
 from sendit.pseudonyms.crosswalk import key_folder
@@ -32,11 +35,15 @@ from sendit.scheduler import ENGINE_FILE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import sqlalchemy as sa
+
     from sendit.config.schema import Settings
 
 ABOUT = "backup.json"
 _TABLES, _CROSSWALK, _PASSPORTS, _NODE = "journal", "crosswalk-keys", "passport-keys", "node"
 _FORMAT = 1
+
+_CHUNK = 1 << 20
 
 
 def backup(settings: Settings, target: Path) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def _fill(settings: Settings, folder: Path) -> dict[str, Any]:
     if settings.database == "sqlite":
         _snapshot(directory / JOURNAL_FILE, folder / JOURNAL_FILE)
     else:
-        about |= {"database": "postgresql", **dump.write(settings.database, directory, folder / _TABLES)}
+        about |= {"database": "postgresql", **_write_tables(settings.database, directory, folder / _TABLES)}
     if (directory / ENGINE_FILE).exists():
         _snapshot(directory / ENGINE_FILE, folder / ENGINE_FILE)
     for source, place in _kept(settings, folder):
@@ -244,5 +251,61 @@ def _put_journal(settings: Settings, folder: Path, about: dict[str, Any]) -> Non
             _synchronise_file(beside)
             os.rename(beside, directory / name)
     if about["database"] == "postgresql":
-        dump.read(settings.database, directory, folder / _TABLES, about["revision"], about["columns"])
+        _read_tables(settings.database, directory, folder / _TABLES, about["revision"], about["columns"])
     keyring.synchronise(directory)
+
+
+def _write_tables(database: str, data_directory: Path, folder: Path) -> dict[str, Any]:
+    """Write every table in PostgreSQL's own form of COPY; return the revision, and the columns in order."""
+    folder.mkdir(mode=0o700)
+    columns = {table.name: [c.name for c in table.columns] for table in metadata.sorted_tables}
+    engine = open_engine(database, data_directory, upgrade=False)
+    try:
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            revision = MigrationContext.configure(connection).get_current_revision()
+            with _driver(connection).cursor() as cursor:
+                for name, names in columns.items():
+                    path = folder / f"{name}.copy"
+                    path.touch(0o600)
+                    with path.open("wb") as file, cursor.copy(_copy_statement(name, names, "TO STDOUT")) as out:
+                        for data in out:
+                            file.write(data)
+                        file.flush()
+                        os.fsync(file.fileno())
+    finally:
+        engine.dispose()
+    return {"revision": revision, "columns": columns}
+
+
+def _read_tables(
+    database: str, data_directory: Path, folder: Path, revision: str, columns: dict[str, list[str]]
+) -> None:
+    """Make the tables of that revision in an empty database, and fill them; all of it or nothing."""
+    engine = open_engine(database, data_directory, migrated=False)
+    try:
+        with engine.begin() as connection:
+            command.upgrade(alembic_config(connection), revision)
+            connection.exec_driver_sql("DELETE FROM marks")  # that the migrations wrote
+            with _driver(connection).cursor() as cursor:
+                for name, names in columns.items():
+                    path = folder / f"{name}.copy"
+                    with path.open("rb") as file, cursor.copy(_copy_statement(name, names, "FROM STDIN")) as into:
+                        while data := file.read(_CHUNK):
+                            into.write(data)
+                    if "id" in names:
+                        cursor.execute(
+                            f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), coalesce(max(id), 0) + 1, false)"
+                            f" FROM {name}"
+                        )
+    finally:
+        engine.dispose()
+
+
+def _copy_statement(table: str, names: list[str], where: str) -> str:
+    quoted = ", ".join(f'"{name}"' for name in names)  # one of them is a word of SQL
+    return f"COPY {table} ({quoted}) {where}"
+
+
+def _driver(connection: sa.Connection) -> Any:
+    """Return psycopg's own connection, in the same transaction."""
+    return connection.connection.driver_connection

@@ -26,8 +26,7 @@ from sendit.journal.receipts.passports import PublicKey
 from sendit.pipeline.readback.destination_status import UNREACHABLE, Answer
 from sendit.pipeline.watching.alarms.channels import channels_of
 from sendit.pipeline.watching.alarms.conditions import Condition, Conditions
-from sendit.pipeline.watching.alarms.keeper import FILE, Keeper
-from sendit.pipeline.watching.alarms.summary import summary
+from sendit.pipeline.watching.alarms.keeper import FILE, Keeper, summary
 from tests.journal.test_lists import work
 from tests.servers.certificates import Authority
 from tests.servers.ports import free_port

@@ -1,7 +1,7 @@
 """News among the present conditions: told once, again if it goes on for long, and once when it is over.
 
 What was told is kept in `alarms.json` of the data directory, so a restart tells nothing twice. A message that could not
-be sent waits there, too, for each channel by itself.
+be sent waits there, too, for each channel by itself. Once a day it sends a summary.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from sendit.model import BatchState
 from sendit.pipeline.watching.alarms.channels import problem_of
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sendit.config.alarms import Alarms
+    from sendit.journal import Journal
     from sendit.pipeline.watching.alarms.channels import Channel
     from sendit.pipeline.watching.alarms.conditions import Condition, Conditions
 
@@ -32,6 +35,8 @@ FILE = "alarms.json"
 _GROWN = timedelta(hours=1)
 #: So many messages wait for a channel that cannot be reached; the oldest are given up.
 _MOST_UNSENT = 50
+
+_AT_WORK = (BatchState.RECEIVING, BatchState.QUEUED, BatchState.PROCESSING, BatchState.DELIVERING, BatchState.SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +246,28 @@ def _time(text: str) -> datetime:
 
 #: How many of each there are, in the subject.
 _NAMES = {"Problem": ("problem", "problems"), "Still": ("goes on", "go on"), "Solved": ("solved", "solved")}
+
+
+def summary(journal: Journal, folder: Path, at: datetime) -> str:
+    """Return what was delivered on the day before (UTC), what waits, and how much room is left.
+
+    Args:
+        journal: the journal.
+        folder: the data directory.
+        at: the present moment.
+    """
+    day = at.astimezone(UTC).date() - timedelta(days=1)
+    lines = [f"Delivered on {day} (UTC):"]
+    totals = journal.totals.of(day, day, by_day=False)
+    for one in totals:
+        lines.append(f"- {one.project}: {one.studies:,} studies, {one.instances:,} images, {one.size / 1e9:,.2f} GB")
+    if not totals:
+        lines.append("- nothing")
+    states = journal.counts.by_state()
+    lines.append(
+        f"Now: {sum(states.get(state, 0) for state in _AT_WORK)} batches under way, "
+        f"{states.get(BatchState.REVIEW, 0)} wait for a reviewer; "
+        f"not acknowledged: {len(journal.acknowledgements.unseen().batches)}."
+    )
+    lines.append(f"Free space: {shutil.disk_usage(folder).free / 1e9:,.0f} GB.")
+    return "\n".join(lines)
