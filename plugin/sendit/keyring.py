@@ -127,7 +127,7 @@ def give(path: Path, folder: Path) -> None:
 
 
 def synchronise(directory: Path) -> None:
-    """Flush the folder's entries to disk."""
+    """Make the names in a folder last over a power cut."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -62,7 +62,7 @@ def make_app(backend: Backend) -> FastAPI:
     previews.add_routes(app, pipeline, views, shell)
     viewer = InstanceViewer(pipeline.services)
     images.add_routes(app, pipeline, views, viewer)
-    projects.add_routes(app, pipeline, viewer, projects.Projects(pipeline))
+    projects.add_routes(app, viewer, projects.Projects(pipeline))
     review.add_routes(app, pipeline, views, viewer)
     _add_routes_of_service(app, backend, views)
     alarms.add_page(app, shell, backend.keeper, lambda: pipeline.services.settings.alarms)

@@ -78,7 +78,7 @@ def add_routes(app: FastAPI, audit: Audit) -> None:
             text = as_csv(audit.all(wanted))
             return StreamingResponse(text, media_type=CSV, headers=attachment("audit.csv"))
         size = limit or _PAGE
-        entries, after = cut(audit.page(wanted, size + 1, before), size, lambda one: one.number)
+        entries, after = cut(lambda most: audit.page(wanted, most, before), size, lambda one: one.number)
         return AuditPage(entries=[AuditEntry(**asdict(one)) for one in entries], next=after)
 
     @app.get("/api/audit/verify", tags=["audit"])

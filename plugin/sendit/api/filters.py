@@ -27,17 +27,20 @@ Before: TypeAlias = Annotated[int | None, Query(ge=1, le=LARGEST, description="`
 Row = TypeVar("Row")
 
 
-def cut(rows: Sequence[Row], most: int, number: Callable[[Row], int]) -> tuple[Sequence[Row], int | None]:
+def cut(
+    read: Callable[[int], Sequence[Row]], most: int, number: Callable[[Row], int]
+) -> tuple[Sequence[Row], int | None]:
     """Return the rows of a page, and where the next page begins.
 
     Args:
-        rows: as the journal gave them; one more than the page holds, if there are as many.
+        read: reads so many rows of the journal at most; one more than the page holds tells of a next page.
         most: how many the page holds.
         number: tells by which number a row is found again.
 
     Returns:
         The rows of the page; the number of the last one, or None if there is no next page.
     """
+    rows = read(most + 1)
     return rows[:most], number(rows[most - 1]) if len(rows) > most else None
 
 

@@ -178,7 +178,7 @@ def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> Non
         before: Before = None,
     ) -> ImportsAnswer:
         """List the imports of folders, the newest first."""
-        numbers, after = cut(imports.page(limit + 1, before), limit, int)
+        numbers, after = cut(lambda most: imports.page(most, before), limit, int)
         return ImportsAnswer(imports=[_import(number) for number in numbers], next=after)
 
     @app.get("/api/imports/{import_id}", tags=["imports"], responses=NOT_FOUND)

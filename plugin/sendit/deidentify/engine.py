@@ -123,11 +123,7 @@ def deidentify(
 def _release(
     view: memoryview, digest: str, plan: Plan, identities: KeyedIdentities, tools: PixelTools | None
 ) -> Outcome:
-    instance = read_file(view)
-    instance.repairs += correct_character_sets(instance.elements)
-    if plan.private:
-        open_sequences(instance.elements, plan.private, instance.syntax.encoding)
-    instance.repairs += mend_numbers(instance.elements, instance.syntax.encoding.order)
+    instance = _read(view, plan)
     subject = subject_of(instance.elements)
     identities.admit(subject.patient)
     check_accepted(instance.elements, plan.handling)
@@ -165,6 +161,16 @@ def _release(
     leak_check = check_for_leaks(instance, chunks, identifiers, explained)
     receipt = _receipt(digest, instance, cleaner, chunks, leak_check, lost)
     return Released(chunks, receipt, _crosswalk_entry(subject, receipt))
+
+
+def _read(view: memoryview, plan: Plan) -> Instance:
+    """Return what the file holds, with small faults mended, and the private sequences opened that a rule is for."""
+    instance = read_file(view)
+    instance.repairs += correct_character_sets(instance.elements)
+    if plan.private:
+        open_sequences(instance.elements, plan.private, instance.syntax.encoding)
+    instance.repairs += mend_numbers(instance.elements, instance.syntax.encoding.order)
+    return instance
 
 
 def _with_lost(pixels: Pixels, lost: Sequence[str], plan: Plan, tools: PixelTools | None) -> Pixels:

@@ -21,6 +21,7 @@ import requests
 
 from sendit.deidentify.dicom.chunks import pieces
 from sendit.errors import Reject, Retry
+from sendit.keyring import synchronise
 from sendit.model import DELETED
 from sendit.orthanc.client import own_server
 
@@ -293,22 +294,13 @@ def moved(file: Path, output: Path) -> None:
 
 
 def settled(folder: Path) -> None:
-    """Do what `synchronise` does.
+    """Make the names in a folder last over a power cut.
 
     Raises:
         Retry: it cannot be done.
     """
     with _room():
         synchronise(folder)
-
-
-def synchronise(folder: Path) -> None:
-    """Make the names in a folder last over a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

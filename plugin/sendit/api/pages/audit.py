@@ -76,7 +76,7 @@ def add(app: FastAPI, sources: Sources) -> None:
         before: Before = None,
     ) -> HTMLResponse:
         wanted = Filter(batch, project or None, actor or None, action or None, _begin(since), _end(until))
-        entries, after = cut(log.page(wanted, _PAGE + 1, before), _PAGE, lambda one: one.number)
+        entries, after = cut(lambda most: log.page(wanted, most, before), _PAGE, lambda one: one.number)
         chosen = {name: value for name, value in asdict(wanted).items() if value is not None and name not in _DAYS}
         chosen |= {name: day for name, day in (("since", since), ("until", until)) if day is not None}
         return sources.shell.page(

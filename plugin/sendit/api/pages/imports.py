@@ -25,7 +25,7 @@ def add(app: FastAPI, sources: Sources) -> None:
 
     @app.get("/imports", include_in_schema=False)
     def get_imports_page(request: Request, _viewer: Viewer, before: Before = None) -> HTMLResponse:
-        numbers, after = cut(imports.page(_PAGE + 1, before), _PAGE, int)
+        numbers, after = cut(lambda most: imports.page(most, before), _PAGE, int)
         shown = [summary for number in numbers if (summary := imports.summary(number))]
         return shell.page(
             request,

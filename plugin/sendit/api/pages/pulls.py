@@ -165,7 +165,7 @@ def _add_routes(app: FastAPI, sources: Sources) -> None:
         before: Before = None,
     ) -> PullsAnswer:
         """List the pulls, newest first."""
-        page, after = cut(journal.page(limit + 1, before), limit, lambda one: one.id)
+        page, after = cut(lambda most: journal.page(most, before), limit, lambda one: one.id)
         return PullsAnswer(pulls=[_answer(one, sources) for one in page], next=after)
 
     @app.get("/api/pulls/{pull_id}", tags=["pulls"], responses=NOT_FOUND)
@@ -227,7 +227,7 @@ def _add_pages(app: FastAPI, sources: Sources) -> None:
 
     @app.get("/pulls", include_in_schema=False)
     def get_pulls_page(request: Request, _viewer: Viewer, before: Before = None) -> HTMLResponse:
-        page, after = cut(journal.page(_PAGE + 1, before), _PAGE, lambda one: one.id)
+        page, after = cut(lambda most: journal.page(most, before), _PAGE, lambda one: one.id)
         return shell.page(
             request,
             "pulls.html",

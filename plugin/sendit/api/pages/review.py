@@ -27,7 +27,12 @@ ProjectParameter = Annotated[str | None, Query(max_length=64)]
 
 def add(app: FastAPI, sources: Sources) -> None:
     """Add the pages at /sendit/review, /sendit/batches/{id}/review and /sendit/batches/{id}/instances/{n}/header."""
-    views, shell = sources.views, sources.shell
+    _add_queue(app, sources)
+    _add_review(app, sources)
+    _add_header(app, sources)
+
+
+def _add_queue(app: FastAPI, sources: Sources) -> None:
     batches = sources.pipeline.services.journal.batches
 
     @app.get("/review", include_in_schema=False)
@@ -38,20 +43,26 @@ def add(app: FastAPI, sources: Sources) -> None:
         project: ProjectParameter = None,
         after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     ) -> HTMLResponse:
-        waiting = batches.in_queue(BatchState(state), project or None, after, _MOST + 1)
-        rows, last = cut(waiting, _MOST, lambda one: one.id)
-        return shell.page(
+        rows, last = cut(
+            lambda most: batches.in_queue(BatchState(state), project or None, after, most), _MOST, lambda one: one.id
+        )
+        return sources.shell.page(
             request,
             "review_queue.html",
             "review",
             state=state,
             project=project,
             projects=list(sources.pipeline.services.settings.projects),
-            counts=views.counts(),
+            counts=sources.views.counts(),
             batches=rows,
             after=last,
             query=_query(state, project),
         )
+
+
+def _add_review(app: FastAPI, sources: Sources) -> None:
+    views, shell = sources.views, sources.shell
+    batches = sources.pipeline.services.journal.batches
 
     @app.get("/batches/{batch_id}/review", include_in_schema=False)
     def get_review(
@@ -80,10 +91,12 @@ def add(app: FastAPI, sources: Sources) -> None:
             may_release=me.may("RELEASE") and batch.state in _OPEN,
         )
 
+
+def _add_header(app: FastAPI, sources: Sources) -> None:
     @app.get("/batches/{batch_id}/instances/{number}/header", include_in_schema=False)
     def get_header(request: Request, _viewer: Viewer, batch_id: Number, number: Number) -> HTMLResponse:
-        batch = views.existing(batch_id)
-        return shell.page(
+        batch = sources.views.existing(batch_id)
+        return sources.shell.page(
             request, "header.html", "batches", refresh=0, batch=batch, number=number, count=batch.received
         )
 

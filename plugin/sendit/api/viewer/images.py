@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Query, Response
@@ -53,7 +53,9 @@ _MOST = 500
 def add_routes(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceViewer) -> None:
     """Add /api/batches/{id}/images, /sheet, and what is below /instances/{n}."""
     _lists(app, views, viewer)
-    _pictures(app, pipeline, views, viewer)
+    pixels = _Pixels(pipeline, views)
+    _frames(app, viewer, pixels)
+    _sheets(app, viewer, pixels)
     _headers(app, pipeline, views, viewer)
 
 
@@ -96,14 +98,22 @@ def _lists(app: FastAPI, views: Views, viewer: InstanceViewer) -> None:
         )
 
 
-def _pictures(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceViewer) -> None:
-    def may_look(looking: Looking, batch_id: int, which: str, subject: str, what: str) -> None:
-        """Refuse who may not see the pixels; record a look at what may identify a patient."""
-        batch = views.row(batch_id)
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """Who may see the pixels of a batch."""
+
+    pipeline: Pipeline
+    views: Views
+
+    def admit(self, looking: Looking, batch_id: int, which: str, subject: str, what: str) -> None:
+        """Refuse who may not see them; record a look at what may identify a patient."""
+        batch = self.views.row(batch_id)
         if which == "before" or batch.state not in _RELEASED:
             looking.require_originals()
-            looking.record(pipeline, batch_id, subject, what)
+            looking.record(self.pipeline, batch_id, subject, what)
 
+
+def _frames(app: FastAPI, viewer: InstanceViewer, pixels: _Pixels) -> None:
     @app.get(
         "/api/batches/{batch_id}/instances/{number}/frames/{frame}",
         tags=["viewer"],
@@ -119,10 +129,12 @@ def _pictures(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceVi
         window: WindowParameter = None,
     ) -> Response:
         """Return a frame in full size, 8 bits after the window. Each look at an original is recorded."""
-        may_look(looking, batch_id, which, f"instance {number}", "frame")
+        pixels.admit(looking, batch_id, which, f"instance {number}", "frame")
         png = viewer.frame(batch_id, number, frame - 1, which, _window(window))
         return Response(_shown(png, batch_id, number), media_type="image/png")
 
+
+def _sheets(app: FastAPI, viewer: InstanceViewer, pixels: _Pixels) -> None:
     @app.get(
         "/api/batches/{batch_id}/instances/{number}/sheet", tags=["viewer"], response_class=Response, responses=_PNG
     )
@@ -135,7 +147,7 @@ def _pictures(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceVi
         count: SheetCount = 64,
     ) -> Response:
         """Return frames of one instance as tiles of 128 × 128, eight in a row."""
-        may_look(looking, batch_id, which, f"instance {number}", "frame")
+        pixels.admit(looking, batch_id, which, f"instance {number}", "frame")
         png = viewer.sheet_of_frames(batch_id, number, first - 1, count, which)
         return Response(_shown(png, batch_id, number), media_type="image/png")
 
@@ -148,7 +160,7 @@ def _pictures(app: FastAPI, pipeline: Pipeline, views: Views, viewer: InstanceVi
         count: SheetCount = 64,
     ) -> Response:
         """Return the first frames of instances as tiles of 128 × 128, eight in a row; without a picture: dark."""
-        may_look(looking, batch_id, which, f"instances {first} to {first + count - 1}", "sheet")
+        pixels.admit(looking, batch_id, which, f"instances {first} to {first + count - 1}", "sheet")
         return Response(_shown(viewer.sheet(batch_id, first, count, which), batch_id, first), media_type="image/png")
 
 

@@ -125,8 +125,32 @@ class Projects:
             return []
         return ["Pseudonyms are examples: the list or the service of the project is not asked for a preview."]
 
+    def preview(self, name: str, request: PreviewRequest, viewer: InstanceViewer, actor: str) -> PreviewAnswer:
+        """De-identify an instance in memory, and record that somebody looked at it."""
+        notes, services = self.notes(name), self._pipeline.services
+        study = services.source.study(request.study)
+        instances = [] if study is None else services.source.instances(study)
+        if not instances:
+            raise problem(404, f"Orthanc has no study {request.study}", "Copy its identifier from Orthanc Explorer.")
+        if request.instance > len(instances):
+            raise problem(404, f"the study has {len(instances)} instances", "Give the number of one of them.")
+        preview = viewer.preview(name, instances[request.instance - 1])
+        if isinstance(preview, Unavailable):
+            raise problem(409, f"the instance cannot be de-identified for a look: {preview.reason}", "Try another one.")
+        subject = f"study {request.study}, instance {request.instance}"
+        services.journal.audit.record(Act(actor, LOOK, project=name, subject=subject, details={"what": "preview"}))
+        return PreviewAnswer(
+            instance=request.instance,
+            instances=len(instances),
+            outcome=preview.refused or "released",
+            reason=preview.reason,
+            notes=notes,
+            originals=True,
+            rows=header_rows(preview.rows, originals=True),
+        )
 
-def add_routes(app: FastAPI, pipeline: Pipeline, viewer: InstanceViewer, projects: Projects) -> None:
+
+def add_routes(app: FastAPI, viewer: InstanceViewer, projects: Projects) -> None:
     """Add /api/projects and below."""
 
     @app.get("/api/projects", tags=["projects"])
@@ -153,30 +177,7 @@ def add_routes(app: FastAPI, pipeline: Pipeline, viewer: InstanceViewer, project
 
         It is de-identified in memory: no batch, no entry of the crosswalk and no file remains. The look is recorded.
         """
-        notes = projects.notes(name)
-        source = pipeline.services.source
-        study = source.study(request.study)
-        instances = [] if study is None else source.instances(study)
-        if not instances:
-            raise problem(404, f"Orthanc has no study {request.study}", "Copy its identifier from Orthanc Explorer.")
-        if request.instance > len(instances):
-            raise problem(404, f"the study has {len(instances)} instances", "Give the number of one of them.")
-        preview = viewer.preview(name, instances[request.instance - 1])
-        if isinstance(preview, Unavailable):
-            raise problem(409, f"the instance cannot be de-identified for a look: {preview.reason}", "Try another one.")
-        subject = f"study {request.study}, instance {request.instance}"
-        pipeline.services.journal.audit.record(
-            Act(actor, LOOK, project=name, subject=subject, details={"what": "preview"})
-        )
-        return PreviewAnswer(
-            instance=request.instance,
-            instances=len(instances),
-            outcome=preview.refused or "released",
-            reason=preview.reason,
-            notes=notes,
-            originals=True,
-            rows=header_rows(preview.rows, originals=True),
-        )
+        return projects.preview(name, request, viewer, actor)
 
 
 def difference_of(old: str, new: str, versions: Mapping[str, Mapping[str, Any]]) -> RulesDifferenceAnswer:

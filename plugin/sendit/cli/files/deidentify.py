@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -49,9 +51,24 @@ def deidentify(
     from sendit.cli.files.run import choose_project, run
 
     named = options_named(options) if options else None
-    try:
+    with _faults_told():
         spec, pseudonyms, configured_workers = choose_project(project, config, key_directory, named)
         tally = run(FolderRun(source, target, spec, pseudonyms), workers or configured_workers)
+    if as_json:
+        print_json(tally.as_dict())
+    else:
+        print(tally.summary())
+    for line in tally.why():
+        errors.print(f"  {line}")
+    if tally.total != tally.released:
+        raise typer.Exit(_HELD)
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """End the command with words and an exit code, whatever ends the run."""
+    try:
+        yield
     except KeyboardInterrupt:
         errors.print("sendit: interrupted; files released so far are in DST and listed in its receipts.jsonl")
         raise typer.Exit(_INTERRUPTED) from None
@@ -61,11 +78,3 @@ def deidentify(
         problem = f"a fault of SendIt ({type(error).__name__}) ended the run; DST/receipts.jsonl lists what was done"
         errors.print(f"sendit: {problem}. Run it again; if it persists, report it.", style="red")
         raise typer.Exit(_FAULT) from None
-    if as_json:
-        print_json(tally.as_dict())
-    else:
-        print(tally.summary())
-    for line in tally.why():
-        errors.print(f"  {line}")
-    if tally.total != tally.released:
-        raise typer.Exit(_HELD)

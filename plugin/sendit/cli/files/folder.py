@@ -16,10 +16,10 @@ from typing import IO, Any
 
 from sendit.cli.files.series import HeldBack
 from sendit.errors import Misconfigured, Quarantine, Retry
+from sendit.keyring import synchronise
 from sendit.model import Quarantined, Receipt, Rejected
 from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec, Result
 from sendit.pseudonyms.lookup import Pseudonyms
-from sendit.storage.staging import synchronise
 
 RECEIPTS = "receipts.jsonl"
 _REASONS = 10  # shown at the end
