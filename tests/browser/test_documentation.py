@@ -8,11 +8,11 @@ import subprocess
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers.serving import serving
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -37,10 +37,8 @@ def site() -> Iterator[str]:
     """Address of the site, built anew; the first call installs MkDocs."""
     subprocess.run([ROOT / "scripts" / "docs.sh"], check=True)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(SITE)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 def test_it_builds_without_a_network(site: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.dicom import StudyMaker
+from tests.servers.serving import serving
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -32,11 +32,8 @@ def another_site() -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield server.server_address[1]
 
 
 def test_the_buttons_of_the_explorer(stack: Stack, browser: Browser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from sendit.errors import Misconfigured, Retry
 from tests.destinations.bench import no_progress
 from tests.destinations.bench_google_cloud_storage import opened
 from tests.destinations.staged_instances import shipment
+from tests.servers.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,13 +85,8 @@ class _TokenHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def tokens() -> Iterator[TokenService]:
-    service = TokenService()
-    thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield service
-    service.shutdown()
-    thread.join()
-    service.server_close()
+    with serving(TokenService()) as service:
+        yield service
 
 
 @pytest.fixture
@@ -168,10 +163,7 @@ def test_impersonation(own_server: GoogleStorage, key_file: Path, monkeypatch: p
             self.end_headers()
             self.wfile.write(data)
 
-    service = ThreadingHTTPServer(("127.0.0.1", 0), Iam)
-    thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Iam)) as service:
         own_server.limits(token="acting")
         monkeypatch.setattr(
             iam,
@@ -185,7 +177,3 @@ def test_impersonation(own_server: GoogleStorage, key_file: Path, monkeypatch: p
         with pytest.raises(Misconfigured, match="Token Creator") as caught:
             opened(own_server, Credentials=credentials).check()
         assert caught.value.place == "SendIt.Destinations.out.Credentials.Impersonate"
-    finally:
-        service.shutdown()
-        thread.join()
-        service.server_close()

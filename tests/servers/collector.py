@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.servers.serving import ServerInThread
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Sent:
     seconds: float
 
 
-class Collector:
+class Collector(ServerInThread):
     """A context manager; `status` may be changed while it runs."""
 
     def __init__(self) -> None:
@@ -63,14 +61,6 @@ class Collector:
         for of_resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             for of_scope in of_resource.scope_spans:
                 self.spans += [_sent(span) for span in of_scope.spans]
-
-    def __enter__(self) -> Collector:
-        threading.Thread(target=self._server.serve_forever, name="collector", daemon=True).start()
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def _sent(span: Any) -> Sent:

@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from tests.servers.serving import ServerInThread
+
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from tests.servers.certificates import Certificate
 
 
@@ -32,7 +36,7 @@ class Drip(Answer):
     """A byte now and then, without an end."""
 
 
-class IdentityService:
+class IdentityService(ServerInThread):
     """Answers on 127.0.0.1 as the contract says, until told otherwise."""
 
     def __init__(self, codes: dict[str, str], certificate: Certificate | None = None, port: int = 0) -> None:
@@ -60,17 +64,12 @@ class IdentityService:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_port
         self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}/codes"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
-    def __enter__(self) -> IdentityService:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.ending.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
 
     def reply(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))

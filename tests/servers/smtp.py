@@ -8,18 +8,18 @@ import email
 import email.policy
 import socketserver
 import ssl
-import threading
 from typing import TYPE_CHECKING, cast
+
+from tests.servers.serving import ServerInThread
 
 if TYPE_CHECKING:
     import socket
     from email.message import EmailMessage
-    from types import TracebackType
 
     from tests.servers.certificates import Certificate
 
 
-class MailServer:
+class MailServer(ServerInThread):
     """A context manager. Without a certificate it offers no encryption, without a password no authentication."""
 
     def __init__(self, certificate: Certificate | None = None, *, tls: bool = False, password: str = "") -> None:
@@ -41,14 +41,6 @@ class MailServer:
         socketserver.ThreadingTCPServer.daemon_threads = True
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self.port = int(self._server.server_address[1])
-
-    def __enter__(self) -> MailServer:
-        threading.Thread(target=self._server.serve_forever, name="mail", daemon=True).start()
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class _Conversation:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.servers.serving import ServerInThread
 
 
-class Webhook:
+class Webhook(ServerInThread):
     """A context manager; `status` may be changed while it runs."""
 
     def __init__(self) -> None:
@@ -41,11 +39,3 @@ class Webhook:
     def texts(self) -> list[str]:
         """The texts that Slack would show."""
         return [str(body["text"]) for body in self.bodies]
-
-    def __enter__(self) -> Webhook:
-        threading.Thread(target=self._server.serve_forever, name="webhook", daemon=True).start()
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()

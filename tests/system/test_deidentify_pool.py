@@ -25,6 +25,7 @@ from sendit.pipeline.pool.trial import KILLED
 from tests.dicom import StudyMaker
 from tests.jobs import jobs_of
 from tests.servers.processes import children
+from tests.servers.serving import serving
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -67,13 +68,8 @@ class _Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     """Its URL."""
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    thread = threading.Thread(target=httpd.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), _Answers)) as httpd:
+        yield f"http://127.0.0.1:{httpd.server_port}"
     _Answers.files, _Answers.asked = [], []
 
 
@@ -206,13 +202,9 @@ def waiting_server() -> Iterator[str]:
     _Waiting.go.clear()
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), _Waiting)
     httpd.daemon_threads = True
-    thread = threading.Thread(target=httpd.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    _Waiting.go.set()
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    with serving(httpd):
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        _Waiting.go.set()
 
 
 def _children(pid: int) -> list[int]:

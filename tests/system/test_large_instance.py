@@ -8,7 +8,6 @@ import io
 import struct
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 import pydicom
@@ -16,6 +15,7 @@ import pytest
 from pydicom.encaps import encapsulate
 
 from sendit import keyring
+from tests.servers.serving import serving
 from tests.unit.deidentify.samples import dataset
 
 if TYPE_CHECKING:
@@ -100,12 +100,10 @@ def test_much_in_little_memory(tmp_path: Path, made: Callable[[Path], int], most
     size = made(served / "file")
     keyring.load_key(tmp_path / "keys", "irb", create=True)
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=served)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         url = f"http://127.0.0.1:{server.server_port}/file"
         command = [sys.executable, "-c", _PROGRAM, url, str(tmp_path / "keys"), str(tmp_path / "output")]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
-        server.shutdown()
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("Receipt"), done.stdout
     _, written, peak = done.stdout.split()

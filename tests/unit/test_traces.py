@@ -58,7 +58,7 @@ def test_without_a_collector_nothing_is_loaded(monkeypatch: pytest.MonkeyPatch) 
     Traces().stage("deidentify", 1, "", time_ns(), None)
     Traces().batch(1, "IRB1", datetime.now(UTC))
     Traces().stop()
-    for name in [name for name in sys.modules if name.startswith(("opentelemetry.sdk", "sendit.logs.traces"))]:
+    for name in [name for name in sys.modules if name.startswith(("opentelemetry.sdk", "sendit.logs.otlp"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
     with pytest.raises(Misconfigured, match="opentelemetry-sdk"):

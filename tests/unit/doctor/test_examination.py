@@ -32,7 +32,7 @@ def test_traces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the collector's address only the host is shown; packages that are missing are a failure with its remedy."""
     collector = TracingSettings.model_validate({"Url": "http://127.0.0.1:9/v1/traces?token=T0K3N"})
     assert _run("traces", lambda: _traces(collector)) == CheckResult("traces", ok=True, message="they go to 127.0.0.1")
-    for name in [name for name in sys.modules if name.startswith(("opentelemetry.sdk", "sendit.logs.traces"))]:
+    for name in [name for name in sys.modules if name.startswith(("opentelemetry.sdk", "sendit.logs.otlp"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
     result = _run("traces", lambda: _traces(collector))
