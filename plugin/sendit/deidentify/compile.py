@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sendit.deidentify.recipes.filters import Filter
-    from sendit.deidentify.recipes.line import RecipeLine
+    from sendit.deidentify.recipes.parser import RecipeLine
 
 _IDENTITY = (0x00100010, 0x00100020)  # PatientName, PatientID
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from sendit.deidentify.recipes.filters import GROUPS, Filter, coordinates, parse_criteria
-from sendit.deidentify.recipes.line import RecipeLine
 from sendit.deidentify.recipes.selectors import nearest
 from sendit.errors import Misconfigured
 
@@ -35,6 +34,26 @@ _UIDS: Mapping[str, Mapping[str, str]] = {
 }
 _JITTER = "jitter"
 _DAYS_IN = {"days": 1, "years": 365}  # as deid counts
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeLine:
+    """One action of a recipe, or one line of a %fields or %values group."""
+
+    recipe: str
+    number: int  # counted from 1
+    action: str
+    selector: str
+    value: str = ""
+
+    def wrong(self, problem: str, remedy: str) -> Misconfigured:
+        """Return the error that names this line."""
+        return Misconfigured(f"recipe {self.recipe}, line {self.number}", problem, remedy)
+
+    @property
+    def origin(self) -> str:
+        """Return the place of the line, for `Rule.origin`."""
+        return f"recipe {self.recipe}, line {self.number}"
 
 
 @dataclass(frozen=True)

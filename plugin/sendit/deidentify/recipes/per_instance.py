@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from sendit.deidentify.pseudonyms import KeyedIdentities
-    from sendit.deidentify.recipes.line import RecipeLine
+    from sendit.deidentify.recipes.parser import RecipeLine
 
 _CHARACTER_SET = 0x00080005
 #: VRs that can hold a value of a %values group. Rows that equals a PatientID does not count.

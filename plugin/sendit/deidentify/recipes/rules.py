@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sendit.deidentify.recipes.custom_functions import ProjectNames
-    from sendit.deidentify.recipes.line import RecipeLine
+    from sendit.deidentify.recipes.parser import RecipeLine
 
 #: If several lines of one recipe match an attribute, deid prefers the first of these actions; of equals, the last line.
 PRECEDENCE = ("BLANK", "REMOVE", "JITTER", "REPLACE", "ADD", "KEEP")
