@@ -18,8 +18,7 @@ from sendit import __version__
 from sendit.api import audit, many, passports, review
 from sendit.api.guard import Guard
 from sendit.api.pages import previews
-from sendit.api.pages.shell import DOCUMENTATION_FILES, Shell, documentation_page, static_files
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import DOCUMENTATION_FILES, Shell, Sources, documentation_page, static_files
 from sendit.api.pages.views import add_pages
 from sendit.api.problems import ALWAYS, refuse_unknown_parameters, translate_errors
 from sendit.api.queries import Views

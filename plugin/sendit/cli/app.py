@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from sendit import __version__
-from sendit.cli.acknowledge import acknowledge
 from sendit.cli.audit import audit
-from sendit.cli.batches import batch, batches
+from sendit.cli.batches import acknowledge, batch, batches
 from sendit.cli.common import fail, say
 from sendit.cli.crosswalk import crosswalk, lookup, unlink
-from sendit.cli.destinations import destinations
+from sendit.cli.destinations import destinations, verify
 from sendit.cli.doctor import doctor
 from sendit.cli.files.converters import from_ctp, from_dicom_anonymizer, from_rsna, from_sendit
 from sendit.cli.files.deidentify import deidentify
@@ -35,7 +34,6 @@ from sendit.cli.service.configuration import config_app, reload
 from sendit.cli.service.export import export
 from sendit.cli.service.log_level import log_level
 from sendit.cli.status import status
-from sendit.cli.verify import verify
 from sendit.errors import SendItError
 
 _HELP = """De-identify the studies of an Orthanc server, check every output for leaks, and deliver them.

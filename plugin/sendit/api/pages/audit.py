@@ -11,7 +11,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
 from sendit.api.filters import LARGEST, Before, cut
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.roles import Viewer
 from sendit.journal.audit import Filter
 

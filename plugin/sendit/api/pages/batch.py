@@ -16,8 +16,7 @@ from pydantic import ValidationError
 from sendit.api.csv_text import attachment
 from sendit.api.filters import LARGEST
 from sendit.api.guard import form_token
-from sendit.api.pages.shell import Me
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Me, Sources
 from sendit.api.problems import NOT_FOUND, problem
 from sendit.api.review import Decider, decide
 from sendit.api.review_schemas import ReviewRequest

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
 from sendit.api.filters import BatchFilter, BatchQuery
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.roles import Viewer
 from sendit.model import BatchState, DeliveryState
 from sendit.pipeline.actions import ActionRun

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from sendit.api.pages.glance import Glance
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.queries import destination_answer
 from sendit.api.roles import Viewer
 from sendit.journal.lists.pauses import Paused

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from sendit.api.filters import Before, cut
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import Number

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from sendit.api.filters import BatchQuery
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.pages.totals import summed
 from sendit.api.pages.words import is_destination_problem, set_aside, split_destination
 from sendit.api.roles import Viewer

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
 from sendit.api.filters import STUDY
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.roles import Viewer
 from sendit.api.viewer.projects import Projects
 

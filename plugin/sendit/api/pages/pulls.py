@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines
 from sendit.api.filters import Before, cut
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.problems import CHANGING, NOT_FOUND, problem
 from sendit.api.roles import Administrator, LooksUp, Viewer
 from sendit.api.schemas import Number, Reason, Words

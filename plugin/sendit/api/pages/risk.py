@@ -10,7 +10,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines, wants_csv
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.problems import NOT_FOUND, problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import RiskAnswer

@@ -1,7 +1,7 @@
 """The frame around every page: navigation, banners, scripts and styles, and the policy under which they run.
 
-A view calls `Shell.page` with its template. The template extends base.html, escapes every value, and links relative to
-`root`, so that pages work behind a reverse proxy with a prefix of its own.
+A view reads from `Sources`, and calls `Shell.page` with its template. The template extends base.html, escapes every
+value, and links relative to `root`, so that pages work behind a reverse proxy with a prefix of its own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,14 @@ from sendit import __version__
 from sendit.api.guard import page_policy, source_of
 from sendit.api.pages import words
 from sendit.api.pages.glance import Glance
+from sendit.api.queries import Views
 from sendit.api.roles import Person, Role, person_of
 from sendit.model import BatchState
+from sendit.pipeline.actions import Actions
+from sendit.pipeline.batch import Pipeline
+from sendit.pipeline.readback.destination_status import DestinationState
+from sendit.pipeline.watching.alarms.keeper import Keeper
+from sendit.pipeline.watching.pulls import Pulling
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -152,6 +158,19 @@ class Shell:
         if request.headers.get("if-none-match") == tag:
             return HTMLResponse(status_code=304, headers={"ETag": tag})
         return HTMLResponse(page, headers={**policy, "ETag": tag})
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The pipeline with its journal, and what the API answers from."""
+
+    pipeline: Pipeline
+    views: Views
+    shell: Shell
+    destinations: Callable[[], list[DestinationState]]
+    pulling: Pulling
+    actions: Actions
+    keeper: Keeper | None  # None: no alarms are configured
 
 
 def _seconds(counts: Mapping[BatchState, int]) -> int:

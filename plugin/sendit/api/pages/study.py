@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, BeforeValidator, Field
 
 from sendit.api.filters import STUDY, BatchQuery, apart
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.problems import CHANGING
 from sendit.api.roles import Administrator, Viewer
 from sendit.api.schemas import DeidentifyRequest, QueuedAnswer

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
 from sendit.api.filters import Name
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
 from sendit.journal.lists.totals import Total

@@ -22,7 +22,7 @@ from sendit.api.pages import (
     study,
     totals,
 )
-from sendit.api.pages.sources import Sources
+from sendit.api.pages.shell import Sources
 
 _VIEWS: Sequence[Callable[[FastAPI, Sources], None]] = (
     needs_me.add,
