@@ -95,9 +95,9 @@ class Uploads:
         if isinstance(entry, FileResult):
             self._note(entry)
         elif isinstance(entry, Member):
-            self._under_way[pool.submit(judge_member, entry, self._store)] = entry
+            self._under_way[pool.submit(outcome_of_member, entry, self._store)] = entry
         else:
-            self._under_way[pool.submit(judge_file, entry, self._store)] = entry
+            self._under_way[pool.submit(outcome_of_file, entry, self._store)] = entry
         while len(self._under_way) >= _WINDOW:
             self._collect(pool, wait(self._under_way, return_when=FIRST_COMPLETED).done)
 
@@ -108,7 +108,7 @@ class Uploads:
             result = future.result()
             if result is not None:
                 self._note(result)
-            elif isinstance(entry, FoundFile):  # judge_file says None for an archive
+            elif isinstance(entry, FoundFile):  # outcome_of_file says None for an archive
                 archives.append(entry)
         for archive in archives:
             for member in self._open(archive):
@@ -144,7 +144,7 @@ class Uploads:
             raise
 
 
-def judge_file(file: FoundFile, store: Store) -> FileResult | None:
+def outcome_of_file(file: FoundFile, store: Store) -> FileResult | None:
     """Return the outcome of a file on disk, which is opened here and streamed; None if it is an archive.
 
     Raises:
@@ -157,18 +157,18 @@ def judge_file(file: FoundFile, store: Store) -> FileResult | None:
             if decided is not None or kind is FileKind.ARCHIVE:
                 return decided
             stream.seek(0)
-            return judge_stream(stream, shown(file.name), kind, store)
+            return _outcome_of_stream(stream, shown(file.name), kind, store)
     except OSError as error:
         return FileResult(shown(file.name), FileOutcome.UNREADABLE, refusal(error))
 
 
-def judge_member(member: Member, store: Store) -> FileResult:
-    """Return the outcome of a member of an archive; closes its stream. Raises as judge_file."""
+def outcome_of_member(member: Member, store: Store) -> FileResult:
+    """Return the outcome of a member of an archive; closes its stream. Raises as outcome_of_file."""
     with member.stream:
-        return judge_stream(member.stream, member.name, member.kind, store)
+        return _outcome_of_stream(member.stream, member.name, member.kind, store)
 
 
-def judge_stream(stream: BinaryIO, name: str, kind: FileKind, store: Store) -> FileResult:
+def _outcome_of_stream(stream: BinaryIO, name: str, kind: FileKind, store: Store) -> FileResult:
     """Store it; what Orthanc has already is compared by its MD5."""
     try:
         answer = store.store(stream)

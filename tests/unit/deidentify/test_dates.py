@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -72,6 +73,7 @@ def test_intervals_stay(first: date, second: date, days: int) -> None:
 
 
 @given(st.sampled_from(["DA", "DT", "TM"]), st.text())
-def test_never_raises(vr: str, value: str) -> None:
-    """Whatever stands there."""
-    shifted(vr, value, -364)
+def test_what_is_no_date_comes_to_nothing(vr: str, value: str) -> None:
+    """Whatever stands there, what comes out has the characters of dates and times, or is nothing."""
+    moved = shifted(vr, value, -364)
+    assert moved is None or re.fullmatch(r"[0-9.:+\- \\]*", moved)

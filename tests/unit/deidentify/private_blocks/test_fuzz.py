@@ -23,8 +23,9 @@ SEEDS = (
 @given(st.binary(max_size=400), st.sampled_from(sorted(FORMS)))
 def test_any_bytes(block: bytes, form: str) -> None:
     for front in (b"", b"SV10\4\3\2\1\3\0\0\0M\0\0\0", b"\0\0\0\0\x1f\x8b\x08", b"### ASCCONV BEGIN ###\n"):
-        cleaned_block(form, front + block, makers.cleaner())
-        values_in(front + block)
+        cleaned = cleaned_block(form, front + block, makers.cleaner())
+        assert len(cleaned) % 2 == 0
+        assert all(isinstance(value, bytes) for value in values_in(front + block) or ())
 
 
 @settings(max_examples=80, deadline=None)
