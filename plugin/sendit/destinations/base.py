@@ -1,6 +1,6 @@
 """The contract of a destination, and the release check (`open_staged`), through which every file goes there.
 
-Every destination passes the same suite (tests/destinations/).
+Every destination passes the same suite (tests/destinations/). A file is given out no faster than `BytesPerSecond`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +31,8 @@ NOT_THERE = "not there"
 _IN_MEMORY = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
 _PACED = 64 * 1024
+#: At most this much (seconds) of unused allowance is kept: after a pause, no flood.
+_BURST_SECONDS = 1.0
 
 
 @contextmanager
@@ -54,6 +58,39 @@ def open_staged(staged: StagedInstance) -> Iterator[BinaryIO]:
             raise Quarantine("a staged file does not match its receipt")
         file.seek(0)
         yield file if staged.pace is None else cast("BinaryIO", _Paced(file, staged.pace))
+
+
+class Pace:
+    """On average `bytes_per_second`, whoever asks. Safe to use from several threads.
+
+    Args:
+        clock: seconds that only go forward.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        bytes_per_second: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rate = bytes_per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._allowance = 0.0  # bytes; below zero: what was given out ahead of time
+        self._seen = clock()
+
+    def __call__(self, size: int) -> None:
+        """Wait until `size` bytes may leave. Who comes first goes first; no one jumps the queue."""
+        with self._lock:
+            now = self._clock()
+            earned = (now - self._seen) * self._rate
+            self._allowance = min(self._allowance + earned, self._rate * _BURST_SECONDS) - size
+            self._seen = now
+            wait = -self._allowance / self._rate
+        if wait > 0:
+            self._sleep(wait)
 
 
 class _Paced(io.BufferedIOBase):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sendit.destinations.base import Pace
 from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
 from sendit.journal import Superseded
 from sendit.journal.workers.group import Places, SharedPace
@@ -21,7 +22,7 @@ from sendit.model import BatchState, Delivery, InstanceState, Shipment, StagedIn
 from sendit.pipeline.context import MOST_STARTS, Services, account, after, backoff, deliver_key, deliver_queue
 from sendit.pipeline.passport.issue import Passports, with_object
 from sendit.pipeline.review.replace import remove_former
-from sendit.pipeline.window import Pace, PauseGate, opens_at
+from sendit.pipeline.window import PauseGate, opens_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable

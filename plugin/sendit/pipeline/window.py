@@ -1,4 +1,4 @@
-"""When work may go on: windows, pace, what persons have paused, what goes first, and whether there is room.
+"""When work may go on: windows, what persons have paused, what goes first, and whether there is room.
 
 Windows are of wall-clock times: an hour that a change to summer time leaves out is no hour. The journal is asked once a
 second at most, so that each instance may ask.
@@ -50,43 +50,6 @@ def _is_open(window: Window, local: datetime) -> bool:
     if window.opens < window.closes:
         return window.opens <= time < window.closes
     return time >= window.opens or time < window.closes
-
-
-#: At most this much (seconds) of unused allowance is kept: after a pause, no flood.
-_BURST_SECONDS = 1.0
-
-
-class Pace:
-    """On average `bytes_per_second`, whoever asks. Safe to use from several threads.
-
-    Args:
-        clock: seconds that only go forward.
-        sleep: waits so many seconds.
-    """
-
-    def __init__(
-        self,
-        bytes_per_second: int,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._rate = bytes_per_second
-        self._clock = clock
-        self._sleep = sleep
-        self._lock = threading.Lock()
-        self._allowance = 0.0  # bytes; below zero: what was given out ahead of time
-        self._seen = clock()
-
-    def __call__(self, size: int) -> None:
-        """Wait until `size` bytes may leave. Who comes first goes first; no one jumps the queue."""
-        with self._lock:
-            now = self._clock()
-            earned = (now - self._seen) * self._rate
-            self._allowance = min(self._allowance + earned, self._rate * _BURST_SECONDS) - size
-            self._seen = now
-            wait = -self._allowance / self._rate
-        if wait > 0:
-            self._sleep(wait)
 
 
 #: Seconds for which an answer of the journal counts.

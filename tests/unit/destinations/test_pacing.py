@@ -7,9 +7,8 @@ import io
 import threading
 from typing import TYPE_CHECKING
 
-from sendit.destinations.base import open_staged, read_staged
+from sendit.destinations.base import Pace, open_staged, read_staged
 from sendit.model import Receipt, StagedInstance
-from sendit.pipeline.window import Pace
 
 if TYPE_CHECKING:
     from pathlib import Path
