@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 
 PASSWORD = "pässword:with a colon"
 
+#: Answers with status 200 that do not mean that an instance was stored.
+_NOT_SUCCESS = pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        ("FilteredOut", Misconfigured, "filtered the instance out"),
+        ("Failure", Misconfigured, "did not store the instance"),
+        ("StorageFull", Retry, "is full"),
+    ],
+)
+
 
 def _failure(peer: object, sent: Shipment, **configuration: object) -> SendItError:
     with pytest.raises(SendItError) as caught:
@@ -133,14 +143,7 @@ def test_a_success_that_is_not_orthancs_is_none(proxy: FaultProxy, tmp_path: Pat
     assert "not Orthanc's" in str(error)
 
 
-@pytest.mark.parametrize(
-    ("status", "kind", "words"),
-    [
-        ("FilteredOut", Misconfigured, "filtered the instance out"),
-        ("Failure", Misconfigured, "did not store the instance"),
-        ("StorageFull", Retry, "is full"),
-    ],
-)
+@_NOT_SUCCESS
 def test_an_answer_that_is_not_success(
     proxy: FaultProxy, tmp_path: Path, status: str, kind: type[SendItError], words: str
 ) -> None:
@@ -392,14 +395,7 @@ def test_what_an_archive_held_and_the_answer_does_not_name(proxy: FaultProxy, tm
     assert open_peer([proxy.url]).verify(Shipment(1, "IRB1", [staged_instances[0], staged_instances[2]])) == []
 
 
-@pytest.mark.parametrize(
-    ("status", "kind", "words"),
-    [
-        ("FilteredOut", Misconfigured, "filtered the instance out"),
-        ("Failure", Misconfigured, "did not store the instance"),
-        ("StorageFull", Retry, "is full"),
-    ],
-)
+@_NOT_SUCCESS
 def test_one_of_an_archive_is_not_stored(
     proxy: FaultProxy, tmp_path: Path, status: str, kind: type[SendItError], words: str
 ) -> None:

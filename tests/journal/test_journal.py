@@ -292,24 +292,8 @@ def test_two_destinations_that_end_at_the_same_time(journal: Journal, monkeypatc
     assert state(journal, batch_id) is BatchState.SENT
 
 
-def test_a_destination_that_a_project_no_longer_names_is_dropped(journal: Journal) -> None:
-    """A retry goes to those that it names now; what was verified or begun stays on record."""
-    batch_id = delivering(journal, "old", "kept")
-    kept, _ = journal.deliveries.begin(batch_id, "kept", 1)
-    journal.deliveries.verified(kept, 1)
-    old, _ = journal.deliveries.begin(batch_id, "old", 1)
-    journal.deliveries.fail(old, "not configured any more")
-    renewed = journal.batches.retry(batch_id)
-    assert renewed is not None
-    journal.batches.begin(batch_id, renewed.attempt)
-    journal.batches.conclude(batch_id, renewed.attempt, ["new", "kept"])
-    states = {d.destination: d.state for d in journal.deliveries.of([batch_id])[batch_id]}
-    dropped = {"old": DeliveryState.DROPPED}
-    assert states == {"new": DeliveryState.WAITING, "kept": DeliveryState.VERIFIED, **dropped}
-
-
-def test_a_retry_without_the_destination_that_failed_ends(journal: Journal) -> None:
-    """The others hold it already: SENT, and not DELIVERING for ever."""
+def _retried_after_one_failed(journal: Journal) -> tuple[int, int]:
+    """Return a batch that "kept" holds and "old" did not take, and its new attempt, which has begun."""
     batch_id = delivering(journal, "old", "kept")
     kept, _ = journal.deliveries.begin(batch_id, "kept", 1)
     journal.deliveries.verified(kept, 1)
@@ -318,7 +302,22 @@ def test_a_retry_without_the_destination_that_failed_ends(journal: Journal) -> N
     renewed = journal.batches.retry(batch_id)
     assert renewed is not None
     journal.batches.begin(batch_id, renewed.attempt)
-    assert journal.batches.conclude(batch_id, renewed.attempt, ["kept"]) is BatchState.SENT
+    return batch_id, renewed.attempt
+
+
+def test_a_destination_that_a_project_no_longer_names_is_dropped(journal: Journal) -> None:
+    """A retry goes to those that it names now; what was verified or begun stays on record."""
+    batch_id, attempt = _retried_after_one_failed(journal)
+    journal.batches.conclude(batch_id, attempt, ["new", "kept"])
+    states = {d.destination: d.state for d in journal.deliveries.of([batch_id])[batch_id]}
+    dropped = {"old": DeliveryState.DROPPED}
+    assert states == {"new": DeliveryState.WAITING, "kept": DeliveryState.VERIFIED, **dropped}
+
+
+def test_a_retry_without_the_destination_that_failed_ends(journal: Journal) -> None:
+    """The others hold it already: SENT, and not DELIVERING for ever."""
+    batch_id, attempt = _retried_after_one_failed(journal)
+    assert journal.batches.conclude(batch_id, attempt, ["kept"]) is BatchState.SENT
     journal.batches.done(batch_id)
     assert journal.originals.undelivered("study", {"irb"}) is False
 
