@@ -12,7 +12,7 @@ from alembic import command
 
 from sendit.journal import Journal
 from sendit.journal import tables as t
-from sendit.journal.audit import Act, Entry, Filter
+from sendit.journal.audit import Act, AuditFilter, Entry
 from sendit.journal.database import alembic_config, open_engine
 from sendit.journal.lists.imports import SealedName
 from sendit.journal.writing import SYSTEM, now
@@ -31,7 +31,7 @@ TRIGGERS = {
 
 def acts_of(journal: Journal) -> list[Entry]:
     """The oldest first."""
-    return journal.audit.page(Filter(), 1000)[::-1]
+    return journal.audit.page(AuditFilter(), 1000)[::-1]
 
 
 def harm(journal: Journal, *statements: str) -> None:
@@ -97,20 +97,20 @@ def test_what_is_asked_for(journal: Journal) -> None:
     journal.audit.record(Act("cli:bob", "import", project="irb@faces", subject="import 1"))
     journal.audit.record(Act("cli:bob", "look-up", project="other"))
     entries = acts_of(journal)
-    assert [one.number for one in journal.audit.page(Filter(), 3)] == [7, 6, 5]
-    assert [one.number for one in journal.audit.page(Filter(), 3, before=5)] == [4, 3, 2]
-    assert [one.number for one in journal.audit.all(Filter())] == [7, 6, 5, 4, 3, 2, 1]
-    wanted: list[tuple[Filter, list[int]]] = [
-        (Filter(batch=2), [2]),
-        (Filter(project="irb"), [6, 5, 4, 3, 2, 1]),
-        (Filter(project="irb@faces"), [6]),
-        (Filter(actor="cli:bob"), [7, 6]),
-        (Filter(actor="bob"), [7, 6]),
-        (Filter(actor="orthanc:bob"), []),
-        (Filter(action="look-up"), [7]),
-        (Filter(since=entries[5].at), [7, 6]),
-        (Filter(until=entries[2].at), [2, 1]),
-        (Filter(actor="cli:bob", project="irb"), [6]),
+    assert [one.number for one in journal.audit.page(AuditFilter(), 3)] == [7, 6, 5]
+    assert [one.number for one in journal.audit.page(AuditFilter(), 3, before=5)] == [4, 3, 2]
+    assert [one.number for one in journal.audit.all(AuditFilter())] == [7, 6, 5, 4, 3, 2, 1]
+    wanted: list[tuple[AuditFilter, list[int]]] = [
+        (AuditFilter(batch=2), [2]),
+        (AuditFilter(project="irb"), [6, 5, 4, 3, 2, 1]),
+        (AuditFilter(project="irb@faces"), [6]),
+        (AuditFilter(actor="cli:bob"), [7, 6]),
+        (AuditFilter(actor="bob"), [7, 6]),
+        (AuditFilter(actor="orthanc:bob"), []),
+        (AuditFilter(action="look-up"), [7]),
+        (AuditFilter(since=entries[5].at), [7, 6]),
+        (AuditFilter(until=entries[2].at), [2, 1]),
+        (AuditFilter(actor="cli:bob", project="irb"), [6]),
     ]
     for one, numbers in wanted:
         assert [entry.number for entry in journal.audit.page(one, 10)] == numbers, one
@@ -222,7 +222,7 @@ def test_many_at_once_make_one_chain(database: str, data_directory: Path) -> Non
         verdict = journals[0].audit.verify()
         assert (verdict.ok, verdict.entries) == (True, 180)
         for number in range(60):  # the three of one transaction stay together
-            mine = [one.number for one in journals[0].audit.page(Filter(actor=f"orthanc:{number}"), 10)]
+            mine = [one.number for one in journals[0].audit.page(AuditFilter(actor=f"orthanc:{number}"), 10)]
             assert mine == [mine[0], mine[0] - 1, mine[0] - 2]
     finally:
         for journal in journals:
@@ -250,7 +250,7 @@ def test_acts_on_the_same_batches_wait_for_each_other(database: str, data_direct
             for one in done:
                 one.result()
         assert journals[0].audit.verify().ok
-        recalled = {one.batch for one in journals[0].audit.page(Filter(action="recall"), 100)}
+        recalled = {one.batch for one in journals[0].audit.page(AuditFilter(action="recall"), 100)}
         assert recalled == set(batches)
     finally:
         for journal in journals:

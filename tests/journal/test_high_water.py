@@ -18,7 +18,7 @@ from sendit.config.schema import Settings
 from sendit.errors import Misconfigured, Retry
 from sendit.journal import Journal
 from sendit.journal import tables as t
-from sendit.journal.audit import Filter
+from sendit.journal.audit import AuditFilter
 from sendit.journal.database import JOURNAL_FILE
 from sendit.journal.lists.pages import ALL
 from sendit.model import BatchState
@@ -154,7 +154,7 @@ def test_a_journal_from_before_a_recall_is_refused_and_then_taken_with_the_recal
     journal.batches.begin(further, 1)
     journal.batches.record(further, 1, {"c": receipt("2.25.77", "c")})
     assert journal.batches.conclude(further, 1, ["x"]) is BatchState.QUARANTINED
-    [act] = journal.audit.page(Filter(action="accept-journal"), 10)
+    [act] = journal.audit.page(AuditFilter(action="accept-journal"), 10)
     assert (act.actor, act.reason) == ("cli:ada", "the disk broke")
     assert journal.audit.verify().ok
     assert not look_again(journal, settings)

@@ -12,7 +12,7 @@ import pytest
 from sendit.deidentify.pixels.regions import Region
 from sendit.errors import Misconfigured
 from sendit.journal import Superseded
-from sendit.journal.audit import Filter
+from sendit.journal.audit import AuditFilter
 from sendit.journal.release.gate import ReviewWish
 from sendit.journal.release.reviews import Drawing, Judgement
 from sendit.model import BatchState, Decision, DeliveryState, InstanceState, Receipt, Scope
@@ -90,7 +90,7 @@ def test_accepted_leaves_with_who_and_when(journal: Journal) -> None:
     assert (event.message, event.actor, event.reason) == ("review: accepted", "orthanc:alice", "looked at")
     [delivery] = journal.deliveries.of([batch_id])[batch_id]
     assert delivery.state is DeliveryState.WAITING
-    [entry] = journal.audit.page(Filter(), 10)
+    [entry] = journal.audit.page(AuditFilter(), 10)
     assert (entry.action, entry.batch, entry.actor) == ("review-accept", batch_id, "orthanc:alice")
 
 

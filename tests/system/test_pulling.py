@@ -16,7 +16,7 @@ from sendit.config.schema import load
 from sendit.errors import Misconfigured, Retry
 from sendit.importer.cohort.cohort_list import WrongList
 from sendit.journal import Journal
-from sendit.journal.audit import Filter
+from sendit.journal.audit import AuditFilter
 from sendit.journal.lists.pulls import PullState
 from sendit.orthanc.remote import FoundStudy, JobState, Kind
 from sendit.pipeline.watching.pulls import FOLDER, Pulling, identifier_of
@@ -399,7 +399,7 @@ def test_a_pull_that_is_cancelled(house: House) -> None:
     assert (house.state(number), house.pacs.cancelled, house.lists()) == (PullState.CANCELLED, ["job"], [])
     assert not house.pulling.cancel(number, "cli:test", "")
     assert house.rows(number)[0][1] == "WAITING"
-    entries = [(one.action, one.reason) for one in house.journal.audit.page(Filter(), 10)]
+    entries = [(one.action, one.reason) for one in house.journal.audit.page(AuditFilter(), 10)]
     assert entries == [("cancel-pull", "wrong list"), ("pull", "")]
 
 

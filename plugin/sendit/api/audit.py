@@ -18,7 +18,7 @@ from sendit.api.filters import LARGEST, Before, cut
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import AuditEntry, AuditPage, AuditVerdictAnswer, Words
-from sendit.journal.audit import Audit, Entry, Filter
+from sendit.journal.audit import Audit, AuditFilter, Entry
 
 _COLUMNS = ("number", "at", "actor", "action", "project", "batch", "subject", "reason", "details", "redacted", "hash")
 _PAGE = 50
@@ -71,7 +71,7 @@ def add_routes(app: FastAPI, audit: Audit) -> None:
         form: Annotated[Literal["json", "csv"] | None, Query(alias="format")] = None,
     ) -> Response | AuditPage:
         """List who did what, newest first. As CSV (`format=csv`, or `Accept: text/csv`): all of it, in one answer."""
-        wanted = Filter(batch, project, actor, action, since, until)
+        wanted = AuditFilter(batch, project, actor, action, since, until)
         if wants_csv(request, form):
             if limit is not None or before is not None:
                 raise problem(422, "CSV is not paged", "Leave out limit and before; use since and until.")

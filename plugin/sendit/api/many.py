@@ -56,7 +56,7 @@ class ActionRequest(BaseModel):
         return self
 
 
-class OutcomeAnswer(BaseModel):
+class BatchOutcomeAnswer(BaseModel):
     """Outcome of the action for one batch."""
 
     batch: int
@@ -76,7 +76,7 @@ class ActionAnswer(BaseModel):
     refused: int = Field(description="of these, batches for which nothing was done")
     started_at: datetime | None
     finished_at: datetime | None = Field(description="null as long as it goes on")
-    outcomes: list[OutcomeAnswer] = Field(description=f"of the first {MOST_OUTCOMES} batches")
+    outcomes: list[BatchOutcomeAnswer] = Field(description=f"of the first {MOST_OUTCOMES} batches")
 
 
 class ActionsAnswer(BaseModel):

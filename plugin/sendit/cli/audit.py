@@ -51,11 +51,11 @@ def list_(
 ) -> None:
     """List the acts of persons, newest first."""
     from sendit.api.audit import as_csv as csv_lines
-    from sendit.journal.audit import Filter
+    from sendit.journal.audit import AuditFilter
 
     if as_json and as_csv:
         raise typer.BadParameter("give either --json or --csv")
-    wanted = Filter(batch, project, actor, action, _utc(since), _utc(until))
+    wanted = AuditFilter(batch, project, actor, action, _utc(since), _utc(until))
     with open_journal(config) as (_, journal):
         most = limit or (None if as_json or as_csv else _SHOWN + 1)
         entries = list(islice(journal.audit.all(wanted), most))

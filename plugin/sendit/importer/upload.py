@@ -33,7 +33,7 @@ _CHUNK = 1024 * 1024
 
 
 @dataclass
-class Tally:
+class ImportTally:
     """The results of one import so far. Written by one thread."""
 
     import_id: int

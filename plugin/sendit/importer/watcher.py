@@ -17,7 +17,7 @@ from sendit.importer.after_import import Changed, Ended, dispose, finish_deletio
 from sendit.importer.completeness import SETTLE_SECONDS, Completeness
 from sendit.importer.file_names import DONE, ERR, is_taken, shown
 from sendit.importer.types import FileResult, ImportLog, ImportSummary, OnImported, Progress, Stopped, Store
-from sendit.importer.upload import Tally, Uploads
+from sendit.importer.upload import ImportTally, Uploads
 from sendit.importer.walk import Bounds, Snapshot, snapshot, walk
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class FolderWatcher:
         attempts.ended = [e for e in attempts.ended if e.name not in fresh]
         if attempts.import_id is None:
             attempts.import_id = self._log.begin(self._folder.project, self._root, shown(name))
-        tally = Tally(attempts.import_id, self._log)
+        tally = ImportTally(attempts.import_id, self._log)
         bounds = Bounds(self._root, is_taken)
         entries = (entry for n in fresh for entry in walk(os.path.join(self._root, n), bounds))
         Uploads(self._store, tally.note, stop, self._spool).run(entries)
@@ -306,12 +306,12 @@ def _kind(error: Exception) -> str:
     return type(error).__name__ + where
 
 
-def _ended(name: str, seen: Snapshot, tally: Tally) -> Ended:
+def _ended(name: str, seen: Snapshot, tally: ImportTally) -> Ended:
     """Return an ended directory with all its problems."""
     return Ended(name, seen, tally.problems, tally.bad.total() - len(tally.problems))
 
 
-def _ended_files(group: Mapping[str, Snapshot], tally: Tally) -> list[Ended]:
+def _ended_files(group: Mapping[str, Snapshot], tally: ImportTally) -> list[Ended]:
     """Return loose files, each with its problems: an archive can have several."""
     problems: dict[str, list[FileResult]] = {}
     for problem in tally.problems:
@@ -344,7 +344,7 @@ def import_folder(
         raise Misconfigured("FOLDER", "there is no such file or folder", "Check its spelling, and that it is mounted.")
     top = os.path.realpath(path)
     import_id = log.begin(project, shown(top), _LOOSE)
-    tally = Tally(import_id, log)
+    tally = ImportTally(import_id, log)
     if progress is not None:
         tally.on_result = lambda _: progress(tally.outcomes)
     inside = top if os.path.isdir(top) else os.path.dirname(top)

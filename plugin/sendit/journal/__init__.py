@@ -25,15 +25,15 @@ from sendit.journal.lists.pauses import Pauses
 from sendit.journal.lists.pulls import Pulls
 from sendit.journal.lists.totals import Totals
 from sendit.journal.originals import Originals
-from sendit.journal.provenance import Provenance
+from sendit.journal.provenance import ProvenanceRecords
 from sendit.journal.recalls import Recalls
 from sendit.journal.receipts.characteristics import CharacteristicsRows
-from sendit.journal.receipts.passports import Passports
+from sendit.journal.receipts.passports import StoredPassports
 from sendit.journal.release.holds import Cancellations
 from sendit.journal.release.reviews import Reviews
 from sendit.journal.release.versions import Versions
 from sendit.journal.rescheduling import Rescheduling
-from sendit.journal.retention import Retention
+from sendit.journal.retention import OldBatches
 from sendit.journal.unlinking import Unlinking
 from sendit.journal.workers.homes import Homes
 from sendit.journal.workers.leases import Leases
@@ -59,9 +59,9 @@ class Journal:
         self.batches = Batches(engine)
         self.deliveries = Deliveries(engine)
         self.recalls = Recalls(engine)
-        self.provenance = Provenance(engine)
+        self.provenance = ProvenanceRecords(engine)
         self.originals = Originals(engine, home)
-        self.retention = Retention(engine)
+        self.retention = OldBatches(engine)
         self.imports = Imports(engine)
         self.facts = Facts(engine)
         self.leases = Leases(engine)
@@ -80,7 +80,7 @@ class Journal:
         self.cancellations = Cancellations(engine)
         self.versions = Versions(engine)
         self.audit = Audit(engine)
-        self.passports = Passports(engine)
+        self.passports = StoredPassports(engine)
         self.characteristics = CharacteristicsRows(engine)
 
     @classmethod

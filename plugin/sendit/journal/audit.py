@@ -70,7 +70,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class AuditFilter:
     """Which entries are wanted; None: all. `project` includes its variants; `until` is not included itself.
 
     `actor` may leave out the kind: alice means orthanc:alice and cli:alice.
@@ -198,7 +198,7 @@ class Audit:
                 return
         self.record(Act(actor, LOOK, batch=batch, subject=subject, details={"what": what}))
 
-    def page(self, wanted: Filter, limit: int, before: int | None = None) -> list[Entry]:
+    def page(self, wanted: AuditFilter, limit: int, before: int | None = None) -> list[Entry]:
         """Return the newest entries, at most `limit`, with numbers below `before`."""
         a = t.audit.c
         where = _where(wanted) if before is None else _where(wanted) & (a.number < before)
@@ -206,7 +206,7 @@ class Audit:
             rows = c.execute(sa.select(t.audit).where(where).order_by(a.number.desc()).limit(limit))
             return [_entry(row) for row in rows]
 
-    def all(self, wanted: Filter) -> Iterator[Entry]:
+    def all(self, wanted: AuditFilter) -> Iterator[Entry]:
         """Yield all entries, newest first, without keeping a transaction open meanwhile."""
         before = None
         while entries := self.page(wanted, _TOGETHER, before):
@@ -286,7 +286,7 @@ class _Chain:
         return self._broken or (None, "")
 
 
-def _where(wanted: Filter) -> sa.ColumnElement[bool]:
+def _where(wanted: AuditFilter) -> sa.ColumnElement[bool]:
     a = t.audit.c
     where: sa.ColumnElement[bool] = sa.true()
     if wanted.batch is not None:

@@ -21,16 +21,16 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ProjectCounts:
     """Of one project. They only grow."""
 
     begun: int = 0  # batches queued
     released: int = 0  # batches released for their destinations
     withdrawn: int = 0  # recalled studies and patients, and whether it was unlinked
 
-    def raised_to(self, other: Counts) -> Counts:
+    def raised_to(self, other: ProjectCounts) -> ProjectCounts:
         """Return the greater one of each."""
-        return Counts(
+        return ProjectCounts(
             max(self.begun, other.begun), max(self.released, other.released), max(self.withdrawn, other.withdrawn)
         )
 
@@ -40,7 +40,7 @@ class Level:
     """All that a journal has to know, and that nobody may forget."""
 
     journal: str = ""  # its identity; "" if none is known
-    counts: dict[str, Counts] = field(default_factory=dict)
+    counts: dict[str, ProjectCounts] = field(default_factory=dict)
     studies: set[tuple[str, str]] = field(default_factory=set)  # recalled: project and Orthanc's identifier
     patients: set[tuple[str, str]] = field(default_factory=set)  # recalled: project and coded PatientID
     cut: dict[str, set[str]] = field(default_factory=dict)  # unlinked projects → their studies
@@ -55,11 +55,11 @@ def lacking(mark: Level, journal: Level) -> Level:
     """
     missing = Level()
     for name, counts in mark.counts.items():
-        has = journal.counts.get(name, Counts())
-        short = Counts(
+        has = journal.counts.get(name, ProjectCounts())
+        short = ProjectCounts(
             *(max(0, a - b) for a, b in zip(_numbers(counts), _numbers(has), strict=True)),
         )
-        if short != Counts():
+        if short != ProjectCounts():
             missing.counts[name] = short
     missing.studies = {s for s in beyond(mark.studies, journal.studies) if s[0] not in journal.cut}
     missing.patients = beyond(mark.patients, journal.patients)
@@ -74,7 +74,7 @@ def beyond(one: set[_T], other: set[_T]) -> set[_T]:
     return set() if one is other else one - other
 
 
-def _numbers(counts: Counts) -> tuple[int, int, int]:
+def _numbers(counts: ProjectCounts) -> tuple[int, int, int]:
     return counts.begun, counts.released, counts.withdrawn
 
 
@@ -82,7 +82,7 @@ def in_words(lack: Level) -> str:
     """Return what a journal lacks, project by project; "" if nothing."""
     sentences = []
     for name in sorted({*lack.counts, *(p for p, _ in lack.studies | lack.patients), *lack.cut}):
-        count = lack.counts.get(name, Counts())
+        count = lack.counts.get(name, ProjectCounts())
         withdrawn = sum(p == name for p, _ in lack.studies) + sum(p == name for p, _ in lack.patients)
         parts = [
             (count.begun, "batches begun"),
@@ -101,13 +101,13 @@ class HighWater:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def counts(self) -> tuple[str, dict[str, Counts]]:
+    def counts(self) -> tuple[str, dict[str, ProjectCounts]]:
         """Return the journal's identity, and the counts of its projects; cheap."""
         h = t.high_water.c
         with reading(self._engine) as c:
             identity = c.execute(sa.select(t.marks.c.value).where(t.marks.c.name == IDENTITY)).scalar()
             rows = c.execute(sa.select(h.project, h.begun, h.released, h.withdrawn)).all()
-        return str(identity or ""), {project: Counts(*numbers) for project, *numbers in rows}
+        return str(identity or ""), {project: ProjectCounts(*numbers) for project, *numbers in rows}
 
     def level(self) -> Level:
         """Return all of it.
@@ -136,13 +136,13 @@ class HighWater:
             if c.execute(sa.select(t.marks.c.name).where(t.marks.c.name == _KEPT + node)).first() is None:
                 c.execute(sa.insert(t.marks).values(name=_KEPT + node, value="kept"))
 
-    def accept(self, counts: Mapping[str, Counts], actor: str, reason: str) -> None:
+    def accept(self, counts: Mapping[str, ProjectCounts], actor: str, reason: str) -> None:
         """Note that an operator accepts this journal though it is behind these counts: it continues from them."""
         h = t.high_water
         with self._engine.begin() as c:
             for project, expected in sorted(counts.items()):
                 row = c.execute(sa.select(h.c.begun, h.c.released, h.c.withdrawn).where(h.c.project == project)).first()
-                to = expected.raised_to(Counts(*row) if row else Counts())
+                to = expected.raised_to(ProjectCounts(*row) if row else ProjectCounts())
                 values = {"begun": to.begun, "released": to.released, "withdrawn": to.withdrawn}
                 if row:
                     c.execute(sa.update(h).where(h.c.project == project).values(**values))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LONGEST_CHAIN = 20
 
 
-class Provenance:
+class ProvenanceRecords:
     """The journal's records of a study's origin."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -78,7 +78,7 @@ class Provenance:
 
 
 def originals_of(c: sa.Connection, study: str) -> list[str]:
-    """Return `Provenance.originals_of` within a transaction."""
+    """Return `ProvenanceRecords.originals_of` within a transaction."""
     b = t.batches.c
     originals: list[str] = []
     query = sa.select(b.copied_from).where((b.study == sa.bindparam("study")) & b.copied_from.is_not(None)).limit(1)

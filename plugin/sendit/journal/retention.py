@@ -27,7 +27,7 @@ _IN_A_ROW = 100
 _CHUNK = 5_000
 
 
-class Retention:
+class OldBatches:
     """Old batches."""
 
     def __init__(self, engine: sa.Engine) -> None:

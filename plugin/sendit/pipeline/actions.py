@@ -224,7 +224,7 @@ class Actions:
 
     def _before(self, action: Action, run: ActionRun, number: int) -> Outcome | None:
         """Return what was done for a batch between its turn before a restart and the note of it; None: nothing."""
-        mine = audit.Filter(batch=number, actor=run.actor, action=action.recorded, since=run.started_at)
+        mine = audit.AuditFilter(batch=number, actor=run.actor, action=action.recorded, since=run.started_at)
         done = self._journal.audit.page(mine, 1)
         return Outcome(number, ok=True, said="done before a restart") if done else None
 

@@ -19,7 +19,7 @@ from sendit.pipeline.pool.processes import DeidentifyPool, Job, Result
 from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, SeriesPart, is_due, looked_at
 from sendit.pipeline.provenance import Provenance
 from sendit.pseudonyms import Codes, codes_of
-from sendit.storage.characteristics import Unreadable, read_characteristics
+from sendit.storage.characteristics import UnreadableOutput, read_characteristics
 
 if TYPE_CHECKING:
     from sendit.deidentify.pixels.regions import Region
@@ -168,7 +168,7 @@ class Deidentification:
         outputs = [self._staging.output(batch.id, name) for name in by_series.values()]
         try:
             self._journal.characteristics.note(batch.id, read_characteristics(outputs))
-        except Unreadable as error:
+        except UnreadableOutput as error:
             log.warning("batch %d: an output cannot be read for the risk report (%s)", batch.id, error)
 
     def _project(self, batch: Batch) -> ReadyProject:

@@ -33,7 +33,7 @@ _UNREADABLE = (OSError, InvalidDicomError, ValueError, TypeError, ArithmeticErro
                NotImplementedError)  # fmt: skip
 
 
-class Unreadable(Exception):
+class UnreadableOutput(Exception):
     """An output cannot be read."""
 
 
@@ -44,7 +44,7 @@ def read_characteristics(outputs: Iterable[Path]) -> Characteristics:
         outputs: its files; one of each series is enough.
 
     Raises:
-        Unreadable: one cannot be read. The text names no value.
+        UnreadableOutput: one cannot be read. The text names no value.
     """
     by_name: dict[str, set[str]] = {}
     for path in outputs:
@@ -53,7 +53,7 @@ def read_characteristics(outputs: Iterable[Path]) -> Characteristics:
                 warnings.simplefilter("ignore")  # their text would quote values
                 classes = _classes_of(dcmread(path, stop_before_pixels=True, specific_tags=[*_READ]))
         except _UNREADABLE as error:
-            raise Unreadable(type(error).__name__) from None
+            raise UnreadableOutput(type(error).__name__) from None
         for name, value in classes.items():
             if value.lower() not in _DUMMIES:
                 by_name.setdefault(name, set()).add(value)

@@ -19,7 +19,7 @@ from sendit.api.pages.needs_me import Down
 from sendit.api.pages.shell import Shell, documentation_page
 from sendit.api.schemas import BatchAnswer
 from sendit.config.alarms import Alarms
-from sendit.journal.lists.acknowledgements import SEEN, Waiting
+from sendit.journal.lists.acknowledgements import SEEN, Unacknowledged
 from sendit.journal.writing import Event
 from sendit.model import BatchState
 from sendit.pipeline.watching.alarms.keeper import Alarm, AlarmsView, ToldTo
@@ -86,7 +86,7 @@ def page_of(template: str, path: str = "/", **values: Any) -> tuple[str, str]:
 def needs_me() -> tuple[str, str]:
     delivered = {"studies": 1, "instances": 1, "size": 1}
     quiet: dict[str, Any] = {"today": NOW.date(), "delivered": delivered, "at_work": 1, "unmatched": 1}
-    group = Waiting(BatchState.FAILED, EVIL, EVIL, NOW, [7])
+    group = Unacknowledged(BatchState.FAILED, EVIL, EVIL, NOW, [7])
     reasons, down = {7: EVIL}, [Down(EVIL, "unreachable", EVIL, waiting=1, retrying=1, failed=1)]
     return page_of(
         "needs_me.html", groups=[group], reasons=reasons, down=down, review=[batch()], imports=[], in_review=1, **quiet

@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 
 from sendit.deidentify import compile_plan
 from sendit.deidentify.options import Option
-from sendit.storage.characteristics import Unreadable, read_characteristics
+from sendit.storage.characteristics import UnreadableOutput, read_characteristics
 from tests.unit.deidentify.samples import dataset, file_of, released
 
 if TYPE_CHECKING:
@@ -109,5 +109,5 @@ def test_what_the_profile_left_is_all(tmp_path: Path) -> None:
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "x.dcm").write_bytes(b"none")
     for name in ("x.dcm", "missing.dcm"):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableOutput):
             read_characteristics([tmp_path / name])

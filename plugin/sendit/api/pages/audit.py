@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from sendit.api.filters import LARGEST, Before, cut
 from sendit.api.pages.shell import Sources
 from sendit.api.roles import Viewer
-from sendit.journal.audit import Filter
+from sendit.journal.audit import AuditFilter
 
 _PAGE = 100
 _Text = Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -75,7 +75,7 @@ def add(app: FastAPI, sources: Sources) -> None:
         until: date | None = None,
         before: Before = None,
     ) -> HTMLResponse:
-        wanted = Filter(batch, project or None, actor or None, action or None, _begin(since), _end(until))
+        wanted = AuditFilter(batch, project or None, actor or None, action or None, _begin(since), _end(until))
         entries, after = cut(lambda most: log.page(wanted, most, before), _PAGE, lambda one: one.number)
         chosen = {name: value for name, value in asdict(wanted).items() if value is not None and name not in _DAYS}
         chosen |= {name: day for name, day in (("since", since), ("until", until)) if day is not None}
@@ -104,7 +104,7 @@ def _end(day: date | None) -> datetime | None:
     return None if day is None or day == date.max else datetime.combine(day, time.min, UTC) + timedelta(days=1)
 
 
-def _instants(chosen: dict[str, Any], wanted: Filter) -> dict[str, Any]:
+def _instants(chosen: dict[str, Any], wanted: AuditFilter) -> dict[str, Any]:
     """Return the filter as GET /api/audit takes it: moments instead of days."""
     moments = {name: at.isoformat() for name in _DAYS if (at := getattr(wanted, name)) is not None}
     return {name: value for name, value in chosen.items() if name not in _DAYS} | moments

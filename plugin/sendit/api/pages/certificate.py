@@ -12,7 +12,7 @@ from sendit.api.pages.shell import Sources
 from sendit.api.problems import NOT_FOUND, problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import Number
-from sendit.journal.audit import Filter
+from sendit.journal.audit import AuditFilter
 from sendit.model import WITHDRAWN, BatchState, DeliveryState
 
 
@@ -61,7 +61,7 @@ def add(app: FastAPI, sources: Sources) -> None:
 
 def _certificate(sources: Sources, batch_id: int) -> CertificateAnswer:
     batch = sources.views.existing(batch_id)
-    acts = sources.pipeline.services.journal.audit.page(Filter(batch=batch_id, action="recall"), 1)
+    acts = sources.pipeline.services.journal.audit.page(AuditFilter(batch=batch_id, action="recall"), 1)
     if batch.state not in WITHDRAWN or not acts:
         raise problem(404, f"batch {batch_id} was not recalled", "Only a recall has a certificate.")
     return CertificateAnswer(

@@ -15,7 +15,7 @@ from sendit.api.pages.totals import summed
 from sendit.api.pages.words import is_destination_problem, set_aside, split_destination
 from sendit.api.roles import Viewer
 from sendit.journal import Journal
-from sendit.journal.lists.acknowledgements import Waiting
+from sendit.journal.lists.acknowledgements import Unacknowledged
 from sendit.model import UNFINISHED, BatchState, DeliveryState
 
 
@@ -64,7 +64,7 @@ def add(app: FastAPI, sources: Sources) -> None:
         )
 
 
-def _reason(journal: Journal, group: Waiting) -> str:
+def _reason(journal: Journal, group: Unacknowledged) -> str:
     """Return why the batches of a group wait; of a single one that a person has set aside, in the person's words."""
     return set_aside(group.reason, journal.batches.history(group.batches[0]) if len(group.batches) == 1 else [])
 

@@ -29,7 +29,7 @@ from isal import isal_zlib
 
 from sendit.config.name_template import NameTemplate, safe
 from sendit.destinations.base import NOT_THERE, Progress, open_staged
-from sendit.destinations.gcs.bucket import CHUNK, Bucket, Kept, Taken
+from sendit.destinations.gcs.bucket import CHUNK, Bucket, Taken, Undeletable
 from sendit.destinations.gcs.layout import MOST_COMPARED, Inspection, Layout, differs, metadata
 from sendit.destinations.passports import part_suffix
 from sendit.errors import Misconfigured, Retry
@@ -178,7 +178,7 @@ class Archives(Layout):
         for blob in self._generations(shipment):
             try:
                 self._bucket.delete(blob)
-            except Kept as kept:
+            except Undeletable as kept:
                 problem = f"its archive may not be deleted yet ({kept})"
                 return [Discrepancy(staged.receipt.sop_instance_uid, problem) for staged in shipment.staged_instances]
         return []
@@ -352,7 +352,7 @@ class ArchiveStream:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     """A member of an archive."""
 
     size: int
@@ -362,7 +362,7 @@ class Member:
 
 def read_archive(
     file: BinaryIO, crc32c: str, is_kept: Callable[[str, str], bool], most: int
-) -> dict[str, Member] | None:
+) -> dict[str, ArchiveMember] | None:
     """Return what is in an archive, without the manifest; None if it is none, or is damaged.
 
     Args:
@@ -375,7 +375,7 @@ def read_archive(
         Retry: what was read is not what Google holds: it was damaged on its way.
     """
     checked = _Checked(file)
-    members: dict[str, Member] | None = {}
+    members: dict[str, ArchiveMember] | None = {}
     try:
         with tarfile.open(fileobj=cast("BinaryIO", checked), mode="r|gz", bufsize=_PIECE) as archive:
             for entry in archive:
@@ -389,7 +389,9 @@ def read_archive(
     return members
 
 
-def _member(content: IO[bytes], entry: tarfile.TarInfo, is_kept: Callable[[str, str], bool], most: int) -> Member:
+def _member(
+    content: IO[bytes], entry: tarfile.TarInfo, is_kept: Callable[[str, str], bool], most: int
+) -> ArchiveMember:
     digest = hashlib.sha256()
     kept = []
     while piece := content.read(_PIECE):
@@ -398,7 +400,7 @@ def _member(content: IO[bytes], entry: tarfile.TarInfo, is_kept: Callable[[str, 
             kept.append(piece)
     sha256 = digest.hexdigest()
     keep = entry.size <= most and is_kept(entry.name, sha256)
-    return Member(entry.size, sha256, b"".join(kept) if keep else None)
+    return ArchiveMember(entry.size, sha256, b"".join(kept) if keep else None)
 
 
 class _Checked:

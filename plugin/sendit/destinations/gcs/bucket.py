@@ -45,7 +45,7 @@ class Taken(Exception):
     """There is an object of this name already, or its generation is another one by now."""
 
 
-class Kept(Exception):
+class Undeletable(Exception):
     """The object may not be deleted yet: a retention policy or a hold."""
 
 
@@ -146,7 +146,7 @@ class Bucket:
         """Delete this generation, also where the bucket keeps former ones; fine if it is gone.
 
         Raises:
-            Kept: it may not be deleted yet.
+            Undeletable: it may not be deleted yet.
         """
         with self._errors("deleting"):
             try:
@@ -155,7 +155,7 @@ class Bucket:
                 return
             except GoogleAPICallError as error:
                 if _KEPT.search(str(error.message)):
-                    raise Kept(words(error)) from None
+                    raise Undeletable(words(error)) from None
                 raise
 
     def granted(self, permissions: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendit.destinations.base import Destination, Progress
 from sendit.destinations.gcs.archive_layout import Archives
-from sendit.destinations.gcs.bucket import Bucket, Kept, Taken
+from sendit.destinations.gcs.bucket import Bucket, Taken, Undeletable
 from sendit.destinations.gcs.instance_layout import Instances
 from sendit.destinations.gcs.layout import metadata
 from sendit.destinations.indexes.base import Index, open_index
@@ -235,6 +235,6 @@ class _Documents:
                 continue
             try:
                 self._bucket.delete(blob)
-            except Kept as kept:
+            except Undeletable as kept:
                 return f"its passport may not be deleted yet ({kept})"
         return None

@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from sendit.destinations.base import NOT_THERE, Progress, open_staged
-from sendit.destinations.gcs.bucket import Bucket, Kept, Taken
+from sendit.destinations.gcs.bucket import Bucket, Taken, Undeletable
 from sendit.destinations.gcs.layout import MOST_COMPARED, Inspection, Layout, differs, metadata
 from sendit.destinations.passports import passport_name
 from sendit.destinations.threads import in_threads
@@ -102,7 +102,7 @@ class Instances(Layout):
         def delete(blob: Any) -> Discrepancy | None:
             try:
                 self._bucket.delete(blob)
-            except Kept as kept:
+            except Undeletable as kept:
                 return Discrepancy(names[blob.name], f"it may not be deleted yet ({kept})")
             return None
 

@@ -47,7 +47,7 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Unacknowledged:
     """Unacknowledged batches of one project that are held or failed for the same reason."""
 
     state: BatchState
@@ -76,7 +76,7 @@ class Acknowledgements:
             ended = [(int(number), BatchState(state)) for number, state in c.execute(batches.order_by(b.id))]
             return Unseen(ended, list(c.execute(imports.order_by(m.id)).scalars()))
 
-    def waiting(self) -> list[Waiting]:
+    def waiting(self) -> list[Unacknowledged]:
         """Return what waits for a person's look, grouped by project and reason: the newest 2,000 batches."""
         b = t.batches.c
         query = sa.select(b.id, b.state, b.project, b.reason, b.changed_at)
@@ -86,7 +86,7 @@ class Acknowledgements:
             for row in reversed(c.execute(query.order_by(b.id.desc()).limit(_MOST)).all()):
                 groups.setdefault((row.state, row.project, row.reason), []).append(row)
         return [
-            Waiting(BatchState(state), project, reason, min(r.changed_at for r in rows), [r.id for r in rows])
+            Unacknowledged(BatchState(state), project, reason, min(r.changed_at for r in rows), [r.id for r in rows])
             for (state, project, reason), rows in groups.items()
         ]
 

@@ -35,7 +35,7 @@ class StoredPassport:
     content: str  # the document, to the byte (UTF-8)
 
 
-class Passports:
+class StoredPassports:
     """Passports and their keys."""
 
     def __init__(self, engine: sa.Engine) -> None:

@@ -26,7 +26,7 @@ from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import Journal, JournalFault
 from sendit.journal.database import JOURNAL_FILE, NotMade, Seal
 from sendit.journal.database.faults import PLACE
-from sendit.journal.high_water import Counts, Level, beyond, in_words, lacking
+from sendit.journal.high_water import Level, ProjectCounts, beyond, in_words, lacking
 from sendit.journal.writing import reading
 from sendit.pipeline.projects import KEYS
 from sendit.storage import data_directory
@@ -189,8 +189,8 @@ def _add(mark: Mark, fact: dict[str, Any]) -> None:
     if "journal" in fact:
         level.journal = str(fact["journal"])
     elif "begun" in fact:
-        numbers = Counts(int(fact["begun"]), int(fact["released"]), int(fact["withdrawn"]))
-        level.counts[project] = numbers.raised_to(level.counts.get(project, Counts()))
+        numbers = ProjectCounts(int(fact["begun"]), int(fact["released"]), int(fact["withdrawn"]))
+        level.counts[project] = numbers.raised_to(level.counts.get(project, ProjectCounts()))
     elif "study" in fact:
         level.studies.add((project, str(fact["study"])))
     elif "patient" in fact:
@@ -250,14 +250,14 @@ class JournalGuard:
                     raise
                 self._known = (counts, self._file.signature())
 
-    def _read(self, counts: tuple[str, dict[str, Counts]]) -> Level:
+    def _read(self, counts: tuple[str, dict[str, ProjectCounts]]) -> Level:
         """Return the journal's level. Where nothing was withdrawn since the last time, the counts alone are news."""
         last = self._level
         if last is not None and (last.journal, _withdrawn(last.counts)) == (counts[0], _withdrawn(counts[1])):
             return replace(last, counts=counts[1])
         return self._journal.high_water.level()
 
-    def _sync(self, counts: tuple[str, dict[str, Counts]], *, tidy: bool) -> None:
+    def _sync(self, counts: tuple[str, dict[str, ProjectCounts]], *, tidy: bool) -> None:
         unchanged = self._mark is not None and self._known[1] == self._file.signature()
         mark, level = self._mark if self._mark and unchanged else self._file.read(), self._read(counts)
         node = data_directory.node(self._directory)
@@ -272,7 +272,7 @@ class JournalGuard:
         self._level, self._mark = level, Mark(level, there=True, end=size)
 
 
-def _withdrawn(counts: dict[str, Counts]) -> dict[str, int]:
+def _withdrawn(counts: dict[str, ProjectCounts]) -> dict[str, int]:
     return {name: count.withdrawn for name, count in counts.items()}
 
 
