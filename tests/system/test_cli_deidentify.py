@@ -129,6 +129,7 @@ def test_what_is_not_released_is_named(home: Path, tmp_path: Path) -> None:
     assert done.returncode == 3
     assert done.stdout == "9 files: 1 released, 8 rejected, 0 quarantined\n"
     assert "\n  2 rejected: a symbolic link: not followed\n" in done.stderr
+    assert done.stderr.endswith(f"\n  which file: {tmp_path / 'out' / 'receipts.jsonl'}\n")
     found = lines(tmp_path / "out")
     reasons = {path: line["reason"] for path, line in found.items() if line["status"] == "rejected"}
     assert "not DICOM" in reasons["text"]

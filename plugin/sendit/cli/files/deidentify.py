@@ -47,7 +47,7 @@ def deidentify(
     """
     # multiprocessing would run this script again in every process of the pool, with all that the command line imports.
     vars(sys.modules["__main__"]).pop("__file__", None)
-    from sendit.cli.files.folder import FolderRun
+    from sendit.cli.files.folder import RECEIPTS, FolderRun
     from sendit.cli.files.run import choose_project, run
 
     named = options_named(options) if options else None
@@ -61,6 +61,7 @@ def deidentify(
     for line in tally.why():
         errors.print(f"  {line}")
     if tally.total != tally.released:
+        errors.print(f"  which file: {target / RECEIPTS}", soft_wrap=True, markup=False)
         raise typer.Exit(_HELD)
 
 
