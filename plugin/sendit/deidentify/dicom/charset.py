@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from pydicom.charset import decode_bytes
-from pydicom.valuerep import TEXT_VR_DELIMS
-
 from sendit.deidentify.dicom.dataset import Dataset, Element, find
-from sendit.deidentify.dicom.text import python_encodings
+from sendit.deidentify.dicom.text import decoded_in, python_encodings
 from sendit.errors import Reject
 
 Bytes = bytes | memoryview
@@ -223,10 +220,10 @@ def _text_in(raw: bytes, character_set: bytes) -> str | None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            text = decode_bytes(raw, list(encodings), TEXT_VR_DELIMS)
+            text = decoded_in(raw, list(encodings))
         except (LookupError, ValueError, UserWarning):
             return None
-    if any("\x80" <= character <= "\x9f" for character in text):
+    if any(character == "\x1b" or "\x80" <= character <= "\x9f" for character in text):
         return None
     high = bytes(byte for byte in raw if byte > 0x7F)
     if encodings[0] == "shift_jis" and not _designates_upper_half(raw) and high.translate(None, _KATAKANA):

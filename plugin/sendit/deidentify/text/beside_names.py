@@ -84,7 +84,7 @@ def without_belongings(text: str) -> str:
     if CUT not in text and STRANGER not in text:
         return text
     text = _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text))))
-    text = _TWO_LETTERS.sub(_without_initials, text)
+    text = _TWO_LETTERS.sub(_without_initials, _short_name_beside().sub(CUT, text))
     text = _WITH_PARTICLE.sub(_without_word, text)
     text = _OTHER_HALF.sub(_without_half, text)
     text = _OF_HOUSE.sub(CUT, _OF_ORIGIN.sub(_without_town, text))
@@ -136,6 +136,13 @@ def _is_noun(word: str) -> bool:
 @cache
 def _words() -> frozenset[str]:
     return table_words("words.txt")
+
+
+@cache
+def _short_name_beside() -> re.Pattern[str]:
+    """Return a pattern for short names that are words elsewhere, beside what was cut out: Fan Weichi, Weichi Fan."""
+    names = f"(?:{any_of({name.title() for name in technique()['names beside others']})})"
+    return re.compile(rf"(?<![^\W_]){names}[\s,^]{{1,2}}(?={_GONE})|(?<={_GONE})[\s,^]{{1,2}}{names}(?![^\W_])")
 
 
 @cache

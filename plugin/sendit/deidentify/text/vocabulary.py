@@ -406,9 +406,12 @@ def is_familiar(run: str) -> bool:
 def _is_of_machines(run: str) -> bool:
     parts = _PARTS.findall(run)
     known = _machines()
-    return _folded(run) in known or all(
-        len(part) <= _SHORT or _is_narrow(part) or _folded(part) in known for part in parts
-    )
+    return _folded(run) in known or all(_is_short(part) or _is_narrow(part) or _folded(part) in known for part in parts)
+
+
+def _is_short(part: str) -> bool:
+    """Return whether a part of a technical word is an abbreviation; two characters of Chinese are a whole name."""
+    return len(part) <= _SHORT and (part.isascii() or (not _IS_DENSE.match(part) and _is_short_word(part)))
 
 
 def is_of_machines(word: str) -> bool:
@@ -756,5 +759,10 @@ def _is_of_dense_words(run: str) -> bool:
 @cache
 def _dense_words() -> tuple[frozenset[str], int]:
     """Return the words of scripts without spaces, and the length of the longest."""
-    words = frozenset(filter(_IS_DENSE.match, _everyday())) | table_words("dense_words.txt")
+    words = dense_words() | table_words("traditional_words.txt")
     return words, max(map(len, words))
+
+
+def dense_words() -> frozenset[str]:
+    """Return the words of scripts without spaces, of Chinese in the characters that their tables have."""
+    return frozenset(filter(_IS_DENSE.match, _everyday())) | table_words("dense_words.txt")
