@@ -7,7 +7,7 @@ weight in grams) stay.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary
@@ -59,8 +59,22 @@ _DAY = re.compile(
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d"
     r"|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19|20)\d\d"
 )
-#: Any other string of digits: numbers of items, sizes, coordinates, doses in Gy.
-_MOST_OF_STRINGS = 999_999
+#: Parts of the keywords of attributes that time, count, scale or store something, or hold a value of any kind.
+_OF_ANY_SIZE = re.compile(
+    "Time|Duration|Delay|Count|Dose|Frequenc|Value|Slope|Intercept|Coefficient|Activity|TableOf|Data(?!Type)|Rate|Intensit"
+    "|Histogram|Area|Volume|Moment|Weight|Energ|Fluence|Meterset|Scal|Mass|Range|Mask|LengthToEnd|DocumentLength|Sampl"
+    "|Index|Descriptor|Lab|Padding|Group|Identifier|Reason|Element|Contour|List|Memory|Address|Grid|Map|Trial"
+    "|Term|Cutoff|Limit|Threshold|Flux|Transform|Concentration|Bandwidth|Flags|Offset|Number"
+)
+#: And of those that number, index or place something.
+_LARGE = re.compile(
+    "Vector|Length|Pixel|Table|Row|Column|Matrix|Edge|Position|Origin|Point|Step|Line|Size|Fraction|Center|Radius|Outline|Vertices"
+    "|Magnitude|Dimension|Bounding|Loop|Coordinate|Break|Exposure|Speed|Velocit|Location|Bits"
+)
+#: Sizes, coordinates, numbers of items as strings, doses in Gy.
+_MOST_OF_LARGE = 999_999
+#: What is left are angles, thicknesses, distances, powers, ratios, settings and codes, by VR.
+_MOST_OF_SETTINGS = {"US": 9_999, "SS": 9_999} | dict.fromkeys(("DS", "IS", "FD", "FL", "SL", "UL", "SV", "UV"), 99_999)
 
 
 def are_plausible(tag: int, vr: str, numbers: Iterable[str]) -> bool:
@@ -73,8 +87,19 @@ def are_plausible(tag: int, vr: str, numbers: Iterable[str]) -> bool:
     """
     if tag in NUMBERED:
         return not any(int(number) > _MOST_NUMBERED or _DAY.fullmatch(number.strip()) for number in numbers)
-    most = _limits().get(tag, _MOST_OF_STRINGS if vr in ("DS", "IS") and tag in DicomDictionary else None)
+    most = _limits()[tag] if tag in _limits() else _most_of(tag, vr)
     return most is None or all(int(number) <= most for number in numbers)
+
+
+@lru_cache(maxsize=4096)
+def _most_of(tag: int, vr: str) -> int | None:
+    """Return the limit of an attribute that has none of its own; None of a private one."""
+    if tag not in DicomDictionary:
+        return None
+    keyword = DicomDictionary[tag][4]
+    if _OF_ANY_SIZE.search(keyword):
+        return _MOST_OF_LARGE if vr in ("DS", "IS") else None
+    return _MOST_OF_LARGE if _LARGE.search(keyword) else _MOST_OF_SETTINGS.get(vr)
 
 
 @cache

@@ -43,7 +43,8 @@ _WITHOUT_VOWEL = re.compile("[BCDFGHJKMNPQSTVWXZ]{3,8}")
 _MODALITIES = frozenset({"MR", "DR", "MS", "MRS"})
 _NUMBER_LABEL = (
     r"(?:m\.?r\.?n\.?|mr\s?no|pat(?:ient)?\.?\s?-?(?:id|no|nr|number)|pid|ssn|dob|acc(?:ession)?(?:\s?(?:no|nr|number))?"
-    r"|case\s?(?:no|nr|number)|hosp(?:ital)?\.?\s?(?:no|nr|number)|visit\s?(?:no|nr|number)|nhs|phone|tel|fax|mobile|pager)"
+    r"|case\s?(?:no|nr|number)|hosp(?:ital)?\.?\s?(?:no|nr|number)|visit\s?(?:no|nr|number)|nhs|phone|tel|fax|mobile|pager"
+    r"|(?:lot|serial)(?:\s?(?:no|nr|number)\.?)?|s/n)"
 )
 _NAME_WORD = r"[^\W\d_][\w'’\-]*\.?"
 

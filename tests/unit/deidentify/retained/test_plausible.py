@@ -43,6 +43,14 @@ def _after(keyword: str, value: Any) -> Any:
         ("SeriesNumber", "1710000000"),
         ("CTDIvol", 4711882.0),
         ("ExposureTimeInms", 4711882.0),
+        ("SlabThickness", 4711882.0),
+        ("SlabThickness", 471188.0),
+        ("ReconstructionAngle", 4711882.0),
+        ("LensThickness", 4711882.0),
+        ("IntraOcularPressure", 471188.0),
+        ("CylinderAxis", 471188.0),
+        ("TablePosition", 4711882.0),
+        ("FlashMode", 47118),
     ],
 )
 def test_a_number_that_is_no_measurement_goes(keyword: str, number: Any) -> None:
@@ -92,9 +100,10 @@ def test_a_number_that_locates_pixels_holds_the_instance() -> None:
 
 
 def test_what_is_not_known_to_be_measured_in_binary_stays() -> None:
-    """The standard says what strings of digits are for; a private number may be anything."""
+    """A private number may be anything, and so may values, times, counts and points of a curve."""
     assert are_plausible(0x00291010, "DS", ["4711882"])
-    assert are_plausible(tag_for_keyword("TableTopVerticalPosition") or 0, "FD", ["4711882"])
+    for keyword in ("TableOfYBreakPoints", "FrameAcquisitionDuration", "RealWorldValueIntercept", "FloatingPointValue"):
+        assert are_plausible(tag_for_keyword(keyword) or 0, "FD", ["4711882"])
 
 
 def test_no_attribute_has_two_limits() -> None:

@@ -35,6 +35,9 @@ CLEANER = TextCleaner(PersonalData())
         (r"knee C:\Users\mhunt\knee", "knee"),
         (r"knee \\pacs\export\mhunt", "knee"),
         ("knee /data/export/mhunt/1.dcm", "knee"),
+        ("knee //srv-pacs07/img/2", "knee"),
+        ("knee srv-pacs07", "knee"),
+        ("Gadovist LOT 4471", "Gadovist"),
         ("T1/T2/PD knee", "T1/T2/PD knee"),
         ("CHEST MUC-CT-2", "CHEST"),
         ("CHEST POST-CT-1", "CHEST POST-CT-1"),
@@ -114,3 +117,15 @@ def test_dates_in_words_go(date: str) -> None:
 )
 def test_addresses_and_names_of_machines_go_from_versions(text: str, left: str) -> None:
     assert CLEANER.version(text) == left
+
+
+@pytest.mark.parametrize("text", ["Gadovist LOT 4471", "Gadovist S/N 4471", "Gadovist serial no. 4471"])
+def test_numbers_of_products_go_from_technical_texts(text: str) -> None:
+    """Of four digits, too, behind their label: whoever has the lot of an implant or a syringe knows its patient."""
+    assert "4471" not in CLEANER.technical(text)
+
+
+def test_servers_go_from_technical_texts() -> None:
+    """A share, and a name as administrators write it in small letters."""
+    assert CLEANER.technical("//srv-pacs07/img") == ""
+    assert CLEANER.technical("kant-ris02 7.1") == "7.1"
