@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sendit.deidentify.plan import Handling
 
 _MODALITY, _SCANNING_SEQUENCE, _ECHO_PLANAR = 0x00080060, 0x00180020, 0x00189018
+_TEMPORAL_POSITION, _TEMPORAL_POSITIONS = 0x00200100, 0x00200105
 #: Sequences of the standard whose items describe the pixels: functional groups and their contents, real-world values,
 #: lookup tables, ultrasound regions, radiopharmaceuticals. Others describe other images, or the past.
 _CONTAINERS = frozenset(
@@ -55,7 +56,7 @@ def telling_values(elements: Dataset, encoding: Encoding) -> Telling:
     by_attribute: dict[TellingAttribute, list[Value]] = {}
     contexts = _contexts(elements)
     for attribute, value in _values(elements, encoding, {}, top=True):
-        if not attribute.context or attribute.context in contexts:
+        if not attribute.contexts or not contexts.isdisjoint(attribute.contexts):
             by_attribute.setdefault(attribute, []).append(value)
     mosaic = any(one.group == "mosaic" and _matters(one, values) for one, values in by_attribute.items())
     return {
@@ -88,7 +89,7 @@ def _plain_values(elements: Dataset) -> list[tuple[int, str, bytes]] | None:
 
 @cache
 def _plain_tags() -> frozenset[int]:
-    return _CONTAINERS.union(keys().standard, (_MODALITY, _SCANNING_SEQUENCE, _ECHO_PLANAR))
+    return _CONTAINERS.union(keys().standard, (_MODALITY, _SCANNING_SEQUENCE, _ECHO_PLANAR, _TEMPORAL_POSITIONS))
 
 
 def lost_meaning(before: Telling, after: Telling) -> tuple[str, ...]:
@@ -133,6 +134,8 @@ def _contexts(elements: Dataset) -> set[str]:
     contexts = {_text(elements, _MODALITY)}
     if "EP" in _text(elements, _SCANNING_SEQUENCE).split("\\") or _text(elements, _ECHO_PLANAR) == "YES":
         contexts.add("EPI")
+    if _text(elements, _TEMPORAL_POSITION) or _text(elements, _TEMPORAL_POSITIONS).strip() not in ("", "0", "1"):
+        contexts.add("dynamic")
     return contexts
 
 
@@ -265,13 +268,15 @@ _MATTERS: Mapping[str, Callable[[Value], bool]] = {
 
 
 def _matters(one: TellingAttribute, values: list[Value]) -> bool:
+    if one.matters == "differ":
+        return len(set(values)) > 1
     return any(map(_MATTERS[one.matters], values))
 
 
 def _same(one: TellingAttribute, before: list[Value], after: list[Value] | None) -> bool:
     if after is None or len(after) != len(before):
         return False
-    if one.matters in ("date", "slice order") or before == after:  # dates move; blocks are written anew
+    if one.matters in ("date", "differ", "slice order") or before == after:  # dates move; blocks are written anew
         return True
     return all(map(_close, before, after))
 

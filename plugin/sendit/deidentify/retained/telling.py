@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 #: Before an entry of the CSA header.
 CSA = "CSA "
 #: The conditions on values, which lost_meaning.py checks.
-MATTERS = frozenset(["any", "date", "mosaic", "not 0", "not 1", "positive", "many", "GE b-value", "slice order"])
+MATTERS = frozenset(
+    ["any", "date", "differ", "mosaic", "not 0", "not 1", "positive", "many", "GE b-value", "slice order"]
+)
 _NOTHING = "-"
 #: Role of the attribute in a vendor's list → the group of attributes that say the same.
 _GROUPS = {"locate": "ImagePositionPatient", "order": "ImagePositionPatient", "diffusion": "diffusion direction"}
@@ -38,7 +40,7 @@ class TellingAttribute:
     name: str
     group: str
     matters: str
-    context: str
+    contexts: tuple[str, ...]
     meaning: str
 
     @property
@@ -73,7 +75,9 @@ def telling_attributes() -> tuple[TellingAttribute, ...]:
         group = row["group"] or row["attribute"]
         _check("telling_attributes.csv", row["matters"])
         attributes.append(
-            TellingAttribute(row["attribute"], name, group, row["matters"], row["context"], row["meaning"])
+            TellingAttribute(
+                row["attribute"], name, group, row["matters"], tuple(row["context"].split()), row["meaning"]
+            )
         )
     return tuple(attributes)
 
@@ -109,10 +113,10 @@ def telling_private(tag: PrivateTag) -> TellingAttribute | None:
         if listed is None or listed.role not in TELLING_ROLES:
             return None
         group_of_role = _GROUPS.get(listed.role, attribute)
-        return TellingAttribute(attribute, f"{creator} {name}", group_of_role, "any", "", "as the vendor's list says")
+        return TellingAttribute(attribute, f"{creator} {name}", group_of_role, "any", (), "as the vendor's list says")
     if says.group == _NOTHING:
         return None
-    return TellingAttribute(attribute, f"{creator} {name}", says.group or attribute, says.matters, "", says.meaning)
+    return TellingAttribute(attribute, f"{creator} {name}", says.group or attribute, says.matters, (), says.meaning)
 
 
 def bulk_of(tag: PrivateTag, length: int) -> TellingAttribute | None:
@@ -123,7 +127,7 @@ def bulk_of(tag: PrivateTag, length: int) -> TellingAttribute | None:
     known = any(dictionary_entry(tag)) or listed_attribute(tag) is not None
     name = f"{creator if known else 'unknown'} ({group:04X},xx{element:02X}), large data of a private attribute"
     attribute = f'({group:04X},"{creator}",{element:02X})'
-    return TellingAttribute(attribute, name, attribute, "any", "", "frames, volumes or raw data in a private attribute")
+    return TellingAttribute(attribute, name, attribute, "any", (), "frames, volumes or raw data in a private attribute")
 
 
 @cache
