@@ -107,10 +107,10 @@ def _uid(elements: Dataset, tag: int, name: str) -> str:
 
 
 def check_pixels(instance: Instance) -> None:
-    """Check that an image has the pixels that its header declares, and no more.
+    """Check that an image has the pixels that its header declares; leave out what is less than a frame behind them.
 
     Raises:
-        Reject: it has no pixels, fewer than the header says (a truncated file), or more.
+        Reject: it has no pixels, fewer than the header says (a truncated file), or whole frames more.
         Quarantine: it has more frames than its size justifies.
     """
     elements = instance.elements
@@ -138,16 +138,16 @@ def check_pixels(instance: Instance) -> None:
     per_frame *= _number(samples, order) if samples else 1
     if text_of(elements, _PHOTOMETRIC) == "YBR_FULL_422":  # two samples of colour for every four of luminance
         per_frame = per_frame * 2 // 3
-    _check_size(pixels.value, (per_frame * _frames(elements) + 7) // 8)
-
-
-def _check_size(value: bytes | memoryview, size: int) -> None:
-    if size > len(value):
+    size = (per_frame * _frames(elements) + 7) // 8
+    if size > len(pixels.value):
         raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
-    behind = value[size:]
+    behind = pixels.value[size:]
     # One byte pads to an even length; some devices pad to whole blocks with zeros.
     if len(behind) > 1 and not is_blank(behind):
-        raise Reject("data behind its last frame: its pixel data are longer than Rows, Columns and NumberOfFrames say")
+        if len(behind) >= per_frame // 8:  # the header may be wrong about the number of frames or their size
+            raise Reject("data behind its last frame: its pixel data are longer than its header says")
+        pixels.value = pixels.value[:size] if size % 2 == 0 else bytes(pixels.value[:size]) + b"\0"
+        instance.repairs.append("bytes behind the last frame left out")
 
 
 def _only_pixels(elements: Dataset) -> Element | None:

@@ -386,11 +386,15 @@ def _with_character_set(source: bytes, terms: str) -> bytes:
     return source[: at + 6] + struct.pack("<H", len(value)) + value + source[at + 8 + length :]
 
 
-def test_what_stands_behind_the_last_frame_is_rejected() -> None:
-    """A pad byte and blocks of zeros are harmless; anything else is no pixel."""
+def test_what_stands_behind_the_last_frame_does_not_leave() -> None:
+    """A pad byte and blocks of zeros are harmless; less than a frame is left out; more may be frames."""
     before = dataset()
     pixels = before.PixelData
     before.PixelData = pixels + b"QUIXWORTH "
+    left = released(file_of(before))
+    assert pydicom.dcmread(io.BytesIO(b"".join(left.chunks))).PixelData == pixels
+    assert "bytes behind the last frame left out" in left.receipt.repairs
+    before.PixelData = pixels + b"QUIXWORTH " + pixels
     outcome = deidentify(file_of(before), plan(), IDENTITIES)
     assert isinstance(outcome, Rejected)
     assert "behind its last frame" in outcome.reason
