@@ -139,15 +139,26 @@ def check_pixels(instance: Instance) -> None:
     if text_of(elements, _PHOTOMETRIC) == "YBR_FULL_422":  # two samples of colour for every four of luminance
         per_frame = per_frame * 2 // 3
     size = (per_frame * _frames(elements) + 7) // 8
+    if _left_out(pixels, size, per_frame // 8):
+        instance.repairs.append("bytes behind the last frame left out")
+
+
+def _left_out(pixels: Element, size: int, frame: int) -> bool:
+    """Leave out what stands behind the last frame, and return whether anything did.
+
+    Raises:
+        Reject: the last frame is not complete; or it is a frame or more: the header may be wrong about them.
+    """
     if size > len(pixels.value):
         raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
     behind = pixels.value[size:]
     # One byte pads to an even length; some devices pad to whole blocks with zeros.
-    if len(behind) > 1 and not is_blank(behind):
-        if len(behind) >= per_frame // 8:  # the header may be wrong about the number of frames or their size
-            raise Reject("data behind its last frame: its pixel data are longer than its header says")
-        pixels.value = pixels.value[:size] if size % 2 == 0 else bytes(pixels.value[:size]) + b"\0"
-        instance.repairs.append("bytes behind the last frame left out")
+    if len(behind) < 2 or is_blank(behind):
+        return False
+    if len(behind) >= frame:
+        raise Reject("data behind its last frame: its pixel data are longer than its header says")
+    pixels.value = pixels.value[:size] if size % 2 == 0 else bytes(pixels.value[:size]) + b"\0"
+    return True
 
 
 def _only_pixels(elements: Dataset) -> Element | None:

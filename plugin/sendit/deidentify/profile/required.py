@@ -15,12 +15,13 @@ from pydicom._dicom_dict import DicomDictionary
 
 from sendit.deidentify.dicom.dataset import find
 from sendit.deidentify.plan import Action, Rule
+from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.tables import table_rows, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sendit.deidentify.dicom.dataset import Dataset
+    from sendit.deidentify.dicom.dataset import Dataset, Element
 
 _STORAGE = "1.2.840.10008.5.1.4."
 #: SendIt does not look for faces, so an original's NO does not stay; where the IOD demands a word, they may be there.
@@ -32,7 +33,10 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
     "ResponsiblePersonRole": ("ResponsiblePerson",),
     "PatientAlternativeCalendar": ("PatientBirthDateInAlternativeCalendar", "PatientDeathDateInAlternativeCalendar"),
     "FontNameType": ("FontName",),
+    "ClinicalTrialProtocolEthicsCommitteeName": ("ClinicalTrialProtocolEthicsCommitteeApprovalNumber",),
 }
+#: Of these, only the table's dummy value goes: an option retains the name of a committee on purpose.
+_DUMMIES_BESIDE = frozenset(["ClinicalTrialProtocolEthicsCommitteeName"])
 #: Of an animal, these are required, if only empty (type 2C): whom it belongs to.
 _ANIMALS = ("PatientSpeciesDescription", "PatientSpeciesCodeSequence")
 _OWNERS = ("ResponsiblePerson", "ResponsibleOrganization")
@@ -56,7 +60,7 @@ def is_animal(elements: Dataset) -> bool:
 def without_orphans(cleaned: Dataset, original: Dataset) -> Dataset:
     """Return a cleaned dataset without what says more about a value that the original has, and it has no more."""
     beside = _beside()
-    there = [element.tag for element in cleaned if element.tag in beside]
+    there = [element.tag for element in cleaned if element.tag in beside and _may_go(element)]
     gone = {
         tag
         for tag in there
@@ -64,6 +68,12 @@ def without_orphans(cleaned: Dataset, original: Dataset) -> Dataset:
         and not any(_has_value(cleaned, other) for other in beside[tag])
     }
     return [element for element in cleaned if element.tag not in gone] if gone else cleaned
+
+
+def _may_go(element: Element) -> bool:
+    """Return whether an attribute goes without the other; of some, a value that an option retains stays."""
+    always = DicomDictionary[element.tag][4] not in _DUMMIES_BESIDE
+    return always or bytes(element.value).strip() == DUMMIES[element.vr].strip()
 
 
 def _has_value(elements: Dataset, tag: int) -> bool:

@@ -124,6 +124,8 @@ def _expected(row: Mapping[str, str], vr: str, option: Option | None) -> str:
     """The letters of which the outcome has to be one: as the table and E.3 say it, and K for what was left alone."""
     cell = row[COLUMNS[option]] if option else ""
     tag = _tag(row)
+    if row["keyword"] == "ClinicalTrialProtocolEthicsCommitteeName" and cell != "K":
+        return "X"  # its number goes, and without it PS3.3 C.7.1.3 forbids the name
     if not dictionary_has_tag(tag) or tag == 0x00091010 or tag >> 24 in (0x50, 0x60):
         return "X"  # no overlay of type R, no safe private creator is planted
     if cell == "K":

@@ -163,3 +163,14 @@ def test_a_material_stays_one_or_none(material: str, left: str) -> None:
     whole.BeamSequence = [beam]
     [made] = output(file_of(whole)).BeamSequence
     assert made.CompensatorSequence[0].MaterialID == left
+
+
+def test_the_committee_of_a_trial_has_no_name_without_its_number() -> None:
+    """PS3.3 C.7.1.3 allows the name beside the number only, which goes; a name that an option retains stays."""
+    before = dataset()
+    before.ClinicalTrialProtocolEthicsCommitteeName = "Quixworth Board"
+    before.ClinicalTrialProtocolEthicsCommitteeApprovalNumber = "QX-4471"
+    source = file_of(before)
+    assert "ClinicalTrialProtocolEthicsCommitteeName" not in output(source)
+    retained = output(source, compile_plan([Option.RETAIN_INSTITUTION_IDENTITY], []))
+    assert retained.ClinicalTrialProtocolEthicsCommitteeName == "Quixworth Board"
