@@ -3,8 +3,8 @@
 Searched: every element at every depth, private ones too, as text in its character set and with the values apart;
 the preamble, the file meta information and all other bytes of the file; in bytes also text in UTF-16, base64, zlib,
 gzip and deflate streams, each entry of private blocks, and what JPEG and JPEG 2000 frames carry beside their pixels.
-Not searched: the samples of pixels themselves. What is searched for stands in identifiers.py and spellings.py. A hit
-never carries a value.
+Samples of pixels, compressed or not, are searched for bytes that cannot be there by chance. What is searched for stands
+in identifiers.py and spellings.py. A hit never carries a value.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ def _take_bytes(element: Element, identifiers: Identifiers, order: str, into: _H
         if element.encapsulated:
             for part in beside_pixels(element.value, order):
                 into.hide(readings(part, identifiers.character_sets), identifiers)
-        elif identifiers.samples is not None:
+        if identifiers.samples is not None:  # damage can write a header over compressed samples, too
             into.found |= identifiers.samples.kinds(element.value)
     elif element.vr in BYTES_VRS or "OW" in element.vr:
         if identifiers.byte_search is not None:

@@ -412,3 +412,17 @@ def test_every_attribute_that_holds_a_name_date_or_uid_is_known() -> None:
     assert kinds[0x00081070] is Kind.PERSON
     assert kinds[0x00100040 - 0x10] is Kind.DATE
     assert len(kinds) > 300
+
+
+def test_an_identifier_among_compressed_samples_holds_the_instance() -> None:
+    """A damaged file may have a piece of its header within the samples of a JPEG, which decoders still show."""
+    source = sample("SC_rgb_jpeg_gdcm.dcm")
+    whole = pydicom.dcmread(io.BytesIO(source))
+    whole.PatientName = "Quixworth^Zebulon"
+    frame = bytearray(next(generate_frames(whole.PixelData, number_of_frames=1)))
+    middle = frame.index(b"\xff\xda") + 400
+    frame[middle : middle + 17] = b"Quixworth^Zebulon"
+    whole.PixelData = encapsulate([bytes(frame)])
+    outcome = deidentify(file_of(whole), plan(), IDENTITIES)
+    assert isinstance(outcome, Quarantined)
+    assert "leak check" in outcome.reason
