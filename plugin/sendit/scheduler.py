@@ -4,8 +4,8 @@ The engine holds only names of stages and numbers of batches; the journal is the
 registered under a name. Work has a key that names its attempt: enqueueing the same key twice does nothing the second
 time, and a retry is new work under a new key, so that a slot is never held by something that waits.
 
-The engine looks for queued work at intervals, and each look costs milliseconds. Here its threads are woken when there
-is something to take, and look seldom otherwise (`_Bell`).
+The engine looks for queued work, and for work whose time has come, at intervals, and each look costs milliseconds. Here
+its threads are woken when there is something to take, and look seldom otherwise (`_Bell`).
 
 Why it is used as it is used stands in docs/decisions/0002-dbos.md.
 """
@@ -18,14 +18,14 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, Serializer
+from dbos import DBOS, DBOSClient, DBOSConfig, Serializer, WorkflowStatus
 from dbos._queue import queue_worker_thread  # not public, hence the pinned version: the engine has no way to wake it
 
 from sendit.errors import SendItError
@@ -44,11 +44,13 @@ _WORKFLOW = "sendit.stage"
 _ACTIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
-#: Seconds between two looks at a queue for which nobody rings: only what another worker on the same database enqueues,
-#: or this one did before it was restarted, waits so long.
-_SELDOM_SHARED, _SELDOM = 2.0, 5.0
+#: Seconds between two looks for which nobody rings: only what another worker on the same database enqueues waits so
+#: long, and no longer than until the next reconciliation (`active`).
+_SELDOM_SHARED, _SELDOM = 5.0, 30.0
+#: The same for a queue in which something waits that was enqueued here.
+_OFTEN = 5.0
 #: Seconds after which a queue is looked at, more than once for what the engine does meanwhile: at the start it takes up
-#: what was left unfinished; a stage that has ended frees its slot; work whose time has come is moved once a second.
+#: what was left unfinished; a stage that has ended frees its slot; work whose time has come is moved to its queue.
 _AT_START, _FREED, _DUE = (0.2, 1.0, 3.0), (0.1, 0.5, 2.0), (0.1, 0.6, 1.2)
 
 Stage = Callable[..., None]
@@ -94,10 +96,15 @@ def engine_url(database: str, data_directory: Path) -> str:
 
 
 class _Bell(threading.Event):
-    """The event on which the engine's thread of one queue waits between two looks: `set` ends the thread."""
+    """The event on which the engine's thread of one queue waits between two looks: `set` ends the thread.
+
+    Attributes:
+        waiting: the keys of what was enqueued here and has not begun.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.waiting: set[str] = set()
         self._rung = threading.Event()
         self._lock = threading.Lock()
         self._due: list[float] = []
@@ -117,6 +124,8 @@ class _Bell(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Return whether the thread has to end, once it is time to look: after `timeout` at the latest."""
+        if self.waiting:
+            timeout = _OFTEN if timeout is None else min(timeout, _OFTEN)
         while not self.is_set():
             left = self._seconds_left()
             if left <= 0 or not self._rung.wait(left if timeout is None else min(left, timeout)):
@@ -149,7 +158,7 @@ class Scheduler:
         self._stages: Mapping[str, Stage] = {}
         self._queues = dict(queues)
         self._bells = {name: _Bell() for name in queues}
-        self._queue_of: dict[str, str] = {}  # by key, of what was enqueued here and has not begun
+        self._clock = _Bell()
         self.executor = executor
         self._here: set[str] = set()  # the keys whose stage runs in this process at the moment
         self._said: set[str] = set()  # what keeps all stages from working, as long as it does
@@ -200,12 +209,16 @@ class Scheduler:
         # What is left of those threads asks every second for queues and schedules of its own, of which none is used.
         for event in engine.background_thread_stop_events:
             event.set()
+        # The same for what moves work whose time has come: `_move_due` does that, when something is due.
+        engine._background_jobs_stop_event.set()  # noqa: SLF001
         # The engine has put a handler of its own on its logger, which prints tracebacks with their texts.
         engine_log = logging.getLogger("dbos")
         engine_log.handlers.clear()
         engine_log.propagate = True
         self._client = DBOSClient(system_database_url=self._url, dbos_system_schema="sendit_engine", serializer=_Json())
         seldom = _SELDOM if self._url.startswith("sqlite") else _SELDOM_SHARED
+        self._clock.ring(*_AT_START)
+        threading.Thread(target=self._move_due, args=(engine, seldom), name="clock", daemon=True).start()
         for name, concurrency in self._queues.items():
             queue = DBOS.register_queue(
                 name, worker_concurrency=concurrency, polling_interval_sec=seldom, on_conflict="always_update"
@@ -214,13 +227,22 @@ class Scheduler:
             self._bells[name].ring(*_AT_START)
             threading.Thread(target=queue_worker_thread, args=look, name=f"queue {name}", daemon=True).start()
 
+    def _move_due(self, engine: DBOS, seldom: float) -> None:
+        """Have the engine move work to its queue whose time has come, until the scheduler is stopped."""
+        while not self._clock.wait(seldom):
+            try:
+                engine._sys_db.transition_delayed_workflows()  # noqa: SLF001
+            except Exception as error:  # noqa: BLE001  the database is away: it is moved by one of the next looks
+                log.debug("work whose time has come could not be moved: %s", type(error).__name__)
+
     def _bells_of(self, key: str) -> list[_Bell]:
         """Return the bell of the work's queue; all of them if it was not enqueued here."""
-        bell = self._bells.get(self._queue_of.pop(key, ""))
+        bell = next((one for one in self._bells.values() if key in one.waiting), None)
         return list(self._bells.values()) if bell is None else [bell]
 
     def _run(self, stage: str, key: str, arguments: list[Any]) -> None:
         bells = self._bells_of(key)
+        self._forget_waiting(key)
         self._here.add(key)
         try:
             self._stages[stage](*arguments)
@@ -238,6 +260,10 @@ class Scheduler:
             self._here.discard(key)
             for bell in bells:
                 bell.ring(*_FREED)
+
+    def _forget_waiting(self, *keys: str) -> None:
+        for bell in self._bells.values():
+            bell.waiting.difference_update(keys)
 
     def runs_here(self, key: str) -> bool:
         """Return whether this process is running that work now.
@@ -277,17 +303,18 @@ class Scheduler:
             options["priority"] = rank
         if delay_seconds > 0:
             options["delay_seconds"] = delay_seconds
+        bell = self._bells.get(queue)
+        if bell is not None:
+            bell.waiting.add(key)  # before: it may begin at once
         with self._translated():
             self._engine.enqueue(options, stage, key, list(arguments))  # type: ignore[arg-type]
-        if queue in self._bells:
-            self._queue_of[key] = queue
-            looks = [delay_seconds + more for more in _DUE] if delay_seconds > 0 else [0]
-            self._bells[queue].ring(*looks)
+        self._ring(bell, delay_seconds)
 
     def active(self) -> list[Work]:
         """Return what is queued, waits for its time, or runs, on any worker."""
         with self._translated():
             workflows = self._engine.list_workflows(status=_ACTIVE, load_input=False, load_output=False)
+        self._notice(workflows)
         return [
             Work(
                 w.workflow_id,
@@ -298,12 +325,29 @@ class Scheduler:
             for w in workflows
         ]
 
+    def _notice(self, workflows: Iterable[WorkflowStatus]) -> None:
+        """Have queues looked at in time for what waits in them and was not enqueued here since the start."""
+        waiting = [w for w in workflows if w.status != "PENDING"]
+        for name, bell in self._bells.items():
+            here = {w.workflow_id: (w.delay_until_epoch_ms or 0) / 1000 for w in waiting if w.queue_name == name}
+            for key in here.keys() - bell.waiting:
+                self._ring(bell, here[key] - time.time())
+            bell.waiting &= here.keys()  # without what another worker cancelled
+            bell.waiting |= here.keys()
+
+    def _ring(self, bell: _Bell | None, delay_seconds: float) -> None:
+        """Have a queue looked at when what waits in it so long may begin."""
+        looks = [delay_seconds + more for more in _DUE] if delay_seconds > 0 else [0]
+        if delay_seconds > 0:
+            self._clock.ring(*looks)
+        if bell is not None:
+            bell.ring(*looks)
+
     def cancel(self, *keys: str) -> None:
         """Take work off its queue. What runs already is not interrupted: its writes are fenced by its attempt."""
         if not keys:
             return
-        for key in keys:
-            self._queue_of.pop(key, None)
+        self._forget_waiting(*keys)
         with self._translated():
             self._engine.cancel_workflows(list(keys))
 
@@ -320,7 +364,7 @@ class Scheduler:
 
     def stop(self) -> None:
         """Stop taking work, at once; what is unfinished is taken up at the next start."""
-        for bell in self._bells.values():
+        for bell in (*self._bells.values(), self._clock):
             bell.set()
         if self._client is not None:
             self._client.destroy()

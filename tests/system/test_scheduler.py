@@ -72,3 +72,25 @@ def test_work_begins_although_an_idle_queue_is_never_looked_at(
     finally:
         go_on.set()
         scheduler.stop()
+
+
+def test_work_that_was_put_off_before_a_restart_begins_at_its_time(
+    data_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reconciliation asks what is active; from then on its time is known."""
+    for name in ("_SELDOM", "_SELDOM_SHARED", "_OFTEN"):
+        monkeypatch.setattr(module, name, 3600.0)
+    begun: list[str] = []
+    url = engine_url("sqlite", data_directory)
+    former = Scheduler(url, "me", {"work": begun.append}, {"mine": 1})
+    former.start()
+    former.enqueue("mine", "work", "mine:1", "later", delay_seconds=6)
+    former.stop()
+    scheduler = Scheduler(url, "me", {"work": begun.append}, {"mine": 1})
+    scheduler.start()
+    try:
+        assert [work.key for work in scheduler.active()] == ["mine:1"]
+        assert begun == []
+        wait_for(lambda: begun == ["later"], "the one whose time comes")
+    finally:
+        scheduler.stop()

@@ -26,6 +26,28 @@ class _NamesItsPeer(H11Protocol):
         self.client = (peer_of(transport.get_extra_info("socket")), 0)
 
 
+class _WokenServer(uvicorn.Server):
+    """uvicorn that does not wake ten times a second to see whether it has to end, but when it is told to."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        """Serve until `end`. A tick has nothing else to do, as there is no header Date."""
+        await self.on_tick(0)
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:
+            await self._ended.wait()
+
+    def end(self) -> None:
+        """Have it end; from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
+
+
 class Server:
     """uvicorn in a thread of its own."""
 
@@ -38,12 +60,13 @@ class Server:
             self._socket.bind(str(path))
         finally:
             os.umask(mask)
-        self._server = uvicorn.Server(
+        self._server = _WokenServer(
             uvicorn.Config(
                 app,
                 http=_NamesItsPeer,
                 log_config=None,
                 access_log=False,
+                date_header=False,  # Orthanc has its own
                 lifespan="off",
                 root_path=PREFIX,
                 proxy_headers=False,
@@ -59,6 +82,6 @@ class Server:
 
     def stop(self) -> None:
         """Stop serving and remove the socket."""
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(timeout=1)
         self._path.unlink(missing_ok=True)
