@@ -14,6 +14,7 @@ from benchmarks import (
     false_alarms,
     forwarding,
     large_journal,
+    many_studies,
     markers,
     peer,
     pixels,
@@ -25,6 +26,7 @@ from benchmarks import (
     startup,
     text,
     text_known,
+    workers,
 )
 from benchmarks.fidelity import run as fidelity
 from benchmarks.leaks import run as leaks
@@ -55,6 +57,8 @@ BENCHMARKS = {
     "pull": pull.main,
     "large-journal": large_journal.main,
     "scaling": scaling.main,
+    "many-studies": many_studies.main,
+    "workers": workers.main,
 }
 
 

@@ -104,10 +104,34 @@ def test_who_goes_first(journal: Journal) -> None:
     for state, first in ((DeliveryState.SENDING, {"other"}), (DeliveryState.RETRYING, set())):
         is_delivered(journal, live, state)
         assert journal.pulls.live_projects() == first
-    assert journal.pulls.covered(A, "irb") == 1
+    assert journal.pulls.covered(A, "irb", [journal.home]) == 1
     assert journal.pulls.batches(number, "irb")[A][0][0] == pulled
     journal.pulls.cancel(number, "cli:me", "")
     assert journal.pulls.live_projects() == {"irb"}
+
+
+def test_another_worker_takes_over(journal: Journal) -> None:
+    """One alone, by a new attempt. What only the dead one's Orthanc has, and is not de-identified yet, comes again."""
+    number = begin(journal)
+    pull = journal.pulls.own(number, 1)
+    journal.pulls.looked_up(pull, 2, {A: 2, B: 1})
+    journal.facts.beat("here-0", "here")
+    for study, names in ((A, ["1" * 44, "2" * 44]), (B, ["3" * 44])):
+        journal.intake.queue(study, "irb", names, None)
+        done = PullStudy(study, study, StudyState.COMPLETE, len(names), len(names), 0, "")
+        journal.pulls.outcome(pull, done)
+    with journal.engine.begin() as c:
+        c.execute(sa.update(t.batches).values(home="here"))
+        c.execute(sa.update(t.batches).where(t.batches.c.study == B).values(state=BatchState.DELIVERING))
+    assert [journal.pulls.covered(study, "irb", ["here"]) for study in (A, B)] == [2, 1]
+    assert [journal.pulls.covered(study, "irb", ["there"]) for study in (A, B)] == [0, 1]
+    taken = journal.pulls.adopt(pull, "there-0")
+    assert (taken.executor, taken.attempt) == ("there-0", 2)
+    assert journal.pulls.own(number, 2) == taken
+    assert [one.study for one in journal.pulls.waiting_studies(number)] == [A]
+    for late in (lambda: journal.pulls.adopt(pull, "yonder-0"), lambda: journal.pulls.looked_up(pull, 3, {A: 1})):
+        with pytest.raises(Superseded):
+            late()
 
 
 def is_delivered(journal: Journal, batch: int, state: DeliveryState) -> None:

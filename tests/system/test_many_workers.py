@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from tests.dicom import Person, StudyMaker
-from tests.servers.stack import send_study
+from tests.servers.pacs import cohort, make_pacs
+from tests.servers.stack import PROJECT, send_study
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -141,3 +142,51 @@ def test_a_study_that_waits_is_taken_over(make_stack: MakeStack, database: str) 
     [batch] = pair.two.wait_batches(1, limit=180)
     assert batch["state"] == "DONE", pair.two.describe()
     assert len(pair.one.delivered_files()) == COUNT
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_one_of_three_is_killed(make_stack: MakeStack, database: str, tmp_path: Path) -> None:
+    """What it was delivering, and the cohort that it pulled, go on with the two others: nothing lost, nothing twice."""
+    sources = {"pacs": {"StudiesAhead": 1}}
+    stacks = [
+        make_stack(database, SharedDirectory=str(tmp_path / "shared"), PullSources=sources, ReconcileSeconds=5)
+        for _ in range(3)
+    ]
+    one, *others = stacks
+    pacs = make_pacs(tmp_path / "pacs", *stacks)
+    for number, stack in enumerate(stacks):  # by a title of its own, as the PACS sends to each
+        stack.configure(DicomAet=f"SOURCE{number}", OrthancPeers=one.peers)
+        pacs.configuration["DicomModalities"][f"source{number}"][0] = f"SOURCE{number}"
+    with pacs:
+        pulled = [StudyMaker(Person(f"C-{number}-1"), accession_number=f"ACC{number}", rows=16) for number in range(6)]
+        for file in (file for maker in pulled for file in maker.instances(COUNT)):
+            pacs.upload(file)
+        one.start(target=False)
+        for stack in others:
+            shutil.copytree(one.data_directory / "keys", stack.data_directory / "keys", ignore=_marks)
+            stack.data_directory.chmod(0o700)
+            stack.start(target=False)
+        for number, stack in enumerate(stacks):
+            send_study(stack, COUNT, Person(f"P-{number}-771", f"Doe^John{number}"))
+        one.wait_batches(3, {"DELIVERING"}, limit=240)
+        rows = [f"ACC{number},,,,," for number in range(len(pulled))]
+        one.target.start()
+        one.wait_batches(3, limit=240)
+        one.target.stop()
+        body = {"cohort": cohort(rows), "source": "pacs", "project": PROJECT}
+        pull = one.api("pulls", "POST", json=body)["id"]
+        wait_for(lambda: one.batches()[-1]["state"] == "DELIVERING", "a pulled study to be delivered", limit=240)
+        kill(one)
+        one.target.start()
+        wait_for(lambda: others[0].api(f"pulls/{pull}")["state"] != "RUNNING", "the pull to end", limit=300)
+        assert others[0].api(f"pulls/{pull}")["state"] == "DONE", others[0].describe()
+        batches = others[1].wait_batches(3 + len(pulled), limit=240)
+    assert [batch["state"] for batch in batches] == ["DONE"] * (3 + len(pulled)), others[0].describe()
+    delivered = [dataset.SOPInstanceUID for dataset in one.delivered()]
+    assert len(delivered) == len(set(delivered)) == (3 + len(pulled)) * COUNT
+    with psycopg.connect(database) as connection:
+        said = connection.execute(
+            "SELECT batch_id FROM events WHERE message LIKE '%delivered and read back'"
+        ).fetchall()
+    assert len(said) == len(set(said)) == len(batches)

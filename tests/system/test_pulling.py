@@ -11,11 +11,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import sqlalchemy as sa
 
 from sendit.config.schema import load
 from sendit.errors import Misconfigured, Retry
 from sendit.importer.cohort.cohort_list import WrongList
-from sendit.journal import Journal
+from sendit.journal import Journal, tables
 from sendit.journal.audit import AuditFilter
 from sendit.journal.lists.pulls import PullState
 from sendit.orthanc.remote import FoundStudy, JobState, Kind
@@ -464,3 +465,27 @@ def test_an_unlinked_project(house: House) -> None:
         os.utime(house.folder / name, (0, 0))
     house.pulling.tidy()
     assert house.lists() == []
+
+
+def test_a_pull_of_a_worker_that_does_not_live_is_taken_over(data_directory: Path) -> None:
+    """If its list is here, and what it names: then it goes on as a new attempt. Else it waits, and that is told."""
+    house = House(data_directory)
+    house.pacs.add(1)
+    number = house.begin("A1,")
+    house.engine.executor = "there-0"
+    house.journal.facts.beat("here-0")
+    house.pulling.adopt()
+    assert house.pulling.problems() == []
+    with house.journal.engine.begin() as c:
+        c.execute(sa.delete(tables.nodes))
+    house.pacs.known = {}
+    house.pulling.adopt()
+    assert "waits for a worker that does not run" in house.pulling.problems()[0]
+    house.pacs.known = {"pacs": [Kind.MODALITY]}
+    house.pulling.adopt()
+    assert house.pulling.problems() == []
+    house.run(number)  # by the former attempt
+    assert house.pacs.fetched == []
+    house.pulling.reschedule(())
+    house.run(number)
+    assert (house.state(number), house.pacs.fetched) == (PullState.DONE, ["1.2.1"])

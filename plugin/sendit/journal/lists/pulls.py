@@ -199,6 +199,29 @@ class Pulls:
         """Begin a new attempt of one that nothing is scheduled for."""
         return self._move(pull, attempt=pull.attempt + 1)
 
+    def adopt(self, pull: Pull, executor: str) -> Pull:
+        """Take over a pull whose worker does not live, as a new attempt of another one.
+
+        A study that only the Orthanc of that worker has, and that is still to be de-identified, is fetched again.
+
+        Args:
+            pull: the pull.
+            executor: the worker that takes it over.
+
+        Raises:
+            Superseded: it has ended, or another one has taken it over.
+        """
+        b, s, n = t.batches.c, t.pull_studies.c, t.nodes.c
+        theirs = sa.select(n.home).where(n.executor == pull.executor).scalar_subquery()
+        left = (b.study == s.held) & (b.project == pull.project) & (b.home == theirs) & b.state.in_(_TO_DEIDENTIFY)
+        taken: dict[str, Any] = {"executor": executor, "attempt": pull.attempt + 1, "next_attempt_at": None}
+        again = {"state": StudyState.WAITING, "failures": 0, "reason": "", "finished_at": None}
+        with self._fenced(pull) as c:
+            studies = sa.update(t.pull_studies).where((s.pull_id == pull.id) & sa.exists().where(left))
+            c.execute(studies.values(**again))
+            c.execute(sa.update(t.pulls).where(_owned(pull)).values(**taken))
+        return replace(pull, **taken)
+
     def postpone(self, pull: Pull, why: str, until: datetime) -> Pull:
         """Count a failure; a new attempt begins then."""
         failures = pull.failures + 1
@@ -270,12 +293,21 @@ class Pulls:
                 raise Superseded
             yield c
 
-    def covered(self, study: str, project: str) -> int:
-        """Return how many instances of a study batches of the project have taken already."""
+    def covered(self, study: str, project: str, living: Collection[str]) -> int:
+        """Return how many instances of a study batches of the project have taken already.
+
+        Without those that are still to be de-identified by a worker that does not live.
+
+        Args:
+            study: Orthanc's identifier.
+            project: the project.
+            living: the homes of living workers.
+        """
         i, b = t.instances.c, t.batches.c
         query = sa.select(sa.func.count(sa.distinct(i.instance))).join(t.batches, b.id == i.batch_id)
+        safe = b.home.in_([*living, ""]) | b.state.not_in(_TO_DEIDENTIFY)
         with reading(self._engine) as c:
-            return int(c.execute(query.where((b.study == study) & (b.project == project))).scalar_one())
+            return int(c.execute(query.where((b.study == study) & (b.project == project) & safe)).scalar_one())
 
     # --- what others ask -----------------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@
     finish        delete the list; the journal keeps the lines, and what became of each
 
 It may be killed at any instant: what is in the journal is not done again, and a study that has arrived is not fetched
-again. The list holds identifiers: it lies in the data directory (0600) until its pull ends, and stands in no log,
-message or table.
+again. The list holds identifiers: it lies in the data directory, or in the one that workers share (0600), until its
+pull ends, and stands in no log, message or table. From the latter, another worker goes on if the first one ends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import logging
 import os
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from sendit.errors import Misconfigured, Retry
 from sendit.importer.cohort.cohort_list import Wanted, read_list
 from sendit.journal import JournalFault, Superseded
 from sendit.journal.lists.pulls import NewPull, Pull, PullRow, PullState, PullStudy, RowState, StudyState
+from sendit.journal.workers.group import ALIVE_SECONDS
 from sendit.logs import places
 from sendit.orthanc.remote import FoundStudy, Kind, Remotes
 from sendit.pipeline.context import after, backoff, pull_key, pull_queue, until
@@ -64,7 +66,8 @@ class Pulling:
         self._services = pipeline.services
         self._journal = pipeline.services.journal.pulls
         self._source = pipeline.services.source
-        self._folder = pipeline.services.settings.data_directory / FOLDER
+        self._folder = pipeline.services.settings.staging_directory / FOLDER
+        self._stranded: list[int] = []  # pulls of workers that do not live, with which this one cannot go on
         self._now = now
         self._fetched_at: dict[str, float] = {}  # when the last study was asked for, by its source
         self.remotes = Remotes(pipeline.services.source)
@@ -200,9 +203,32 @@ class Pulling:
             log.info("pull %d: nothing was scheduled for it; scheduled now", pull.id)
             self._schedule(pull.id, renewed.attempt, until(pull.next_attempt_at))
 
+    def adopt(self) -> None:
+        """Take over the pulls of workers that do not live, if their lists are here, and what they name."""
+        alive = {*self._services.journal.facts.alive(ALIVE_SECONDS), self._services.scheduler.executor}
+        stranded = []
+        for pull in [one for one in self._journal.running() if one.executor not in alive]:
+            if not (self._folder / pull.list).is_file() or not self._can_go_on(pull):
+                stranded.append(pull.id)
+                continue
+            with suppress(Superseded):  # another one was faster
+                self._journal.adopt(pull, self._services.scheduler.executor)
+                log.warning("pull %d: taken over: its worker does not run", pull.id)
+        self._stranded = stranded
+
+    def _can_go_on(self, pull: Pull) -> bool:
+        """Return whether the project and the source of another worker's pull are known here."""
+        try:
+            self._check_project(pull.project)
+            return self._kind(pull.source) == pull.kind
+        except Misconfigured:
+            return False
+
     def problems(self) -> list[str]:
         """Return which pulls cannot go on for now, and why."""
-        return [f"pull {pull.id} waits: {pull.why}" for pull in self._journal.running() if pull.failures]
+        waiting = [f"pull {pull.id} waits: {pull.why}" for pull in self._journal.running() if pull.failures]
+        why = "waits for a worker that does not run, and whose list, source or project is not here"
+        return [*waiting, *(f"pull {number} {why}" for number in self._stranded)]
 
     # --- the stage -----------------------------------------------------------------------------------------------
 
@@ -310,7 +336,8 @@ class Pulling:
 
     def _arrived(self, pull: Pull, study: PullStudy) -> int:
         """Return how many images have arrived; originals may have been deleted after they were de-identified."""
-        return max(self._source.count(study.held), self._journal.covered(study.held, pull.project))
+        living = {*self._services.journal.facts.alive_at(ALIVE_SECONDS).values(), self._services.journal.home}
+        return max(self._source.count(study.held), self._journal.covered(study.held, pull.project, living))
 
     def _complete(self, pull: Pull, study: PullStudy, reason: str) -> bool:
         """Take a study of which all images have arrived; return whether they have."""

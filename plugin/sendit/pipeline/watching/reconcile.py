@@ -121,6 +121,7 @@ class Reconciler:
             elif journal.homes.adopt(batch_id, living, staged=staged):
                 log.warning("batch %d: taken over: its worker does not run", batch_id)
         self._stranded = stranded
+        self._pulling.adopt()
 
     def _has_all(self, batch_id: int, study: str, state: BatchState) -> bool:
         """Return whether our Orthanc has every instance of a batch, which can so be de-identified here."""
