@@ -15,6 +15,7 @@ from __future__ import annotations
 import heapq
 import json
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -100,11 +101,13 @@ class _Bell(threading.Event):
 
     Attributes:
         waiting: the keys of what was enqueued here and has not begun.
+        freed_at: when a stage of the queue ended last.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.waiting: set[str] = set()
+        self.freed_at = -math.inf
         self._rung = threading.Event()
         self._lock = threading.Lock()
         self._due: list[float] = []
@@ -259,7 +262,9 @@ class Scheduler:
         finally:
             self._here.discard(key)
             for bell in bells:
-                bell.ring(*_FREED)
+                bell.freed_at = time.monotonic()
+                if bell.waiting:
+                    bell.ring(*_FREED)
 
     def _forget_waiting(self, *keys: str) -> None:
         for bell in self._bells.values():
@@ -336,12 +341,13 @@ class Scheduler:
             bell.waiting |= here.keys()
 
     def _ring(self, bell: _Bell | None, delay_seconds: float) -> None:
-        """Have a queue looked at when what waits in it so long may begin."""
-        looks = [delay_seconds + more for more in _DUE] if delay_seconds > 0 else [0]
+        """Have a queue looked at when work that waits in it for so many seconds may begin."""
+        looks = tuple(delay_seconds + more for more in _DUE) if delay_seconds > 0 else (0.0,)
         if delay_seconds > 0:
             self._clock.ring(*looks)
         if bell is not None:
-            bell.ring(*looks)
+            freed = time.monotonic() - bell.freed_at < _FREED[-1]  # the engine may not have noticed yet
+            bell.ring(*looks, *(_FREED if freed else ()))
 
     def cancel(self, *keys: str) -> None:
         """Take work off its queue. What runs already is not interrupted: its writes are fenced by its attempt."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sendit.destinations.passports import PassportHolder, RevocationsHolder
+from sendit.destinations.threads import in_threads
 from sendit.errors import Retry
 from sendit.journal.receipts.passports import StoredPassport
 from sendit.pipeline.passport import document
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sendit.destinations.base import Destination
-    from sendit.model import Delivery, Shipment
+    from sendit.model import Delivery, Shipment, StagedInstance
     from sendit.pipeline.context import Services
     from sendit.pipeline.projects import ReadyProject
     from sendit.storage.staging import Staging
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 PASSPORT = "passport"
 #: How often a list of revocations is written again because another study was recalled meanwhile.
 _ATTEMPTS = 10
+#: So many staged files are digested at once: nothing leaves before all of them are.
+_THREADS = 4
 
 
 class Passports:
@@ -174,15 +177,15 @@ def inspect(destination: Destination, shipment: Shipment, content: bytes) -> str
 
 def _datasets(shipment: Shipment) -> dict[str, str]:
     """Return the digests of the staged files behind their file meta information, by coded SOPInstanceUID."""
-    digests = {}
-    for staged in shipment.staged_instances:
-        try:
-            digest = document.dataset_sha256(staged.path)
-        except FileNotFoundError:
-            raise Retry("a staged file is missing; the batch has to be processed again") from None
-        if digest is not None:
-            digests[staged.receipt.sop_instance_uid] = digest
-    return digests
+    digests = dict(in_threads(_dataset, shipment.staged_instances, _THREADS))
+    return {uid: digest for uid, digest in digests.items() if digest is not None}
+
+
+def _dataset(staged: StagedInstance) -> tuple[str, str | None]:
+    try:
+        return staged.receipt.sop_instance_uid, document.dataset_sha256(staged.path)
+    except FileNotFoundError:
+        raise Retry("a staged file is missing; the batch has to be processed again") from None
 
 
 def _known_datasets(stored: StoredPassport) -> dict[str, str]:
