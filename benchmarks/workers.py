@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results" / "workers.json"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "workers.md"
 COUNTS, SHARE, STUDIES, INSTANCES, ROWS = (1, 2, 4), 0.4, 6, 10, 512
-#: Each image is searched for text, as it does not fit its SOP class. So nearly all CPU is the workers' own, and two cores
-#: have enough for four of them and for all that they share.
+#: Each image is searched for text, as it does not fit its SOP class. So nearly all CPU is the workers' own, and two
+#: cores have enough for four of them and for all that they share.
 MODALITY = "CR"
 #: So many times as much as one worker four have to do; so soon (seconds) a killed one's work has to be taken over.
 LIMIT, TAKEN_OVER_LIMIT = 3.5, 30.0

@@ -291,7 +291,7 @@ class Deidentification:
         return codes_of(project.codes, patient, unknown_stops=project.unknown_stops)
 
     def _jobs(self, batch: Batch, project: ReadyProject, pending: list[Instance], codes: Codes | None) -> Iterator[Job]:
-        corrections = self._journal.reviews.corrections(batch.id)
+        corrections = self._journal.reviews.corrections(batch.id) if pending else {}
         for name in (instance.orthanc_id for instance in pending):
             output, previews = self._staging.output(batch.id, name), self._previews.place(batch.id, name)
             job = self._job(project, name, output, previews, codes)
