@@ -99,8 +99,8 @@ class Settings(Section):
     database: Annotated[str, AfterValidator(_database)] = Field(default="sqlite", repr=False)
     """`sqlite`, or `postgresql://user:password@host/database`."""
     shared_directory: AbsolutePath | None = None
-    """Folder of staged files and previews that several workers on one PostgreSQL share: if one of them ends, another
-    one delivers what it has staged. Default: they are in DataDirectory."""
+    """Folder of staged files, previews and cohort lists that several workers on one PostgreSQL share: if one of them
+    ends, another one delivers what it has staged, and goes on with its pulls. Default: they are in DataDirectory."""
     crosswalk_keys: AbsolutePath | None = None
     """Folder of the crosswalks' keys, for example on another disk. Default: `<DataDirectory>/keys/crosswalk`."""
     python: AbsolutePath | None = None

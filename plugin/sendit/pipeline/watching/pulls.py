@@ -38,6 +38,7 @@ from sendit.pipeline.window import BEHIND, opens_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
 
     from sendit.pipeline.batch import Pipeline
 
@@ -66,7 +67,10 @@ class Pulling:
         self._services = pipeline.services
         self._journal = pipeline.services.journal.pulls
         self._source = pipeline.services.source
-        self._folder = pipeline.services.settings.staging_directory / FOLDER
+        settings = pipeline.services.settings
+        self._folder = settings.staging_directory / FOLDER
+        #: With the one of a worker that had no SharedDirectory yet.
+        self._folders = tuple(dict.fromkeys((self._folder, settings.data_directory / FOLDER)))
         self._stranded: list[int] = []  # pulls of workers that do not live, with which this one cannot go on
         self._now = now
         self._fetched_at: dict[str, float] = {}  # when the last study was asked for, by its source
@@ -164,7 +168,7 @@ class Pulling:
             Misconfigured: the list is not there any more.
         """
         try:
-            text = (self._folder / pull.list).read_text("utf-8")
+            text = self._list_of(pull).read_text("utf-8")
         except OSError as error:
             problem = f"its list cannot be read ({error.strerror})"
             raise Misconfigured(
@@ -172,17 +176,23 @@ class Pulling:
             ) from None
         return {row.line: row.wanted for row in read_list(text)}
 
+    def _list_of(self, pull: Pull) -> Path:
+        """Return the file of its list, which may be gone."""
+        return next(
+            (path for folder in self._folders if (path := folder / pull.list).is_file()), self._folder / pull.list
+        )
+
     def _forget_list(self, pull: Pull) -> None:
-        (self._folder / pull.list).unlink(missing_ok=True)
+        self._list_of(pull).unlink(missing_ok=True)
 
     def tidy(self) -> None:
         """Delete lists whose pull has ended: SendIt was killed before it could, or the project was unlinked."""
-        if not self._folder.is_dir():
-            return
-        needed = {pull.list for pull in self._journal.running()}
-        for path in self._folder.iterdir():
-            if path.name not in needed and time.time() - path.stat().st_mtime > _ABANDONED:
-                path.unlink(missing_ok=True)
+        lists = [path for folder in self._folders if folder.is_dir() for path in folder.iterdir()]
+        needed = {pull.list for pull in self._journal.running()} if lists else set()
+        for path in lists:
+            with suppress(FileNotFoundError):  # another worker deleted it
+                if path.name not in needed and time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
 
     # --- scheduling ----------------------------------------------------------------------------------------------
 
@@ -208,7 +218,7 @@ class Pulling:
         alive = {*self._services.journal.facts.alive(ALIVE_SECONDS), self._services.scheduler.executor}
         stranded = []
         for pull in [one for one in self._journal.running() if one.executor not in alive]:
-            if not (self._folder / pull.list).is_file() or not self._can_go_on(pull):
+            if not (self._list_of(pull).is_file() and self._can_go_on(pull)):
                 stranded.append(pull.id)
                 continue
             with suppress(Superseded):  # another one was faster
