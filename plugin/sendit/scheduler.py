@@ -226,6 +226,7 @@ class Scheduler:
             queue = DBOS.register_queue(
                 name, worker_concurrency=concurrency, polling_interval_sec=seldom, on_conflict="always_update"
             )
+            queue.database_backed_queue = False  # the engine would ask before each look for what stands here anyway
             look = (self._bells[name], engine, queue)
             self._bells[name].ring(*_AT_START)
             threading.Thread(target=queue_worker_thread, args=look, name=f"queue {name}", daemon=True).start()
