@@ -338,8 +338,8 @@ class Scheduler:
             here = {w.workflow_id: (w.delay_until_epoch_ms or 0) / 1000 for w in waiting if w.queue_name == name}
             for key in here.keys() - bell.waiting:
                 self._ring(bell, here[key] - time.time())
-            bell.waiting &= here.keys()  # without what another worker cancelled
-            bell.waiting |= here.keys()
+            bell.waiting.intersection_update(here)  # without what another worker cancelled
+            bell.waiting.update(here)
 
     def _ring(self, bell: _Bell | None, delay_seconds: float) -> None:
         """Have a queue looked at when work that waits in it for so many seconds may begin."""
