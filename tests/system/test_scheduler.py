@@ -82,12 +82,12 @@ def test_work_that_was_put_off_before_a_restart_begins_at_its_time(
         monkeypatch.setattr(module, name, 3600.0)
     begun: list[str] = []
     url = engine_url("sqlite", data_directory)
-    former = Scheduler(url, "me", {"work": begun.append}, {"mine": 1})
-    former.start()
+    former = Scheduler(url, "me", {"mine": 1})
+    former.start({"work": begun.append})
     former.enqueue("mine", "work", "mine:1", "later", delay_seconds=6)
     former.stop()
-    scheduler = Scheduler(url, "me", {"work": begun.append}, {"mine": 1})
-    scheduler.start()
+    scheduler = Scheduler(url, "me", {"mine": 1})
+    scheduler.start({"work": begun.append})
     try:
         assert [work.key for work in scheduler.active()] == ["mine:1"]
         assert begun == []
