@@ -48,6 +48,11 @@ _BEHIND_NUMBER = re.compile(
 )
 #: A given name of two syllables with a hyphen: Kang Min-ho.
 _TWO_SYLLABLES = re.compile(rf"(?<={_GONE})([ ,]{{1,2}})([A-Z][a-z]{{1,4}})-([a-z]{{2,5}})(?!\w)")
+#: The second syllable of a given name of Korea: Hong Gil-dong.
+_SECOND_SYLLABLE = re.compile(
+    rf"(?<={_GONE})-(?:dong|ho|hee|soo|su|hyun|jin|young|yeong|min|woo|seok|hoon|jun|joon|kyu|gyu|sik|chul|cheol|seong|sung|jae|won|kyung|mi|ja"
+    r"|sook|suk|ok|ran|rim|ah|eun|yeon|hwan|tae|ki|gi|bin|bum|geun|keun|sang|hwa|na|ra|ju|joo|ji|yong|yul|seop|sub|taek|guk|nam|pil|gu|mo|ung|oh)(?![^\W_])"
+)
 #: A name with an article or a preposition in it, and a beginning that is a word elsewhere: Vall d'Hebron, Mont de la X.
 _WITH_PARTICLE = re.compile(
     rf"(?<![\w'’])([A-ZÀ-Ý][a-zß-ÿ]{{2,}})\s(?:d[eiao]s?l?l?a?\s(?:l[ao]s?\s)?|d['’]|of\s(?:the\s)?|van\s(?:de[rn]?\s)?|von\s(?:der\s)?)(?={_GONE})"
@@ -86,7 +91,7 @@ def without_belongings(text: str) -> str:
     text = _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text))))
     text = _TWO_LETTERS.sub(_without_initials, _short_name_beside().sub(CUT, text))
     text = _WITH_PARTICLE.sub(_without_word, text)
-    text = _OTHER_HALF.sub(_without_half, text)
+    text = _SECOND_SYLLABLE.sub(CUT, _OTHER_HALF.sub(_without_half, text))
     text = _OF_HOUSE.sub(CUT, _OF_ORIGIN.sub(_without_town, text))
     text = _TOWN.sub(_without_town, without_second_name(text))
     text = _OF_ACCOUNT.sub(CUT, text)

@@ -24,6 +24,12 @@ _DISGUISED_MAIL = (
     r"[\w.+\-]+\s?[\[({<]\s?(?:at|ät|chez|arroba|@)\s?[\])}>]\s?[\w\-]+"
     r"(?:\s?(?:\.|[\[({]\s?(?:dot|punkt|point|punto|ponto|\.)\s?[\])}])\s?[\w\-]+)*"
 )
+_DOT = r"(?:dot|punkt|point|punto|ponto|kropka|piste|punct|точка|tečka)"
+#: The same in words: name dot name at clinic dot org.
+_SPOKEN_MAIL = (
+    rf"[\w.+\-]+(?:\s{_DOT}\s[\w\-]+){{0,3}}\s(?:at|arroba|arobase|chiocciola|ät|małpa|snabel-?a|kukac|собака|zavináč)"
+    rf"\s[\w\-]+(?:\s{_DOT}\s[\w\-]+){{1,3}}"
+)
 _PHONE = r"(?<![^\W_])(?<![Vv]\d-)(?:\+|00)\d[\d\s().\-/]{6,}\d(?![^\W_])"
 #: A postal code and a place behind a comma: ", 69117 Heidelberg".
 _POSTAL = r"(?<=[,;])\s*(?:[A-Z]{1,2}-)?\d{4,5}\s+[^\W\d_a-z][^\W\d_A-Z]{2,}(?:[\s\-][^\W\d_a-z][^\W\d_A-Z]{2,})?"
@@ -47,6 +53,11 @@ _TIME = (
     rf"|(?<!\w)(?:at|@|called|onset|tod|arrived|um|à|às|alle|a\slas|kl\.?|klo\.?|o\sgodz\.?|ore|hora)\s?(?:[01]\d|2[0-3])[.:h]?[0-5]\d\s?(?:h(?:rs?)?|hours)?(?![\w.:]|\s?(?:mm|ms|hz|hu|s|sec|min|m|ml)(?!\w))"
     rf"|(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:hrs|hours)(?!\w)|(?<![\w.:])0\d[0-5]\dh(?!\w)"
 )
+#: A street without the number of a house: in via Tiburtina.
+_STREET = re.compile(
+    r"((?<!\w)(?i:in|su|at|on|near|en|sur|na|we|w|an\sder|nella|sulla|sulle)\s(?i:via|viale|piazza|piazzale|calle|avenida|plaza|rua|praça|rue|boulevard"
+    r"|ulicy|ulici|ulica|ul\.|улице|ул\.|проспекте)\s)[A-ZÀ-ÝА-ЯŁŚŻ][a-zà-ÿа-яłśżćń]{2,}[\w'’\-]*(?:\s[A-ZÀ-ÝА-ЯŁŚŻ][\w'’\-]+){0,2}"
+)
 #: Rooms and beds; of a tumour or a scanner, a bed has a plain number.
 _ROOM = (
     r"(?<!\w)[A-Z]{1,2}\d{1,3}-\d{1,3}(?=\s(?:bed|bett|lit|cama|letto)\s?\d)|"
@@ -66,8 +77,8 @@ _NUMBERS = re.compile("|".join((_PHONE, _ACCOUNT, _INSURED, _PLATE)))
 _EVERYWHERE = re.compile("|".join((_POSTAL, _ZIP, _COORDINATES, _ACCOUNT, _INSURED, _PLATE)))
 _SPOKEN = re.compile("|".join((_PHONE, _TIME, _HOST, _SUBJECT)), re.IGNORECASE)
 _ROOMS = re.compile(_ROOM, re.IGNORECASE)
-_MAILS = re.compile(_DISGUISED_MAIL, re.IGNORECASE)
-_AT = re.compile(r"[\[({<]\s?(?:at|ät|chez|arroba|@)\s?[\])}>]", re.IGNORECASE)
+_MAILS = re.compile(f"{_DISGUISED_MAIL}|{_SPOKEN_MAIL}", re.IGNORECASE)
+_AT = re.compile(rf"[\[({{<]\s?(?:at|ät|chez|arroba|@)\s?[\])}}>]|\s{_DOT}\s", re.IGNORECASE)
 _HOME = re.compile(r"(?:/home/|/Users/|\\Users\\|\\Documents and Settings\\)[^/\\\s]+", re.IGNORECASE)
 #: A path of Windows, of a share, or of Unix with three parts.
 _PATH = re.compile(
@@ -119,6 +130,7 @@ def without_contact_details(text: str) -> str:
         text = _HOME.sub(CUT, _PATH.sub(CUT, text))
     if "-" in text:
         text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
+    text = _STREET.sub(behind_label, text)
     if not any(map(str.isdigit, text)):
         return text
     text = _EVERYWHERE.sub(CUT, text)

@@ -28,6 +28,12 @@ _WEEKDAY = (
     r"|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo|lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica"
     r"|(?:segunda|terça|quarta|quinta|sexta)-feira|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag)"
 )
+#: Abbreviations of months in several languages; they count behind a day and a word before it that a date follows.
+_SHORT_MONTH = (
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|janv|févr?|fev|avr|juin|juil|août|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|out"
+    r"|mrt|mei|okt|mär|märz|mai|dez|jän|sty|lut|kwi|maj|cze|lip|sie|wrz|paź|lis|gru|янв|фев|мар|апр|мая|июн|июл|авг|сен|окт|ноя|дек|oca|şub|nis"
+    r"|haz|tem|ağu|eyl|eki|kas|led|úno|bře|dub|kvě|čvn|srp|zář|říj)"
+)
 #: Initials and a year of the last century: (LM 1948).
 _BORN_SO = re.compile(r"\(\s*(?!(?:CT|MR|MRI|CR|DX|US|NM|PT|PET|XA|XR)\b)[A-Z]{2,3}[\s,*]+19\d\d\s*\)")
 _BESIDE_DATE = re.compile(rf"(?<!\w){_WEEKDAY}[\s,]*(?:the\s|den\s|le\s|el\s)?(?={CUT})", re.IGNORECASE)
@@ -47,6 +53,14 @@ _NINETY = (
     r"(?:ninety|neunzig\w*|noventa|novanta|negentig"
     r"|quatre[\s\-]vingt[\s\-](?:dix|onze|douze|treize|quatorze|quinze|seize))"
 )
+#: Numbers from ninety-one on.
+_OVER_NINETY = (
+    r"(?:ninety[\s\-](?:one|two|three|four|five|six|seven|eight|nine)|(?:ein|zwei|drei|vier|fünf|sechs|sieben|acht|neun)undneunzig\w*"
+    r"|novant(?:uno|adue|atré|atre|aquattro|acinque|asei|asette|otto|anove)|noventa\s[ye]\s\w+|quatre[\s\-]vingt[\s\-]"
+    r"(?:dix[\s\-]\w+|onze|douze|treize|quatorze|quinze|seize)|(?:een|twee|drie|vier|vijf|zes|zeven|acht|negen)[eë]nnegentig"
+    r"|dziewięćdziesiąt\s\w+|девяносто\s\w+|doksan\s?(?:bir|iki|üç|dört|beş|altı|yedi|sekiz|dokuz)|nittio(?:en|ett|två|tre|fyra|fem|sex|sju|åtta|nio)"
+    r"|(?:en|to|tre|fire|fem|seks|syv|otte|ni)oghalvfems|devadesát\s?\w+)"
+)
 _NO_AMOUNT = r"(?![\w.%]|\s*(?:%|mm|cm|ml|kg|deg|bpm|hu)\b)"
 _AGES = re.compile(
     "|".join(
@@ -59,6 +73,7 @@ _AGES = re.compile(
             rf"(?<![\w.]){_OLD}(?:a(?!\w)|(?:st|nd|rd|th)\s(?:birth|year))",
             rf"(?<!\w)(?:is|aged?|turned|turning|now)\s(?:a|one)\shundred(?:\sand\s\w+)?{_NO_AMOUNT}",
             rf"(?<!\w)(?:aged?|alter|edad|wiek|idade)\s*[:=]?\s*{_NINETY}(?:[\s\-]\w+)?",
+            rf"(?<!\w){_OVER_NINETY}(?!\w)(?!\s*(?:%|percent|per\s?cent|deg|grad|mm|cm|ml|kg))",
             r"(?<!\w)(?:nonag[ae]n|centen|supercenten)[aeä][ir]\w*|(?<!\w)aged\s+ninety(?:[\s\-]\w+)?",
         )
     ),
@@ -66,10 +81,14 @@ _AGES = re.compile(
 )
 
 #: Every match of _AGES contains one of these.
-_OF_AGES = re.compile(r"9\d|1[0-2]\d|(?i:nine|neunz|noven|novan|negent|quatre|nona|cente|hundred)")
+_OF_AGES = re.compile(
+    r"9\d|1[0-2]\d|(?i:nine|neunz|noven|novan|negent|quatre|nona|cente|hundred|dziewi|девян|doksan|nittio|halvfems|devades)"
+)
 
 #: A date or an age without a digit contains one of these.
-_IN_LETTERS = re.compile(r"(?i)th\b|vingt|nine|neunz|noven|novan|negent|nona|cente|hundred|mil[le]?\b|millenove")
+_IN_LETTERS = re.compile(
+    r"(?i)th\b|vingt|nine|neunz|noven|novan|negent|nona|cente|hundred|dziewi|девян|doksan|nittio|halvfems|devades|day\b|mil[le]?\b|millenove"
+)
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Years of the last century, and of this one, in words.
 _SPELLED_YEAR = (
@@ -121,6 +140,11 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w)(?:{month})\s+(?:the\s+)?(?:\d{{1,2}}(?:st|nd|rd|th)|{ordinals})(?!\w)(?:\s*,?\s*{_YEAR})?",
         rf"(?<!\w)(?:(?:{feast})(?:\s(?:day|eve|(?:mon|tues|wednes|thurs|fri|satur|sun)day))?|st\.?\s\w+['’]s\sday)(?:\s+(?:of|de|del|di|do|van|von|roku))?\s*,?\s*{_YEAR}(?!\d)",
         rf"(?<!\w)(?:{any_of(cues()['feast day'])})(?!\w)",
+        r"(?<!\w)(?:maundy|holy|shrove|ash|palm|good|easter|whit|boxing)\s(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?:\s*,?\s*(?:19|20)\d\d)?(?!\w)",
+        rf"(?<!\w){_WEEKDAY}\s*,?\s*(?:19|20)\d\d(?!\d)",
+        rf"(?<!\w)(?:the\s+)?{ordinals}\s+of\s+(?:the\s+)?{ordinals}\s*,?\s*{_YEAR}(?!\d)",
+        rf"(?<!\w)(?-i:{_DAY}/(?:I{{2,3}}|IV|VI{{1,3}}|IX|XI{{1,2}})|(?:1[3-9]|[23]\d)/[IVX])(?!\w)",
+        rf"(?<!\w){_ON}\s+{_DAY}[.\s\-]{{0,2}}{_SHORT_MONTH}(?![^\W_])\.?",
         rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w|ok\.|около|ca\.?|circa|approx\.?|around|about|um|vers)?\s*:?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
         rf"(?<!\w)(?:on|until|since|by)\s+(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of(?!\s(?:{month})\b)|and|at|for|to|inst|ult|prox)\b))",

@@ -72,7 +72,7 @@ _SUSPECTED = re.compile(
 )
 #: The class that a classification gives, behind its name: Bosniak IIF, Stanford B, couinaud_IVb.
 _CLASS = re.compile(
-    r"\s(?:(?:type|grade|class|stage|typ|grad|segment|seg)\s)?(?:[IVX]{1,4}[A-Fa-d]?|[A-E]|[1-6][a-dA-D]?)(?![\w.])"
+    r"\s(?:(?:type|grade|class|stage|typ|grad|segment|seg)\s)?(?:[IVX]{1,4}[A-Fa-f]?|[A-E]|[1-6][a-fA-F]?)(?!\w|\.\w)"
     r"|_(?:segment_|seg_)?[IVX]{1,4}[A-Fa-d]?(?![^\W_])"
 )
 _MOST_PARTS = 4
@@ -101,6 +101,8 @@ class Eponyms:
             self._held.append(text[start:end])
             pieces += [text[position:start], _HELD]
             position, place = end, place + parts
+            while place < len(words) and words[place].start() < end:  # its class
+                place += 1
         return "".join((*pieces, text[position:])) if pieces else text
 
     def restored(self, text: str) -> str:
@@ -138,8 +140,10 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
         return None, 1
     firm = not ({name, single} & eponyms()["alone"])
     match = words[place]
-    is_class = name in eponyms()["classes"] and _CLASS.match(text, match.end()) is not None
-    certain = is_class or _is_suspected(text, match, firm=firm) or _has_noun(text, match, firm=firm)
+    of_class = _CLASS.match(text, match.end()) if name in eponyms()["classes"] else None
+    if of_class:
+        return of_class.end(), 1
+    certain = _is_suspected(text, match, firm=firm) or _has_noun(text, match, firm=firm)
     return (match.end() if certain else None), 1
 
 
@@ -155,7 +159,8 @@ def _has_noun(text: str, match: re.Match[str], *, firm: bool) -> bool:
     before = _BEFORE.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start())
     if before and _is_noun(before[1], firm=firm):
         linked = before[0][len(before[1]) :].strip(" -‐‑–")
-        return bool(linked) or _plain(before[1]) in _CALLED
+        name = _plain(match[0])
+        return bool(linked) or _plain(before[1]) in _CALLED or _nominative(name) not in (name, _singular(name))
     return False
 
 

@@ -14,7 +14,7 @@ from sendit.deidentify.text.encodings import is_dense
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import technique
-from sendit.deidentify.text.vocabulary import is_no_name
+from sendit.deidentify.text.vocabulary import RUN, is_no_name
 from sendit.deidentify.text.word_lists import medicine
 
 _MONTH = (
@@ -175,7 +175,7 @@ def _is_about_technique(text: str) -> bool:
         or word.lower() in technique()["abbreviations"]
         or _WITHOUT_VOWEL.fullmatch(word)
         or ((len(word) > _SHORT or is_dense(word[0])) and is_no_name(word))
-        for word in re.findall(r"[^\W\d_]+", text)
+        for word in RUN.findall(text)
     )
 
 

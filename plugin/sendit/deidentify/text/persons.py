@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.sections import any_of, cues, technique
-from sendit.deidentify.text.vocabulary import is_compound_of_medicine, is_nobody, is_of_machines, is_of_reports
+from sendit.deidentify.text.vocabulary import (
+    begins_sentence_of,
+    is_compound_of_medicine,
+    is_nobody,
+    is_of_machines,
+    is_of_reports,
+)
 from sendit.deidentify.text.word_lists import medicine
 
 if TYPE_CHECKING:
@@ -34,6 +40,8 @@ _LONGEST_WEEK, _BESIDE_EYES = 5, 64
 _WEEK = re.compile(r"(?<![^\W_])(?:Mo|Di|Mi|Do|Fr|Sa)\s?[-–]\s?(?:Di|Mi|Do|Fr|Sa|So)(?![^\W_])")
 _TUBE = re.compile(r"[\s\-](?:tubes?|feed(?:s|ing)?|sonde|suction|tip)(?!\w)")
 _LETTERS = re.compile(r"[^\W\d_]+")
+#: A given name of two syllables written as one word, and an initial: JiSu P.
+_GLUED = re.compile(r"(?<![^\W_])[A-Z][a-z]{1,4}[A-Z][a-z]{1,5}\s[A-Z]\.(?!\w)")
 _TOKEN = re.compile(r"(\s*[\-,]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
 _ROLE = re.compile(
@@ -112,7 +120,11 @@ def _is_kind(name: str) -> bool:
 
 def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
-    text = _short_word().sub(lambda match: match[0] if _is_usual(match[0]) or _is_day(match) else CUT, text)
+    text = _GLUED.sub(CUT, text)
+    text = _short_word().sub(
+        lambda match: match[0] if _is_usual(match[0]) or _is_day(match) or begins_sentence_of(match[0], match) else CUT,
+        text,
+    )
     text = _short_name().sub(CUT, text)
     return _shortest_name().sub(_without_shortest_name, text)
 

@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from sendit.deidentify.text.sections import any_of, technique
+from sendit.deidentify.text.sections import any_of, products, technique
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,10 @@ _LONG_ATOM = 7
 _LONGEST_TOKEN = 16
 _LARGEST_LISTED, _LARGEST_FINE = 10_000, 3000
 _BRIGHTEST = 255
+#: The number of a model: capitals and up to four digits.
+_MODEL = re.compile(r"(?=(?:\D*\d){1,4}\D*$)(?=[\d\-]*[A-Z])[A-Z\d][A-Z\d\-]{2,8}")
+_BEFORE_MODEL, _LONGEST_BEFORE_MODEL = re.compile(r"(?<![^\W_])(?:[^\W\d_]+[ ]){1,3}$"), 40
+_DEVICES = ("devices by trade name", "implants and programs")
 _HEXADECIMAL_ATOM = re.compile(r"(?=(?:\D*\d){2})(?=\d*[A-Fa-f])(?:[0-9A-F]{8,}|[0-9a-f]{8,})")
 _SHORTEST_TERM = 3  # letters
 _LONG_LABEL = re.compile(r"(?:PLD|LD|FOV|ETL|VENC)[1-9]\d{1,2}0")
@@ -48,6 +52,7 @@ _B_VALUES = re.compile(
 _B_VALUES_OF_DIFFUSION = re.compile(
     rf"(?<![^\W_])\d{{0,2}}b[_\-]?(?:\d{{1,3}}|[1-9]\d?[05]0)t?(?:[_,\-/]b?{_B_VALUE}t?(?![^\W_]))*(?![^\W_])"
 )
+_B_BARE = re.compile("[1-9]00|[1-3][05]00|[45]000")  # among the words of a series of diffusion
 _B_CAPITAL = re.compile(r"B-?[1-9]\d?00(?:[_,\-/]B?[1-9]\d?00)*")
 _DIFFUSION = re.compile(r"dwi|dti|diff|adc|trace|ep2d|epi|resolve|noddi|dki|ivim|hardi|shell", re.IGNORECASE)
 _SPINE = re.compile(r"(?:[ctls](?:1[0-2]|\d)?[\-/])+[ctls]?(?:1[0-2]|\d)", re.IGNORECASE)
@@ -94,7 +99,7 @@ _NUCLIDE = re.compile(
 )
 #: An ICD-10 code in its written form, alone or before a word: Q53.21-Abdominal.
 _DIAGNOSIS = re.compile(r"[A-TV-Z]\d[\dAB]\.\d[\dA-Z]{0,2}(?=$|-[^\W\d_]{3})")
-_FRAMES = re.compile(r"\d{1,2}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, and how long each is
+_FRAMES = re.compile(r"\d{1,3}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, and how long each is
 #: Weeks and days of a pregnancy (20w3d), and how many there were and what became of them (G2P1).
 _PREGNANCY = re.compile(r"[1-4]?\dw(?:k|ks)?(?:[0-6]d?)?|G\d{1,2}P\d{1,2}(?:A[bB]?\d)?(?:L\d)?")
 _TRANSDUCER = re.compile(r"\d{1,2}[A-Z]{1,2}\d(?:[A-Z]?[a-z])?")  # 3V5Ms, 4V1c
@@ -116,7 +121,7 @@ _OF_LUNG_TRIAL = re.compile(
     rf"(?:,(?:\d{{1,3}}(?:\.\d{{1,2}})?|na)){{2,4}}"
     rf"|[A-Z]{{1,6}}\d{{0,4}}{_KERNEL_OF_TRIAL}\d{{3}}(?:\.\d)?\d(?:\.\d{{1,2}})?(?:80|1[0-4]0)(?:\d{{1,3}}(?:\.\d{{1,2}})?|na)(?:\d?\.\d|na){{2}})"
 )
-_IN_PROGRESS = re.compile(r"WIP_?\d{3}[A-Z]?")  # works in progress of Siemens
+_IN_PROGRESS = re.compile(r"(?:WIP|wip)_?\d{3}[A-Za-z]?")  # works in progress of Siemens
 #: Several numbers with little between them.
 _BESIDE = re.compile(
     r"(?<![^\W_])(?<!\d\.)(?:\(\d{1,5}\)[ \t]?)?\d{1,6}(?:(?:[ \t]|[ \t]?[-./][ \t]?)\d{1,6}){1,9}(?![^\W_]|\.\d)"
@@ -225,7 +230,19 @@ def without_record_numbers(text: str, kind: TextKind, is_term: Callable[[str], b
 def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
     text = _BESIDE.sub(_without_groups, _HEXADECIMAL.sub(_without_bytes, text))
     text = _LETTERED.sub(lambda match: match[0] if len(match[1]) >= _SHORTEST_TERM and is_term(match[1]) else CUT, text)
-    return _WORD.sub(lambda match: _judged(match[0], kind, is_term, diffusion=diffusion), text)
+    return _WORD.sub(
+        lambda match: match[0] if _is_model(match) else _judged(match[0], kind, is_term, diffusion=diffusion), text
+    )
+
+
+def _is_model(match: re.Match[str]) -> bool:
+    """Return whether a word is the number of a model, behind the name of a device: Micra AV MC1AVR1."""
+    if not _MODEL.fullmatch(match[0]):
+        return False
+    before = _BEFORE_MODEL.search(match.string, max(0, match.start() - _LONGEST_BEFORE_MODEL), match.start())
+    return before is not None and any(
+        word in products()[section] for word in before[0].lower().split() for section in _DEVICES
+    )
 
 
 def _without_bytes(match: re.Match[str]) -> str:
@@ -254,9 +271,21 @@ def _is_round(number: str) -> bool:
     return number == str(value) and value <= _LARGEST_LISTED and value % step == 0
 
 
+#: Scripts without spaces, whose words are judged by themselves, as numbers and units stand among them: 径18mmの結節.
+_DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f]")
+_DIGITS = re.compile(r"\d+")
+_PLAIN_PART = re.compile(
+    "[^\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f\u3001\u3002\uff0c\uff1a\uff1b\u300c\u300d]+"
+)
+#: Systolic and diastolic.
+_PRESSURE = re.compile(r"(?:[89]\d|1\d\d|2[0-4]\d)/(?:[4-9]\d|1[0-3]\d)")
+
+
 def _judged(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
     if not any(map(str.isdigit, word)):
         return word
+    if _DENSE.search(word) and max(map(len, _DIGITS.findall(word))) <= _SHORTEST_TERM:
+        return _PLAIN_PART.sub(lambda part: _judged(part[0], kind, is_term, diffusion=diffusion), word)
     bare = _DIAGNOSIS.sub("", _NUCLIDE.sub("", word.strip(".:-_/#*+~%°"), count=1))
     return (
         CUT
@@ -286,7 +315,9 @@ def _is_number_of_somebody(word: str, kind: TextKind, is_term: Callable[[str], b
                 part, kind, is_term, diffusion=diffusion
             ):
                 return True
-    return not _is_among(word, kind, is_term, diffusion=diffusion)
+    return not (
+        _is_among(word, kind, is_term, diffusion=diffusion) or _is_spread(word, kind, is_term, diffusion=diffusion)
+    )
 
 
 def _is_composite(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
@@ -331,7 +362,7 @@ _WEAK_PART = re.compile(r"[a-z]\d{1,2}|\d")
 _LABELLED_VALUE = re.compile(r"(?:TR|tr)(?:\d{1,2}|[1-9]\d{0,2}[05]0)|(?:TE|TI|FA|te|ti|fa)\d{1,2}")
 _ROUND_B = re.compile(r"b[_\-]?\d{1,2}0?0?")
 _FEW = re.compile(r"\d{2}")  # directions, beside the size of a matrix
-_FEWEST_WORDS, _MOST_WEAK = 2, 3
+_FEWEST_WORDS, _MOST_WEAK, _FEWEST_OF_LONG = 2, 3, 3
 
 
 def _is_all_measures(word: str) -> bool:
@@ -361,7 +392,7 @@ def _is_versions(word: str, kind: TextKind, is_term: Callable[[str], bool], *, d
 def _is_long(word: str) -> bool:
     """Return whether a word without letters has five digits in a row, or six in groups that are no b-values."""
     groups = re.findall(r"\d+", word)
-    if not groups:  # superscripts, circled numbers
+    if not groups or _PRESSURE.fullmatch(word):  # superscripts, circled numbers
         return False
     colour = re.fullmatch(r"\d{1,3}(?:,\d{1,3}){2}", word) and max(map(int, groups)) <= _BRIGHTEST
     if colour or re.fullmatch(rf"{_B_VALUE}(?:,{_B_VALUE}){{1,5}}", word):
@@ -369,6 +400,25 @@ def _is_long(word: str) -> bool:
     if sum(len(group) == 1 for group in groups) > _MOST_UNEXPLAINED - 1 and max(map(len, groups)) <= 2:
         return False  # the number of a chapter: 5.6.3-9-61
     return max(map(len, groups)) > _LONGEST_NUMBER or sum(map(len, groups)) > _LONGEST_GROUPED
+
+
+def _is_spread(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
+    """Return whether a word is a long name of terms in which unexplained digits stand in single places, few in each."""
+    terms, row = 0, 0
+    for part in filter(None, _PARTS.split(word)):
+        if part.isalpha():
+            known = len(part) >= _SHORTEST_TERM and is_term(part)
+            terms += known
+            row = 0 if known else row
+        elif _is_explained(part, kind, diffusion=diffusion):
+            row = row if _WEAK_PART.fullmatch(part) else 0
+        elif not _is_among(part, kind, is_term, diffusion=diffusion):
+            return False
+        else:
+            row += sum(map(str.isdigit, part))
+        if row > _MOST_UNEXPLAINED:
+            return False
+    return terms >= _FEWEST_OF_LONG
 
 
 @lru_cache(maxsize=16384)
@@ -446,7 +496,7 @@ def _is_among(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diff
             terms += len(atom) >= _SHORTEST_TERM and is_term(atom)
             continue
         if atom.isdigit():
-            if atom in _MATRICES:
+            if atom in _MATRICES or (diffusion and _B_BARE.fullmatch(atom)):
                 continue
             row += len(atom)
             if row > _LONGEST_GROUPED or len(atom) >= _LONGEST_NUMBER:
@@ -526,7 +576,7 @@ def _measured() -> re.Pattern[str]:
     large = r"(?:[1-9]\d00|[1-9]\d?\d[05]0)"
     return re.compile(
         rf"(?:{small})-?{unit}|{label}[-:]?(?:{small}){unit}?|{large}-?(?![A-Z]+$){unit}"
-        rf"|(?![A-Z\d]+$){label}[-:]?{large}|(?:TR|TI|PLD|LD|VENC)[1-9]\d00"
+        rf"|(?![A-Z\d]+$){label}[-:]?{large}|(?:TR|TI|PLD|LD|VENC)[1-9]\d00|PLD[1-3]\d\d[05]"
     )
 
 

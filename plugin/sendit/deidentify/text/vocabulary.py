@@ -25,7 +25,12 @@ from sendit.deidentify.text.cognates import is_drug, skeleton
 from sendit.deidentify.text.eponyms import is_eponym, stays_alone
 from sendit.deidentify.text.record_numbers import CUT, STRANGER, TextKind, without_record_numbers
 from sendit.deidentify.text.sections import products, sections, technique, words_by_section
-from sendit.deidentify.text.sorted_words import is_of_languages, is_skeleton_of_medicine
+from sendit.deidentify.text.sorted_words import (
+    begins_sentence,
+    is_of_dense_script,
+    is_of_languages,
+    is_skeleton_of_medicine,
+)
 from sendit.deidentify.text.word_lists import medicine, vocabulary
 
 if TYPE_CHECKING:
@@ -33,6 +38,10 @@ if TYPE_CHECKING:
 
 _SHORT = 3
 _NEAR = 3  # characters between two words that belong together
+_FEWEST_OF_SENTENCE = 3  # long words
+_LONGEST_BEGIN = 8  # characters
+_GOES_ON = re.compile(r",? ([^\W\d_]+)(?: ([^\W\d_]+))?")
+_BEGIN = re.compile(r"(?:^|[.!?;:]\s|[\r\n])\W*$")
 _MAKERS = frozenset(
     [
         "siemens",
@@ -56,6 +65,7 @@ _OF_UNITS = "\u00b5\u03bc\u2126\u03a9"  # micro, ohm
 #: An abbreviation in capitals, without a vowel or a letter that stands for one in a name (Brk, Vlk, Smrž).
 _WITHOUT_VOWELS = re.compile("[BCDFGHJKMNPQSTVWXZ]{4,8}")
 _WITHOUT_VOWEL = re.compile("[^aeiouy]+")
+_LONGEST_PREFIX = 8
 _LONGEST_PART, _SHORTEST_COMPOUND, _LONG_STEM, _SHORTEST_JOINED = 24, 9, 6, 9
 #: Marks on letters, which `\\w` leaves out: of European, Semitic, Indian and South-East Asian scripts.
 MARKS = (
@@ -68,12 +78,13 @@ MARKS = (
 )
 #: Letters and the marks on them; scripts without spaces between words form runs of their own.
 _DENSE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\u0e00-\u0e7f"
-_RUN = re.compile(rf"[{_DENSE}]+|(?:(?![{_DENSE}])[^\W\d_])(?:(?![{_DENSE}])[^\W\d_]|[{MARKS}])*")
+RUN = re.compile(rf"[{_DENSE}]+|(?:(?![{_DENSE}])[^\W\d_])(?:(?![{_DENSE}])[^\W\d_]|[{MARKS}])*")
 _IS_DENSE = re.compile(f"[{_DENSE}]")
 #: A Japanese particle behind a kanji or a katakana (behind other hiragana it could be a syllable of a name); Korean o
 _PARTICLE = re.compile(
     "(?<=[\u30a0-\u30ff\u4e00-\u9fff])[のにをはがでとやもへ]|(?<=[\uac00-\ud7a3]{2})(?:에서|으로|[을를의에이가은는도로와과전후중내])"
 )
+_PARTICLE_BEHIND_LATIN = re.compile("[のにをはがでとやもへ]|에서|으로|로|를|의|에|가|는|와|상(?=\\b)|후|전")
 _NUMERAL = "[一二三四五六七八九十半数數几幾兩两]{1,2}"
 _UNIT_OF_TIME = (
     "(?:[个個ヶケカか]月|小时|小時|分钟|分鐘|時間|日間|日目|週間|分間|개월|시간|일째|주째|주간|일간|년전|[天周週日年次回期歳岁歲才세일주년회차])"
@@ -83,7 +94,15 @@ _UNIT_OF_TIME = (
 _SPAN = re.compile(_NUMERAL + _UNIT_OF_TIME.replace("日年", "年"))
 _COUNTED = re.compile(_UNIT_OF_TIME)
 #: Words of one character that are family names of China: with one or two others they are a name (高大中).
-_FAMILIES, _LONGEST_NAME = "高余餘金方白石毛向江夏", 3
+_FAMILIES, _LONGEST_NAME = "高余餘金方白石毛向江夏周常安严嚴时時明成马馬万萬文温平水林花路连連单單双雙元全边邊左后區区", 3
+_FIRST_OF_THAI, _LAST_OF_THAI, _LONGEST_OF_THAI, _LONGEST_DENSE = "\u0e00", "\u0e7f", 24, 8
+#: A family name of Korea, and two syllables as given names have them: a word only if a table written by hand has it.
+_NAME_OF_KOREA = re.compile(
+    "[김이박최정강조윤장임한오서신권황안송류유홍전고문양손배백허남심노하곽성차주우구민진지]"
+    "[가-힣][희훈호준현진민수영철석우원은혜미아연윤경정숙자순옥환규태식용빈후서온율린별지예나라리람주선]"
+)
+#: Two syllables, of which names in hiragana are made, too: words behind others only.
+_KANA_PAIR = re.compile("[\u3040-\u309f]{2}")
 #: A syllable of Korean, of which names are made, too: a word by itself only.
 _SYLLABLE = re.compile("[\uac00-\ud7a3]")
 _PARTS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
@@ -100,6 +119,7 @@ _VERB = re.compile(
 )
 #: Endings of inflected words, and endings of medical words only.
 _ENDINGS = ("s", "es", "ed", "d", "ing", "ly", "al", "er", "ers", "ic", "en", "e", "a", "um", "i", "ae", "ness", "less")
+_VOWELS = ("a", "e", "o")
 _MEDICAL = re.compile(
     r"\w{2,}(?:itis|[ao]path(?:y|ies|ic)|megaly|ectomy|ostomy|otomy|ogra(?:phy|phie|fia|fie|m|ms|mm)|osis|oses|emia|plasty|"
     r"scop(?:y|ic|ie)|ological|trophy|plasia|algia|rrh?age|rrhea|sclero\w+|stenosis|ectas(?:is|ia)|iform|oid)s?"
@@ -188,7 +208,8 @@ def without_strangers(text: str) -> str:
     if _is_shortest_name(text):
         return STRANGER
     text = _DISGUISED.sub(_without_disguised, _SPELLED.sub(CUT, text))
-    runs = list(_RUN.finditer(text))
+    runs = list(RUN.finditer(text))
+    capitals = _is_in_capitals(text, runs)
     usual = [_is_usual(match) and not is_eponym(match[0]) for match in runs]
     for place in range(len(runs)):
         if not usual[place]:
@@ -199,6 +220,9 @@ def without_strangers(text: str) -> str:
                 or _is_adjective(runs, place)
                 or _is_breed(runs, place)
                 or _is_tooth(runs[place])
+                or _is_behind_prefix_and_hyphen(runs, place)
+                or begins_sentence_of(runs[place][0], runs[place])
+                or (capitals and _is_beside_usual(runs, usual, place))
             )
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
@@ -210,6 +234,48 @@ def without_strangers(text: str) -> str:
             cleaned += [text[position : match.start()], STRANGER]
             position = match.end()
     return "".join((*cleaned, text[position:]))
+
+
+def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
+    """Return whether a word has its capital because a sentence begins with it, as words in lower case go on with it.
+
+    Args:
+        word: the word.
+        match: where it stands.
+    """
+    if not word.istitle() or not _may_begin(word):
+        return False
+    if not _BEGIN.search(match.string, max(0, match.start() - _LONGEST_BEGIN), match.start()):
+        return False
+    goes_on = _GOES_ON.match(match.string, match.end())
+    if not goes_on or not goes_on[0].islower():
+        return False
+    return bool(goes_on[2]) or (len(goes_on[1]) > _SHORT and is_ordinary(goes_on[1]))
+
+
+def _may_begin(word: str) -> bool:
+    return begins_sentence(_folded(word)) or (not word.isascii() and begins_sentence(word.lower()))
+
+
+def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
+    """Return whether a word in lower case is joined to a prefix of medicine: hydro-aérique, sous-dural."""
+    if not place or not runs[place][0].islower() or len(runs[place][0]) <= _SHORT:
+        return False
+    before = runs[place - 1]
+    joined = before.string[before.end() : runs[place].start()] in ("-", "‐", "‑")
+    return joined and _folded(before[0]) in words_by_section("compounds.txt")["prefixes"]
+
+
+def _is_in_capitals(text: str, runs: list[re.Match[str]]) -> bool:
+    """Return whether a text is a sentence of nothing but capitals."""
+    return text.isupper() and sum(len(run[0]) > _SHORT for run in runs) >= _FEWEST_OF_SENTENCE
+
+
+def _is_beside_usual(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
+    """Return whether a word in capitals is one of languages, and stands between known words."""
+    if not _may_begin(runs[place][0]):
+        return False
+    return all(usual[other] for other in (place - 1, place + 1) if 0 <= other < len(runs))
 
 
 def _without_disguised(match: re.Match[str]) -> str:
@@ -300,6 +366,8 @@ def _is_usual(match: re.Match[str]) -> bool:
     if is_ordinary(run) or _is_times_d(match, is_ordinary):
         return True
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
+    if before.isascii() and before.isalnum() and (particle := _PARTICLE_BEHIND_LATIN.match(run)):
+        return particle.end() == len(run) or _is_of_dense_words(run[particle.end() :])
     if before in ("X", "x") and run[0] in "선線线" and (len(run) == 1 or _is_of_dense_words(run[1:])):
         return True
     if before.isdigit() and (counted := _COUNTED.match(run)):
@@ -380,7 +448,7 @@ def without_strangers_to_machines(text: str) -> str:
 
     if _is_shortest_name(text):
         return STRANGER
-    return _RUN.sub(lambda match: match[0] if is_usual(match[0]) or _is_times_d(match, is_usual) else STRANGER, text)
+    return RUN.sub(lambda match: match[0] if is_usual(match[0]) or _is_times_d(match, is_usual) else STRANGER, text)
 
 
 def _is_times_d(match: re.Match[str], is_usual: Callable[[str], bool]) -> bool:
@@ -424,7 +492,7 @@ def is_nobody(run: str) -> bool:
     word = _folded(run)
     if word in _terms() or is_of_languages(word, small=run.islower()):
         return True
-    if (_MEDICAL.fullmatch(word) or is_compound_of_medicine(word)) and word not in _surnames():
+    if (_MEDICAL.fullmatch(word) or is_compound_of_medicine(word)) and word not in surnames():
         return True
     if is_built_of_medicine(word):
         return True
@@ -522,6 +590,10 @@ def _is_word(text: str) -> bool:
     word, small = _folded(text), text.islower()
     if word in _terms() or _is_narrow(text) or is_of_languages(word, small=small) or is_built_of_medicine(word):
         return True
+    if text.isupper() and word in _acronyms():
+        return True
+    if small and len(word) >= _SHORTEST_COGNATE + 1 and word.endswith(_VOWELS) and word[:-1] in _terms():
+        return word not in surnames()  # tamoxifeno
     if (small and _is_plural(word)) or _is_british(word, small=small):
         return True
     return (
@@ -534,7 +606,7 @@ def _is_british(word: str, *, small: bool) -> bool:
     other = word.replace("ae", "e").replace("oe", "e")
     if other == word or len(word) < _SHORTEST_COGNATE:
         return False
-    return _MEDICAL.fullmatch(other) is not None or (small and other in _terms() and word not in _surnames())
+    return _MEDICAL.fullmatch(other) is not None or (small and other in _terms() and word not in surnames())
 
 
 def _is_plural(word: str) -> bool:
@@ -550,7 +622,7 @@ def _is_narrow(text: str) -> bool:
     word = _folded(text)
     if word in _words():
         return True
-    if word in _surnames():
+    if word in surnames():
         return False
     if _MEDICAL.fullmatch(word) or _is_inflected(word) or is_compound_of_medicine(word) or _is_cognate(word):
         return True
@@ -560,9 +632,25 @@ def _is_narrow(text: str) -> bool:
 @lru_cache(maxsize=8192)
 def is_built_of_medicine(word: str) -> bool:
     """Return whether a word of no table names a drug, is a cognate of a medical word, or is joined of two words."""
-    if len(word) > 3 * _LONGEST_PART or word in _surnames() or not word.isascii():
+    if len(word) > 3 * _LONGEST_PART or word in surnames() or not word.isascii():
         return False
-    return is_drug(word) or _is_skeleton(word) or _is_compound_of_words(word)
+    return is_drug(word) or _is_skeleton(word) or _is_compound_of_words(word) or _has_prefix_of_medicine(word)
+
+
+def _has_prefix_of_medicine(word: str) -> bool:
+    """Return whether a word is another one behind a Latin or Greek prefix: hipoecogenico, periprothetique."""
+    if len(word) < _SHORTEST_JOINED:
+        return False
+    prefixes = words_by_section("compounds.txt")["prefixes"]
+    return any(
+        word[:end] in prefixes and _is_behind_prefix(word[end:])
+        for end in range(_SHORT - 1, min(len(word) - _SHORT - 1, _LONGEST_PREFIX + 1))
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_behind_prefix(word: str) -> bool:
+    return word in _terms() or _is_skeleton(word) or _is_half(word) or _is_cognate(word) or word in _words()
 
 
 def _is_skeleton(word: str) -> bool:
@@ -634,12 +722,20 @@ def _splits(word: str, stems: frozenset[str], joints: frozenset[str], *, has_lon
         rest, long = word[end:], has_long or end >= _LONG_STEM
         if (not rest or rest in joints) and long:
             return True
+        if rest in _middle_stems(stems) and end > _SHORT + 1:
+            return True
         if any(
             rest.startswith(joint) and _splits(rest[len(joint) :], stems, joints, has_long=long)
             for joint in ("", *joints)
         ):
             return True
     return False
+
+
+@lru_cache(maxsize=4)
+def _middle_stems(stems: frozenset[str]) -> frozenset[str]:
+    """Return the stems of which two make a word: Leberzyste."""
+    return frozenset(stem for stem in stems if len(stem) > _SHORT + 1)
 
 
 def _is_cognate(word: str) -> bool:
@@ -690,7 +786,7 @@ def _everyday() -> frozenset[str]:
     """
     words = table_words("words.txt") | table_words("languages.txt")
     spelled = {word.translate(_SPELLED_OUT) for word in words if not word.isascii() and len(word) > _SHORT + 2}
-    return words | (spelled - _surnames())
+    return words | (spelled - surnames())
 
 
 @cache
@@ -732,35 +828,50 @@ def _terms() -> frozenset[str]:
 
 
 @cache
-def _surnames() -> frozenset[str]:
+def _acronyms() -> frozenset[str]:
+    """Return `tables/acronyms.txt`: abbreviations that count in capitals only."""
+    return table_words("acronyms.txt")
+
+
+@cache
+def surnames() -> frozenset[str]:
     """Return `tables/surnames.txt`: family names that look like forms of a word."""
     return table_words("surnames.txt")
 
 
 def _is_of_dense_words(run: str) -> bool:
     """Return whether a run is made of known words, in a script without spaces."""
-    words, longest = _dense_words()
     if _SYLLABLE.fullmatch(run):
-        return run in words
-    if run[0] in _FAMILIES and len(run) <= _LONGEST_NAME and words.isdisjoint({run, run[:2], run[1:]}):
-        return False
+        return run in _dense_words()
+    if run[0] in _FAMILIES and len(run) <= _LONGEST_NAME:
+        of_hand = any(part in _dense_words() for part in (run, run[:2], run[1:]))
+        return of_hand or (len(run) < _LONGEST_NAME and is_of_dense_script(run))
+    if _NAME_OF_KOREA.fullmatch(run):
+        return run in _dense_words() or (run[:2] in _dense_words() and _PARTICLE.fullmatch(run, 2) is not None)
+    longest = _LONGEST_OF_THAI if run[0] >= _FIRST_OF_THAI and run[0] <= _LAST_OF_THAI else _LONGEST_DENSE
     ends = {0}
     for start in range(len(run)):
         if start in ends:
             ends |= {
                 end
                 for end in range(start + 1, min(len(run), start + longest) + 1)
-                if run[start:end] in words and not _SYLLABLE.fullmatch(run, start, end)
+                if _is_dense_word(run[start:end])
+                and not _SYLLABLE.fullmatch(run, start, end)
+                and not (start == 0 and end < len(run) and _KANA_PAIR.fullmatch(run, start, end))
             }
             ends |= {match.end() for match in (_PARTICLE.match(run, start), _SPAN.match(run, start)) if match}
     return len(run) in ends
 
 
+@lru_cache(maxsize=16384)
+def _is_dense_word(word: str) -> bool:
+    return word in _dense_words() or is_of_dense_script(word)
+
+
 @cache
-def _dense_words() -> tuple[frozenset[str], int]:
-    """Return the words of scripts without spaces, and the length of the longest."""
-    words = dense_words() | table_words("traditional_words.txt")
-    return words, max(map(len, words))
+def _dense_words() -> frozenset[str]:
+    """Return the words of scripts without spaces that stand in tables of words, and not in the sorted one."""
+    return frozenset(filter(_IS_DENSE.match, _everyday())) | table_words("traditional_words.txt")
 
 
 def dense_words() -> frozenset[str]:

@@ -86,6 +86,9 @@ _LABELLED = tuple(
         rf"((?<!\w){_CATTLE}\s(?:(?:no|nr|id)\.?\s|#\s?)?)(?:0\d{{1,6}}|\d{{4,7}}){_MEASURED}",
         rf"((?<!\w){_CATTLE}[\s,]{{1,2}}{_TAG}\.?[\s:#]{{0,2}}(?:(?:no|nr)\.?\s)?)[A-Z]{{0,2}}-?\d{{1,7}}(?!\w)",
         r"((?<!\w)(?:ear[\s\-]?tag|ohrmarke|brinco|arete|crotal|oormerk|leg[\s\-]?band|freeze\s?brand)[\s:#.]{1,3}(?:(?:no|nr)\.?\s)?)[A-Z]{0,2}[\s\-]?\d{1,7}(?!\w)",
+        # An application entity of DICOM, and the code of a reader.
+        r"((?<!\w)(?:AETs?|(?:called|calling)?\s?AE[\s_\-]?title)(?!\w)\s?[:=]?\s?)(?=\S*[\d_])[\w\-]{3,}",
+        rf"((?<!\w){_STAFF}\s(?:(?:no|nr)\.?\s|#\s?)?)(?-i:(?=[\d\-]*[A-Z])(?=[A-Z\-]*\d)[A-Z\d]{{1,5}}-[A-Z\d]{{1,5}})(?!\w)",
         # An extension behind what one does with it: ligar r. 2239.
         rf"((?<!\w){_CALLING}(?:\s[^\W\d_]{{1,12}}\.?){{0,4}}[\s.:#\-]{{1,3}})\d{{3,6}}{_MEASURED}",
         r"((?<!\w)(?:on|off|along|westbound|eastbound|northbound|southbound)\s)(?-i:I|US|SR|CR|M|A|B|E|BR|SP|N|D|RN|RD|DK|S)[\s\-]?\d{1,4}(?=\s*(?:$|[,.;)]|near|exit|jct|junction|j\d|at|[nsew]b|north|south|east|west|km|mile))",

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.redteam.run import MOST_LEAKED, MOST_LOST, Text, left_of, measured, texts_of
 from sendit.deidentify.text import sorted_words
-from sendit.deidentify.text.sorted_words import is_of_languages
+from sendit.deidentify.text.sorted_words import begins_sentence, is_of_languages
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,24 @@ def test_some_words_count_in_small_letters_only() -> None:
     assert not is_of_languages(word, small=False)
 
 
+def test_some_words_count_where_a_sentence_begins_too() -> None:
+    line = next(line for line in _lines() if line.endswith(b" c"))
+    word = line.removesuffix(b" c").decode()
+    assert begins_sentence(word)
+    assert is_of_languages(word, small=True)
+    assert not is_of_languages(word, small=False)
+
+
 def test_the_table_is_sorted_and_every_word_is_found() -> None:
     lines = _lines()
     assert len(lines) > 100_000
     assert lines == sorted(lines)
-    assert all(is_of_languages(line.removesuffix(b" s").decode(), small=True) for line in lines[:: len(lines) // 1000])
+    some = lines[:: len(lines) // 1000]
+    assert all(is_of_languages(_word(line), small=True) != line.endswith(b" n") for line in some)
+
+
+def _word(line: bytes) -> str:
+    return line.partition(b" ")[0].decode()
 
 
 def _lines() -> list[bytes]:
