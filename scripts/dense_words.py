@@ -52,7 +52,7 @@ _GIVEN = frozenset(
     "明华伟强军平丽文建国红芳秀英玲娟敏静杰勇涛超燕霞斌波辉刚健俊峰磊鹏飞宇浩鑫凯龙云兰梅雪琴莉萍凤林生春东海玉珍荣庆志福贵祥成德仁义信诚忠孝良善美慧婷欣怡佳宁晨阳光亮雷山川清泉芬雅诗琪瑶月星辰乐安康泰昌兴旺友民才学武力士"
 )
 #: Labels of a date of birth, and ages over 89.
-_DATES_AND_AGES = re.compile("[出生].*[日月]|九十|百[岁歳歲]|卒寿|白寿")
+_DATES_AND_AGES = re.compile("[出生].*[日月]|^出生|^生年|九十|百[岁歳歲]|卒寿|白寿")
 _LEAST_JAPANESE = 2.5
 #: A family name of Korea and a given name, as some words look.
 _NAME_OF_KOREA = re.compile(

@@ -53,23 +53,23 @@ _BEFORE = {
     "tenth": (7, 28),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
-_UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7), "eighth": (5, 18)}
-#: Of the identifying. No rule was changed with the ninth and tenth yet: their limits are as first measured.
+_UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7), "eighth": (5, 18), "tenth": (7, 24)}
+#: Of the identifying.
 MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
     "fifth": 0.025,
     "sixth": 0.03,
     "seventh": 0.01,
     "eighth": 0.02,
-    "ninth": 0.07,
-    "tenth": 0.07,
+    "ninth": 0.01,
+    "tenth": 0.05,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
     "sixth": 0.15,
     "seventh": 0.15,
     "eighth": 0.25,
-    "ninth": 0.31,
-    "tenth": 0.28,
+    "ninth": 0.15,
+    "tenth": 0.25,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -231,11 +231,11 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The rules were changed with the first, the third, the fifth and the seventh texts. The second, fourth, sixth and eighth
-ones, written at the same time as those, were left unseen until then, so their figures tell what to expect of new texts:
-{unseen}. After that the rules were changed with
-the second, fourth and sixth, too, and with what leaked of the eighth; what is lost of the eighth was not looked at in
-that round. The third and fourth texts are of more kinds: attributes of machines, programs, plans, coded meanings,
+The rules were changed with the first, the third, the fifth, the seventh and the ninth texts. The second, fourth, sixth,
+eighth and tenth ones, written at the same time as those, were left unseen until then, so their figures tell what to
+expect of new texts: {unseen}. After that the rules were changed with
+the second, fourth, sixth and eighth, too, and with what leaked of the tenth; what is lost of the tenth was not looked
+at. The third and fourth texts are of more kinds: attributes of machines, programs, plans, coded meanings,
 numbers that are none, more scripts, files of a patient whose name is a word. The fifth and sixth ones are by another
 hand, who had read no rule: other trades (a dental clinic, a vet school, trials, an emergency
 doctor's dictation) and countries. What identifies in them is shorter: beds, subjects of trials, initials, offices,

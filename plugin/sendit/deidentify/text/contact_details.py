@@ -90,7 +90,8 @@ _NAMED_HOST = re.compile(
     rf"(?<![^\W_])(?=[\w\-]*\d)(?:[A-Z]\w{{1,11}}-){{1,3}}{_KIND_OF_HOST}\d{{0,4}}(?:-\w{{1,6}})?(?![^\W_]|-)"
     rf"|(?<![^\W_]){_KIND_OF_HOST}\d{{0,4}}-[A-Z]{{2,8}}\d{{0,4}}(?![^\W_]|[.\-])"
     r"|(?<![^\W_])(?:pacs|ris|srv|server|wks|workstation|nas|awp|laptop|desktop)-[a-z]{2,8}\d{1,4}(?![^\W_]|-)"
-    r"|(?<![^\W_])[a-z]{2,8}-(?:pacs|ris|srv|server|wks|workstation|nas|awp|laptop|desktop)-?\d{1,4}(?![^\W_]|-)",
+    r"|(?<![^\W_])[a-z]{2,8}-(?:pacs|ris|srv|server|wks|workstation|nas|awp|laptop|desktop)-?\d{1,4}(?![^\W_]|-)"
+    r"|(?<![^\W_\-])(?:(?:[a-z]{2,10}-)(?:node|host|srv|server|worker)|srv|server)-?\d{1,4}(?![^\W_])",
 )
 #: A house or town, a modality and a number: MUC-CT-2.
 _STATION = re.compile(r"(?<![^\W_])([A-Z]{2,6})-(?:CT|MR|MRI|XR|DX|CR|US|NM|PT|MG|XA)-?\d{1,2}(?![^\W_])")

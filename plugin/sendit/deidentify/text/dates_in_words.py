@@ -144,7 +144,7 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w){_WEEKDAY}\s*,?\s*(?:19|20)\d\d(?!\d)",
         rf"(?<!\w)(?:the\s+)?{ordinals}\s+of\s+(?:the\s+)?{ordinals}\s*,?\s*{_YEAR}(?!\d)",
         rf"(?<!\w)(?-i:{_DAY}/(?:I{{2,3}}|IV|VI{{1,3}}|IX|XI{{1,2}})|(?:1[3-9]|[23]\d)/[IVX])(?!\w)",
-        rf"(?<!\w){_ON}\s+{_DAY}[.\s\-]{{0,2}}{_SHORT_MONTH}(?![^\W_])\.?",
+        rf"(?<!\w){_ON}\s+{_DAY}[.\s\-]{{0,2}}{_SHORT_MONTH}(?![^\W_])(?!\.?\s*,?\s*['’]?\d\d)\.?",
         rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w|ok\.|около|ca\.?|circa|approx\.?|around|about|um|vers)?\s*:?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
         rf"(?<!\w)(?:on|until|since|by)\s+(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of(?!\s(?:{month})\b)|and|at|for|to|inst|ult|prox)\b))",

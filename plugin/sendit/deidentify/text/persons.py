@@ -16,6 +16,7 @@ from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.sections import any_of, cues, technique
 from sendit.deidentify.text.vocabulary import (
     begins_sentence_of,
+    is_acronym,
     is_compound_of_medicine,
     is_nobody,
     is_of_machines,
@@ -41,7 +42,12 @@ _WEEK = re.compile(r"(?<![^\W_])(?:Mo|Di|Mi|Do|Fr|Sa)\s?[-–]\s?(?:Di|Mi|Do|Fr|
 _TUBE = re.compile(r"[\s\-](?:tubes?|feed(?:s|ing)?|sonde|suction|tip)(?!\w)")
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: A given name of two syllables written as one word, and an initial: JiSu P.
-_GLUED = re.compile(r"(?<![^\W_])[A-Z][a-z]{1,4}[A-Z][a-z]{1,5}\s[A-Z]\.(?!\w)")
+#: The abbreviation of a hospital behind a word of place; initials of who wrote a remark, at its end.
+_AT_HOUSE = re.compile(r"((?<!\w)(?:at|from|outside)\s)([A-Z]{4,6})(?=\s*(?:$|[,.;)]))")
+_LAST_INITIALS = re.compile(r"((?<=\w),\s)([a-z]{3})(?=\.?\s*$)")
+_GLUED = re.compile(
+    r"(?<![^\W_])[A-Z][a-z]{1,4}[A-Z][a-z]{1,5}\s[A-Z]\.(?!\w)|(?<=\b[Bb]y\s)[A-Z]{1,2}[a-z]{1,2}[A-Z]{1,2}(?![^\W_])"
+)
 _TOKEN = re.compile(r"(\s*[\-,]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
 _ROLE = re.compile(
@@ -120,13 +126,21 @@ def _is_kind(name: str) -> bool:
 
 def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
-    text = _GLUED.sub(CUT, text)
+    text = _AT_HOUSE.sub(_without_unknown, _LAST_INITIALS.sub(_without_unknown, _GLUED.sub(CUT, text)))
     text = _short_word().sub(
         lambda match: match[0] if _is_usual(match[0]) or _is_day(match) or begins_sentence_of(match[0], match) else CUT,
         text,
     )
     text = _short_name().sub(CUT, text)
     return _shortest_name().sub(_without_shortest_name, text)
+
+
+def _without_unknown(match: re.Match[str]) -> str:
+    """Return CUT for letters that no table has as a word or an abbreviation."""
+    word = match[2].lower()
+    known = word in medicine() or word in technique()["abbreviations"] or word in technique()["units"]
+    known = known or is_nobody(match[2]) or is_of_machines(match[2]) or is_acronym(word) or is_of_reports(match[2])
+    return match[0] if known else f"{match[1]}{CUT}"
 
 
 def without_initials(text: str, initials: Iterable[str]) -> str:

@@ -94,7 +94,10 @@ _UNIT_OF_TIME = (
 _SPAN = re.compile(_NUMERAL + _UNIT_OF_TIME.replace("日年", "年"))
 _COUNTED = re.compile(_UNIT_OF_TIME)
 #: Words of one character that are family names of China: with one or two others they are a name (高大中).
-_FAMILIES, _LONGEST_NAME = "高余餘金方白石毛向江夏周常安严嚴时時明成马馬万萬文温平水林花路连連单單双雙元全边邊左后區区", 3
+_FAMILIES, _LONGEST_NAME = (
+    "高余餘金方白石毛向江夏周常安严嚴时時明成马馬万萬文温平水林花路连連单單双雙元全边邊",
+    3,
+)
 _FIRST_OF_THAI, _LAST_OF_THAI, _LONGEST_OF_THAI, _LONGEST_DENSE = "\u0e00", "\u0e7f", 24, 8
 #: A family name of Korea, and two syllables as given names have them: a word only if a table written by hand has it.
 _NAME_OF_KOREA = re.compile(
@@ -825,6 +828,11 @@ def _abbreviations() -> frozenset[str]:
 def _terms() -> frozenset[str]:
     """Return `tables/terms.txt`: words that are nobody's name."""
     return table_words("terms.txt")
+
+
+def is_acronym(word: str) -> bool:
+    """Return whether a word, given in lower case, is in the table of abbreviations that count in capitals."""
+    return word in _acronyms()
 
 
 @cache

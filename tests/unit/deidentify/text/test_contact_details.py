@@ -102,7 +102,7 @@ def test_dates_in_words_go(date: str) -> None:
         ("84.112.17.203", ""),
         ("5.170.120.3", ""),
         ("fe80::1ff:fe23:4567:890a", ""),
-        ("4.2 host radws12.klinik-nord.example.de", "4.2"),
+        ("4.2 host radws12.klinik-nord.example.de", "4.2 host"),
         ("syngo.via KSSG-PACS01", "syngo.via"),
         ("4.2 CT-PC-01", "4.2"),
         (r"C:\data\mhunt\4.2", ""),
