@@ -26,7 +26,7 @@ import numpy as np
 import zxingcpp
 
 from benchmarks.text_backgrounds import BACKGROUNDS
-from sendit.deidentify.pixels.barcodes import barcodes_in
+from sendit.deidentify.pixels.barcodes.search import barcodes_in
 from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.pixels.windowing import views
 

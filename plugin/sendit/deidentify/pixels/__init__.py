@@ -3,7 +3,7 @@
 policy.py           what happens to the pixels of an instance
 burned_in_risk.py   which images may contain burned-in text, by their header
 slides.py           labels of slides
-barcodes.py         barcodes, with bars.py for how far bars extend
+barcodes/           barcodes
 ocr/                text detection
 redaction/          masking
 image.py            the Image Pixel attributes of the header

@@ -153,7 +153,7 @@ def _measures() -> Measures:
 @cache  # it remembers what it has looked at
 def _barcodes() -> CodeSearch:
     check_barcodes()
-    from sendit.deidentify.pixels.barcodes import BarcodeSearch
+    from sendit.deidentify.pixels.barcodes.search import BarcodeSearch
 
     return BarcodeSearch()
 

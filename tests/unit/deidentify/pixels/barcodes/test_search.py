@@ -14,8 +14,8 @@ import zxingcpp
 from sendit.config.schema import Option
 from sendit.deidentify import KeyedIdentities, compile_plan, deidentify
 from sendit.deidentify.dicom.writer import write_file
-from sendit.deidentify.pixels import barcodes
-from sendit.deidentify.pixels.barcodes import BarcodeSearch, barcodes_in
+from sendit.deidentify.pixels.barcodes import look, places, search
+from sendit.deidentify.pixels.barcodes.search import BarcodeSearch, barcodes_in
 from sendit.deidentify.pixels.ocr.api import PixelTools
 from sendit.deidentify.plan import Handling
 from sendit.errors import Quarantine
@@ -138,7 +138,7 @@ def test_faint_slanting_matrices_in_noise(symbology: str, degrees: int) -> None:
     label = np.asarray(cv2.warpAffine(np.ones((high, wide)), matrix, shape[::-1], flags=cv2.INTER_LINEAR))
     values = values * (1 - label) + label * 180 - 32 * ink
     grey = np.clip(values, 0, 255).astype(np.uint8)
-    (island,) = barcodes._islands(barcodes._alternations(grey, barcodes._evened(grey)))
+    (island,) = places.islands(places.alternations(grey, places.evened(grey))[0])
     assert (ink[island.y0 : island.y1, island.x0 : island.x1] > 0.5).sum() > 0.8 * (ink > 0.5).sum()
     assert island.area < 1.5 * (label > 0.5).sum()
     assert (masked(grey)[ink > 0.5] == 0).mean() > 0.9
@@ -222,7 +222,7 @@ def test_frames_that_differ_by_noise_are_looked_at_once(
         seen.append(readable(frame))
         return ()
 
-    monkeypatch.setattr(barcodes, "barcodes_in", look)
+    monkeypatch.setattr(search, "barcodes_in", look)
     modules, frames = code("QRCode", 3), []
     for number in range(12):
         frame = ground().astype(np.int16) + np.random.default_rng(number).integers(-1, 2, SHAPE)
@@ -236,13 +236,13 @@ def test_frames_that_differ_by_noise_are_looked_at_once(
 def test_only_what_changed_is_searched_in_later_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """A code that comes in a later frame is found at its place; what stays as it was is searched once."""
     sizes: list[int] = []
-    search = barcodes.barcodes_in
+    original = search.barcodes_in
 
-    def look(frame: np.ndarray, black: int, **options: bool) -> tuple[Region, ...]:
+    def look(frame: np.ndarray, black: int, **options: Any) -> tuple[Region, ...]:
         sizes.append(frame.size)
-        return search(frame, black, **options)
+        return original(frame, black, **options)
 
-    monkeypatch.setattr(barcodes, "barcodes_in", look)
+    monkeypatch.setattr(search, "barcodes_in", look)
     first = planted("DataMatrix", place=(9, 13))
     later = planted("DataMatrix", place=(9, 13))
     modules = code("MicroQRCode", 3)
@@ -316,7 +316,7 @@ def test_what_can_be_read_afterwards_is_held(monkeypatch: pytest.MonkeyPatch) ->
     """A finder that names another place than the code stands at lets nothing pass."""
 
     right = barcodes_in(planted("QRCode"))
-    monkeypatch.setattr(barcodes, "barcodes_in", lambda frame, black, **_: right if readable(frame) else ())
+    monkeypatch.setattr(search, "barcodes_in", lambda frame, black, **_: right if readable(frame) else ())
     elsewhere = planted("QRCode", place=(220, 150))
     outcome = _outcome(frames_of("MONOCHROME2", elsewhere[np.newaxis], 8, **_header()))
     assert isinstance(outcome, Quarantined)
@@ -327,6 +327,6 @@ def test_a_reader_without_end_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is found again and again is no image that can be answered for."""
 
     found = barcodes_in(planted("QRCode"))
-    monkeypatch.setattr(barcodes._Look, "read", lambda _: list(found))
+    monkeypatch.setattr(look.Look, "read", lambda _: list(found))
     with pytest.raises(Quarantine, match="after every pass"):
         barcodes_in(ground())

@@ -137,13 +137,24 @@ def _overlap(pattern: Floats, line: Shown, start: int) -> tuple[Floats, Floats]:
 
 def upright_bars(grey: Shown, part: Region) -> tuple[Shown, Placed] | None:
     """Return a part with its bars upright, enlarged and averaged along them; None if nothing in it looks like bars."""
-    across, down = _differences(grey, part)
-    doubled = complex(float(across @ across - down @ down), 2 * float(across @ down))  # by twice the angle
-    if abs(doubled) <= _ONE_WAY * float(across @ across + down @ down):
+    doubled = _doubled(grey, part)
+    if abs(doubled) <= _ONE_WAY:
         return None
     shown, placed = turned_by(grey, Placed(part, _ENLARGED, degrees(np.angle(doubled)) / 2))
     along = int(_ALONG * _ENLARGED * min(part.x1 - part.x0, part.y1 - part.y0)) | 1
     return np.asarray(cv2.blur(shown, (1, along)), np.uint8), placed
+
+
+def one_way(grey: Shown, part: Region) -> float:
+    """Return how much the differences in a part point one way, as across bars (1), or into all directions (0)."""
+    return abs(_doubled(grey, part))
+
+
+def _doubled(grey: Shown, part: Region) -> complex:
+    """Return the direction of the differences in a part, by twice its angle, as long as their share that has it."""
+    across, down = _differences(grey, part)
+    along, upright, both = (float(one.sum()) for one in (across * across, down * down, across * down))
+    return complex(along - upright, 2 * both) / (along + upright) if along + upright else 0j
 
 
 def slant_of_modules(grey: Shown, part: Region) -> float | None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sendit.deidentify.pixels.bars import Placed, bars_around, slant_of_modules, turned_by, upright_bars
+from sendit.deidentify.pixels.barcodes.bars import Placed, bars_around, slant_of_modules, turned_by, upright_bars
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:

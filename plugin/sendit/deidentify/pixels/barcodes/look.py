@@ -1,0 +1,251 @@
+"""One pass over a frame: what zxing-cpp reads in it, in the whole or in places where a code may stand.
+
+zxing-cpp reads matrix codes and bars, in all orientations and inverted. It gets the frame as it is, and with its
+contrast equalised, so that faint codes stand out; small ones are searched for in enlarged parts.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import zxingcpp
+
+from sendit.deidentify.pixels.barcodes.bars import Placed, bars_around, slant_of_modules, turned_by, upright_bars
+from sendit.deidentify.pixels.barcodes.places import (
+    ALL,
+    AROUND_PART,
+    alternations,
+    evened,
+    is_balanced,
+    island_formats,
+    islands,
+    parts,
+)
+from sendit.deidentify.pixels.regions import Region
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sendit.deidentify.pixels.windowing import Shown
+
+_LOCAL, _GLOBAL = zxingcpp.Binarizer.LocalAverage, zxingcpp.Binarizer.GlobalHistogram
+#: A part as it is, with its contrast stretched, and with its contrast equalised in each place.
+_PLAIN, _STRETCHED, _EQUALISED = range(3)
+#: How a part is searched: the enlargement, one of the three, the binarizer.
+Way = tuple[int, int, zxingcpp.Binarizer]
+Formats = list[zxingcpp.BarcodeFormat]
+
+_FORMATS = zxingcpp.BarcodeFormat
+#: Linear codes, by family.
+_BARS = (
+    *(_FORMATS.Code128, _FORMATS.Code39, _FORMATS.Code93, _FORMATS.ITF, _FORMATS.Codabar, _FORMATS.EANUPC),
+    *(_FORMATS.DataBar, _FORMATS.Telepen, _FORMATS.DXFilmEdge),
+)
+#: Codes whose finder patterns are like nothing else: they are recognised even if they cannot be read.
+_RECOGNISED = (_FORMATS.QRCode, _FORMATS.Aztec)
+#: The margins with which islands are read, as they are and straightened.
+_QUIET, _STRAIGHT = (8, 26), 12
+#: Whether a faint code is readable depends on the crop: it is also cropped closer by this much.
+_CLOSER = 20
+#: How parts are searched: the enlargement, and the most pixels for it.
+_SCALES = {1: 1_000_000, 2: 250_000, 3: 100_000}
+#: Ways that find what the whole frame does not show.
+_WIDE_WAYS = (
+    *((1, _STRETCHED, _LOCAL), (2, _STRETCHED, _LOCAL), (2, _STRETCHED, _GLOBAL), (3, _STRETCHED, _LOCAL)),
+    *((2, _EQUALISED, _LOCAL), (3, _EQUALISED, _LOCAL), (3, _EQUALISED, _GLOBAL)),
+)
+_ISLAND_WAYS = (
+    *product((2, 3), (_STRETCHED, _PLAIN), (_LOCAL, _GLOBAL)),
+    *((1, _STRETCHED, _GLOBAL), (2, _EQUALISED, _LOCAL), (3, _EQUALISED, _GLOBAL)),
+)
+_CLOSE_WAYS = (
+    (2, _STRETCHED, _GLOBAL),
+    (3, _STRETCHED, _LOCAL),
+    (2, _EQUALISED, _LOCAL),
+    (3, _EQUALISED, _LOCAL),
+    (3, _EQUALISED, _GLOBAL),
+)
+_ALL_WAYS = tuple(product(_SCALES, (_STRETCHED, _EQUALISED), (_LOCAL, _GLOBAL)))
+#: The margin around a code: pixels, and a share of its shorter side (decoders omit the outermost modules).
+_MARGIN, _SHARE = 3, 0.06
+#: For bars at a slant (degrees), decoders report a strip: this share of its longer side is added on each side.
+_SLANT, _SLANTED_SHARE = 3, 0.15
+#: The rest of a code is searched as closely, as far around it as half of its longer side.
+_CLOSE = 8
+#: Two finds with this share of the larger one in common are of one code: noise is taken for a code in one way at most.
+#: Where it ends is less sure: its longer side, divided by the second, is added to each side.
+_SAME, _UNSURE = 0.5, 8
+#: A part of which islands that were read cover this share has been read with them.
+_COVERED = 0.6
+
+
+class Look:
+    """One pass over a frame in shades of grey: what can be read, in the whole or else in parts that may be a code."""
+
+    def __init__(self, grey: Shown, new: Shown | None, before: Sequence[Region]) -> None:
+        """Prepare the pass.
+
+        Args:
+            grey: the frame in shades of grey.
+            new: 1 where it was not examined before, else 0; None: it never was.
+            before: where something was read; its surroundings are searched in all ways.
+        """
+        self._grey, self._evened, self._new, self._before = grey, evened(grey), new, before
+        self._unread: list[tuple[int, Region]] = []  # with the number of the reading
+        self._readings = 0
+
+    def read(self) -> list[Region]:
+        """Return what can be read in the first way in which anything can."""
+        whole = Region(0, 0, self._grey.shape[1], self._grey.shape[0])
+        frame = Placed(whole, 1)
+        read = self._reading(self._grey, _LOCAL, frame) or self._reading(self._evened, _GLOBAL, frame, even=True)
+        if read:
+            return read
+        margins = [(max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE) for region in self._before]
+        around = [
+            region.with_margin(margin) for region, both in zip(self._before, margins, strict=True) for margin in both
+        ]
+        for part in around:
+            read = self._in_part(part.clipped(whole.x1, whole.y1), _ALL_WAYS)
+            if read:
+                return read
+        steps, noisy = alternations(self._grey, self._evened)
+        tried: list[Region] = []
+        for island in filter(self._has_new, islands(steps)):
+            read = self._island(island, whole, tried)
+            if read:
+                return read
+        wide = [part for part in parts(steps) if self._has_new(part)]
+        for part in wide:
+            if not self._is_untried(part, tried):
+                continue
+            read = self._in_part(part, _WIDE_WAYS) or self._in_part(part.with_margin(-_CLOSER), _CLOSE_WAYS)
+            if read:
+                return read
+        return next(filter(None, map(self._averaged, wide)), []) if noisy else []
+
+    def _island(self, island: Region, whole: Region, tried: list[Region]) -> list[Region]:
+        """Return what can be read in an island with two margins, or straightened."""
+        formats = island_formats(self._grey, self._evened, island)
+        near, far = (island.with_margin(margin).clipped(whole.x1, whole.y1) for margin in _QUIET)
+        tried.append(far)
+        if not formats:
+            return []
+        return (
+            self._in_part(near, _ISLAND_WAYS, formats)
+            or self._in_part(far, _ISLAND_WAYS, formats)
+            or self._straightened(island.with_margin(_STRAIGHT).clipped(whole.x1, whole.y1), formats)
+        )
+
+    def _has_new(self, part: Region) -> bool:
+        return self._new is None or bool(self._new[part.y0 : part.y1, part.x0 : part.x1].any())
+
+    def _is_untried(self, part: Region, tried: Sequence[Region]) -> bool:
+        """Return whether a code may stand in a part that was not read yet."""
+        same = any(part.intersection(one).area >= _COVERED * max(part.area, one.area) for one in tried)
+        return not same and is_balanced(self._grey, part)
+
+    def recognised(self) -> list[Region]:
+        """Return what was recognised as a code in two ways, though nothing could be read in it."""
+        regions: list[Region] = []
+        for number, region in sorted(self._unread, key=lambda one: -one[1].area):
+            others = (other for reading, other in self._unread if reading != number)
+            twice = any(region.intersection(other).area >= _SAME * max(region.area, other.area) for other in others)
+            wide = region.with_margin(max(region.x1 - region.x0, region.y1 - region.y0) // _UNSURE)
+            if twice and not any(one.intersection(region) == region for one in regions):
+                regions.append(Region(max(0, wide.x0), max(0, wide.y0), wide.x1, wide.y1))
+        return regions
+
+    def _in_part(self, part: Region, ways: Sequence[Way], formats: Formats = ALL) -> list[Region]:
+        """Return what can be read in a part in these ways."""
+        if part.empty:
+            return []
+        plain, equalised = (
+            np.ascontiguousarray(shown[part.y0 : part.y1, part.x0 : part.x1]) for shown in (self._grey, self._evened)
+        )
+        stretched = np.asarray(cv2.normalize(plain, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
+        cuts = {_PLAIN: plain, _STRETCHED: stretched, _EQUALISED: equalised}
+        larger: dict[tuple[int, int], Shown] = {}
+        for scale, kind, binarizer in ways:
+            if part.area > _SCALES[scale]:
+                continue
+            if (scale, kind) not in larger:
+                resized = cv2.resize(cuts[kind], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+                larger[scale, kind] = np.asarray(resized, np.uint8)
+            read = self._reading(larger[scale, kind], binarizer, Placed(part, scale), formats, even=kind == _EQUALISED)
+            if read:
+                return read
+        return []
+
+    def _straightened(self, part: Region, formats: Formats) -> list[Region]:
+        """Return what can be read in a part that is turned until its modules are upright, if they are not."""
+        slant = slant_of_modules(self._grey, part)
+        for scale in (2, 3):
+            if part.area > _SCALES[scale] or slant is None or abs(slant) < _SLANT:
+                continue
+            shown, placed = turned_by(self._grey, Placed(part, scale, slant))
+            stretched = np.asarray(cv2.normalize(shown, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
+            for picture, binarizer in product((stretched, shown), (_LOCAL, _GLOBAL)):
+                read = self._reading(picture, binarizer, placed, formats)
+                if read:
+                    return read
+        return []
+
+    def _averaged(self, part: Region) -> list[Region]:
+        """Return the bars that can be read in a part once noise is averaged along them."""
+        turned = upright_bars(self._grey, part.with_margin(AROUND_PART).clipped(*self._grey.shape[::-1]))
+        if turned is None:
+            return []
+        shown, back = turned
+        return self._reading(shown, _LOCAL, back) or self._reading(shown, _GLOBAL, back)
+
+    def _reading(
+        self, shown: Shown, binarizer: zxingcpp.Binarizer, placed: Placed, formats: Formats = ALL, *, even: bool = False
+    ) -> list[Region]:
+        """Return where something is read, in pixels of the frame; note what is recognised and cannot be read.
+
+        Args:
+            shown: a part of the frame, enlarged.
+            binarizer: how dark and light are distinguished.
+            placed: where `shown` lies in the frame.
+            formats: the kinds of codes.
+            even: whether its contrast is equalised.
+        """
+        codes = zxingcpp.read_barcodes(
+            np.ascontiguousarray(shown),
+            zxingcpp.BarcodeFormats(formats),
+            binarizer=binarizer,
+            try_downscale=placed.scale == 1,
+            return_errors=True,
+        )
+        self._readings += 1
+        frame = self._evened if even else self._grey
+        unread = (code for code in codes if not code.valid and code.symbology in _RECOGNISED)
+        self._unread += [(self._readings, place_of(code, placed, frame)) for code in unread]
+        return [place_of(code, placed, frame) for code in codes if code.valid]
+
+
+def place_of(code: zxingcpp.Barcode, placed: Placed, frame: Shown) -> Region:
+    """Return where a code stands, in pixels of the frame, with a margin; bars are followed to their ends."""
+    at = code.position
+    corners = [
+        placed.in_frame(corner.x, corner.y) for corner in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)
+    ]
+    x, y = sorted(corner[0] for corner in corners), sorted(corner[1] for corner in corners)
+    wide, high = x[3] - x[0], y[3] - y[0]
+    slanted = _SLANT < (code.orientation + placed.turned) % 90 < 90 - _SLANT
+    margin = _MARGIN + max(_SHARE * min(wide, high), _SLANTED_SHARE * max(wide, high) if slanted else 0)
+    region = _rounded(x[0] - margin, y[0] - margin, x[3] + margin, y[3] + margin)
+    if code.symbology in _BARS:
+        for first, last in ((corners[0], corners[1]), (corners[3], corners[2])):
+            bars = bars_around(frame, (int(first[0]), int(first[1])), (int(last[0]), int(last[1])))
+            if bars is not None:
+                region = region.around(bars.with_margin(_MARGIN))
+    return Region(max(0, region.x0), max(0, region.y0), region.x1, region.y1)
+
+
+def _rounded(x0: float, y0: float, x1: float, y1: float) -> Region:
+    return Region(max(0, int(x0)), max(0, int(y0)), int(x1) + 2, int(y1) + 2)

@@ -1,0 +1,143 @@
+"""Find the places of a frame where a barcode may stand: where dark and light alternate as in one.
+
+Text alternates as densely. But in a code, dark and light have about equal shares, as have rising and falling edges; and
+the edges of bars have one direction, those of square modules two. What lacks the first two cannot be read as a
+code, and the third tells which kinds of codes are worth a reading. The limits are those of planted codes, with room.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import zxingcpp
+
+from sendit.deidentify.pixels.barcodes.bars import one_way
+from sendit.deidentify.pixels.regions import Region
+
+if TYPE_CHECKING:
+    from sendit.deidentify.pixels.windowing import Shown
+
+_FORMATS = zxingcpp.BarcodeFormat
+ALL = [_FORMATS.AllReadable]
+#: Dark and light are distinguished within this many pixels; differences below the second (of 255) are flat.
+_AROUND, _FLAT = 24, 8
+#: Least difference between a dark and a light neighbour, as stored and with equalised contrast, and as a multiple of
+#: the median difference between neighbours.
+_STEP, _STEP_EVENED, _NOISE = 8, 80, 2.5
+#: Share of such neighbours in a part that may hold a code; the window and block (pixels) of the means.
+_DENSE, _WINDOW, _BLOCK = 0.04, 64, 16
+#: It extends to blocks with this share of the densest one, plus a margin (pixels); the most parts that are searched.
+_REACH, AROUND_PART, _PARTS = 0.5, 24, 4
+#: A part that is a larger share of the frame has been searched with the whole.
+_LARGEST = 0.8
+#: An island of a code: the window and the block (pixels) of its means, the least share of such neighbours, the least
+#: side (pixels), and the share of its box that it fills at least (half, if it is turned by 45 degrees). How many are
+#: read.
+_NEAR, _GRAIN, _SOLID, _LEAST_SIDE, _FILLED, _ISLANDS = 16, 4, 0.12, 16, 0.3, 8
+#: The share of an island that is light (least, most), by the equalised contrast and by the mean around each pixel.
+_LIGHT, _LIGHTER, _MIDDLE = (0.16, 0.9), (0.2, 0.8), 127
+#: Rising edges that no falling ones balance within so many pixels: their greatest share.
+_WITHIN, _UNBALANCED = 32, 0.7
+#: The least share of differences that point across bars in linear codes, the greatest in codes of square modules.
+_BARS_FROM, _SQUARES_TO = 0.18, 0.6
+
+
+def evened(grey: Shown) -> Shown:
+    """Return the contrast stretched around each pixel; flat areas become grey."""
+    size = (_AROUND, _AROUND)
+    kernel = np.ones(size, np.uint8)
+    low, high = (cv2.blur(edge(grey, kernel), size) for edge in (cv2.erode, cv2.dilate))
+    spread = cv2.max(cv2.subtract(high, low), _FLAT)  # type: ignore[call-overload]
+    return np.asarray(cv2.divide(cv2.subtract(grey, low), spread, scale=255, dtype=cv2.CV_8U), np.uint8)
+
+
+def alternations(grey: Shown, even: Shown) -> tuple[Shown, bool]:
+    """Return where dark and light alternate, and whether noise that hides bars does so everywhere.
+
+    Returns:
+        255 for each pixel that differs clearly from the previous one, else 0.
+    """
+    differences = _steps(grey)
+    noise = _NOISE * _median(differences)
+    clear = (differences > max(_STEP, noise)) & (_steps(even) > _STEP_EVENED)
+    return np.asarray(clear, np.uint8) * np.uint8(255), noise > _STEP
+
+
+def islands(steps: Shown) -> list[Region]:
+    """Return the closed areas in which dark and light alternate as densely as in a code, cut to it; the densest first.
+
+    A reader finds a faint or noisy code in a picture of nothing else, and not in one with more around it.
+    """
+    size = max(1, steps.shape[1] // _GRAIN), max(1, steps.shape[0] // _GRAIN)
+    dense = np.asarray(cv2.resize(cv2.blur(steps, (_NEAR, _NEAR)), size, interpolation=cv2.INTER_AREA))
+    closed = cv2.morphologyEx(np.asarray(dense > 255 * _SOLID, np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(np.asarray(closed, np.uint8), connectivity=4)
+    closed_areas: list[tuple[float, Region]] = []
+    for label, box in enumerate(boxes[1:], 1):
+        x, y, width, height, area = (int(number) for number in box)
+        if min(width, height) * _GRAIN >= _LEAST_SIDE and area >= _FILLED * width * height:
+            part = np.s_[y : y + height, x : x + width]
+            region = Region(x * _GRAIN, y * _GRAIN, (x + width) * _GRAIN, (y + height) * _GRAIN)
+            closed_areas.append((float(dense[part][labels[part] == label].mean()), region))
+    return [region for _, region in sorted(closed_areas, key=lambda one: (-one[0], one[1]))[:_ISLANDS]]
+
+
+def parts(alternations: Shown) -> list[Region]:
+    """Return the parts in which dark and light alternate as in a code, the densest first."""
+    rows, columns = alternations.shape
+    steps = alternations.astype(np.float32) / 255
+    size = max(1, columns // _BLOCK), max(1, rows // _BLOCK)
+    dense = np.asarray(cv2.resize(cv2.blur(steps, (_WINDOW, _WINDOW)), size, interpolation=cv2.INTER_AREA))
+    dense_parts: list[Region] = []
+    for _ in range(_PARTS):
+        densest = float(dense.max())
+        if densest < _DENSE:
+            break
+        y, x = np.unravel_index(int(dense.argmax()), dense.shape)
+        _, labels, boxes, _ = cv2.connectedComponentsWithStats(np.asarray(dense > _REACH * densest, np.uint8))
+        label = int(labels[y, x])
+        dense[labels == label] = 0
+        left, top, width, height = (int(number) * _BLOCK for number in boxes[label][:4])
+        part = Region(left, top, left + width + _BLOCK, top + height + _BLOCK).with_margin(AROUND_PART)
+        if part.clipped(columns, rows).area <= _LARGEST * rows * columns:
+            dense_parts.append(part.clipped(columns, rows))
+    return dense_parts
+
+
+def _steps(grey: Shown) -> Shown:
+    """Return how much each pixel differs from the previous one, in row and column together."""
+    across, down = np.zeros_like(grey), np.zeros_like(grey)
+    cv2.absdiff(grey[:, 1:], grey[:, :-1], across[:, 1:])
+    cv2.absdiff(grey[1:], grey[:-1], down[1:])
+    return np.asarray(cv2.add(across, down), np.uint8)
+
+
+def _median(values: Shown) -> int:
+    """Return the median of many bytes."""
+    return int(np.searchsorted(np.cumsum(np.bincount(values.ravel(), minlength=256)), values.size / 2))
+
+
+def island_formats(grey: Shown, even: Shown, island: Region) -> list[zxingcpp.BarcodeFormat]:
+    """Return the kinds of codes that an island may be: none, some, or all."""
+    here = np.s_[island.y0 : island.y1, island.x0 : island.x1]
+    light = float((even[here] > _MIDDLE).mean())
+    lighter = float((grey[here] > cv2.blur(grey[here], (_AROUND, _AROUND))).mean())
+    if not (_LIGHT[0] < light < _LIGHT[1] and _LIGHTER[0] < lighter < _LIGHTER[1] and is_balanced(grey, island)):
+        return []
+    share = one_way(even, island)
+    if share < _BARS_FROM:
+        return [_FORMATS.AllMatrix]
+    return [_FORMATS.AllLinear, _FORMATS.PDF417] if share > _SQUARES_TO else ALL
+
+
+def is_balanced(grey: Shown, part: Region) -> bool:
+    """Return whether rising edges are near falling ones, as in any code: the edge of a bone is not."""
+    cut = grey[part.y0 : part.y1, part.x0 : part.x1]
+    sums: list[float] = []
+    for dx, dy in ((1, 0), (0, 1)):
+        edges = cv2.Sobel(cut, cv2.CV_32F, dx, dy)
+        left = np.abs(cv2.blur(edges, (_WITHIN, _WITHIN)))
+        sums += [float(left.sum()), float(np.abs(edges).sum())]
+    return sums[0] + sums[2] < _UNBALANCED * (sums[1] + sums[3])
