@@ -11,7 +11,7 @@ import pytest
 
 from sendit.deidentify.pixels.display import displayed
 from sendit.deidentify.pixels.redaction import bands
-from sendit.deidentify.pixels.windowing import views
+from sendit.deidentify.pixels.windowing import greatest, views
 from tests.unit.deidentify.pixels.ocr.test_instance import frames_of
 
 if TYPE_CHECKING:
@@ -81,3 +81,10 @@ def test_a_picture_for_a_person_loads_no_networks() -> None:
     program = "import sys, sendit.deidentify.pixels.preview; print({'cv2', 'onnxruntime'} & sys.modules.keys())"
     said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert said.strip() == "set()"
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.float32])
+def test_the_greatest_of_the_colours(kind: type[np.generic]) -> None:
+    colours = np.random.default_rng(2).integers(0, 200, (7, 9, 3)).astype(kind)
+    np.testing.assert_array_equal(greatest(colours), colours.max(axis=2), strict=True)
+    np.testing.assert_array_equal(greatest(colours[..., 0]), colours[..., 0], strict=True)

@@ -17,7 +17,7 @@ from sendit.deidentify.pixels.display import displayed
 from sendit.deidentify.pixels.redaction.bands import bands
 from sendit.deidentify.pixels.redaction.fill_value import shown_inverted
 from sendit.deidentify.pixels.regions import Region, united
-from sendit.deidentify.pixels.windowing import Shown, sampled, views
+from sendit.deidentify.pixels.windowing import Shown, greatest, sampled, views
 from sendit.errors import Quarantine
 
 if TYPE_CHECKING:
@@ -141,8 +141,7 @@ def _changed(before: Array, frame: Array) -> Shown:
     other = before
     if frame.dtype not in (np.uint8, np.uint16, np.int16, np.float32):
         frame, other = frame.astype(np.float32), before.astype(np.float32)
-    difference = np.asarray(cv2.absdiff(frame, other)).astype(np.float32)
-    difference = difference.max(axis=2) if difference.ndim == 3 else difference
+    difference = greatest(np.asarray(cv2.absdiff(frame, other))).astype(np.float32)
     rows, columns = difference.shape
     size = max(1, -(-columns // _CELL)), max(1, -(-rows // _CELL))
     cells = np.asarray(cv2.resize(difference, size, interpolation=cv2.INTER_AREA))

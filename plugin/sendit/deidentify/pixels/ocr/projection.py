@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sendit.deidentify.pixels.windowing import greatest
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -74,5 +76,4 @@ def sharpness(frame: Array) -> NDArray[np.float32]:
             numbers = np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0)
     numbers = np.ascontiguousarray(numbers)
     smooth = np.asarray(cv2.medianBlur(numbers, _KERNEL))
-    difference = np.asarray(cv2.absdiff(numbers, smooth)).astype(np.float32)
-    return difference.max(axis=2) if difference.ndim == 3 else difference
+    return greatest(np.asarray(cv2.absdiff(numbers, smooth))).astype(np.float32)
