@@ -27,7 +27,7 @@ from sendit.deidentify.pixels.barcodes.places import (
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sendit.deidentify.pixels.windowing import Shown
 
@@ -39,11 +39,8 @@ Way = tuple[int, int, zxingcpp.Binarizer]
 Formats = list[zxingcpp.BarcodeFormat]
 
 _FORMATS = zxingcpp.BarcodeFormat
-#: Linear codes, by family.
-_BARS = (
-    *(_FORMATS.Code128, _FORMATS.Code39, _FORMATS.Code93, _FORMATS.ITF, _FORMATS.Codabar, _FORMATS.EANUPC),
-    *(_FORMATS.DataBar, _FORMATS.Telepen, _FORMATS.DXFilmEdge),
-)
+#: Linear codes.
+_BARS = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([_FORMATS.AllLinear])))
 #: Codes whose finder patterns are like nothing else: they are recognised even if they cannot be read.
 _RECOGNISED = (_FORMATS.QRCode, _FORMATS.Aztec)
 #: The margins with which islands are read, as they are and straightened.
@@ -78,7 +75,7 @@ _CLOSE = 8
 #: Two finds with this share of the larger one in common are of one code: noise is taken for a code in one way at most.
 #: Where it ends is less sure: its longer side, divided by the second, is added to each side.
 _SAME, _UNSURE = 0.5, 8
-#: A part of which islands that were read cover this share has been read with them.
+#: A part is an island if they have this share of the larger one in common.
 _COVERED = 0.6
 
 
@@ -94,59 +91,48 @@ class Look:
             before: where something was read; its surroundings are searched in all ways.
         """
         self._grey, self._evened, self._new, self._before = grey, evened(grey), new, before
+        self._whole = Region(0, 0, grey.shape[1], grey.shape[0])
         self._unread: list[tuple[int, Region]] = []  # with the number of the reading
         self._readings = 0
 
     def read(self) -> list[Region]:
         """Return what can be read in the first way in which anything can."""
-        whole = Region(0, 0, self._grey.shape[1], self._grey.shape[0])
-        frame = Placed(whole, 1)
-        read = self._reading(self._grey, _LOCAL, frame) or self._reading(self._evened, _GLOBAL, frame, even=True)
-        if read:
-            return read
-        margins = [(max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE) for region in self._before]
-        around = [
-            region.with_margin(margin) for region, both in zip(self._before, margins, strict=True) for margin in both
-        ]
-        for part in around:
-            read = self._in_part(part.clipped(whole.x1, whole.y1), _ALL_WAYS)
-            if read:
-                return read
-        steps, noisy = alternations(self._grey, self._evened)
-        tried: list[Region] = []
-        for island in filter(self._has_new, islands(steps)):
-            read = self._island(island, whole, tried)
-            if read:
-                return read
-        wide = [part for part in parts(steps) if self._has_new(part)]
-        for part in wide:
-            if not self._is_untried(part, tried):
-                continue
-            read = self._in_part(part, _WIDE_WAYS) or self._in_part(part.with_margin(-_CLOSER), _CLOSE_WAYS)
-            if read:
-                return read
-        return next(filter(None, map(self._averaged, wide)), []) if noisy else []
+        return next(filter(None, self._in_turn()), [])
 
-    def _island(self, island: Region, whole: Region, tried: list[Region]) -> list[Region]:
-        """Return what can be read in an island with two margins, or straightened."""
-        formats = island_formats(self._grey, self._evened, island)
-        near, far = (island.with_margin(margin).clipped(whole.x1, whole.y1) for margin in _QUIET)
-        tried.append(far)
-        if not formats:
-            return []
-        return (
-            self._in_part(near, _ISLAND_WAYS, formats)
-            or self._in_part(far, _ISLAND_WAYS, formats)
-            or self._straightened(island.with_margin(_STRAIGHT).clipped(whole.x1, whole.y1), formats)
-        )
+    def _in_turn(self) -> Iterator[list[Region]]:
+        """Yield what can be read in the whole, around what was read before, in islands, and in wider parts."""
+        yield self._reading(self._grey, _LOCAL, Placed(self._whole, 1))
+        yield self._reading(self._evened, _GLOBAL, Placed(self._whole, 1), even=True)
+        for region in self._before:
+            for margin in (max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE):
+                yield self._in_part(self._around(region, margin), _ALL_WAYS)
+        steps, noisy = alternations(self._grey, self._evened)
+        no_codes: list[Region] = []
+        for island in filter(self._has_new, islands(steps)):
+            formats = island_formats(self._grey, self._evened, island)
+            if formats:
+                yield from self._in_island(island, formats)
+            else:
+                no_codes.append(self._around(island, max(_QUIET)))
+        wide = list(filter(self._has_new, parts(steps)))
+        for part in wide:
+            if is_balanced(self._grey, part) and not any(_is_same(part, one) for one in no_codes):
+                yield self._in_part(part, _WIDE_WAYS)
+                yield self._in_part(part.with_margin(-_CLOSER), _CLOSE_WAYS)
+        if noisy:
+            yield from map(self._averaged, wide)
+
+    def _in_island(self, island: Region, formats: Formats) -> Iterator[list[Region]]:
+        """Yield what can be read in an island with each margin, and straightened."""
+        for margin in _QUIET:
+            yield self._in_part(self._around(island, margin), _ISLAND_WAYS, formats)
+        yield self._straightened(self._around(island, _STRAIGHT), formats)
+
+    def _around(self, region: Region, margin: int) -> Region:
+        return region.with_margin(margin).clipped(self._whole.x1, self._whole.y1)
 
     def _has_new(self, part: Region) -> bool:
         return self._new is None or bool(self._new[part.y0 : part.y1, part.x0 : part.x1].any())
-
-    def _is_untried(self, part: Region, tried: Sequence[Region]) -> bool:
-        """Return whether a code may stand in a part that was not read yet."""
-        same = any(part.intersection(one).area >= _COVERED * max(part.area, one.area) for one in tried)
-        return not same and is_balanced(self._grey, part)
 
     def recognised(self) -> list[Region]:
         """Return what was recognised as a code in two ways, though nothing could be read in it."""
@@ -196,7 +182,7 @@ class Look:
 
     def _averaged(self, part: Region) -> list[Region]:
         """Return the bars that can be read in a part once noise is averaged along them."""
-        turned = upright_bars(self._grey, part.with_margin(AROUND_PART).clipped(*self._grey.shape[::-1]))
+        turned = upright_bars(self._grey, self._around(part, AROUND_PART))
         if turned is None:
             return []
         shown, back = turned
@@ -239,12 +225,16 @@ def place_of(code: zxingcpp.Barcode, placed: Placed, frame: Shown) -> Region:
     slanted = _SLANT < (code.orientation + placed.turned) % 90 < 90 - _SLANT
     margin = _MARGIN + max(_SHARE * min(wide, high), _SLANTED_SHARE * max(wide, high) if slanted else 0)
     region = _rounded(x[0] - margin, y[0] - margin, x[3] + margin, y[3] + margin)
-    if code.symbology in _BARS:
+    if code.format in _BARS:
         for first, last in ((corners[0], corners[1]), (corners[3], corners[2])):
             bars = bars_around(frame, (int(first[0]), int(first[1])), (int(last[0]), int(last[1])))
             if bars is not None:
                 region = region.around(bars.with_margin(_MARGIN))
     return Region(max(0, region.x0), max(0, region.y0), region.x1, region.y1)
+
+
+def _is_same(part: Region, other: Region) -> bool:
+    return part.intersection(other).area >= _COVERED * max(part.area, other.area)
 
 
 def _rounded(x0: float, y0: float, x1: float, y1: float) -> Region:

@@ -36,8 +36,8 @@ _LARGEST = 0.8
 #: side (pixels), and the share of its box that it fills at least (half, if it is turned by 45 degrees). How many are
 #: read.
 _NEAR, _GRAIN, _SOLID, _LEAST_SIDE, _FILLED, _ISLANDS = 16, 4, 0.12, 16, 0.3, 8
-#: The share of an island that is light (least, most), by the equalised contrast and by the mean around each pixel.
-_LIGHT, _LIGHTER, _MIDDLE = (0.16, 0.9), (0.2, 0.8), 127
+#: The share of an island that is lighter than the mean around each pixel: it exceeds the first, and not the second.
+_LIGHTER = 0.18, 0.82
 #: Rising edges that no falling ones balance within so many pixels: their greatest share.
 _WITHIN, _UNBALANCED = 32, 0.7
 #: The least share of differences that point across bars in linear codes, the greatest in codes of square modules.
@@ -122,9 +122,8 @@ def _median(values: Shown) -> int:
 def island_formats(grey: Shown, even: Shown, island: Region) -> list[zxingcpp.BarcodeFormat]:
     """Return the kinds of codes that an island may be: none, some, or all."""
     here = np.s_[island.y0 : island.y1, island.x0 : island.x1]
-    light = float((even[here] > _MIDDLE).mean())
     lighter = float((grey[here] > cv2.blur(grey[here], (_AROUND, _AROUND))).mean())
-    if not (_LIGHT[0] < light < _LIGHT[1] and _LIGHTER[0] < lighter < _LIGHTER[1] and is_balanced(grey, island)):
+    if not (_LIGHTER[0] < lighter < _LIGHTER[1] and is_balanced(grey, island)):
         return []
     share = one_way(even, island)
     if share < _BARS_FROM:

@@ -59,8 +59,8 @@ def test_a_code_is_read_as_what_it_is(symbology: str, levels: tuple[int, int], n
 def test_text_and_edges_are_no_codes() -> None:
     """Thin letters leave most of their box as it is, and the edge of a bone has another one nowhere near."""
     text = np.full((60, 300), 40, np.uint8)
-    cv2.putText(text, "ID 30185520  M", (12, 36), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 220, 1)
-    assert formats_of(text, Region(10, 18, 180, 40)) == []
+    cv2.putText(text, "ILL 171 L.", (12, 42), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 220, 1)
+    assert formats_of(text, Region(8, 14, 170, 48)) == []
     y, x = np.mgrid[:120, :120]
     bone = np.where(x + y // 3 > 80, 200, 40).astype(np.uint8)
     assert formats_of(cv2.GaussianBlur(bone, (0, 0), 1.2).astype(np.uint8), Region(30, 10, 100, 110)) == []
