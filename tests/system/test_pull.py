@@ -13,6 +13,7 @@ from tests.dicom import Person, StudyMaker
 from tests.servers.pacs import cohort, make_pacs
 from tests.servers.stack import send_study
 from tests.servers.waiting import wait_for
+from tests.unit.pseudonyms.test_csv_list import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,34 @@ def test_a_cohort_from_a_pacs(make_stack: MakeStack, tmp_path: Path) -> None:
         assert stack.wait_batches(3)[-1]["sent"] == 3
         for secret in ("ACC404", "MRN-2", first.study_uid):
             assert secret not in stack.source.log()
+
+
+def test_accession_numbers_and_the_codes_of_their_patients_in_one_list(make_stack: MakeStack, tmp_path: Path) -> None:
+    """The cohort list is the list of pseudonyms, too, and has no PatientIDs: each study leaves with its row's code."""
+    listed = tmp_path / "cohort.csv"
+    columns = {"AccessionNumber": "AccessionNumber", "StudyInstanceUID": "StudyInstanceUID", "Code": "SubjectCode"}
+    identities = {"Source": "Csv", "Path": str(listed), "Columns": columns}
+    stack = make_stack()
+    stack.sendit["Projects"]["cohort"] = {"Destinations": ["research"], "Identities": identities}
+    with make_pacs(tmp_path / "pacs", stack) as pacs:
+        first, by_uid = store(pacs, 1), store(pacs, 2)
+        again = StudyMaker(first.person, accession_number="ACC3", rows=16, study_date="20230102")  # of the same patient
+        for file in again.instances(2):
+            pacs.upload(file)
+        store(pacs, 4)  # nobody asks for it
+        rows = ["ACC1,,SUBJECT-0001", f",{by_uid.study_uid},SUBJECT-0002", "ACC3,,SUBJECT-0001", "ACC3,,SUBJECT-0001"]
+        write(listed, "AccessionNumber,StudyInstanceUID,SubjectCode", *rows, "ACC404,,SUBJECT-0404")
+        stack.start()
+        done = stack.cli("pull", str(listed), "--from", "pacs", "--project", "cohort")
+        assert done.returncode == 1, done.stderr + stack.describe()
+        assert states(stack, 1) == {2: "COMPLETE", 3: "COMPLETE", 4: "COMPLETE", 5: "DUPLICATE", 6: "NOT_FOUND"}
+        batches = stack.wait_batches(3)
+        assert [(batch["state"], batch["sent"]) for batch in batches] == [("DONE", 2)] * 3, stack.describe()
+        delivered = {(file.PatientID, file.StudyInstanceUID) for file in stack.delivered()}
+        assert sorted(code for code, _ in delivered) == ["SUBJECT-0001", "SUBJECT-0001", "SUBJECT-0002"]
+        assert {file.AccessionNumber for file in stack.delivered()}.isdisjoint({"ACC1", "ACC3"})
+        looked = stack.cli("lookup", "--project", "cohort", "--patient", "SUBJECT-0001", "--reason", "asked who it is")
+        assert first.person.patient_id in looked.stdout, looked.stdout + looked.stderr
 
 
 STUDIES = 200
