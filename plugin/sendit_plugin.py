@@ -39,10 +39,13 @@ import secrets
 import select
 import signal
 import socket
+import ssl
 import threading
 import time
 import traceback
+import urllib.error
 import urllib.parse
+import urllib.request
 from collections import deque
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
@@ -76,6 +79,14 @@ STORE = "sendit-stable"  # of Orthanc's key-value store
 _PASSED = {"SendIt", "OrthancPeers", "OrthancPeersInDatabase", "StableAge", "Name"}
 _PASSED |= {"MaximumPatientCount", "MaximumStorageSize", "MaximumStorageMode"}
 _PASSED_GROUPS = ("Dicom", "Http", "Ssl")  # prefixes of further keys
+#: Keys of the section "Authorization" with which that plugin asks for profiles of users, and lets nobody else in.
+_PROFILES = ("WebServiceRootUrl", "WebServiceUserProfileUrl")
+#: Headers that its StandardConfigurations add to TokenHttpHeaders.
+_STANDARD_TOKENS = {
+    "osimis-web-viewer": {"token"},
+    "stone-webviewer": {"authorization"},
+    "orthanc-explorer-2": {"authorization", "token"},
+}
 #: Tells the worker that a request comes from the plugin: only then does it trust the user header.
 _TOKEN = secrets.token_hex(32)
 _LOGS = {"error": orthanc.LogError, "warning": orthanc.LogWarning, "info": orthanc.LogInfo}
@@ -95,8 +106,8 @@ def find_problem(configuration: Mapping[str, Any]) -> Problem | None:
         return Problem('orthanc.json has no section "SendIt".', f"Add it (README.md shows a small one), {restart}")
     remote = configuration.get("RemoteAccessAllowed", False)
     if not configuration.get("AuthenticationEnabled", remote):
-        if not remote:
-            return None  # loopback only: the demonstration
+        if not remote or token_headers(configuration):
+            return None  # loopback only: the demonstration; or another plugin asks for tokens (`is_open`)
         error = "RemoteAccessAllowed is true and AuthenticationEnabled is false: everyone could read the originals."
         return Problem(error, f"Set AuthenticationEnabled to true and name users in RegisteredUsers, {restart}")
     users = configuration.get("RegisteredUsers")
@@ -108,6 +119,31 @@ def find_problem(configuration: Mapping[str, Any]) -> Problem | None:
             error = f"RegisteredUsers.{name} has an empty password, or names an environment variable that is not set."
             return Problem(error, f"Give it a password, {restart}")
     return None
+
+
+def token_headers(configuration: Mapping[str, Any]) -> set[str]:
+    """Return the headers by which Orthanc's authorization plugin knows users, in lower case; none without profiles."""
+    section = configuration.get("Authorization")
+    if not isinstance(section, dict) or not any(section.get(key) for key in _PROFILES):
+        return set()
+    standard = (_STANDARD_TOKENS.get(name, set()) for name in section.get("StandardConfigurations", []))
+    return {str(name).lower() for name in section.get("TokenHttpHeaders", [])}.union(*standard)
+
+
+def is_open(url: str) -> bool | None:
+    """Return whether Orthanc lists patients to whoever asks, without a name; None while it does not answer."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # this machine; only the status counts
+    handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    try:
+        with urllib.request.build_opener(*handlers).open(f"{url}/patients?since=0&limit=1", timeout=SEND_TIMEOUT):
+            return True
+    except urllib.error.HTTPError as error:
+        return None if error.code >= 500 else False
+    except urllib.error.URLError as error:
+        return False if isinstance(error.reason, ssl.SSLError) else None
+    except OSError:
+        return None
 
 
 def find_python(configuration: Mapping[str, Any]) -> str:
@@ -398,6 +434,8 @@ class Supervisor:
         return worker.socket if worker and worker.socket and not worker.ended.is_set() else self._problem
 
     def _run(self, greeting: Mapping[str, Any]) -> None:
+        if not self._refuses_strangers(greeting["url"]):
+            return
         delay = FIRST_DELAY
         while not self._stopping.is_set():
             worker = self._run_once(greeting)
@@ -414,6 +452,24 @@ class Supervisor:
             log("error", f"{self._problem.error} Next try in {delay:g} s.")
             self._stopping.wait(delay)
             delay = min(2 * delay, MAX_DELAY)
+
+    def _refuses_strangers(self, url: str) -> bool:
+        """Make sure that the authorization plugin asks for tokens, where only it does; return whether to go on."""
+        remote = self.configuration.get("RemoteAccessAllowed", False)
+        if not remote or checks_passwords():
+            return True
+        while (everybody := is_open(url)) is None:
+            if self._stopping.wait(FIRST_DELAY):
+                return False
+        if everybody:
+            self._problem = Problem(
+                "Orthanc asks for no password, and its authorization plugin refuses nobody: "
+                "everyone could read the originals.",
+                "See that the authorization plugin is loaded, and who is anonymous there, then restart Orthanc.",
+            )
+            self.hopeless = True
+            log("error", f"nothing is forwarded. {self._problem.error} {self._problem.cure}")
+        return not everybody
 
     def _other_greeting(self, greeting: Mapping[str, Any], worker: Worker | None) -> Mapping[str, Any] | None:
         """Return the greeting after a reload, or the former one if no worker could start after it; None otherwise."""
@@ -480,6 +536,12 @@ def checks_passwords() -> bool:
     """Return whether Orthanc itself checks passwords; otherwise a user name is only a claim."""
     configuration = json.loads(orthanc.GetConfiguration())
     return bool(configuration.get("AuthenticationEnabled", configuration.get("RemoteAccessAllowed", False)))
+
+
+@functools.cache
+def profile_headers() -> frozenset[str]:
+    """Return the headers that the worker needs to ask the authorization plugin who makes a request."""
+    return frozenset() if checks_passwords() else frozenset(token_headers(json.loads(orthanc.GetConfiguration())))
 
 
 class Lane:
@@ -663,7 +725,8 @@ class Proxied:
     def _headers(self) -> dict[str, str]:
         """Return the headers for the worker: no password, no cookie. X-SendIt-User is percent-encoded UTF-8.
 
-        A header X-SendIt-User of the client is not forwarded.
+        Where the authorization plugin knows users by a token, the worker gets it, and asks whose it is. Headers
+        X-SendIt-… of the client are not forwarded.
         """
         passed = {name: self._client_headers[name] for name in _PASSED_HEADERS if name in self._client_headers}
         passed |= {"X-Forwarded-Prefix": PREFIX, "X-SendIt-Token": _TOKEN}
@@ -671,6 +734,8 @@ class Proxied:
         if scheme.lower() == "basic" and checks_passwords():
             user = base64.b64decode(credentials).decode(errors="replace").partition(":")[0]
             passed["X-SendIt-User"] = urllib.parse.quote(user)
+        if tokens := {name: self._client_headers[name] for name in profile_headers() & self._client_headers.keys()}:
+            passed["X-SendIt-Profile"] = urllib.parse.quote(json.dumps(tokens))
         return passed
 
     def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:

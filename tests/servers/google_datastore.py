@@ -69,8 +69,8 @@ def wait_for_grpc(port: int, process: subprocess.Popen[Any]) -> None:
         wait_for(is_ready, "the gRPC server")
 
 
-def serve(port: int, store: DatastoreStore) -> grpc.Server:
-    """Listen on loopback; the server is running when this returns."""
+def serve(port: int, store: DatastoreStore, host: str = "127.0.0.1") -> grpc.Server:
+    """Listen; the server is running when this returns."""
 
     def handler(method: str) -> Any:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
@@ -91,8 +91,8 @@ def serve(port: int, store: DatastoreStore) -> grpc.Server:
     )
     handlers = {method: handler(method) for method in METHODS}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-    if server.add_insecure_port(f"127.0.0.1:{port}") != port:
-        raise OSError(f"port {port} of 127.0.0.1 is taken")
+    if server.add_insecure_port(f"{host}:{port}") != port:
+        raise OSError(f"port {port} of {host} is taken")
     server.start()
     return server
 
@@ -103,6 +103,7 @@ def _serialized(response: Any) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--project", help="the only project there is; any, if left out")
     parser.add_argument("--database", action="append", default=[], help="a database beside the default one")
@@ -111,7 +112,7 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    server = serve(chosen.port, DatastoreStore(chosen.project, ("", *chosen.database), chosen.folder))
+    server = serve(chosen.port, DatastoreStore(chosen.project, ("", *chosen.database), chosen.folder), chosen.host)
     ended.wait()
     server.stop(grace=None).wait()
 

@@ -117,7 +117,9 @@ def _parsed(block: str) -> Iterator[dict[str, Any]]:
 def _configuration(fragment: dict[str, Any]) -> dict[str, Any]:
     """Return a whole configuration of Orthanc around a fragment: where it stands is known by its keys."""
     orthanc: dict[str, Any] = {
-        key: fragment.pop(key) for key in ("SendIt", "DicomModalities", "OrthancPeers") if key in fragment
+        key: fragment.pop(key)
+        for key in ("SendIt", "DicomModalities", "OrthancPeers", "AuthenticationEnabled", "Authorization")
+        if key in fragment
     }
     section = orthanc.setdefault("SendIt", {})
     for key, value in fragment.items():

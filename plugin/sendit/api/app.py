@@ -26,6 +26,7 @@ from sendit.api.roles import Anyone, refuse_undeclared
 from sendit.api.routes import StartImport, add_routes
 from sendit.api.service import alarms, configuration, export, status
 from sendit.api.viewer import images, projects
+from sendit.orthanc.profiles import Profiles
 from sendit.pipeline.actions import Actions
 from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.readback.destination_status import DestinationState
@@ -88,6 +89,8 @@ def _new_app(backend: Backend) -> FastAPI:
     )
     app.state.token = backend.token
     app.state.roles = lambda: backend.pipeline.services.settings.roles
+    source = backend.pipeline.services.source
+    app.state.profile = Profiles(source.url, source.certificate).of
     app.add_middleware(Guard)
     translate_errors(app)
     return app

@@ -16,10 +16,11 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from sendit.api.actor import Actor, actor_of
+from sendit.api.actor import Actor, actor_of, profile_of
 from sendit.api.problems import problem
-from sendit.config.roles import EVERYBODY
+from sendit.config.roles import EVERYBODY, GROUP, PERMISSION
 from sendit.config.roles import Roles as Configured
+from sendit.orthanc.profiles import Profile
 
 #: Returns the section SendIt.Roles as it is at the moment of a request; None if there is none.
 ReadRoles = Callable[[], Configured | None]
@@ -41,18 +42,27 @@ class Role(StrEnum):
         return self.value.title().replace(" ", "")
 
 
-def roles_of(actor: str, configured: Configured | None) -> frozenset[Role]:
+def roles_of(actor: str, configured: Configured | None, profile: Profile | None = None) -> frozenset[Role]:
     """Return the roles of a person.
 
     The command line has all: who may open the worker's socket is root, or owns keys and database. Without SendIt.Roles,
-    everybody has all. Otherwise a user of Orthanc has the roles that name them or everybody; a person without a name,
-    those that name everybody.
+    everybody has all. Otherwise a user of Orthanc has the roles that name them, a permission or a group of theirs, or
+    everybody; a person without a name, those that name everybody.
+
+    Args:
+        actor: the name.
+        configured: the section SendIt.Roles.
+        profile: of a user whom the authorization plugin knows.
     """
     if configured is None or actor.startswith(_COMMAND_LINE):
         return frozenset(Role)
     names = {EVERYBODY}
-    if actor.startswith(_ORTHANC):
-        names.add(actor.removeprefix(_ORTHANC))
+    name = actor.removeprefix(_ORTHANC)
+    # Who is called like a permission has none by that.
+    if actor.startswith(_ORTHANC) and not name.startswith((PERMISSION, GROUP)):
+        names.add(name)
+    if profile is not None:
+        names |= {PERMISSION + one for one in profile.permissions} | {GROUP + one for one in profile.groups}
     users = {
         Role.VIEW: configured.view,
         Role.REVIEW: configured.review,
@@ -87,7 +97,7 @@ class Person:
 
 def _person(request: Request, actor: Actor) -> Person:
     read: ReadRoles = request.app.state.roles
-    return Person(actor, roles_of(actor, read()))
+    return Person(actor, roles_of(actor, read(), profile_of(request)))
 
 
 def person_of(request: Request) -> Person:

@@ -10,6 +10,8 @@ from sendit.config.types import Section
 
 #: In a list of users: everybody who gets past Orthanc, also without a name.
 EVERYBODY = "*"
+#: Beginnings of entries that mean users by what the authorization plugin's profile says of them.
+PERMISSION, GROUP = "permission:", "group:"
 
 
 def _printable(name: str) -> str:
@@ -24,7 +26,11 @@ Users: TypeAlias = list[UserName]
 
 
 class Roles(Section):
-    """Orthanc's users by role; `*` is everybody. Each role includes View. Default: everybody has every role."""
+    """Orthanc's users by role; `*` is everybody. Each role includes View. Default: everybody has every role.
+
+    With Orthanc's authorization plugin, `permission:…` and `group:…` are the users whose profile has that permission
+    or group.
+    """
 
     view: Users = []
     """Users who see batches, destinations, totals and the audit log: codes only, nothing of an original."""

@@ -13,7 +13,7 @@ from sendit import keyring
 from sendit.client import Client, socket_path
 from sendit.config.file import check_permissions, read_configuration
 from sendit.config.project import PIXELS_PASS, Project
-from sendit.config.roles import EVERYBODY
+from sendit.config.roles import EVERYBODY, GROUP, PERMISSION
 from sendit.config.schema import Option, Settings, load
 from sendit.config.variants import key_owner
 from sendit.destinations import open_destination
@@ -108,11 +108,18 @@ def _roles(document: Mapping[str, Any], loaded: Settings) -> CheckResult:
     named = {role: set(getattr(loaded.roles, role)) for role in type(loaded.roles).model_fields}
     users = set().union(*named.values()) - {EVERYBODY}
     checked = document.get("AuthenticationEnabled", document.get("RemoteAccessAllowed", False))
-    if users and not checked:
+    claims = sorted(one for one in users if one.startswith((PERMISSION, GROUP)))
+    if claims and (checked or not surroundings.has_profiles(document)):
+        problem = (
+            f"nobody has {', '.join(claims)}: users have permissions and groups with the authorization plugin alone"
+        )
+        remedy = "Name users; or set Authorization.WebServiceRootUrl, and AuthenticationEnabled to false."
+        return CheckResult("roles", ok=True, message=problem, remedy=remedy, warning=True)
+    if users and not checked and not surroundings.has_profiles(document):
         problem = "they name users, but Orthanc asks for no password: it cannot tell who somebody is"
         remedy = "Set AuthenticationEnabled to true, or name * only."
         return CheckResult("roles", ok=True, message=problem, remedy=remedy, warning=True)
-    if unknown := sorted(users - set(document.get("RegisteredUsers", {}))):
+    if checked and (unknown := sorted(users - set(document.get("RegisteredUsers", {})))):
         problem = (
             f"RegisteredUsers has no {', '.join(unknown)}: this is right only if another plugin authenticates them"
         )

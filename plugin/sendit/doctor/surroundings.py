@@ -33,12 +33,24 @@ _KEYS = (
 _MISSPELT = 0.85
 
 
+def has_profiles(document: Mapping[str, Any]) -> bool:
+    """Return whether Orthanc's authorization plugin is to let in only users who have a profile there."""
+    section = document.get("Authorization")
+    return isinstance(section, dict) and any(
+        section.get(key) for key in ("WebServiceRootUrl", "WebServiceUserProfileUrl")
+    )
+
+
 def check_access(document: Mapping[str, Any]) -> str:
     """Check who may use Orthanc over HTTP. The plugin does not start the worker if everyone may."""
     remote = document.get("RemoteAccessAllowed", False)
     if not document.get("AuthenticationEnabled", remote):
         if not remote:
             return "from this machine only, without a password"
+        if has_profiles(document):
+            return (
+                "with a token, as the authorization plugin asks for it; SendIt makes sure of that when Orthanc starts"
+            )
         problem = "RemoteAccessAllowed is true and AuthenticationEnabled is false: everyone could read the originals"
         remedy = "Set it to true and name users in RegisteredUsers" + _RESTART
         raise Misconfigured("AuthenticationEnabled", problem, remedy)

@@ -21,6 +21,7 @@ from sendit.api.server import Server
 from sendit.config.roles import Roles
 from sendit.config.schema import load
 from sendit.errors import Misconfigured
+from sendit.orthanc.profiles import Profile
 
 EVERYTHING = frozenset(Role)
 if TYPE_CHECKING:
@@ -122,6 +123,15 @@ def test_roles_that_nobody_has() -> None:
     assert roles_of("orthanc:ada", few) == set()
     assert roles_of("anonymous", Roles()) == set()
     assert roles_of("orthanc:ada", None) == EVERYTHING
+
+
+def test_roles_of_a_profile() -> None:
+    """Permissions and groups of the authorization plugin, of whoever has them; a name that looks like one has none."""
+    roles = Roles.model_validate({"Review": ["group:readers"], "Release": ["permission:all"], "LookUp": ["lee"]})
+    profile = Profile("rita", frozenset({"all"}), frozenset({"readers", "lee"}))
+    assert roles_of("orthanc:rita", roles, profile) == {Role.VIEW, Role.REVIEW, Role.RELEASE}
+    assert roles_of("orthanc:rita", roles) == set()
+    assert roles_of("orthanc:group:readers", roles, Profile("group:readers")) == set()
 
 
 def test_a_name_that_was_cut_is_nobodys() -> None:

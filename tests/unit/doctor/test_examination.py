@@ -54,6 +54,11 @@ def settings(*matches: dict[str, Any] | None, **section: Any) -> Settings:
         ({"RemoteAccessAllowed": True, "RegisteredUsers": {"a": "b"}}, None),
         ({"AuthenticationEnabled": True, "RegisteredUsers": {"a": "b"}}, None),
         ({"RemoteAccessAllowed": True, "AuthenticationEnabled": False}, "AuthenticationEnabled"),
+        ({"RemoteAccessAllowed": True, "AuthenticationEnabled": False, "Authorization": {}}, "AuthenticationEnabled"),
+        (
+            {"RemoteAccessAllowed": True, "AuthenticationEnabled": False, "Authorization": {"WebServiceRootUrl": "x"}},
+            None,
+        ),
         ({"RemoteAccessAllowed": True}, "RegisteredUsers"),
         ({"RemoteAccessAllowed": True, "RegisteredUsers": {}}, "RegisteredUsers"),
         ({"RemoteAccessAllowed": True, "RegisteredUsers": {"a": ""}}, "RegisteredUsers.a"),
@@ -153,6 +158,10 @@ def test_shared_memory(tmp_path: Path) -> None:
         ({"Review": ["rita"]}, {}, "Orthanc asks for no password"),
         ({"Review": ["rita"], "View": ["*"]}, {"AuthenticationEnabled": True, "RegisteredUsers": {"a": "b"}},
          "RegisteredUsers has no rita"),
+        ({"Review": ["permission:review"]}, {}, "nobody has permission:review"),
+        ({"Review": ["group:readers"]}, {"AuthenticationEnabled": True, "RegisteredUsers": {"a": "b"},
+                                         "Authorization": {"WebServiceRootUrl": "http://users:8000/"}},
+         "nobody has group:readers"),
     ],
 )  # fmt: skip
 def test_roles_that_are_worth_a_warning(section: Any, document: dict[str, Any], words: str) -> None:
@@ -171,3 +180,5 @@ def test_roles() -> None:
     assert (result.ok, result.warning) == (True, False)
     assert result.message == "view everybody, review 1 user, release 2 users, look up nobody, administer nobody"
     assert not _roles({}, settings(Roles={"View": ["*"]})).warning
+    profiles = {"AuthenticationEnabled": False, "Authorization": {"WebServiceUserProfileUrl": "http://users:8000/"}}
+    assert not _roles(profiles, settings(Roles={"View": ["rita", "group:readers"]})).warning
