@@ -28,6 +28,7 @@ from sendit.destinations import open_destination
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import JournalFault
 from sendit.journal.workers.group import WorkerGroup
+from sendit.logs.meters import begin_at_zero
 from sendit.logs.traces import Traces, open_sender
 from sendit.orthanc.client import Source
 from sendit.pipeline.actions import Actions
@@ -102,6 +103,7 @@ class Worker:
         self._reconciler = Reconciler(self.pipeline, self.orthanc.stable_age, self._pulling, self._group)
         self._importing = Importing(self.pipeline, self._stop)
         self._states = DestinationStates(services, self.pipeline.deliverer, self.orthanc)
+        begin_at_zero(self.settings.projects, self.settings.destinations)
         self._metrics = Metrics(services, self._states, self.pipeline.deliverer)
         self._keeper = self._alarms()
         self._actions = Actions(self.pipeline, self._directory)

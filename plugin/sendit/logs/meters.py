@@ -86,6 +86,18 @@ def kind_of(reason: str | None) -> str:
     return OTHER
 
 
+def begin_at_zero(projects: Iterable[str], destinations: Iterable[str]) -> None:
+    """Count zero of everything that may come to be counted: Prometheus sees no increase in a count's first value."""
+    for project in projects:
+        count_instances(project, 0, 0, (), 0)
+        for kind, _ in (*_KINDS, (OTHER, ())):
+            HELD.labels(project, kind)
+    RETRIES.labels(DEIDENTIFY, "")
+    for destination in destinations:
+        RETRIES.labels(DELIVER, destination)
+        RETRIES.labels(RECALL, destination)
+
+
 class Stopwatch:
     """Times one stage of a batch."""
 

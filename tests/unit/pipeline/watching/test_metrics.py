@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sendit.journal import Journal
 from sendit.journal import tables as t
-from sendit.logs.meters import OTHER, Stopwatch, count_instances, kind_of
+from sendit.logs.meters import OTHER, Stopwatch, begin_at_zero, count_instances, kind_of
 from sendit.model import BatchState, DeliveryState, InstanceState
 from sendit.pipeline.readback.destination_status import UNREACHABLE, Answer
 from sendit.pipeline.watching.metrics import Metrics
@@ -166,6 +166,20 @@ REASONS = {
 @pytest.mark.parametrize("reason", REASONS)
 def test_kinds_of_reasons(reason: str) -> None:
     assert kind_of(reason) == REASONS[reason]
+
+
+def test_counts_begin_at_zero(journal: Journal, tmp_path: Path) -> None:
+    """The first of a kind is an increase, as Prometheus reckons it: all kinds are there before."""
+    begin_at_zero(["new"], ["cloud"])
+    before = parsed(metrics_of(journal, tmp_path))
+    count_instances("new", 1, 0, ["its frames cannot be decoded"], 1)
+    after = parsed(metrics_of(journal, tmp_path))
+    name = "sendit_instances_held_total"
+    risen = {labels for labels, count in after[name].items() if count != before[name].get(labels)}
+    assert risen == {("pixels", "new")}
+    assert before[name]["pixels", "new"] == before["sendit_instances_with_text_total"]["new",] == 0
+    assert before["sendit_retries_total"]["cloud", "deliver"] == 0
+    assert before["sendit_instances_processed_total"]["quarantined", "new"] == 0
 
 
 def test_what_orthanc_shows(journal: Journal, tmp_path: Path) -> None:
