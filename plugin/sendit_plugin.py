@@ -664,14 +664,24 @@ class Proxied:
         except Busy:
             return self.explain(503, Problem("SendIt has too many requests at once.", "Try again in a moment."))
         except Silent:
-            return self.explain(503, Problem("SendIt's worker hangs: it does not respond.", "See Orthanc's log."))
+            return self.explain(
+                503, Problem("SendIt's worker hangs: it does not respond.", self._look("See Orthanc's log."))
+            )
         except TimeoutError:
-            return self.explain(504, Problem("SendIt's worker does not answer in time.", "See Orthanc's log."))
+            return self.explain(
+                504, Problem("SendIt's worker does not answer in time.", self._look("See Orthanc's log."))
+            )
         except (OSError, http.client.HTTPException):
             where = supervisor.where()
-            broken = Problem("SendIt's worker closed the connection.", "Try again in a moment.")
+            broken = Problem("SendIt's worker closed the connection.", self._look("Try again in a moment."))
             return self.explain(503, where if isinstance(where, Problem) else broken)
         return self._reply(status, headers, body)
+
+    def _look(self, remedy: str) -> str:
+        """Return a remedy after a request that the worker may have carried out, or may still."""
+        if self._request["method"] == "GET":
+            return remedy
+        return f"{remedy} Perhaps it is done all the same: look first, before you do it again."
 
     def _is_long(self) -> bool:
         return self._uri.rstrip("/") == f"{PREFIX}/api/changes" and "wait" in self._request.get("get", {})

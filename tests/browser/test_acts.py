@@ -55,6 +55,57 @@ def test_what_failed_for_a_destination_that_is_down_is_not_offered_first(hospita
     assert browser.run(f"return {failed}.length > 0 && !{failed}.some(e => e.querySelector('button.main'))")
 
 
+def test_a_link_to_what_is_gone_leads_on(hospital: Stack, browser: Browser) -> None:
+    """A batch, an import, a project and a page that do not exist: a page with the navigation, not a line of text."""
+    for path in ("batches/9999", "batches/9999/review", "imports/9999", "projects/none", "nowhere"):
+        visit(hospital, browser, path)
+        assert browser.run("return location.pathname") == "/sendit/missing"
+        wait_text(browser, "Nothing is at this address")
+    press(browser, "All batches")
+    wait_for(lambda: browser.run("return location.pathname") == "/sendit/batches", "the list of batches")
+    assert browser.complaints() == []
+
+
+def test_without_scripts_the_pages_say_what_does_not_work(hospital: Stack, browser: Browser) -> None:
+    """What can be done all the same is named, and the review leads to the previews; times do not push columns out."""
+    [waiting] = hospital.api("batches?state=REVIEW")["batches"]
+    browser.devtools("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(f"{hospital.source.url}/sendit/batches/{waiting['id']}/review")
+        browser.click("main noscript a[href$='/pictures']")
+        browser.find("main img")
+        browser.size(1280, 900)
+        browser.open(f"{hospital.source.url}/sendit/batches")
+        browser.find("#banners noscript p")
+        width = browser.devtools("Page.getLayoutMetrics")["cssContentSize"]["width"]
+        assert width <= 1280
+    finally:
+        browser.devtools("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_on_a_telephone_values_stand_below_each_other(hospital: Stack, browser: Browser) -> None:
+    """Labels of the cards begin at one edge; a reason is not called a UID; what was delivered has no header to show."""
+    edges = (
+        "return [...new Set([...document.querySelectorAll('table.stack td[data-name]')].filter(e => e.offsetParent)"
+        ".map(e => e.getBoundingClientRect().left + parseFloat(getComputedStyle(e).paddingLeft)))].length"
+    )
+    names = "return [...document.querySelectorAll('td.break')].map(e => e.dataset.name)"
+    [held] = hospital.api("batches?state=QUARANTINED")["batches"][:1]
+    delivered = hospital.api("batches?state=DONE")["batches"][0]
+    browser.size(375, 800)
+    try:
+        for path in ("batches", f"batches/{delivered['id']}", f"batches/{held['id']}"):
+            visit(hospital, browser, path)
+            assert browser.run(edges) == 1, path
+        assert set(browser.run(names)) == {"Reason"}
+        assert "Header" in text(browser)
+        visit(hospital, browser, f"batches/{delivered['id']}")
+        assert set(browser.run(names)) == {"Coded UID"}
+        assert "Header" not in text(browser)
+    finally:
+        browser.size(1400, 1000)
+
+
 def test_a_reason_is_required_for_a_recall(hospital: Stack, browser: Browser) -> None:
     """The page shows first what a recall takes back; without a reason nothing happens."""
     number = _batch(hospital, world.send(hospital, "CT", 1), "IRB-2026-014")

@@ -189,6 +189,7 @@ def test_images_and_frames(clinic: Stack, browser: Browser) -> None:
     browser.keys("i")
     wait_for(lambda: browser.run("return document.querySelectorAll('.tiles button').length") == 3, "the frames")
     wait_for(lambda: browser.run("return document.querySelector('.contact img').naturalWidth") == 1024, "their sheet")
+    assert browser.run("return document.activeElement.ariaLabel") == "Frame 3"  # the one that was shown
     browser.click(".tiles button:nth-child(2)")
     wait_for(lambda: shown(browser).startswith(f"{many}/2/"), "the chosen frame")
     assert browser.complaints() == []

@@ -494,6 +494,9 @@ def test_a_worker_that_thaws_is_asked_again(frozen: Stack) -> None:
     """Known as silent, it is given nothing; as soon as it shows itself, requests pass."""
     assert frozen.ask("/x").status_code == 503
     assert frozen.ask("/x").json()["detail"] == "SendIt's worker hangs: it does not respond."
+    assert "Perhaps" not in frozen.ask("/x").json()["cure"]
+    changing = frozen.orthanc.session.post(f"{frozen.orthanc.url}/sendit/x", json={}, timeout=30)
+    assert "Perhaps it is done all the same" in changing.json()["cure"]
     os.kill(frozen.workers()[0]["pid"], signal.SIGCONT)
     wait_for(lambda: frozen.ask("/x").status_code == 200, "a request to pass")
 

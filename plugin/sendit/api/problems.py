@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -17,6 +17,8 @@ from sendit.api.guard import ProblemResponse, add_headers, problem_details
 from sendit.api.schemas import Problem
 from sendit.errors import Misconfigured, Retry
 
+#: The page that stands for pages which do not exist, below /sendit/.
+MISSING = "missing"
 #: Possible answers of a route, by status.
 Responses = dict[int | str, dict[str, Any]]
 
@@ -82,10 +84,15 @@ def _parameters(dependant: Dependant) -> Iterator[str]:
 def _answer(
     request: Request, status: int, detail: str, remedy: str, headers: Mapping[str, str] | None = None, **members: Any
 ) -> Response:
-    """Return a problem as JSON; below a page's address as text for a person (Orthanc sends no HTML with an error)."""
+    """Return a problem as JSON; below a page's address as text for a person (Orthanc sends no HTML with an error).
+
+    A person who follows a link to what is no longer there is led to a page from which there is a way on.
+    """
     path = request.url.path.removeprefix(str(request.scope.get("root_path", "")))
     if path.startswith("/api/"):
         return ProblemResponse(problem_details(status, detail, remedy, **members), status, headers)
+    if status == 404 and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("../" * (path.strip("/").count("/")) + MISSING, 303)
     return PlainTextResponse(f"{detail[:1].upper()}{detail[1:]}.\n{remedy}\n", status, headers)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
 
 from sendit.api.pages import (
     audit,
@@ -23,6 +24,8 @@ from sendit.api.pages import (
     totals,
 )
 from sendit.api.pages.shell import Sources
+from sendit.api.problems import MISSING
+from sendit.api.roles import Viewer
 
 _VIEWS: Sequence[Callable[[FastAPI, Sources], None]] = (
     needs_me.add,
@@ -46,3 +49,7 @@ def add_pages(app: FastAPI, sources: Sources) -> None:
     """Add all pages."""
     for add in _VIEWS:
         add(app, sources)
+
+    @app.get(f"/{MISSING}", include_in_schema=False)
+    def get_missing(request: Request, _viewer: Viewer) -> HTMLResponse:
+        return sources.shell.page(request, "missing.html", "", refresh=0)

@@ -219,7 +219,8 @@
         body: method === 'GET' ? undefined : JSON.stringify(body),
       })
     } catch {
-      throw new Error('Orthanc does not answer. Try again in a moment.')
+      const perhaps = method === 'GET' ? 'Try again in a moment.' : 'Perhaps it is done all the same: look first, before you do it again.'
+      throw new Error(`Orthanc does not answer. ${perhaps}`)
     }
     const said = await answer.json().catch(() => ({}))
     if (answer.ok) return said

@@ -214,5 +214,5 @@ def _no_instance(batch_id: int, number: int) -> Exception:
 def _shown(result: T | Unavailable, batch_id: int, number: int) -> T:
     if isinstance(result, Unavailable):
         error = f"instance {number} of batch {batch_id} cannot be shown: {result.reason}"
-        raise problem(404, error, f"GET /sendit/api/batches/{batch_id} tells what became of the batch.")
+        raise problem(404, error, f"The page of batch {batch_id} says what became of it.")
     return result

@@ -480,6 +480,7 @@ function sheet() {
   const at = frames ? now.frame - 1 : now.index
   sheetPage(Math.floor(at / SHEET) * SHEET, count, frames)
   dialog.showModal()
+  dialog.querySelector('[aria-current]').focus()
 }
 
 function sheetPage(first, count, frames) {
@@ -498,6 +499,7 @@ function sheetPage(first, count, frames) {
     const flags = frames ? '' : flagsOf(now.images[number - 1])
     const button = make('button', make('span', `${number}${flags}`), {type: 'button', ariaLabel: `${frames ? 'Frame' : 'Image'} ${number}`})
     button.addEventListener('click', () => choose(number))
+    if (number === (frames ? now.frame : now.index + 1)) button.setAttribute('aria-current', 'true')
     return button
   })
   const turn = (text, to) => {
