@@ -367,7 +367,8 @@ def _table(results: dict[str, dict[str, Any]]) -> str:
         f"{BATCH_LIMIT:g} × for a batch on its way.",
         "Pages and lists of the API are asked for over the worker's socket, above a journal alone. "
         "The risk report has no limit:",
-        "it reads every released study of its project.",
+        "it reads every released study of its project. Beside other work, single ratios scatter "
+        "by a factor of two and more.",
         "",
         f"| question | {head} |",
         "| --- |" + " --- | --- | --- |" * len(kinds),
