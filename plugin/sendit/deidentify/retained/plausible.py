@@ -62,8 +62,8 @@ _DAY = re.compile(
 #: Parts of the keywords of attributes that time, count, scale or store something, or hold a value of any kind.
 _OF_ANY_SIZE = re.compile(
     "Time|Duration|Delay|Count|Dose|Frequenc|Value|Slope|Intercept|Coefficient|Activity|TableOf|Data(?!Type)|Rate|Intensit"
-    "|Histogram|Area|Volume|Moment|Weight|Energ|Fluence|Meterset|Scal|Mass|Range|Mask|LengthToEnd|DocumentLength|Sampl"
-    "|Index|Descriptor|Lab|Padding|Group|Identifier|Reason|Element|Contour|List|Memory|Address|Grid|Map|Trial"
+    "|Histogram|Area|Volume|Moment|Weight|Energ|Fluence|Meterset|Scal|Mass|Range|Mask|LengthToEnd|DocumentLength"
+    "|Sample|Sampling|Index|Descriptor|Lab|Padding|Group|Identifier|Reason|Element|Contour|List|Memory|Address|Grid|Map|Trial"
     "|Term|Cutoff|Limit|Threshold|Flux|Transform|Concentration|Bandwidth|Flags|Offset|Number"
 )
 #: And of those that number, index or place something.
