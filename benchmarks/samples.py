@@ -1,7 +1,7 @@
 """Identifiers as bytes among samples: what the search costs, and how often it takes samples for an identifier.
 
-The images are pydicom's, and made of them: turned, cut, darkened, with noise, in 8 bits and in 16, so that a patient of
-the false-alarm benchmark is searched for in each of 4,000.
+The images are pydicom's, and derived ones: rotated, cut, darkened, with noise, in 8 bits and in 16, so that a patient
+of the false-alarm benchmark is searched for in each of 4,000.
 """
 
 from __future__ import annotations
@@ -125,15 +125,15 @@ def main() -> bool:
     _PAGE.write_text(
         f"""# Identifiers among samples
 
-Written by `python -m benchmarks samples`. Names, identifiers and places of six bytes and more are searched for in
-uncompressed pixel data, as they are, in capitals and small letters, in UTF-16 and in the other order of bytes; all
-at once.
+Written by `python -m benchmarks samples`. Names, identifiers and places of six bytes and more are searched for in pixel
+data, as they are, in upper and lower case, in UTF-16 and in the other byte order, all at once. Measured with
+uncompressed images; compressed frames are searched in the same way, and are smaller.
 
-Wrong: {wrong} of {looked:,} images (pydicom's, and made of them: turned, scaled, with noise, in 8 and 16 bits, in both
-orders of bytes; each with another patient of `benchmarks/false_alarms.py`).
+Wrong: {wrong} of {looked:,} images (pydicom's, and derived ones: rotated, scaled, with noise, in 8 and 16 bits, in both
+byte orders; each with another patient of `benchmarks/false_alarms.py`).
 
-Its cost within the whole de-identification with the Basic profile (medians of
-{_REPEATS} runs, CPU time, alternating; text in pixels is not looked for here, which takes far longer than all of it):
+Its cost within the whole de-identification with the Basic profile (CPU time, medians of {_REPEATS} runs, alternating;
+without the search for text in pixels, which takes far longer than all of it):
 
 | Image | without | with | |
 | --- | --- | --- | --- |
