@@ -201,7 +201,7 @@ def text_in(value: Bytes, character_set: Bytes) -> str | None:
     encoding is another one; only ASCII in the default repertoire; in ISO_IR 13 only characters of one byte.
     """
     raw = bytes(value)
-    if (b"\0" in raw and _WIDE.search(raw)) or len(CONTROLS.findall(raw)) > 1:
+    if (b"\0" in raw and _WIDE.search(raw)) or len(CONTROLS.findall(raw)) > 1 or HALVES_OF_INDIA.search(raw):
         return None
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii")
@@ -233,6 +233,8 @@ def _text_in(raw: bytes, character_set: bytes) -> str | None:
 
 #: Control characters that no text contains; in UTF-16 they are halves of letters.
 CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+#: Tabs and ends of lines between single characters; in UTF-16 they are halves of the letters of India.
+HALVES_OF_INDIA = re.compile(rb"([\t-\r])[^\t-\r]\1[^\t-\r]\1")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\0){2}|(?:\0[\x20-\x7e]){2}")
 _KATAKANA = bytes(range(0xA1, 0xE0))
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sendit.deidentify.dicom.charset import CONTROLS, Bytes, is_multibyte, text_in
+from sendit.deidentify.dicom.charset import CONTROLS, HALVES_OF_INDIA, Bytes, is_multibyte, text_in
 from sendit.deidentify.dicom.text import decoded
 from sendit.deidentify.text.vocabulary import is_ordinary
 
@@ -107,8 +107,7 @@ def _seven_bits(value: bytes) -> Iterator[str]:
 _IN_SEVEN_BITS = (
     (re.compile(rb"~\{"), "hz"),
     (re.compile(rb"\+"), "utf-7"),
-    (CONTROLS, "utf-16-le"),
-    (CONTROLS, "utf-16-be"),
+    *((mark, encoding) for mark in (CONTROLS, HALVES_OF_INDIA) for encoding in ("utf-16-le", "utf-16-be")),
 )
 
 

@@ -231,6 +231,9 @@ def test_every_output_is_of_the_character_set_that_it_declares(monkeypatch: pyte
         (b"\xa4", b"ISO_IR 203", "€"),
         (b"K\0i\0m\0", b"ISO_IR 100", None),
         (b"\x1c\x04:\x048\x04", b"ISO_IR 100", None),
+        ("HEAD शर्मा".encode("utf-16-le")[10:], b"ISO_IR 100", None),
+        ("பாலா".encode("utf-16-be"), b"ISO_IR 192", None),
+        (b"b\t0\t1\nte\t9", b"ISO_IR 100", "b\t0\t1\nte\t9"),
     ],
 )
 def test_text_of_a_character_set(raw: bytes, declared: bytes, expected: str | None) -> None:
@@ -263,6 +266,8 @@ def test_readings_and_forms() -> None:
     raw = "山田太郎".encode("cp932")
     assert "山田太郎" in readings_of(raw, b"ISO_IR 100")
     assert readings_of("山田".encode(), b"ISO_IR 192") == ("山田",)
+    for encoding in ("utf-16-le", "utf-16-be"):  # bytes that are ASCII throughout, with tabs
+        assert "सीता" in readings_of("सीता".encode(encoding), b"ISO_IR 100")
     assert {"山田".encode(e) for e in ("cp932", "euc_jp", "gb18030", "utf-8", "utf-16-le")} <= set(
         forms_of("山田^太郎", names=True)
     )

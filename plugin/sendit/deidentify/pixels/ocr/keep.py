@@ -6,8 +6,9 @@ without their values.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -40,6 +41,10 @@ _ALIKE, _SMALL = 0.9, (64, 12)
 _LONGEST_MARKER = 14
 #: The margins around a line that is read, and around a marker, which has to stand alone (shares of its height).
 _AROUND, _ALONE = 0.2, 0.8
+#: A ring around a marker: the proportion of its part's sides at most, its share of the shorter one, and of the areas of
+#: a circle with its outline, and of all within it that is hollow, at least.
+_ROUNDISH, _OF_PART, _ROUND, _HOLLOW = 1.6, 0.6, 0.7, 0.55
+_RING_SIDE = 96  # pixels to which the side of a smaller one is enlarged: its stroke may be one pixel wide
 #: The greatest distance of a value from its label, beside it and below it (times the height of a line).
 _BESIDE, _BELOW = 12.0, 1.5
 
@@ -274,12 +279,58 @@ def _all(readings: Sequence[Reading], wanted: Callable[[str], bool]) -> bool:
 
 
 def _reading(part: Shown) -> Reading:
-    """Return the text in a part of a frame and its confidence; for a tall part, the better of both rotations."""
+    """Return the text in a part of a frame and its confidence; for a tall part, the better of both rotations.
+
+    A letter in a ring is read without the ring: with it, an L reads as ①.
+    """
     shown = views(part)
     if not shown:
         return "", 0.0
+    within = _within_ring(shown[0])
+    if within is not None and (reading := _read(within))[1] >= _SURE:
+        return reading
     tall = part.shape[0] > 2 * part.shape[1]
     return max((_read(np.rot90(shown[0], turn)) for turn in ((1, 3) if tall else (0,))), key=lambda one: one[1])
+
+
+def _within_ring(shown: Shown) -> Shown | None:
+    """Return the content of a ring that fills a part of a frame, on an even ground; None if there is no ring."""
+    height, width = shown.shape[:2]
+    if max(height, width) > _ROUNDISH * min(height, width):
+        return None
+    grey = np.asarray(shown if shown.ndim == 2 else cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8)
+    larger = max(1.0, _RING_SIDE / min(height, width))
+    grey = np.asarray(cv2.resize(grey, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC), np.uint8)
+    height, width = grey.shape
+    ground = cv2.medianBlur(grey, 2 * (min(height, width) // 4) + 1)
+    for stands_out in (cv2.subtract(grey, ground), cv2.subtract(ground, grey)):
+        _, ink = cv2.threshold(stands_out, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+        outlines, tree = cv2.findContours(ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        for number, outline in enumerate(outlines):
+            hole = int(tree[0][number][2])
+            if hole >= 0 and _is_ring(outline, outlines[hole], (height, width)):
+                return _content(grey, outlines[hole])
+    return None
+
+
+def _is_ring(outer: NDArray[Any], inner: NDArray[Any], shape: tuple[int, int]) -> bool:
+    """Return whether an outline and the hole in it are a ring that fills most of a part of a frame."""
+    _, _, wide, high = cv2.boundingRect(outer)
+    area, length = cv2.contourArea(outer), cv2.arcLength(outer, closed=True)
+    return (
+        min(wide, high) >= _OF_PART * min(shape)
+        and 4 * math.pi * area >= _ROUND * length**2
+        and cv2.contourArea(inner) >= _HOLLOW * area
+    )
+
+
+def _content(grey: NDArray[np.uint8], inner: NDArray[Any]) -> Shown:
+    """Return what is within an outline, with the ground there in the place of all else."""
+    mask = cv2.drawContours(np.zeros_like(grey), [inner], -1, 255, cv2.FILLED)
+    mask = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=2)  # without the ring's own soft edge
+    x, y, wide, high = cv2.boundingRect(inner)
+    content = np.where(mask > 0, grey, np.median(grey[mask > 0]) if mask.any() else 0).astype(np.uint8)
+    return content[y : y + high, x : x + wide]
 
 
 def _read(shown: Shown) -> Reading:

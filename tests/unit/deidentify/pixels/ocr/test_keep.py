@@ -145,6 +145,34 @@ def test_a_marker_stays_and_the_name_goes() -> None:
     assert _masked(image, Keep("CR"))[marker].mean() > 0.6
 
 
+def _ringed(height: int, width: int, radius: float) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    picture = Image.fromarray(_written())
+    draw, reach = ImageDraw.Draw(picture), round(radius * height)
+    draw.ellipse((140 - reach, 100 - reach, 140 + reach, 100 + reach), outline=235, width=width)
+    return picture, draw
+
+
+@pytest.mark.parametrize(("height", "width", "radius"), [(24, 1, 0.95), (32, 2, 0.95), (44, 3, 0.8), (44, 5, 0.95)])
+def test_a_letter_in_a_ring_stays(height: int, width: int, radius: float) -> None:
+    """As markers of lead have it; an L with serifs in a ring would be read as ①."""
+    picture, draw = _ringed(height, width, radius)
+    top, bottom, serif = 100 - height // 2, 100 + height // 2, max(2, height // 7) // 3
+    stem = 140 - height // 6
+    draw.rectangle((stem - height // 14, top, stem + height // 14, bottom), fill=235)
+    draw.rectangle((140 - height // 3, top, 140 + height // 20, top + serif), fill=235)
+    draw.rectangle((140 - height // 3, bottom - serif, 140 + height // 3, bottom), fill=235)
+    draw.rectangle((140 + height // 3 - serif, 100 + height // 4, 140 + height // 3, bottom), fill=235)
+    assert not _masked(np.asarray(picture), Keep("CR", markers=True)).any()
+
+
+@pytest.mark.parametrize("text", ["JS", "47"])
+def test_initials_in_a_ring_go(text: str) -> None:
+    """And numbers."""
+    picture, draw = _ringed(40, 3, 0.95)
+    draw.text((140, 100), text, fill=235, font=ImageFont.load_default(40), anchor="mm")
+    assert _masked(np.asarray(picture), Keep("CR", markers=True))[90:110, 130:150].mean() > 0.9
+
+
 def test_initials_go() -> None:
     """Behind the marker, whether they are one line with it or not."""
     mask = _masked(_written(("R JMS", (120, 80), 28)), Keep("CR", markers=True))
