@@ -165,6 +165,7 @@ def main(root: Path) -> None:
         "# Words of Chinese, Japanese, Korean and Thai, sorted: sorted_words.py halves it.\n"
         "# Written by python -m scripts.dense_words, from PyPI's jieba and wordfreq (MIT), and Debian's hunspell-th,\n"
         "# hunspell-ko (LGPL) and mecab-ipadic (free).\n"
+        "# Not all that the script writes is here: docs/decisions/0031-word-tables.md.\n"
     )
     (TABLES / "dense_words.txt").write_text(head + "\n".join(sorted(words, key=str.encode)) + "\n", "utf-8")
 

