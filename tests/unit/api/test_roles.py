@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from sendit.pipeline.batch import Pipeline
 
+pytestmark = pytest.mark.long
+
 CONFIGURED = Roles.model_validate(
     {"View": ["*"], "Review": ["rita"], "Release": ["bea", "rita"], "LookUp": ["lee"], "Administer": ["ada"]}
 )

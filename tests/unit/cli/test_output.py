@@ -17,6 +17,8 @@ from sendit.cli.app import app
 from sendit.client import Client
 from sendit.errors import Retry
 
+pytestmark = pytest.mark.long
+
 LISTED = dict(commands(typer.main.get_command(app), "sendit"))
 #: Without --json: they print JSON in any case, or write a file that is named.
 ALWAYS_JSON = {"sendit config show", "sendit config schema", "sendit passport show", "sendit passport revocations"}

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from sendit.cli.app import app
 
+pytestmark = pytest.mark.long
+
 #: Packages that are slow to import, or that only commands need.
 HEAVY = {
     "alembic",

@@ -25,6 +25,8 @@ from tests.unit.deidentify.samples import released
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.long
+
 _RESEARCH = [
     Option.CLEAN_DESCRIPTORS,
     Option.CLEAN_STRUCTURED_CONTENT,

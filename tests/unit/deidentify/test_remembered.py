@@ -26,6 +26,8 @@ from tests.unit.deidentify.samples import KEY, VARIED, dataset, file_of, recipe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.long
+
 _TEXTS = ("Quimby^Zelda", "HEAD", "SIEMENS", "MRN-77123", "T2 AXIAL BRAIN", "Long", "77123456", "seen by Dr Quimby")
 _SOP_CLASS = 0x00080016
 _RECIPE = recipe(

@@ -20,6 +20,8 @@ from sendit.journal.lists.risk import (
 )
 from sendit.journal.receipts.characteristics import ReleasedStudy
 
+pytestmark = pytest.mark.long
+
 
 def study(patient: str, **values: str) -> ReleasedStudy:
     return ReleasedStudy(patient, {name.replace("_", " "): value for name, value in values.items()})

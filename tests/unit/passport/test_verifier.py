@@ -22,6 +22,8 @@ from tests.passports import ISSUED, key_file, kinds, new_signer, passport_of, pu
 if TYPE_CHECKING:
     from sendit.model import Shipment
 
+pytestmark = pytest.mark.long
+
 PROGRAM = Path(sendit_verify.__file__)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 ORIGINALS = ("MRN-7741-905", "Hospital of Nowhere", "1.2.3.4.5.77", "ACC5512077")
 ENTRY = CrosswalkEntry(*ORIGINALS, "CODE1", "2.25.1", "CODEDACC")
 

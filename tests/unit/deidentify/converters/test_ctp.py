@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sendit.deidentify import Plan
     from sendit.deidentify.converters.conversion import Conversion, Note
 
+pytestmark = pytest.mark.long
+
 PARAMETERS = '<p t="DATEINC">-10</p><p t="UIDROOT">1.2.3</p><p t="SITEID">7</p><p t="SITE">Site seven</p>'
 
 

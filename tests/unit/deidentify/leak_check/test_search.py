@@ -39,6 +39,7 @@ CHARSET_FILES = sorted(get_charset_files("*.dcm"), key=lambda name: Path(name).n
 
 #: What pydicom says of the values and character sets that are made here on purpose.
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore:The value length"),
     pytest.mark.filterwarnings("ignore:Unknown encoding"),
 ]

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sendit.deidentify.leak_check.identifiers import Identifiers
     from sendit.deidentify.pixels.frames import Frames
 
+pytestmark = pytest.mark.long
+
 JFIF = b"\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 ROWS, COLUMNS = 64, 96
 

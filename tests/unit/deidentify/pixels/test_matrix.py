@@ -22,6 +22,8 @@ from tests.pixels import BASELINE, JPEG_2000, ROWS, Kind, black, decoded, file_o
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.long
+
 REGIONS = (Region(3, 2, 11, 9), Region(30, 25, 999, 999))
 KINDS = list(kinds())
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sendit.deidentify.leak_check.identifiers import Identifiers
     from sendit.deidentify.pixels.frames import Frames
 
+pytestmark = pytest.mark.long
+
 IDENTITIES = KeyedIdentities(bytes(32))
 GREY = Kind(EXPLICIT, "MONOCHROME2", 16, 12)
 CT, SECONDARY = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.7"

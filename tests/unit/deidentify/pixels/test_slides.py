@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sendit.deidentify.pixels.frames import Frames
 
+pytestmark = pytest.mark.long
+
 SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 COLOURS = Kind(EXPLICIT, "RGB", 8, 8, columns=96)
 

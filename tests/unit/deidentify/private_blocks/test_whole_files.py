@@ -22,6 +22,8 @@ from tests.unit.deidentify.samples import IDENTITIES
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+pytestmark = pytest.mark.long
+
 #: Real series of phantoms, which are not part of the project.
 REAL = Path(__file__).resolve().parents[5] / "shared" / "mr"
 OPTIONS = (Option.RETAIN_SAFE_PRIVATE, Option.CLEAN_DESCRIPTORS, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES)

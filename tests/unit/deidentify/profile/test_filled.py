@@ -29,7 +29,7 @@ _OPTIONS = (
     "RetainPatientCharacteristics"
 )
 _PLANS = {"Basic Profile": compile_plan([], []), "for research": compile_plan([*map(Option, _OPTIONS.split())], [])}
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 
 @pytest.mark.parametrize("plan", _PLANS)

@@ -11,6 +11,8 @@ from sendit.deidentify import RecipeText, compile_plan, deidentify
 from sendit.model import Rejected
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output, plan, recipe, sample
 
+pytestmark = pytest.mark.long
+
 
 def nested() -> FileDataset:
     """A CT image with other PatientIDs in two items, and private attributes at the top and in an item."""

@@ -12,6 +12,8 @@ from sendit.errors import Misconfigured
 from sendit.model import Rejected
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output, plan, recipe, sample
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("field", ["PatientSex", "patientsex", "(0010,0040)", "0010,0040", "00100040"])
 def test_keep_in_every_notation(field: str) -> None:

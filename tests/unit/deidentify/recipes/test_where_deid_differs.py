@@ -24,7 +24,7 @@ from tests.unit.deidentify.samples import path as sample_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
 
 def by_deid(before: Dataset, *lines: str, folder: Path) -> Dataset:

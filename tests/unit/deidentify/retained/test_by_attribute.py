@@ -17,6 +17,8 @@ from sendit.deidentify.retained.by_attribute import is_defined_term, is_make_or_
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output
 
+pytestmark = pytest.mark.long
+
 _RESEARCH = compile_plan([Option.CLEAN_DESCRIPTORS, Option.RETAIN_PATIENT_CHARACTERISTICS], [])
 
 

@@ -20,6 +20,8 @@ from sendit.deidentify.retained.hidden_text import is_hidden_text, whole_numbers
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output, plan
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("value", [b"Quxbarry", b"Quxbarry\0\0", "Quxbarry".encode("utf-16-le"), b"Jane Qux, 1941"])
 def test_text_is_seen(value: bytes) -> None:

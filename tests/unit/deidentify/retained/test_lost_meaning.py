@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from sendit.deidentify.dicom.dataset import Element
 
+pytestmark = pytest.mark.long
+
 PHILIPS, SIEMENS, GE = "Philips MR Imaging DD 001", "SIEMENS MR HEADER", "GEMS_PARM_01"
 
 

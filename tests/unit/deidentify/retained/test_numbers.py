@@ -17,6 +17,8 @@ from sendit.errors import Quarantine
 from sendit.model import Quarantined
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output, released
 
+pytestmark = pytest.mark.long
+
 
 def _mended(keyword: str, value: str | bytes, vr: str = "", beside: str = "") -> tuple[str, str, list[str]]:
     """The value of an attribute as it leaves, its VR, and what was done."""

@@ -14,6 +14,8 @@ from sendit.deidentify.retained.whole_meanings import is_animal, is_measurement,
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES
 
+pytestmark = pytest.mark.long
+
 _PATIENT = "Quennesbury^Aldric"
 
 

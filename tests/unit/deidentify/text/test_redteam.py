@@ -8,6 +8,8 @@ from benchmarks.redteam.run import MOST_LEAKED, MOST_LOST, Text, left_of, measur
 from sendit.deidentify.text import sorted_words
 from sendit.deidentify.text.sorted_words import begins_sentence, is_of_languages
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(
     "which", ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.vocabulary import run
+
+pytestmark = pytest.mark.long
 
 
 def test_no_common_family_name_stays() -> None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 

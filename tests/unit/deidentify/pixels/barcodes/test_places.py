@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sendit.deidentify.pixels.barcodes.bars import Placed
 
+pytestmark = pytest.mark.long
+
 _FORMATS = zxingcpp.BarcodeFormat
 SQUARES = ("QRCode", "MicroQRCode", "DataMatrix", "Aztec", "RMQRCode")
 LINEAR = ("Code128", "Code39", "Code93", "ITF", "EAN13", "EAN8", "UPCA", "Codabar", "DataBar")

@@ -12,6 +12,8 @@ import pytest
 from sendit.deidentify.pixels.ocr import models
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, probabilities
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("task", ["det", "rec"])
 def test_the_networks_answer_as_their_files_do(task: str) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sendit.deidentify.pixels.frames import Frames
 
+pytestmark = pytest.mark.long
+
 #: In an image of 35 × 40.
 PICTURE = (5, 6, 20, 30)
 
