@@ -14,7 +14,6 @@ import io
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -91,11 +90,6 @@ def _make_study(folder: Path, number: int, count: int) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def _send(server: OrthancServer, folder: Path) -> None:
-    called = ["-aec", "SOURCE", "127.0.0.1", str(server.dicom_port), "+sd", str(folder)]
-    subprocess.run(["storescu", *called], check=True, capture_output=True)
-
-
 def _clear(*servers: OrthancServer) -> None:
     for server in servers:
         for study in server.get("/studies"):
@@ -112,7 +106,7 @@ class Plain:
     def receive(self, folder: Path) -> Figures:
         """What receiving alone costs."""
         wall, cpu = time.perf_counter(), _cpu_seconds(self.source)
-        _send(self.source, folder)
+        self.source.store_scu(folder)
         return {"wall": time.perf_counter() - wall, "cpu": _cpu_seconds(self.source) - cpu}
 
     def _store(self, study: str) -> None:
@@ -143,7 +137,7 @@ def _through(stack: Stack, target: OrthancServer, folder: Path, count: int) -> F
     before = {batch["id"] for batch in stack.batches()}
     before_it = _by_process(stack, target)
     cpu, wall = _cpu_seconds(stack.source, target), time.perf_counter()
-    _send(stack.source, folder)
+    stack.source.store_scu(folder)
     received, last = time.perf_counter() - wall, time.time()
     # Asked at the target, and only then of SendIt: questions would cost the worker time that is measured.
     wait_for(lambda: target.get("/statistics")["CountInstances"] == count, "the study at the target", poll=0.2)

@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -84,8 +83,7 @@ def _block(stack: Stack, folder: Path, number: int, studies: int) -> Block:
     """Send so many studies, and weigh the processes when all of them were read back."""
     _make(folder, number * studies, studies)
     before, begun = _weighed(stack) if number else {}, time.monotonic()
-    called = ["-aec", "SOURCE", "127.0.0.1", str(stack.source.dicom_port), "+sd", str(folder)]
-    subprocess.run(["storescu", *called], check=True, capture_output=True)
+    stack.source.store_scu(folder)
     sent = (number + 1) * studies
     wait_for(
         lambda: stack.target.get("/statistics")["CountInstances"] == sent * INSTANCES,

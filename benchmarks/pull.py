@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -49,8 +48,7 @@ def _live(stack: Stack, folder: Path) -> float:
     os.sync()
     before = max((one["id"] for one in stack.batches()), default=0)
     begin = time.perf_counter()
-    called = ["-aec", "SOURCE", "127.0.0.1", str(stack.source.dicom_port), "+sd", str(folder)]
-    subprocess.run(["storescu", *called], check=True, capture_output=True)
+    stack.source.store_scu(folder)
 
     def done() -> bool:
         batches = [one for one in stack.api("batches?project=irb1&limit=500")["batches"] if one["id"] > before]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -40,9 +39,8 @@ def _send(stack: Stack, folder: Path, number: int) -> tuple[float, float]:
     for index, data in enumerate(maker.instances(INSTANCES)):
         (study / f"{index:04}.dcm").write_bytes(data)
     os.sync()
-    called = ["-aec", "SOURCE", "127.0.0.1", str(stack.source.dicom_port), "+sd", str(study)]
     cpu, wall = _cpu_seconds(stack.source.pid), time.perf_counter()
-    subprocess.run(["storescu", *called], check=True, capture_output=True)
+    stack.source.store_scu(study)
     measured = time.perf_counter() - wall, _cpu_seconds(stack.source.pid) - cpu
     for path in study.iterdir():
         path.unlink()

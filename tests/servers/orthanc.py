@@ -132,6 +132,11 @@ class OrthancServer:
         answer.raise_for_status()
         return answer.json()
 
+    def store_scu(self, *paths: Path, timeout: float | None = None) -> None:
+        """C-STORE with DCMTK's storescu, as a modality sends; of a folder, all files in it."""
+        called = ["-aec", "SOURCE", "127.0.0.1", str(self.dicom_port), "+sd", *map(str, paths)]
+        subprocess.run(["storescu", *called], check=True, capture_output=True, timeout=timeout)
+
     def instance_file(self, orthanc_id: str) -> bytes:
         answer = self.session.get(f"{self.url}/instances/{orthanc_id}/file", timeout=60)
         answer.raise_for_status()

@@ -142,9 +142,8 @@ class Stack:
         return [self.target.instance_file(identifier) for identifier in self.target.get("/instances")]
 
     def store_scu(self, *files: Path) -> None:
-        """C-STORE with DCMTK's storescu, as a modality sends."""
-        called = ["-aec", "SOURCE", "127.0.0.1", str(self.source.dicom_port)]
-        subprocess.run(["storescu", *called, *map(str, files)], check=True, capture_output=True, timeout=120)
+        """C-STORE to the source with DCMTK's storescu, as a modality sends."""
+        self.source.store_scu(*files, timeout=120)
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command `sendit`, told of this stack's configuration."""
