@@ -110,11 +110,8 @@ _AT_BEGIN = ((3.7, 1_300, 400, 100), (5.0, 900, 250, 40))
 _CASELESS = ((4.5, 3_000, 3_000, 3_000), (5.2, 500, 500, 500))
 _OF_CHOSEN = 5.0
 _OF_VIETNAM, _OF_VIETNAM_AT_BEGIN = 4.2, 5.0
-_SHORT_WORD, _VERY_COMMON, _OF_FUNCTION_WORDS = (
-    2,
-    4.2,
-    5.3,
-)  # letters and frequency of words with accents that are shorter than others
+#: Letters and frequencies of words with accents that are shorter than others.
+_SHORT_WORD, _VERY_COMMON, _OF_FUNCTION_WORDS = 2, 4.2, 5.3
 _FINAL_SIGMA = re.compile("(?<=[^\\W\\d_])σ$")  # wordfreq has folded it
 _LETTERS = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{vocabulary.MARKS}])*")
 _RANKED_OF_USER, _SHORTEST_OF_USER = 100, 6

@@ -108,14 +108,15 @@ def _roles(document: Mapping[str, Any], loaded: Settings) -> CheckResult:
     named = {role: set(getattr(loaded.roles, role)) for role in type(loaded.roles).model_fields}
     users = set().union(*named.values()) - {EVERYBODY}
     checked = document.get("AuthenticationEnabled", document.get("RemoteAccessAllowed", False))
+    profiles = surroundings.has_profiles(document)
     claims = sorted(one for one in users if one.startswith((PERMISSION, GROUP)))
-    if claims and (checked or not surroundings.has_profiles(document)):
+    if claims and (checked or not profiles):
         problem = (
             f"nobody has {', '.join(claims)}: users have permissions and groups with the authorization plugin alone"
         )
         remedy = "Name users; or set Authorization.WebServiceRootUrl, and AuthenticationEnabled to false."
         return CheckResult("roles", ok=True, message=problem, remedy=remedy, warning=True)
-    if users and not checked and not surroundings.has_profiles(document):
+    if users and not checked and not profiles:
         problem = "they name users, but Orthanc asks for no password: it cannot tell who somebody is"
         remedy = "Set AuthenticationEnabled to true, or name * only."
         return CheckResult("roles", ok=True, message=problem, remedy=remedy, warning=True)

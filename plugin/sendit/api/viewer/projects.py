@@ -34,7 +34,6 @@ from sendit.pipeline.review.viewing.processes import Unavailable
 from sendit.pipeline.review.viewing.viewer import InstanceViewer
 
 if TYPE_CHECKING:
-    from sendit.config.project import Project
     from sendit.config.schema import Settings
 
 _DIGEST = Query(pattern="^[0-9a-f]{64}$", description="digest of a version")

@@ -25,7 +25,7 @@ _NAMED = ("fields", "values", "filter")
 #: JITTER without a value means the patient's keyed offset. deid requires a value, so this one is inserted.
 _OWN_OFFSET = "func:shift_date"
 
-#: Each with its options, and their values that SendIt implements anyway.
+#: deid's own functions for UIDs, each with its options, and their values that SendIt implements anyway.
 _UIDS: Mapping[str, Mapping[str, str]] = {
     "basic_uuid": {},
     "dicom_uuid": {},
@@ -273,6 +273,8 @@ def _parse(here: RecipeLine, section: str, text: str) -> dict[str, Any]:
 
 def translated(line: RecipeLine) -> RecipeLine:
     """Return the line with deid's functions replaced: those for UIDs by func:uid, jitter by JITTER.
+
+    deid's UIDs are invalid, new in every run, or made without a key, so that anyone can recompute them.
 
     Raises:
         Misconfigured: deid has no such function, or an option of it would have no effect.

@@ -80,15 +80,13 @@ _AGES = re.compile(
     re.IGNORECASE,
 )
 
+#: Beginnings of words for ninety and more.
+_STEMS = "nine|neunz|noven|novan|negent|nona|cente|hundred|dziewi|девян|doksan|nittio|halvfems|devades"
 #: Every match of _AGES contains one of these.
-_OF_AGES = re.compile(
-    r"9\d|1[0-2]\d|(?i:nine|neunz|noven|novan|negent|quatre|nona|cente|hundred|dziewi|девян|doksan|nittio|halvfems|devades)"
-)
+_OF_AGES = re.compile(rf"9\d|1[0-2]\d|(?i:{_STEMS}|quatre)")
 
 #: A date or an age without a digit contains one of these.
-_IN_LETTERS = re.compile(
-    r"(?i)th\b|vingt|nine|neunz|noven|novan|negent|nona|cente|hundred|dziewi|девян|doksan|nittio|halvfems|devades|day\b|mil[le]?\b|millenove"
-)
+_IN_LETTERS = re.compile(rf"(?i)th\b|vingt|{_STEMS}|day\b|mil[le]?\b|millenove")
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Years of the last century, and of this one, in words.
 _SPELLED_YEAR = (

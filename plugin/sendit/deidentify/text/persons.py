@@ -41,10 +41,10 @@ _LONGEST_WEEK, _BESIDE_EYES = 5, 64
 _WEEK = re.compile(r"(?<![^\W_])(?:Mo|Di|Mi|Do|Fr|Sa)\s?[-–]\s?(?:Di|Mi|Do|Fr|Sa|So)(?![^\W_])")
 _TUBE = re.compile(r"[\s\-](?:tubes?|feed(?:s|ing)?|sonde|suction|tip)(?!\w)")
 _LETTERS = re.compile(r"[^\W\d_]+")
-#: A given name of two syllables written as one word, and an initial: JiSu P.
 #: The abbreviation of a hospital behind a word of place; initials of who wrote a remark, at its end.
 _AT_HOUSE = re.compile(r"((?<!\w)(?:at|from|outside)\s)([A-Z]{4,6})(?=\s*(?:$|[,.;)]))")
 _LAST_INITIALS = re.compile(r"((?<=\w),\s)([a-z]{3})(?=\.?\s*$)")
+#: A given name of two syllables written as one word, and an initial: JiSu P.
 _GLUED = re.compile(
     r"(?<![^\W_])[A-Z][a-z]{1,4}[A-Z][a-z]{1,5}\s[A-Z]\.(?!\w)|(?<=\b[Bb]y\s)[A-Z]{1,2}[a-z]{1,2}[A-Z]{1,2}(?![^\W_])"
 )

@@ -31,6 +31,13 @@ _LONG_ATOM = 7
 _LONGEST_TOKEN = 16
 _LARGEST_LISTED, _LARGEST_FINE = 10_000, 3000
 _BRIGHTEST = 255
+#: Scripts without spaces, whose words are judged by themselves, as numbers and units stand among them: 径18mmの結節.
+DENSE_SCRIPTS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f"
+_DENSE = re.compile(f"[{DENSE_SCRIPTS}]")
+_PLAIN_PART = re.compile(f"[^{DENSE_SCRIPTS}\u3001\u3002\uff0c\uff1a\uff1b\u300c\u300d]+")
+_DIGITS = re.compile(r"\d+")
+#: Systolic and diastolic.
+_PRESSURE = re.compile(r"(?:[89]\d|1\d\d|2[0-4]\d)/(?:[4-9]\d|1[0-3]\d)")
 #: The number of a model: capitals and up to four digits.
 _MODEL = re.compile(r"(?=(?:\D*\d){1,4}\D*$)(?=[\d\-]*[A-Z])[A-Z\d][A-Z\d\-]{2,8}")
 _BEFORE_MODEL, _LONGEST_BEFORE_MODEL = re.compile(r"(?<![^\W_])(?:[^\W\d_]+[ ]){1,3}$"), 40
@@ -269,16 +276,6 @@ def _is_round(number: str) -> bool:
     value = int(number)
     step = 50 if value < 1000 else 100 if value <= _LARGEST_FINE else 500
     return number == str(value) and value <= _LARGEST_LISTED and value % step == 0
-
-
-#: Scripts without spaces, whose words are judged by themselves, as numbers and units stand among them: 径18mmの結節.
-_DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f]")
-_DIGITS = re.compile(r"\d+")
-_PLAIN_PART = re.compile(
-    "[^\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f\u3001\u3002\uff0c\uff1a\uff1b\u300c\u300d]+"
-)
-#: Systolic and diastolic.
-_PRESSURE = re.compile(r"(?:[89]\d|1\d\d|2[0-4]\d)/(?:[4-9]\d|1[0-3]\d)")
 
 
 def _judged(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:

@@ -1,6 +1,6 @@
 """Look words up in large sorted tables without building sets of them: terms_of_languages, cognates, dense_words.
 
-Every process would otherwise hold 1,400,000 strings. A look-up reads some twenty lines of the table; the callers
+Every process would otherwise hold 2,200,000 strings. A look-up reads some twenty lines of the table; the callers
 remember the results.
 """
 

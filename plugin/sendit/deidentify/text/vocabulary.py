@@ -23,7 +23,7 @@ from urllib.parse import unquote
 from sendit.deidentify.tables import table_rows, table_words
 from sendit.deidentify.text.cognates import is_drug, skeleton
 from sendit.deidentify.text.eponyms import is_eponym, stays_alone
-from sendit.deidentify.text.record_numbers import CUT, STRANGER, TextKind, without_record_numbers
+from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS, STRANGER, TextKind, without_record_numbers
 from sendit.deidentify.text.sections import products, sections, technique, words_by_section
 from sendit.deidentify.text.sorted_words import (
     begins_sentence,
@@ -77,7 +77,7 @@ MARKS = (
     "\u0f18-\u0f84\u102b-\u103e\u1056-\u1059\u17b4-\u17d3\u200c\u200d"
 )
 #: Letters and the marks on them; scripts without spaces between words form runs of their own.
-_DENSE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\u0e00-\u0e7f"
+_DENSE = DENSE_SCRIPTS + "\uf900-\ufaff"  # with ideographs for compatibility
 RUN = re.compile(rf"[{_DENSE}]+|(?:(?![{_DENSE}])[^\W\d_])(?:(?![{_DENSE}])[^\W\d_]|[{MARKS}])*")
 _IS_DENSE = re.compile(f"[{_DENSE}]")
 #: A Japanese particle behind a kanji or a katakana (behind other hiragana it could be a syllable of a name); Korean o

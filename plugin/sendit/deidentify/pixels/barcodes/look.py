@@ -152,8 +152,7 @@ class Look:
         plain, equalised = (
             np.ascontiguousarray(shown[part.y0 : part.y1, part.x0 : part.x1]) for shown in (self._grey, self._evened)
         )
-        stretched = np.asarray(cv2.normalize(plain, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
-        cuts = {_PLAIN: plain, _STRETCHED: stretched, _EQUALISED: equalised}
+        cuts = {_PLAIN: plain, _STRETCHED: _stretched(plain), _EQUALISED: equalised}
         larger: dict[tuple[int, int], Shown] = {}
         for scale, kind, binarizer in ways:
             if part.area > _SCALES[scale]:
@@ -173,8 +172,7 @@ class Look:
             if part.area > _SCALES[scale] or slant is None or abs(slant) < _SLANT:
                 continue
             shown, placed = turned_by(self._grey, Placed(part, scale, slant))
-            stretched = np.asarray(cv2.normalize(shown, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
-            for picture, binarizer in product((stretched, shown), (_LOCAL, _GLOBAL)):
+            for picture, binarizer in product((_stretched(shown), shown), (_LOCAL, _GLOBAL)):
                 read = self._reading(picture, binarizer, placed, formats)
                 if read:
                     return read
@@ -231,6 +229,11 @@ def place_of(code: zxingcpp.Barcode, placed: Placed, frame: Shown) -> Region:
             if bars is not None:
                 region = region.around(bars.with_margin(_MARGIN))
     return Region(max(0, region.x0), max(0, region.y0), region.x1, region.y1)
+
+
+def _stretched(shown: Shown) -> Shown:
+    """Return a part with its darkest number as 0 and its lightest one as 255."""
+    return np.asarray(cv2.normalize(shown, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
 
 
 def _is_same(part: Region, other: Region) -> bool:
