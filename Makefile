@@ -51,9 +51,9 @@ test: setup-tests ## unit, destination and system tests, with real servers; unde
 test-all: setup-tests ## those, the slow ones, the container image, and the coverage with its floor
 	$(compiled)
 	$(python) -m pytest $(coverage)
-bench: setup-tests ## the benchmarks
+bench: setup-tests ## all benchmarks, for hours; one: .venv/bin/python -m benchmarks NAME
 	@scripts/bench-venv.sh
-	$(python) -m benchmarks
+	$(python) -m benchmarks all
 .PHONY: bench-leaks
 bench-leaks: setup-tests ## what leaks, of SendIt and of other tools; writes docs/benchmarks/leaks.md
 	@scripts/bench-venv.sh

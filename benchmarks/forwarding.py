@@ -9,12 +9,10 @@ Raw numbers go to benchmarks/results/forwarding.json, the table to docs/benchmar
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -35,6 +33,7 @@ from tests.servers.stack import PROJECT, Stack
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Mapping
 
 RESULTS = Path(__file__).parent / "results" / "forwarding.json"
@@ -288,14 +287,15 @@ def _page(medians: Mapping[str, Figures], count: int, rounds: int) -> str:
     )  # fmt: skip
 
 
-def main() -> bool:
-    """Print the figures, write them down; whether every limit is kept."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks forwarding")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--instances", type=int, default=INSTANCES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--beside", type=Path, help="another checkout, whose SendIt is measured beside this one")
-    arguments = sys.argv[sys.argv.index("forwarding") + 1 :] if "forwarding" in sys.argv else []
-    options = parser.parse_args(arguments)
+
+
+def main(options: argparse.Namespace) -> bool:
+    """Print the figures, write them down; whether every limit is kept."""
     # DCMTK's: without it every answer of Orthanc waits 40 ms (Nagle), and no difference would be seen beside that.
     os.environ["TCP_NODELAY"] = "1"
     with tempfile.TemporaryDirectory(prefix="sendit-bench-") as name:

@@ -7,10 +7,8 @@ numbers go to benchmarks/results/large-journal.json, the table to docs/benchmark
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -28,6 +26,7 @@ from sendit.journal.lists.pages import ALL, Filter
 from sendit.model import BatchState, DeliveryState, Receipt
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Mapping, Sequence
 
 RESULTS = Path(__file__).parent / "results" / "large-journal.json"
@@ -292,14 +291,16 @@ def _ask_in_turn(
 BATCH = "a batch from its first instance to its end"
 
 
-def main() -> bool:
-    """Return whether every limit was kept."""
-    parser = argparse.ArgumentParser()
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--batches", type=int, default=1_000_000)
     parser.add_argument("--small", type=int, default=100)
     parser.add_argument("--databases", default="sqlite,postgresql")
     parser.add_argument("--folder", type=Path, help="where the journals are made; default: a temporary folder")
-    options, _ = parser.parse_known_args(sys.argv[2:])
+
+
+def main(options: argparse.Namespace) -> bool:
+    """Return whether every limit was kept."""
     results: dict[str, dict[str, Any]] = {}
     for kind in options.databases.split(","):
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:

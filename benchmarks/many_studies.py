@@ -7,11 +7,9 @@ numbers go to benchmarks/results/many-studies.json, the table to docs/benchmarks
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,6 +26,7 @@ from tests.servers.stack import Stack
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
 
 RESULTS = Path(__file__).parent / "results" / "many-studies.json"
@@ -176,11 +175,13 @@ def _page(blocks: Sequence[Block], studies: int) -> str:
     )  # fmt: skip
 
 
-def main() -> bool:
-    """Print the figures, write them down; whether throughput and memory stayed flat."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks many-studies")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--studies", type=int, default=STUDIES, help=f"a multiple of {BLOCKS}")
-    options, _ = parser.parse_known_args(sys.argv[2:])
+
+
+def main(options: argparse.Namespace) -> bool:
+    """Print the figures, write them down; whether throughput and memory stayed flat."""
     os.environ["TCP_NODELAY"] = "1"  # DCMTK's: without it every answer of Orthanc waits 40 ms (Nagle)
     with tempfile.TemporaryDirectory(prefix="sendit-bench-") as name:
         blocks = _measured(Path(name), options.studies)

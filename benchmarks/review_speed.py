@@ -1,6 +1,6 @@
 """How long a reviewer waits: from the press of a key to the next image on the screen, in Chromium.
 
-python -m benchmarks.review_speed [IMAGES]
+`python -m benchmarks review-speed [--images N]`
 
 A CT series of 512 × 512 pixels is held back by a peer that is down, so that its outputs are in staging. The key for the
 next image is pressed as soon as an image is shown, with a pause in which a person would look at it, and without one.
@@ -9,14 +9,17 @@ next image is pressed as soon as an image is shown, with a pause in which a pers
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.dicom import StudyMaker
 from tests.servers.browser import Browser
 from tests.servers.stack import Stack
 from tests.servers.waiting import wait_for
+
+if TYPE_CHECKING:
+    import argparse
 
 #: Seconds: 100 images in five minutes leave three for each.
 _LOOK = 1.0
@@ -40,9 +43,14 @@ return (async () => {
 """
 
 
-def main() -> None:
-    """Print the median, the 95th percentile and the longest wait, in milliseconds."""
-    images = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
+    parser.add_argument("--images", type=int, default=100)
+
+
+def main(options: argparse.Namespace) -> bool:
+    """Print the median, the 95th percentile and the longest wait, in milliseconds; there is no limit."""
+    images = options.images
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
         stack.start(target=False)
         maker = StudyMaker(rows=512)
@@ -69,11 +77,8 @@ def main() -> None:
                 )
         finally:
             browser.stop()
+    return True
 
 
 def _waiting(stack: Stack) -> int:
     return sum(int(b["received"]) for b in stack.batches() if b["state"] == "DELIVERING")
-
-
-if __name__ == "__main__":
-    main()

@@ -8,13 +8,11 @@ docs/benchmarks/scaling.md holds the tables; docs/scaling.md says what follows.
 
 from __future__ import annotations
 
-import argparse
 import heapq
 import json
 import os
 import random
 import statistics
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -30,6 +28,7 @@ from tests.servers.processes import cpu_seconds, tree
 from tests.servers.stack import Stack
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
@@ -345,11 +344,13 @@ def page(cost: Cost, run: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
-def main() -> bool:
-    """Whether the costs explain the measured run."""
-    parser = argparse.ArgumentParser()
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--simulate", action="store_true", help="with the costs of the last run")
-    options, _ = parser.parse_known_args(sys.argv[2:])
+
+
+def main(options: argparse.Namespace) -> bool:
+    """Whether the costs explain the measured run."""
     if options.simulate:
         stored: dict[str, Any] = json.loads(RESULTS.read_text("utf-8"))
         cost, run = Cost(**stored["cost"]), dict(stored["run"])

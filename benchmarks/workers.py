@@ -9,13 +9,11 @@ The raw numbers go to benchmarks/results/workers.json, the table to docs/benchma
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
@@ -31,6 +29,7 @@ from tests.servers.stack import Stack
 from tests.servers.waiting import wait_for
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
@@ -233,13 +232,15 @@ def _missed(found: dict[str, Any]) -> list[str]:
     return missed
 
 
-def main() -> bool:
-    """Print the figures, write them down; whether every limit is kept."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks workers")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--share", type=float, default=SHARE, help="of a core, for each worker")
     parser.add_argument("--studies", type=int, default=STUDIES, help="for each worker")
     parser.add_argument("--counts", default=",".join(map(str, COUNTS)), help="of workers")
-    options, _ = parser.parse_known_args(sys.argv[2:])
+
+
+def main(options: argparse.Namespace) -> bool:
+    """Print the figures, write them down; whether every limit is kept."""
     server = PostgresServer().start()
     found: dict[str, Any] = {"share": options.share, "studies": options.studies, "throughput": {}}
     try:

@@ -7,10 +7,8 @@ anybody: the texts decide. Whole instances go through `deidentify`, with the opt
 
 from __future__ import annotations
 
-import argparse
 import io
 import re
-import sys
 import unicodedata
 import warnings
 from dataclasses import dataclass, field
@@ -31,6 +29,7 @@ from sendit.deidentify.plan import Action
 from sendit.model import Released
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _HERE = Path(__file__).parent
@@ -264,12 +263,14 @@ Leaked: {basic_leaked}. Lost: {basic_lost}.
 """
 
 
-def main() -> bool:
-    """Score the list that is named, or all and publish them; whether little enough leaks and is lost."""
-    parser = argparse.ArgumentParser("python -m benchmarks redteam")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--list", choices=_NAMES, help="score this list alone; the page stays as it is")
     parser.add_argument("--texts", action="store_true", help="print the texts that leaked or were lost, too")
-    options, _ = parser.parse_known_args(sys.argv[2:])
+
+
+def main(options: argparse.Namespace) -> bool:
+    """Score the list that is named, or all and publish them; whether little enough leaks and is lost."""
     results = {which: measured(texts_of(which)) for which in ([options.list] if options.list else _NAMES)}
     for which, found in results.items():
         _print(which, found, texts=options.texts)
