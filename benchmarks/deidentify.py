@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import os
 import random
 import statistics
 import time
@@ -32,6 +33,7 @@ from benchmarks.leaks import generated
 from sendit.config.schema import Option
 from sendit.deidentify import KeyedIdentities, Plan, compile_plan, deidentify
 from sendit.model import Released
+from tests.servers.processes import resident
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -318,14 +320,7 @@ def _growth(plan: Plan) -> int:
     before = 0
     for number in range(FILES):
         if number == FILES // 10:
-            before = _resident()
+            before = resident(os.getpid())
         patient = patients[number * _PATIENTS // FILES]
         _by_sendit(source.replace(b"000000000", patient), plan)
-    return _resident() - before
-
-
-def _resident() -> int:
-    for line in Path("/proc/self/status").read_text("ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) << 10
-    raise OSError("the system does not say how much memory is in use")
+    return resident(os.getpid()) - before

@@ -21,7 +21,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from tests.dicom import written
-from tests.servers.processes import cpu_seconds, tree
+from tests.servers.processes import cpu_seconds, resident, tree
 from tests.servers.stack import Stack
 from tests.servers.waiting import wait_for
 
@@ -34,7 +34,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "many-studies.md"
 STUDIES, INSTANCES, BLOCKS, STABLE_AGE = 2000, 5, 10, 2
 #: The last blocks may take so many times the CPU of the first ones, and have so many times the memory.
 CPU_LIMIT, MEMORY_LIMIT = 1.1, 1.1
-_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 #: One block: seconds and megabytes by name.
 Block = dict[str, float]
@@ -57,10 +56,7 @@ def _make(folder: Path, first: int, studies: int) -> None:
 
 def _memory(pid: int) -> float:
     """Resident megabytes of one process."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * _PAGE_SIZE / 2**20
-    except OSError:  # it has ended
-        return 0.0
+    return resident(pid) / 2**20
 
 
 def _weighed(stack: Stack) -> Block:

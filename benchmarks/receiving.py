@@ -9,19 +9,13 @@ import time
 from pathlib import Path
 
 from tests.dicom import StudyMaker
+from tests.servers.processes import cpu_seconds
 from tests.servers.stack import Stack
 
 INSTANCES = 200
 ROWS = 512  # 512 × 512 × 2 bytes = 512 KB
 ROUNDS = 11
 LIMIT = 1.05
-_TICK = os.sysconf("SC_CLK_TCK")
-
-
-def _cpu_seconds(pid: int) -> float:
-    """User and system time of one process, all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def _stack(folder: Path, plugins: bool) -> Stack:
@@ -39,9 +33,9 @@ def _send(stack: Stack, folder: Path, number: int) -> tuple[float, float]:
     for index, data in enumerate(maker.instances(INSTANCES)):
         (study / f"{index:04}.dcm").write_bytes(data)
     os.sync()
-    cpu, wall = _cpu_seconds(stack.source.pid), time.perf_counter()
+    cpu, wall = cpu_seconds([stack.source.pid]), time.perf_counter()
     stack.source.store_scu(study)
-    measured = time.perf_counter() - wall, _cpu_seconds(stack.source.pid) - cpu
+    measured = time.perf_counter() - wall, cpu_seconds([stack.source.pid]) - cpu
     for path in study.iterdir():
         path.unlink()
     return measured

@@ -1,4 +1,4 @@
-"""The processes below a server, and the CPU time of processes."""
+"""The processes below a server, and the CPU time and memory of processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_TICK = os.sysconf("SC_CLK_TCK")
+_TICK, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
 def children(pid: int) -> list[int]:
@@ -38,3 +38,11 @@ def cpu_seconds(pids: Iterable[int]) -> float:
             continue
         ticks += sum(map(int, fields[11:15]))
     return ticks / _TICK
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process occupies; 0 if it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * _PAGE
+    except OSError:
+        return 0
