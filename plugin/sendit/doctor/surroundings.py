@@ -29,15 +29,23 @@ _KEYS = (
     "DicomPort", "DicomAet", "StorageDirectory", "IndexDirectory", "OverwriteInstances", "HttpsCACertificates",
     "HttpsVerifyPeers",
 )  # fmt: skip
+#: StandardConfigurations of the authorization plugin that name headers with tokens.
+_NAME_HEADERS = {"osimis-web-viewer", "stone-webviewer", "orthanc-explorer-2"}
 #: Similarity from which a key is taken for a misspelling.
 _MISSPELT = 0.85
 
 
 def has_profiles(document: Mapping[str, Any]) -> bool:
-    """Return whether Orthanc's authorization plugin is to let in only users who have a profile there."""
+    """Return whether Orthanc's authorization plugin lets in only users who have a profile, and SendIt can tell whose.
+
+    As `token_headers` of the plugin decides it, which cannot be imported outside of Orthanc: profiles are asked for,
+    and a header is named that has a user's token.
+    """
     section = document.get("Authorization")
-    return isinstance(section, dict) and any(
-        section.get(key) for key in ("WebServiceRootUrl", "WebServiceUserProfileUrl")
+    return (
+        isinstance(section, dict)
+        and any(section.get(key) for key in ("WebServiceRootUrl", "WebServiceUserProfileUrl"))
+        and bool(section.get("TokenHttpHeaders") or _NAME_HEADERS & set(section.get("StandardConfigurations", [])))
     )
 
 

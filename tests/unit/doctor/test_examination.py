@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -14,6 +16,7 @@ from sendit.doctor.examination import CheckResult, _roles, _run, _traces
 from sendit.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -47,6 +50,20 @@ def settings(*matches: dict[str, Any] | None, **section: Any) -> Settings:
     return Settings.model_validate({"Projects": projects, **section})
 
 
+@pytest.fixture
+def find_problem(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, Any]], object]]:
+    """The plugin's own judgement of a configuration; Orthanc, which the plugin runs in, is not there."""
+    monkeypatch.setitem(sys.modules, "orthanc", MagicMock())
+    monkeypatch.delitem(sys.modules, "sendit_plugin", raising=False)
+    yield import_module("sendit_plugin").find_problem
+    sys.modules.pop("sendit_plugin", None)
+
+
+def _with_tokens(**section: Any) -> dict[str, Any]:
+    """Orthanc asks for no password; its authorization plugin is configured so."""
+    return {"RemoteAccessAllowed": True, "AuthenticationEnabled": False, "Authorization": section}
+
+
 @pytest.mark.parametrize(
     ("document", "place"),
     [
@@ -54,21 +71,25 @@ def settings(*matches: dict[str, Any] | None, **section: Any) -> Settings:
         ({"RemoteAccessAllowed": True, "RegisteredUsers": {"a": "b"}}, None),
         ({"AuthenticationEnabled": True, "RegisteredUsers": {"a": "b"}}, None),
         ({"RemoteAccessAllowed": True, "AuthenticationEnabled": False}, "AuthenticationEnabled"),
-        ({"RemoteAccessAllowed": True, "AuthenticationEnabled": False, "Authorization": {}}, "AuthenticationEnabled"),
-        (
-            {"RemoteAccessAllowed": True, "AuthenticationEnabled": False, "Authorization": {"WebServiceRootUrl": "x"}},
-            None,
-        ),
+        (_with_tokens(), "AuthenticationEnabled"),
+        (_with_tokens(WebServiceRootUrl="x"), "AuthenticationEnabled"),
+        (_with_tokens(TokenHttpHeaders=["token"]), "AuthenticationEnabled"),
+        (_with_tokens(WebServiceRootUrl="x", StandardConfigurations=["other"]), "AuthenticationEnabled"),
+        (_with_tokens(WebServiceRootUrl="x", TokenHttpHeaders=["token"]), None),
+        (_with_tokens(WebServiceUserProfileUrl="x", StandardConfigurations=["orthanc-explorer-2"]), None),
+        (_with_tokens(WebServiceUserProfileUrl="x", StandardConfigurations=["stone-webviewer"]), None),
+        (_with_tokens(WebServiceUserProfileUrl="x", StandardConfigurations=["osimis-web-viewer"]), None),
         ({"RemoteAccessAllowed": True}, "RegisteredUsers"),
         ({"RemoteAccessAllowed": True, "RegisteredUsers": {}}, "RegisteredUsers"),
         ({"RemoteAccessAllowed": True, "RegisteredUsers": {"a": ""}}, "RegisteredUsers.a"),
     ],
 )
-def test_access(document: dict[str, Any], place: str | None) -> None:
-    """As the plugin judges it."""
+def test_access(document: dict[str, Any], place: str | None, find_problem: Callable[[dict[str, Any]], object]) -> None:
+    """As the plugin judges it, which otherwise does not start the worker."""
     result = _run("access", lambda: surroundings.check_access(document))
     assert result.ok is (place is None)
     assert result.message.startswith(place or "")
+    assert (find_problem({"SendIt": {}, **document}) is None) is (place is None)
 
 
 @pytest.mark.parametrize(
@@ -180,5 +201,5 @@ def test_roles() -> None:
     assert (result.ok, result.warning) == (True, False)
     assert result.message == "view everybody, review 1 user, release 2 users, look up nobody, administer nobody"
     assert not _roles({}, settings(Roles={"View": ["*"]})).warning
-    profiles = {"AuthenticationEnabled": False, "Authorization": {"WebServiceUserProfileUrl": "http://users:8000/"}}
+    profiles = _with_tokens(WebServiceUserProfileUrl="http://users:8000/", TokenHttpHeaders=["token"])
     assert not _roles(profiles, settings(Roles={"View": ["rita", "group:readers"]})).warning
