@@ -49,7 +49,7 @@ def list_(
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
 ) -> None:
-    """List the acts of persons, newest first."""
+    """List what users did, newest first."""
     from sendit.api.audit import as_csv as csv_lines
     from sendit.journal.audit import AuditFilter
 
@@ -102,8 +102,8 @@ def verify(
 ) -> None:
     """Read the whole chain of the audit log, and print its head.
 
-    Note the head outside this machine: with --head it shows later that nothing before it was changed or removed. Exit
-    code 1: an entry is not as it was written, or the head is not in the chain.
+    Keep the head outside this machine: given as --head later, it shows that nothing before it was changed or removed.
+    Exit code 1: an entry is not as it was written, or the head is not in the chain.
     """
     if head is not None and (len(head) != 64 or set(head.lower()) - set("0123456789abcdef")):
         raise typer.BadParameter("give the 64 hexadecimal digits that this command printed", param_hint="--head")

@@ -216,11 +216,14 @@ def looks(project: ProjectOption, as_json: JsonOption = False, config: ConfigOpt
 
 
 def unlink(
-    project: ProjectOption, reason: ReasonOption, as_json: JsonOption = False, config: ConfigOption = None
+    project: Annotated[str, typer.Option("--project", "-p", help="Project to unlink.")],
+    reason: Annotated[str, typer.Option(help="Recorded with your user name; do not include identifiers.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
 ) -> None:
     """Permanently unlink a project: destroy its crosswalk and keys. It accepts no more studies.
 
-    This cannot be undone: the originals of its codes cannot be looked up any more.
+    This cannot be undone: the originals of its codes can no longer be looked up.
     """
     from sendit.pipeline.backups.high_water import JournalGuard
     from sendit.pipeline.unlink import unlink as destroy_keys

@@ -67,7 +67,7 @@ def init(
     data_directory: Annotated[
         Path | None, typer.Option(help="Folder for journal, keys and staged files.", show_default=False)
     ] = None,
-    project: Annotated[str | None, typer.Option(help="Name of the project, as IRB12345.")] = None,
+    project: Annotated[str | None, typer.Option(help="Name of the project, for example IRB12345.")] = None,
     studies: Annotated[str | None, typer.Option(help=f"Studies that belong to it: {_STUDIES}.")] = None,
     destination: Annotated[
         Kind | None,

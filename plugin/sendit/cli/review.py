@@ -26,6 +26,7 @@ review_app = typer.Typer(
 ReasonOption = Annotated[
     str, typer.Option(help="Recorded with your user name; do not include identifiers.", show_default=False)
 ]
+NumberArgument = Annotated[int, typer.Argument(help="The batch.", show_default=False)]
 InstancesOption = Annotated[
     list[int] | None,
     typer.Option("--instance", "-i", min=1, help="Only this instance (its number in the batch); may be repeated."),
@@ -55,7 +56,7 @@ def list_(
 
 
 @review_app.command()
-def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show a batch as a reviewer sees it: its images, what was decided, and what may be decided."""
     detail = client(config).call("GET", f"/api/batches/{number}/review")
     if as_json:
@@ -84,7 +85,7 @@ def _show_instance(one: dict[str, Any]) -> None:
 
 @review_app.command()
 def accept(
-    number: int,
+    number: NumberArgument,
     instance: InstancesOption = None,
     reason: ReasonOption = "",
     as_json: JsonOption = False,
@@ -96,7 +97,7 @@ def accept(
 
 @review_app.command()
 def reject(
-    number: int,
+    number: NumberArgument,
     instance: InstancesOption = None,
     reason: ReasonOption = "",
     text: Annotated[bool, typer.Option("--text", help="It shows text that was not masked.")] = False,
@@ -110,7 +111,7 @@ def reject(
 
 @review_app.command("hold")
 def hold_review(
-    number: int, reason: ReasonOption = "", as_json: JsonOption = False, config: ConfigOption = None
+    number: NumberArgument, reason: ReasonOption = "", as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
     """Hold a batch under review; sendit retry resumes it."""
     required_reason(reason)
@@ -118,14 +119,16 @@ def hold_review(
 
 
 @review_app.command()
-def rerun(number: int, reason: ReasonOption = "", as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def rerun(
+    number: NumberArgument, reason: ReasonOption = "", as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
     """De-identify a batch again by the project's current rules; it comes back to review."""
     _decide(config, number, as_json, decision="RERUN", reason=reason)
 
 
 @review_app.command()
 def regions(
-    number: int,
+    number: NumberArgument,
     instance: Annotated[int, typer.Option("--instance", "-i", min=1, help="The image, by its number in the batch.")],
     add: Annotated[list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="Mask this region.")] = None,
     remove: Annotated[

@@ -112,12 +112,12 @@ def _roles(document: Mapping[str, Any], loaded: Settings) -> CheckResult:
     claims = sorted(one for one in users if one.startswith((PERMISSION, GROUP)))
     if claims and (checked or not profiles):
         problem = (
-            f"nobody has {', '.join(claims)}: users have permissions and groups with the authorization plugin alone"
+            f"nobody has {', '.join(claims)}: users have permissions and groups only with the authorization plugin"
         )
         remedy = "Name users; or set Authorization.WebServiceRootUrl, and AuthenticationEnabled to false."
         return CheckResult("roles", ok=True, message=problem, remedy=remedy, warning=True)
     if users and not checked and not profiles:
-        problem = "they name users, but Orthanc asks for no password: it cannot tell who somebody is"
+        problem = "SendIt.Roles names users, but Orthanc asks for no password: it cannot tell who a user is"
         remedy = "Set AuthenticationEnabled to true, or name * only."
         return CheckResult("roles", ok=True, message=problem, remedy=remedy, warning=True)
     if checked and (unknown := sorted(users - set(document.get("RegisteredUsers", {})))):

@@ -42,8 +42,8 @@ def deidentify(
 ) -> None:
     """De-identify files. Exit code 3: at least one was not released; DST/receipts.jsonl says why. 1: a fault of SendIt.
 
-    Each file becomes DST/<same relative path>. These paths, and the list of them in receipts.jsonl, are your own: if
-    names of files or folders identify patients, so do they.
+    Each file becomes DST/<same relative path>. These paths, which receipts.jsonl lists, are your own: if names of
+    files or folders identify patients, so do they.
     """
     # multiprocessing would run this script again in every process of the pool, with all that the command line imports.
     vars(sys.modules["__main__"]).pop("__file__", None)

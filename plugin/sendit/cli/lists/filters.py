@@ -60,10 +60,10 @@ class Chosen:
         typer.Option("--ended-to", formats=_DAY, help="Only batches that ended on this day or earlier."),
     ] = None
     coded: Annotated[
-        str | None, typer.Option("--coded", help="Only of this coded PatientID, or coded StudyInstanceUID.")
+        str | None, typer.Option("--coded", help="Only batches with this coded PatientID, or coded StudyInstanceUID.")
     ] = None
     study: Annotated[
-        str | None, typer.Option("--study", help="Only of this study: Orthanc's identifier of the original.")
+        str | None, typer.Option("--study", help="Only batches of this study: Orthanc's identifier of the original.")
     ] = None
     why: Annotated[str | None, typer.Option("--why", help="Only batches whose reason contains this text.")] = None
 

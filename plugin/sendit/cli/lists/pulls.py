@@ -39,7 +39,7 @@ def pull(
     source: Annotated[str, typer.Option("--from", metavar="NAME", help="A modality or DICOMweb server of Orthanc.")],
     project: Annotated[str, typer.Option(autocompletion=project_names, help="Project to which the studies go.")],
     check: Annotated[bool, typer.Option("--check", help="Ask what the source has; fetch nothing.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait for the end. Without, SendIt goes on by itself.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait until it ends. Otherwise it continues by itself.")] = True,
     result: _ResultOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,

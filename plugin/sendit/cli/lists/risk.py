@@ -28,9 +28,9 @@ def risk(
     as_csv: Annotated[bool, typer.Option("--csv", help="As CSV, with all combinations and classes.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show whom of the released patients the retained attributes single out, and what an option would change.
+    """Show which released patients the retained attributes single out, and what an option would change.
 
-    Exit code 1: somebody is singled out.
+    Exit code 1: a patient is singled out.
     """
     if as_json and as_csv:
         raise typer.BadParameter("give either --json or --csv")

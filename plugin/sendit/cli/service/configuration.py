@@ -31,7 +31,9 @@ config_app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 @config_app.command()
 def show(
-    running: Annotated[bool, typer.Option("--running", help="What SendIt runs with, instead of the files.")] = False,
+    running: Annotated[
+        bool, typer.Option("--running", help="Show what SendIt runs with, instead of the files.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Show the section "SendIt" as JSON, with its defaults and without its secrets (***).
