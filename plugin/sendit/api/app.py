@@ -5,7 +5,7 @@ Answers contain batch ids, coded values and Orthanc's identifiers; never a patie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,12 +17,27 @@ from fastapi_offline import FastAPIOffline
 from sendit import __version__
 from sendit.api import audit, many, passports, review
 from sendit.api.guard import Guard
-from sendit.api.pages import previews
+from sendit.api.pages import audit as audit_page
+from sendit.api.pages import (
+    batch,
+    batches,
+    certificate,
+    crosswalk,
+    destinations,
+    imports,
+    needs_me,
+    previews,
+    pulls,
+    risk,
+    study,
+    totals,
+)
+from sendit.api.pages import projects as projects_page
+from sendit.api.pages import review as review_page
 from sendit.api.pages.shell import DOCUMENTATION_FILES, Shell, Sources, documentation_page, static_files
-from sendit.api.pages.views import add_pages
-from sendit.api.problems import ALWAYS, refuse_unknown_parameters, translate_errors
+from sendit.api.problems import ALWAYS, MISSING, refuse_unknown_parameters, translate_errors
 from sendit.api.queries import Views
-from sendit.api.roles import Anyone, refuse_undeclared
+from sendit.api.roles import Anyone, Viewer, refuse_undeclared
 from sendit.api.routes import StartImport, add_routes
 from sendit.api.service import alarms, configuration, export, status
 from sendit.api.viewer import images, projects
@@ -35,6 +50,24 @@ from sendit.pipeline.review.viewing.viewer import InstanceViewer
 from sendit.pipeline.watching.alarms.keeper import Keeper
 from sendit.pipeline.watching.metrics import Metrics
 from sendit.pipeline.watching.pulls import Pulling
+
+#: The pages, each a module of its own.
+_PAGES: Sequence[Callable[[FastAPI, Sources], None]] = (
+    needs_me.add,
+    batches.add,
+    batch.add,
+    review_page.add,
+    certificate.add,
+    study.add,
+    imports.add,
+    pulls.add,
+    destinations.add,
+    projects_page.add,
+    risk.add,
+    crosswalk.add,
+    totals.add,
+    audit_page.add,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +100,7 @@ def make_app(backend: Backend) -> FastAPI:
     _add_routes_of_service(app, backend, views)
     alarms.add_page(app, shell, backend.keeper, lambda: pipeline.services.settings.alarms)
     _add_documentation(app)
-    add_pages(
+    _add_pages(
         app, Sources(pipeline, views, shell, backend.destinations, backend.pulling, backend.actions, backend.keeper)
     )
     return app
@@ -109,6 +142,15 @@ def _add_routes_of_service(app: FastAPI, backend: Backend, views: Views) -> None
     status.add_routes(app, views, backend.health, backend.destinations, backend.metrics)
     configuration.add_routes(app, backend.reloader)
     alarms.add_routes(app, backend.keeper)
+
+
+def _add_pages(app: FastAPI, sources: Sources) -> None:
+    for add in _PAGES:
+        add(app, sources)
+
+    @app.get(f"/{MISSING}", include_in_schema=False)
+    def get_missing(request: Request, _viewer: Viewer) -> HTMLResponse:
+        return sources.shell.page(request, "missing.html", "", refresh=0)
 
 
 def _add_documentation(app: FastAPI) -> None:

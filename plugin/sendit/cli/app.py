@@ -30,9 +30,8 @@ from sendit.cli.recall import certificate, recall
 from sendit.cli.recipe import recipe_app
 from sendit.cli.review import reprocess, review_app
 from sendit.cli.service.alarms import alarms
-from sendit.cli.service.configuration import config_app, reload
+from sendit.cli.service.configuration import config_app, log_level, reload
 from sendit.cli.service.export import export
-from sendit.cli.service.log_level import log_level
 from sendit.cli.status import status
 from sendit.errors import SendItError
 

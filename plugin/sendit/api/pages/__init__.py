@@ -1,6 +1,6 @@
 """The pages under /sendit/: server-rendered, kept up to date in place, each view in a module of its own.
 
-A view has a function `add(app, sources)`, listed in views.py, which registers its addresses and answers with
+A view has a function `add(app, sources)`, listed in api/app.py, which registers its addresses and answers with
 `sources.shell.page(request, "its_template.html", "name in shell.VIEWS", …)`. Its template:
 
     {% extends "base.html" %}

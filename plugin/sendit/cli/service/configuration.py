@@ -1,4 +1,4 @@
-"""`sendit config …` and `sendit reload`: what applies, what is valid, and taking over what was changed."""
+"""`sendit config …`, `sendit reload`, `sendit log-level`: what applies, what is valid, taking over what was changed."""
 
 from __future__ import annotations
 
@@ -148,3 +148,19 @@ def _tell(answer: dict[str, Any], refused: str) -> None:
         say("Nothing is taken over before that restart.")
     else:
         say("Nothing was changed." if answer["changes"] else "Nothing has changed since SendIt read its configuration.")
+
+
+def log_level(
+    level: Annotated[
+        str | None, typer.Argument(help="Debug, Info, Warning or Error. Default: show it.", show_default=False)
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show or change the log level until SendIt restarts; then Log.Level applies again."""
+    caller = client(config)
+    if level is None:
+        answer = caller.call("GET", "/api/log-level")
+    else:
+        answer = caller.call("POST", "/api/log-level", {"level": level.title()})
+    print_json(answer) if as_json else say(f"level: {answer['level']}")
