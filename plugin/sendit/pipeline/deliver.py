@@ -221,6 +221,7 @@ class Deliverer:
         return note
 
     def _failed(self, delivery: Delivery, error: SendItError) -> None:
+        """Hold the batch, deliver again later, or give up, as the error and the retries that are left say."""
         if isinstance(error, Quarantine):
             batch = self._journal.batches.get(delivery.batch_id)
             if batch is not None and batch.state is BatchState.DELIVERING:

@@ -132,7 +132,7 @@ class RetainedValues:
         return is_hidden_text(value, vr, self.order) or self.texts.holds_personal_data(as_text(value))
 
     def _checked_number(self, element: Element, vr: str, rule: Rule) -> bytes | memoryview:
-        """Return the same for what is neither text nor a name: code strings, numbers, bytes."""
+        """Return the same for what is neither text nor a name: code strings, ages, numbers, bytes."""
         if vr == "CS" and rule.values and self._is_written_so(rule.values, element.value):
             return element.value
         value = valid(element.tag, vr, element.value)
