@@ -106,7 +106,7 @@ def _files(path: Path) -> list[Path]:
 def in_the_order_written(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return the same document, its projects in the order in which the files at `path` name them.
 
-    Orthanc sorts the keys of an object, and the first project whose Match fits has the study.
+    Orthanc sorts the keys of an object, and the first project whose Match applies gets the study.
 
     Raises:
         Misconfigured: the files cannot be read.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sendit.model import Discrepancy, Shipment, StagedInstance
 
 #: Called after each acknowledged instance with the number acknowledged so far. What it raises ends the delivery: its
-#: hours are over, or another attempt has taken over. What was acknowledged stays so.
+#: delivery window has closed, or another attempt has taken over. What was acknowledged stays so.
 Progress = Callable[[int], None]
 
 #: A `Discrepancy` of `verify` for what the destination does not hold at all.

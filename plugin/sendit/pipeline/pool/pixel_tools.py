@@ -163,7 +163,7 @@ def check_barcodes() -> None:
     try:
         import zxingcpp  # noqa: F401
     except ImportError as error:
-        problem = f"what barcodes are read with cannot be loaded ({type(error).__name__})"
+        problem = f"the barcode reader cannot be loaded ({type(error).__name__})"
         raise Misconfigured(_PLACE, problem, _CURE) from None
 
 
@@ -192,5 +192,5 @@ def check_text_detection() -> None:
     except (Misconfigured, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001  the runtime raises many kinds: a file that is cut off, a missing library
-        problem = f"what text is found with cannot be loaded ({type(error).__name__})"
+        problem = f"the text-detection model cannot be loaded ({type(error).__name__})"
         raise Misconfigured(_PLACE, problem, _CURE) from None
