@@ -15,7 +15,6 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-import hypothesis
 import pytest
 import slipcover
 from slipcover.importer import FileMatcher, SlipcoverMetaPathFinder
@@ -31,8 +30,6 @@ if _is_first:
     os.environ[_FOLDER] = tempfile.mkdtemp(prefix="coverage-")
 assert "sendit" not in sys.modules, "this plugin has to be loaded before SendIt"
 _watch = slipcover.Slipcover(source=[str(SOURCE)] if _is_first else None, omit=["*/migrations/*"])
-hypothesis.settings.register_profile("covering", deadline=None)  # to take marks away takes a moment now and then
-hypothesis.settings.load_profile("covering")
 sys.meta_path.insert(0, SlipcoverMetaPathFinder(_watch, FileMatcher(sources=[str(SOURCE)])))
 
 
