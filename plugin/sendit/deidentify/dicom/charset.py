@@ -208,6 +208,12 @@ def text_in(value: Bytes, character_set: Bytes) -> str | None:
     return _text_in(raw, bytes(character_set))
 
 
+def _looks_like_utf_16(raw: bytes) -> bool:
+    """Return whether a value has the signs of UTF-16, which DICOM has no term for. One control character is none."""
+    wide = b"\0" in raw and _WIDE.search(raw) is not None
+    return wide or len(CONTROLS.findall(raw)) > 1 or HALVES_OF_INDIA.search(raw) is not None
+
+
 def is_multibyte(value: Bytes, character_set: Bytes) -> bool:
     """Return whether the declared character set writes the characters of this value in several bytes each."""
     terms = _terms(character_set)
@@ -231,19 +237,12 @@ def _text_in(raw: bytes, character_set: bytes) -> str | None:
     return text
 
 
-_KATAKANA = bytes(range(0xA1, 0xE0))
-#: Latin letters of UTF-16: every other byte is zero.
-_WIDE = re.compile(rb"(?:[\x20-\x7e]\0){2}|(?:\0[\x20-\x7e]){2}")
-#: Control characters that no text contains; in UTF-16 they are halves of letters of most other scripts.
+#: Control characters that no text contains; in UTF-16 they are halves of letters.
 CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 #: Tabs and ends of lines between single characters; in UTF-16 they are halves of the letters of India.
 HALVES_OF_INDIA = re.compile(rb"([\t-\r])[^\t-\r]\1[^\t-\r]\1")
-
-
-def _looks_like_utf_16(raw: bytes) -> bool:
-    """Return whether a value has the signs of UTF-16, which DICOM has no term for. One control character is none."""
-    wide = b"\0" in raw and _WIDE.search(raw) is not None
-    return wide or len(CONTROLS.findall(raw)) > 1 or HALVES_OF_INDIA.search(raw) is not None
+_WIDE = re.compile(rb"(?:[\x20-\x7e]\0){2}|(?:\0[\x20-\x7e]){2}")
+_KATAKANA = bytes(range(0xA1, 0xE0))
 
 
 def _designates_upper_half(raw: bytes) -> bool:
