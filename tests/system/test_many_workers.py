@@ -38,11 +38,14 @@ class Pair:
 
     def start(self, target: bool = True) -> Pair:
         self.one.start(target=target)
-        # The same projects need the same keys: docs/scaling.md.
-        shutil.copytree(self.one.data_directory / "keys", self.two.data_directory / "keys", ignore=_marks)
-        self.two.data_directory.chmod(0o700)
+        self.copy_keys()
         self.two.start(target=False)
         return self
+
+    def copy_keys(self) -> None:
+        """The same projects need the same keys: docs/scaling.md."""
+        shutil.copytree(self.one.data_directory / "keys", self.two.data_directory / "keys", ignore=_marks)
+        self.two.data_directory.chmod(0o700)
 
     def homes(self) -> dict[int, str]:
         with psycopg.connect(self.database) as connection:

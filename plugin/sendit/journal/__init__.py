@@ -102,7 +102,8 @@ class Journal:
             for journal in opened:
                 journal.fault = journal.fault or fault
 
-        opened.append(cls(open_engine(database, data_directory, upgrade=upgrade, seal=seal, on_fault=note), home))
+        engine = open_engine(database, data_directory, upgrade=upgrade, seal=seal, on_fault=note, home=home)
+        opened.append(cls(engine, home))
         if upgrade:
             opened[0].unlinking.scour_if_due()
         return opened[0]

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 
 from sendit.errors import Misconfigured, SendItError
 from sendit.journal.database.faults import PLACE, JournalFault, damaged, gone, is_there, refused_or_silent, translate
-from sendit.journal.lists.counts import install as install_counts
+from sendit.journal.database.migrating import NotMade, Seal, alembic_config, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["JOURNAL_FILE", "NotMade", "Seal", "alembic_config", "check_pages", "journal_url", "open_engine"]
 
 JOURNAL_FILE = "journal.sqlite"
-#: Any constant will do: it keeps two workers from migrating at the same time.
-_MIGRATION_LOCK = 7_365_646_974
-
-
-class NotMade(Misconfigured):
-    """The database answers and is empty."""
 
 
 def journal_url(database: str, data_directory: Path) -> str:
@@ -33,10 +26,6 @@ def journal_url(database: str, data_directory: Path) -> str:
     if database == "sqlite":
         return f"sqlite:///{data_directory / JOURNAL_FILE}"
     return "postgresql+psycopg://" + database.removeprefix("postgresql://")
-
-
-#: (project, name of a file or folder) → its keyed digest and the name sealed; for what an older SendIt left in clear.
-Seal = Callable[[str, str], tuple[str, bytes | None]]
 
 
 def open_engine(
@@ -47,6 +36,7 @@ def open_engine(
     seal: Seal | None = None,
     on_fault: Callable[[JournalFault], None] = lambda _: None,
     migrated: bool = True,
+    home: str = "",
 ) -> sa.Engine:
     """Return an engine whose database answers and has the right version.
 
@@ -57,10 +47,11 @@ def open_engine(
         seal: for the names that an older SendIt kept in clear; None: they become digests that nobody can read.
         on_fault: told when the journal is found to be gone or damaged.
         migrated: False: no table is made or looked at.
+        home: whose worker this is, if it is one.
 
     Raises:
-        Retry: the database does not answer.
-        Misconfigured: it is of a newer SendIt, or refuses us.
+        Retry: the database does not answer, or may not be upgraded as long as other workers run.
+        Misconfigured: it is of a newer SendIt that this one cannot work beside, or refuses us.
         JournalFault: it is damaged.
     """
     sqlite = database == "sqlite"
@@ -69,7 +60,7 @@ def open_engine(
         if upgrade and sqlite:
             check_pages(engine, data_directory / JOURNAL_FILE)
         if migrated:
-            migrate(engine, upgrade=upgrade, seal=seal)
+            migrate(engine, upgrade=upgrade, seal=seal, home=home)
         else:
             engine.connect().close()
     except sa.exc.OperationalError as error:
@@ -162,45 +153,3 @@ def _set_up_sqlite(engine: sa.Engine, path: Path, on_fault: Callable[[JournalFau
             on_fault(fault)
             raise fault
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def alembic_config(connection: sa.Connection, seal: Seal | None = None) -> Config:
-    """Return Alembic's configuration for migrations within this connection's transaction."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
-    config.attributes["connection"] = connection
-    config.attributes["seal"] = seal
-    return config
-
-
-def migrate(engine: sa.Engine, *, upgrade: bool = True, seal: Seal | None = None) -> None:
-    """Bring the tables to the newest version; a database of a newer SendIt is refused, never touched."""
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        config = alembic_config(connection, seal)
-        current = MigrationContext.configure(connection).get_current_revision()
-        scripts = ScriptDirectory.from_config(config)
-        if current is not None:
-            try:
-                scripts.get_revision(current)
-            except CommandError:
-                raise Misconfigured(
-                    PLACE,
-                    f"the database schema ({current}) is newer than this version of SendIt",
-                    "Install the newer version again, or give this one a database of its own.",
-                ) from None
-        if current == scripts.get_current_head():
-            if upgrade:
-                install_counts(connection)
-            return
-        if not upgrade and current is None:
-            raise NotMade(PLACE, "the database has no tables yet", "The first start of Orthanc creates them.")
-        if not upgrade:
-            raise Misconfigured(
-                PLACE,
-                "the database schema is older than this version of SendIt",
-                "The next start of Orthanc upgrades it.",
-            )
-        command.upgrade(config, "head")
-        install_counts(connection)
