@@ -71,8 +71,11 @@ def text_of(elements: Dataset, tag: int) -> str:
     element = find(elements, tag)
     if element is None or element.items is not None:
         return ""
+    value = bytes(element.value)
+    if value.isascii() and b"\x1b" not in value:  # in every character set the same
+        return value.decode("ascii").strip("\0 ")
     character_set = find(elements, _CHARACTER_SET)
-    return decoded(element.value, b"" if character_set is None else character_set.value).strip("\0 ")
+    return decoded(value, b"" if character_set is None else character_set.value).strip("\0 ")
 
 
 def _check_class(uid: str) -> None:

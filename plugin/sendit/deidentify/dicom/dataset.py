@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TypeAlias
 
 #: VRs whose length field has 4 bytes in explicit VR (PS3.5 table 7.1-1).
@@ -25,6 +27,7 @@ BINARY_VRS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 PIXEL_DATA = 0x7FE00010
 #: Pixel data, integer and floating point.
 PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
+_TAG = attrgetter("tag")
 
 
 @dataclass(slots=True)
@@ -87,10 +90,10 @@ class Instance:
 
 
 def find(elements: Dataset, tag: int) -> Element | None:
-    """Return the element with this tag at the top level of a dataset."""
-    for element in elements:
-        if element.tag >= tag:
-            return element if element.tag == tag else None
+    """Return the element with this tag at the top level of a dataset, which is in the order of its tags."""
+    place = bisect_left(elements, tag, key=_TAG)
+    if place < len(elements) and (element := elements[place]).tag == tag:
+        return element
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary
@@ -18,7 +18,7 @@ from sendit.deidentify.dicom.reader import items_of
 from sendit.deidentify.dicom.text import ascii_text
 from sendit.deidentify.private_blocks import csa, ge
 from sendit.deidentify.private_blocks.entries import Unreadable
-from sendit.deidentify.profile.private import PrivateTag, dictionary_entry, listed_attribute
+from sendit.deidentify.profile.private import PrivateTag, VendorAttribute, dictionary_entry, listed_attribute
 from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.retained.telling import TellingAttribute, bulk_of, keys, telling_attributes, telling_private
 from sendit.errors import Quarantine
@@ -173,8 +173,7 @@ def _values(
 def _private(
     element: Element, tag: PrivateTag, encoding: Encoding, creators: Mapping[int, str]
 ) -> Iterator[tuple[TellingAttribute, Value]]:
-    listed, one = listed_attribute(tag), telling_private(tag)
-    vr = listed.vr if listed is not None else dictionary_entry(tag)[0]
+    listed, one, vr = _of_vendor(tag)
     items = element.items
     if items is None and vr == "SQ":
         items = items_of(element.value, encoding)
@@ -192,6 +191,13 @@ def _private(
         value = _value(element, _vr(element, vr), encoding)
         if value is not None:
             yield one, value
+
+
+@lru_cache(maxsize=4096)  # the instances of a series have the same
+def _of_vendor(tag: PrivateTag) -> tuple[VendorAttribute | None, TellingAttribute | None, str]:
+    """Return what is known of a private attribute: its row in the lists, what it tells, its VR."""
+    listed = listed_attribute(tag)
+    return listed, telling_private(tag), listed.vr if listed is not None else dictionary_entry(tag)[0]
 
 
 def _entries(element: Element) -> Iterator[tuple[TellingAttribute, Value]]:
