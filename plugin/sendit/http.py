@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: The body is handed to the socket in pieces of so many bytes, so that the timeout counts for a piece and not for the
 #: whole upload (`socket.sendall` has one limit for all that it is given).
-PIECE = 256 * 1024
+PIECE = 64 * 1024
 
 #: Of the statuses of 500 and above only these do not heal: not implemented, HTTP version not supported.
 _LASTING = frozenset({501, 505})
