@@ -52,7 +52,7 @@ def begun(ahead: Ahead, jobs: list[Job], version: str = "1") -> None:
     """Have the jobs done ahead, of study "s" and by the rules "r"; return when all are."""
     for job in jobs:
         assert ahead.wait_for_room(60)
-        ahead.begin("s", "r", [(version, job)])
+        ahead.begin("s", "r", [(version, job)], arrived=time.monotonic())
     wait_ended(ahead)
 
 

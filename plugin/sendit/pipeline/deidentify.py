@@ -72,7 +72,7 @@ class Deidentification:
         self._staged_doubts = staged_doubts
         self.projects = projects
         self._pool = DeidentifyPool(workers)
-        self.ahead = Ahead(staging, previews, max(1, self._pool.workers // 2))
+        self.ahead = Ahead(staging, previews, self._pool.workers)
         self._runs = 0
         self._lock = threading.Lock()
 
@@ -108,7 +108,13 @@ class Deidentification:
         return codes_of(project.codes, patient, unknown_stops=project.unknown_stops)
 
     def begin_ahead(
-        self, study: str, instances: Iterable[StoredInstance], project: ReadyProject, codes: Codes | None, as_of: float
+        self,
+        study: str,
+        instances: Iterable[StoredInstance],
+        project: ReadyProject,
+        codes: Codes | None,
+        as_of: float,
+        arrived: float,
     ) -> None:
         """Begin to de-identify instances whose study still arrives, for the batch that may come.
 
@@ -118,12 +124,13 @@ class Deidentification:
             project: the project that would take them.
             codes: the pseudonyms of their patient.
             as_of: when no batch had them yet, on the monotonic clock.
+            arrived: when the last of them arrived.
 
         Raises:
             Retry: the processes cannot be started, or are being stopped.
         """
         jobs = ((one.version, self._job_ahead(project, one, codes)) for one in instances)
-        self.ahead.begin(study, project.rules_digest, jobs, as_of=as_of)
+        self.ahead.begin(study, project.rules_digest, jobs, as_of=as_of, arrived=arrived)
 
     def _job_ahead(self, project: ReadyProject, instance: StoredInstance, codes: Codes | None) -> Job:
         """Return a job that reads the file of Orthanc, whose name is known here: a request costs both sides more."""

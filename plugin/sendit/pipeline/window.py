@@ -4,7 +4,8 @@ Windows are of wall-clock times: an hour that a change to summer time leaves out
 second at most, so that each instance may ask.
 
 Where there is no room (the disk, the memory or the queue has reached a limit), imports and pulls wait. Studies that
-arrive by DICOM are not held back: their sender would take that for a failure.
+arrive by DICOM are not held back: their sender would take that for a failure. Nor are they slowed down: what is done
+ahead waits for a core that nobody needs.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ def _is_open(window: Window, local: datetime) -> bool:
     return time >= window.opens or time < window.closes
 
 
+#: Of so many ticks (10 ms each) of a core it can be told how busy it is: fewer are too coarse, more are of the past.
+_TICKS = 10, 100
 #: Seconds for which an answer of the journal counts.
 _FRESH = 1.0
 _MOST_ANSWERS = 1000
@@ -200,6 +203,40 @@ class Pressure:
     def problems(self) -> list[str]:
         """Return that imports and pulls wait, if they do."""
         return [why] if (why := self.why()) else []
+
+
+class Cores:
+    """Tells how many cores are idle, or do what gives way to anything else (nice). Safe to use from several threads.
+
+    Args:
+        statistics: the system's, as in proc(5).
+    """
+
+    def __init__(self, statistics: Path = Path("/proc/stat")) -> None:
+        self._statistics = statistics
+        self._lock = threading.Lock()
+        self._before = self._ticks()
+        self._free = 0.0
+
+    def free(self) -> float:
+        """Return how many were idle since the question before; 0 if that was too long ago, or cannot be told."""
+        with self._lock:
+            now = self._ticks()
+            busy, every = (one - before for one, before in zip(now[:2], self._before[:2], strict=True))
+            if every >= _TICKS[0] * now[2]:
+                self._free = now[2] * (1 - busy / every) if every <= _TICKS[1] * now[2] else 0.0
+                self._before = now
+            return self._free
+
+    def _ticks(self) -> tuple[int, int, int]:
+        """Return the ticks of what does not give way, of everything, and the number of cores."""
+        try:
+            lines = [line.split() for line in self._statistics.read_text("ascii").splitlines()]
+            user, nice, system, idle, waiting, *interrupts = map(int, lines[0][1:9])
+        except (OSError, ValueError, IndexError):
+            return 0, 0, 1
+        busy = user + system + sum(interrupts)
+        return busy, busy + nice + idle + waiting, sum(line[0].startswith("cpu") for line in lines if line) - 1
 
 
 def available_memory() -> float:

@@ -14,8 +14,9 @@ import os
 import shutil
 import stat
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import requests
 
@@ -259,20 +260,72 @@ def written(chunks: Sequence[bytes | memoryview], output: Path, *, name_lasts: b
     Raises:
         Retry: it cannot be written, for example because the disk is full.
     """
-    beside = output.with_name(f".{hashlib.sha256(os.fsencode(output.name)).hexdigest()[:32]}.part")
     with _room():
-        try:
-            with beside.open("wb") as file:
-                for piece in pieces(chunks):
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
+        with _beside(output) as (beside, file):
+            _write(chunks, file)
+            os.fsync(file.fileno())
             beside.replace(output)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
         if name_lasts:
             synchronise(output.parent)
+
+
+class WrittenTogether:
+    """Outputs that are written one after the other, and synchronised at the same time: the disk waits once for all.
+
+    None is there before `finish`, and then whole or not at all, as with `written`; their folders are the caller's.
+    """
+
+    def __init__(self) -> None:
+        self._begun: dict[Path, tuple[Path, BinaryIO, contextlib.ExitStack]] = {}
+
+    def write(self, chunks: Sequence[bytes | memoryview], output: Path) -> None:
+        """Write the content of an output beside its place.
+
+        Raises:
+            Retry: it cannot be written.
+        """
+        with _room(), contextlib.ExitStack() as stack:
+            beside, file = stack.enter_context(_beside(output))
+            _write(chunks, file)
+            self._begun[output] = beside, file, stack.pop_all()
+
+    def finish(self) -> set[Path]:
+        """Synchronise and rename what was written; return the outputs of which that failed."""
+        begun, self._begun = self._begun, {}
+        if not begun:
+            return set()
+        with ThreadPoolExecutor(len(begun)) as threads:
+            return {output for output, failed in zip(begun, threads.map(_finish, begun.items()), strict=True) if failed}
+
+
+def _finish(begun: tuple[Path, tuple[Path, BinaryIO, contextlib.ExitStack]]) -> bool:
+    """Return whether it failed."""
+    output, (beside, file, stack) = begun
+    try:
+        with stack:
+            os.fsync(file.fileno())
+            beside.replace(output)
+    except OSError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _beside(output: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Open the file in which an output is written before it gets its name; delete it after an error."""
+    beside = output.with_name(f".{hashlib.sha256(os.fsencode(output.name)).hexdigest()[:32]}.part")
+    try:
+        with beside.open("wb") as file:
+            yield beside, file
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _write(chunks: Sequence[bytes | memoryview], file: BinaryIO) -> None:
+    for piece in pieces(chunks):
+        file.write(piece)
+    file.flush()
 
 
 def moved(file: Path, output: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sendit.config.destination import Window
-from sendit.pipeline.window import opens_at
+from sendit.pipeline.window import Cores, opens_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def window(opens: str, closes: str, zone: str | None = "UTC") -> Window:
@@ -82,3 +86,38 @@ def test_the_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+#: /proc/stat of two cores: user, nice, system, idle, waiting, interrupts, soft ones, stolen; then those of guests.
+_STATISTICS = "cpu  {0} {1} {2} {3} {4} {5} {6} {7} 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\ncpu1 1 1 1 1 1 1 1 1 0 0\nintr 9\n"
+
+
+def at(file: Path, *ticks: int) -> None:
+    file.write_text(_STATISTICS.format(*ticks))
+
+
+def test_cores_that_are_idle(tmp_path: Path) -> None:
+    """Or do what gives way; of the last tenth of a second to second."""
+    file = tmp_path / "stat"
+    at(file, 1000, 1000, 1000, 1000, 0, 0, 0, 0)
+    cores = Cores(file)
+    at(file, 1019, 1000, 1000, 1000, 0, 0, 0, 0)  # too short a time to tell
+    assert cores.free() == 0
+    at(file, 1020, 1030, 1010, 1030, 6, 1, 2, 1)  # 34 of 100 ticks of both
+    assert cores.free() == pytest.approx(2 * 0.66)
+    at(file, 1020, 1030, 1010, 1040, 6, 1, 2, 1)
+    assert cores.free() == pytest.approx(2 * 0.66)
+    at(file, 1020, 1030, 1010, 1300, 6, 1, 2, 1)  # of the past
+    assert cores.free() == 0
+    at(file, 1040, 1030, 1010, 1300, 6, 1, 2, 1)
+    assert cores.free() == 0
+    at(file, 1040, 1030, 1010, 1340, 6, 1, 2, 1)
+    assert cores.free() == 2
+
+
+@pytest.mark.parametrize("text", ["", "cpu  1 2 three\n", None])
+def test_a_system_that_does_not_tell_of_its_cores(tmp_path: Path, text: str | None) -> None:
+    """None is known to be idle."""
+    if text is not None:
+        (tmp_path / "stat").write_text(text)
+    assert Cores(tmp_path / "stat").free() == 0

@@ -53,6 +53,8 @@ _TOO_OLD = 3600.0
 #: A process is handed as many instances of a study at once as it does in so many seconds, up to so many: to hand over
 #: one and to take its result costs the worker a tenth of what de-identifying it costs the process.
 _TOGETHER_SECONDS, _MOST_TOGETHER = 0.1, 16
+#: Seconds after which it is looked again whether a study that no longer arrives is made.
+_SOON = 0.1
 #: What gives way to Orthanc, which receives, and to the batches.
 _NICE = 10
 
@@ -95,6 +97,7 @@ class _Study:
     looked_at: bool = True  # nothing was made since the last round
     closed: bool = False  # its batch has begun, or it is not needed
     forgotten: bool = False
+    arrived: float = -math.inf  # when its last instance did
     touched: float = field(default_factory=time.monotonic)
 
     def lacks(self, name: str, version: str) -> bool:
@@ -108,12 +111,20 @@ class _Study:
 
 
 class Ahead:
-    """Makes outputs ahead, and keeps them until their batch asks. Safe to use from several threads."""
+    """Makes outputs ahead, and keeps them until their batch asks. Safe to use from several threads.
+
+    Args:
+        staging: where outputs wait.
+        previews: where their previews do.
+        workers: how many processes batches have. Half as many work ahead. Once nothing arrives any more, there are two
+            at least, so that of two cores none is idle.
+    """
 
     def __init__(self, staging: Staging, previews: Previews, workers: int) -> None:
         self._staging = staging
         self._previews = previews
-        self._pool = DeidentifyPool(workers, nice=_NICE)
+        self._beside = max(1, workers // 2)
+        self._pool = DeidentifyPool(max(self._beside, min(workers, 2)), nice=_NICE)
         self._most = self._pool.workers + 1  # one waits, so that no process does
         self._begun = 0
         self._studies: dict[str, _Study] = {}
@@ -129,13 +140,19 @@ class Ahead:
         self._staging.ahead.forget()
         self._previews.ahead.forget()
 
-    def wait_for_room(self, seconds: float) -> bool:
-        """Return whether another instance may be begun now, or within so many seconds."""
-        with self._changed:
-            return self._changed.wait_for(self._has_room, timeout=seconds)
+    def wait_for_room(self, seconds: float, *, alone: bool = True) -> bool:
+        """Return whether another instance may be begun now, or within so many seconds.
 
-    def _has_room(self) -> bool:
-        return self._begun < self._most and sum(len(study.made) for study in self._studies.values()) < _MOST_MADE
+        Args:
+            seconds: how long to wait.
+            alone: nothing arrives, so that the machine has nothing else to do.
+        """
+        most = self._most if alone else self._beside
+        with self._changed:
+            return self._changed.wait_for(lambda: self._has_room(most), timeout=seconds)
+
+    def _has_room(self, most: int) -> bool:
+        return self._begun < most and sum(len(study.made) for study in self._studies.values()) < _MOST_MADE
 
     def together(self, study: str) -> int:
         """Return how many instances of a study are to be begun at once."""
@@ -143,7 +160,15 @@ class Ahead:
             state = self._studies.get(study)
             return 1 if state is None else state.together
 
-    def begin(self, study: str, rules: str, jobs: Iterable[tuple[str, Job]], *, as_of: float = math.inf) -> None:
+    def begin(
+        self,
+        study: str,
+        rules: str,
+        jobs: Iterable[tuple[str, Job]],
+        *,
+        as_of: float = math.inf,
+        arrived: float = -math.inf,
+    ) -> None:
         """Begin instances of a study, unless its batch has begun, or has ended since; not those that are made already.
 
         Args:
@@ -152,6 +177,7 @@ class Ahead:
             jobs: what its batch would have the pool do; their paths are replaced. Each with the version of the
                 instance, which differs whenever its bytes in Orthanc do, and was looked up before they are read.
             as_of: when no batch had them yet, on the monotonic clock.
+            arrived: when the last of them arrived.
 
         Raises:
             Retry: the processes cannot be started, or are being stopped.
@@ -160,6 +186,7 @@ class Ahead:
             if self._forgotten.get(study, -math.inf) > as_of:
                 return
             state = self._studies.get(study) or self._opened(study)
+            state.arrived = max(state.arrived, arrived)
             new = [self._placed(state, version, rules, job) for version, job in jobs if state.lacks(job.name, version)]
             if state.closed or not new:
                 return
@@ -200,7 +227,7 @@ class Ahead:
         state.together = max(1, min(_MOST_TOGETHER, int(_TOGETHER_SECONDS * pace)))
 
     def look_at_quiet(self, quiet: float) -> float:
-        """Begin to look at whole series of the studies to which nothing was added for so many seconds.
+        """Begin to look at whole series of the studies of which nothing arrived for so many seconds, once all is made.
 
         Return the seconds after which there may be others.
 
@@ -212,11 +239,11 @@ class Ahead:
             for state in self._studies.values():
                 if state.looked_at or state.closed or state.rounds >= _MOST_ROUNDS:
                     continue
-                left = state.touched + quiet - now
+                left = state.arrived + quiet - now
                 if left <= 0 and state.is_still():
                     self._look(state)
                 else:
-                    wait = min(wait, left if left > 0 else quiet)
+                    wait = min(wait, max(left, _SOON))
         return wait
 
     def _look(self, state: _Study) -> None:

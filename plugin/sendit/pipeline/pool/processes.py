@@ -18,11 +18,11 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from multiprocessing.connection import wait as wait_for_sentinel
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from sendit import keyring
 from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
@@ -40,7 +40,7 @@ from sendit.pipeline.pool.series_look import (
 )
 from sendit.pipeline.pool.trial import LonelyProcess, Trial, end
 from sendit.storage.previews import forget, keep
-from sendit.storage.staging import fetched, opened, written
+from sendit.storage.staging import WrittenTogether, fetched, opened, written
 
 if TYPE_CHECKING:
     import mmap
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 J = TypeVar("J")
 T = TypeVar("T")
+#: Writes chunks to an output.
+Write: TypeAlias = "Callable[[Sequence[bytes | memoryview], Path], None]"
 
 _DIED = "a de-identification process ended unexpectedly; if the system's log says out of memory, lower SendIt.Workers"
 
@@ -75,7 +77,8 @@ class Job:
 
     `source` is a local file, or a URL that is read with `headers` and, for HTTPS, has to show `certificate` (PEM file).
     `output` is written when the instance is released: beside it first, synchronised to the disk, then renamed. Without
-    `name_lasts`, whoever gets the result synchronises its folder before anything relies on it.
+    `name_lasts`, and for jobs that are done together, whoever gets the result synchronises its folder before anything
+    relies on it.
     """
 
     name: str  # comes back with the result; means nothing here
@@ -412,10 +415,15 @@ def _whose(job: Job) -> Patient | None:
         return None
 
 
-def _work(job: Job) -> Result:
-    """Return the result of a job. Only errors that can be pickled are raised: others would look like a crash."""
+def _work(job: Job, write: Write | None = None) -> Result:
+    """Return the result of a job. Only errors that can be pickled are raised: others would look like a crash.
+
+    Args:
+        job: the job.
+        write: writes its output, if not as `Job.name_lasts` says.
+    """
     try:
-        return _worked(job)
+        return _worked(job, write or partial(written, name_lasts=job.name_lasts))
     except (Retry, Misconfigured):
         raise
     except BaseException as error:  # noqa: BLE001  law 1, and the rest of the study goes on
@@ -426,19 +434,22 @@ def _work(job: Job) -> Result:
 def _work_together(jobs: Sequence[Job]) -> Done:
     begun = time.monotonic()
     results: list[Result | None] = []
+    together = WrittenTogether()
     for job in jobs:
         try:
-            results.append(_work(job))
+            results.append(_work(job, together.write))
         except (Retry, Misconfigured):
             results.append(None)
-    return Done(results, time.monotonic() - begun)
+    failed = together.finish()
+    whole = [None if job.output in failed else result for job, result in zip(jobs, results, strict=True)]
+    return Done(whole, time.monotonic() - begun)
 
 
 def _look_at_numbered(numbered: tuple[int, SeriesPart]) -> SeriesLook:
     return look_at_part(numbered[1])
 
 
-def _worked(job: Job) -> Result:
+def _worked(job: Job, write: Write) -> Result:
     plan, identities = plan_of(job.project)
     if job.codes is not None:
         identities = identities.listed(job.codes)
@@ -452,7 +463,7 @@ def _worked(job: Job) -> Result:
             )
             with limited(len(source)):
                 outcome = deidentify(source, plan, identities, tools)
-            result = _result(job, outcome)
+            result = _result(job, outcome, write)
     except Reject as refusal:
         return Result(job.name, Rejected(str(refusal)))
     if (
@@ -475,11 +486,11 @@ def _tools(job: Job, *, previews: bool) -> PixelTools:
     )
 
 
-def _result(job: Job, outcome: Outcome) -> Result:
+def _result(job: Job, outcome: Outcome, write: Write) -> Result:
     """Write a released output to the disk, and return the result."""
     if not isinstance(outcome, Released):
         return Result(job.name, outcome)
-    written(outcome.chunks, job.output, name_lasts=job.name_lasts)
+    write(outcome.chunks, job.output)
     return Result(job.name, outcome.receipt, outcome.crosswalk_entry)
 
 

@@ -1,26 +1,28 @@
 """Has instances de-identified while their study still arrives, so that at its end only the verdict is left.
 
 Only what may turn out to be needed, and only while nothing else needs the machine: studies that exactly one project
-would take by what is known now, no batch in the pool, room on the disk and in memory. What is left out here, for
-whatever reason, is done by its batch. Nothing here changes the journal.
+would take by what is known now, no batch in the pool, room on the disk and in memory, and an idle core as long as
+instances arrive. What is left out here, for whatever reason, is done by its batch. Nothing here changes the journal.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import threading
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sendit.errors import SendItError
 from sendit.logs import places
-from sendit.pipeline.window import available_memory
+from sendit.pipeline.window import Cores, available_memory
 from sendit.storage.data_directory import LITTLE_ROOM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sendit.orthanc.client import StoredInstance
     from sendit.pipeline.batch import Pipeline
@@ -37,6 +39,8 @@ _MOST_KNOWN = 1_000
 _DISK, _MEMORY = 2 * LITTLE_ROOM, 512 << 20
 #: Seconds after which it is looked again whether the machine is free, and whether anything is too old.
 _LOOK, _TIDY = 0.2, 60.0
+#: Seconds after the plugin's last report of instances for which others are expected; it reports four times a second.
+_ARRIVING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ class EarlyWork:
         self._services = pipeline.services
         self._ahead = pipeline.services.deidentification.ahead
         self._folder = pipeline.services.settings.staging_directory
-        self._waiting: dict[str, None] = {}  # an ordered set
+        self._waiting: dict[str, float] = {}  # when each arrived, on the monotonic clock, in the order of arrival
+        self._arrived = -math.inf  # the last one
+        self._cores = Cores()
         self._told = threading.Condition()
         self._stopping = threading.Event()
         self._studies: dict[str, str] = {}  # by series
@@ -78,12 +84,15 @@ class EarlyWork:
 
     def tell(self, instances: Iterable[str]) -> None:
         """Accept instances that were stored just now."""
-        if not self._thread.is_alive():
-            return
+        if self._thread.is_alive():
+            self._arrived = time.monotonic()
+            self._put(dict.fromkeys(instances, self._arrived))
+
+    def _put(self, instances: Mapping[str, float]) -> None:
         with self._told:
-            for instance in instances:
+            for instance, arrived in instances.items():
                 if len(self._waiting) < _MOST_WAITING:
-                    self._waiting[instance] = None
+                    self._waiting[instance] = arrived
             self._told.notify()
 
     def stop(self) -> None:
@@ -115,28 +124,36 @@ class EarlyWork:
             self._stopping.wait(_LOOK)
             return
         with self._told:
-            some = list(self._waiting)[:_TOGETHER]
+            some = dict(islice(self._waiting.items(), _TOGETHER))
             for instance in some:
                 del self._waiting[instance]
         as_of = time.monotonic()
-        covered = self._services.journal.intake.covered(some) if some else {}
+        covered = self._services.journal.intake.covered(list(some)) if some else {}
         new = [instance for instance in some if instance not in covered]
         for study, instances in self._by_study(self._services.source.stored(new) if new else []).items():
             plan = self._plan(study, instances[0].id)
             if plan.project is not None:
-                self._begin(study, instances, plan.project, plan.codes, as_of)
+                self._begin(study, instances, plan.project, plan.codes, as_of, some)
 
     def _begin(
-        self, study: str, instances: list[StoredInstance], project: ReadyProject, codes: Codes | None, as_of: float
+        self,
+        study: str,
+        instances: list[StoredInstance],
+        project: ReadyProject,
+        codes: Codes | None,
+        as_of: float,
+        arrived: Mapping[str, float],
     ) -> None:
         left = instances
         while left:
             if not self._is_free():
-                self.tell(one.id for one in left)  # and asked about again: its batch may be what keeps the machine busy
+                # And asked about again: its batch may be what keeps the machine busy.
+                self._put({one.id: arrived[one.id] for one in left})
                 return
             together = self._ahead.together(study)
             some, left = left[:together], left[together:]
-            self._services.deidentification.begin_ahead(study, some, project, codes, as_of)
+            last = max(arrived[one.id] for one in some)
+            self._services.deidentification.begin_ahead(study, some, project, codes, as_of, last)
 
     def _is_free(self) -> bool:
         """Return whether the machine is free for one more, now or soon."""
@@ -145,8 +162,19 @@ class EarlyWork:
             and self._services.deidentification.is_idle()
             and shutil.disk_usage(self._folder).free >= _DISK
             and available_memory() >= _MEMORY
-            and self._ahead.wait_for_room(_LOOK)
+            and not self._would_slow_receiving()
+            and self._ahead.wait_for_room(_LOOK, alone=not self._is_arriving())
         )
+
+    def _is_arriving(self) -> bool:
+        return time.monotonic() - self._arrived < _ARRIVING
+
+    def _would_slow_receiving(self) -> bool:
+        """Return whether instances arrive, and a further process would share its core with who receives them.
+
+        A lower priority alone is not enough: cores share caches and the disk.
+        """
+        return self._is_arriving() and self._cores.free() < 1
 
     def _by_study(self, stored: list[StoredInstance]) -> dict[str, list[StoredInstance]]:
         by_study: dict[str, list[StoredInstance]] = {}

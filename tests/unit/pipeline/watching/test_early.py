@@ -25,6 +25,8 @@ class House:
         self.project: str | None = "irb"
         self.asked: list[tuple[str, ...]] = []
         self.groups: list[int] = []
+        self.arrived: list[float] = []
+        self.alone: list[bool] = []
         self.together = 1
         self.begun: list[tuple[str, str, str, str, Any]] = []
         self.projects = {"irb": SimpleNamespace(name="irb", ahead=True), "service": SimpleNamespace(ahead=False)}
@@ -41,9 +43,16 @@ class House:
         if self.no_codes:
             raise Retry("Orthanc is not well")
 
-    def begin_ahead(self, study: str, some: list[StoredInstance], project: Any, codes: Any, as_of: float) -> None:
+    def begin_ahead(
+        self, study: str, some: list[StoredInstance], project: Any, codes: Any, as_of: float, arrived: float
+    ) -> None:
+        self.arrived.append(arrived)
         self.groups.append(len(some))
         self.begun += [(study, one.id, one.version, project.name, codes) for one in some]
+
+    def wait_for_room(self, seconds: float, *, alone: bool) -> bool:
+        self.alone.append(alone)
+        return self.room
 
     def pipeline(self) -> Any:
         source = SimpleNamespace(
@@ -52,7 +61,7 @@ class House:
             study=lambda study: Study(study, False, "", self.series),
         )
         deidentification = SimpleNamespace(
-            ahead=SimpleNamespace(wait_for_room=lambda seconds: self.room, together=lambda study: self.together),
+            ahead=SimpleNamespace(wait_for_room=self.wait_for_room, together=lambda study: self.together),
             is_idle=lambda: self.idle,
             projects=self.projects,
             codes_ahead=self.codes_ahead,
@@ -77,7 +86,7 @@ def told(house: House, *instances: str) -> EarlyWork:
     """One that has heard of these instances; its thread does not run, so each step is called."""
     work = EarlyWork(house.pipeline(), 60)
     work._stopping.wait = lambda timeout=None: False  # type: ignore[method-assign]
-    work._waiting = dict.fromkeys(instances)
+    work._waiting = {one: float(number) for number, one in enumerate(instances)}
     return work
 
 
@@ -97,6 +106,7 @@ def test_instances_are_handed_over_together(house: House) -> None:
     told(house, *"abcdefg")._begin_some()
     assert house.groups == [3, 3, 1]
     assert [one[1] for one in house.begun] == list("abcdefg")
+    assert house.arrived == [2, 5, 6]  # the last of each group
 
 
 @pytest.mark.parametrize("project", [None, "service", "unlinked"])
@@ -111,10 +121,10 @@ def test_a_further_series_may_change_the_project(house: House) -> None:
     """Otherwise the projects are asked about once for a study."""
     work = told(house, "a")
     work._begin_some()
-    work._waiting = {"b": None}
+    work._waiting = {"b": 0}
     work._begin_some()
     house.series, house.project = ("one", "two"), None
-    work._waiting = {"c": None}
+    work._waiting = {"c": 0}
     work._begin_some()
     assert house.asked == [("one",), ("one", "two")]
     assert [one[1] for one in house.begun] == ["a", "b"]
@@ -139,18 +149,37 @@ def test_nothing_is_begun_while_the_machine_is_needed(house: House, monkeypatch:
     assert [one[1] for one in house.begun] == ["a"]
 
 
+def test_receiving_has_the_cores(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While instances arrive, others are begun only on a core that is idle, and on half of them at most."""
+    work, free = told(house, "a"), 0.9
+    work._thread = cast("Any", SimpleNamespace(is_alive=lambda: True))
+    monkeypatch.setattr(work._cores, "free", lambda: free)
+    work.tell(["b"])
+    work._begin_some()
+    assert (house.begun, house.alone) == ([], [])
+    free = 1.0
+    work._begin_some()
+    assert [one[1] for one in house.begun] == ["a", "b"]
+    assert set(house.alone) == {False}
+    work.tell(["c"])
+    free, work._arrived = 0.0, work._arrived - 0.5  # nothing came since
+    work._begin_some()
+    assert [one[1] for one in house.begun] == ["a", "b", "c"]
+    assert house.alone[-1]
+
+
 def test_a_batch_that_comes_in_between(house: House) -> None:
     """What was not begun is asked about again: the batch may have it."""
     work = told(house, "a", "b")
 
-    def begin(study: str, some: list[StoredInstance], project: Any, codes: Any, as_of: float) -> None:
-        House.begin_ahead(house, study, some, project, codes, as_of)
+    def begin(*begun: Any) -> None:
+        House.begin_ahead(house, *begun)
         house.idle, house.covered = False, {"b"}
 
     cast("Any", work._services.deidentification).begin_ahead = begin
     work._thread = cast("Any", SimpleNamespace(is_alive=lambda: True))
     work._begin_some()
-    assert list(work._waiting) == ["b"]
+    assert work._waiting == {"b": 1.0}
     house.idle = True
     work._begin_some()
     assert [one[1] for one in house.begun] == ["a"]
