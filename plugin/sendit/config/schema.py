@@ -111,8 +111,9 @@ class Settings(Section):
     batches_at_once: int = Field(default=2, ge=1, le=64)
     """Number of batches that are de-identified at the same time."""
     work_ahead: bool = True
-    """De-identify instances while their study still arrives, if no batch needs the processes. Nothing of it is
-    delivered before the study is stable; what is not needed is deleted. Never with pseudonyms of a service."""
+    """De-identify instances while their study still arrives, if no batch needs the processes, and receiving leaves a
+    core idle. Nothing of it is delivered before the study is stable; what is not needed is deleted. Never with
+    pseudonyms of a service."""
     reconcile_seconds: float = Field(default=60.0, gt=0, le=3600)
     """Interval at which the journal is compared with Orthanc, in seconds."""
     retry: RetrySettings = RetrySettings()
