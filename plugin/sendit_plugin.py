@@ -264,7 +264,8 @@ class Events:
             if len(self._waiting) < MAX_EVENTS:
                 self._waiting.append((kind, resource))
                 self._urgent |= kind == "stable"
-                self._changed.notify()
+                if self._urgent or len(self._waiting) == 1:  # else nobody waits for it, and Orthanc receives meanwhile
+                    self._changed.notify()
                 return
             self.dropped += 1
         if self.dropped == 1:
