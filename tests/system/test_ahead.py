@@ -171,6 +171,21 @@ def test_no_more_are_handed_over_than_take_a_short_time(ahead: Ahead, project: P
         assert ahead.together("s") == together
 
 
+def test_no_more_is_begun_than_there_are_cores(ahead: Ahead, project: ProjectSpec, tmp_path: Path) -> None:
+    """One is begun on one core, and the next one once it is done; on any number, one waits for the process."""
+    jobs = jobs_of(tmp_path, project, *StudyMaker().instances(1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hangs = replace(jobs[0], name="x", source=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        assert not ahead.wait_for_room(0, 0.9)
+        assert ahead.wait_for_room(0, 1)
+        ahead.begin("s", "r", [("1", hangs)])
+        assert not ahead.wait_for_room(0, 1.9)
+        assert ahead.wait_for_room(0, 2)
+        assert ahead.wait_for_room(0)
+        silent.accept()[0].close()
+        assert ahead.wait_for_room(60, 1)
+
+
 def test_what_is_too_old_is_deleted(ahead: Ahead, project: ProjectSpec, data_directory: Path, tmp_path: Path) -> None:
     """After an hour, and not before."""
     begun(ahead, jobs_of(tmp_path, project, StudyMaker().instance()))

@@ -116,15 +116,14 @@ class Ahead:
     Args:
         staging: where outputs wait.
         previews: where their previews do.
-        workers: how many processes batches have. Half as many work ahead. Once nothing arrives any more, there are two
-            at least, so that of two cores none is idle.
+        workers: how many processes batches have. Half as many work ahead, but two if there are two: of two cores, none
+            is idle then.
     """
 
     def __init__(self, staging: Staging, previews: Previews, workers: int) -> None:
         self._staging = staging
         self._previews = previews
-        self._beside = max(1, workers // 2)
-        self._pool = DeidentifyPool(max(self._beside, min(workers, 2)), nice=_NICE)
+        self._pool = DeidentifyPool(max(workers // 2, min(workers, 2)), nice=_NICE)
         self._most = self._pool.workers + 1  # one waits, so that no process does
         self._begun = 0
         self._studies: dict[str, _Study] = {}
@@ -140,19 +139,19 @@ class Ahead:
         self._staging.ahead.forget()
         self._previews.ahead.forget()
 
-    def wait_for_room(self, seconds: float, *, alone: bool = True) -> bool:
+    def wait_for_room(self, seconds: float, cores: float = math.inf) -> bool:
         """Return whether another instance may be begun now, or within so many seconds.
 
         Args:
             seconds: how long to wait.
-            alone: nothing arrives, so that the machine has nothing else to do.
+            cores: on so many cores.
         """
-        most = self._most if alone else self._beside
         with self._changed:
-            return self._changed.wait_for(lambda: self._has_room(most), timeout=seconds)
+            return self._changed.wait_for(lambda: self._has_room(cores), timeout=seconds)
 
-    def _has_room(self, most: int) -> bool:
-        return self._begun < most and sum(len(study.made) for study in self._studies.values()) < _MOST_MADE
+    def _has_room(self, cores: float) -> bool:
+        begun = self._begun < self._most and self._begun + 1 <= cores
+        return begun and sum(len(study.made) for study in self._studies.values()) < _MOST_MADE
 
     def together(self, study: str) -> int:
         """Return how many instances of a study are to be begun at once."""

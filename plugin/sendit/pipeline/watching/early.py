@@ -39,8 +39,9 @@ _MOST_KNOWN = 1_000
 _DISK, _MEMORY = 2 * LITTLE_ROOM, 512 << 20
 #: Seconds after which it is looked again whether the machine is free, and whether anything is too old.
 _LOOK, _TIDY = 0.2, 60.0
-#: Seconds after the plugin's last report of instances for which others are expected; it reports four times a second.
-_ARRIVING = 0.5
+#: Seconds after the plugin's last report of instances for which others are expected. It reports four times a second,
+#: unless the machine is too busy for that.
+_ARRIVING = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +163,16 @@ class EarlyWork:
             and self._services.deidentification.is_idle()
             and shutil.disk_usage(self._folder).free >= _DISK
             and available_memory() >= _MEMORY
-            and not self._would_slow_receiving()
-            and self._ahead.wait_for_room(_LOOK, alone=not self._is_arriving())
+            and (cores := self._cores_left()) >= 1
+            and self._ahead.wait_for_room(_LOOK, cores)
         )
 
-    def _is_arriving(self) -> bool:
-        return time.monotonic() - self._arrived < _ARRIVING
+    def _cores_left(self) -> float:
+        """Return how many cores receiving leaves idle: on one that it needs, it would become slower.
 
-    def _would_slow_receiving(self) -> bool:
-        """Return whether instances arrive, and a further process would share its core with who receives them.
-
-        A lower priority alone is not enough: cores share caches and the disk.
+        A lower priority alone is not enough: processes share caches and the disk.
         """
-        return self._is_arriving() and self._cores.free() < 1
+        return self._cores.free() if time.monotonic() - self._arrived < _ARRIVING else math.inf
 
     def _by_study(self, stored: list[StoredInstance]) -> dict[str, list[StoredInstance]]:
         by_study: dict[str, list[StoredInstance]] = {}

@@ -26,7 +26,7 @@ class House:
         self.asked: list[tuple[str, ...]] = []
         self.groups: list[int] = []
         self.arrived: list[float] = []
-        self.alone: list[bool] = []
+        self.cores: list[float] = []
         self.together = 1
         self.begun: list[tuple[str, str, str, str, Any]] = []
         self.projects = {"irb": SimpleNamespace(name="irb", ahead=True), "service": SimpleNamespace(ahead=False)}
@@ -50,8 +50,8 @@ class House:
         self.groups.append(len(some))
         self.begun += [(study, one.id, one.version, project.name, codes) for one in some]
 
-    def wait_for_room(self, seconds: float, *, alone: bool) -> bool:
-        self.alone.append(alone)
+    def wait_for_room(self, seconds: float, cores: float) -> bool:
+        self.cores.append(cores)
         return self.room
 
     def pipeline(self) -> Any:
@@ -150,22 +150,22 @@ def test_nothing_is_begun_while_the_machine_is_needed(house: House, monkeypatch:
 
 
 def test_receiving_has_the_cores(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While instances arrive, others are begun only on a core that is idle, and on half of them at most."""
+    """While instances arrive, others are begun only on cores that are idle; then on all."""
     work, free = told(house, "a"), 0.9
     work._thread = cast("Any", SimpleNamespace(is_alive=lambda: True))
     monkeypatch.setattr(work._cores, "free", lambda: free)
     work.tell(["b"])
     work._begin_some()
-    assert (house.begun, house.alone) == ([], [])
-    free = 1.0
+    assert (house.begun, house.cores) == ([], [])
+    free = 1.5
     work._begin_some()
     assert [one[1] for one in house.begun] == ["a", "b"]
-    assert set(house.alone) == {False}
+    assert set(house.cores) == {1.5}
     work.tell(["c"])
-    free, work._arrived = 0.0, work._arrived - 0.5  # nothing came since
+    free, work._arrived = 0.0, work._arrived - 1.0  # nothing came since
     work._begin_some()
     assert [one[1] for one in house.begun] == ["a", "b", "c"]
-    assert house.alone[-1]
+    assert house.cores[-1] == float("inf")
 
 
 def test_a_batch_that_comes_in_between(house: House) -> None:
