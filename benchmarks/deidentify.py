@@ -42,6 +42,7 @@ ROUNDS = 60
 _INSTANCES = 20
 FILES = 10_000
 _PATIENTS = 500  # one after the other
+_FULL = 300  # patients after whom the caches, which are of a fixed size, are full: some 70 MB
 _MOST_RATIO = 0.5
 _NATIVE = (
     "CT, 180 elements, 128 × 128",
@@ -312,14 +313,14 @@ def _timed(work: Callable[..., None], *given: object) -> float:
 
 
 def _growth(plan: Plan) -> int:
-    """By how much memory grew (bytes), once the first thousand files were done."""
+    """By how much memory grew (bytes), once the caches were full."""
     source = _source("000000000", 64)
     chance = random.Random(0)
     letters = "abcdefghijklmnopqrstuvwxyz"
     patients = ["".join(chance.choices(letters, k=9)).encode() for _ in range(_PATIENTS)]
     before = 0
     for number in range(FILES):
-        if number == FILES // 10:
+        if number == FILES * _FULL // _PATIENTS:
             before = resident(os.getpid())
         patient = patients[number * _PATIENTS // FILES]
         _by_sendit(source.replace(b"000000000", patient), plan)
