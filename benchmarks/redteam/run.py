@@ -34,10 +34,13 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
-_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_NAMES = (
+    *("first", "second", "third", "fourth", "fifth", "sixth"),
+    *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
+)
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
 #: Lists whose texts are not shown, so that the rules can be changed without a look at them.
-_SEALED = frozenset(["tenth"])
+_SEALED = frozenset(["twelfth"])
 #: Leaked and lost before the rules were changed with any list (first, second), with the next two, and so on.
 _BEFORE = {
     "first": (16, 80),
@@ -50,6 +53,8 @@ _BEFORE = {
     "eighth": (6, 24),
     "ninth": (12, 61),
     "tenth": (7, 28),
+    "eleventh": (19, 51),
+    "twelfth": (13, 34),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
 _UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7), "eighth": (5, 18), "tenth": (7, 24)}
@@ -61,6 +66,8 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "eighth": 0.02,
     "ninth": 0.01,
     "tenth": 0.05,
+    "eleventh": 0.1,
+    "twelfth": 0.1,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
@@ -69,6 +76,8 @@ MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "eighth": 0.25,
     "ninth": 0.15,
     "tenth": 0.25,
+    "eleventh": 0.3,
+    "twelfth": 0.3,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -233,8 +242,8 @@ the same afterwards.
 The rules were changed with the first, the third, the fifth, the seventh and the ninth texts. The second, fourth, sixth,
 eighth and tenth ones, written at the same time as those, were left unseen until then, so their figures tell what to
 expect of new texts: {unseen}. After that the rules were changed with
-the second, fourth, sixth and eighth, too, and with what leaked of the tenth; what is lost of the tenth was not looked
-at. The third and fourth texts are of more kinds: attributes of machines, programs, plans, coded meanings,
+the second, fourth, sixth and eighth, too, and with what leaked of the tenth; what was lost of the tenth was not looked
+at in that round. The third and fourth texts are of more kinds: attributes of machines, programs, plans, coded meanings,
 numbers that are none, more scripts, files of a patient whose name is a word. The fifth and sixth ones are by another
 hand, who had read no rule: other trades (a dental clinic, a vet school, trials, an emergency
 doctor's dictation) and countries. What identifies in them is shorter: beds, subjects of trials, initials, offices,
@@ -242,8 +251,10 @@ nicknames. What is lost of them was not looked at in the first round with them, 
 eighth ones are by a third hand, who had read no rule either: what clerks and radiographers type, makers beyond the
 largest, names of series as public data sets have them. The ninth and tenth ones are by a fourth hand, who had read no
 rule either: radiographers, clerks, physicists, archive administrators and data managers of 30 countries; whole
-sentences of reports in 15 languages, names of patients quoted in another form. Each of these two pairs was written as
-one list, which was split by chance.
+sentences of reports in 15 languages, names of patients quoted in another form. The eleventh and twelfth ones are by a
+fifth hand, who had read no rule either: the staff of clinics, practices, archives, laboratories and trials of 30
+countries, more employers, schools, plates, cases and handles, reports in 25 languages. Each of these three pairs was
+written as one list, which was split by chance.
 
 Not shown below, to be left unseen while the rules are changed, are the texts of: {sealed}.
 

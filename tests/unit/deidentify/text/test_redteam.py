@@ -12,10 +12,14 @@ pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize(
-    "which", ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
+    "which",
+    [
+        *("first", "second", "third", "fourth", "fifth", "sixth"),
+        *("seventh", "eighth", "ninth", "tenth", "eleventh"),
+    ],
 )
 def test_texts_of_the_red_team(which: str) -> None:
-    found, is_short = measured(texts_of(which)), which in ("sixth", "eighth")
+    found, is_short = measured(texts_of(which)), which in ("sixth", "eighth", "tenth")
     assert found.identifying > (60 if is_short else 120)
     assert found.harmless > (25 if is_short else 100)
     assert len(found.leaked) <= MOST_LEAKED[which] * found.identifying, found.leaked
