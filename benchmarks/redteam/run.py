@@ -57,7 +57,14 @@ _BEFORE = {
     "twelfth": (13, 34),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
-_UNSEEN = {"second": (8, 35), "fourth": (10, 23), "sixth": (5, 7), "eighth": (5, 18), "tenth": (7, 24)}
+_UNSEEN = {
+    "second": (8, 35),
+    "fourth": (10, 23),
+    "sixth": (5, 7),
+    "eighth": (5, 18),
+    "tenth": (7, 24),
+    "twelfth": (12, 27),
+}
 #: Of the identifying.
 MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
     "fifth": 0.025,
@@ -66,8 +73,8 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "eighth": 0.02,
     "ninth": 0.01,
     "tenth": 0.05,
-    "eleventh": 0.1,
-    "twelfth": 0.1,
+    "eleventh": 0.05,
+    "twelfth": 0.08,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
@@ -76,8 +83,8 @@ MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "eighth": 0.25,
     "ninth": 0.15,
     "tenth": 0.25,
-    "eleventh": 0.3,
-    "twelfth": 0.3,
+    "eleventh": 0.15,
+    "twelfth": 0.22,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -239,22 +246,19 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The rules were changed with the first, the third, the fifth, the seventh and the ninth texts. The second, fourth, sixth,
-eighth and tenth ones, written at the same time as those, were left unseen until then, so their figures tell what to
-expect of new texts: {unseen}. After that the rules were changed with
-the second, fourth, sixth and eighth, too, and with what leaked of the tenth; what was lost of the tenth was not looked
-at in that round. The third and fourth texts are of more kinds: attributes of machines, programs, plans, coded meanings,
-numbers that are none, more scripts, files of a patient whose name is a word. The fifth and sixth ones are by another
-hand, who had read no rule: other trades (a dental clinic, a vet school, trials, an emergency
-doctor's dictation) and countries. What identifies in them is shorter: beds, subjects of trials, initials, offices,
-nicknames. What is lost of them was not looked at in the first round with them, but in the next one. The seventh and
-eighth ones are by a third hand, who had read no rule either: what clerks and radiographers type, makers beyond the
-largest, names of series as public data sets have them. The ninth and tenth ones are by a fourth hand, who had read no
-rule either: radiographers, clerks, physicists, archive administrators and data managers of 30 countries; whole
-sentences of reports in 15 languages, names of patients quoted in another form. The eleventh and twelfth ones are by a
-fifth hand, who had read no rule either: the staff of clinics, practices, archives, laboratories and trials of 30
-countries, more employers, schools, plates, cases and handles, reports in 25 languages. Each of these three pairs was
-written as one list, which was split by chance.
+The lists were written in pairs, by five hands who had read no rule (the first four lists by one of them); each pair
+is one list that was split by chance. The rules were changed with one of a pair, while the other one was left unseen
+until they stood, so these figures tell what to expect of new texts: {unseen}. The last pair, before any change: 19 of
+210 leaked and 51 of 202 were lost (eleventh), 13 of 166 and 34 of 145 (twelfth). Of the eleventh, 29 were lost once
+words that no table has were judged by what they are like ([decision 32](../decisions/0032-words-in-no-table.md)),
+before anybody had looked at it. Afterwards, the unseen lists were used, too: the twelfth with what leaked only.
+
+What they are about: descriptions and comments as they are typed (first, second); machines, programs, plans, coded
+meanings, more scripts, patients whose name is a word (third, fourth); a dental clinic, animals, trials, an emergency
+doctor, with beds, initials, offices and nicknames (fifth, sixth); clerks and radiographers, smaller makers, public
+data sets (seventh, eighth); archive administrators and physicists of 30 countries, whole sentences of reports (ninth,
+tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
+in 25 languages (eleventh, twelfth).
 
 Not shown below, to be left unseen while the rules are changed, are the texts of: {sealed}.
 

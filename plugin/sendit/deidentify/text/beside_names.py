@@ -152,9 +152,10 @@ def _short_name_beside() -> re.Pattern[str]:
 
 @cache
 def _number_beside() -> re.Pattern[str]:
-    """Return a pattern for a number of two digits or more behind what was cut out: neither measured nor counted."""
+    """Return a pattern for a number that is not measured, or a day, behind what was cut out."""
     units = any_of(technique()["units"])
     return re.compile(
         rf"(?<={_GONE})(?:\s\([^()\d]{{1,24}}\))?[ ,.]{{1,2}}(?:#|no\.?\s|nr\.?\s)?['’]?\d{{2,6}}"
         rf"(?![\w%°:/+*]|[.,\-]\d|\s?(?i:{units}|y|yo|m|f|d|h)(?!\w))"
+        rf"|(?<={_GONE})\s(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])(?![\w/.,])"
     )

@@ -30,7 +30,10 @@ _SPOKEN_MAIL = (
     rf"[\w.+\-]+(?:\s{_DOT}\s[\w\-]+){{0,3}}\s(?:at|arroba|arobase|chiocciola|ät|małpa|snabel-?a|kukac|собака|zavináč)"
     rf"\s[\w\-]+(?:\s{_DOT}\s[\w\-]+){{1,3}}"
 )
-_PHONE = r"(?<![^\W_])(?<![Vv]\d-)(?:\+|00)\d[\d\s().\-/]{6,}\d(?![^\W_])"
+_PHONE = (
+    r"(?<![^\W_])(?<![Vv]\d-)(?:\+|00)\d[\d\s().\-/]{6,}\d(?![^\W_])"
+    r"|(?<![\d.A-Za-z])1[3-9]\d[\- ]\d{4}[\- ]\d{4}(?!\d)"  # of a mobile in China
+)
 #: A postal code and a place behind a comma: ", 69117 Heidelberg".
 _POSTAL = r"(?<=[,;])\s*(?:[A-Z]{1,2}-)?\d{4,5}\s+[^\W\d_a-z][^\W\d_A-Z]{2,}(?:[\s\-][^\W\d_a-z][^\W\d_A-Z]{2,})?"
 #: Postal codes of the USA (nine digits) and of Japan.
@@ -43,7 +46,11 @@ _COORDINATES = (
 _ACCOUNT = r"(?<![^\W_])[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?(?![^\W_])"
 #: Germany: pension insurance; Québec: health insurance.
 _INSURED = r"(?<![^\W_])\d{2}[\s\-]?\d{6}[\s\-]?[A-Z][\s\-]?\d{3}(?![^\W_])|(?<![^\W_])[A-Z]{4}\s\d{4}\s\d{4}(?![^\W_])"
-_PLATE = r"(?<![^\W_])(?<!-)[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}\s?(?!\d*[05]0[EH]?(?!\w))\d{3,4}[EH]?(?![^\W_]|-)"
+_PLATE = (
+    r"(?<![^\W_])(?<!-)[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}\s?(?!\d*[05]0[EH]?(?!\w))\d{3,4}[EH]?(?![^\W_]|-)"
+    r"|(?<![^\W_])(?:A[PRS]|BR|C[GH]|DL|G[AJ]|H[PR]|J[HK]|K[AL]|LA|M[HLNPZ]|NL|O[DR]|P[BY]|RJ|SK|T[NS]|U[KP]|WB)"
+    r"[ \-]?\d{2}[ \-]?[A-Z]{1,2}[ \-]?\d{4}(?![^\W_])"  # of a state of India
+)
 #: With a word that tells the time of day, or in full with hours of the day.
 _CLOCK = r"(?:[01]?\d|2[0-3])"
 _TIME = (
@@ -63,12 +70,13 @@ _ROOM = (
     r"(?<!\w)[A-Z]{1,2}\d{1,3}-\d{1,3}(?=\s(?:bed|bett|lit|cama|letto)\s?\d)|"
     r"((?<!\w)(?:room|rm|zimmer|chambre|chbre|hab(?=\.?\s\d)|habitaci[oó]n|stanza|quarto|kamer|sala|pok[oó]j|palata|ward)"
     r"(?!\w)[\s.:#]*(?:(?:no|nr)\.?\s)?"
-    r"|(?<!\w)(?:icu|itu|micu|sicu|er|ed|a&e)[\s\-](?:bed|bay)\s)(?!\d\d\s\d\d(?!\w))[A-Z]?\d[\w\-/]*"
+    r"|(?<!\w)(?:icu|itu|micu|sicu|er|ed|a&e)[\s\-](?:bed|bay)\s)(?!\d\d\s\d\d(?!\w))(?:[A-Z]-?)?\d[\w\-/]*"
+    r"|((?<!\w)(?:(?-i:OR)|theat(?:re|er))\s)\d{1,2}(?![\w.,%/])"
     r"|((?<!\w)(?:bed|bett|lit|cama|letto|bay)[\s.:#]*)(?:[A-Z]\d+|\d+[A-Z])(?![^\W_])"
 )
 #: The name of a machine in a network; the subject of a study in the form of BIDS.
 _HOST = (
-    r"(?<![\w@/])[\w\-]+(?:\.[\w\-]+)*\.(?:com|org|net|edu|gov|local|lan|intra|intern|hospital|clinic"
+    r"(?<![\w@/])[a-z][a-z\-]*\d+(?:\.[a-z][a-z\-]*){2,}(?![\w.])|(?<![\w@/])[\w\-]+(?:\.[\w\-]+)*\.(?:com|org|net|edu|gov|local|lan|intra|intern|hospital|clinic"
     r"|(?:[\w\-]{2,}\.)(?:de|fr|it|es|nl|uk|at|ch|be|pl|se|dk|no|pt|br|jp|cn|eu))(?![\w.])"
 )
 _HOST_NAME = re.compile(_HOST, re.IGNORECASE)

@@ -20,7 +20,7 @@ _BORN = (
 #: Before a day and a month as numbers, which elsewhere are a fraction.
 _ON = (
     r"(?:died|born|dob|dated?|on|since|until|am|vom|le|du|el|il|op|dnia|adm(?:itted|ission)?|disch(?:arged)?|seen|surgery|doa|dos|appt|visit"
-    r"|exam|lmp|edd|dum|dpp|opened|closed|due|replaced|installed|serviced|injured|fell|scanned|aufn(?:ahme)?|entl(?:assen)?|geplant|alta|ingreso|vu|rdv|ricovero)\.?"
+    r"|exam|mdt|tumou?r\s?board|meeting|konsil|besprechung|conference|konferenz|lmp|edd|dum|dpp|opened|closed|due|replaced|installed|serviced|injured|fell|scanned|aufn(?:ahme)?|entl(?:assen)?|geplant|alta|ingreso|vu|rdv|ricovero)\.?"
 )
 #: A day of the week beside a date that was cut out.
 _WEEKDAY = (
@@ -74,7 +74,7 @@ _AGES = re.compile(
             rf"(?<!\w)(?:is|aged?|turned|turning|now)\s(?:a|one)\shundred(?:\sand\s\w+)?{_NO_AMOUNT}",
             rf"(?<!\w)(?:aged?|alter|edad|wiek|idade)\s*[:=]?\s*{_NINETY}(?:[\s\-]\w+)?",
             rf"(?<!\w){_OVER_NINETY}(?!\w)(?!\s*(?:%|percent|per\s?cent|deg|grad|mm|cm|ml|kg))",
-            r"(?<!\w)(?:nonag[ae]n|centen|supercenten)[aeä][ir]\w*|(?<!\w)aged\s+ninety(?:[\s\-]\w+)?",
+            r"(?<!\w)(?:nonag[ae]n|centen|supercenten)[aeä][ir]\w*(?:\s?\(?\d{2,3}\)?(?!\w))?|(?<!\w)aged\s+ninety(?:[\s\-]\w+)?",
         )
     ),
     re.IGNORECASE,
@@ -148,6 +148,8 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w)(?:on|until|since|by)\s+(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of(?!\s(?:{month})\b)|and|at|for|to|inst|ult|prox)\b))",
         r"(?<!\w)(?:geb(?:oren|\.)?|jg\.?|jahrgang|né[e]?|ur\.|dob|born(?:\sin)?|nacid[oa](?:\sen)?|nat[oa](?:\snel)?)\s\d\d(?![\w%]|[.,/\-]\d|\s?(?:mm|cm|ml|kg|g|w|wks?|weeks?|days?|min|h))",
         rf"(?<!\w)(?!\d{{1,2}}\s?[x*]\s)\d{{1,2}}[\s.\-/]{{1,2}}{_ROMAN}[\s.\-/]{{1,2}}(?:(?:19|20)\d\d|\d\d)(?!\w)",
+        r"(?<![^\W_])(?-i:(?:0?[1-9]|[12]\d|3[01])-?(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Okt|Dez|Mrz)(?:\d\d|(?:19|20)\d\d)?)(?![^\W_])",
+        rf"(?<!\w){_WEEKDAY}\s(?:the\s)?\d{{1,2}}(?:st|nd|rd|th)(?!\w|\s(?:of\s)?(?:{month}))",
         rf"(?<!\w){_ROMAN}/(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<![\w.])(?<!\d\s){_DAY}\s{_MONTH}\s\d\d(?![\w.]|\s\d)",
         r"(?<![\w.])(?:19|20)\d\d[/\-](?:0?[1-9]|1[0-2])(?![\w.])",

@@ -14,7 +14,7 @@ from sendit.deidentify.text.encodings import is_dense
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import technique
-from sendit.deidentify.text.vocabulary import RUN, is_no_name
+from sendit.deidentify.text.vocabulary import RUN, is_anybodys_name, is_no_name, is_nobodys_name
 from sendit.deidentify.text.word_lists import medicine
 
 _MONTH = (
@@ -95,7 +95,8 @@ _PLAIN = re.compile(
             rf"\b{_MONTH}\b\.?[ \-]\d{{1,2}}(?:st|nd|rd|th)?(?![\w.])(?![ ,\-]+{_YEAR})"
             r"(?!\s*(?:mm|cm|ml|kv|mas|min|sec|s|w|years?|months?|days?)\b)",
             rf"(?<![\d.])(?:0[1-9]|1[0-2])[-/.]{_YEAR}(?!\d)|(?<!\d){_YEAR}-W\d{{2}}(?:-\d)?(?!\d)",
-            r"(?:\d{2,4}|(?:令和|平成|昭和|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
+            r"(?:\d{3,4}|[2-9]\d|(?:令和|平成|昭和|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
+            r"\d{2}\s*[年년]\s*\d{1,2}\s*[月월]\s*(?:\d{1,2}\s*[日일])?",
             r"\d{1,2}\s*[月월]\s*\d{1,2}\s*[日号號일]",
             r"(?<![\w.])(?:9\d|1[0-2]\d)[\s\-]*(?:y\s?/?\s?o\b|years?|yrs?|yr|jahre?|ans|años|anni|jaar)|\bage[d:]?\s*(?:9\d|1[0-2]\d)\b",
             r"(?<![\d.])\d{2,4}(?:[ \-]\d{2,4}){3,}(?![\d.])|(?<![\d.])\d{3}[ \-]\d{2,3}[ \-]\d{4}(?![\d.])",
@@ -121,7 +122,7 @@ _PLAIN = re.compile(
     re.IGNORECASE,
 )
 #: A number of four digits and more that begins with 0, as no measurement does.
-_ZERO_LED = re.compile(r"(?<![\w.,:/+\-])0\d{3,5}(?![\w.,:/]|-\d|\s?h)")
+_ZERO_LED = re.compile(r"(?<![\w.,:/+\-])(?:\d{1,2}-)?0\d{3,5}(?![\w.,:/]|-\d|\s?h)")
 #: Every match of _PLAIN contains one of these.
 _OF_PLAIN = re.compile(rf"[\d:元{CUT}]")
 _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{12,}={0,2}(?![\w+/=])")
@@ -219,6 +220,9 @@ def _listed(match: re.Match[str]) -> str:
         return match[0]
     one, other = medical(match[1]), medical(match[2])
     if _is_about_technique(match[1]) and _is_about_technique(match[2]):
+        return match[0]
+    both = (match[1], match[2])
+    if any(map(is_nobodys_name, both)) or not any(map(is_anybodys_name, both)):  # each is judged by itself
         return match[0]
     titles = match[1].istitle() and match[2].istitle()
     return match[0] if (one and other) or ((one or other) and not titles) else CUT

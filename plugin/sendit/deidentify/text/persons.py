@@ -43,6 +43,8 @@ _TUBE = re.compile(r"[\s\-](?:tubes?|feed(?:s|ing)?|sonde|suction|tip)(?!\w)")
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: The abbreviation of a hospital behind a word of place; initials of who wrote a remark, at its end.
 _AT_HOUSE = re.compile(r"((?<!\w)(?:at|from|outside)\s)([A-Z]{4,6})(?=\s*(?:$|[,.;)]))")
+_INITIALS_AND_DAY = re.compile(r"(?<![\w.])()([A-Z]{2,3})\s(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?!\d)")
+_BY_INITIALS = re.compile(r"((?<!\w)(?:[Bb]y|[Pp]er)\s)([a-z]{2,3})(?=[,.;]|\s*$)")
 _LAST_INITIALS = re.compile(r"((?<=\w),\s)([a-z]{3})(?=\.?\s*$)")
 #: A given name of two syllables written as one word, and an initial: JiSu P.
 _GLUED = re.compile(
@@ -126,7 +128,9 @@ def _is_kind(name: str) -> bool:
 
 def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
-    text = _AT_HOUSE.sub(_without_unknown, _LAST_INITIALS.sub(_without_unknown, _GLUED.sub(CUT, text)))
+    text = _GLUED.sub(CUT, text)
+    for initials in (_LAST_INITIALS, _BY_INITIALS, _INITIALS_AND_DAY, _AT_HOUSE):
+        text = initials.sub(_without_unknown, text)
     text = _short_word().sub(
         lambda match: match[0] if _is_usual(match[0]) or _is_day(match) or begins_sentence_of(match[0], match) else CUT,
         text,

@@ -113,6 +113,8 @@ _TRANSDUCER = re.compile(r"\d{1,2}[A-Z]{1,2}\d(?:[A-Z]?[a-z])?")  # 3V5Ms, 4V1c
 #: A number, the year and the modality: 0917.24.CT.
 _ACCESSION = re.compile(r"(?<![^\W_])\d{3,6}[./\-]\d{2}[./\-][A-Z]{2}(?![^\W_])")
 _MATRICES = frozenset({"1024", "2048", "4096"})
+_RANGE = re.compile(r"([1-9]\d{0,3})[\-–]([1-9]\d{0,3})")
+_UNIT_BEHIND = re.compile(r"\s([µμ]?[A-Za-z]{1,4})(?![^\W_])")
 #: A word and a size: ring2cm, Bolus5mm.
 _SIZED = re.compile(r"([^\W\d_]{3,}?)\d{1,2}(?:mm|cm|Gy)")
 #: The name of a sequence as Siemens writes it; nobody's number begins like this: *tfl3d1_16ns, *ep_b1000#12, *svs_se.
@@ -238,7 +240,10 @@ def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffu
     text = _BESIDE.sub(_without_groups, _HEXADECIMAL.sub(_without_bytes, text))
     text = _LETTERED.sub(lambda match: match[0] if len(match[1]) >= _SHORTEST_TERM and is_term(match[1]) else CUT, text)
     return _WORD.sub(
-        lambda match: match[0] if _is_model(match) else _judged(match[0], kind, is_term, diffusion=diffusion), text
+        lambda match: (
+            match[0] if _is_model(match) or _is_range(match) else _judged(match[0], kind, is_term, diffusion=diffusion)
+        ),
+        text,
     )
 
 
@@ -250,6 +255,15 @@ def _is_model(match: re.Match[str]) -> bool:
     return before is not None and any(
         word in products()[section] for word in before[0].lower().split() for section in _DEVICES
     )
+
+
+def _is_range(match: re.Match[str]) -> bool:
+    """Return whether a word is a range of what is measured: 500-700 µm."""
+    numbers = _RANGE.fullmatch(match[0])
+    unit = _UNIT_BEHIND.match(match.string, match.end())
+    if not numbers or not unit or int(numbers[1]) >= int(numbers[2]):
+        return False
+    return re.sub("^[µμ]", "u", unit[1]).lower() in technique()["units"]
 
 
 def _without_bytes(match: re.Match[str]) -> str:

@@ -7,10 +7,13 @@ remember the results.
 from __future__ import annotations
 
 import re
-from functools import cache
+import unicodedata
+from functools import cache, lru_cache
+from hashlib import blake2b
 from importlib.resources import as_file, files
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from sendit.deidentify import tables
 
@@ -22,6 +25,24 @@ _MARKS = (_ONLY_SMALL, _AT_BEGIN, _NAME)
 #: What Hebrew and Arabic write in one word with the next: and, the, in, to, from, that, as.
 _PREFIXES = re.compile("[והבלמשכ]{1,3}|[وف]?(?:[بك]?ال|لل|[بكلس])|[وف]")
 _SHORTEST_BARE = 3
+#: Letters without a separable accent.
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ð": "d"}
+                         | {"Ø": "O", "Ł": "L", "Đ": "D", "ẞ": "SS", "Æ": "AE", "Œ": "OE", "Ð": "D"})  # fmt: skip
+#: Of `listed_names.bin`, a Bloom filter; and how many of them are set for a name.
+BITS_OF_NAMES, _BITS_OF_ONE = 1 << 24, 8
+#: Of `word_likeness.bin`: lengths of the parts of words that have a weight, number of weights, steps to one.
+_LENGTHS_OF_PARTS, PLACES_OF_PARTS, STEPS_OF_LIKENESS = (2, 3, 4, 5), 1 << 18, 16
+
+
+def folded_word(text: str) -> str:
+    """Return a word as the tables have it: in lower case without accents."""
+    return text.lower() if text.isascii() else without_accents(text.lower())
+
+
+def without_accents(text: str) -> str:
+    """Return the same letters, upper and lower case, without accents."""
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return "".join(character for character in plain if not unicodedata.combining(character))
 
 
 def is_of_languages(word: str, *, small: bool) -> bool:
@@ -62,6 +83,49 @@ def is_skeleton_of_medicine(skeleton: str) -> bool:
     return bool(skeleton) and _line_of(skeleton.encode("ascii", "replace"), _table("cognates.txt")) is not None
 
 
+@lru_cache(maxsize=4096)
+def languages_of(word: str) -> frozenset[str]:
+    """Return the languages in whose sentences a word in lower case is a word; capitals: also where one begins."""
+    line = _line_of(word.encode("utf-8"), _table("words_of_sentences.txt"))
+    return frozenset(line.decode("utf-8").partition(" ")[2].split(",")) if line else frozenset()
+
+
+@lru_cache(maxsize=4096)
+def likeness(word: str) -> float:
+    """Return how much more a word, in lower case without accents, is like other words than like names.
+
+    It is the logarithm of the odds, by the parts of two to five letters that it has.
+    """
+    table = _table("word_likeness.bin")
+    weights = (table[place_of_part(part)] for part in parts_of_word(word))
+    return sum(weight - 256 if weight > 127 else weight for weight in weights) / STEPS_OF_LIKENESS
+
+
+def parts_of_word(word: str) -> Iterator[str]:
+    """Yield the parts of a word that have a weight: two to five letters, with its bounds."""
+    text = f"^{word}$"
+    return (text[start : start + length] for length in _LENGTHS_OF_PARTS for start in range(len(text) - length + 1))
+
+
+def place_of_part(part: str) -> int:
+    """Return where the weight of some letters of a word stands in the table of likeness."""
+    return crc32(part.encode("utf-8")) % PLACES_OF_PARTS
+
+
+@lru_cache(maxsize=4096)
+def is_listed_name(word: str) -> bool:
+    """Return whether a word, in lower case without accents, is a name of a person or a place in any list of names."""
+    table = _table("listed_names.bin")
+    return all(table[bit >> 3] & (1 << (bit & 7)) for bit in bits_of_name(word))
+
+
+def bits_of_name(word: str) -> Iterator[int]:
+    """Yield the bits of the table of names that are set for a name."""
+    digest = blake2b(word.encode("utf-8"), digest_size=16).digest()
+    first, step = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+    return ((first + number * step) % BITS_OF_NAMES for number in range(_BITS_OF_ONE))
+
+
 def _line_of(word: bytes, table: mmap) -> bytes | None:
     """Return the line that begins with a word, by halving the table."""
     low, high = 0, len(table)
@@ -70,7 +134,7 @@ def _line_of(word: bytes, table: mmap) -> bytes | None:
         start = table.rfind(b"\n", low, middle) + 1 or low
         end = table.find(b"\n", middle)
         line = table[start:end]
-        found = line[:-2] if line.endswith(_MARKS) else line
+        found = line.partition(b" ")[0]
         if found == word:
             return line
         if found < word:

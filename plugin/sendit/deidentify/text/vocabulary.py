@@ -27,16 +27,23 @@ from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS, STRANGER, 
 from sendit.deidentify.text.sections import products, sections, technique, words_by_section
 from sendit.deidentify.text.sorted_words import (
     begins_sentence,
+    folded_word,
+    is_listed_name,
     is_of_dense_script,
     is_of_languages,
     is_skeleton_of_medicine,
+    likeness,
+    without_accents,
 )
+from sendit.deidentify.text.unknown_words import begins_in_language, is_like_words, with_words_of_sentences
 from sendit.deidentify.text.word_lists import medicine, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SHORT = 3
+#: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
+_LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 _NEAR = 3  # characters between two words that belong together
 _FEWEST_OF_SENTENCE = 3  # long words
 _LONGEST_BEGIN = 8  # characters
@@ -92,7 +99,9 @@ _UNIT_OF_TIME = (
 )
 #: How long something lasts, or how often it was: after a number in words, and after digits.
 _SPAN = re.compile(_NUMERAL + _UNIT_OF_TIME.replace("日年", "年"))
-_COUNTED = re.compile(_UNIT_OF_TIME)
+_COUNTED = re.compile(f"{_UNIT_OF_TIME}|[列排层層枚片例级級度型]")
+#: Words of one character between others, which nobody is called: is, seen, not, and, with, of, pregnant, in and out.
+_BETWEEN = frozenset("呈见見未及较較伴示孕约約类類形状狀样樣快慢进進出入侧側处處缘緣旁区區部位性化")
 #: Words of one character that are family names of China: with one or two others they are a name (高大中).
 _FAMILIES, _LONGEST_NAME = (
     "高余餘金方白石毛向江夏周常安严嚴时時明成马馬万萬文温平水林花路连連单單双雙元全边邊",
@@ -168,9 +177,6 @@ _BEFORE_T = re.compile(r"(?:AX|SAG|COR|TRA|OBL)T")
 #: Umlauts as they are written without such keys.
 _UMLAUT_IN_TWO = re.compile("([aou])e")
 _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
-#: Letters without a separable accent.
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ð": "d"}
-                         | {"Ø": "O", "Ł": "L", "Đ": "D", "ẞ": "SS", "Æ": "AE", "Œ": "OE", "Ð": "D"})  # fmt: skip
 #: The digits that a single code string may have.
 _DIGITS = re.compile(r"\d{0,5}$|ISO_\d{5}_\d{1,2}$|(?!.*\d{5})(?:\D*\d){0,5}\D*$", re.DOTALL)
 _HALF_WIDTH = re.compile("[\uff66-\uff9f]+")  # katakana, of which some are two characters
@@ -227,6 +233,7 @@ def without_strangers(text: str) -> str:
                 or begins_sentence_of(runs[place][0], runs[place])
                 or (capitals and _is_beside_usual(runs, usual, place))
             )
+    usual = with_words_of_sentences(runs, usual)
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
         for place in alone:  # and the next one may have stood beside it: May Price
@@ -246,7 +253,11 @@ def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
         word: the word.
         match: where it stands.
     """
-    if not word.istitle() or not _may_begin(word):
+    if not word.istitle():
+        return False
+    if begins_in_language(word, match):
+        return True
+    if not _may_begin(word):
         return False
     if not _BEGIN.search(match.string, max(0, match.start() - _LONGEST_BEGIN), match.start()):
         return False
@@ -257,7 +268,12 @@ def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
 
 
 def _may_begin(word: str) -> bool:
-    return begins_sentence(_folded(word)) or (not word.isascii() and begins_sentence(word.lower()))
+    plain = folded_word(word)
+    if begins_sentence(plain) or (not word.isascii() and begins_sentence(word.lower())):
+        return True
+    if len(word) <= _SHORT or is_listed_name(plain):
+        return False
+    return (likeness(plain) > _LIKE_A_WORD or plain in _terms()) and is_ordinary(word.lower())
 
 
 def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
@@ -266,7 +282,7 @@ def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
         return False
     before = runs[place - 1]
     joined = before.string[before.end() : runs[place].start()] in ("-", "‐", "‑")
-    return joined and _folded(before[0]) in words_by_section("compounds.txt")["prefixes"]
+    return joined and folded_word(before[0]) in words_by_section("compounds.txt")["prefixes"]
 
 
 def _is_in_capitals(text: str, runs: list[re.Match[str]]) -> bool:
@@ -295,11 +311,11 @@ def _without_disguised(match: re.Match[str]) -> str:
 
 
 def _is_short_or_term(run: str) -> bool:
-    return len(run) > 1 and (_folded(run) in _abbreviations() or is_known(run))
+    return len(run) > 1 and (folded_word(run) in _abbreviations() or is_known(run))
 
 
 def _is_unit_or_term(run: str) -> bool:
-    return _folded(run) in technique()["units"] or (len(run) >= _SHORT and _is_short_or_term(run))
+    return folded_word(run) in technique()["units"] or (len(run) >= _SHORT and _is_short_or_term(run))
 
 
 def _may_be_name(run: str) -> bool:
@@ -329,7 +345,7 @@ def _is_beside_partner(runs: list[re.Match[str]], place: int) -> bool:
     """Return whether a word that is also a name stands beside one that makes it a word: Fall from, COPD GOLD."""
     partners = _partners().get(runs[place][0].lower(), frozenset())
     return any(
-        _folded(runs[number][0]).removesuffix("s") in partners
+        folded_word(runs[number][0]).removesuffix("s") in partners
         for number in (place - 1, place + 1)
         if 0 <= number < len(runs)
     )
@@ -354,7 +370,7 @@ def _is_tooth(match: re.Match[str]) -> bool:
 def _is_breed(runs: list[re.Match[str]], place: int) -> bool:
     """Return whether a word is a breed, beside what is said of animals only, or beside another breed: MN Labrador."""
     animals = words_by_section("breeds.txt")
-    if _folded(runs[place][0]) not in animals["breeds"]:
+    if folded_word(runs[place][0]) not in animals["breeds"]:
         return False
     beside = [runs[number][0].lower() for number in (place - 1, place + 1) if 0 <= number < len(runs)]
     if any(word in animals["said of animals"] for word in beside):
@@ -382,14 +398,14 @@ def _is_usual(match: re.Match[str]) -> bool:
 
 def _is_beside_machine(runs: list[re.Match[str]], place: int) -> bool:
     """Return whether a word names a machine, beside another such word that is nobody's name: MAGNETOM Vida."""
-    if _folded(runs[place][0]) not in _machines() | products()["beside others"]:
+    if folded_word(runs[place][0]) not in _machines() | products()["beside others"]:
         return False
     here = runs[place]
     for other in (runs[place - 1] if place else None, runs[place + 1] if place + 1 < len(runs) else None):
         if other is None or max(here.start() - other.end(), other.start() - here.end()) > _NEAR:
             continue
         if "," not in here.string[min(here.end(), other.end()) : max(here.start(), other.start())] and (
-            _folded(other[0]) in products()["machines"] | _MAKERS
+            folded_word(other[0]) in products()["machines"] | _MAKERS
         ):
             return True
     return False
@@ -411,7 +427,7 @@ def is_term(code: str) -> bool:
 
 def _is_word_of_codes(word: str) -> bool:
     """Return whether a word may stand in a code string: short ones are names (LEE, WU) where no table has them."""
-    folded = _folded(word)
+    folded = folded_word(word)
     if len(word) > _SHORT + 1:
         return is_ordinary(word) or _is_compound(folded)
     if folded in technique()["short names"] or folded in technique()["shortest names"]:
@@ -463,7 +479,7 @@ def _is_times_d(match: re.Match[str], is_usual: Callable[[str], bool]) -> bool:
 @lru_cache(maxsize=8192)
 def is_known(run: str) -> bool:
     """Return whether a run of letters is in the narrow tables, or made of words that are; not if it is short."""
-    word = _folded(run)
+    word = folded_word(run)
     if word in _words() or word in _machines():
         return True
     return len(run) > _SHORT and (_is_made_of(run, _is_narrow) or _is_of_machines(run))
@@ -477,7 +493,9 @@ def is_familiar(run: str) -> bool:
 def _is_of_machines(run: str) -> bool:
     parts = _PARTS.findall(run)
     known = _machines()
-    return _folded(run) in known or all(_is_short(part) or _is_narrow(part) or _folded(part) in known for part in parts)
+    return folded_word(run) in known or all(
+        _is_short(part) or _is_narrow(part) or folded_word(part) in known for part in parts
+    )
 
 
 def _is_short(part: str) -> bool:
@@ -487,19 +505,29 @@ def _is_short(part: str) -> bool:
 
 def is_of_machines(word: str) -> bool:
     """Return whether a whole word is in the table of makes, models and programs, or is a small number."""
-    return _folded(word) in _machines() or re.fullmatch(r"\d{1,2}[tT]?", word) is not None
+    return folded_word(word) in _machines() or re.fullmatch(r"\d{1,2}[tT]?", word) is not None
 
 
 def is_nobody(run: str) -> bool:
     """Return whether a word is in a table of words that are nobody's name: terms.txt, products.txt."""
-    word = _folded(run)
+    word = folded_word(run)
     if word in _terms() or is_of_languages(word, small=run.islower()):
         return True
     if (_MEDICAL.fullmatch(word) or is_compound_of_medicine(word)) and word not in surnames():
         return True
-    if is_built_of_medicine(word):
+    if is_built_of_medicine(word) or _is_like_words(run, word):
         return True
     return any(word in words for section, words in products().items() if section != "beside others")
+
+
+def is_nobodys_name(word: str) -> bool:
+    """Return whether a word is known, like words, and in no list of names."""
+    return is_no_name(word) and not is_anybodys_name(word) and likeness(folded_word(word)) > _LIKE_A_WORD
+
+
+def is_anybodys_name(word: str) -> bool:
+    """Return whether any list has a word as a name, or it is too short for those lists."""
+    return len(word) <= _SHORT or is_listed_name(folded_word(word))
 
 
 def is_no_name(run: str) -> bool:
@@ -515,7 +543,7 @@ def is_name_too(word: str) -> bool:
 
 def is_listed(run: str) -> bool:
     """Return whether a word is in a narrow table, as it is or inflected."""
-    word = _folded(run)
+    word = folded_word(run)
     return word in _words() or word in _machines() or _is_inflected(word)
 
 
@@ -548,9 +576,15 @@ def is_ordinary(run: str) -> bool:
             return False
         if _IS_DENSE.match(run):
             return _is_of_dense_words(run)
+        if run[0] in _OF_UNITS and f"u{run[1:]}".lower() in technique()["units"]:
+            return True
         if len(run) <= _SHORT:
             return _is_short_word(run)
-    return len(run) <= _SHORT or _is_made_of(run, _is_word)
+    if len(run) <= _SHORT:
+        return True
+    if run.istitle() and likeness(folded_word(run)) < _LIKE_A_NAME and not _is_narrow(run):
+        return False
+    return _is_made_of(run, _is_word)
 
 
 def _is_short_word(run: str) -> bool:
@@ -563,14 +597,14 @@ def _is_short_word(run: str) -> bool:
     if run.lower() in _everyday() or run.lower() in technique()["abbreviations"]:
         return True
     if run.lower() == run.upper():  # a script without capitals: its table has nobody's name
-        return is_of_languages(_folded(run), small=False)
+        return is_of_languages(folded_word(run), small=False)
     return run.islower() and is_of_languages(run, small=True)
 
 
 def _is_made_of(run: str, is_word: Callable[[str], bool]) -> bool:
     if is_word(run) or _WITHOUT_VOWELS.fullmatch(run) or _ORIENTED.fullmatch(run) or _ROMAN.fullmatch(run):
         return True
-    plain = run if run.isascii() else _without_accents(run)
+    plain = run if run.isascii() else without_accents(run)
     if not plain.isascii():  # capitals of other alphabets would split it: MƏMMƏDOV
         return False
     parts = _PARTS.findall(plain)
@@ -578,7 +612,7 @@ def _is_made_of(run: str, is_word: Callable[[str], bool]) -> bool:
         len(parts) > 1
         and not _BEGINS_NAME.fullmatch(plain)
         and all(is_word(part) if len(part) > _SHORT else _is_part(part) for part in parts)
-        and any(len(part) > _SHORT or _folded(part) in _abbreviations() for part in parts)
+        and any(len(part) > _SHORT or folded_word(part) in _abbreviations() for part in parts)
         and len("".join(parts)) == len(plain)
     )
 
@@ -590,18 +624,33 @@ def _is_part(part: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _is_word(text: str) -> bool:
-    word, small = _folded(text), text.islower()
+    word, small = folded_word(text), text.islower()
     if word in _terms() or _is_narrow(text) or is_of_languages(word, small=small) or is_built_of_medicine(word):
         return True
     if text.isupper() and word in _acronyms():
         return True
     if small and len(word) >= _SHORTEST_COGNATE + 1 and word.endswith(_VOWELS) and word[:-1] in _terms():
         return word not in surnames()  # tamoxifeno
-    if (small and _is_plural(word)) or _is_british(word, small=small):
+    if (small and _is_plural(word)) or _is_british(word, small=small) or _is_like_words(text, word):
         return True
     return (
         small and not text.isascii() and is_of_languages(text, small=small)
     )  # días: Dias is a name, with an accent it is not
+
+
+def _is_like_words(text: str, word: str) -> bool:
+    """Return whether a word of no table is no name of any list, and like words or joined of two."""
+    if is_eponym(text) or word in surnames():
+        return False
+    if is_like_words(text, word):
+        return True
+    return (
+        len(word) >= _SHORTEST_JOINED
+        and word.isascii()
+        and likeness(word) > 0
+        and not is_listed_name(word)
+        and any(_is_half(word[:end]) and _is_half(word[end:]) for end in range(_SHORT + 1, len(word) - _SHORT))
+    )
 
 
 def _is_british(word: str, *, small: bool) -> bool:
@@ -622,7 +671,7 @@ def _is_plural(word: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _is_narrow(text: str) -> bool:
-    word = _folded(text)
+    word = folded_word(text)
     if word in _words():
         return True
     if word in surnames():
@@ -698,13 +747,13 @@ def _is_half(word: str) -> bool:
 
 def is_of_reports(run: str) -> bool:
     """Return whether a word is in `tables/languages.txt`, which has no common family names."""
-    return _folded(run) in _of_reports()
+    return folded_word(run) in _of_reports()
 
 
 @cache
 def _of_reports() -> frozenset[str]:
     """Return the words of `tables/languages.txt`, folded."""
-    return frozenset(map(_folded, table_words("languages.txt")))
+    return frozenset(map(folded_word, table_words("languages.txt")))
 
 
 @lru_cache(maxsize=4096)
@@ -769,18 +818,6 @@ def _is_stem(stem: str) -> bool:
     return len(stem) > _SHORT and (stem in known or f"{stem}e" in known or f"{stem}y" in known or doubled)
 
 
-def _without_accents(text: str) -> str:
-    """Return the same letters, upper and lower case, without accents."""
-    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
-    return "".join(character for character in plain if not unicodedata.combining(character))
-
-
-def _folded(text: str) -> str:
-    if text.isascii():
-        return text.lower()
-    return _without_accents(text.lower())
-
-
 @cache
 def _everyday() -> frozenset[str]:
     """Return `tables/words.txt` and `tables/languages.txt`.
@@ -795,7 +832,7 @@ def _everyday() -> frozenset[str]:
 @cache
 def _machines() -> frozenset[str]:
     """Return `tables/machines.txt`: words that may stay in technical texts."""
-    return frozenset(map(_folded, table_words("machines.txt"))) | products()["beside others"]
+    return frozenset(map(folded_word, table_words("machines.txt"))) | products()["beside others"]
 
 
 @cache
@@ -804,7 +841,7 @@ def _words() -> frozenset[str]:
     listed = frozenset(word for word in beside_digits if len(word) > _SHORT)
     named = frozenset(word for section, words in products().items() if section != "beside others" for word in words)
     said = frozenset(word.decode("ascii") for word in vocabulary())
-    return frozenset(map(_folded, _everyday())) | listed | named | said
+    return frozenset(map(folded_word, _everyday())) | listed | named | said
 
 
 @cache
@@ -867,6 +904,7 @@ def _is_of_dense_words(run: str) -> bool:
                 and not _SYLLABLE.fullmatch(run, start, end)
                 and not (start == 0 and end < len(run) and _KANA_PAIR.fullmatch(run, start, end))
             }
+            ends |= {start + 1} if run[start] in _BETWEEN else set()
             ends |= {match.end() for match in (_PARTICLE.match(run, start), _SPAN.match(run, start)) if match}
     return len(run) in ends
 

@@ -95,3 +95,38 @@ def test_words_are_known_by_how_they_are_built_or_by_what_stands_beside(text: st
 )
 def test_what_identifies_goes(text: str, left: str) -> None:
     assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Embolisation fibromes utérins, 500-700 µm", "高血压10年,肌酐 132 μmol/L", "冠動脈CT(320列)", "TE 90 TR 3500",
+        "Diabete mellito tipo 1 dall'infanzia", "OR 1.4, 95% CI",
+    ],
+)  # fmt: skip
+def test_what_is_measured_and_counted_stays(text: str) -> None:
+    """Ranges with a unit, spans of years, rows of a detector."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "identifies"),
+    [
+        ("20Feb_T2_tra", "20Feb"),
+        ("GRE 4Jul19 phantom shim", "4Jul19"),
+        ("discussed on Thursday 4th", "4th"),
+        ("for MDT 14/9", "14/9"),
+        ("HK 14.6.", "14.6"),
+        ("Room B-217 fluoroscopy", "217"),
+        ("test by jb, repeated", "jb"),
+        ("plate reader 2-0417 scratched", "0417"),
+        ("N4 bias; ran on gpu07.cs.ut.ee", "gpu07"),
+        ("car keys at desk, KA 05 MH 4471", "4471"),
+        ("电话139 5551 2207", "139"),
+        ("مراجعة السيدة كمله", "كمله"),
+        ("film of All Saints' Day 2017", "Saints"),
+    ],
+)
+def test_days_rooms_machines_and_numbers_go(text: str, identifies: str) -> None:
+    """As clerks and radiographers write them: without a year, joined to a month, behind a cue."""
+    assert identifies not in CLEANER.description(text)

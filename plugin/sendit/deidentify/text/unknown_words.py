@@ -1,0 +1,130 @@
+"""Judge a word that no table has: by lists of names, by what it is like, and by the sentence that it stands in.
+
+Cues and patterns have removed before what they announce as a name. A word stays if no list has it as a name, and if it
+is more like words than like names: little in small letters within a sentence, where hardly anybody writes a name so;
+much elsewhere. A word that is a name, too, stays in a sentence of the language that has it as a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from sendit.deidentify.text.eponyms import is_eponym
+from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, languages_of, likeness
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHORTEST, _SHORTEST_CAPITAL, _LONG = 4, 7, 9  # letters
+#: The least likeness of a word (`sorted_words.likeness`): with a capital, of seven letters and more and of nine and
+#: more; in small letters anywhere, in a sentence, and in one with three known words.
+_CAPITAL, _LONG_CAPITAL, _SMALL, _IN_SENTENCE, _IN_LONG_SENTENCE = 8, 8, 2, -3, -5
+_FEWEST, _MANY = 2, 3  # known words in small letters
+_LONGEST_BEGIN = 8  # characters
+#: Words that say who did something.
+_LONGEST_AGENT = 14
+_AGENT = re.compile(
+    r"(?<!\w)(?:by|von|vom|durch|par|por|pelo|pela|da|dal|dalla|door|av|af|przez|od|för|für|for|pour|para|per|with|mit|avec|con|com"
+    r"|from|at|in|bei|chez|hos|u|при|от|из|у|c|с)\s(?:the\s|dr\.?\s)?$",
+    re.IGNORECASE,
+)
+_BEGIN = re.compile(r"(?:^|[.!?;:]\s|[\r\n])\W*$")
+_WORD = re.compile(r"[^\W\d_]+")
+_GOES_ON = re.compile(r",? ([^\W\d_]+)")
+#: Ages over 89, days, houses and streets.
+_IDENTIFYING = re.compile(
+    "stolet|stulet|hundertjahr|neunzigjahr|hunderteinj|centenar|nonagenar|honderdjar|negentigjar|hundraar|nittiar"
+    "|hundrear|devadesat|devatdesiat|storocn|dziewiecdziesi|kilencven|szazeves|satavuot|yhdeksankymmen|столетн|девяност"
+    "|сторичн|стогодишн|und(?:zwanzig|dreissig|neunzig)|(?:sjuk|syk|syge)e?hus|(?:kranken|zieken)h[au][ui]s"
+    "|hospi[dt]al|spital|[ck]lini[ck]|apothe"
+    "|(?:strasse|strase|straat|gasse|platz|allee|gatan|gade|vagen|veien|vej|laan|utca|ulica|hof|haus|heim)$"
+)
+
+
+def is_like_words(word: str, folded: str) -> bool:
+    """Return whether a word is like words wherever it stands, and no list has it as a name.
+
+    Args:
+        word: the word.
+        folded: the same in lower case without accents.
+    """
+    if len(word) < _SHORTEST_CAPITAL:
+        return word.islower() and _is_likely(folded, _SMALL)
+    return _is_likely(folded, _SMALL if word.islower() else _LONG_CAPITAL if len(word) >= _LONG else _CAPITAL)
+
+
+def _is_likely(folded: str, least: float) -> bool:
+    return (
+        len(folded) >= _SHORTEST
+        and likeness(folded) > least
+        and not is_listed_name(folded)
+        and not _IDENTIFYING.search(folded)
+    )
+
+
+def with_words_of_sentences(runs: Sequence[re.Match[str]], usual: Sequence[bool]) -> list[bool]:
+    """Return which words of a text stay, with those that stay because of the sentence around them.
+
+    Args:
+        runs: the words.
+        usual: whether each of them stays anyhow.
+    """
+    stays, before = list(usual), -1
+    while not all(stays) and before != sum(stays):
+        before, known = sum(stays), _known(runs, stays)
+        stays = [one or _belongs_to_sentence(run, known) for run, one in zip(runs, stays, strict=True)]
+    return stays
+
+
+def _known(runs: Sequence[re.Match[str]], stays: Sequence[bool]) -> int:
+    """Return how many words in small letters stay."""
+    return sum(one and len(run[0]) > 1 and run[0] == run[0].lower() for run, one in zip(runs, stays, strict=True))
+
+
+def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
+    word = run[0]
+    if known < 1 or is_eponym(word) or word != word.lower():
+        return False
+    if known >= _FEWEST and is_word_of_language(word, run.string):
+        return True
+    if (
+        not word.islower()
+        or not run.string[:1].isupper()
+        or _AGENT.search(run.string, max(0, run.start() - _LONGEST_AGENT), run.start())
+    ):
+        return False
+    return _is_likely(folded_word(word), _IN_LONG_SENTENCE if known >= _MANY else _IN_SENTENCE)
+
+
+def is_word_of_language(word: str, text: str) -> bool:
+    """Return whether a word in small letters is one of the language of a text, though somebody may be called so."""
+    codes = languages_of(word)
+    return bool(codes) and not _languages_of_text(text, word).isdisjoint(map(str.lower, codes))
+
+
+def begins_in_language(word: str, match: re.Match[str]) -> bool:
+    """Return whether a word with a capital begins a sentence of a language in which it is rather a word.
+
+    Args:
+        word: the word.
+        match: where it stands.
+    """
+    codes = {code.lower() for code in languages_of(word.lower()) if code.isupper()}
+    if not codes or not _BEGIN.search(match.string, max(0, match.start() - _LONGEST_BEGIN), match.start()):
+        return False
+    goes_on = _GOES_ON.match(match.string, match.end())
+    return bool(goes_on and goes_on[1].islower()) and not codes.isdisjoint(
+        _languages_of_text(match.string, word.lower())
+    )
+
+
+@lru_cache(maxsize=512)
+def _languages_of_text(text: str, without: str) -> frozenset[str]:
+    """Return the languages that have most words of a text, leaving one word out."""
+    words = [word for word in map(str.lower, _WORD.findall(text)) if word != without]
+    counts = Counter(code.lower() for word in words for code in languages_of(word))
+    most = max(counts.values(), default=0)
+    return frozenset(code for code, count in counts.items() if count == most)

@@ -1,0 +1,111 @@
+"""Write deidentify/tables/words_of_sentences.txt: words by language, also those that are names, too.
+
+python -m scripts.words_of_sentences SOURCES       writes it; needs the program hunspell
+
+SOURCES is the folder of `scripts.terms_of_languages`. Behind each word stand the languages that have it: among their
+most frequent words, which tell of which language a sentence is; or, though it is a name and in no other table, so
+frequent there, and so rare as a name where that language is spoken, that in a sentence of that language it is the
+word. In capitals stand the languages in which it is the word also where a sentence begins.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.terms import TABLES, folded
+from scripts.terms_of_languages import LANGUAGES, Names, accepted, frequencies
+from sendit.deidentify.text.vocabulary import is_ordinary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts.terms_of_languages import Language
+
+_MOST_FREQUENT = 1_500  # words that tell a language
+_LEAST, _LEAST_CASELESS, _LEAST_PLACE = 2.8, 3.8, 4.5  # frequencies (Zipf)
+#: A word this frequent counts although it is a name of this rank, and of a lower one only if it is more frequent.
+_COMMON, _RANK, _RANK_OF_COMMON, _RANK_ANYWHERE = 4.5, 100, 30, 10
+_COMMON_CASELESS, _RANK_CASELESS, _RANK_OF_COMMON_CASELESS = 5.0, 1_500, 300
+_LEAST_CHOSEN, _RANK_CHOSEN = 3.8, 1_500
+_LEAST_AT_BEGIN, _RANK_AT_BEGIN, _RANK_ANYWHERE_AT_BEGIN, _OF_FUNCTION_WORDS = 3.5, 400, 60, 5.0
+_LEAST_OF_VIETNAM = 4.0
+_SHORT = 3
+_SCRIPT = re.compile(r"[^\W\d_]+")
+
+
+def main(root: Path) -> None:
+    """Write the table."""
+    names = Names(root)
+    table: dict[str, set[str]] = {}
+    for language in LANGUAGES:
+        if language.words:  # the others have no frequencies
+            for word, code in _words(root, names, language):
+                table.setdefault(word, set()).add(code)
+    lines = sorted((word, ",".join(sorted(codes))) for word, codes in table.items())
+    lines.sort(key=lambda line: line[0].encode())
+    (TABLES / "words_of_sentences.txt").write_text(
+        _HEAD + "".join(f"{word} {codes}\n" for word, codes in lines), "utf-8"
+    )
+
+
+_HEAD = """# Words by language, sorted: sorted_words.py halves it. In capitals: also where a sentence begins.
+# Written by python -m scripts.words_of_sentences, from wordfreq's frequencies, as Debian's dictionaries accept them.
+"""
+
+
+def _words(root: Path, names: Names, language: Language) -> Iterator[tuple[str, str]]:
+    """Yield words and the code of their language, in capitals if they may begin a sentence."""
+    code = language.words.rpartition("_")[2]
+    listed = frequencies(root, language.words)
+    frequent = [word for word in sorted(listed, key=lambda word: (-listed[word], word)) if _SCRIPT.match(word)]
+    telling = [word for word in frequent[: 2 * _MOST_FREQUENT] if len(word) > 1 and is_ordinary(word)][:_MOST_FREQUENT]
+    others = [word for word in frequent if listed[word] >= _LEAST and _is_in_no_table(word)]
+    weak = [
+        word
+        for word in sorted(accepted(root, language.dictionary, others))
+        if _is_word(names, word, listed[word], language)
+    ]
+    for word in (*telling, *weak):
+        yield word, code.upper() if _may_begin(names, word, listed[word], language) else code
+
+
+def _is_in_no_table(word: str) -> bool:
+    return len(word) > (_SHORT if word.isascii() else 1) and not is_ordinary(word)
+
+
+def _is_word(names: Names, word: str, frequency: float, language: Language) -> bool:
+    """Return whether a name is the word in a sentence of a language."""
+    plain = folded(word)
+    own = names.rank_in(plain, language.countries)
+    if names.is_declined(plain) or names.is_of_user(plain) or names.rank(plain) <= _RANK_ANYWHERE:
+        return False
+    if language.caseless:
+        least = _LEAST_PLACE if plain in names.places else _LEAST_CASELESS
+        lowest = _RANK_OF_COMMON_CASELESS if frequency >= _COMMON_CASELESS else _RANK_CASELESS
+        return plain not in names.chosen and frequency >= least and own > lowest
+    if plain in names.chosen and frequency < _LEAST_CHOSEN and own <= _RANK_CHOSEN:
+        return False
+    return own > (_RANK_OF_COMMON if frequency >= _COMMON else _RANK)
+
+
+def _may_begin(names: Names, word: str, frequency: float, language: Language) -> bool:
+    """Return whether a word with the capital of a sentence's begin is rather the word than a name.
+
+    Names of all countries stand in sentences of English, which other tables have more words of.
+    """
+    if language.words.endswith("_vi"):
+        return frequency >= _LEAST_OF_VIETNAM and not names.is_of_vietnam(word)
+    lowest = _RANK_ANYWHERE if frequency >= _OF_FUNCTION_WORDS else _RANK_ANYWHERE_AT_BEGIN
+    return (
+        not language.words.endswith("_en")
+        and frequency >= _LEAST_AT_BEGIN
+        and names.rank(folded(word)) > lowest
+        and names.rank_in(folded(word), language.countries) > _RANK_AT_BEGIN
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,62 @@
+"""Words of no table: what lists of names, their likeness and the sentence around them decide."""
+
+from __future__ import annotations
+
+import pytest
+
+from sendit.deidentify.text.clean import PersonalData, TextCleaner
+from sendit.deidentify.text.sorted_words import is_listed_name, languages_of, likeness
+
+CLEANER = TextCleaner(PersonalData())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nie uwidoczniono cech zatorowości płucnej.",
+        "Blæren er velfyldt uden konkrementer.",
+        "A hasüregben szabad folyadék nem látható.",
+        "Дегенеративные изменения поясничного отдела",
+        "Ingen tecken till fraktur eller luxation.",
+        "Bosniak IIF cyst, lower pole of the left kidney",
+        "Podejrzenie kamicy moczowodowej",
+    ],
+)
+def test_a_word_of_a_sentence_stays_though_no_table_has_it(text: str) -> None:
+    """Rare and inflected words, and words of the sentence's language that are names elsewhere."""
+    assert CLEANER.description(text).rstrip(".") == text.rstrip(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Nie uwidoczniono cech kowalska płucnej.", "kowalska"),
+        ("Copied by tkowal at console", "tkowal"),
+        ("Oglądał zdjęcia wczoraj p. Kowalskiego", "Kowalskiego"),
+        ("Resampled by hshimizu on a node", "hshimizu"),
+        ("CT Thorax Gutierrezmeyer", "Gutierrezmeyer"),
+        ("Slides from Ludwigshof", "Ludwigshof"),
+    ],
+)
+def test_a_name_goes_also_in_small_letters(text: str, name: str) -> None:
+    """A name of a list, one in another case, a user, one that is joined of two."""
+    assert name not in CLEANER.description(text)
+
+
+def test_names_are_less_like_words_than_words_are() -> None:
+    """Of words and names that were not chosen for it, nearly all are on their side of zero."""
+    words = ["zatorowosci", "konkrementer", "postkontrastno", "parenchimului", "inferotemporally", "retromamillar"]
+    names = ["mhuntington", "ravindranathan", "featherstonehaugh", "applethwaite", "bartholomeusz", "petrauska"]
+    assert min(map(likeness, words)) > 2 > 0 > max(map(likeness, names))
+
+
+@pytest.mark.parametrize("name", ["obinna", "annemiek", "moosbrugger", "tomelloso", "umeh"])
+def test_a_name_of_a_list_is_known_as_one(name: str) -> None:
+    """Given names, family names, towns."""
+    assert is_listed_name(name)
+
+
+def test_languages_are_told_by_their_words() -> None:
+    """A word that several have names all of them; in capitals those in which it begins a sentence."""
+    assert "sv" in {code.lower() for code in languages_of("eller")}
+    assert languages_of("moosbrugger") == frozenset()
