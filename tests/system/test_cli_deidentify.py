@@ -177,6 +177,24 @@ def test_an_output_of_before_does_not_stay(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_output_of_other_inputs_is_not_forgotten(home: Path, tmp_path: Path) -> None:
+    """A run over another SRC says that outputs of before are left; one that refuses their inputs removes them still."""
+    fill(tmp_path / "in", 1)
+    run(home, tmp_path / "in", tmp_path / "out")
+    first = lines(tmp_path / "out")["series 0/IM0000"]
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "other").write_bytes(StudyMaker().instance(5))
+    done = run(home, tmp_path / "others", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (0, "1 file: 1 released, 0 rejected, 0 quarantined\n")
+    assert "DST still has 1 output of earlier runs" in done.stderr
+    assert lines(tmp_path / "out")["series 0/IM0000"] == first
+    (tmp_path / "in" / "series 0" / "IM0000").write_bytes(b"broken now")
+    assert run(home, tmp_path / "in", tmp_path / "out").returncode == 3
+    assert not (tmp_path / "out" / "series 0" / "IM0000").exists()
+    assert (tmp_path / "out" / "other").exists()
+
+
+@pytest.mark.slow
 def test_an_output_of_a_killed_run_does_not_stay(home: Path, tmp_path: Path) -> None:
     """Its list, cut off anywhere, is read by the next run, and by the one after that if that is killed as well."""
     fill(tmp_path / "in", 3)

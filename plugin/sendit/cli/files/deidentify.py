@@ -60,8 +60,9 @@ def deidentify(
         print(tally.summary())
     for line in tally.why():
         errors.print(f"  {line}")
-    if tally.total != tally.released:
+    if tally.why():
         errors.print(f"  which file: {target / RECEIPTS}", soft_wrap=True, markup=False)
+    if tally.total != tally.released:
         raise typer.Exit(_HELD)
 
 

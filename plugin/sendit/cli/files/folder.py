@@ -23,6 +23,7 @@ from sendit.pseudonyms.lookup import Pseudonyms
 
 RECEIPTS = "receipts.jsonl"
 _REASONS = 10  # shown at the end
+_DESCRIBED = "docs/deidentification.md, What a recipient can no longer read"
 _TWIN = "note: an input before it has the same SOPInstanceUID and different content"
 _FIELDS = (
     "input_sha256",
@@ -50,6 +51,7 @@ class Tally:
     rejected: int = 0
     quarantined: int = 0
     twins: int = 0  # released inputs that share a SOPInstanceUID with a different input
+    earlier: int = 0  # outputs in DST of inputs of earlier runs that this run does not have
     reasons: Counter[str] = field(default_factory=Counter)  # of inputs that were not released
     lost: Counter[str] = field(default_factory=Counter)  # what a recipient of released ones can no longer read
 
@@ -62,24 +64,33 @@ class Tally:
         """Return the counts as one line."""
         counts = f"{self.released} released, {self.rejected} rejected, {self.quarantined} quarantined"
         note = f"; {self.twins} share a SOPInstanceUID with a different file, see receipts.jsonl" if self.twins else ""
-        return f"{self.total} files: {counts}{note}"
+        return f"{_counted(self.total, 'file')}: {counts}{note}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts, the reasons, and what a recipient can no longer read."""
         counts = {"files": self.total, "released": self.released, "rejected": self.rejected}
-        counts |= {"quarantined": self.quarantined, "twins": self.twins}
+        counts |= {"quarantined": self.quarantined, "twins": self.twins, "earlier": self.earlier}
         return {**counts, "reasons": dict(self.reasons), "lost_meaning": dict(self.lost)}
 
     def why(self) -> list[str]:
-        """Return a line for each reason why inputs were not released: the ten most frequent ones."""
+        """Return lines: why inputs were not released (the ten most frequent reasons), and what else to look at."""
         shown = [f"{count} {reason}" for reason, count in self.reasons.most_common(_REASONS)]
         more = self.reasons.total() - sum(count for _, count in self.reasons.most_common(_REASONS))
         if more:
             shown.append(f"{more} for other reasons: see {RECEIPTS}")
+        return [*shown, *self._lost_meaning(), *self._left_over()]
+
+    def _lost_meaning(self) -> list[str]:
         lost = [
             f"{count} without {name}, which a recipient can no longer read" for name, count in sorted(self.lost.items())
         ]
-        return [*shown, *lost]
+        return [*lost, f"to retain these values, add the options that they need: {_DESCRIBED}"] if lost else []
+
+    def _left_over(self) -> list[str]:
+        if not self.earlier:
+            return []
+        outputs = _counted(self.earlier, "output")
+        return [f"DST still has {outputs} of earlier runs, the last in {RECEIPTS}: remove what is not to be given out"]
 
 
 @dataclass(slots=True)
@@ -110,6 +121,7 @@ class FolderRun:
                     self._write_lines(pool, out, advance, released_before)
                 finally:
                     # Also after Ctrl-C or a full disk: the list names the files in DST.
+                    self._keep_lines(out, released_before)
                     out.flush()
                     os.fsync(out.fileno())
                     beside.replace(self.target / RECEIPTS)
@@ -218,6 +230,8 @@ class FolderRun:
 
     def _outcome(self, result: Result, released_before: set[str]) -> dict[str, Any]:
         outcome = result.outcome
+        was_released = result.name in released_before
+        released_before.discard(result.name)
         if isinstance(outcome, Receipt):
             self.tally.released += 1
             self.tally.lost.update(outcome.lost_meaning)
@@ -227,7 +241,7 @@ class FolderRun:
                 "reason": self._note(outcome),
                 **{name: values[name] for name in _FIELDS if name in values},
             }
-        if result.name in released_before:  # an earlier run released it under other rules
+        if was_released:  # an earlier run released it under other rules
             self._remove(self.target / result.name)
         if isinstance(outcome, Rejected):
             self.tally.rejected += 1
@@ -236,6 +250,17 @@ class FolderRun:
         status = "rejected" if isinstance(outcome, Rejected) else "quarantined"
         self.tally.reasons[f"{status}: {outcome.reason}"] += 1
         return {"status": status, "reason": outcome.reason, "input_sha256": outcome.input_sha256}
+
+    def _keep_lines(self, out: IO[str], left: set[str]) -> None:
+        """Write the lines of the outputs that earlier runs left in DST: a later run removes those that it refuses."""
+        kept = {
+            line["path"]: line
+            for line in _released_lines(self.target)
+            if line["path"] in left and self._within(output := self.target / line["path"]) and output.is_file()
+        }
+        for line in kept.values():
+            out.write(json.dumps(line) + "\n")
+        self.tally.earlier = len(kept)
 
     def _remove(self, output: Path) -> None:
         if self._within(output):
@@ -300,12 +325,19 @@ def _take_over(killed: Path, receipts: Path) -> None:
 
 
 def _released_before(target: Path) -> set[str]:
-    """Return the names of the files that an earlier run released into `target`."""
-    released: set[str] = set()
+    """Return the names of the files that earlier runs released into `target`."""
+    return {line["path"] for line in _released_lines(target)}
+
+
+def _released_lines(target: Path) -> Iterator[dict[str, Any]]:
+    """Yield what the list in `target` says of released files; what cannot be read of it is passed over."""
     with suppress(FileNotFoundError), (target / RECEIPTS).open("rb") as lines:
         for text in lines:
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(ValueError):
                 line = json.loads(text)
-                if line["status"] == "released":
-                    released.add(line["path"])
-    return released
+                if isinstance(line, dict) and line.get("status") == "released" and isinstance(line.get("path"), str):
+                    yield line
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
