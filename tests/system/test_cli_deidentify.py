@@ -165,6 +165,20 @@ def test_one_uid_with_different_contents(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_one_study_with_several_patients(home: Path, tmp_path: Path) -> None:
+    """Another PatientID is another patient, also if it differs in case only: the command says so."""
+    (tmp_path / "in").mkdir()
+    for number, patient in enumerate(("ab-12", "ab-12 ", "AB-12")):
+        image = pydicom.dcmread(io.BytesIO(StudyMaker().instance(number)))
+        image.PatientID, image.StudyInstanceUID = patient, "1.2.3"
+        image.save_as(tmp_path / "in" / str(number))
+    done = run(home, tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 0
+    assert len({line["patient_id"] for line in lines(tmp_path / "out").values()}) == 2
+    assert "1 study has several PatientIDs" in done.stderr
+
+
+@pytest.mark.slow
 def test_an_output_of_before_does_not_stay(home: Path, tmp_path: Path) -> None:
     """What was released by an earlier run and is not any more is removed; files of others are left alone."""
     fill(tmp_path / "in", 1)

@@ -19,6 +19,11 @@ def test_lost_values_come_with_their_remedy() -> None:
     assert "docs/deidentification.md" in remedy
 
 
+def test_studies_of_several_patients_are_told() -> None:
+    assert Tally(divided=1).why()[0].startswith("1 study has several PatientIDs")
+    assert Tally(divided=2).why()[0].startswith("2 studies have several PatientIDs")
+
+
 def test_outputs_of_earlier_runs_are_told() -> None:
     (line,) = Tally(released=3, earlier=2).why()
     assert "2 outputs of earlier runs" in line

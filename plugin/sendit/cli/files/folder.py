@@ -51,6 +51,7 @@ class Tally:
     rejected: int = 0
     quarantined: int = 0
     twins: int = 0  # released inputs that share a SOPInstanceUID with a different input
+    divided: int = 0  # studies whose released files have several PatientIDs
     earlier: int = 0  # outputs in DST of inputs of earlier runs that this run does not have
     reasons: Counter[str] = field(default_factory=Counter)  # of inputs that were not released
     lost: Counter[str] = field(default_factory=Counter)  # what a recipient of released ones can no longer read
@@ -69,7 +70,8 @@ class Tally:
     def as_dict(self) -> dict[str, Any]:
         """Return the counts, the reasons, and what a recipient can no longer read."""
         counts = {"files": self.total, "released": self.released, "rejected": self.rejected}
-        counts |= {"quarantined": self.quarantined, "twins": self.twins, "earlier": self.earlier}
+        counts |= {"quarantined": self.quarantined, "twins": self.twins}
+        counts |= {"divided": self.divided, "earlier": self.earlier}
         return {**counts, "reasons": dict(self.reasons), "lost_meaning": dict(self.lost)}
 
     def why(self) -> list[str]:
@@ -78,13 +80,21 @@ class Tally:
         more = self.reasons.total() - sum(count for _, count in self.reasons.most_common(_REASONS))
         if more:
             shown.append(f"{more} for other reasons: see {RECEIPTS}")
-        return [*shown, *self._lost_meaning(), *self._left_over()]
+        return [*shown, *self._lost_meaning(), *self._divided(), *self._left_over()]
 
     def _lost_meaning(self) -> list[str]:
         lost = [
             f"{count} without {name}, which a recipient can no longer read" for name, count in sorted(self.lost.items())
         ]
         return [*lost, f"to retain these values, add the options that they need: {_DESCRIBED}"] if lost else []
+
+    def _divided(self) -> list[str]:
+        if not self.divided:
+            return []
+        have = "1 study has" if self.divided == 1 else f"{self.divided} studies have"
+        return [
+            f"{have} several PatientIDs, and so several pseudonyms and date shifts: correct them if it is one patient"
+        ]
 
     def _left_over(self) -> list[str]:
         if not self.earlier:
@@ -103,6 +113,7 @@ class FolderRun:
     pseudonyms: Pseudonyms | None = None  # None: all are derived from the key
     tally: Tally = field(default_factory=Tally)
     _seen: dict[str, str] = field(default_factory=dict)  # coded SOPInstanceUID → digest of its first output
+    _patients: dict[str, set[str]] = field(default_factory=dict)  # coded StudyInstanceUID → pseudonyms
 
     def run(self, pool: DeidentifyPool, advance: Callable[[], None]) -> Tally:
         """De-identify everything; `advance` is called once per input.
@@ -235,6 +246,7 @@ class FolderRun:
         if isinstance(outcome, Receipt):
             self.tally.released += 1
             self.tally.lost.update(outcome.lost_meaning)
+            self._count_patients(outcome)
             values = outcome.as_dict()
             return {
                 "status": "released",
@@ -266,6 +278,12 @@ class FolderRun:
         if self._within(output):
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 output.unlink()
+
+    def _count_patients(self, receipt: Receipt) -> None:
+        patients = self._patients.setdefault(receipt.study_instance_uid, set())
+        was_one = len(patients) == 1
+        patients.add(receipt.patient_id)
+        self.tally.divided += was_one and len(patients) > 1
 
     def _note(self, receipt: Receipt) -> str:
         """Return a note on a SOPInstanceUID that is not unique: files are independent, so both are released."""

@@ -3,8 +3,8 @@
 Searched: every element at every depth, private ones too, as text in its character set and with the values apart;
 the preamble, the file meta information and all other bytes of the file; in bytes also text in UTF-16, base64, zlib,
 gzip and deflate streams, each entry of private blocks, and what JPEG and JPEG 2000 frames carry beside their pixels.
-Samples of pixels, compressed or not, are searched for bytes that cannot be there by chance. What is searched for stands
-in identifiers.py and spellings.py. A hit never carries a value.
+Samples of pixels, compressed or not, of waveforms and other binary numbers are searched for bytes that cannot be there
+by chance. What is searched for stands in identifiers.py and spellings.py. A hit never carries a value.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ _CHARACTER_SET = 0x00080005
 #: Pixel data, integer and floating point.
 _PIXELS = frozenset({0x7FE00010, 0x7FE00008, 0x7FE00009})
 _FIRST_PIXELS = min(_PIXELS)
+#: Attributes of the standard with these VRs hold numbers, as samples do: letters stand beside letters by chance.
+_NUMBERS_VRS = frozenset({"OD", "OF", "OL", "OV", "OW", "OB or OW"})
+_WAVEFORM_DATA = 0x54001010
 #: VRs in which only a whole value is significant, and those that are searched as text.
 _VALUES = frozenset({"DS", "IS", "TM", "AS"})
 _TEXTS = TEXT_VRS | {"CS", "DA", "DT"}
@@ -279,11 +282,7 @@ def _take(
 
 def _take_bytes(element: Element, identifiers: Identifiers, order: str, into: _Haystack) -> None:
     if element.tag in _PIXELS:
-        if element.encapsulated:
-            for part in beside_pixels(element.value, order):
-                into.hide(readings(part, identifiers.character_sets), identifiers)
-        if identifiers.samples is not None:  # damage can write a header over compressed samples, too
-            into.found |= identifiers.samples.kinds(element.value)
+        _take_pixels(element, identifiers, order, into)
     elif element.vr in BYTES_VRS or "OW" in element.vr:
         if identifiers.byte_search is not None:
             into.found |= identifiers.byte_search.in_bytes(element.value)
@@ -297,6 +296,25 @@ def _take_bytes(element: Element, identifiers: Identifiers, order: str, into: _H
             into.texts.extend(decoded_texts)
         else:
             into.hide(decoded_texts, identifiers)
+            if _holds_numbers(element):
+                _take_samples(element, identifiers, into)
+
+
+def _take_pixels(element: Element, identifiers: Identifiers, order: str, into: _Haystack) -> None:
+    if element.encapsulated:
+        for part in beside_pixels(element.value, order):
+            into.hide(readings(part, identifiers.character_sets), identifiers)
+    _take_samples(element, identifiers, into)  # damage can write a header over compressed samples, too
+
+
+def _take_samples(element: Element, identifiers: Identifiers, into: _Haystack) -> None:
+    if identifiers.samples is not None:
+        into.found |= identifiers.samples.kinds(element.value)
+
+
+def _holds_numbers(element: Element) -> bool:
+    standard = not element.tag >> 16 & 1
+    return standard and (element.vr in _NUMBERS_VRS or element.tag == _WAVEFORM_DATA)
 
 
 def _take_entry(entry: bytes, identifiers: Identifiers, into: _Haystack) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    MRSpectroscopyStorage,
+    SurfaceSegmentationStorage,
+    TwelveLeadECGWaveformStorage,
+)
 
 from sendit.deidentify import deidentify
 from sendit.deidentify.leak_check.byte_search import SampleSearch
@@ -14,6 +21,11 @@ from tests.dicom import Person, StudyMaker, written
 from tests.unit.deidentify.samples import IDENTITIES, VARIED, dataset, file_of, plan, sample
 
 PERSON = Person(patient_id="MRN7741905", name="Quixworth^Zebulon")
+_HOLDERS = {
+    "WaveformData": TwelveLeadECGWaveformStorage,
+    "SpectroscopyData": MRSpectroscopyStorage,
+    "PointCoordinatesData": SurfaceSegmentationStorage,
+}
 
 
 def image(planted: bytes, at: int = 3001, bits: int = 16) -> bytes:
@@ -60,6 +72,31 @@ def test_identifiers_among_samples(planted: bytes, at: int, bits: int) -> None:
     assert isinstance(outcome, Quarantined)
     assert "(7FE0,0010) PixelData still holds" in outcome.reason
     assert "Quixworth" not in outcome.reason
+
+
+def numbers(keyword: str, planted: bytes) -> bytes:
+    """A waveform, a spectrum or points, with bytes among their numbers."""
+    made, item = StudyMaker(PERSON)._header(1, "1.2.3.4"), Dataset()
+    made.SOPClassUID = _HOLDERS[keyword]
+    noise = np.random.default_rng(1).normal(0, 40, 1000).astype(np.int16 if keyword == "WaveformData" else np.float32)
+    value = bytearray(noise.tobytes())
+    value[400 : 400 + len(planted)] = planted
+    if keyword == "SpectroscopyData":
+        made.SpectroscopyData = bytes(value)
+    else:
+        setattr(item, keyword, bytes(value))
+        item[keyword].VR = "OW" if keyword == "WaveformData" else "OF"
+        setattr(made, "WaveformSequence" if keyword == "WaveformData" else "SurfacePointsSequence", [item])
+    return written(made)
+
+
+@pytest.mark.parametrize("keyword", ["WaveformData", "SpectroscopyData", "PointCoordinatesData"])
+def test_identifiers_among_other_numbers(keyword: str) -> None:
+    """Numbers around a name may look like letters of the same word."""
+    assert isinstance(deidentify(numbers(keyword, b"kQuinine^Zeppelink"), plan(), IDENTITIES), Released)
+    outcome = deidentify(numbers(keyword, b"kQuixworthk"), plan(), IDENTITIES)
+    assert isinstance(outcome, Quarantined)
+    assert f"{keyword} still holds" in outcome.reason
 
 
 @pytest.mark.parametrize("planted", [b"", b"Quinine^Zeppelin", b"MRN1234567", b"\0" * 64])

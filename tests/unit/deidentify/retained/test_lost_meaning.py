@@ -266,6 +266,7 @@ def test_frames_of_enhanced_images() -> None:
     [
         ("RescaleSlope", "2.5"),
         ("RescaleIntercept", "-1024"),
+        ("RescaleType", "MGML"),
         ("ImagePositionPatient", ["1", "2", "3"]),
         ("ImageOrientationPatient", ["1", "0", "0", "0", "1", "0"]),
         ("PixelSpacing", ["0.5", "0.5"]),
