@@ -28,6 +28,8 @@ _ACCESSION, _PATIENT_ID, _ISSUER = 0x00080050, 0x00100020, 0x00100021
 _ROWS, _COLUMNS, _BITS, _SAMPLES = 0x00280010, 0x00280011, 0x00280100, 0x00280002
 _FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
 _PIXELS = (PIXEL_DATA, 0x7FE00008, 0x7FE00009)
+#: Bytes of zeros that pad also an image whose rows have fewer.
+_LONGEST_PADDING = 128
 
 _PIXEL_VRS = frozenset({"OB", "OW", "OB or OW", "OF", "OD"})
 
@@ -110,10 +112,10 @@ def _uid(elements: Dataset, tag: int, name: str) -> str:
 
 
 def check_pixels(instance: Instance) -> None:
-    """Check that an image has the pixels that its header declares; leave out what is less than a frame behind them.
+    """Check that an image has the pixels that its header declares; leave out less than a row and a column behind them.
 
     Raises:
-        Reject: it has no pixels, fewer than the header says (a truncated file), or whole frames more.
+        Reject: it has no pixels, fewer than the header says (a truncated file), or more by a row, a column or frames.
         Quarantine: it has more frames than its size justifies.
     """
     elements = instance.elements
@@ -135,30 +137,40 @@ def check_pixels(instance: Instance) -> None:
         raise Reject("damaged: its pixel data are not encapsulated as its transfer syntax requires")
     if rows is None or columns is None or bits is None:
         raise Reject("damaged: Rows, Columns or BitsAllocated is missing beside its pixel data")
-    order = instance.syntax.encoding.order
-    samples = find(elements, _SAMPLES)
-    per_frame = _number(rows, order) * _number(columns, order) * _number(bits, order)
-    per_frame *= _number(samples, order) if samples else 1
-    if text_of(elements, _PHOTOMETRIC) == "YBR_FULL_422":  # two samples of colour for every four of luminance
+    _check_length(instance, pixels, rows, columns, bits)
+
+
+def _check_length(instance: Instance, pixels: Element, rows: Element, columns: Element, bits: Element) -> None:
+    order, length = instance.syntax.encoding.order, len(pixels.value)
+    samples, allocated = find(instance.elements, _SAMPLES), _number(bits, order)
+    sides = _number(rows, order), _number(columns, order)
+    per_pixel = allocated * (_number(samples, order) if samples else 1)
+    frames, per_frame = _frames(instance.elements), sides[0] * sides[1] * per_pixel
+    if text_of(instance.elements, _PHOTOMETRIC) == "YBR_FULL_422":  # two samples of colour for every four of luminance
+        if length >= (per_frame * frames + 7) // 8:  # decompressed, with the header of before: perhaps RGB
+            raise Reject("damaged: its pixel data are not subsampled, as its PhotometricInterpretation says")
         per_frame = per_frame * 2 // 3
-    size = (per_frame * _frames(elements) + 7) // 8
-    if _left_out(pixels, size, per_frame // 8):
+    size = (per_frame * frames + 7) // 8
+    if allocated > 1 and allocated % 8 and length > size + 1:  # as if each sample filled whole bytes
+        raise Reject("damaged: its pixel data are longer than its BitsAllocated, no whole number of bytes, says")
+    if _left_out(pixels, size, min(sides) * per_pixel // 8):
         instance.repairs.append("bytes behind the last frame left out")
 
 
-def _left_out(pixels: Element, size: int, frame: int) -> bool:
+def _left_out(pixels: Element, size: int, side: int) -> bool:
     """Leave out what stands behind the last frame, and return whether anything did.
 
     Raises:
-        Reject: the last frame is not complete; or it is a frame or more: the header may be wrong about them.
+        Reject: the last frame is not complete; or it is a row, a column or more (`side` has the bytes of the shorter
+            one): the header may be wrong, and in lines of a wrong length, no text can be found.
     """
     if size > len(pixels.value):
         raise Reject("truncated: its pixel data are shorter than Rows, Columns and NumberOfFrames say")
     behind = pixels.value[size:]
-    # One byte pads to an even length; some devices pad to whole blocks with zeros.
-    if len(behind) < 2 or is_blank(behind):
+    # One byte pads to an even length; some devices pad to whole blocks with zeros. More zeros may be black lines.
+    if len(behind) < 2 or (len(behind) < max(side, _LONGEST_PADDING + 1) and is_blank(behind)):
         return False
-    if len(behind) >= frame:
+    if len(behind) >= side:
         raise Reject("data behind its last frame: its pixel data are longer than its header says")
     pixels.value = pixels.value[:size] if size % 2 == 0 else bytes(pixels.value[:size]) + b"\0"
     return True

@@ -387,7 +387,7 @@ def _with_character_set(source: bytes, terms: str) -> bytes:
 
 
 def test_what_stands_behind_the_last_frame_does_not_leave() -> None:
-    """A pad byte and blocks of zeros are harmless; less than a frame is left out; more may be frames."""
+    """A pad byte and blocks of zeros are harmless; what is less than a row is left out; more may be an image."""
     before = dataset()
     pixels = before.PixelData
     before.PixelData = pixels + b"QUIXWORTH "
@@ -400,3 +400,39 @@ def test_what_stands_behind_the_last_frame_does_not_leave() -> None:
     assert "behind its last frame" in outcome.reason
     before.PixelData = pixels + bytes(128)
     assert output(file_of(before)).PixelData == pixels + bytes(128)
+
+
+@pytest.mark.parametrize("black", [False, True])
+def test_lines_longer_than_the_header_says_are_rejected(*, black: bool) -> None:
+    """By as little as one column, also if the last lines are black: text in lines of a wrong length is not found."""
+    before = dataset()
+    before.Columns -= 1
+    behind = 2 * before.Rows
+    before.PixelData = before.PixelData[:-behind] + (bytes(behind) if black else before.PixelData[-behind:])
+    outcome = deidentify(file_of(before), plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert "longer than its header says" in outcome.reason
+
+
+@pytest.mark.parametrize("last", [b"\x50", b"\0"])
+def test_colours_that_only_the_header_halves_are_rejected(last: bytes) -> None:
+    """Decompressed, and called YBR_FULL_422 as before: read so, lines shift; also if the last of them are black."""
+    before = dataset()
+    before.Rows, before.Columns, before.SamplesPerPixel, before.PlanarConfiguration = 8, 8, 3, 0
+    before.BitsAllocated, before.BitsStored, before.HighBit, before.PixelRepresentation = 8, 8, 7, 0
+    before.PhotometricInterpretation, before.PixelData = "YBR_FULL_422", b"\x50" * 128 + last * 64
+    outcome = deidentify(file_of(before), plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert "PhotometricInterpretation" in outcome.reason
+    before.PixelData = b"\x50" * 128
+    assert output(file_of(before)).PixelData == b"\x50" * 128
+
+
+def test_samples_that_fill_more_bits_than_the_header_says_are_not_cut_off() -> None:
+    """12 bits in 16: what the header makes of them would be another image, and the rest of them no rest."""
+    before = dataset()
+    before.PixelData, before.BitsAllocated = bytes(range(1, 129)), 12
+    before.Rows = before.Columns = 8
+    outcome = deidentify(file_of(before), plan(), IDENTITIES)
+    assert isinstance(outcome, Rejected)
+    assert "BitsAllocated" in outcome.reason
