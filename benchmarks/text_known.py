@@ -35,7 +35,7 @@ from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
 from sendit.deidentify.pixels.ocr.match_identifiers import identifies
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, read_line
-from sendit.deidentify.pixels.ocr.second_look import contrast_view, identifiers_in
+from sendit.deidentify.pixels.ocr.second_look import contrast_view, everywhere, identifiers_in
 from sendit.deidentify.pixels.ocr.series import text_of_series
 from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.pixels.windowing import views
@@ -183,7 +183,8 @@ def measured(case: Case) -> Outcome | None:
         for one in drawn
     )
     values[mask] = values.min()
-    again = identifiers_in(contrast_view(values, found), identifiers)
+    view = contrast_view(values, found)
+    again = identifiers_in(view, identifiers, everywhere(view))
     readable = tuple(
         _is_readable(values, one, identifiers) or any(one.region.touches(r) for r in again) for one in drawn
     )

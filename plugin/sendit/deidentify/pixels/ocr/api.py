@@ -37,12 +37,12 @@ class TextDetector(Protocol):
         """Return how many pixels were searched so far."""
         ...
 
-    def candidates(self, frame: Shown, *, everywhere: bool = False) -> list[tuple[DetectedText, bool]]:
+    def candidates(self, frame: Shown, *, sharp: bool = False) -> list[tuple[DetectedText, bool]]:
         """Return all that may be text; True with what is text for certain, whatever it says.
 
         Args:
             frame: the frame.
-            everywhere: search all of it; else only where strokes stand out, as they do in frames as they are displayed.
+            sharp: whether it shows only what stands out sharply: letters are as clear there as they get.
         """
         ...
 

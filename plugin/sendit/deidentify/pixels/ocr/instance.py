@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.pixels.display import displayed, merges_numbers, stored
 from sendit.deidentify.pixels.ocr.detector import RapidTextDetector
 from sendit.deidentify.pixels.ocr.frames import frames_to_look_at, text_in
-from sendit.deidentify.pixels.ocr.second_look import contrast_view, identifiers_in
+from sendit.deidentify.pixels.ocr.second_look import contrast_view, identifiers_in, places_in
 from sendit.deidentify.pixels.ocr.series import legible, text_of_series
 from sendit.deidentify.pixels.regions import Region, united
 from sendit.errors import Quarantine
@@ -90,10 +90,12 @@ def _legible_identifiers(frame: Array, masked: Sequence[Region], identifiers: Id
     added: list[Region] = []
     if not len(identifiers):
         return added
+    places = places_in(frame)
     for _ in range(_ROUNDS):
-        left = identifiers_in(contrast_view(frame, [*masked, *added]), identifiers)
+        left = identifiers_in(contrast_view(frame, [*masked, *added]), identifiers, places)
         if not left:
             return added
+        places = places.near(left)  # nothing has changed elsewhere
         added += [region.with_margin(_MARGIN) for region in left]
     raise Quarantine(_STILL_THERE)
 

@@ -21,6 +21,10 @@ Floats = NDArray[np.float32]
 #: As for upright lines (`boxes`), but lower: what is found here has to be read.
 _PIXEL, _LINE = 0.2, 0.25
 _GROWTH, _MARGIN = 1.4, 2.0
+#: The slant in degrees of a line that one rectangle holds.
+_UPRIGHT = 4.0
+#: A line that is lower than this share of what it lies in is another one: noise around a faint line looks like a shape.
+_AS_HIGH = 0.5
 _SMALLEST, _LONGEST = 3, 4  # least height of the core in pixels, and greatest length as a multiple of the image's side
 
 
@@ -45,7 +49,9 @@ class TextLine:
         return min(abs(self.angle), 90 - abs(self.angle))
 
     def within(self, other: TextLine) -> bool:
-        """Return whether its middle lies in the other line, and it is no longer than that."""
+        """Return whether its middle lies in the other line, and it is about as high and no longer."""
+        if self.height < _AS_HIGH * other.height:
+            return False  # a line in a shape that is none
         turned = radians(other.angle)
         x, y = self.x - other.x, self.y - other.y
         along, down = x * cos(turned) + y * sin(turned), y * cos(turned) - x * sin(turned)
@@ -81,9 +87,6 @@ class TextLine:
         ]
         low, high = np.floor(np.min(corners, axis=0)), np.ceil(np.max(corners, axis=0))
         return Region(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-
-
-_UPRIGHT = 4.0
 
 
 def lines(map_: Floats, scale: float) -> list[TextLine]:

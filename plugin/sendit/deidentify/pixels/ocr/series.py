@@ -100,7 +100,7 @@ def suspected(projection: Projection, detector: TextDetector) -> list[tuple[int,
 
 def _suspected_lines(projection: Projection, detector: TextDetector) -> list[Region]:
     """Return what looks like a line of text in a projection, the most likely first."""
-    boxes = (box for box, sure in detector.candidates(sharp_view(projection.values), everywhere=True) if sure)
+    boxes = (box for box, sure in detector.candidates(sharp_view(projection.values), sharp=True) if sure)
     return [box.region for box in boxes if _short(box.region) <= _HIGHEST][:_MOST_BOXES]
 
 
@@ -123,7 +123,7 @@ def legible(image: Array, detector: TextDetector) -> tuple[Region, ...]:
     regions: list[Region] = []
     sharp = sharp_view(sharpness(image))
     for shown in (*views(image), sharp):
-        for box, sure in detector.candidates(shown, everywhere=shown is sharp):
+        for box, sure in detector.candidates(shown, sharp=shown is sharp):
             if sure and _short(box.region) <= _HIGHEST and is_legible(*detector.reading(shown, box.region)):
                 regions.append(box.region.with_margin(_MARGIN))
     return united(regions, image.shape[1], image.shape[0])

@@ -25,9 +25,9 @@ def tiles(rows: int, columns: int) -> list[Region]:
     return cut(Region(0, 0, columns, rows), _TILE, _OVERLAP)
 
 
-def cut_to_tiles(parts: Iterable[Region]) -> list[Region]:
-    """Return parts of a frame, cut where they are larger than a tile."""
-    return [tile for part in parts for tile in cut(part, _TILE, _OVERLAP)]
+def cut_to_tiles(parts: Iterable[Region], enlarged: float = 1.0) -> list[Region]:
+    """Return parts of a frame, cut where they are larger than a tile once they are enlarged."""
+    return [tile for part in parts for tile in cut(part, round(_TILE / enlarged), _OVERLAP)]
 
 
 def closely_searched(find: Region) -> Region:

@@ -155,7 +155,7 @@ class Named:
     def __init__(self, region: Region) -> None:
         self.region = region
 
-    def candidates(self, frame: NDArray[np.uint8], *, everywhere: bool = False) -> list[tuple[DetectedText, bool]]:
+    def candidates(self, frame: NDArray[np.uint8], *, sharp: bool = False) -> list[tuple[DetectedText, bool]]:
         self.looked_at += frame.size
         return [(DetectedText(self.region, "", 1.0), True)]
 

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from sendit.deidentify.pixels.ocr.salience import CELL, FINE_STROKES, STROKES, grown, rectangles, salient_cells, without
+from sendit.deidentify.pixels.ocr.salience import (
+    CELL,
+    CLEAR,
+    CLEAR_FINE,
+    FAINT,
+    Salience,
+    grown,
+    rectangles,
+    salient_cells,
+    without,
+)
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
@@ -54,7 +64,7 @@ def test_small_letters_are_fine_strokes(size: int) -> None:
     """So they are searched for in an enlarged frame, too."""
     ink = _ink(size)
     shown = np.clip(60 + 4 * _noise() + 60 * ink, 0, 255).astype(np.uint8)
-    assert _covers(rectangles(grown(salient_cells(shown, FINE_STROKES)), *_SHAPE), ink)
+    assert _covers(rectangles(grown(salient_cells(shown, CLEAR_FINE)), *_SHAPE), ink)
 
 
 @pytest.mark.parametrize("channel", [0, 1, 2])
@@ -66,14 +76,22 @@ def test_letters_in_one_colour_stand_out(channel: int) -> None:
     assert _covers(rectangles(grown(salient_cells(shown)), *_SHAPE), ink)
 
 
-@pytest.mark.parametrize("kernel", [STROKES, FINE_STROKES])
-def test_what_is_blank_noisy_or_smooth_does_not_stand_out(kernel: int) -> None:
+@pytest.mark.parametrize("size", [9, 12, 16])
+def test_faint_letters_stand_out(size: int) -> None:
+    """Letters that differ by 5 % of the range, and hardly by the eye."""
+    ink = _ink(size)
+    shown = np.clip(128 + 2 * _noise() + 13 * ink, 0, 255).astype(np.uint8)
+    assert _covers(rectangles(grown(salient_cells(shown, FAINT)), *_SHAPE), ink)
+
+
+@pytest.mark.parametrize("salience", [CLEAR, CLEAR_FINE])
+def test_what_is_blank_noisy_or_smooth_does_not_stand_out(salience: Salience) -> None:
     """A blank frame, a ramp, soft shapes: nothing is left to search; of strong noise, less than half."""
     ramp = np.broadcast_to(np.linspace(0, 255, _SHAPE[1]), _SHAPE)
     soft = cv2.GaussianBlur(_noise(2), (0, 0), 15)
     frames = [np.zeros(_SHAPE), 128 + 20 * _noise(), ramp, 128 + 100 * soft / np.abs(soft).max()]
     blank, noisy, *smooth = (
-        float(salient_cells(np.clip(one, 0, 255).astype(np.uint8), kernel).mean()) for one in frames
+        float(salient_cells(np.clip(one, 0, 255).astype(np.uint8), salience).mean()) for one in frames
     )
     assert max(blank, *smooth) == 0
     assert noisy < 0.5

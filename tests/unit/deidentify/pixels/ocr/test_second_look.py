@@ -13,7 +13,7 @@ from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.spellings import Kind, spellings_of
 from sendit.deidentify.pixels.ocr import instance as text_search
 from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
-from sendit.deidentify.pixels.ocr.second_look import contrast_view, identifiers_in
+from sendit.deidentify.pixels.ocr.second_look import contrast_view, identifiers_in, places_in
 from sendit.deidentify.pixels.regions import Region
 from sendit.errors import Quarantine
 from tests.unit.deidentify.pixels.ocr.test_instance import frames_of
@@ -35,11 +35,11 @@ def identifiers() -> Identifiers:
     return found
 
 
-def _ground() -> NDArray[np.float32]:
-    """Smooth tissue with a little noise, of 12 bits."""
+def _ground(noise: float = 8) -> NDArray[np.float32]:
+    """Smooth tissue with noise, of 12 bits."""
     y, x = np.mgrid[: _SHAPE[0], : _SHAPE[1]]
     tissue = 600 + 900 * np.exp(-((y - 150) ** 2 + (x - 200) ** 2) / 15000)
-    ground: NDArray[np.float32] = (tissue + np.random.default_rng(3).normal(0, 8, _SHAPE)).astype(np.float32)
+    ground: NDArray[np.float32] = (tissue + np.random.default_rng(3).normal(0, noise, _SHAPE)).astype(np.float32)
     return ground
 
 
@@ -71,7 +71,7 @@ def _mask(found: list[Region]) -> NDArray[np.bool_]:
 def test_known_lines_at_any_angle(identifiers: Identifiers, angle: int) -> None:
     """The name is covered, and a slanting line by steps along it, not by the square around it."""
     frame = _written("QUIXWORTH, Zebulon", angle)
-    mask = _mask(identifiers_in(contrast_view(frame, ()), identifiers))
+    mask = _mask(identifiers_in(contrast_view(frame, ()), identifiers, places_in(frame)))
     assert mask[_ink("QUIXWORTH, Zebulon", angle) > 0.5].mean() >= 0.9
     assert mask.mean() < 0.07
 
@@ -80,20 +80,36 @@ def test_known_lines_at_any_angle(identifiers: Identifiers, angle: int) -> None:
 def test_faint_known_lines(identifiers: Identifiers, text: str) -> None:
     """Seven pixels high, and 5 % of the range from their ground."""
     frame = _written(text, 0, 60, 10)
-    mask = _mask(identifiers_in(contrast_view(frame, ()), identifiers))
+    mask = _mask(identifiers_in(contrast_view(frame, ()), identifiers, places_in(frame)))
     assert mask[_ink(text, 0, 10) > 0.5].mean() >= 0.9
+
+
+@pytest.mark.parametrize(("noise", "contrast"), [(12, 55), (16, 75)])
+def test_faint_known_lines_in_noise(identifiers: Identifiers, noise: float, contrast: float) -> None:
+    """In its own size, the network sees noise there; enlarged, the line. Or the other way round."""
+    frame = (_ground(noise) + contrast * _ink("QUIXWORTH", 0, 10)).clip(0, 4095).astype(np.uint16)
+    mask = _mask(identifiers_in(contrast_view(frame, ()), identifiers, places_in(frame)))
+    assert mask[_ink("QUIXWORTH", 0, 10) > 0.5].mean() >= 0.9
 
 
 @pytest.mark.parametrize("text", ["THORAX AP", "kVp 120 mAs 4", "2024-11-02", ""])
 def test_what_is_not_known_is_left_alone(identifiers: Identifiers, text: str) -> None:
     """The second look masks nothing for looking like text."""
-    assert identifiers_in(contrast_view(_written(text, 35), ()), identifiers) == []
+    frame = _written(text, 35)
+    assert identifiers_in(contrast_view(frame, ()), identifiers, places_in(frame)) == []
 
 
 def test_what_is_masked_is_not_seen(identifiers: Identifiers) -> None:
     """Black boxes have edges; what is behind them is gone."""
     frame = _written("QUIXWORTH", 0)
-    assert identifiers_in(contrast_view(frame, [Region(120, 130, 280, 170)]), identifiers) == []
+    view = contrast_view(frame, [Region(120, 130, 280, 170)])
+    assert identifiers_in(view, identifiers, places_in(frame)) == []
+
+
+def test_a_quiet_frame_is_hardly_searched() -> None:
+    """Tissue without strokes has no place for a line; of a frame with a faint one, less than half has."""
+    assert not places_in(_written("", 0)).strokes.any()
+    assert 0 < places_in(_written("QUIXWORTH", 0, 60, 10)).strokes.mean() < 0.5
 
 
 def test_the_search_takes_the_second_look(identifiers: Identifiers) -> None:
