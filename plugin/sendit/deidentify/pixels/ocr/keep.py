@@ -22,7 +22,7 @@ from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.pixels.windowing import Shown, views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,9 +41,12 @@ _ALIKE, _SMALL = 0.9, (64, 12)
 _LONGEST_MARKER = 14
 #: The margins around a line that is read, and around a marker, which has to stand alone (shares of its height).
 _AROUND, _ALONE = 0.2, 0.8
-#: A ring around a marker: the proportion of its part's sides at most, its share of the shorter one, and of the areas of
-#: a circle with its outline, and of all within it that is hollow, at least.
-_ROUNDISH, _OF_PART, _ROUND, _HOLLOW = 1.6, 0.6, 0.7, 0.55
+#: A ring around a marker: the proportion of its part's sides at most, its share of the shorter one, and of the area of
+#: a circle with its outline, at least.
+_ROUNDISH, _OF_PART, _ROUND = 1.6, 0.6, 0.7
+#: The least share of all within it that is hollow, unless a letter touches it; then so much of its radius is within it.
+_HOLLOW, _INNER = 0.55, 0.8
+_FAINT_INK = 0.6  # of the difference from which on ink is clear
 _RING_SIDE = 96  # pixels to which the side of a smaller one is enlarged: its stroke may be one pixel wide
 #: The greatest distance of a value from its label, beside it and below it (times the height of a line).
 _BESIDE, _BELOW = 12.0, 1.5
@@ -301,27 +304,37 @@ def _within_ring(shown: Shown) -> Shown | None:
     grey = np.asarray(shown if shown.ndim == 2 else cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8)
     larger = max(1.0, _RING_SIDE / min(height, width))
     grey = np.asarray(cv2.resize(grey, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC), np.uint8)
-    height, width = grey.shape
-    ground = cv2.medianBlur(grey, 2 * (min(height, width) // 4) + 1)
-    for stands_out in (cv2.subtract(grey, ground), cv2.subtract(ground, grey)):
-        _, ink = cv2.threshold(stands_out, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-        outlines, tree = cv2.findContours(ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    for ink in _inks(grey):
+        outlines, tree = cv2.findContours(ink.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         for number, outline in enumerate(outlines):
             hole = int(tree[0][number][2])
-            if hole >= 0 and _is_ring(outline, outlines[hole], (height, width)):
-                return _content(grey, outlines[hole])
+            if hole >= 0 and _is_round(outline, grey.shape):
+                return _content(grey, _inside(outline, outlines[hole]))
     return None
 
 
-def _is_ring(outer: NDArray[Any], inner: NDArray[Any], shape: tuple[int, int]) -> bool:
-    """Return whether an outline and the hole in it are a ring that fills most of a part of a frame."""
+def _inks(grey: NDArray[np.uint8]) -> Iterator[NDArray[np.bool_]]:
+    """Yield what is lighter or darker than its ground: clearly so, and less clearly, as thin strokes may have gaps."""
+    ground = cv2.medianBlur(grey, 2 * (min(grey.shape) // 4) + 1)
+    for stands_out in (cv2.subtract(grey, ground), cv2.subtract(ground, grey)):
+        at, _ = cv2.threshold(stands_out, 0, 255, cv2.THRESH_OTSU)
+        yield from (np.asarray(stands_out) > share * at for share in (1.0, _FAINT_INK))
+
+
+def _is_round(outer: NDArray[Any], shape: tuple[int, ...]) -> bool:
+    """Return whether an outline is about a circle that fills most of a part of a frame."""
     _, _, wide, high = cv2.boundingRect(outer)
     area, length = cv2.contourArea(outer), cv2.arcLength(outer, closed=True)
-    return (
-        min(wide, high) >= _OF_PART * min(shape)
-        and 4 * math.pi * area >= _ROUND * length**2
-        and cv2.contourArea(inner) >= _HOLLOW * area
-    )
+    return min(wide, high) >= _OF_PART * min(shape) and 4 * math.pi * area >= _ROUND * length**2
+
+
+def _inside(outer: NDArray[Any], hole: NDArray[Any]) -> NDArray[Any]:
+    """Return the inner outline of a ring: that of its hole, or a circle within it if a letter touches the ring."""
+    if cv2.contourArea(hole) >= _HOLLOW * cv2.contourArea(outer):
+        return hole
+    (x, y), radius = cv2.minEnclosingCircle(outer)
+    circle = cv2.ellipse2Poly((round(x), round(y)), (round(_INNER * radius),) * 2, 0, 0, 360, 10)
+    return np.asarray(circle)[:, np.newaxis]
 
 
 def _content(grey: NDArray[np.uint8], inner: NDArray[Any]) -> Shown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -12,7 +13,7 @@ from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.spellings import Kind, spellings_of
 from sendit.deidentify.pixels.ocr.api import Keep
 from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
-from sendit.deidentify.pixels.ocr.keep import KeptTextReader, whole_rows
+from sendit.deidentify.pixels.ocr.keep import KeptTextReader, read_in_every_frame, whole_rows
 from sendit.deidentify.pixels.ocr.markers import is_marker, is_of_person
 from sendit.deidentify.pixels.ocr.measures import is_label, is_technique, is_value
 from sendit.deidentify.pixels.ocr.readable import is_readable
@@ -163,6 +164,19 @@ def test_a_letter_in_a_ring_stays(height: int, width: int, radius: float) -> Non
     draw.rectangle((140 - height // 3, bottom - serif, 140 + height // 3, bottom), fill=235)
     draw.rectangle((140 + height // 3 - serif, 100 + height // 4, 140 + height // 3, bottom), fill=235)
     assert not _masked(np.asarray(picture), Keep("CR", markers=True)).any()
+
+
+@pytest.mark.parametrize(("size", "radius"), [(0.6, 9), (0.7, 10)])
+def test_a_letter_that_touches_its_ring_is_read_without_it(size: float, radius: int) -> None:
+    """The hole of the ring is then only what is left beside the letter."""
+    picture = np.full((30, 30), 60, np.uint8)
+    (width, height), _ = cv2.getTextSize("L", cv2.FONT_HERSHEY_COMPLEX, size, 1)
+    cv2.circle(picture, (15, 15), radius, 235, 1, cv2.LINE_AA)
+    place = 15 - width // 2, 15 + height // 2
+    cv2.putText(picture, "L", place, cv2.FONT_HERSHEY_COMPLEX, size, 235, 1, cv2.LINE_AA)
+    whole = Region(0, 0, 30, 30)
+    [(text, sureness)] = read_in_every_frame(frames_of("MONOCHROME2", picture[np.newaxis]), [whole])[whole]
+    assert (text, sureness > 0.9) == ("L", True)
 
 
 @pytest.mark.parametrize("text", ["JS", "47"])
