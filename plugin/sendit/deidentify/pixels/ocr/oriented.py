@@ -25,7 +25,7 @@ _GROWTH, _MARGIN = 1.4, 2.0
 _UPRIGHT = 4.0
 #: A line that is lower than this share of what it lies in is another one: noise around a faint line looks like a shape.
 _AS_HIGH = 0.5
-_SMALLEST, _LONGEST = 3, 4  # least height of the core in pixels, and greatest length as a multiple of the image's side
+_SMALLEST = 3  # least height of the core in pixels
 
 
 @dataclass(frozen=True, slots=True)
