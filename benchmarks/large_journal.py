@@ -177,7 +177,9 @@ def filters() -> dict[str, Filter]:
         "page of what ended in a span": Filter(ended_from=last_year, ended_before=month_later, project="irb2"),
         "page of a coded patient": Filter(coded="P10"),
         "page of a reason": Filter(reason="refuses", states=frozenset({failed})),
-        "page of five conditions": Filter(**five, opened_from=last_year),
+        "page of five conditions": Filter(
+            **five, opened_from=last_year - timedelta(days=250)
+        ),  # some of the small one's
     }
 
 

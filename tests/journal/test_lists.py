@@ -152,6 +152,24 @@ def test_every_filter_finds_what_fits(journal: Journal, monkeypatch: pytest.Monk
         assert first.total == len(expected) if first.exact else first.total <= len(expected), names(wanted)
 
 
+def test_more_conditions_are_hardly_more_statements(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How rare each part is, is asked at once: in a list, the ways to the database cost most."""
+    monkeypatch.setattr(pages, "_RARE", 3)
+    fill(journal, 60)
+    sent: list[str] = []
+    sa.event.listen(journal.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
+
+    def statements(wanted: Filter) -> int:
+        sent.clear()
+        with journal.engine.connect() as c:
+            assert pages.find(c, wanted, 5).ids
+        return len(sent)
+
+    of_one = statements(Filter(modality="CT"))
+    of_four = statements(Filter(project="irb", modality="CT", destination="peer", reason="p"))
+    assert of_four == of_one
+
+
 def test_where_counts_are_kept_the_total_is_exact(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """By project, state and destination also of many; otherwise at least so many."""
     monkeypatch.setattr(pages, "_RARE", 3)

@@ -193,9 +193,15 @@ def _add_dates(c: sa.Connection, search: _Search, wanted: Filter) -> None:
 def _rare(c: sa.Connection, search: _Search) -> list[int] | None:
     """Return all matches if a part of the filter is rare; None if none is."""
     b = t.batches.c
-    for source in search.sources:
-        some = source.rows().limit(_RARE + 1).subquery()
-        if c.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() <= _RARE:
+    some = [source.rows().limit(_RARE + 1).subquery() for source in search.sources]
+    if not some:
+        return None
+    # One statement for all of them: each way to the database costs more than counting so few.
+    numbers = c.execute(
+        sa.select(*(sa.select(sa.func.count()).select_from(one).scalar_subquery() for one in some))
+    ).one()
+    for source, number in zip(search.sources, numbers, strict=True):
+        if number <= _RARE:
             mine = sa.select(source.rows().limit(_RARE).subquery().c.id)
             return list(c.execute(sa.select(b.id).where(b.id.in_(mine), *search.where)).scalars())
     return None
