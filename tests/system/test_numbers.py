@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +17,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from sendit.journal.database import JOURNAL_FILE
 from sendit.logs.meters import DEIDENTIFY, DELIVER
 from tests.dicom import PLANTED_NAME, Person, StudyMaker
 from tests.servers.collector import Collector
@@ -80,11 +85,37 @@ def test_numbers_and_alarms(make_stack: MakeStack) -> None:
     found = metrics(stack)
     assert states(found) == {"DONE": 1, "QUARANTINED": 1}
     assert states(found) == {state: float(number) for state, number in stack.api("health")["batches"].items() if number}
-    assert sum(found["sendit_instances"].values()) == 2
-    assert found["sendit_delivered_instances_total"]["research", PROJECT] == 1
     assert found["sendit_instances_processed_total"]["released", PROJECT] == 2
+    as_counted(stack)
+    os.kill(stack.worker_pid(), signal.SIGKILL)
+    stack.wait_ready()
+    as_counted(stack)
     exported(stack, held)
     logged(stack, log)
+
+
+def as_counted(stack: Stack) -> None:
+    """What the metrics say of batches, instances and deliveries is what stands in the tables of the journal."""
+    found = metrics(stack)
+    shown = {
+        name: {labels: number for labels, number in found[name].items() if number}
+        for name in ("sendit_batches", "sendit_instances", "sendit_deliveries", "sendit_destination_instances")
+    }
+    with closing(sqlite3.connect(f"file:{stack.data_directory / JOURNAL_FILE}?mode=ro", uri=True)) as journal:
+
+        def rows(statement: str) -> dict[tuple[str, ...], float]:
+            return {labels: float(number) for *words, number in journal.execute(statement) if (labels := tuple(words))}
+
+        assert shown == {
+            "sendit_batches": rows("SELECT project, state, COUNT(*) FROM batches GROUP BY 1, 2"),
+            "sendit_instances": rows("SELECT project, state, COUNT(*) FROM instances GROUP BY 1, 2"),
+            "sendit_deliveries": rows("SELECT destination, state, COUNT(*) FROM deliveries GROUP BY 1, 2"),
+            "sendit_destination_instances": rows(
+                "SELECT destination, SUM(sent) FROM deliveries WHERE state = 'VERIFIED' GROUP BY 1"
+            ),
+        }
+        delivered = journal.execute("SELECT SUM(sent) FROM deliveries WHERE state = 'VERIFIED'").fetchone()[0]
+    assert sum(found["sendit_delivered_instances_total"].values()) == delivered == 1
 
 
 def traced(collector: Collector, sent: int) -> None:

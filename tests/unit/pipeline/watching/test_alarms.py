@@ -222,6 +222,56 @@ def texts(looks: Conditions, kind: Kind, memory: dict[str, str] | None = None) -
     return [one.text for one in found]
 
 
+def lines(hook: Webhook, word: str) -> list[str]:
+    return [line for text in hook.texts for line in text.splitlines() if line.startswith(f"{word}: ")]
+
+
+def test_one_alarm_of_each_kind(
+    journal: Journal, hook: Webhook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at the same time: each is told once while it lasts, also after a restart, and once when it is over."""
+    work(journal)
+    faults, free = ["reconciliation: Orthanc does not answer"], [1e9]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, free[0]))
+    looks, down = conditions(journal, tmp_path, faults=faults, SigningKeyDays=100, IdleHours=1e-9)
+    down["peer"] = Answer(UNREACHABLE, "connection refused")
+    made = (datetime.now(UTC) - timedelta(days=80)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    journal.passports.add_key("irb", PublicKey(1, "0" * 64, made, ""), "system", "")
+    waiting = journal.intake.queue("waits", "irb", ["w1"], "x")
+    assert waiting is not None
+    with journal.engine.begin() as c:
+        c.execute(sa.update(t.deliveries).values(state="VERIFIED"))
+        held = c.execute(sa.select(sa.func.min(t.batches.c.id)).where(t.batches.c.state == "DONE")).scalar_one()
+        reason = "1 of 3 instances are held: the leak check failed"
+        c.execute(sa.update(t.batches).where(t.batches.c.id == held).values(state="QUARANTINED", reason=reason))
+
+    one = keeper(tmp_path, looks, **hooks(hook))
+    for minutes in (0, 1, 5, 15, 600):
+        one.look(at(minutes=minutes))
+    again = keeper(tmp_path, looks, **hooks(hook))
+    again.look(at(minutes=601))
+    assert sorted(alarm.kind for alarm in again.view().alarms if alarm.told) == sorted(get_args(Kind))
+    assert sorted(lines(hook, "Problem")) == sorted(f"Problem: {alarm.text}" for alarm in again.view().alarms)
+    assert (lines(hook, "Still"), lines(hook, "Solved")) == ([], [])
+
+    faults.clear()
+    down.clear()
+    free[0] = 1e12
+    journal.passports.add_key(
+        "irb", PublicKey(2, "1" * 64, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", ""), "system", ""
+    )
+    journal.batches.begin(waiting, 1)
+    journal.batches.reject(waiting, 1, "no image")
+    journal.batches.conclude(waiting, 1, [])
+    for group in journal.acknowledgements.waiting():
+        for batch_id in group.batches:
+            journal.acknowledgements.acknowledge_batch(batch_id, "cli:ada", "seen")
+    for minutes in (602, 603, 700):
+        again.look(at(minutes=minutes))
+    assert (len(lines(hook, "Problem")), len(lines(hook, "Solved"))) == (len(get_args(Kind)), len(get_args(Kind)))
+    assert (lines(hook, "Still"), list(again.view().alarms)) == ([], [])
+
+
 def test_batches_that_are_held_or_failed(journal: Journal, tmp_path: Path) -> None:
     """Grouped by project and kind, without the words of their reasons; gone once acknowledged."""
     work(journal)
