@@ -9,5 +9,6 @@ try {
   if (!answer.ok) throw await problemOf(answer)
   showHeader(container, await answer.json())
 } catch (problem) {
-  container.replaceChildren(make('p', problem.message, {className: 'banner bad', role: 'alert'}))
+  // 404: it is not there any more, as it should be.
+  container.replaceChildren(make('p', problem.message, {className: `banner ${problem.status === 404 ? 'busy' : 'bad'}`, role: 'alert'}))
 }
