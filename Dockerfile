@@ -20,6 +20,17 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels .
  && /opt/sendit/bin/pip install --no-deps --no-index wheels/*.whl \
  && /opt/sendit/bin/pip uninstall --yes --quiet pip
 
+# SendIt with a Python of its own in one folder, for an image of another system: docker build --target portable -t sendit-portable .
+FROM builder AS portable-builder
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 libxcb1 \
+ && rm -rf /var/lib/apt/lists/*
+COPY scripts/portable.sh scripts/
+RUN scripts/portable.sh /sendit wheels/*.whl
+
+FROM scratch AS portable
+COPY --from=portable-builder /sendit /sendit
+
 FROM docker.io/library/debian:trixie-slim
 # OpenCV, which text is found with, is linked with libraries of a desktop: libGL, libglib, libxcb.
 # tini passes the stop signal on and buries what the worker's pool leaves. Debian's example configurations go: one of

@@ -147,10 +147,11 @@ def is_open(url: str) -> bool | None:
 
 
 def find_python(configuration: Mapping[str, Any]) -> str:
-    """Return the worker's interpreter: as configured, else of the checkout of this file, else of the installation."""
-    checkout = Path(__file__).resolve().parent.parent / ".venv/bin/python"
-    named = configuration["SendIt"].get("Python")
-    return str(named or (checkout if checkout.exists() else "/opt/sendit/bin/python"))
+    """Return the worker's interpreter: as configured, else of this file's folder, checkout, or the installation."""
+    here = Path(__file__).resolve().parent
+    own = (here / "bin/python", here.parent / ".venv/bin/python")
+    found = next((path for path in own if path.exists()), "/opt/sendit/bin/python")
+    return str(configuration["SendIt"].get("Python") or found)
 
 
 def configuration_path() -> str:

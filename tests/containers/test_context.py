@@ -64,10 +64,10 @@ def linked() -> set[str]:
     return {line.split()[0] for line in found.splitlines()} & PACKAGES.keys()
 
 
-@pytest.mark.parametrize("script", ["Dockerfile", "scripts/install.sh", "scripts/setup.sh"])
+@pytest.mark.parametrize("script", ["Dockerfile", "scripts/install.sh", "scripts/portable.sh", "scripts/setup.sh"])
 def test_libraries_of_opencv_are_installed(script: str) -> None:
     """Without them no image with a risk of text could be worked on."""
     packages = {PACKAGES[library] for library in linked()}
     assert packages
-    words = set((ROOT / script).read_text().replace("=", " ").replace(";", " ").split())
+    words = set((ROOT / script).read_text().replace("=", " ").replace(";", " ").replace(",", " ").split())
     assert packages - words == set()

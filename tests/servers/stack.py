@@ -153,7 +153,7 @@ class Stack:
 
     def worker_pid(self) -> int:
         """The worker's process: the child of Orthanc that runs `-m sendit`."""
-        return wait_for(lambda: _worker_of(self.source.pid), "a worker process")
+        return wait_for(lambda: worker_of(self.source.pid), "a worker process")
 
     def stored_files(self) -> list[Path]:
         """The DICOM files in the source's storage."""
@@ -182,7 +182,8 @@ class Stack:
         self.stop()
 
 
-def _worker_of(orthanc: int) -> int:
+def worker_of(orthanc: int) -> int:
+    """The child of an Orthanc that is SendIt's worker; 0 if there is none."""
     found = (one for one in children(orthanc) if b"sendit" in Path(f"/proc/{one}/cmdline").read_bytes())
     return next(found, 0)
 

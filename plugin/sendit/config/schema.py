@@ -104,8 +104,8 @@ class Settings(Section):
     crosswalk_keys: AbsolutePath | None = None
     """Folder of the crosswalks' keys, for example on another disk. Default: `<DataDirectory>/keys/crosswalk`."""
     python: AbsolutePath | None = None
-    """Python interpreter of the worker; only the plugin reads this key. Default: that of the checkout's `.venv`, else
-    `/opt/sendit/bin/python`."""
+    """Python interpreter of the worker; only the plugin reads this key. Default: `bin/python` beside the plugin, else
+    that of the checkout's `.venv`, else `/opt/sendit/bin/python`."""
     workers: int = Field(default=0, ge=0, le=256)
     """Number of de-identification processes; 0: one per core."""
     batches_at_once: int = Field(default=2, ge=1, le=64)
