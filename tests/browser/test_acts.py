@@ -253,7 +253,7 @@ def test_single_images_are_accepted_by_keyboard_and_without_script(hospital: Sta
 
 
 def test_a_peer_that_comes_back(hospital: Stack, browser: Browser) -> None:
-    """The banner says which destinations are down; once it answers, "try now" delivers at once."""
+    """It is killed: the banner says so, and `sendit status` by its exit code; once it answers, "try now" delivers."""
     visit(hospital, browser, "batches?state=DELIVERING")
     assert "annex, archive" in text(browser, "#banners")
     browser.click("tbody tr a")
@@ -261,7 +261,9 @@ def test_a_peer_that_comes_back(hospital: Stack, browser: Browser) -> None:
     ready(browser)
     number = int(browser.run("return location.pathname.split('/').pop()"))
     port = int(hospital.peers["archive"][0].rpartition(":")[2])
-    hospital.target.stop()
+    hospital.target.kill()
+    wait_text(browser, "research", "#banners")
+    assert hospital.cli("status").returncode == 1
     hospital.target.configuration["HttpPort"] = hospital.target.http_port = port
     hospital.target.start()
     press(browser, "Try now")
@@ -271,7 +273,8 @@ def test_a_peer_that_comes_back(hospital: Stack, browser: Browser) -> None:
 
 def test_many_at_once_and_a_pause(hospital: Stack, browser: Browser) -> None:
     """All that match a filter are retried, and a destination is paused and resumed; the audit log has both."""
-    number = _batch(hospital, world.send(hospital, "PT", 1), "PET-followup")
+    studies = [world.send(hospital, "PT", 1) for _ in range(20)]
+    number = [_batch(hospital, study, "PET-followup") for study in studies][-1]
     visit(hospital, browser, "destinations")
     press(browser, "Pause", "#dest-annex")
     confirm(browser, "the annex is being moved")
@@ -279,6 +282,7 @@ def test_many_at_once_and_a_pause(hospital: Stack, browser: Browser) -> None:
     visit(hospital, browser, "batches?project=PET-followup&state=FAILED")
     failed = browser.run("return Number(document.querySelector('#list').dataset.total)")
     browser.run("document.querySelector('input[data-row]').click()")
+    assert failed >= 20
     browser.click("#all-matching")
     assert f"All {failed} that match" in text(browser, "#selected")
     press(browser, "Retry", "#selection")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.pages import text, visit
+from sendit.journal.database import JOURNAL_FILE
+from tests.browser.pages import confirm, fill, press, text, visit, wait_text
 from tests.burned import CaptureMaker
 from tests.servers.stack import PROJECT, Stack
 
@@ -93,3 +96,29 @@ def test_who_may_not_look_reads_why(guarded: Stack, browser: Browser, user: str,
     browser.open(f"{guarded.source.url}/sendit/{path}")
     assert f"Orthanc:{user} does not have the role" in text(browser, "body")
     assert "SendIt.Roles" in text(browser, "body")
+
+
+def test_the_audit_log_names_everybody_and_notices_a_change(guarded: Stack, browser: Browser) -> None:
+    """Who acted on a page, who looked, and who used the command line; a row that is edited breaks the chain there."""
+    log_in(guarded, browser, "ada")
+    visit(guarded, browser, "destinations")
+    press(browser, "Pause everything")
+    confirm(browser, "the network is rebuilt")
+    wait_text(browser, "Resume everything")
+    log_in(guarded, browser, "lee")
+    visit(guarded, browser, "crosswalk")
+    fill(browser, "#lookup", kind="original", value="MRN-0", reason="a call from the ward")
+    press(browser, "Look up")
+    wait_text(browser, "Nothing is known", "#nothing")
+    assert guarded.cli("pause", "--project", PROJECT, "--reason", "by the command line").returncode == 0
+    log_in(guarded, browser, "ada")
+    visit(guarded, browser, "audit")
+    names = set(browser.run("return [...document.querySelectorAll('tbody .who')].map(cell => cell.title)"))
+    assert {"orthanc:ada", "orthanc:lee"} < names
+    assert {name.partition(":")[0] for name in names} == {"orthanc", "cli"}
+    with closing(sqlite3.connect(guarded.data_directory / JOURNAL_FILE)) as journal, journal:
+        journal.execute("DROP TRIGGER audit_is_not_changed")
+        changed = journal.execute("SELECT MIN(number) FROM audit WHERE actor = 'orthanc:lee'").fetchone()[0]
+        journal.execute("UPDATE audit SET actor = 'orthanc:ada' WHERE number = ?", (changed,))
+    press(browser, "Verify the chain")
+    wait_text(browser, f"The chain is broken at entry {changed}", "#chain")
