@@ -29,7 +29,7 @@ _AXE = Path(__file__).parent / "axe" / "axe-4.14.1.min.js"
 DARK = "rgb(16, 20, 22)"  # the ground in the dark scheme
 
 #: Pages by the name of their picture; those of `UNPICTURED` have none.
-UNPICTURED = {"batch", "batch-review", "batches-filtered", "studies"}
+UNPICTURED = {"batch", "projects", "batch-review", "batches-filtered", "studies"}
 PAGES = {
     "needs-me": "",
     "batches": "batches",
@@ -39,12 +39,16 @@ PAGES = {
     "batch-review": "batches?state=REVIEW|first",
     "batch-retrying": "batches?state=DELIVERING|first",
     "recall": "batches/1/recall",
+    "review-queue": "review",
     "previews": "batches?state=REVIEW|previews",
     "study": "batches/1|study",
     "studies": "batches/1|studies",
     "imports": "imports",
     "import": "imports/1",
     "destinations": "destinations",
+    "projects": "projects",
+    "project": "projects/Knee-MR",
+    "risk": "projects/IRB-2026-014/risk",
     "totals": "totals",
     "audit": "audit",
     "alarms": "alarms",
