@@ -42,12 +42,6 @@ cp "$shared/sendit_plugin.py" "$shared/orthanc-explorer-2.json" "$folder/"
 
 # --- Libraries of the system that these are linked with, but the C library: that is of the system it will run on ------------
 linked=$(find "$folder/python" -type f \( -name '*.so' -o -name '*.so.*' -o -path '*/bin/python3*' \) -exec ldd {} + 2>/dev/null)
-missing=$(awk '/=> not found/ {print $1}' <<<"$linked" | sort -u)
-# Wheels bring some libraries under names of their own, which are found at run time beside those that need them.
-for name in $missing; do
-  find "$folder/python" -name "$name" | grep . >/dev/null ||
-    fail "$name is missing here: apt-get install libgl1 libglib2.0-0 libxcb1, then call this again."
-done
 of_c=$(dpkg --listfiles libc6)
 awk '$2 == "=>" && $3 ~ /^\// {print $3}' <<<"$linked" | sort -u | while read -r file; do
   [[ $file == "$folder"/* ]] || grep "/${file##*/}\$" <<<"$of_c" >/dev/null || cp -L "$file" "$folder/lib/"
@@ -70,5 +64,8 @@ EOF
 done
 chmod 755 "$folder"/bin/*
 chmod -R go-w,go+rX "$folder"
+# What a library is missing for is either not used (windows on a screen), or missed here.
+"$folder/bin/python" -c 'from sendit.pipeline.pool.pixel_tools import check_text_detection; check_text_detection()' ||
+  fail "text detection does not work: apt-get install libgl1 libglib2.0-0 libxcb1, then call this again in another folder."
 "$folder/bin/sendit" --version >/dev/null || fail "the command does not work in $folder."
 du -sh "$folder"
