@@ -27,7 +27,7 @@ from tests.fuzz.mutate import mutated
 CHUNK = 2000
 #: One file in so many keeps the kind of its original, for which text is searched for; the others are of a kind without.
 #: The search takes half a second, all else together some milliseconds.
-SEARCHED = 10
+SEARCHED = 25
 _SENDIT = Path(sys.executable).with_name("sendit")
 #: A file hangs if the run takes so much of the processor's time without a line in the list of receipts. Time on the
 #: wall says more of what else the machine does.
