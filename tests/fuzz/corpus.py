@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import warnings
 import zlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
@@ -15,12 +15,18 @@ from pydicom.uid import UID, SegmentationStorage
 
 from tests.pixels import BASELINE, BIG, DEFLATED, EXPLICIT, IMPLICIT, JPEG_2000_LOSSLESS, RLE, Kind, file_of, image
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 #: Whoever reads an output must not find one of these, in whatever case, in one byte a character or in two.
 PLANTED = ("Quixworth", "Zebulon", "Thistlewood", "MRN77419053", "ACC55120778", "Vexhampton")
 _DEFLATED_FRAMES, _ENCAPSULATED = "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.1.98"
 _LARGEST = 60_000
-_CAPTURE = ("SecondaryCaptureDeviceID", "SecondaryCaptureDeviceManufacturer", "SecondaryCaptureDeviceManufacturerModelName",
-            "SecondaryCaptureDeviceSoftwareVersions", "DateOfSecondaryCapture", "HardcopyCreationDeviceID")  # fmt: skip
+_DEVICE = "SecondaryCaptureDevice"
+_CAPTURE = (
+    f"{_DEVICE}ID", f"{_DEVICE}Manufacturer", f"{_DEVICE}ManufacturerModelName", f"{_DEVICE}SoftwareVersions",
+    "DateOfSecondaryCapture", "HardcopyCreationDeviceID",
+)  # fmt: skip
 
 
 def seeds(changed: Callable[[Dataset], None] = lambda dataset: None) -> list[tuple[str, bytes]]:

@@ -241,7 +241,15 @@ def _text_in(raw: bytes, character_set: bytes) -> str | None:
 CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 #: Tabs and ends of lines between single characters; in UTF-16 they are halves of the letters of India.
 HALVES_OF_INDIA = re.compile(rb"([\t-\r])[^\t-\r]\1[^\t-\r]\1")
-_WIDE = re.compile(rb"(?:[\x20-\x7e]\0){2}|(?:\0[\x20-\x7e]){2}")
+#: Two letters in UTF-16, or two of any script in UTF-32.
+_WIDE = re.compile(
+    rb"(?:[\x20-\x7e]\0){2}|(?:\0[\x20-\x7e]){2}"
+    rb"|(?:[^\0]{2}\0\0|[^\0]\0\0\0){2}|(?:\0\0[^\0]{2}|\0\0\0[^\0]){2}"
+)
+#: Letters beyond ASCII in escapes: quoted-printable, RTF, and those of programs, which a split at "\\" would hide.
+_ESCAPED = re.compile(
+    rb"=[89A-F][0-9A-F]=[0-9A-F]{2}|=\?[\w\-]{3,20}\?[bqBQ]\?|\\[x'][89a-fA-F][0-9a-fA-F]|\\u[0-9a-fA-F]{4}|\\u-?\d{3,5}(?:\?|\b)"
+)
 _KATAKANA = bytes(range(0xA1, 0xE0))
 
 
@@ -261,11 +269,13 @@ def _strict_encodings(character_set: bytes) -> tuple[str, ...]:
 
 
 def looks_foreign(text: str, value: Bytes, character_set: Bytes) -> bool:
-    """Return whether a text of a single-byte character set is most likely in another encoding.
+    """Return whether a text is most likely in another encoding than its single-byte character set, or in escapes.
 
     Every byte is valid in such sets: UTF-8 reads as "Ã¼" in ISO_IR 100, Chinese as "Íõ·¼".
     """
     raw = bytes(value)
+    if _ESCAPED.search(raw):
+        return True
     if raw.isascii() or is_multibyte(raw, character_set):
         return False
     latin = _strict_encodings(bytes(character_set))[0] in _HIGH_LATIN

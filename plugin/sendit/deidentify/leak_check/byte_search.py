@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _SHORTEST_IN_MULTIBYTE = 4
 _SHORTEST_ASCII = 6
 _SHORTEST_IN_BYTES = 6
+#: Of two Chinese letters, UTF-16 can make four characters of ASCII. With one of these among them they are no word.
+_SHORTEST_ODD, _ODD = 4, re.compile(rb"[\\^`{|}~\x01-\x1f]")
 _LETTER = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") | frozenset(range(0x80, 0x100))
 
 
@@ -43,7 +45,10 @@ class ByteSearch:
             texts: all those texts, and their characters.
         """
         usable = {
-            form: about for form, about in forms.items() if len(form) >= (_SHORTEST_ASCII if form.isascii() else 2)
+            form: about
+            for form, about in forms.items()
+            if len(form) >= (_SHORTEST_ASCII if form.isascii() and not _ODD.search(form) else 2)
+            and (len(form) >= _SHORTEST_ODD or not form.isascii())
         }
         self._forms: Final = [(form, kind, not is_dense(text)) for form, (kind, text) in sorted(usable.items())]
         self._long: Final = [one for one in self._forms if len(one[0]) >= _SHORTEST_IN_BYTES]

@@ -11,7 +11,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.encodings import parts_of_dense
-from sendit.deidentify.text.normalize import fold, is_spaced, is_technical, letters_of, spellings
+from sendit.deidentify.text.normalize import fold, in_latin, is_spaced, is_technical, letters_of, spellings
 from sendit.deidentify.text.word_lists import vocabulary
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Kind(StrEnum):
 
 #: The least length of a single part of a name (characters): two letters are syllables of many words.
 _SHORTEST_PART = 3
+#: Shorter transliterations are syllables of other words, too; the cleaner removes some of them.
+_SHORTEST_IN_LATIN = 4
 #: Shorter numbers are too common to be significant outside of their own attribute.
 _SHORTEST_NUMBER = 5
 _SHORTEST_CODE = 4
@@ -100,6 +102,9 @@ def _name(kind: Kind, text: str) -> Spellings:
         if len(components) == 1:
             for part in parts_of_dense(unicodedata.normalize("NFKC", components[0])):
                 _add_part(into, kind, fold(part))
+        for way in (way.replace(" ", "") for part in components for way in in_latin(part.strip())):
+            if len(way) >= _SHORTEST_IN_LATIN:
+                _add_part(into, kind, way.encode("ascii"))
     return into
 
 

@@ -120,7 +120,9 @@ _END_OF_IMAGE, _START_OF_IMAGE, _SCAN, _COMMENT = 0xD9, 0xD8, 0xDA, 0xFE
 _LS_FRAME, _LS_PARAMETERS = 0xF7, 0xF8
 #: Markers without a length. Restart markers (D0 to D7) mean something among samples only.
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-_UNNEEDED = {_COMMENT: COMMENTS} | {
+#: Those of hierarchical images, which DICOM does not have, and of arithmetic coding, unless the frame is coded so.
+_HIERARCHICAL, _ARITHMETIC, _ARITHMETIC_FRAMES = (0xDE, 0xDF), 0xCC, frozenset({*range(0xC9, 0xCC), *range(0xCD, 0xD0)})
+_UNNEEDED = {_COMMENT: COMMENTS, **dict.fromkeys(_HIERARCHICAL, "segments of hierarchical images")} | {
     marker: "reserved segments" for marker in range(0xF0, 0xFE) if marker not in (_LS_FRAME, _LS_PARAMETERS)
 }
 _FIRST = 0xC0  # smaller ones are reserved, and no decoder continues after one
@@ -154,6 +156,8 @@ class _Jpeg:
     cleaner: Cleaner
     harmless: Harmless
     profile: list[tuple[int, int, bytes]] = field(default_factory=list)  # its segments, in file order
+    conditioning: list[tuple[int, int]] = field(default_factory=list)  # of arithmetic coding (DAC): start, end
+    is_arithmetic: bool = False
 
     def stripped(self) -> Stripped:
         frame, edits, position, samples = self.frame, _Edits(self.frame), 2, _MARKER
@@ -171,11 +175,14 @@ class _Jpeg:
                 raise Quarantine(_DAMAGED)
             self._segment(marker, position, end, edits)
             position = end
+            self.is_arithmetic |= marker in _ARITHMETIC_FRAMES
             samples = _MARKER_LS if marker == _LS_FRAME else samples
             if marker == _SCAN:
                 following = samples.search(frame, end)
                 position = following.start() if following else len(frame)
         self._clean_profile(edits)
+        for start, end in () if self.is_arithmetic else self.conditioning:
+            edits.put(start, end, b"", "segments of arithmetic coding")
         return edits.result(min(position + 2, len(frame)))
 
     def _segment(self, marker: int, start: int, end: int, edits: _Edits) -> None:
@@ -191,6 +198,9 @@ class _Jpeg:
             minimal = data[:5]
         elif marker == 0xE2 and data.startswith(_ICC) and len(data) >= 14:
             self.profile.append((start, end, data))
+            return
+        elif marker == _ARITHMETIC:
+            self.conditioning.append((start, end))
             return
         elif 0xE0 <= marker <= 0xEF or marker in _UNNEEDED:
             minimal = b""
@@ -315,6 +325,10 @@ class _Jpeg2000:
 _HEADER_BOXES = frozenset({b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef", b"res "})
 _BOXES = frozenset({b"jP  ", b"ftyp", b"jp2h", b"jp2c"})
 _CIELAB = 7 + 28
+#: The type of the file: brand and version; the list of compatible brands names JP2 alone (15444-1 I.5.2).
+_FILE_TYPE = b"jp2 \0\0\0\0jp2 "
+#: The two resolutions, each of ten bytes.
+_RESOLUTIONS, _RESOLUTION = frozenset({b"resc", b"resd"}), 10
 
 
 def _jp2(frame: bytes, cleaner: Cleaner, harmless: Harmless) -> Stripped:
@@ -327,6 +341,9 @@ def _jp2(frame: bytes, cleaner: Cleaner, harmless: Harmless) -> Stripped:
             removed[BOXES] += 1
             continue
         seen.add(kind)
+        if kind == b"ftyp" and content != _FILE_TYPE and not _are_brands(content):
+            removed[BOXES] += 1
+            content = _FILE_TYPE
         if kind == b"jp2h":
             content = _jp2_header(content, cleaner, removed)
         elif kind == b"jp2c":
@@ -340,6 +357,16 @@ def _jp2(frame: bytes, cleaner: Cleaner, harmless: Harmless) -> Stripped:
         raise Quarantine(_DAMAGED)
     removed += _cut(frame, end).removed
     return Stripped(b"".join(kept), removed) if removed else Stripped(frame, removed)
+
+
+def _are_brands(content: bytes) -> bool:
+    """Return whether a type of file names nothing but the brands of JPEG 2000's parts."""
+    return (
+        len(content) % 4 == 0
+        and content[4:8] == bytes(4)
+        and {content[at : at + 4] for at in (0, *range(8, len(content), 4))}
+        <= {b"jp2 ", b"jpx ", b"jpxb", b"jpm ", b"jph "}
+    )
 
 
 def _boxes(data: bytes) -> tuple[list[tuple[bytes, bytes]], int]:
@@ -377,6 +404,11 @@ def _jp2_header(data: bytes, cleaner: Cleaner, removed: Counter[str]) -> bytes:
         if kind not in _HEADER_BOXES:
             removed[BOXES] += 1
             continue
+        if kind == b"res ":
+            inner, last = _boxes(content)
+            if last != len(content) or any(k not in _RESOLUTIONS or len(c) != _RESOLUTION for k, c in inner):
+                removed[BOXES] += 1
+                continue
         if kind == b"colr":
             cleaned = _colours(content, cleaner)
             removed += Counter({PROFILE_TEXTS: 1} if cleaned != content else {})

@@ -27,7 +27,14 @@ from sendit.deidentify.text.dates_in_words import without_dates_in_words
 from sendit.deidentify.text.encodings import is_dense, parts_of_dense, readings_of
 from sendit.deidentify.text.eponyms import Eponyms
 from sendit.deidentify.text.meanings import without_strangers_to_meanings
-from sendit.deidentify.text.normalize import NAME_WORD, is_technical, letters_of, spellings
+from sendit.deidentify.text.normalize import (
+    NAME_WORD,
+    in_latin,
+    is_technical,
+    letters_of,
+    phrases_in_latin,
+    spellings,
+)
 from sendit.deidentify.text.patterns import (
     LINKS,
     LONG_NUMBERS,
@@ -91,6 +98,8 @@ _MOST_SHARED = 512
 _TYPED = 6
 #: Shorter parts of the patient's name are also articles, planes and modalities (An, Ax, Mr).
 _SHORTEST_OWN = 3
+#: Shorter transliterations of a single Chinese letter are also units and modalities (mA, Ti, He).
+_SHORTEST_IN_LATIN = 3
 #: Words in the names of what is no patient.
 _NO_PATIENTS = frozenset({"phantom", "qa", "qc", "volunteer", "anonymous", "anonymized", "anon"})
 _RUN = re.compile(r"[^\W\d_]{5,}")
@@ -116,7 +125,7 @@ class PersonalData:
 
     names: frozenset[str] = frozenset()  # parts of names
     identifiers: frozenset[str] = frozenset()
-    places: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()  # and other phrases: names of other scripts in Latin letters
     accented: frozenset[str] = frozenset()  # parts of names that are medical words without their accents: Võ
     initials: frozenset[str] = frozenset()  # of the patient: family and given name, and the other way round
     numbers: frozenset[str] = frozenset()  # that no whole number may equal: digits of identifiers, days
@@ -142,6 +151,7 @@ def _personal_data(values: tuple[_Telling, ...]) -> PersonalData:
     for tag, vr, text in ((tag, vr, text) for tag, vr, *raw in values for text in readings_of(*raw)):
         if vr == "PN":
             names.update(_name_parts(text))
+            places.update(phrase for group in text.split("=") for phrase in phrases_in_latin(group))
             accented.update(word.lower() for word in NAME_WORD.findall(text) if fold(word) in medicine())
             identifiers.update(re.findall(r"(?<![^\W_])\d{5,}(?![^\W_])", text))
             if tag in _PATIENT_NAMES:
@@ -216,6 +226,8 @@ def _name_parts(text: str) -> Iterator[str]:
                 yield from (spelling.decode("utf-8").replace(" ", "") for spelling in spellings(word))
                 if not word.isascii():
                     yield fold(word.lower().translate(_UMLAUTS))
+                    latin = (way.replace(" ", "") for way in in_latin(word))
+                    yield from (way for way in latin if len(way) >= _SHORTEST_IN_LATIN)
         if "^" not in group and len(words) == 2:
             yield from map(fold, parts_of_dense(words[0]))
 

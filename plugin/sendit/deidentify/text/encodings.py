@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.dicom.charset import CONTROLS, HALVES_OF_INDIA, Bytes, is_multibyte, text_in
 from sendit.deidentify.dicom.text import decoded
+from sendit.deidentify.text.vietnamese import forms_in_vietnamese
 from sendit.deidentify.text.vocabulary import is_ordinary
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ _EVERYWHERE = (
     "utf-8",
     "utf-16-le",
     "utf-16-be",
+    "utf-32-le",
+    "utf-32-be",
     "utf-7",
     "gb18030",
     "cp932",
@@ -185,6 +188,7 @@ def forms_of(text: str, *, names: bool) -> Mapping[bytes, str]:
         for variant in _variants(part):
             for encoding in (*encodings, *_EVERYWHERE):
                 found.update(dict.fromkeys(_encoded(variant, encoding), variant))
+            found.update(dict.fromkeys(forms_in_vietnamese(variant), variant))
     return MappingProxyType(found)
 
 
@@ -227,6 +231,7 @@ def _encoded(text: str, encoding: str) -> Iterator[bytes]:
         yield raw.removeprefix(b"~{").removesuffix(b"~}")
     elif encoding == "utf-7":
         yield raw.strip(b"+-")
+        yield raw.replace(b"+", b"&").replace(b"/", b",").strip(b"&-")  # as mailboxes are named (RFC 3501)
     else:
         yield raw
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
+from itertools import permutations
 
-from sendit.deidentify.text.encodings import is_dense
+from anyascii import anyascii
+
+from sendit.deidentify.text.encodings import is_dense, script_of
 from sendit.deidentify.text.vocabulary import MARKS
 
 #: Between unrelated values; no match reaches over it.
@@ -58,6 +62,38 @@ def spellings(text: str) -> set[bytes]:
     if text.isascii() and len(text) >= _SHORTEST_TRANSLITERATED:
         found.add(fold(_TRANSLITERATED.sub(r"\1", text)))
     return found
+
+
+#: What families of Korea write, where it differs from the transliteration of the letters.
+_FAMILIES = {
+    "김": "kim", "이": "lee", "박": "park", "최": "choi", "정": "jung", "조": "cho", "임": "lim",
+    "오": "oh", "유": "yoo", "노": "noh", "고": "koh", "구": "koo", "우": "woo", "국": "kook",
+    "심": "shim", "신": "shin", "윤": "yoon",
+}  # fmt: skip
+_SYLLABLE = re.compile("[A-Z]?[a-z]+|[A-Z]")
+_ROMANISED = frozenset({"LATIN", ""})
+
+
+@lru_cache(maxsize=4096)
+def in_latin(word: str) -> tuple[str, ...]:
+    """Return how a word of another script is written in Latin letters: each way as syllables between spaces.
+
+    Pinyin for Chinese (kanji are not read as in Japan), Hepburn for kana, Revised Romanization for Korean, and the
+    usual letters for others.
+    """
+    if word.isascii() or {script_of(letter) for letter in word} <= _ROMANISED:
+        return ()
+    ways = [anyascii(word)]
+    if word in _FAMILIES:
+        ways.append(_FAMILIES[word])
+    return tuple(dict.fromkeys(" ".join(_SYLLABLE.findall(way)).lower() for way in ways if way.isalpha()))
+
+
+def phrases_in_latin(group: str) -> set[str]:
+    """Return the parts of a name beside each other in Latin letters, in any order; and syllables of one part."""
+    parts = [in_latin("".join(NAME_WORD.findall(part)))[-1:] for part in group.split("^")[:3]]
+    written = [way for ways in parts for way in ways]
+    return {" ".join(pair) for pair in permutations(written, 2)} | {way for way in written if " " in way}
 
 
 def letters_of(word: str) -> list[str]:

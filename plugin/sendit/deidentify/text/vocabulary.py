@@ -491,11 +491,19 @@ def is_familiar(run: str) -> bool:
 
 
 def _is_of_machines(run: str) -> bool:
-    parts = _PARTS.findall(run)
     known = _machines()
+    parts = _parts_of(run)
     return folded_word(run) in known or all(
         _is_short(part) or _is_narrow(part) or folded_word(part) in known for part in parts
     )
+
+
+def _parts_of(run: str) -> list[str]:
+    """Return the words that are written as one (KneeRight), split at capitals; an accent parts none (KOŠA)."""
+    plain = run if run.isascii() else _without_accents(run)
+    if not plain.isascii() or len(plain) != len(run):
+        return [run]
+    return [run[part.start() : part.end()] for part in _PARTS.finditer(plain)]
 
 
 def _is_short(part: str) -> bool:

@@ -416,3 +416,44 @@ def test_a_tile_that_leads_back_is_held() -> None:
     for length in (1, 12, 13):
         with pytest.raises(Quarantine):
             stripped(frame[: tile + 6] + struct.pack(">I", length) + frame[tile + 10 :], SIZE, "", without_texts)
+
+
+_STRANGE = b"Kraxberg 88127733"
+
+
+@pytest.mark.parametrize("marker", [0xCC, 0xDE, 0xDF])
+def test_segments_of_other_processes_go(marker: int) -> None:
+    """Of arithmetic coding and of hierarchical images: a baseline decoder skips them, so anything may stand in them."""
+    frame = coded(_SEEN, BASELINE)
+    made = frame[:2] + bytes([0xFF, marker]) + struct.pack(">H", 2 + len(_STRANGE)) + _STRANGE + frame[2:]
+    done = stripped(made, SIZE, BASELINE, without_texts)
+    assert done is not None
+    assert done.data == frame
+
+
+@pytest.mark.parametrize("box", [b"ftyp", b"res "])
+def test_boxes_of_jp2_hold_what_they_are_for(box: bytes) -> None:
+    """Brands are those of JPEG 2000; resolutions are two numbers. Decoders read the same image."""
+    out = io.BytesIO()
+    Image.fromarray(_SEEN).save(out, "JPEG2000", no_jp2=False)
+    whole = out.getvalue()
+    start = whole.index(b"jp2h") - 4
+    (size,) = struct.unpack_from(">I", whole, start)
+    strange = struct.pack(">I4s", 8 + len(_STRANGE), box) + _STRANGE
+    if box == b"ftyp":
+        made = whole[:12] + struct.pack(">I4s", 36, box) + b"jp2 \0\0\0\0jp2 " + _STRANGE[:16] + whole[start:]
+    else:
+        made = (
+            whole[:start]
+            + struct.pack(">I", size + len(strange))
+            + whole[start + 4 : start + size]
+            + strange
+            + whole[start + size :]
+        )
+    done = stripped(made, SIZE, JPEG_2000_LOSSLESS, without_texts)
+    assert done is not None
+    assert b"Kraxberg" not in done.data
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(done.data))), _SEEN)
+    same = stripped(whole, SIZE, JPEG_2000_LOSSLESS, without_texts)
+    assert same is not None
+    assert same.data == whole

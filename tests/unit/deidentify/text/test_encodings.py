@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import quopri
 import random
+from email.header import Header
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pydicom
 import pytest
@@ -17,8 +21,12 @@ from sendit.deidentify.dicom.charset import looks_foreign, text_in, unreadable
 from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.retained.remembered import remembered_in
 from sendit.deidentify.text.encodings import forms_of, is_plausible, parts_of_dense, readings_of
+from sendit.deidentify.text.vietnamese import forms_in_vietnamese
 from sendit.model import Quarantined, Rejected, Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
@@ -280,3 +288,93 @@ def test_what_is_unreadable_is_named() -> None:
     """By its tag, at every depth."""
     source = with_texts("ISO_IR 192", PatientName=b"A", Manufacturer=b"\xff\xfe")
     assert unreadable(read_file(memoryview(source)).elements) == 0x00080070
+
+
+VIETNAMESE = "Nguyễn^Thị Hương"
+#: As iconv writes them, and as fonts of VNI do.
+IN_VIETNAMESE = {
+    "VISCII": {"Nguyễn": "4e677579ad6e", "Hương": "48dfbd6e67", "ĐỖ": "d092"},
+    "TCVN": {"Nguyễn": "4e677579d46e", "Hương": "48adac6e67", "ĐỖ": "a7f0"},
+    "VNI": {"Nguyễn": "4e67757965e36e", "Hương": "48f6f46e67", "ĐỖ": "d14fc3"},
+}
+
+
+@pytest.mark.parametrize("encoding", IN_VIETNAMESE)
+@pytest.mark.parametrize("declared", ["ISO_IR 192", "ISO_IR 100", ""])
+def test_vietnamese_names_are_known_in_encodings_that_python_does_not_have(encoding: str, declared: str) -> None:
+    """The name is in UTF-8; the maker and the description have it in VISCII, TCVN or VNI, with words around it."""
+    for word in ("Nguyễn", "Hương"):
+        raw = bytes.fromhex(IN_VIETNAMESE[encoding][word])
+        for text in (raw, b"CT " + raw + b" HEAD", raw.upper()):
+            source = with_texts(
+                declared, PatientName=VIETNAMESE.encode(), StudyDescription=text, Manufacturer=text + b" 5mm"
+            )
+            assert raw not in left(source)
+
+
+@pytest.mark.parametrize("encoding", IN_VIETNAMESE)
+def test_vietnamese_letters_have_the_bytes_of_their_encoding(encoding: str) -> None:
+    """Small ones, capitals, and those with two marks."""
+    for word, written in IN_VIETNAMESE[encoding].items():
+        assert bytes.fromhex(written) in set(forms_in_vietnamese(word))
+
+
+def test_every_vietnamese_letter_has_a_form_in_each_encoding() -> None:
+    """Small ones and capitals: VISCII and TCVN one byte, VNI a letter and its marks, or a byte of its own."""
+    small = "àảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵăâêôơưđ"
+    for letter in small + small.upper():
+        assert len(set(forms_in_vietnamese(letter))) >= 2
+    assert list(forms_in_vietnamese("Smith")) == []
+    assert list(forms_in_vietnamese("Жук")) == []
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("name", ["Nguyễn", "山田", "Кузнецов"])
+def test_undeclared_utf_32_is_no_text_of_the_character_set(name: str, order: str) -> None:
+    """Whole, and between ASCII."""
+    raw = name.encode(f"utf-32-{order}")
+    for declared in ("ISO_IR 192", "ISO_IR 100", "ISO_IR 144", ""):
+        for text in (raw, b"CT " + raw + b" HEAD"):
+            source = with_texts(declared, PatientName=name.encode(), StudyDescription=text, Manufacturer=text)
+            assert raw not in left(source)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_two_chinese_letters_that_are_ascii_in_utf_16_are_found(encoding: str) -> None:
+    """山田 is q, a backslash, 0 and u, and the backslash separates values."""
+    raw = "山田".encode(encoding)
+    assert raw.isascii()
+    source = with_texts("ISO_IR 192", PatientName="山田^太郎".encode(), StudyDescription=b"CT " + raw, Manufacturer=raw)
+    assert raw not in left(source)
+    harmless = with_texts("ISO_IR 192", PatientName="山田^太郎".encode(), StudyDescription=b"CT HEAD\\T2")
+    assert b"CT HEAD\\T2" in left(harmless)
+
+
+ESCAPED: dict[str, Callable[[str], bytes]] = {
+    "quoted-printable": lambda text: quopri.encodestring(text.encode()).strip(),
+    "RTF": lambda text: "".join(c if c.isascii() else f"\\u{ord(c)}?" for c in text).encode(),
+    "RTF in bytes": lambda text: "".join(
+        c if c.isascii() else f"\\'{b:02x}" for c in text for b in c.encode()
+    ).encode(),
+    "JSON": lambda text: json.dumps(text)[1:-1].encode(),
+    "mail": lambda text: Header(text, "utf-8").encode().encode(),
+    "mailbox": lambda text: text.encode("utf-7").replace(b"+", b"&"),
+}
+
+
+@pytest.mark.parametrize("way", ESCAPED)
+@pytest.mark.parametrize("name", ["Hương", "Кузнецов", "太郎", "山田"])
+def test_names_in_escapes_go_with_the_text(way: str, name: str) -> None:
+    """Whether somebody in the file has the name or not: nobody writes technique so."""
+    raw = ESCAPED[way](name)
+    for patient in (name, "Smith"):
+        if way == "mailbox" and patient == "Smith":
+            continue  # it reads as words of letters
+        for text in (raw, b"CT " + raw + b" HEAD"):
+            source = with_texts("ISO_IR 192", PatientName=patient.encode(), StudyDescription=text, Manufacturer=text)
+            assert raw not in left(source)
+
+
+@pytest.mark.parametrize("text", ["TE=80 TR=2000", "FA=90=", "T1\\T2", "b=1000", "C:\\usr", "AX&COR-PD", "eff=AB=T2"])
+def test_texts_that_look_a_little_like_escapes_are_none(text: str) -> None:
+    assert not looks_foreign(text, text.encode(), b"ISO_IR 192")
