@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,11 @@ from rle.utils import encode_pixel_data
 
 from sendit.deidentify.pixels.encapsulated import check_codestream
 from sendit.deidentify.pixels.jpeg_colours import check_photometric, is_jpeg
+from sendit.deidentify.pixels.native import Array, NativeFrame
 from sendit.errors import Quarantine
 
 if TYPE_CHECKING:
     from sendit.deidentify.pixels.image import ImagePixel
-    from sendit.deidentify.pixels.native import Array
 
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 RLE = "1.2.840.10008.1.2.5"
@@ -35,7 +36,7 @@ _LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _DECODED_TO_RGB = ("YBR_ICT", "YBR_RCT")
 #: Syntaxes without loss, and what writes them.
 _ENCODERS = {JPEG_LS: "pyjpegls", JPEG_2000: "pylibjpeg"}
-_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"  # in fragments nevertheless
+_UNCOMPRESSED, _DEFLATED = "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"  # in fragments nevertheless
 #: JPEG 2000 and HTJ2K.
 _WAVELETS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
 
@@ -65,6 +66,8 @@ def decode(data: bytes, image: ImagePixel, syntax: str) -> Array:
     Raises:
         Quarantine: no decoder can read it, or it is not what the header says.
     """
+    if syntax in (_UNCOMPRESSED, _DEFLATED):
+        return _samples(data, image, syntax)
     check_codestream(data, image)
     if image.samples > 1:
         check_photometric(data, image.photometric)
@@ -93,6 +96,19 @@ def decode(data: bytes, image: ImagePixel, syntax: str) -> Array:
             _check_colour(image, str(properties["photometric_interpretation"]))
         return np.ascontiguousarray(array)
     raise Quarantine("its pixels cannot be examined: no decoder can read them")
+
+
+def _samples(data: bytes, image: ImagePixel, syntax: str) -> Array:
+    """Return a frame that is in a fragment as it is, or deflated (PS3.5 A.4.11, A.4.12)."""
+    size = (image.frame_bits + 7) // 8
+    if syntax == _DEFLATED:
+        try:
+            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
+        except zlib.error:
+            data = b""
+    if len(data) < size or image.subsampled:
+        raise Quarantine("its pixels cannot be examined: no decoder can read them")
+    return np.ascontiguousarray(NativeFrame(data, image, 0, "<", words=False).array)
 
 
 def _options(image: ImagePixel) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -174,11 +175,34 @@ def _reasons(*outcomes: Outcome) -> list[str]:
 
 
 def test_uncompressed_in_fragments() -> None:
-    """What stands behind the image goes; where text may be, nobody can look."""
+    """What stands behind the image goes; text is masked, and the frame leaves as any uncompressed one."""
     by_rule, searched, unasked = _outcomes(_PICTURE.tobytes() + _NAME, "1.2.840.10008.1.2.1.98")
     assert b"Quennesbury" not in _content(by_rule) + _content(unasked)
     assert _PICTURE.tobytes() in _content(by_rule)
-    assert _reasons(searched) == ["its pixels cannot be examined: there is no decoder for its transfer syntax"]
+    _check_masked(searched)
+    assert b"Quennesbury" not in _content(searched)
+
+
+def _check_masked(outcome: Outcome) -> None:
+    """The region is black, and everything around it is the same."""
+    pixels = dcmread(io.BytesIO(_content(outcome))).pixel_array
+    expected = _PICTURE.copy()
+    expected[_REGION.y0 : _REGION.y1, _REGION.x0 : _REGION.x1] = 0
+    assert np.array_equal(pixels, expected)
+
+
+def test_deflated_frames_are_masked() -> None:
+    """And one that is damaged, or too short, is held."""
+
+    def packed(content: bytes) -> bytes:
+        packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return packer.compress(content) + packer.flush()
+
+    _, searched, _ = _outcomes(packed(_PICTURE.tobytes()), "1.2.840.10008.1.2.8.1")
+    _check_masked(searched)
+    for damaged in (packed(_PICTURE.tobytes()[:-1]), b"\xff" * 40):
+        _, searched, _ = _outcomes(damaged, "1.2.840.10008.1.2.8.1")
+        assert _reasons(searched) == ["its pixels cannot be examined: no decoder can read them"]
 
 
 def test_uncompressed_frame_that_is_too_short_is_held() -> None:
