@@ -196,6 +196,10 @@ def readable(text: str) -> str:
     return text
 
 
+#: Letters in circles and parentheses; radicals of Chinese, which look like the letters that they are parts of.
+_SIGNS_OF_LETTERS = re.compile("[\u249c-\u24e9\u2e80-\u2fd5\U0001f110-\U0001f189]")
+
+
 def _full_width(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", match[0])
 
@@ -207,6 +211,8 @@ def _plain(character: str) -> str:
         return ""
     if category == "Nd":
         return str(unicodedata.digit(character))
+    if _SIGNS_OF_LETTERS.match(character):
+        return "".join(filter(str.isalpha, unicodedata.normalize("NFKC", character)))
     if "\uff01" <= character <= "\uff5e":
         return unicodedata.normalize("NFKC", character)
     return character

@@ -53,6 +53,14 @@ def test_a_known_name_in_latin_letters_goes(name: str, written: str) -> None:
         assert set(written.lower().split("-")).isdisjoint(words)
 
 
+@pytest.mark.parametrize("name", ["Ⓚⓡⓐⓧⓑⓔⓡⓖ", "🄺🅁🄰🅇🄱🄴🅁🄶", "⒦⒭⒜⒳⒝⒠⒭⒢", "⼤⽥⼀⼠"])
+def test_letters_in_circles_and_radicals_are_letters(name: str) -> None:
+    """They are signs to Unicode, which separate words."""
+    text = left("Smith^John", f"CT {name} thorax")
+    assert "thorax" in text
+    assert name not in text
+
+
 def test_short_syllables_alone_are_units_and_modalities() -> None:
     """马 is Ma, 特 is Te: a patient of that name does not cost the milliamperes of all images."""
     assert "TE 30 at 200 mA" in left("马^特", "TE 30 at 200 mA")
