@@ -506,7 +506,7 @@ def _is_of_machines(run: str) -> bool:
 
 def _parts_of(run: str) -> list[str]:
     """Return the words that are written as one (KneeRight), split at capitals; an accent parts none (KOŠA)."""
-    plain = run if run.isascii() else _without_accents(run)
+    plain = run if run.isascii() else without_accents(run)
     if not plain.isascii() or len(plain) != len(run):
         return [run]
     return [run[part.start() : part.end()] for part in _PARTS.finditer(plain)]
