@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.dicom.charset import CONTROLS, HALVES_OF_INDIA, Bytes, is_multibyte, text_in
 from sendit.deidentify.dicom.text import decoded
-from sendit.deidentify.text.vietnamese import forms_in_vietnamese
+from sendit.deidentify.dicom.vietnamese import forms_in_vietnamese
 from sendit.deidentify.text.vocabulary import is_ordinary
 
 if TYPE_CHECKING:
