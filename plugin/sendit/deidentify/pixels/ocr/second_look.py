@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _MIDDLE = 128
 #: Size of the surroundings that a place is compared with (pixels), and the grey levels that their noise becomes.
 _AROUND, _LOUD = 12.0, 45.0
+#: Rows that are enhanced together, and those on either side that count for them: both blurs reach four times _AROUND.
+_BAND, _REACH = 2048, 100
 #: Differences below this share of the frame's range are ignored.
 _LEAST = 0.004
 #: Rotation, its scale, and for frames with more pixels than this the coarser one: slanting text is seldom small there.
@@ -62,19 +64,27 @@ _LIKELY = 0.6
 
 def contrast_view(frame: Array, masked: Iterable[Region]) -> Shown:
     """Return a frame with each place as bright as it differs from its surroundings; masked areas are grey."""
-    grey = _grey(frame)
-    if not grey.size:
-        return np.zeros(grey.shape, np.uint8)
-    low, high = np.percentile(sampled(grey), (1, 99))
-    around = cv2.GaussianBlur(grey, (0, 0), _AROUND)
-    difference = grey - around
-    noise = np.sqrt(cv2.GaussianBlur(difference * difference, (0, 0), _AROUND))
-    difference *= _LOUD / (noise + max(_LEAST * float(high - low), 1e-6))
-    shown: Shown = np.clip(difference + _MIDDLE, 0, 255).astype(np.uint8)
+    shown: Shown = np.zeros(frame.shape[:2], np.uint8)
+    if not shown.size:
+        return shown
+    low, high = np.percentile(_grey(sampled(frame)), (1, 99))
+    least = max(_LEAST * float(high - low), 1e-6)
+    for top in range(0, len(shown), _BAND):  # several copies as floats of a large frame would take gigabytes
+        above = min(top, _REACH)
+        band = _contrast(_grey(frame[top - above : top + _BAND + _REACH]), least)
+        shown[top : top + _BAND] = band[above : above + _BAND]
     for region in masked:
         inside = region.clipped(shown.shape[1], shown.shape[0])
         shown[inside.y0 : inside.y1, inside.x0 : inside.x1] = _MIDDLE
     return shown
+
+
+def _contrast(grey: NDArray[np.float32], least: float) -> Shown:
+    """Return each place as bright as it differs from its surroundings, in multiples of their noise."""
+    difference = grey - cv2.GaussianBlur(grey, (0, 0), _AROUND)
+    noise = np.sqrt(cv2.GaussianBlur(difference * difference, (0, 0), _AROUND))
+    difference *= _LOUD / (noise + least)
+    return np.asarray(np.clip(difference + _MIDDLE, 0, 255), np.uint8)
 
 
 def _grey(frame: Array) -> NDArray[np.float32]:
