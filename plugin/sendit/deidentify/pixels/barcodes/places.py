@@ -23,6 +23,8 @@ _FORMATS = zxingcpp.BarcodeFormat
 ALL = [_FORMATS.AllReadable]
 #: Dark and light are distinguished within this many pixels; differences below the second (of 255) are flat.
 _AROUND, _FLAT = 24, 8
+#: Rows whose contrast is stretched together.
+_BAND = 2048
 #: Least difference between a dark and a light neighbour, as stored and with equalised contrast, and as a multiple of
 #: the median difference between neighbours.
 _STEP, _STEP_EVENED, _NOISE = 8, 80, 2.5
@@ -46,6 +48,15 @@ _BARS_FROM, _SQUARES_TO = 0.18, 0.6
 
 def evened(grey: Shown) -> Shown:
     """Return the contrast stretched around each pixel; flat areas become grey."""
+    even = np.zeros_like(grey)
+    for top in range(0, len(grey), _BAND):  # several copies of a large frame would take gigabytes
+        above = min(top, 2 * _AROUND)
+        band = _evened(grey[top - above : top + _BAND + 2 * _AROUND])
+        even[top : top + _BAND] = band[above : above + _BAND]
+    return even
+
+
+def _evened(grey: Shown) -> Shown:
     size = (_AROUND, _AROUND)
     kernel = np.ones(size, np.uint8)
     low, high = (cv2.blur(edge(grey, kernel), size) for edge in (cv2.erode, cv2.dilate))
@@ -87,9 +98,10 @@ def islands(steps: Shown) -> list[Region]:
 def parts(alternations: Shown) -> list[Region]:
     """Return the parts in which dark and light alternate as in a code, the densest first."""
     rows, columns = alternations.shape
-    steps = alternations.astype(np.float32) / 255
     size = max(1, columns // _BLOCK), max(1, rows // _BLOCK)
-    dense = np.asarray(cv2.resize(cv2.blur(steps, (_WINDOW, _WINDOW)), size, interpolation=cv2.INTER_AREA))
+    mean = cv2.boxFilter(alternations, cv2.CV_32F, (_WINDOW, _WINDOW))
+    dense = np.asarray(cv2.resize(mean, size, interpolation=cv2.INTER_AREA)) / 255
+    del mean  # four bytes for each pixel of the frame
     dense_parts: list[Region] = []
     for _ in range(_PARTS):
         densest = float(dense.max())
@@ -108,15 +120,17 @@ def parts(alternations: Shown) -> list[Region]:
 
 def _steps(grey: Shown) -> Shown:
     """Return how much each pixel differs from the previous one, in row and column together."""
-    across, down = np.zeros_like(grey), np.zeros_like(grey)
-    cv2.absdiff(grey[:, 1:], grey[:, :-1], across[:, 1:])
-    cv2.absdiff(grey[1:], grey[:-1], down[1:])
-    return np.asarray(cv2.add(across, down), np.uint8)
+    steps = np.zeros_like(grey)
+    cv2.absdiff(grey[:, 1:], grey[:, :-1], steps[:, 1:])
+    if len(grey) > 1:
+        cv2.add(steps[1:], cv2.absdiff(grey[1:], grey[:-1]), steps[1:])
+    return steps
 
 
 def _median(values: Shown) -> int:
     """Return the median of many bytes."""
-    return int(np.searchsorted(np.cumsum(np.bincount(values.ravel(), minlength=256)), values.size / 2))
+    counts = cv2.calcHist([values], [0], None, [256], [0, 256])  # numpy's would take eight bytes for each
+    return int(np.searchsorted(np.cumsum(counts, dtype=np.float64), values.size / 2))
 
 
 def island_formats(grey: Shown, even: Shown, island: Region) -> list[zxingcpp.BarcodeFormat]:

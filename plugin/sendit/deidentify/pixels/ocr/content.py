@@ -53,6 +53,9 @@ def _content(grey: Array) -> Array:
     """Return where the frame shows something."""
     kernel = np.ones((_CELL, _CELL), np.uint8)
     bytes_ = np.ascontiguousarray(grey, np.uint8)
-    range_ = np.asarray(cv2.dilate(bytes_, kernel)).astype(np.int16) - np.asarray(cv2.erode(bytes_, kernel))
-    ground = int(np.bincount(bytes_.ravel(), minlength=256).argmax())
-    return (range_ >= _DIFFERS) | (np.abs(bytes_.astype(np.int16) - ground) >= _DIFFERS)
+    ground = int(
+        cv2.calcHist([bytes_], [0], None, [256], [0, 256]).argmax()
+    )  # numpy's would take eight times the frame
+    differs = np.asarray(cv2.absdiff(bytes_, np.full_like(bytes_, ground))) >= _DIFFERS
+    differs |= np.asarray(cv2.morphologyEx(bytes_, cv2.MORPH_GRADIENT, kernel)) >= _DIFFERS
+    return differs
