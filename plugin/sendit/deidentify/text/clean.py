@@ -42,6 +42,7 @@ from sendit.deidentify.text.patterns import (
     NUMBERS_OF_PERSONS,
     SOURCE_OF_PROGRAM,
     medical,
+    with_units,
     without_base64,
     without_patterns,
 )
@@ -87,6 +88,7 @@ _PLACES = frozenset(
 #: PatientBirthDate, StudyDate
 _DAYS = frozenset({0x00100030, 0x00080020})
 _TELLING = _IDENTIFIERS | _PLACES | _DAYS
+_DAY = re.compile(r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _LONGEST_MEASURED = 7  # digits
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "ß": "ss"})
 #: Letters without a separable accent, and hiragana.
@@ -130,6 +132,7 @@ class PersonalData:
     initials: frozenset[str] = frozenset()  # of the patient: family and given name, and the other way round
     numbers: frozenset[str] = frozenset()  # that no whole number may equal: digits of identifiers, days
     patient: frozenset[str] = frozenset()  # parts of the patient's names that are medical words: Head, Long
+    days: frozenset[tuple[int, int]] = frozenset()  # month and day of the patient's birth, and of the study
 
 
 def personal_data_of(elements: Dataset, plan: Plan) -> PersonalData:
@@ -148,6 +151,7 @@ def _personal_data(values: tuple[_Telling, ...]) -> PersonalData:
     initials: set[str] = set()
     patient: set[str] = set()
     numbers: set[str] = set()
+    days: set[tuple[int, int]] = set()
     for tag, vr, text in ((tag, vr, text) for tag, vr, *raw in values for text in readings_of(*raw)):
         if vr == "PN":
             names.update(_name_parts(text))
@@ -162,13 +166,23 @@ def _personal_data(values: tuple[_Telling, ...]) -> PersonalData:
             numbers.update(map(_digits_of, _values(text)))
         elif tag in _DAYS:
             numbers.update(map(_digits_of, _values(text)))
+            days.update(
+                (int(day[1]), int(day[2])) for day in map(_DAY.fullmatch, map(_digits_of, _values(text))) if day
+            )
         else:
             parts = (part for value in _values(text) for part in (value, *re.split(r"[,;\n\r^]+", value)))
             places.update(part for part in map(fold, map(str.strip, parts)) if len(part) >= 4)
     told = frozenset(word for word in accented if not word.isascii())
     long = frozenset(identifier for identifier in identifiers if len(identifier) >= 3)
     return PersonalData(
-        frozenset(names - {""}), long, frozenset(places), told, frozenset(initials), _long(numbers), frozenset(patient)
+        frozenset(names - {""}),
+        long,
+        frozenset(places),
+        told,
+        frozenset(initials),
+        _long(numbers),
+        frozenset(patient),
+        frozenset(days),
     )
 
 
@@ -254,6 +268,7 @@ class TextCleaner:
     __slots__ = (
         "_accented",
         "_codes",
+        "_days",
         "_descriptions",
         "_identifiers",
         "_initials",
@@ -271,6 +286,7 @@ class TextCleaner:
     def __init__(self, personal_data: PersonalData) -> None:
         self._known = _pattern(personal_data)
         self._accented = _accented_pattern(personal_data.accented)
+        self._days = _days_pattern(personal_data.days)
         self._identifiers = personal_data.identifiers
         self._initials = personal_data.initials
         self._names = personal_data.names
@@ -330,9 +346,12 @@ class TextCleaner:
 
     def _without_persons(self, plain: str, finish: Callable[[str], str]) -> str:
         """Return the text without personal data, after `finish`; eponyms are set aside meanwhile."""
-        plain = _ENDLESS.sub(CUT, plain)
-        cleaned = without_contact_details(without_initials(self._without_personal_data(plain), self._initials))
-        cleaned = without_base64(cleaned)
+        known = self._without_days(self._without_personal_data(_ENDLESS.sub(CUT, plain)))
+        return with_units(known, partial(self._without_strange, finish=finish))
+
+    def _without_strange(self, text: str, finish: Callable[[str], str]) -> str:
+        """Return the text without what looks personal."""
+        cleaned = without_base64(without_contact_details(without_initials(text, self._initials)))
         cleaned = _RUN.sub(lambda match: CUT if self._is_mistyped(match[0]) else match[0], cleaned)
         cleaned = _BEHIND_NUMBER.sub(CUT, without_record_numbers(cleaned, TextKind.DESCRIPTION, is_known))
         eponyms = Eponyms()
@@ -348,19 +367,18 @@ class TextCleaner:
         named = SOURCE_OF_PROGRAM.fullmatch(plain.strip()) or is_sequence_name(plain.strip())
         if named and not self.holds_personal_data(plain):
             return text
-        cleaned = without_hosts(without_numbers_of_persons(self._without_personal_data(_ENDLESS.sub(CUT, plain))))
-        cleaned = without_record_numbers(without_base64(cleaned), kind, is_known)
-        if "^" in cleaned:
-            cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)
-        if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
-            cleaned = LINKS.sub(CUT, cleaned)
-        cleaned = LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned))
-        return _left(text, plain, without_strangers_to_machines(cleaned), without_second_name)
+        known = self._without_personal_data(_ENDLESS.sub(CUT, plain))
+        return _left(
+            text, plain, with_units(known, partial(_without_strange_to_machines, kind=kind)), without_second_name
+        )
 
     def _without_personal_data(self, text: str) -> str:
         if self._accented is not None:
             text = self._accented.sub(CUT, text)
         return _without(self._known, text)
+
+    def _without_days(self, text: str) -> str:
+        return text if self._days is None else self._days.sub(CUT, text)
 
     def holds_personal_data(self, text: str) -> bool:
         """Return whether a text holds personal data."""
@@ -388,6 +406,17 @@ def cleaner_for(personal_data: PersonalData) -> TextCleaner:
 def _without_forms(text: str) -> str:
     """Return the text without what cues reveal, and without forms of dates, names and personal numbers."""
     return without_short_names(without_patterns(without_cued(without_dates_in_words(text), is_familiar)))
+
+
+def _without_strange_to_machines(text: str, kind: TextKind) -> str:
+    """Return a technical text without what looks personal."""
+    cleaned = without_hosts(without_numbers_of_persons(text))
+    cleaned = without_record_numbers(without_base64(cleaned), kind, is_known)
+    if "^" in cleaned:
+        cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)
+    if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
+        cleaned = LINKS.sub(CUT, cleaned)
+    return without_strangers_to_machines(LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned)))
 
 
 def _once(text: str, done: dict[str, str], clean: Callable[[str], str]) -> str:
@@ -423,6 +452,20 @@ def _accented_pattern(names: frozenset[str]) -> re.Pattern[str] | None:
     if not names:
         return None
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(map(re.escape, sorted(names)))})(?![^\W_])", re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def _days_pattern(days: frozenset[tuple[int, int]]) -> re.Pattern[str] | None:
+    """Return a pattern for days without their year: 22.04., 22.4., 04/22. A measurement has its unit behind it."""
+    forms = []
+    for month, day in sorted(days):
+        forms += [
+            rf"0?{day}\.\s?0?{month}\.(?!\d)",
+            rf"{day:02}[.\-/]{month:02}(?![.\-/]\d)",
+            rf"{month:02}[\-/]{day:02}(?![.\-/]\d)",
+        ]
+    no_unit = r"(?!\w|%|\s?(?:[x×*]|%|[kcmµu]?[mgls](?!\w)|[kcmµu]?(?:Gy|Bq|Sv|Ci|Hz|V|A)|cc|ms|sec|min|HU|SUV|deg|°))"
+    return re.compile(rf"(?<![\w.,/\-])(?:{'|'.join(forms)}){no_unit}") if forms else None
 
 
 def _words_of_patient(names: frozenset[str]) -> re.Pattern[str] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.encodings import is_dense
 from sendit.deidentify.text.eponyms import is_eponym
@@ -16,6 +17,9 @@ from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.vocabulary import RUN, is_anybodys_name, is_no_name, is_nobodys_name
 from sendit.deidentify.text.word_lists import medicine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MONTH = (
     r"(?:jan|feb|febr|mar|mär|mrz|apr|avr|may|mai|jun|juin|jul|juil|aug|août|sep|sept|oct|okt|nov|dec|dez|déc"
@@ -130,6 +134,34 @@ _HEXADECIMAL = re.compile(r"(?<![^\W_])(?:0x)?((?:[0-9a-f]{2}){6,})(?![^\W_])", 
 _LABELLED = re.compile(rf"\b({_LABEL})\s*[:=]\s*((?:{_NAME_WORD}[ ,]*){{1,4}})", re.IGNORECASE)
 _TITLED = re.compile(rf"\b({_TITLE})\b\.?\s+((?:{_NAME_WORD}\s*){{1,3}})", re.IGNORECASE)
 _LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*(?![A-Z]-[a-z])([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
+
+#: A unit of the SI or of UCUM, with its prefix and its exponent.
+_ONE_UNIT = (
+    r"(?:(?:da|[kMGTdcmµμunph])?(?:Gy|Sv|Bq|Ci|Hz|Pa|mol|eV|rad|ohm|kat|[mgsTVAWJNKLlUΩ])|min|h|deg|°C|cc|IU|%|counts?|cts|pixels?|px|voxels?)"
+    r"(?:\^?[\-−]?[1-4](?!\d)|\*\*?[\-−]?[1-4](?!\d)|⁻?[¹²³⁴])?"
+)
+#: Several of them, or one with a sign for its exponent: ug/cm^3, kBq/mL, mL/(100g·min), s⁻¹. Single letters without an
+#: exponent may be somebody's initials: J/S, A.M.
+COMPOUND_UNIT = re.compile(
+    rf"(?<![^\W\d_])(?<!\d/)(?!(?:[A-Za-z][/.·*])+[A-Za-z](?![^\W_]|[\^²³]))(?:{_ONE_UNIT}(?:[/·*.]\(?(?:100\s?)?{_ONE_UNIT}\)?){{1,3}}"
+    r"|(?:[kcmµμun]?[mgs])(?:\^[\-−]?[1-4]|⁻?[¹²³⁴]))(?![^\W_]|\^)"
+)
+#: Stands in for a compound unit while everything else is judged: a character that is neither letter nor space.
+_HELD_UNIT = "\ue001"
+
+
+def with_units(text: str, clean: Callable[[str], str]) -> str:
+    """Return a text cleaned by a function that sees a sign instead of each compound unit.
+
+    A part of a unit is another unit: the ml of Bq/ml.
+    """
+    units = COMPOUND_UNIT.findall(text) if _HELD_UNIT not in text else []
+    if units:
+        cleaned = clean(COMPOUND_UNIT.sub(_HELD_UNIT, text))
+        if cleaned.count(_HELD_UNIT) == len(units):  # else they could not be put back in order
+            waiting = iter(units)
+            return re.sub(_HELD_UNIT, lambda _: next(waiting), cleaned)
+    return clean(text)
 
 
 def medical(text: str) -> bool:

@@ -11,6 +11,7 @@ from pydicom.data import get_charset_files
 from sendit.config.schema import Option
 from sendit.deidentify import compile_plan
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
+from sendit.deidentify.text.patterns import COMPOUND_UNIT
 from tests.unit.deidentify.samples import dataset, file_of, output
 
 KNOWN = PersonalData(
@@ -78,6 +79,42 @@ def test_medicine_stays(text: str) -> None:
 def test_what_is_a_persons_goes(text: str, left: str) -> None:
     """Known names and numbers, and what looks like one, a date, a phone number, an address or a link."""
     assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ug/cm^3", "100ug/cm^3", "Bq/ml", "12 kBq/cm³", "BMD 0.812 g/cm^2", "ml/(100g.min)", "10^-3 mm^2/s", "µGy.m2",
+        "counts/s", "mA.s",
+    ],
+)  # fmt: skip
+def test_a_unit_stays_whole(text: str) -> None:
+    """A part of a compound unit would be another unit: nobody may be told ml where it was Bq/ml."""
+    assert CLEANER.description(text) == text
+    assert CLEANER.technical(text) == text
+
+
+@pytest.mark.parametrize("text", ["seen by J/S", "asked for A.M. again", "knee M/L/T"])
+def test_initials_are_no_unit(text: str) -> None:
+    """Single letters beside a slash or a dot are judged as before, although each of them is a unit."""
+    assert not COMPOUND_UNIT.search(text)
+
+
+def test_a_day_of_the_file_goes_without_its_year() -> None:
+    """Day and month that a reader could compare with the shifted dates go, in each order; measurements stay."""
+    cleaner = TextCleaner(PersonalData(days=frozenset({(7, 16), (4, 22)})))
+    for text in ("knee 22.04.", "knee 22.4.", "knee 22/04", "knee 04/22", "knee 16.7.", "knee 22.04", "knee 16. 07."):
+        assert cleaner.description(text) == "knee", text
+    for text in ("lesion 22.04 mm", "lesion 2.4 cm", "slice 16.75", "22.04 x 9 mm", "dose 22.04 mGy"):
+        assert cleaner.description(text) == text
+
+
+def test_the_days_of_a_file_are_known() -> None:
+    """Those of the study and of the patient's birth, as far as the output does not keep them."""
+    before = dataset()
+    before.PatientBirthDate, before.StudyDate = "19480716", "20180422"
+    before.ImageComments = "knee 16.7. and 22.04."
+    assert output(file_of(before), CLEAN).ImageComments == "knee and"
 
 
 def test_the_same_text_gives_the_same() -> None:
