@@ -1,8 +1,8 @@
 """Judge a word that no table has: by lists of names, by what it is like, and by the sentence that it stands in.
 
-Cues and patterns have removed before what they announce as a name. A word stays if no list has it as a name, and if it
-is more like words than like names: little in small letters within a sentence, where hardly anybody writes a name so;
-much elsewhere. A word that is a name, too, stays in a sentence of the language that has it as a word.
+Cues and patterns have removed before what they announce as a name. A word in small letters stays if no list has it as a
+name, and if it is more like words than like names: little within a sentence, where hardly anybody writes a name so;
+more elsewhere. A word that is a name, too, stays in a sentence of the language that has it as a word.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, lan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SHORTEST, _SHORTEST_CAPITAL, _LONG = 4, 7, 9  # letters
-#: The least likeness of a word (`sorted_words.likeness`): with a capital, of seven letters and more and of nine and
-#: more; in small letters anywhere, in a sentence, and in one with three known words.
-_CAPITAL, _LONG_CAPITAL, _SMALL, _IN_SENTENCE, _IN_LONG_SENTENCE = 8, 8, 2, -3, -5
+_SHORTEST = 4  # letters
+#: The least likeness of a word (`sorted_words.likeness`): anywhere, in a sentence, and in one with three known words.
+_ANYWHERE, _IN_SENTENCE, _IN_LONG_SENTENCE = 2, -3, -5
 _FEWEST, _MANY = 2, 3  # known words in small letters
 _LONGEST_BEGIN = 8  # characters
 #: Words that say who did something.
@@ -45,15 +44,15 @@ _IDENTIFYING = re.compile(
 
 
 def is_like_words(word: str, folded: str) -> bool:
-    """Return whether a word is like words wherever it stands, and no list has it as a name.
+    """Return whether a word in small letters is like words wherever it stands, and no list has it as a name.
+
+    With a capital, none is: six of 35,833 names that were invented in thirty languages were as like words as words are.
 
     Args:
         word: the word.
         folded: the same in lower case without accents.
     """
-    if len(word) < _SHORTEST_CAPITAL:
-        return word.islower() and _is_likely(folded, _SMALL)
-    return _is_likely(folded, _SMALL if word.islower() else _LONG_CAPITAL if len(word) >= _LONG else _CAPITAL)
+    return word.islower() and _is_likely(folded, _ANYWHERE)
 
 
 def _is_likely(folded: str, least: float) -> bool:

@@ -47,6 +47,7 @@ _LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 _NEAR = 3  # characters between two words that belong together
 _FEWEST_OF_SENTENCE = 3  # long words
 _LONGEST_BEGIN = 8  # characters
+_INITIAL, _LONGEST_INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]\.[\s\-]?$"), 4
 _GOES_ON = re.compile(r",? ([^\W\d_]+)(?: ([^\W\d_]+))?")
 _BEGIN = re.compile(r"(?:^|[.!?;:]\s|[\r\n])\W*$")
 _MAKERS = frozenset(
@@ -225,7 +226,7 @@ def without_strangers(text: str) -> str:
     text = _DISGUISED.sub(_without_disguised, _SPELLED.sub(CUT, text))
     runs = list(RUN.finditer(text))
     capitals = _is_in_capitals(text, runs)
-    usual = [_is_usual(match) and not is_eponym(match[0]) for match in runs]
+    usual = [_is_usual(match) and not is_eponym(match[0]) and not _is_behind_initial(match) for match in runs]
     for place in range(len(runs)):
         if not usual[place]:
             usual[place] = (
@@ -252,6 +253,17 @@ def without_strangers(text: str) -> str:
     return "".join((*cleaned, text[position:]))
 
 
+def _is_behind_initial(match: re.Match[str]) -> bool:
+    """Return whether an initial stands before a word with a capital that no table has, and that is only like words."""
+    word = match[0]
+    if word.islower() or len(word) <= _SHORT:
+        return False
+    if not _INITIAL.search(match.string, max(0, match.start() - _LONGEST_INITIAL), match.start()):
+        return False
+    folded = folded_word(word)
+    return folded not in _terms() and not _is_narrow(word) and not is_of_languages(folded, small=False)
+
+
 def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
     """Return whether a word has its capital because a sentence begins with it, as words in lower case go on with it.
 
@@ -259,7 +271,7 @@ def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
         word: the word.
         match: where it stands.
     """
-    if not word.istitle():
+    if not word.istitle() or _is_behind_initial(match):
         return False
     if begins_in_language(word, match):
         return True

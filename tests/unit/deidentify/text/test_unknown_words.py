@@ -36,11 +36,20 @@ def test_a_word_of_a_sentence_stays_though_no_table_has_it(text: str) -> None:
         ("Resampled by hshimizu on a node", "hshimizu"),
         ("CT Thorax Gutierrezmeyer", "Gutierrezmeyer"),
         ("Slides from Ludwigshof", "Ludwigshof"),
+        ("J. Feskolurre knee", "Feskolurre"),
+        ("knee Drollisild", "Drollisild"),
+        ("Droximpos", "Droximpos"),
     ],
 )
 def test_a_name_goes_also_in_small_letters(text: str, name: str) -> None:
-    """A name of a list, one in another case, a user, one that is joined of two."""
+    """A name of a list, one in another case, a user, one that is joined of two, invented ones that are like words."""
     assert name not in CLEANER.description(text)
+
+
+@pytest.mark.parametrize("text", ["measured Drollisild", "DROWEVASTAV", "QuixwortQuixworthh"])
+def test_likeness_clears_no_capital_of_technical_texts(text: str) -> None:
+    """A manufacturer's text and a code string have no sentence that could speak for a word."""
+    assert text.split()[-1] not in CLEANER.technical(text)
 
 
 def test_names_are_less_like_words_than_words_are() -> None:
