@@ -131,4 +131,5 @@ def test_what_the_target_loses_is_found_by_reading_back(make_stack: MakeStack) -
         stack.source.upload(file)
     [batch] = stack.wait_batches(1)
     assert (batch["state"], batch["sent"], batch["under_way"]) == ("FAILED", 0, 3), stack.describe()
-    assert "read back" in batch["reason"]
+    # A newer Orthanc deletes before it answers: the study is then missed already when its passport is stored.
+    assert "read back" in batch["reason"] or "disappeared from the peer" in batch["reason"]
