@@ -44,8 +44,7 @@ def main(root: Path) -> None:
         if language.words:  # the others have no frequencies
             for word, code in _words(root, names, language):
                 table.setdefault(word, set()).add(code)
-    lines = sorted((word, ",".join(sorted(codes))) for word, codes in table.items())
-    lines.sort(key=lambda line: line[0].encode())
+    lines = [(word, ",".join(sorted(table[word]))) for word in sorted(table, key=str.encode)]
     (TABLES / "words_of_sentences.txt").write_text(
         _HEAD + "".join(f"{word} {codes}\n" for word, codes in lines), "utf-8"
     )

@@ -39,6 +39,27 @@ def is_blank(value: bytes | memoryview) -> bool:
     return all(bytes(piece).count(0) == len(piece) for piece in pieces([value]))
 
 
+class Walk:
+    """Releases the pages of a mapped file that a walk through it has passed: the system maps what lies around, too.
+
+    Args:
+        view: the file.
+        start: where the walk begins.
+        every: so many bytes are passed before pages are released.
+    """
+
+    __slots__ = ("_every", "_seen", "_view")
+
+    def __init__(self, view: memoryview, start: int = 0, every: int = _PIECE) -> None:
+        self._view, self._seen, self._every = view, start, every
+
+    def at(self, position: int) -> None:
+        """Go on to a position."""
+        if position - self._seen > self._every:
+            release_pages(self._view)
+            self._seen = position
+
+
 def release_pages(view: memoryview) -> None:
     """Release the pages of a mapped file; the system reads them again when they are needed."""
     if isinstance(view.obj, mmap.mmap):

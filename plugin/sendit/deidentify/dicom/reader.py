@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pydicom._dicom_dict import DicomDictionary
 
 from sendit.deidentify.dicom import recovery
-from sendit.deidentify.dicom.chunks import is_blank, pieces, release_pages
+from sendit.deidentify.dicom.chunks import Walk, is_blank, pieces
 from sendit.deidentify.dicom.dataset import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
@@ -57,8 +57,6 @@ _PLAIN_VRS = {tag: vr for tag, vr in _VRS.items() if vr not in ("SQ", "UN") and 
 _SMALL = 1 << 10
 #: Elements of one dataset (a power of two, less one) after which they are counted before it ends.
 _MANY = (1 << 16) - 1
-#: Bytes of fragments after which those already read are released from memory.
-_STRETCH = 16 << 20
 #: By byte order: group, element, VR (none in implicit VR), length; group, element; four bytes of length.
 _HEADS = {order: struct.Struct(order + "HH2sH") for order in "<>"}
 _IMPLICIT_HEADS = {order: struct.Struct(order + "HH0sI") for order in "<>"}
@@ -377,14 +375,12 @@ class _Reader:
         """Return where encapsulated pixel data ends."""
         if not allowed:
             raise Reject("damaged: its pixel data have no length")
-        lengths, seen = _LENGTHS[self.encoding.order], position
+        lengths, walk = _LENGTHS[self.encoding.order], Walk(self.data, position)
         while position + 8 <= end:
             tag = self._tag(position)
             (length,) = lengths.unpack_from(self.data, position + 4)
             position += 8
-            if position - seen > _STRETCH:
-                release_pages(self.data)
-                seen = position
+            walk.at(position)
             if tag == _SEQUENCE_END:
                 return position
             if tag != _ITEM or length == _UNDEFINED:

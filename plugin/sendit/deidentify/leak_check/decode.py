@@ -9,7 +9,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from sendit.deidentify.dicom.chunks import release_pages, windows
+from sendit.deidentify.dicom.chunks import Walk, windows
 from sendit.deidentify.dicom.text import decoded
 from sendit.deidentify.text.normalize import fold
 
@@ -140,7 +140,8 @@ def beside_pixels(value: Bytes, order: str) -> Iterator[bytes]:
 
     JPEG and JPEG-LS: COM and APPn segments; JPEG 2000: COM segments, boxes other than the codestream.
     """
-    position, view, seen = 0, memoryview(value), 0
+    position, view = 0, memoryview(value)
+    walk = Walk(view, every=_WINDOW)
     while position + 8 <= len(view):
         group, element, length = struct.unpack_from(order + "HHI", view, position)
         position += 8
@@ -152,9 +153,7 @@ def beside_pixels(value: Bytes, order: str) -> Iterator[bytes]:
         text = _LAST_RUN.search(bytes(fragment[-_LAST:]))
         if text:  # no stream of samples ends like this
             yield text.group()
-        if position - seen > _WINDOW:
-            release_pages(view)
-            seen = position
+        walk.at(position)
 
 
 def _segments(fragment: memoryview) -> Iterator[bytes]:

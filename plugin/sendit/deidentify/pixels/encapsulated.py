@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from sendit.deidentify.dicom.chunks import release_pages
+from sendit.deidentify.dicom.chunks import Walk
 from sendit.deidentify.dicom.dataset import Dataset, Element, find
 from sendit.errors import Quarantine
 
@@ -20,7 +20,6 @@ _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
 _WRONG = "its pixels cannot be examined: the number of fragments does not fit NumberOfFrames"
 
-_STRETCH = 16 << 20  # bytes
 _JPEG_LS, _LOSSLESS_PROCESSES = 0xF7, frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 
 Fragments = list[memoryview]
@@ -53,11 +52,10 @@ def _taken_apart(value: memoryview) -> tuple[bytes, Fragments, list[int]]:
     fragments: Fragments = []
     starts: list[int] = []
     table: bytes | None = None
-    position = first = seen = 0
+    position = first = 0
+    walk = Walk(value)
     while position + 8 <= len(value):
-        if position - seen > _STRETCH:  # the system maps what lies around each page that is read
-            release_pages(value)
-            seen = position
+        walk.at(position)
         group, element, length = struct.unpack_from("<HHI", value, position)
         position += 8
         if (group, element) != _ITEM:

@@ -112,12 +112,17 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
         match: where it stands.
     """
     codes = {code.lower() for code in languages_of(word.lower()) if code.isupper()}
-    if not codes or not _BEGIN.search(match.string, max(0, match.start() - _LONGEST_BEGIN), match.start()):
+    if not codes or not is_at_begin(match):
         return False
     goes_on = _GOES_ON.match(match.string, match.end())
     return bool(goes_on and goes_on[1].islower()) and not codes.isdisjoint(
         _languages_of_text(match.string, word.lower())
     )
+
+
+def is_at_begin(match: re.Match[str]) -> bool:
+    """Return whether a sentence or a line begins where a word stands."""
+    return _BEGIN.search(match.string, max(0, match.start() - _LONGEST_BEGIN), match.start()) is not None
 
 
 @lru_cache(maxsize=512)

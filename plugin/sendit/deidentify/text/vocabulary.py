@@ -35,7 +35,12 @@ from sendit.deidentify.text.sorted_words import (
     likeness,
     without_accents,
 )
-from sendit.deidentify.text.unknown_words import begins_in_language, is_like_words, with_words_of_sentences
+from sendit.deidentify.text.unknown_words import (
+    begins_in_language,
+    is_at_begin,
+    is_like_words,
+    with_words_of_sentences,
+)
 from sendit.deidentify.text.word_lists import medicine, vocabulary
 
 if TYPE_CHECKING:
@@ -46,10 +51,8 @@ _SHORT = 3
 _LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 _NEAR = 3  # characters between two words that belong together
 _FEWEST_OF_SENTENCE = 3  # long words
-_LONGEST_BEGIN = 8  # characters
 _INITIAL, _LONGEST_INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]\.[\s\-]?$"), 4
 _GOES_ON = re.compile(r",? ([^\W\d_]+)(?: ([^\W\d_]+))?")
-_BEGIN = re.compile(r"(?:^|[.!?;:]\s|[\r\n])\W*$")
 _MAKERS = frozenset(
     [
         "siemens",
@@ -277,7 +280,7 @@ def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
         return True
     if not _may_begin(word):
         return False
-    if not _BEGIN.search(match.string, max(0, match.start() - _LONGEST_BEGIN), match.start()):
+    if not is_at_begin(match):
         return False
     goes_on = _GOES_ON.match(match.string, match.end())
     if not goes_on or not goes_on[0].islower():

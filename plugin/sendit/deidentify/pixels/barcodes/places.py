@@ -14,6 +14,7 @@ import numpy as np
 import zxingcpp
 
 from sendit.deidentify.pixels.barcodes.bars import one_way
+from sendit.deidentify.pixels.redaction.bands import by_bands
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _FORMATS = zxingcpp.BarcodeFormat
 ALL = [_FORMATS.AllReadable]
 #: Dark and light are distinguished within this many pixels; differences below the second (of 255) are flat.
 _AROUND, _FLAT = 24, 8
-#: Rows whose contrast is stretched together.
-_BAND = 2048
 #: Least difference between a dark and a light neighbour, as stored and with equalised contrast, and as a multiple of
 #: the median difference between neighbours.
 _STEP, _STEP_EVENED, _NOISE = 8, 80, 2.5
@@ -48,12 +47,7 @@ _BARS_FROM, _SQUARES_TO = 0.18, 0.6
 
 def evened(grey: Shown) -> Shown:
     """Return the contrast stretched around each pixel; flat areas become grey."""
-    even = np.zeros_like(grey)
-    for top in range(0, len(grey), _BAND):  # several copies of a large frame would take gigabytes
-        above = min(top, 2 * _AROUND)
-        band = _evened(grey[top - above : top + _BAND + 2 * _AROUND])
-        even[top : top + _BAND] = band[above : above + _BAND]
-    return even
+    return by_bands(_evened, grey, grey.shape, reach=2 * _AROUND)
 
 
 def _evened(grey: Shown) -> Shown:

@@ -53,9 +53,8 @@ def _content(grey: Array) -> Array:
     """Return where the frame shows something."""
     kernel = np.ones((_CELL, _CELL), np.uint8)
     bytes_ = np.ascontiguousarray(grey, np.uint8)
-    ground = int(
-        cv2.calcHist([bytes_], [0], None, [256], [0, 256]).argmax()
-    )  # numpy's would take eight times the frame
+    # A histogram by numpy would take eight times the frame.
+    ground = int(cv2.calcHist([bytes_], [0], None, [256], [0, 256]).argmax())
     differs = np.asarray(cv2.absdiff(bytes_, np.full_like(bytes_, ground))) >= _DIFFERS
     differs |= np.asarray(cv2.morphologyEx(bytes_, cv2.MORPH_GRADIENT, kernel)) >= _DIFFERS
     return differs

@@ -28,6 +28,7 @@ from sendit.deidentify.pixels.ocr.salience import (
     without,
 )
 from sendit.deidentify.pixels.ocr.tiles import cut_to_tiles
+from sendit.deidentify.pixels.redaction.bands import by_bands
 from sendit.deidentify.pixels.windowing import Shown, sampled, views
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 _MIDDLE = 128
 #: Size of the surroundings that a place is compared with (pixels), and the grey levels that their noise becomes.
 _AROUND, _LOUD = 12.0, 45.0
-#: Rows that are enhanced together, and those on either side that count for them: both blurs reach four times _AROUND.
-_BAND, _REACH = 2048, 100
+#: Rows on either side that count for a row: both blurs reach four times _AROUND.
+_REACH = 100
 #: Differences below this share of the frame's range are ignored.
 _LEAST = 0.004
 #: Rotation, its scale, and for frames with more pixels than this the coarser one: slanting text is seldom small there.
@@ -64,15 +65,11 @@ _LIKELY = 0.6
 
 def contrast_view(frame: Array, masked: Iterable[Region]) -> Shown:
     """Return a frame with each place as bright as it differs from its surroundings; masked areas are grey."""
-    shown: Shown = np.zeros(frame.shape[:2], np.uint8)
-    if not shown.size:
-        return shown
+    if not frame.size:
+        return np.zeros(frame.shape[:2], np.uint8)
     low, high = np.percentile(_grey(sampled(frame)), (1, 99))
     least = max(_LEAST * float(high - low), 1e-6)
-    for top in range(0, len(shown), _BAND):  # several copies as floats of a large frame would take gigabytes
-        above = min(top, _REACH)
-        band = _contrast(_grey(frame[top - above : top + _BAND + _REACH]), least)
-        shown[top : top + _BAND] = band[above : above + _BAND]
+    shown = by_bands(lambda band: _contrast(_grey(band), least), frame, frame.shape[:2], reach=_REACH)
     for region in masked:
         inside = region.clipped(shown.shape[1], shown.shape[0])
         shown[inside.y0 : inside.y1, inside.x0 : inside.x1] = _MIDDLE
