@@ -162,7 +162,7 @@ def test_more_conditions_are_hardly_more_statements(journal: Journal, monkeypatc
     def statements(wanted: Filter) -> int:
         sent.clear()
         with journal.engine.connect() as c:
-            assert pages.find(c, wanted, 5).ids
+            assert pages.find(c, wanted, 5).batches
         return len(sent)
 
     of_one = statements(Filter(modality="CT"))

@@ -11,17 +11,51 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines, wants_csv
 from sendit.api.filters import LARGEST, Before, cut
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
-from sendit.api.schemas import AuditEntry, AuditPage, AuditVerdictAnswer, Words
+from sendit.api.schemas import Words
 from sendit.journal.audit import Audit, AuditFilter, Entry
 
 _COLUMNS = ("number", "at", "actor", "action", "project", "batch", "subject", "reason", "details", "redacted", "hash")
 _PAGE = 50
+
+
+class AuditEntry(BaseModel):
+    """An act of a person."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str = Field(description="for example retry, acknowledge, recall, import, look, look-up, unlink")
+    project: str | None
+    batch: int | None
+    subject: str = Field(description="what was acted on, by a code or a number")
+    reason: str
+    details: dict[str, Any]
+    redacted: bool = Field(description="batch, subject, reason and details were removed: the project was unlinked")
+    hash: str = Field(description="over this entry and the hash of the one before")
+
+
+class AuditPage(BaseModel):
+    """A page of the audit log, newest first."""
+
+    entries: list[AuditEntry]
+    next: int | None = Field(description="`before` of the next page; null at the end")
+
+
+class AuditVerdictAnswer(BaseModel):
+    """Whether the audit log is as it was written."""
+
+    ok: bool
+    entries: int = Field(description="entries that were read; if one is wrong, those before it")
+    head: str = Field(description="hash of the last of them")
+    broken: int | None = Field(description="number of the first entry that is not as it was written")
+    problem: str
+    has_head: bool | None = Field(description="whether the head that was asked for is in the chain")
 
 
 def _in_utc(time: datetime) -> datetime:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Response
 from fastapi import Path as PathParameter
+from pydantic import BaseModel, ConfigDict, Field
 
 import sendit_verify
 from sendit.api.csv_text import attachment
 from sendit.api.problems import CHANGING, NOT_FOUND, problem
 from sendit.api.queries import Views
 from sendit.api.roles import Administrator, Viewer
-from sendit.api.schemas import (
-    Number,
-    PassportAnswer,
-    PassportKeyAnswer,
-    PassportKeysAnswer,
-    PassportsAnswer,
-    RotateRequest,
-)
+from sendit.api.schemas import Number, Reason
 from sendit.pipeline.batch import Pipeline
 from sendit.pipeline.passport.document import fingerprint
 from sendit.pipeline.passport.issue import Passports
@@ -29,6 +24,45 @@ from sendit.pipeline.passport.keys import pem
 
 ProjectName = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,128}$")]
 _PROGRAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/x-python": {}}, "description": "a Python program"}}
+
+
+class PassportAnswer(BaseModel):
+    """A passport as it was delivered; docs/passport.md describes the document."""
+
+    destination: str
+    issued_at: datetime
+    passport: dict[str, Any] = Field(description="the document: format, manifest, keys, signature")
+
+
+class PassportsAnswer(BaseModel):
+    """The passports of a batch."""
+
+    batch: int
+    passports: list[PassportAnswer]
+
+
+class PassportKeyAnswer(BaseModel):
+    """A public key of a project's passports."""
+
+    number: int = Field(description="from 1; each key but the first was signed by the one before it")
+    made: str
+    fingerprint: str = Field(description="SHA-256 of the 32 bytes of the key")
+
+
+class PassportKeysAnswer(BaseModel):
+    """The public keys of a project's passports, oldest first; the last one signs."""
+
+    project: str = Field(description="whose key it is: a variant may sign with that of its project")
+    keys: list[PassportKeyAnswer]
+    pem: str = Field(description="all of them, for sendit-verify --key")
+
+
+class RotateRequest(BaseModel):
+    """Reason for a new key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason = Field(min_length=1)
 
 
 def add_routes(app: FastAPI, pipeline: Pipeline, views: Views) -> None:

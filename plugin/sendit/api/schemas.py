@@ -322,40 +322,6 @@ class Me(BaseModel):
     roles: list[str] = Field(description="view, review, release, look up, administer")
 
 
-class AuditEntry(BaseModel):
-    """An act of a person."""
-
-    number: int
-    at: datetime
-    actor: str
-    action: str = Field(description="for example retry, acknowledge, recall, import, look, look-up, unlink")
-    project: str | None
-    batch: int | None
-    subject: str = Field(description="what was acted on, by a code or a number")
-    reason: str
-    details: dict[str, Any]
-    redacted: bool = Field(description="batch, subject, reason and details were removed: the project was unlinked")
-    hash: str = Field(description="over this entry and the hash of the one before")
-
-
-class AuditPage(BaseModel):
-    """A page of the audit log, newest first."""
-
-    entries: list[AuditEntry]
-    next: int | None = Field(description="`before` of the next page; null at the end")
-
-
-class AuditVerdictAnswer(BaseModel):
-    """Whether the audit log is as it was written."""
-
-    ok: bool
-    entries: int = Field(description="entries that were read; if one is wrong, those before it")
-    head: str = Field(description="hash of the last of them")
-    broken: int | None = Field(description="number of the first entry that is not as it was written")
-    problem: str
-    has_head: bool | None = Field(description="whether the head that was asked for is in the chain")
-
-
 class Health(BaseModel):
     """The state of SendIt."""
 
@@ -444,45 +410,6 @@ class ImportsAnswer(BaseModel):
 
     imports: list[ImportAnswer] = Field(description="the newest first")
     next: int | None = Field(description="`before` of the next page; null: this is the last one")
-
-
-class PassportAnswer(BaseModel):
-    """A passport as it was delivered; docs/passport.md describes the document."""
-
-    destination: str
-    issued_at: datetime
-    passport: dict[str, Any] = Field(description="the document: format, manifest, keys, signature")
-
-
-class PassportsAnswer(BaseModel):
-    """The passports of a batch."""
-
-    batch: int
-    passports: list[PassportAnswer]
-
-
-class PassportKeyAnswer(BaseModel):
-    """A public key of a project's passports."""
-
-    number: int = Field(description="from 1; each key but the first was signed by the one before it")
-    made: str
-    fingerprint: str = Field(description="SHA-256 of the 32 bytes of the key")
-
-
-class PassportKeysAnswer(BaseModel):
-    """The public keys of a project's passports, oldest first; the last one signs."""
-
-    project: str = Field(description="whose key it is: a variant may sign with that of its project")
-    keys: list[PassportKeyAnswer]
-    pem: str = Field(description="all of them, for sendit-verify --key")
-
-
-class RotateRequest(BaseModel):
-    """Reason for a new key."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: Reason = Field(min_length=1)
 
 
 class CombinationAnswer(BaseModel):

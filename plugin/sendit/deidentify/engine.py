@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from sendit.deidentify.dates import shifted
 from sendit.deidentify.dicom.charset import correct_character_sets
-from sendit.deidentify.dicom.chunks import pieces
+from sendit.deidentify.dicom.chunks import digests_of, sha256_of
 from sendit.deidentify.dicom.dataset import (
-    BINARY_VRS,
-    BYTES_VRS,
-    DATE_VRS,
     PIXELS,
     TEXT_VRS,
     Dataset,
     Element,
     Encoding,
     Instance,
+    character_set_of,
     find,
 )
 from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.dicom.text import ascii_text, decoded, encoded
+from sendit.deidentify.dicom.value_representations import (
+    chosen_vr,
+    has_signed_pixels,
+    single_vr,
+    vr_fits,
+    vr_of_unknown,
+)
 from sendit.deidentify.dicom.writer import Chunks, write_file
 from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.search import check_for_leaks, stands_in
 from sendit.deidentify.pixels.policy import apply_pixel_policy, check_accepted, check_nested
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.private_blocks.blocks import cleaned_block
-from sendit.deidentify.private_blocks.entries import EntryCleaner
+from sendit.deidentify.private_blocks.entries import EntryCleaner, entry_cleaner
 from sendit.deidentify.profile.method import deidentification_method
 from sendit.deidentify.profile.overlays import without_graphics
 from sendit.deidentify.profile.private import open_sequences, rules_here
@@ -44,7 +48,7 @@ from sendit.deidentify.retained.by_attribute import explained
 from sendit.deidentify.retained.clean_values import RetainedValues
 from sendit.deidentify.retained.coded_concepts import identifies
 from sendit.deidentify.retained.labels import keep_apart
-from sendit.deidentify.retained.lost_meaning import are_alike, check_lost, lost_meaning, telling_values
+from sendit.deidentify.retained.lost_meaning import are_alike, lost_meaning, telling_values, with_doubt_of_lost
 from sendit.deidentify.retained.numbers import mend_numbers
 from sendit.deidentify.retained.private_values import BLOCKS
 from sendit.deidentify.retained.remembered import (
@@ -61,7 +65,7 @@ from sendit.deidentify.retained.remembered import (
 from sendit.deidentify.text.clean import cleaner_for, personal_data_of
 from sendit.deidentify.validate import check_pixels, subject_of, text_of
 from sendit.errors import Misconfigured, Quarantine, Reject
-from sendit.model import CrosswalkEntry, Doubt, Outcome, Pixels, Quarantined, Receipt, Rejected, Released
+from sendit.model import Outcome, Pixels, Quarantined, Receipt, Rejected, Released
 
 if TYPE_CHECKING:  # loads numpy, which headers do not need
     import mmap
@@ -69,18 +73,15 @@ if TYPE_CHECKING:  # loads numpy, which headers do not need
 
     from sendit.deidentify.pixels.ocr.api import PixelTools
 
-_CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00080005, 0x00100010, 0x00100020, 0x00100021
+_PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE, _STUDY, _SERIES = 0x00080018, 0x0020000D, 0x0020000E
-_PROTOCOL_NAME = 0x00181030
 _STUDY_DATE, _ACCESSION_NUMBER, _MODALITY = 0x00080020, 0x00080050, 0x00080060
-_PIXEL_REPRESENTATION = 0x00280103
 
 #: Codes that name a person or an institution: even their meanings become dummy values.
 #: (PersonIdentificationCodeSequence, OperatorIdentificationSequence, InstitutionCodeSequence)
 _NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
 
 _TEXT_VALUE = 0x0040A160
-_KINDS = (TEXT_VRS, BYTES_VRS - {"UN"}, DATE_VRS, BINARY_VRS, frozenset({"DS", "IS"}))
 _INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 
 
@@ -101,7 +102,7 @@ def deidentify(
         Misconfigured: one of the tools does not work.
     """
     view = memoryview(source)
-    digest = _sha256(view)
+    digest = sha256_of([view])
     try:
         return _release(view, digest, plan, identities, tools)
     except Reject as refusal:
@@ -138,7 +139,7 @@ def _release(
     )
     animal = is_animal(instance.elements)
     required = required_attributes(subject.sop_class_uid, animal=animal)
-    entries = _entry_cleaner(plan, identities, retained)
+    entries = entry_cleaner(plan, retained.texts, identities.uid)
     cleaner = _Cleaner(
         plan, identities, subject, instance.syntax.encoding, retained, entries, decisions, required, pixels
     )
@@ -152,7 +153,8 @@ def _release(
     if telling is not None or not are_alike(original, instance.elements):
         telling = telling_values(original, encoding) if telling is None else telling
         lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding))
-    cleaner.pixels = _with_lost(cleaner.pixels, lost, plan, tools)
+    staged = () if tools is None else tools.staged_doubts
+    cleaner.pixels = with_doubt_of_lost(cleaner.pixels, lost, plan.handling, staged)
     if plan.clean_pixels:
         check_nested(instance.elements)
     take_out(instance, lambda comment: stands_in(comment, identifiers), tools.scratch if tools else None)
@@ -160,7 +162,7 @@ def _release(
     chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
     leak_check = check_for_leaks(instance, chunks, identifiers, explained)
     receipt = _receipt(digest, instance, cleaner, chunks, leak_check, lost)
-    return Released(chunks, receipt, _crosswalk_entry(subject, receipt))
+    return Released(chunks, receipt, subject.crosswalk_entry(receipt))
 
 
 def _read(view: memoryview, plan: Plan) -> Instance:
@@ -173,27 +175,12 @@ def _read(view: memoryview, plan: Plan) -> Instance:
     return instance
 
 
-def _with_lost(pixels: Pixels, lost: Sequence[str], plan: Plan, tools: PixelTools | None) -> Pixels:
-    """Return the pixels' status, with a doubt where a recipient could no longer read them and a person may accept it.
-
-    Raises:
-        Quarantine: the project holds such instances, and no person is asked.
-    """
-    try:
-        check_lost(lost, plan.handling)
-    except Quarantine as held:
-        if tools is None or Doubt.LOST_MEANING not in tools.staged_doubts:
-            raise
-        return replace(pixels, doubt="; ".join(filter(None, (pixels.doubt, str(held)))))
-    return pixels
-
-
 def _receipt(
     digest: str, instance: Instance, cleaner: _Cleaner, chunks: Chunks, leak_check: str, lost: Sequence[str]
 ) -> Receipt:
     """Record what became of an instance. It is called when nothing can hold the instance any more."""
     subject = cleaner.subject
-    sha256, md5, size = _digests(chunks)
+    sha256, md5, size = digests_of(chunks)
     return Receipt(
         input_sha256=digest,
         plan_sha256=cleaner.plan.digest,
@@ -218,25 +205,6 @@ def _receipt(
     )
 
 
-def _crosswalk_entry(subject: Subject, receipt: Receipt) -> CrosswalkEntry:
-    return CrosswalkEntry(
-        patient_id=subject.patient.patient_id,
-        issuer=subject.patient.issuer,
-        study_instance_uid=subject.study_instance_uid,
-        accession_number=subject.accession_number,
-        coded_patient_id=receipt.patient_id,
-        coded_study_instance_uid=receipt.study_instance_uid,
-        coded_accession_number=receipt.accession_number[:64],  # a recipe may write anything
-    )
-
-
-def _entry_cleaner(plan: Plan, identities: KeyedIdentities, retained: RetainedValues) -> EntryCleaner:
-    """Return the cleaner of entries in private blocks, which treats descriptions as ProtocolName and UIDs as UIDs."""
-    descriptions = plan.rules[_PROTOCOL_NAME].action in (Action.KEEP, Action.CLEAN)
-    uid = str if plan.rules[_SOP_INSTANCE].action is Action.KEEP else identities.uid
-    return EntryCleaner(retained.texts, descriptions, uid)
-
-
 def _remembered(cleaner: _Cleaner, *, animal: bool) -> Remembered | None:
     """Return what is remembered of instances with the same rules, codes and names; None if a rule is the instance's."""
     if cleaner.decisions.rules:
@@ -245,21 +213,6 @@ def _remembered(cleaner: _Cleaner, *, animal: bool) -> Remembered | None:
     rules = (cleaner.plan.digest, subject.sop_class_uid, animal, cleaner.encoding)
     names = (cleaner.identities.scope(), subject.patient, retained.texts, retained.byte_search)
     return remembered_in((rules, names))
-
-
-def _sha256(view: memoryview) -> str:
-    digest = hashlib.sha256()
-    for piece in pieces([view]):
-        digest.update(piece)
-    return digest.hexdigest()
-
-
-def _digests(chunks: Chunks) -> tuple[str, str, int]:
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    for piece in pieces(chunks):
-        sha256.update(piece)
-        md5.update(piece)
-    return sha256.hexdigest(), md5.hexdigest(), sum(map(len, chunks))
 
 
 @dataclass(slots=True)
@@ -299,7 +252,9 @@ class _Cleaner:
 
     def top(self, elements: Dataset) -> Dataset:
         """Return the dataset of the file: cleaned, completed, and marked as de-identified."""
-        context = _Context(elements, _character_set(elements, b""), top=True, signed=_signed(elements, inherited=False))
+        context = _Context(
+            elements, character_set_of(elements, b""), top=True, signed=has_signed_pixels(elements, inherited=False)
+        )
         cleaned = {element.tag: element for element in self._cleaned(context)}
         for tag in (_PATIENT_NAME, _PATIENT_ID, *self.plan.added):
             rule = self.decisions.added.get(tag) or self.plan.rules[tag]
@@ -393,7 +348,7 @@ class _Cleaner:
         value = self._MAKERS[action](self, element, rule, context)
         if value is None:
             return None
-        return Element(element.tag, _single_vr(element, rule), value)
+        return Element(element.tag, single_vr(element.vr, rule.vr), value)
 
     def _sequence(self, element: Element, rule: Rule, context: _Context) -> Element | None:
         if rule.vr != "SQ" or element.items is None:  # the file and the standard disagree on its type
@@ -409,11 +364,11 @@ class _Cleaner:
             self._item(
                 _Context(
                     item,
-                    _character_set(item, context.character_set),
+                    character_set_of(item, context.character_set),
                     naming,
                     sequence=element.tag,
                     creators=creators,
-                    signed=_signed(item, inherited=context.signed),
+                    signed=has_signed_pixels(item, inherited=context.signed),
                 )
             )
             for item in element.items
@@ -431,15 +386,15 @@ class _Cleaner:
     def _keep(self, element: Element, rule: Rule, context: _Context) -> Element | None:
         vr = element.vr
         if vr == "UN":
-            vr = _resolved(rule.vr, self.encoding, signed=context.signed)
-        elif vr != rule.vr and not rule.origin.startswith("recipe") and not _alike(vr, rule.vr):
+            vr = vr_of_unknown(rule.vr, self.encoding, signed=context.signed)
+        elif vr != rule.vr and not rule.origin.startswith("recipe") and not vr_fits(vr, rule.vr):
             vr = ""
         # Pixels in items are icons, which the profile removes.
         if not vr or (element.tag in PIXELS and not context.top):
             self.counts["X"] += 1
             return None
         if " or " in vr and self.encoding.explicit:  # from a sequence that came as UN, which is implicit VR
-            vr = _chosen(vr, signed=context.signed)
+            vr = chosen_vr(vr, signed=context.signed)
         if context.naming and vr in TEXT_VRS:
             self.counts["D"] += 1
             return Element(element.tag, vr, DUMMIES[vr])
@@ -477,7 +432,7 @@ class _Cleaner:
         return b""
 
     def _dummy(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
-        return DUMMIES[_single_vr(element, rule)]
+        return DUMMIES[single_vr(element.vr, rule.vr)]
 
     def _clean(self, element: Element, rule: Rule, context: _Context) -> bytes | None:
         """Clean a description. If nothing is left of a text, the profile without the option decides."""
@@ -541,44 +496,3 @@ class _Cleaner:
         Action.SET: _set,
         Action.ADD: _set,
     }
-
-
-def _character_set(elements: Dataset, inherited: bytes | memoryview) -> bytes | memoryview:
-    declared = find(elements, _CHARACTER_SET)
-    return inherited if declared is None or declared.items is not None else declared.value
-
-
-def _single_vr(element: Element, rule: Rule) -> str:
-    """Return the dictionary's VR; where that has a choice ("OB or OW"), the file's if it is part of it."""
-    choices = rule.vr.split(" or ")
-    return element.vr if element.vr in choices else choices[-1]
-
-
-def _signed(elements: Dataset, *, inherited: bool) -> bool:
-    representation = find(elements, _PIXEL_REPRESENTATION)
-    return inherited if representation is None or representation.items is not None else any(representation.value)
-
-
-def _resolved(vr: str, encoding: Encoding, *, signed: bool) -> str:
-    """Return the VR for an attribute of the standard that came as UN; "" if its value cannot be interpreted.
-
-    UN is always little endian (PS3.5 6.2.2), so binary values cannot stay unchanged in a big endian file.
-    """
-    choices = vr.split(" or ")
-    if choices[0] in BINARY_VRS or choices[-1] in BYTES_VRS:
-        return _chosen(vr, signed=signed) if encoding.little else ""
-    return vr
-
-
-def _chosen(vr: str, *, signed: bool) -> str:
-    """Return one of the dictionary's choices: words for bulk data; a number has the sign of the pixels (PS3.5 A.1)."""
-    choices = vr.split(" or ")
-    if "OW" in choices:
-        return "OW"
-    return choices[-1] if signed else choices[0]
-
-
-def _alike(vr: str, expected: str) -> bool:
-    """Return whether a VR holds the same kind of value as the dictionary's, as in files of older editions."""
-    choices = expected.split(" or ")
-    return vr in choices or any(vr in kind and choices[0] in kind for kind in _KINDS)

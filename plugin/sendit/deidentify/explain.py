@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import keyword_for_tag
 
-from sendit.deidentify.dicom.dataset import BYTES_VRS, TEXT_VRS, Dataset, Element, find, group_and_element
+from sendit.deidentify.dicom.dataset import (
+    BYTES_VRS,
+    PIXELS,
+    TEXT_VRS,
+    Dataset,
+    Element,
+    character_set_of,
+    find,
+    group_and_element,
+)
 from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.dicom.text import ascii_text, decoded
 from sendit.deidentify.engine import deidentify
@@ -32,8 +41,6 @@ if TYPE_CHECKING:  # loads numpy, which only pixels need
     from sendit.deidentify.pseudonyms import KeyedIdentities
     from sendit.deidentify.recipes.selectors import Path
 
-_CHARACTER_SET = 0x00080005
-_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 #: Bytes of a binary number, and its character of `struct`.
 _NUMBERS = {"FD": (8, "d"), "FL": (4, "f"), "SL": (4, "i"), "SS": (2, "h"), "SV": (8, "q"), "UL": (4, "I"),
             "US": (2, "H"), "UV": (8, "Q")}  # fmt: skip
@@ -173,7 +180,7 @@ class _Explainer:
         if self.planned:
             return "would be removed" if gone or rule is None else _WOULD[rule.action], decided
         happens = _happens(old, new, rule)
-        if tag in _PIXELS and top and new is not None and self.plan.clean_pixels and self.pixels:
+        if tag in PIXELS and top and new is not None and self.plan.clean_pixels and self.pixels:
             happens = "cleaned" if self.pixels["status"] == PixelStatus.CLEANED else happens
             decided = f"{Option.CLEAN_PIXEL_DATA}: {self.pixels['status']}, {self.pixels.get('how', '')}"
         return happens, decided
@@ -283,8 +290,7 @@ def _shown(element: Element | None, around: Sequence[Element], longest: int, ord
     if element.vr in BYTES_VRS or element.vr == "AT":
         data = bytes(element.value[: longest // 4])
         return data.hex(" ") + (" …" if len(element.value) > len(data) else "")
-    character_set = find(list(around), _CHARACTER_SET)
-    text = decoded(element.value[: 8 * longest], b"" if character_set is None else character_set.value)
+    text = decoded(element.value[: 8 * longest], character_set_of(list(around)))
     return _cut(text.strip("\0 "), longest)
 
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.dates import shifted
 from sendit.deidentify.pseudonyms import KeyedIdentities, Patient
+from sendit.model import CrosswalkEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from sendit.model import Receipt
 
 #: A valid value of each VR without meaning. UIDs and sequences have none: they are coded, or processed recursively.
 DUMMIES: Mapping[str, bytes] = {
@@ -62,6 +65,18 @@ class Subject:
     series_instance_uid: str
     sop_instance_uid: str
     sop_class_uid: str
+
+    def crosswalk_entry(self, receipt: Receipt) -> CrosswalkEntry:
+        """Return the identifiers beside the codes that replaced them."""
+        return CrosswalkEntry(
+            patient_id=self.patient.patient_id,
+            issuer=self.patient.issuer,
+            study_instance_uid=self.study_instance_uid,
+            accession_number=self.accession_number,
+            coded_patient_id=receipt.patient_id,
+            coded_study_instance_uid=receipt.study_instance_uid,
+            coded_accession_number=receipt.accession_number[:64],  # a recipe may write anything
+        )
 
 
 @dataclass(frozen=True, slots=True)

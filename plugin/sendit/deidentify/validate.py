@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydicom._uid_dict import UID_dictionary
 
 from sendit.deidentify.dicom.chunks import is_blank
-from sendit.deidentify.dicom.dataset import PIXEL_DATA, Dataset, Element, Instance, find
+from sendit.deidentify.dicom.dataset import PIXEL_DATA, PIXELS, Dataset, Element, Instance, character_set_of, find
 from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.dicom.text import decoded
 from sendit.deidentify.pseudonyms import Patient
@@ -22,12 +22,10 @@ from sendit.errors import Quarantine, Reject
 if TYPE_CHECKING:
     import mmap
 
-_CHARACTER_SET = 0x00080005
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _ACCESSION, _PATIENT_ID, _ISSUER = 0x00080050, 0x00100020, 0x00100021
 _ROWS, _COLUMNS, _BITS, _SAMPLES = 0x00280010, 0x00280011, 0x00280100, 0x00280002
 _FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
-_PIXELS = (PIXEL_DATA, 0x7FE00008, 0x7FE00009)
 #: Bytes of zeros that pad also an image whose rows have fewer.
 _LONGEST_PADDING = 128
 
@@ -76,8 +74,7 @@ def text_of(elements: Dataset, tag: int) -> str:
     value = bytes(element.value)
     if value.isascii() and b"\x1b" not in value:  # in every character set the same
         return value.decode("ascii").strip("\0 ")
-    character_set = find(elements, _CHARACTER_SET)
-    return decoded(value, b"" if character_set is None else character_set.value).strip("\0 ")
+    return decoded(value, character_set_of(elements)).strip("\0 ")
 
 
 def _check_class(uid: str) -> None:
@@ -177,7 +174,7 @@ def _left_out(pixels: Element, size: int, side: int) -> bool:
 
 
 def _only_pixels(elements: Dataset) -> Element | None:
-    pixels = [element for element in elements if element.tag in _PIXELS]
+    pixels = [element for element in elements if element.tag in PIXELS]
     if len(pixels) > 1:
         raise Reject("it has more than one kind of pixel data, and viewers show only one of them")
     return pixels[0] if pixels else None

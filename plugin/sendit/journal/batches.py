@@ -1,14 +1,13 @@
 """A batch from QUEUED to DELIVERING, its retry and its end (DONE): each change of state is one transaction.
 
 Other changes of state: `intake` (until it is queued, and what was recalled before), `deliveries.settle` (SENT, FAILED),
-`recalls`, `unlinking`, and `again` after a restore.
+`recalls`, `unlinking`, and `rescheduling` after a restore.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ from sendit.journal import audit
 from sendit.journal import tables as t
 from sendit.journal.deliveries import send_off
 from sendit.journal.lists import pages
+from sendit.journal.lists.pages import Page
 from sendit.journal.lists.totals import note_outputs
 from sendit.journal.recalls import RECALLED_STUDY, is_recalled
 from sendit.journal.receipts.manifest import receipts_of
@@ -55,17 +55,6 @@ def _batch(row: sa.Row[Any]) -> Batch:
     return Batch(**{**values, "state": BatchState(values["state"])})
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of batches, newest first."""
-
-    batches: list[Batch]
-    next: int | None  # `before` of the next page; None at the end
-    previous: int | None  # `after` of the previous page; None at the beginning
-    total: int  # how many there are, or at least that many
-    exact: bool
-
-
 def _instance(row: sa.Row[Any]) -> Instance:
     receipt = Receipt.from_dict(row.receipt) if row.receipt else None
     return Instance(row.batch_id, row.instance, InstanceState(row.state), row.reason, receipt)
@@ -85,7 +74,9 @@ class Batches:
             row = c.execute(sa.select(*_COLUMNS).where(t.batches.c.id == batch_id)).first()
         return None if row is None else _batch(row)
 
-    def page(self, wanted: pages.Filter, limit: int, before: int | None = None, after: int | None = None) -> Page:
+    def page(
+        self, wanted: pages.Filter, limit: int, before: int | None = None, after: int | None = None
+    ) -> Page[Batch]:
         """Return a page of the batches that a filter finds, newest first; its cost does not grow with the journal.
 
         Args:
@@ -95,10 +86,10 @@ class Batches:
             after: `previous` of a page.
         """
         with reading(self._engine) as c:
-            found = pages.find(c, wanted, limit, before, after)
-            query = sa.select(*_COLUMNS).where(t.batches.c.id.in_(found.ids)).order_by(t.batches.c.id.desc())
-            batches = [_batch(row) for row in c.execute(query)] if found.ids else []
-        return Page(batches, found.next, found.previous, found.total, found.exact)
+            numbers = pages.find(c, wanted, limit, before, after)
+            query = sa.select(*_COLUMNS).where(t.batches.c.id.in_(numbers.batches)).order_by(t.batches.c.id.desc())
+            batches = [_batch(row) for row in c.execute(query)] if numbers.batches else []
+        return Page(batches, numbers.next, numbers.previous, numbers.total, numbers.exact)
 
     def matching(self, wanted: pages.Filter, most: int) -> list[int]:
         """Return the numbers of the batches that a filter finds, oldest first; no more than `most`."""
@@ -106,9 +97,9 @@ class Batches:
         after: int | None = 0
         while after is not None and len(numbers) < most:
             with reading(self._engine) as c:
-                found = pages.find(c, wanted, min(5_000, most - len(numbers)), after=after)
-            numbers += reversed(found.ids)
-            after = found.previous
+                page = pages.find(c, wanted, min(5_000, most - len(numbers)), after=after)
+            numbers += reversed(page.batches)
+            after = page.previous
         return numbers
 
     def modalities(self, batch_ids: Sequence[int]) -> dict[int, list[str]]:

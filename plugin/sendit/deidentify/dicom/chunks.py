@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _PIECE = 16 << 20  # bytes
 
@@ -21,6 +22,23 @@ def pieces(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]
         for start in range(0, len(view), _PIECE):
             yield view[start : start + _PIECE]
             release_pages(view)
+
+
+def sha256_of(chunks: Iterable[bytes | memoryview]) -> str:
+    """Return the SHA-256 digest of chunks in hexadecimal."""
+    digest = hashlib.sha256()
+    for piece in pieces(chunks):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def digests_of(chunks: Sequence[bytes | memoryview]) -> tuple[str, str, int]:
+    """Return the SHA-256 and MD5 digests of chunks, and how many bytes they have: each byte is read once."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    for piece in pieces(chunks):
+        sha256.update(piece)
+        md5.update(piece)
+    return sha256.hexdigest(), md5.hexdigest(), sum(map(len, chunks))
 
 
 def windows(value: bytes | memoryview, size: int, overlap: int) -> Iterator[bytes]:

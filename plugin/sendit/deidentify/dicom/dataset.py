@@ -24,6 +24,7 @@ DATE_VRS = frozenset({"DA", "DT", "TM"})
 #: VRs of binary numbers.
 BINARY_VRS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 
+_CHARACTER_SET = 0x00080005
 PIXEL_DATA = 0x7FE00010
 #: Pixel data, integer and floating point.
 PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
@@ -95,6 +96,12 @@ def find(elements: Dataset, tag: int) -> Element | None:
     if place < len(elements) and (element := elements[place]).tag == tag:
         return element
     return None
+
+
+def character_set_of(elements: Dataset, inherited: bytes | memoryview = b"") -> bytes | memoryview:
+    """Return the SpecificCharacterSet that holds in a dataset: its own, or the one around it (PS3.3 C.12.1.1.2)."""
+    declared = find(elements, _CHARACTER_SET)
+    return inherited if declared is None or declared.items is not None else declared.value
 
 
 def group_and_element(tag: int) -> str:

@@ -21,6 +21,7 @@ from pydicom._dicom_dict import DicomDictionary
 from sendit.deidentify.dicom.charset import unreadable
 from sendit.deidentify.dicom.dataset import (
     BYTES_VRS,
+    PIXELS,
     TEXT_VRS,
     Dataset,
     Element,
@@ -29,6 +30,7 @@ from sendit.deidentify.dicom.dataset import (
     group_and_element,
 )
 from sendit.deidentify.dicom.text import decoded
+from sendit.deidentify.leak_check.dates_in_bytes import has_date
 from sendit.deidentify.leak_check.decode import beside_pixels, is_text, readings, texts_in_base64
 from sendit.deidentify.leak_check.spellings import Kind
 from sendit.deidentify.private_blocks.blocks import values_in
@@ -39,9 +41,7 @@ if TYPE_CHECKING:
     from sendit.deidentify.leak_check.identifiers import Identifiers
 
 _CHARACTER_SET = 0x00080005
-#: Pixel data, integer and floating point.
-_PIXELS = frozenset({0x7FE00010, 0x7FE00008, 0x7FE00009})
-_FIRST_PIXELS = min(_PIXELS)
+_FIRST_PIXELS = min(PIXELS)
 #: Attributes of the standard with these VRs hold numbers, as samples do: letters stand beside letters by chance.
 _NUMBERS_VRS = frozenset({"OD", "OF", "OL", "OV", "OW", "OB or OW"})
 _WAVEFORM_DATA = 0x54001010
@@ -70,14 +70,6 @@ _FEW = 32
 _UIDS = re.compile(rb"[0-9. \\]*+[\0\\]*+")
 _DECIMAL = re.compile(rb"[+-]?[0-9]{0,12}\.?[0-9]{0,20}(?:[eE][+-]?[0-9]{1,3})?|0[xX][0-9A-Fa-f]{1,8}")
 _UID = re.compile(rb"[0-9]++(?:\.[0-9]++){3,}+")
-_EIGHT = re.compile(rb"(?<![0-9])[0-9]{8}(?=(?:[0-9]{2}){0,3}(?![0-9]))")
-_THREE = re.compile(rb"(?<![0-9])(?=([0-9]{1,4})[ ]+([0-9]{1,2})[ ]+([0-9]{4}|[0-9]{1,2})(?![0-9]))")
-_SHORT = re.compile(rb"(?<![0-9])([0-9]{2}|[0-9](?=/))([-./])([0-9]{2}|[0-9](?=/))\2([0-9]{2})(?![0-9])")
-_MONTHS = rb"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-_DAY_MONTH = re.compile(rb"(?<![0-9])([0-9]{1,2})(?:st|nd|rd|th)? *" + _MONTHS + rb"[a-z]* *([0-9]{4})(?![0-9])")
-_MONTH_DAY = re.compile(_MONTHS + rb"[a-z]* +([0-9]{1,2})(?:st|nd|rd|th)? +([0-9]{4})(?![0-9])")
-_YEAR_MONTH = re.compile(rb"(?<![0-9])([0-9]{4}) *" + _MONTHS + rb"[a-z]* *([0-9]{1,2})(?![0-9])")
-_NAMES = [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"]
 
 
 class Explained(Protocol):
@@ -197,7 +189,7 @@ def _bytes_of_file(output: Instance, chunks: Sequence[bytes | memoryview]) -> by
     for element in reversed(output.elements):
         if element.tag < _FIRST_PIXELS:
             break
-        if element.tag in _PIXELS and 64 < len(element.value) < _LARGE:
+        if element.tag in PIXELS and 64 < len(element.value) < _LARGE:
             before, separator, behind = rest.rpartition(bytes(element.value))  # from the end: little follows it
             rest = before + BREAK + behind if separator else rest
     return rest
@@ -281,7 +273,7 @@ def _take(
 
 
 def _take_bytes(element: Element, identifiers: Identifiers, order: str, into: _Haystack) -> None:
-    if element.tag in _PIXELS:
+    if element.tag in PIXELS:
         _take_pixels(element, identifiers, order, into)
     elif element.vr in BYTES_VRS or "OW" in element.vr:
         if identifiers.byte_search is not None:
@@ -402,7 +394,7 @@ def _search_text(text: bytes, identifiers: Identifiers, kinds: set[Kind], shorte
         and not identifiers.uids.isdisjoint(_UID.findall(text))
     ):
         kinds.add(Kind.UID)
-    if dates and identifiers.dates and _has_date(text, folded, identifiers.dates):
+    if dates and identifiers.dates and has_date(text, folded, identifiers.dates):
         kinds.add(Kind.DATE)
 
 
@@ -434,46 +426,6 @@ def _stands_apart(spelling: bytes, folded: bytes) -> bool:
 def may_hold_uid(text: bytes, uids: set[bytes]) -> bool:
     """Return False only if the text cannot contain any of these UIDs. For many of them, the pattern is faster."""
     return len(uids) > _FEW or any(map(text.__contains__, uids))
-
-
-def may_hold_date(text: bytes, dates: set[bytes]) -> bool:
-    """Return False only if the text cannot contain any of these dates with a year of four digits."""
-    return any(map(text.__contains__, {date[:4] for date in dates}))
-
-
-def _has_date(text: bytes, folded: bytes, dates: set[bytes]) -> bool:
-    if may_hold_date(text, dates) and _has_full_date(text, folded, dates):
-        return True
-    if any(short in text for short in (b"-", b".", b"/")):
-        endings = {date[2:] for date in dates}
-        for a, _, b, c in _SHORT.findall(text):
-            a, b = a.zfill(2), b.zfill(2)
-            if not endings.isdisjoint((a + b + c, c + b + a, c + a + b)):
-                return True
-    return False
-
-
-def _has_full_date(text: bytes, folded: bytes, dates: set[bytes]) -> bool:
-    for digits in _EIGHT.findall(text):
-        if not dates.isdisjoint((digits, digits[4:] + digits[2:4] + digits[:2], digits[4:] + digits[:4])):
-            return True
-    for a, b, c in _THREE.findall(folded):
-        if len(a) == 4 and a + b.zfill(2) + c.zfill(2) in dates:
-            return True
-        if len(c) == 4 and not dates.isdisjoint((c + b.zfill(2) + a.zfill(2), c + a.zfill(2) + b.zfill(2))):
-            return True
-    return any(date in dates for date in _dates_in_words(folded))
-
-
-def _dates_in_words(folded: bytes) -> Iterator[bytes]:
-    if not any(name in folded for name in _NAMES):
-        return
-    for day, month, year in _DAY_MONTH.findall(folded):
-        yield year + b"%02d" % (_NAMES.index(month) + 1) + day.zfill(2)
-    for month, day, year in _MONTH_DAY.findall(folded):
-        yield year + b"%02d" % (_NAMES.index(month) + 1) + day.zfill(2)
-    for year, month, day in _YEAR_MONTH.findall(folded):
-        yield year + b"%02d" % (_NAMES.index(month) + 1) + day.zfill(2)
 
 
 # --- where it is ----------------------------------------------------------------------------------------------------

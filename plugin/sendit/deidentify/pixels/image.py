@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sendit.deidentify.dicom.dataset import PIXEL_DATA, Dataset, Element, Instance, find
+from sendit.deidentify.dicom.dataset import PIXEL_DATA, PIXELS, Dataset, Element, Instance, find
 from sendit.deidentify.dicom.text import ascii_text
 from sendit.errors import Quarantine
 
 FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA = 0x7FE00008, 0x7FE00009
-_PIXELS = (FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA, PIXEL_DATA)
+
 SAMPLES, PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
 _ROWS, _COLUMNS, _ALLOCATED, _STORED = 0x00280010, 0x00280011, 0x00280100, 0x00280101
 _HIGH_BIT, _SIGNED = 0x00280102, 0x00280103
@@ -53,7 +53,7 @@ class ImagePixel:
 
 def pixels_of(elements: Dataset) -> Element | None:
     """Return the pixel data of a dataset, of whatever kind."""
-    return next((element for element in elements if element.tag in _PIXELS), None)
+    return next((element for element in elements if element.tag in PIXELS), None)
 
 
 def describe(instance: Instance) -> ImagePixel:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sendit.deidentify.dicom.dataset import PIXEL_DATA, Dataset, Instance, find
+from sendit.deidentify.dicom.dataset import PIXELS, Dataset, Instance, find
 from sendit.deidentify.pixels.burned_in_risk import burned_in_risk, clean_by_rule, in_series, is_ultrasound
 from sendit.deidentify.pixels.jpeg_colours import correct_photometric
 from sendit.deidentify.pixels.redaction.rules import FilterMatcher, device_filters, filter_regions, filters_of
@@ -40,7 +40,6 @@ _IN_SERIES = "text detection in its series"
 _REVIEWER = "a reviewer"
 #: Text within so many pixels of a region that a reviewer called false is the same find, in another image of the series.
 _SAME = 3
-_PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
 
 
 def check_accepted(elements: Dataset, handling: Handling) -> None:
@@ -59,7 +58,7 @@ def apply_pixel_policy(instance: Instance, plan: Plan, identifiers: Identifiers,
     Raises:
         Quarantine: SendIt cannot tell whether text is burned in, or cannot mask it.
     """
-    pixels = next((element for element in instance.elements if element.tag in _PIXELS), None)
+    pixels = next((element for element in instance.elements if element.tag in PIXELS), None)
     if pixels is None:
         return Pixels(PixelStatus.NONE)
     corrections = tools.corrections if tools is not None else ()
@@ -399,7 +398,7 @@ def _boxes(regions: tuple[Region, ...]) -> tuple[tuple[int, int, int, int], ...]
 def check_nested(elements: Dataset, *, top: bool = True) -> None:
     """Raise Quarantine if an output has pixels within a sequence, which nothing has examined."""
     for element in elements:
-        if not top and element.tag in _PIXELS:
+        if not top and element.tag in PIXELS:
             raise Quarantine("an image within a sequence remains (an icon?), and SendIt does not examine its pixels")
         for item in element.items or ():
             check_nested(item, top=False)

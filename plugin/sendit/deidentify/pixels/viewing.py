@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from sendit.deidentify.dicom.dataset import Dataset, find
+from sendit.deidentify.dicom.dataset import Dataset, character_set_of, find
 from sendit.deidentify.dicom.text import ascii_text, decoded
 from sendit.deidentify.pixels.display import displayed
 from sendit.deidentify.pixels.redaction.bands import by_bands
@@ -34,7 +34,6 @@ _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _RESCALING, _VOI = 0x00289145, 0x00289132
 _INTERCEPT, _SLOPE = 0x00281052, 0x00281053
 _CENTER, _WIDTH, _EXPLANATION = 0x00281050, 0x00281051, 0x00281055
-_CHARACTER_SET = 0x00080005
 #: Fast: the picture is looked at once, over a short way.
 _COMPRESSION = 1
 
@@ -168,8 +167,8 @@ def _windows(frames: Frames, index: int, numbers: Array | None = None) -> Iterat
 def _of_header(elements: Dataset, index: int) -> Iterator[Window]:
     for source in (elements, *_groups(elements, index, _VOI)):
         centers, widths = _decimals(source, _CENTER), _decimals(source, _WIDTH)
-        element, character_set = find(source, _EXPLANATION), find(elements, _CHARACTER_SET)
-        text = "" if element is None else decoded(element.value, character_set.value if character_set else b"")
+        element = find(source, _EXPLANATION)
+        text = "" if element is None else decoded(element.value, character_set_of(elements))
         names = [name.strip("\0 ") for name in text.split("\\")]
         for number, (center, width) in enumerate(list(zip(centers, widths, strict=False))[:_MOST_WINDOWS]):
             if width >= 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Protocol
 
+from sendit.deidentify.plan import Action
 from sendit.deidentify.tables import table_rows, table_words
 from sendit.deidentify.text.dates_in_words import without_dates_in_words
 from sendit.deidentify.text.vocabulary import is_listed, is_term
@@ -14,6 +15,9 @@ from sendit.deidentify.text.vocabulary import is_listed, is_term
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sendit.deidentify.plan import Plan
+
+_SOP_INSTANCE, _PROTOCOL_NAME = 0x00080018, 0x00181030
 _NUMBER = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?|0[xX][0-9A-Fa-f]{1,8}")
 _NUMBERS = re.compile(rf"(?:{_NUMBER.pattern})(?:[ ,;]+(?:{_NUMBER.pattern}))*[ ,;]*")
 #: A date, alone or before a time.
@@ -165,6 +169,13 @@ class EntryCleaner:
 
     def _is_identifier(self, text: str) -> bool:
         return any(map(self.texts.is_identifier, re.findall(r"\d{3,}", text)))
+
+
+def entry_cleaner(plan: Plan, texts: Texts, coded_uid: Callable[[str], str]) -> EntryCleaner:
+    """Return the cleaner for a plan: descriptions are treated as ProtocolName is, and UIDs as SOPInstanceUID is."""
+    descriptions = plan.rules[_PROTOCOL_NAME].action in (Action.KEEP, Action.CLEAN)
+    uid = str if plan.rules[_SOP_INSTANCE].action is Action.KEEP else coded_uid
+    return EntryCleaner(texts, descriptions, uid)
 
 
 _SHAPES: Mapping[str, re.Pattern[str]] = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydicom._dicom_dict import RepeatersDictionary
 
-from sendit.deidentify.dicom.dataset import BYTES_VRS, Dataset, Encoding, find
+from sendit.deidentify.dicom.dataset import BYTES_VRS, Dataset, Encoding, character_set_of, find
 from sendit.deidentify.dicom.text import decoded
 from sendit.deidentify.recipes.selectors import UnknownSelector, resolve_one
 from sendit.errors import Misconfigured, Reject
@@ -34,7 +34,6 @@ _WITHOUT = ("missing", "present", "empty")
 _TESTS = _WITH_VALUE + _WITHOUT
 _COORDINATES = ("ctpkeepcoordinates", "ctpcoordinates", "keepcoordinates", "coordinates")
 _NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
-_CHARACTER_SET = 0x00080005
 _ULTRASOUND_REGIONS = 0x00186011
 
 
@@ -238,8 +237,7 @@ def _values(tag: int, elements: Dataset, encoding: Encoding) -> Iterator[str]:
         if element.value and len(element.value) % size == 0:
             yield from map(str, struct.unpack(f"{encoding.order}{len(element.value) // size}{code}", element.value))
         return
-    character_set = find(elements, _CHARACTER_SET)
-    text = decoded(element.value, b"" if character_set is None else character_set.value).strip("\0 ")
+    text = decoded(element.value, character_set_of(elements)).strip("\0 ")
     yield text
     if "\\" in text:
         yield from (single.strip() for single in text.split("\\"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import private_dictionary_VR
 
-from sendit.deidentify.dicom.dataset import DATE_VRS, TEXT_VRS, Dataset, Element, Instance, find
+from sendit.deidentify.dicom.dataset import DATE_VRS, TEXT_VRS, Dataset, Element, Instance, character_set_of, find
 from sendit.deidentify.dicom.text import decoded
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.recipes.custom_functions import Caller, FunctionsText, load_functions
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from sendit.deidentify.pseudonyms import KeyedIdentities
     from sendit.deidentify.recipes.parser import RecipeLine
 
-_CHARACTER_SET = 0x00080005
 #: VRs that can hold a value of a %values group. Rows that equals a PatientID does not count.
 _SEARCHED = TEXT_VRS | DATE_VRS | {"AS", "CS", "DS", "IS", "UI"}
 _SHORT = 2  # values this short are searched for as whole words: 7 is in every UID
@@ -193,7 +192,7 @@ class _Decider:
         return Decisions(self._rules, added)
 
     def _walk(self, elements: Dataset, above: Path, character_set: bytes | memoryview) -> None:
-        character_set = _character_set(elements, character_set)
+        character_set = character_set_of(elements, character_set)
         creators = _creators(elements, character_set)
         for element in elements:
             path = (*above, (element.tag, -1))
@@ -272,7 +271,7 @@ def _hides_items(place: _Place) -> bool:
 
 def _places(elements: Dataset, above: Path = (), character_set: bytes | memoryview = b"") -> Iterator[_Place]:
     """Yield all elements, at every depth."""
-    character_set = _character_set(elements, character_set)
+    character_set = character_set_of(elements, character_set)
     creators = _creators(elements, character_set)
     for element in elements:
         yield _Place(element, (*above, (element.tag, -1)), _private(element.tag, creators), character_set)
@@ -298,11 +297,6 @@ def _pattern(values: Collection[str]) -> re.Pattern[str] | None:
     ordered = sorted(values, key=lambda value: (-len(value), value))
     parts = (re.escape(v) if len(v) > _SHORT else rf"(?<!\w){re.escape(v)}(?!\w)" for v in ordered)
     return re.compile("|".join(parts), re.IGNORECASE)
-
-
-def _character_set(elements: Dataset, inherited: bytes | memoryview) -> bytes | memoryview:
-    declared = find(elements, _CHARACTER_SET)
-    return inherited if declared is None or declared.items is not None else declared.value
 
 
 def _creators(elements: Dataset, character_set: bytes | memoryview) -> Mapping[int, str]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from sendit.deidentify.profile.private import PrivateTag, VendorAttribute, dicti
 from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.retained.telling import TellingAttribute, bulk_of, keys, telling_attributes, telling_private
 from sendit.errors import Quarantine
+from sendit.model import Doubt, Pixels
 
 if TYPE_CHECKING:
     from sendit.deidentify.plan import Handling
@@ -111,15 +113,27 @@ def lost_meaning(before: Telling, after: Telling) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def check_lost(lost: Sequence[str], handling: Handling) -> None:
-    """Hold an instance whose output would mean something else, if the project wants that.
+def with_doubt_of_lost(
+    pixels: Pixels, lost: Sequence[str], handling: Handling, staged_doubts: Collection[Doubt]
+) -> Pixels:
+    """Return the pixels' status, with a doubt where a recipient could no longer read them and a person may accept it.
+
+    Args:
+        pixels: their status so far.
+        lost: the names of what the output lacks.
+        handling: what the project wants.
+        staged_doubts: the doubts with which an output is staged, for a person to decide about.
 
     Raises:
-        Quarantine: a value was lost; the message names the attribute.
+        Quarantine: the project holds such instances, and no person is asked; the message names the attributes.
     """
-    if lost and handling.on_lost_meaning == "Hold":
-        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-        raise Quarantine(f"a recipient could no longer read {', '.join(lost[:_NAMED])}{more} (OnLostMeaning is Hold)")
+    if not lost or handling.on_lost_meaning != "Hold":
+        return pixels
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    reason = f"a recipient could no longer read {', '.join(lost[:_NAMED])}{more} (OnLostMeaning is Hold)"
+    if Doubt.LOST_MEANING not in staged_doubts:
+        raise Quarantine(reason)
+    return replace(pixels, doubt="; ".join(filter(None, (pixels.doubt, reason))))
 
 
 @cache

@@ -8,7 +8,7 @@ windows of an index; after `_MOST` of them the page ends with what was found, an
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
@@ -57,11 +57,15 @@ class Filter:
 ALL = Filter()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The numbers of a page, newest first."""
+#: A batch, or its number.
+B = TypeVar("B")
 
-    ids: list[int]
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[B]):
+    """A page of batches, newest first."""
+
+    batches: list[B]
     next: int | None  # `before` of the next page; None at the end
     previous: int | None  # `after` of the previous page; None at the beginning
     total: int  # how many there are, or at least that many
@@ -97,8 +101,10 @@ class _Search:
         return source, rows if self.high is None else rows.where(source.id <= self.high)
 
 
-def find(c: sa.Connection, wanted: Filter, limit: int, before: int | None = None, after: int | None = None) -> Found:
-    """Return a page: the newest batches, those older than `before`, or the next newer ones than `after`."""
+def find(
+    c: sa.Connection, wanted: Filter, limit: int, before: int | None = None, after: int | None = None
+) -> Page[int]:
+    """Return a page of numbers: the newest batches, those older than `before`, or the next newer ones than `after`."""
     search = _conditions(c, wanted)
     kept = _kept_total(c, wanted)
     # What the counts call frequent need not be counted once more, row by row.
@@ -116,9 +122,9 @@ def find(c: sa.Connection, wanted: Filter, limit: int, before: int | None = None
     shown = sorted(found[:limit], reverse=True)
     total = max(total, len(shown))
     if up:
-        return Found(shown, shown[-1] if shown else None, more, total, exact)
+        return Page(shown, shown[-1] if shown else None, more, total, exact)
     first = shown[0] if shown and before is not None else None
-    return Found(shown, more, first, total, exact)
+    return Page(shown, more, first, total, exact)
 
 
 def _conditions(c: sa.Connection, wanted: Filter) -> _Search:

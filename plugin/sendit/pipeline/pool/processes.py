@@ -9,9 +9,7 @@ its process by itself is guilty, the others are innocent (`trial.py`).
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections import deque
@@ -20,7 +18,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import groupby
-from multiprocessing.connection import wait as wait_for_sentinel
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -29,6 +26,7 @@ from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compil
 from sendit.deidentify.plan import NO_HANDLING, Handling
 from sendit.errors import Misconfigured, Reject, Retry
 from sendit.model import CrosswalkEntry, Doubt, Outcome, Quarantined, Receipt, Rejected, Released
+from sendit.pipeline.pool.executor import new_executor, no_interrupt
 from sendit.pipeline.pool.limits import limited
 from sendit.pipeline.pool.pixel_tools import pixel_tools
 from sendit.pipeline.pool.series_look import (
@@ -342,43 +340,7 @@ class DeidentifyPool:
         return trial.verdict
 
 
-def new_executor(workers: int, nice: int = 0) -> ProcessPoolExecutor:
-    """Return processes that end with this one, ignore Ctrl-C while they start, and print nothing."""
-    # Not fork: a forked child keeps the sockets, locks and threads of the worker half alive. Not spawn: each process
-    # would need a second to import.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__])
-    return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(nice,))
-
-
-@contextlib.contextmanager
-def no_interrupt() -> Iterator[None]:
-    """Start processes that ignore Ctrl-C, even while they import: the parent handles it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 # --- in the child -------------------------------------------------------------------------------------------------
-
-
-def _begin(nice: int) -> None:
-    """End with the parent, and discard what C libraries print about files: it may contain their values."""
-    os.nice(nice)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(silence, stream)
-    os.close(silence)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for_sentinel([parent.sentinel])
-        os._exit(1)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sendit.deidentify.leak_check import byte_search, search
+from sendit.deidentify.leak_check import byte_search, dates_in_bytes, search
 from sendit.deidentify.leak_check import decode as unpacking
 from sendit.deidentify.leak_check.byte_search import SampleSearch
 from sendit.deidentify.leak_check.grams import Grams
@@ -65,7 +65,7 @@ def _found_plainly(text: bytes, identifiers: Identifiers) -> set[Kind]:
     """By the patterns alone."""
     with (
         patch.object(search, "may_hold_uid", return_value=True),
-        patch.object(search, "may_hold_date", return_value=True),
+        patch.object(dates_in_bytes, "may_hold_date", return_value=True),
         patch.object(search, "_UID", _PLAIN_UID),
     ):
         return _found(text, identifiers)

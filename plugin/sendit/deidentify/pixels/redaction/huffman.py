@@ -21,6 +21,8 @@ END_OF_BLOCK, NO_CODE = 100, 255
 EOB, _ZRL = 0x00, 0xF0
 _LONGEST = 16
 _MOST_COEFFICIENTS = 63
+#: Of bits that are written: so many parts are joined at a time, and parts of at most so many bits.
+_TOGETHER, _LONGEST_PART = 1 << 16, 1 << 21
 
 
 class HuffmanTable:
@@ -136,3 +138,43 @@ def _first(ac: HuffmanTable, windows: NDArray[np.int64]) -> tuple[NDArray[np.int
 def steps_of_ac(counts: bytes, symbols: bytes) -> AcSteps:
     """Return the steps of an AC table."""
     return AcSteps(table(counts, symbols))
+
+
+class Bits:
+    """Join bits as JPEG writes samples: padded with ones, and a zero byte after every 0xFF."""
+
+    def __init__(self) -> None:
+        self._codes: list[str] = []
+        self._parts: list[NDArray[np.uint8]] = []
+        self._done: list[bytes] = []
+
+    def add(self, code: str) -> None:
+        """Append bits, given as "0" and "1"."""
+        self._codes.append(code)
+
+    def copy(self, source: NDArray[np.uint8], first: int, last: int) -> None:
+        """Append bits that are copied from `source`."""
+        if first < last:
+            self._take_codes()
+            self._parts.append(np.unpackbits(source[first // 8 : (last + 7) // 8])[first % 8 : last - first // 8 * 8])
+            if len(self._parts) > _TOGETHER or len(self._parts[-1]) > _LONGEST_PART:
+                self._flush()
+
+    def _take_codes(self) -> None:
+        if self._codes:
+            text = "".join(self._codes).encode("ascii")
+            self._parts.append(np.frombuffer(text, np.uint8) - ord("0"))
+            self._codes.clear()
+
+    def _flush(self) -> None:
+        bits = np.concatenate(self._parts)
+        whole = len(bits) // 8 * 8
+        self._done.append(np.packbits(bits[:whole]).tobytes().replace(b"\xff", b"\xff\x00"))
+        self._parts = [bits[whole:]]
+
+    def result(self) -> bytes:
+        """Return all bits."""
+        self._take_codes()
+        self._parts.append(np.ones(-sum(map(len, self._parts)) % 8, np.uint8))
+        self._flush()
+        return b"".join(self._done)

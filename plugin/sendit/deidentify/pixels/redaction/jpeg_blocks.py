@@ -19,6 +19,7 @@ from sendit.deidentify.pixels.redaction.huffman import (
     END_OF_BLOCK,
     EOB,
     AcSteps,
+    Bits,
     HuffmanTable,
     steps_of_ac,
     steps_of_dc,
@@ -37,7 +38,6 @@ _RESTART, _MARKER = re.compile(rb"\xff[\xd0-\xd7]"), re.compile(rb"\xff+[\x01-\x
 _SIDE = 8  # of a block
 _BLOCK_BYTES = 256  # more than the coefficients of one block can take: 64 × 31 bits
 _WINDOW = 1 << 18  # bytes that are parsed at a time
-_TOGETHER = 1 << 16  # pieces of bits that are joined at a time
 _LAST_OF_BLOCK = END_OF_BLOCK + 63
 
 
@@ -389,7 +389,7 @@ class _Interval:
     def written(self, scan: _Scan) -> bytes:
         """Return the interval as bytes."""
         source = np.frombuffer(self.data, np.uint8)
-        made, copied = _Bits(), 0
+        made, copied = Bits(), 0
         for at in np.flatnonzero(self.changed | self.masked).tolist():
             made.copy(source, copied, int(self.starts[at]))
             blank = bool(self.masked[at])
@@ -397,46 +397,6 @@ class _Interval:
             copied = int(self.starts[at + 1] if blank else self.starts[at] + self.lengths[at])
         made.copy(source, copied, int(self.starts[-1]))
         return made.result()
-
-
-class _Bits:
-    """Join bits as JPEG writes samples: padded with ones, and a zero byte after every 0xFF."""
-
-    def __init__(self) -> None:
-        self._codes: list[str] = []
-        self._parts: list[NDArray[np.uint8]] = []
-        self._done: list[bytes] = []
-
-    def add(self, code: str) -> None:
-        """Append bits, given as "0" and "1"."""
-        self._codes.append(code)
-
-    def copy(self, source: NDArray[np.uint8], first: int, last: int) -> None:
-        """Append bits that are copied from `source`."""
-        if first < last:
-            self._take_codes()
-            self._parts.append(np.unpackbits(source[first // 8 : (last + 7) // 8])[first % 8 : last - first // 8 * 8])
-            if len(self._parts) > _TOGETHER or len(self._parts[-1]) > _WINDOW * 8:
-                self._flush()
-
-    def _take_codes(self) -> None:
-        if self._codes:
-            text = "".join(self._codes).encode("ascii")
-            self._parts.append(np.frombuffer(text, np.uint8) - ord("0"))
-            self._codes.clear()
-
-    def _flush(self) -> None:
-        bits = np.concatenate(self._parts)
-        whole = len(bits) // 8 * 8
-        self._done.append(np.packbits(bits[:whole]).tobytes().replace(b"\xff", b"\xff\x00"))
-        self._parts = [bits[whole:]]
-
-    def result(self) -> bytes:
-        """Return all bits."""
-        self._take_codes()
-        self._parts.append(np.ones(-sum(map(len, self._parts)) % 8, np.uint8))
-        self._flush()
-        return b"".join(self._done)
 
 
 def _end_of_block(windows: memoryview, position: int, steps: AcSteps) -> int:

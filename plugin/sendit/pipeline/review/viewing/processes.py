@@ -22,9 +22,10 @@ from sendit.deidentify.explain import Row, compare, explain
 from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.viewing import FrameFacts, Window, frame_facts, rendered, sheet_of, tile
 from sendit.errors import Misconfigured, Quarantine, Reject, Retry
+from sendit.pipeline.pool.executor import new_executor, no_interrupt
 from sendit.pipeline.pool.limits import limited
 from sendit.pipeline.pool.pixel_tools import pixel_tools
-from sendit.pipeline.pool.processes import ProjectSpec, new_executor, no_interrupt, plan_of
+from sendit.pipeline.pool.processes import ProjectSpec, plan_of
 from sendit.pipeline.pool.trial import end
 from sendit.storage.staging import fetched, opened
 
