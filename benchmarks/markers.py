@@ -156,11 +156,47 @@ def _marker_ink(text: str, chance: random.Random) -> Floats:
     return covered
 
 
+@dataclass(frozen=True)
+class _Planted:
+    """What was drawn into an image, and where."""
+
+    header: dict[str, Any]
+    markers: list[tuple[str, Region]]
+    lines: list[tuple[str, Region]]
+    initials: list[tuple[str, Region]]
+
+
 def measured(seed: int) -> Outcome:
     """Measure one image, from the file to the file that leaves."""
     chance = random.Random(f"{seed} markers")
     modality = chance.choice(("CR", "DX", "MG", "CR"))
     page = _Page(_background(chance), chance, [])
+    planted = _planted(page, modality, chance, seed)
+    file = file_of(page.values, modality, **planted.header)
+    begun = time.process_time()
+    outcome = deidentify(memoryview(file), _plan(), KeyedIdentities(bytes(32)), _tools())
+    seconds = time.process_time() - begun
+    if not isinstance(outcome, Released):
+        return Outcome(seed, getattr(outcome, "reason", "held"), (), (), (), 0.0, seconds)
+    after = pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).pixel_array
+    black = _black(outcome.receipt.pixels.get("regions", []), after.shape)
+    assert np.array_equal(after[~black], page.values[~black])
+    to_mask = np.zeros(black.shape, bool)
+    for _, one in (*planted.lines, *planted.initials):
+        to_mask[one.y0 : one.y1, one.x0 : one.x1] = True
+    return Outcome(
+        seed,
+        "",
+        tuple((text, not _share(black, one)) for text, one in planted.markers),
+        tuple((text, _share(black, one) >= 0.9) for text, one in planted.lines),
+        tuple((text, _share(black, _right_part(one)) >= 0.9) for text, one in planted.initials),
+        float((black & ~to_mask).mean()),
+        seconds,
+    )
+
+
+def _planted(page: _Page, modality: str, chance: random.Random, seed: int) -> _Planted:
+    """Draw markers, lines of the patient and initials into an image; return them with its header."""
     words = (_BREAST if modality == "MG" else _CHEST).split()
     family, given, number = chance.choice(_FAMILY), chance.choice(_GIVEN), str(chance.randint(1_000_000, 99_999_999))
     birth = f"{chance.randint(1930, 2010)}{chance.randint(1, 12):02}{chance.randint(1, 28):02}"
@@ -184,8 +220,12 @@ def measured(seed: int) -> Outcome:
         text = f"{chance.choice('RL')} {chance.choice(_INITIALS)}"
         region = page.draw(ink(text, OUTLINE_FONTS[1], chance.choice((16, 24, 32))), 0.7, (0.02, 0.02, 0.98, 0.98))
         initials += [(text, region)] if region else []
-    header = {
-        "PatientName": f"{family}^{given}",
+    return _Planted(_header(f"{family}^{given}", number, birth, seed), markers, lines, initials)
+
+
+def _header(name: str, number: str, birth: str, seed: int) -> dict[str, Any]:
+    return {
+        "PatientName": name,
         "PatientID": number,
         "PatientBirthDate": birth,
         "StudyInstanceUID": f"1.2.826.0.1.3680043.9.1.{seed + 1}",
@@ -194,27 +234,6 @@ def measured(seed: int) -> Outcome:
         "BitsStored": 12,
         "HighBit": 11,
     }
-    file = file_of(page.values, modality, **header)
-    begun = time.process_time()
-    outcome = deidentify(memoryview(file), _plan(), KeyedIdentities(bytes(32)), _tools())
-    seconds = time.process_time() - begun
-    if not isinstance(outcome, Released):
-        return Outcome(seed, getattr(outcome, "reason", "held"), (), (), (), 0.0, seconds)
-    after = pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks))).pixel_array
-    black = _black(outcome.receipt.pixels.get("regions", []), after.shape)
-    assert np.array_equal(after[~black], page.values[~black])
-    wanted = np.zeros(black.shape, bool)
-    for _, one in (*lines, *initials):
-        wanted[one.y0 : one.y1, one.x0 : one.x1] = True
-    return Outcome(
-        seed,
-        "",
-        tuple((text, not _share(black, one)) for text, one in markers),
-        tuple((text, _share(black, one) >= 0.9) for text, one in lines),
-        tuple((text, _share(black, _right_part(one)) >= 0.9) for text, one in initials),
-        float((black & ~wanted).mean()),
-        seconds,
-    )
 
 
 def _right_part(region: Region) -> Region:

@@ -1,7 +1,8 @@
 """SendIt's plugin for Orthanc: keep the worker running, report to it what arrived, and forward /sendit/* to it.
 
 The plugin runs in Orthanc's own process, so it uses only the standard library, never blocks Orthanc, and never raises
-while Orthanc loads it: problems are shown in Orthanc's log and at /sendit/, and Orthanc continues to receive.
+while Orthanc loads it: problems are shown in Orthanc's log and at /sendit/, and Orthanc continues to receive. It is one
+file, however long: Orthanc loads a script by its path, into a Python that need not be the worker's.
 
 The worker is `PYTHON -m sendit` in a session of its own. Both write JSON, one object per line. To the worker:
     {"hello": 1, "reloads": true, "metrics": true, "keeps": true, "configuration": {…}, "url": "http://127.0.0.1:8042",

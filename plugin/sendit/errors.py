@@ -1,10 +1,16 @@
-"""Errors, named by what happens next.
+"""Errors, named by what happens next, and how their messages count.
 
-Every message is read by an operator: it says what happened and what to do about it, and it never carries a patient
-identifier. Foreign errors (requests, SQLAlchemy, pydicom) are translated into these once, at the edge where they occur.
+Every message is read by an operator: it says what happened and what to do about it, and contains no patient
+identifier. Errors of other libraries (requests, SQLAlchemy, pydicom) are translated into these where the library is
+called, once.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class SendItError(Exception):
@@ -41,3 +47,15 @@ class Misconfigured(SendItError):
     def __reduce__(self) -> tuple[type[Misconfigured], tuple[str, str, str]]:
         # Exceptions with more than one argument do not survive a process pool without this.
         return (Misconfigured, (self.place, self.problem, self.remedy))
+
+
+def counted(number: int, one: str, many: str | None = None, shown: Callable[[int], str] = str) -> str:
+    """Return a number of things as a message says it: 1 instance, 2 instances, 3 batches.
+
+    Args:
+        number: how many there are.
+        one: the word for one of them, and what follows it.
+        many: the same for more than one, unless that is "one" with an s.
+        shown: how the number is written.
+    """
+    return f"{shown(number)} {one if number == 1 else many or one + 's'}"

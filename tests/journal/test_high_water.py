@@ -138,7 +138,7 @@ def test_a_journal_from_before_a_recall_is_refused_and_then_taken_with_the_recal
     back()
     with pytest.raises(JournalBehind) as caught:
         start(settings)
-    assert "project irb lacks 1 batches begun, 1 releases, 2 recalled studies or patients" in caught.value.problem
+    assert "project irb lacks 1 batch begun, 1 release, 2 recalled studies or patients" in caught.value.problem
     assert "sendit journal accept" in caught.value.remedy
     gap = look(settings)
     assert gap
@@ -236,7 +236,7 @@ def test_a_journal_that_is_gone_is_not_made_anew(settings: Settings, database: s
         elsewhere = settings
     else:
         elsewhere = settings.model_copy(update={"database": postgres.database()})
-    with pytest.raises(JournalBehind, match="missing or empty: project irb lacks 1 batches begun"):
+    with pytest.raises(JournalBehind, match="missing or empty: project irb lacks 1 batch begun"):
         start(elsewhere)
     if database == "sqlite":
         assert list(settings.data_directory.glob(f"{JOURNAL_FILE}*")) == []

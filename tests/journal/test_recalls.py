@@ -56,7 +56,7 @@ def test_a_recall_ends_when_every_destination_has_removed_it(journal: Journal) -
     assert {d.state for d in journal.deliveries.of([batch_id])[batch_id]} == {DeliveryState.RECALLED}
     events = [text for _, text in journal.batches.events(batch_id)]
     assert "recalled by an operator: consent withdrawn" in events
-    assert "x: 1 instances removed; nothing is left" in events
+    assert "x: 1 instance removed; nothing is left" in events
     assert journal.batches.retry(batch_id) is None
     assert journal.recalls.begin([("study", "irb")], "", patients=False) == []
 

@@ -79,7 +79,7 @@ def test_an_older_journal_is_refused_and_the_recalled_study_does_not_go_again(ma
     put_back(stack, copy)
     stack.source.start()
     said = refusal(stack, "older than what was sent")
-    assert f"project {PROJECT} lacks 1 batches begun, 1 releases, 1 recalled studies or patients" in said
+    assert f"project {PROJECT} lacks 1 batch begun, 1 release, 1 recalled study or patient" in said
     stack.source.upload(withdrawn.instance(7))  # late, of the recalled study
     assert stack.cli("journal", "accept", "--yes").returncode == 2  # without a reason
     stack.source.stop()
@@ -119,7 +119,7 @@ def test_a_journal_deleted_while_running_is_noticed(make_stack: MakeStack, harm:
     assert ".py:" not in stack.source.log()
     stack.source.stop()
     stack.source.start()
-    assert "1 batches begun" in refusal(stack, "the journal is missing or empty")
+    assert "1 batch begun" in refusal(stack, "the journal is missing or empty")
     assert sum(p.stat().st_size for p in stack.data_directory.glob("journal.sqlite*")) == 0
     stack.source.stop()
     assert stack.cli("journal", "accept", "--yes", "--reason", "nothing is left of it").returncode == 0

@@ -386,7 +386,7 @@ def test_not_too_far_ahead(data_directory: Path) -> None:
     number = house.begin("A1,", "A2,")
     house.run(number)
     assert (house.state(number), house.pacs.fetched) == (PullState.RUNNING, ["1.2.1"])
-    assert house.why(number) == "1 studies are under way; the next is fetched when one of them was delivered"
+    assert house.why(number) == "1 study is under way; the next is fetched once one of them is delivered"
     house.journal.close()
 
 

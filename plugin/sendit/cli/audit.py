@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sendit.cli.common import ConfigOption, JsonOption, open_journal, print_json, print_table, printable, say
+from sendit.errors import counted
 
 if TYPE_CHECKING:
     from sendit.journal.audit import AuditVerdict, Entry
@@ -123,5 +124,8 @@ def _show_verdict(verdict: AuditVerdict, *, asked: bool) -> None:
     elif not verdict.ok:
         say(f"NOT as written: {verdict.problem}")
     else:
-        say(f"{verdict.entries} entries, each as it was written" + ("; the head is among them" if asked else ""))
+        say(
+            f"{counted(verdict.entries, 'entry', 'entries')}, each as it was written"
+            + ("; the head is among them" if asked else "")
+        )
     say(f"head: {verdict.head}")

@@ -28,7 +28,7 @@ from sendit.cli.common import (
     say,
 )
 from sendit.client import describe_user, name_of_user
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, counted
 
 if TYPE_CHECKING:
     from sendit.config.schema import Settings
@@ -162,7 +162,7 @@ def export(
     if as_json:
         print_json({"file": str(file), "rows": len(entries)})
     else:
-        say(f"{len(entries)} rows")
+        say(f"{counted(len(entries), 'row')}")
 
 
 @crosswalk.command()

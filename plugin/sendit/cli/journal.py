@@ -18,7 +18,7 @@ from sendit.cli.common import (
     required_reason,
     say,
 )
-from sendit.errors import Misconfigured, Retry
+from sendit.errors import Misconfigured, Retry, counted
 
 if TYPE_CHECKING:
     from sendit.config.schema import Settings
@@ -58,7 +58,7 @@ def backup(
     if as_json:
         print_json({"folder": str(folder.absolute()), "made": about["made"], "files": len(about["files"])})
         return
-    say(f"{len(about['files'])} files of {about['made']} in {folder}")
+    say(f"{counted(len(about['files']), 'file')} of {about['made']} in {folder}")
     say("It contains the projects' keys: keep it encrypted, and apart from what was sent.")
 
 

@@ -20,7 +20,7 @@ from sendit.cli.common import (
     print_table,
     say,
 )
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, counted
 
 if TYPE_CHECKING:
     from sendit.deidentify import RecipeText
@@ -134,7 +134,7 @@ def _show(rows: list[Row], show_values: bool) -> None:
     print_table(columns, cells)
     counts = Counter(row.happens for row in rows)
     listed = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
-    say(f"{len(rows)} elements: {listed}")
+    say(f"{counted(len(rows), 'element')}: {listed}")
 
 
 def _texts(file: Path, functions: Path | None) -> list[RecipeText]:

@@ -32,7 +32,7 @@ from sendit.deidentify.dicom.value_representations import (
 from sendit.deidentify.dicom.writer import Chunks, write_file
 from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.search import check_for_leaks, stands_in
-from sendit.deidentify.pixels.policy import apply_pixel_policy, check_accepted, check_nested
+from sendit.deidentify.pixels.policy import apply_pixel_policy, check_nested
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.private_blocks.blocks import cleaned_block
 from sendit.deidentify.private_blocks.entries import EntryCleaner, entry_cleaner
@@ -63,7 +63,7 @@ from sendit.deidentify.retained.remembered import (
     remembered_in,
 )
 from sendit.deidentify.text.clean import cleaner_for, personal_data_of
-from sendit.deidentify.validate import check_pixels, subject_of, text_of
+from sendit.deidentify.validate import check_accepted, check_pixels, subject_of, text_of
 from sendit.errors import Misconfigured, Quarantine, Reject
 from sendit.model import Outcome, Pixels, Quarantined, Receipt, Rejected, Released
 

@@ -15,6 +15,7 @@ from sendit.deidentify.dicom.chunks import is_blank
 from sendit.deidentify.dicom.dataset import PIXEL_DATA, PIXELS, Dataset, Element, Instance, character_set_of, find
 from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.dicom.text import decoded
+from sendit.deidentify.profile.method import RETURNED, is_sendit_output
 from sendit.deidentify.pseudonyms import Patient
 from sendit.deidentify.replacements import Subject
 from sendit.errors import Quarantine, Reject
@@ -22,6 +23,9 @@ from sendit.errors import Quarantine, Reject
 if TYPE_CHECKING:
     import mmap
 
+    from sendit.deidentify.plan import Handling
+
+_MODALITY = 0x00080060
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _ACCESSION, _PATIENT_ID, _ISSUER = 0x00080050, 0x00100020, 0x00100021
 _ROWS, _COLUMNS, _BITS, _SAMPLES = 0x00280010, 0x00280011, 0x00280100, 0x00280002
@@ -75,6 +79,16 @@ def text_of(elements: Dataset, tag: int) -> str:
     if value.isascii() and b"\x1b" not in value:  # in every character set the same
         return value.decode("ascii").strip("\0 ")
     return decoded(value, character_set_of(elements)).strip("\0 ")
+
+
+def check_accepted(elements: Dataset, handling: Handling) -> None:
+    """Raise Reject for an instance whose Modality or SOP class the project does not accept."""
+    if handling.modalities and text_of(elements, _MODALITY) not in handling.modalities:
+        raise Reject("the project does not accept its Modality")
+    if handling.sop_classes and text_of(elements, _SOP_CLASS) not in handling.sop_classes:
+        raise Reject("the project does not accept its SOP class")
+    if not handling.deidentified and is_sendit_output(elements):
+        raise Reject(RETURNED)
 
 
 def _check_class(uid: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, counted
 from sendit.journal import audit
 from sendit.journal import tables as t
 from sendit.journal.deliveries import send_off
@@ -439,7 +439,7 @@ def lost_meaning_of(c: sa.Connection, batch_id: int) -> dict[str, int]:
 
 
 def _named(lost: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} ({count} instance{'s' if count != 1 else ''})" for name, count in lost.items())
+    return ", ".join(f"{name} ({counted(count, 'instance')})" for name, count in lost.items())
 
 
 def _set_outcomes(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sendit.errors import counted
 from sendit.journal import tables as t
 from sendit.journal.lists import counts
 from sendit.journal.lists.totals import add as add_to_totals
@@ -168,7 +169,7 @@ class Deliveries:
         with self._engine.begin() as c:
             lock(c, delivery.batch_id)
             self._set(c, delivery, state=DeliveryState.VERIFIED, sent=sent, last_error=None, replaces=0)
-            event = f"{sent} instances delivered and read back" if sent else _nothing(delivery)
+            event = f"{counted(sent, 'instance')} delivered and read back" if sent else _nothing(delivery)
             add_event(c, delivery.batch_id, f"{delivery.destination}: {event}")
             state = settle(c, delivery.batch_id)
             taken = {delivery.destination: delivery.modalities} if sent else {}

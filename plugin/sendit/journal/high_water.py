@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
+from sendit.errors import counted
 from sendit.journal import audit
 from sendit.journal import tables as t
 from sendit.journal.writing import reading
@@ -85,13 +86,14 @@ def in_words(lack: Level) -> str:
         count = lack.counts.get(name, ProjectCounts())
         withdrawn = sum(p == name for p, _ in lack.studies) + sum(p == name for p, _ in lack.patients)
         parts = [
-            (count.begun, "batches begun"),
-            (count.released, "releases"),
-            (withdrawn, "recalled studies or patients"),
+            (count.begun, "batch begun", "batches begun"),
+            (count.released, "release", "releases"),
+            (withdrawn, "recalled study or patient", "recalled studies or patients"),
         ]
-        words = [f"{number} {what}" for number, what in parts if number]
+        words = [counted(number, one, many) for number, one, many in parts if number]
         words += ["its unlinking"] if name in lack.cut else []
-        sentences.append(f"project {name} lacks {', '.join(words) or f'{count.withdrawn} withdrawals'}")
+        words = words or [counted(count.withdrawn, "withdrawal")]
+        sentences.append(f"project {name} lacks {', '.join(words)}")
     return "; ".join(sentences)
 
 

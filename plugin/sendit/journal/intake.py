@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from sendit.errors import counted
 from sendit.journal import audit
 from sendit.journal import tables as t
 from sendit.journal.recalls import RECALLED_STUDY, is_recalled
@@ -206,7 +207,11 @@ class Intake:
     def _end_receiving(self, c: sa.Connection, batch_id: int, count: int, failed: str) -> None:
         reason = "the study was deleted from Orthanc before it was complete"
         if failed:
-            reason += f", with {count} instances that were counted: {failed}" if count else f": {failed}"
+            reason += (
+                f", with {counted(count, 'instance that was', 'instances that were')} counted: {failed}"
+                if count
+                else f": {failed}"
+            )
         state = BatchState.FAILED if failed else BatchState.EMPTY
         values = {"state": state, "reason": reason, "received": 0, "changed_at": now()}
         c.execute(sa.update(t.batches).where(t.batches.c.id == batch_id).values(**values))

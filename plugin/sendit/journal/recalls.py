@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sendit.errors import counted
 from sendit.journal import audit
 from sendit.journal import tables as t
 from sendit.journal.audit import Act
@@ -257,7 +258,7 @@ class Recalls:
         """
         state = DeliveryState.RECALLED if problem is None else DeliveryState.RECALL_FAILED
         values = {"state": state, "sent": left, "removed": removed, "last_error": problem}
-        event = f"{removed} instances removed; nothing is left" if problem is None else f"{state}: {problem}"
+        event = f"{counted(removed, 'instance')} removed; nothing is left" if problem is None else f"{state}: {problem}"
         with self._engine.begin() as c:
             lock(c, delivery.batch_id)
             self._set(c, delivery, **values)

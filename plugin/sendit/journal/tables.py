@@ -4,6 +4,8 @@ No table holds what is in a DICOM file in clear: studies and instances stand by 
 UIDs; of outputs there are only the coarse classes of `characteristics`. Names of imported folders and files often name
 patients: they stand as keyed digests, and sealed as the crosswalk is (`sendit.pipeline.file_names`). Orthanc's
 identifiers are digests of the original ones, so the database is protected like the originals: 0600.
+
+One module, however long: whoever changes a table, or compares a database with the schema, looks at all of them.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sendit.config.variants import family_of
-from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
+from sendit.errors import Misconfigured, Quarantine, Retry, SendItError, counted
 from sendit.journal import Superseded
 from sendit.journal.audit import Act
 from sendit.journal.originals import DUE
@@ -276,7 +276,7 @@ class Pipeline:
         if batch.starts > MOST_STARTS:
             raise Misconfigured(
                 f"batch {batch.id}",
-                f"its de-identification was started {batch.starts - 1} times and never finished",
+                f"its de-identification was started {counted(batch.starts - 1, 'time')} and never finished",
                 "See the log for what ended the worker (out of memory?), then: sendit retry.",
             )
         if cut := self._journal.unlinking.of(batch.project or ""):

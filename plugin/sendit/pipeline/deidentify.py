@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendit.errors import Misconfigured, Quarantine
+from sendit.errors import Misconfigured, Quarantine, counted
 from sendit.journal.writing import SYSTEM
 from sendit.logs.meters import count_instances
 from sendit.model import Batch, CrosswalkEntry, Instance, InstanceState, Quarantined, Receipt, Rejected
@@ -200,7 +200,9 @@ class Deidentification:
         taken = list(self.ahead.take(batch.study, jobs, project.rules_digest, versions))
         if taken:
             self._work(batch, project, taken, self._journal.batches.record)
-            self._journal.batches.note(batch.id, f"{len(taken)} instances were {MADE_AHEAD}", SYSTEM, "")
+            self._journal.batches.note(
+                batch.id, f"{counted(len(taken), 'instance was', 'instances were')} {MADE_AHEAD}", SYSTEM, ""
+            )
         return {result.name for result in taken}
 
     def _work(self, batch: Batch, project: ReadyProject, results: Iterable[Result], record: Record) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sendit.destinations.base import Pace
-from sendit.errors import Misconfigured, Quarantine, Retry, SendItError
+from sendit.errors import Misconfigured, Quarantine, Retry, SendItError, counted
 from sendit.journal import Superseded
 from sendit.journal.workers.group import Places, SharedPace
 from sendit.logs.meters import DELIVER, RETRIES, Stopwatch
@@ -151,7 +151,9 @@ class Deliverer:
                 count = f"{len(wrong)} of {len(shipment.staged_instances)}"
                 raise Retry(f"read back: {count} are not as sent ({wrong[0].problem})")
         state = self._journal.deliveries.verified(delivery, len(shipment.staged_instances))
-        log.info("batch %d: %s holds %d instances, read back", *_facts(delivery), len(shipment.staged_instances))
+        log.info(
+            "batch %d: %s holds %s, read back", *_facts(delivery), counted(len(shipment.staged_instances), "instance")
+        )
         if state is BatchState.SENT:
             self._sent(delivery.batch_id)
 
@@ -175,7 +177,9 @@ class Deliverer:
     def _destination(self, delivery: Delivery, starts: int) -> Destination:
         place = f"batch {delivery.batch_id}"
         if starts > MOST_STARTS:
-            problem = f"its delivery to '{delivery.destination}' was started {starts - 1} times and never finished"
+            problem = (
+                f"its delivery to '{delivery.destination}' was started {counted(starts - 1, 'time')} and never finished"
+            )
             raise Misconfigured(place, problem, "See the log for what ended the worker, then: sendit retry.")
         destination = self._services.destinations.get(delivery.destination)
         if destination is None:
@@ -237,7 +241,7 @@ class Deliverer:
             RETRIES.labels(DELIVER, delivery.destination).inc()
             self.schedule(delivery.batch_id, delivery.destination, attempt, delay)
             return
-        tried = f" (tried {delivery.failures + 1} times)" if delivery.failures else ""
+        tried = f" (tried {counted(delivery.failures + 1, 'time')})" if delivery.failures else ""
         self._journal.deliveries.fail(delivery, f"{error}{tried}")
         log.error("batch %d: delivery to %s FAILED%s: %s", *_facts(delivery), tried, error)
 

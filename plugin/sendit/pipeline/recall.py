@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sendit.errors import Misconfigured, Retry, SendItError
+from sendit.errors import Misconfigured, Retry, SendItError, counted
 from sendit.journal import Superseded
 from sendit.journal.writing import SYSTEM
 from sendit.logs.meters import RECALL, RETRIES, Stopwatch
@@ -144,7 +144,8 @@ class Recaller:
             self.schedule(delivery, self._journal.recalls.renew(delivery, ended=True), _LOOK_AGAIN)
             return
         if starts > MOST_STARTS:
-            problem = f"the recall from '{delivery.destination}' was begun {starts - 1} times and never came to an end"
+            times = counted(starts - 1, "time")
+            problem = f"the recall from '{delivery.destination}' was started {times} and never finished"
             raise Misconfigured(f"batch {delivery.batch_id}", problem, "See the log for what ended the worker.")
         destination = self._services.destinations.get(delivery.destination)
         if destination is None:
@@ -198,7 +199,7 @@ class Recaller:
         self._journal.recalls.end(delivery, removed, left, problem)
         key = (delivery.batch_id, delivery.destination)
         if problem is None:
-            log.info("batch %d: recalled from %s: %d instances removed", *key, removed)
+            log.info("batch %d: recalled from %s: %s removed", *key, counted(removed, "instance"))
         else:
             log.error("batch %d: recall from %s FAILED: %s", *key, problem)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sendit.api.schemas import BatchAnswer, DeliveryAnswer, EventAnswer
+from sendit.errors import counted
 from sendit.journal.lists.acknowledgements import SEEN
 from sendit.journal.writing import SYSTEM, Event
 from sendit.model import BatchState, DeliveryState
@@ -138,7 +139,7 @@ def count(number: int | None) -> str:
 
 def plural(number: int, one: str, many: str | None = None) -> str:
     """Return "1 image", "2 images"."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+    return counted(number, one, many, shown=count)
 
 
 def duration(seconds: float) -> str:

@@ -27,6 +27,7 @@ from sendit.api.viewer.schemas import (
 from sendit.config.project import PIXELS_PASS, CsvList, IdentityService, Keyed, Project
 from sendit.deidentify.options import Option
 from sendit.deidentify.profile.table import EDITION
+from sendit.errors import counted
 from sendit.journal.audit import LOOK, Act
 from sendit.model import VARIANT_MARK, family
 from sendit.pipeline.batch import Pipeline
@@ -132,7 +133,9 @@ class Projects:
         if not instances:
             raise problem(404, f"Orthanc has no study {request.study}", "Copy its identifier from Orthanc Explorer.")
         if request.instance > len(instances):
-            raise problem(404, f"the study has {len(instances)} instances", "Give the number of one of them.")
+            raise problem(
+                404, f"the study has {counted(len(instances), 'instance')}", "Give the number of one of them."
+            )
         preview = viewer.preview(name, instances[request.instance - 1])
         if isinstance(preview, Unavailable):
             raise problem(409, f"the instance cannot be de-identified for a look: {preview.reason}", "Try another one.")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sendit.cli.files.series import HeldBack
-from sendit.errors import Misconfigured, Quarantine, Retry
+from sendit.errors import Misconfigured, Quarantine, Retry, counted
 from sendit.keyring import synchronise
 from sendit.model import Quarantined, Receipt, Rejected
 from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec, Result
@@ -65,7 +65,7 @@ class Tally:
         """Return the counts as one line."""
         counts = f"{self.released} released, {self.rejected} rejected, {self.quarantined} quarantined"
         note = f"; {self.twins} share a SOPInstanceUID with a different file, see receipts.jsonl" if self.twins else ""
-        return f"{_counted(self.total, 'file')}: {counts}{note}"
+        return f"{counted(self.total, 'file')}: {counts}{note}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts, the reasons, and what a recipient can no longer read."""
@@ -99,7 +99,7 @@ class Tally:
     def _left_over(self) -> list[str]:
         if not self.earlier:
             return []
-        outputs = _counted(self.earlier, "output")
+        outputs = counted(self.earlier, "output")
         return [f"DST still has {outputs} of earlier runs, the last in {RECEIPTS}: remove what is not to be given out"]
 
 
@@ -355,7 +355,3 @@ def _released_lines(target: Path) -> Iterator[dict[str, Any]]:
                 line = json.loads(text)
                 if isinstance(line, dict) and line.get("status") == "released" and isinstance(line.get("path"), str):
                     yield line
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -10,6 +10,7 @@ import typer
 from sendit.cli.common import ConfigOption, JsonOption, YesOption, client, confirm, print_json, required_reason, say
 from sendit.cli.lists.filters import Chosen, filtered
 from sendit.client import Client
+from sendit.errors import counted
 
 _NumbersArgument = Annotated[list[int] | None, typer.Argument(min=1, help="Batches; or give a filter.")]
 _ReasonOption = Annotated[str, typer.Option(help="Recorded in the batch history; do not include identifiers.")]
@@ -82,7 +83,7 @@ def _act(
         say("No batch matches.")
         return
     if not yes and not numbers:
-        confirm(f"{action} {expected} batches?")
+        confirm(f"{action} {counted(expected, 'batch', 'batches')}?")
     more = {} if numbers else {"expected": expected}
     run = api.call("POST", "/api/batches/actions", {**request, **more})
     while run["finished_at"] is None:

@@ -18,8 +18,7 @@ from sendit.deidentify.pixels.redaction.rules import FilterMatcher, device_filte
 from sendit.deidentify.pixels.redaction.ultrasound import ultrasound_regions
 from sendit.deidentify.pixels.regions import Corrections, Region, outside, united
 from sendit.deidentify.pixels.slides import SlideLabel, is_tiled, label_in, label_regions, without_label
-from sendit.deidentify.plan import Action, Handling, Plan
-from sendit.deidentify.profile.method import RETURNED, is_sendit_output
+from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.validate import text_of
 from sendit.errors import Quarantine, Reject
 from sendit.model import LOOK_DUE, LOOKED_AT, Doubt, Pixels, PixelStatus
@@ -30,7 +29,7 @@ if TYPE_CHECKING:  # numpy and the decoders are only loaded to examine pixels
     from sendit.deidentify.pixels.ocr.api import PixelTools
     from sendit.deidentify.recipes.filters import Filter
 
-_SERIES, _MODALITY, _SOP_CLASS = 0x0020000E, 0x00080060, 0x00080016
+_SERIES, _MODALITY = 0x0020000E, 0x00080060
 _SOP_INSTANCE, _NUMBER, _FRAMES = 0x00080018, 0x00200013, 0x00280008
 _BITS = (0x00280100, 0x00280101)  # BitsAllocated, BitsStored
 _LONGEST_NUMBER = 6  # longer ones may be more than numbers
@@ -40,16 +39,6 @@ _IN_SERIES = "text detection in its series"
 _REVIEWER = "a reviewer"
 #: Text within so many pixels of a region that a reviewer called false is the same find, in another image of the series.
 _SAME = 3
-
-
-def check_accepted(elements: Dataset, handling: Handling) -> None:
-    """Raise Reject for an instance that the project does not accept."""
-    if handling.modalities and text_of(elements, _MODALITY) not in handling.modalities:
-        raise Reject("the project does not accept its Modality")
-    if handling.sop_classes and text_of(elements, _SOP_CLASS) not in handling.sop_classes:
-        raise Reject("the project does not accept its SOP class")
-    if not handling.deidentified and is_sendit_output(elements):
-        raise Reject(RETURNED)
 
 
 def apply_pixel_policy(instance: Instance, plan: Plan, identifiers: Identifiers, tools: PixelTools | None) -> Pixels:

@@ -78,17 +78,10 @@ class NewPull:
 
 
 @dataclass(frozen=True, slots=True)
-class Pull:
-    """A pull."""
+class Pull(NewPull):
+    """A pull that was begun."""
 
     id: int
-    project: str
-    source: str
-    kind: str
-    list: str
-    executor: str
-    actor: str
-    only_check: bool
     state: PullState
     why: str
     attempt: int

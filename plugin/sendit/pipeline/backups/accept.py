@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sendit import keyring
+from sendit.errors import counted
 from sendit.journal import Journal
 from sendit.journal.database import JOURNAL_FILE
 from sendit.journal.high_water import Level, in_words, lacking
@@ -107,7 +108,9 @@ def accept(settings: Settings, actor: str, reason: str) -> list[str]:
         done = [*_withdraw(journal, lack, actor, reason), *_cut(journal, settings, lack)]
         staging = Staging(settings.staging_directory)
         if anew := journal.rescheduling.stage_anew(lambda batch_id: _is_staged(journal, staging, batch_id)):
-            done.append(f"{len(anew)} batches are de-identified anew: their staged files are gone")
+            done.append(
+                f"{counted(len(anew), 'batch is', 'batches are')} de-identified anew: their staged files are gone"
+            )
         journal.high_water.accept(mark.level.counts, actor, reason)
         with file.locked():
             file.rewrite(Mark(journal.high_water.level()))
@@ -132,7 +135,7 @@ def _withdraw(journal: Journal, lack: Level, actor: str, reason: str) -> list[st
     journal.recalls.withdraw_again((), lack.patients)
     done = [f"{len(studies)} recalled studies stay recalled"] if studies else []
     if begun:
-        done.append(f"{len(begun)} batches of them are removed from their destinations once more")
+        done.append(f"{counted(len(begun), 'of them is', 'of them are')} removed from their destinations once more")
     return [*done, f"{len(lack.patients)} recalled patients stay recalled"] if lack.patients else done
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,9 @@ def remove_former(destination: Destination, former: Shipment, present: Shipment)
     over = {staged.receipt.sop_instance_uid for staged in present.staged_instances}
     lasting = [one for one in left if one.sop_instance_uid not in over]
     if lasting:
-        problem = f"{len(lasting)} instances of the former version cannot be removed from '{destination.name}'"
+        problem = (
+            f"{counted(len(lasting), 'instance')} of the former version cannot be removed from '{destination.name}'"
+        )
         remedy = "Remove them there by their coded UIDs, then: sendit retry."
         raise Misconfigured(f"batch {present.batch_id}", f"{problem}: {lasting[0].problem}", remedy)
     return left

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from sendit import keyring
 from sendit.config.pulls import PullSource
 from sendit.config.variants import projects_proper
-from sendit.errors import Misconfigured, Retry
+from sendit.errors import Misconfigured, Retry, counted
 from sendit.importer.cohort.cohort_list import Wanted, read_list
 from sendit.journal import JournalFault, Superseded
 from sendit.journal.lists.pulls import NewPull, Pull, PullRow, PullState, PullStudy, RowState, StudyState
@@ -370,8 +370,9 @@ class Pulling:
     def _incomplete(self, pull: Pull, study: PullStudy, problem: str) -> None:
         """Count a failure; after the last one, what has arrived is all that is taken."""
         images, failures = self._arrived(pull, study), study.failures + 1
-        number = f"{images} of {study.expected}" if study.expected is not None else f"{images}"
-        reason = f"{number} images arrived" + (f": {problem}" if problem else "")
+        expected = study.expected
+        number = counted(images, "image") if expected is None else f"{images} of {expected} images"
+        reason = f"{number} arrived" + (f": {problem}" if problem else "")
         if not images and not problem:
             reason += f"; does {pull.source} know the title, host and port of Orthanc?"
         state = StudyState.WAITING
@@ -429,7 +430,8 @@ class Pulling:
             return BEHIND
         most = self._settings(pull.source).studies_ahead
         if self._journal.under_way(pull.id) >= most:
-            return f"{most} studies are under way; the next is fetched when one of them was delivered"
+            many = counted(most, "study is", "studies are")
+            return f"{many} under way; the next is fetched once one of them is delivered"
         return ""
 
     def _too_fast(self, source: str) -> str:

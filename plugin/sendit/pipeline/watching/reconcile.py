@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sendit.errors import SendItError
+from sendit.errors import SendItError, counted
 from sendit.journal import Superseded
 from sendit.journal.workers.group import ALIVE_SECONDS, WorkerGroup
 from sendit.model import Batch, BatchState, Delivery, DeliveryState
@@ -321,6 +321,8 @@ def forget_history(services: Services, at: datetime | None = None) -> None:
     if days is not None:
         pruned = services.journal.retention.prune((at or datetime.now(UTC)) - timedelta(days=days))
         if pruned:
-            log.info("the histories and receipts of %d batches were deleted after %g days", pruned, days)
+            log.info(
+                "the histories and receipts of %s were deleted after %g days", counted(pruned, "batch", "batches"), days
+            )
     services.journal.counts.fold()
     services.scheduler.forget_ended(_FORGET)

@@ -329,7 +329,7 @@ def test_nothing_moves(journal: Journal, tmp_path: Path) -> None:
 
     assert texts(looks, "Idle", memory) == []
     assert idle_since(5.9) == []
-    assert re.fullmatch(r"nothing was .* something waits: 1 batches to be de-identified", idle_since(6.1)[0])
+    assert re.fullmatch(r"nothing was .* something waits: 1 batch to be de-identified", idle_since(6.1)[0])
     journal.pauses.begin(Paused.PROJECT, "irb", "cli:ada", "")
     assert idle_since(7) == []
     journal.pauses.end(Paused.PROJECT, "irb", "cli:ada", "")

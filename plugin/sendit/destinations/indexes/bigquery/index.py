@@ -14,7 +14,7 @@ from sendit.destinations.indexes.base import NOT_SENT, Index, Place
 from sendit.destinations.indexes.bigquery.client import Rows
 from sendit.destinations.indexes.bigquery.rows import READ, damaged, insert_id, problem_of, row_of
 from sendit.destinations.indexes.header import read_header
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, counted
 from sendit.model import Discrepancy, Receipt, Shipment
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _problem(there: Mapping[str, list[Mapping[str, Any]]], receipt: Receipt, pla
     if not rows:
         return NOT_THERE
     if len(rows) > 1:
-        return f"it has {len(rows)} rows in the index"
+        return f"it has {counted(len(rows), 'row')} in the index"
     return problem_of(rows[0], receipt, places[receipt.sop_instance_uid])
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from sendit.config.variants import key_owner
-from sendit.errors import SendItError
+from sendit.errors import SendItError, counted
 from sendit.journal.lists.counts import DESTINATION, ENDED, INSTANCE, PROJECT
 from sendit.journal.lists.pauses import holding
 from sendit.logs.meters import kind_of
@@ -177,7 +177,7 @@ class Conditions:
         for one in self._journal.counts.of(DESTINATION):
             if one.state in _WAITING and holding(pauses, destination=one.name) is None:
                 sending[one.name] += one.number
-        words = [f"{queued} batches to be de-identified"] if queued else []
+        words = [f"{counted(queued, 'batch', 'batches')} to be de-identified"] if queued else []
         return ", ".join(words + [f"{number} for {name}" for name, number in sorted(sending.items())])
 
     def _expiry(self) -> Iterator[Condition]:
