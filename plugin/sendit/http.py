@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 #: whole upload (`socket.sendall` has one limit for all that it is given).
 PIECE = 64 * 1024
 
-#: Of the statuses of 500 and above only these do not heal: not implemented, HTTP version not supported.
+#: Statuses of 500 and above that stay: not implemented, HTTP version not supported.
 _LASTING = frozenset({501, 505})
 
 
 def is_temporary(status: int) -> bool:
-    """Return whether an answer with this status may be another one later."""
+    """Return whether a request that was answered with this status may succeed later, unchanged."""
     return status in (408, 429) or (status >= 500 and status not in _LASTING)
 
 

@@ -297,7 +297,7 @@ class StagedInstance:
 class Shipment:
     """The instances that one batch hands to a destination, which reads them lazily: there may be many.
 
-    All staged instances are of one study. What came late of a study is a batch of its own, with the next `part`.
+    All staged instances are of one study. Instances that came late are a batch of their own, with the next `part`.
     """
 
     batch_id: int

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENGINE_FILE = "engine.sqlite"
-#: Raised only with the meaning of the queues: workers take no work of another one. What a worker of a former one left
-#: is scheduled anew by the reconciliation. 2: a queue belongs to one worker.
+#: Raised only with the meaning of the queues: workers take no work of another one. Work that a worker of a former one
+#: left is scheduled anew by the reconciliation. 2: a queue belongs to one worker.
 _APPLICATION_VERSION = "sendit-2"
 _WORKFLOW = "sendit.stage"
 _ACTIVE = ["PENDING", "ENQUEUED", "DELAYED"]
@@ -209,7 +209,7 @@ class Scheduler:
         # The engine would take work from every queue that any worker on this database has registered, and not be woken.
         DBOS.listen_queues([])
         DBOS.launch()
-        # What is left of those threads asks every second for queues and schedules of its own, of which none is used.
+        # The rest of those threads ask every second for queues and schedules of its own, of which none is used.
         for event in engine.background_thread_stop_events:
             event.set()
         # The same for what moves work whose time has come: `_move_due` does that, when something is due.
@@ -351,7 +351,7 @@ class Scheduler:
             bell.ring(*looks, *(_FREED if freed else ()))
 
     def cancel(self, *keys: str) -> None:
-        """Take work off its queue. What runs already is not interrupted: its writes are fenced by its attempt."""
+        """Take work off its queue. Work that runs already is not interrupted: its writes are fenced by its attempt."""
         if not keys:
             return
         self._forget_waiting(*keys)

@@ -114,6 +114,19 @@ def test_docstrings_begin_with_a_verb() -> None:
     assert not [f"{place}: {text}" for place, text in sorted(texts.items()) if NO_VERB.match(text)]
 
 
+def test_no_text_begins_with_what() -> None:
+    """A module, class or function says what it is by a noun, or what it does by a verb; so do sentences within."""
+    begun = []
+    for path in (ROOT / "plugin").rglob("*.py"):
+        if "versions" in path.parts:  # of migrations, which stay as they were
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                text = ast.get_docstring(node) or ""
+                begun += [f"{path.relative_to(ROOT)}: {text[:60]}"] if text.startswith("What ") else []
+    assert begun == []
+
+
 def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(isinstance(one, ast.Name) and one.id.endswith("property") for one in node.decorator_list)
 

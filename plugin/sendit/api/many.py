@@ -186,7 +186,7 @@ def _pauses(app: FastAPI, pipeline: Pipeline) -> None:
 
     @app.post("/api/pauses", tags=["service"], responses=CHANGING)
     def post_pause(request: PauseRequest, actor: Administrator) -> PausesAnswer:
-        """Pause a project, a destination, or everything. What is under way stops after its present instance.
+        """Pause a project, a destination, or everything. Work under way stops after its present instance.
 
         Studies are still received, and wait. Recalls go on.
         """

@@ -58,7 +58,7 @@ def roles_of(actor: str, configured: Configured | None, profile: Profile | None 
         return frozenset(Role)
     names = {EVERYBODY}
     name = actor.removeprefix(_ORTHANC)
-    # Who is called like a permission has none by that.
+    # A user whose name is that of a permission does not have it by that.
     if actor.startswith(_ORTHANC) and not name.startswith((PERMISSION, GROUP)):
         names.add(name)
     if profile is not None:

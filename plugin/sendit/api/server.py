@@ -42,7 +42,7 @@ class _WokenServer(uvicorn.Server):
             await self._ended.wait()
 
     def end(self) -> None:
-        """Have it end; from any thread."""
+        """Tell it to end; from any thread."""
         self.should_exit = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)

@@ -87,7 +87,7 @@ def restore(
     say(f"The backup of {about['made']} was restored. Next:")
     say("1. List the studies and patients that were recalled after that time: recall them again afterwards.")
     say("2. sendit journal accept --reason …")
-    say("3. Start Orthanc. What was delivered after that time is delivered once more, byte for byte the same.")
+    say("3. Start Orthanc. Batches delivered after that time are delivered once more, byte for byte the same.")
 
 
 @journal.callback(help=_HELP)

@@ -29,7 +29,7 @@ def check(path: Path, place: str, kind: str, owners: Collection[int] = ()) -> No
         owners: users who may own it besides root and ourselves.
 
     Raises:
-        Misconfigured: with the command that fixes it. What is not there is for the reader to say.
+        Misconfigured: with the command that fixes it. A missing file is reported by whoever reads it.
     """
     trusted = {0, os.geteuid(), *owners}
     for step, state, last in _steps(path):

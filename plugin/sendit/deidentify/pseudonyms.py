@@ -73,8 +73,8 @@ class KeyedIdentities:
     """Codes under one project's key (32 bytes). Can be pickled; its repr hides the key.
 
     Args:
-        issuers_part: whether the same PatientID of two issuers is two patients. Else the issuer says nothing, so that a
-            patient whose files have it in part only is one.
+        issuers_part: whether the same PatientID of two issuers is two patients. Otherwise the issuer says nothing, so
+            that a patient whose files have it in part only is one.
     """
 
     __slots__ = ("_issuers_part", "_key")

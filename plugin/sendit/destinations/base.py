@@ -20,8 +20,8 @@ from sendit.errors import Misconfigured, Quarantine, Retry
 if TYPE_CHECKING:
     from sendit.model import Discrepancy, Shipment, StagedInstance
 
-#: Called after each acknowledged instance with the number acknowledged so far. What it raises ends the delivery: its
-#: delivery window has closed, or another attempt has taken over. What was acknowledged stays so.
+#: Called after each acknowledged instance with the number acknowledged so far. An error that it raises ends the
+#: delivery: its delivery window has closed, or another attempt has taken over. Acknowledged instances stay so.
 Progress = Callable[[int], None]
 
 #: A `Discrepancy` of `verify` for what the destination does not hold at all.

@@ -1,4 +1,4 @@
-"""One import: many files, a few at a time. What each file is, what Orthanc says to it; every outcome is recorded."""
+"""One import: many files, a few at a time. For each file its kind, Orthanc's answer and the outcome are recorded."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class Snapshot:
 
 
 def snapshot(top: str) -> Snapshot:
-    """Look at a directory or a file. What may not be listed counts as a file, so that its import can say so.
+    """Look at a directory or a file. An unreadable directory counts as a file, so that its import can say so.
 
     Raises:
         OSError: it vanished, or the folder went away.

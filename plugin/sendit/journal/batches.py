@@ -351,7 +351,7 @@ class Batches:
             return _batch(c.execute(sa.select(*_COLUMNS).where(b.id == batch_id)).one())
 
     def interrupt(self, batch_id: int, attempt: int, why: str) -> None:
-        """Set PROCESSING → QUEUED, which is no failure: it was paused. What was done is kept."""
+        """Set PROCESSING → QUEUED, which is no failure: it was paused. Outcomes so far are kept."""
         b = t.batches.c
         with self._engine.begin() as c:
             move(c, self._own(batch_id, attempt), state=BatchState.QUEUED, starts=0, attempt=b.attempt + 1)

@@ -96,8 +96,8 @@ class Recalls:
     ) -> list[int]:
         """→ RECALLING, for every batch of these studies in these projects and their variants.
 
-        What is under way for them is fenced. What never began to be sent has nothing to be removed. Of a batch that is
-        being recalled already, what failed or waits for its next try is tried at once.
+        Work under way for them is fenced. A batch that never began to be sent has nothing to be removed. Of a batch
+        that is being recalled already, what failed or waits for its next try is tried at once.
 
         Args:
             studies: study and project.

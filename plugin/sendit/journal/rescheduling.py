@@ -30,7 +30,7 @@ class Rescheduling:
     def hasten(self, batch_id: int, why: str, actor: str = SYSTEM, reason: str = "") -> bool:
         """Bring the batch's next attempts forward to now, as new attempts; return whether any waited.
 
-        The reconciliation schedules it. What runs at this moment is left alone.
+        The reconciliation schedules it. Work that runs at this moment is left alone.
 
         Args:
             batch_id: the batch.
@@ -81,7 +81,7 @@ class Rescheduling:
 
 
 def stage_batch_anew(c: sa.Connection, batch_id: int, why: str) -> None:
-    """DELIVERING → QUEUED, as a new attempt. What a destination holds already stays as it is.
+    """DELIVERING → QUEUED, as a new attempt. Instances that a destination holds already stay as they are.
 
     Args:
         c: the transaction.

@@ -25,7 +25,7 @@ _CHANGED, _ENDED = "sendit.changed", "sendit.ended"
 
 
 class Superseded(Exception):
-    """The journal has moved on: another attempt owns this work. Who gets this stops and changes nothing."""
+    """The journal has moved on: another attempt owns this work. Whoever gets this stops and changes nothing."""
 
 
 def now() -> datetime:

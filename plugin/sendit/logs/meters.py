@@ -44,7 +44,7 @@ RETRIES = Counter(
 )
 INSTANCES = Counter(
     "sendit_instances_processed",
-    "Instances that were de-identified, by outcome. What is processed again counts again.",
+    "Instances that were de-identified, by outcome. An instance that is processed again counts again.",
     ["project", "outcome"],
     registry=REGISTRY,
 )

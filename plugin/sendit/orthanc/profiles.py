@@ -33,7 +33,7 @@ _TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the authorization plugin says of a user."""
+    """A user, as the authorization plugin describes him or her."""
 
     name: str
     permissions: frozenset[str] = frozenset()

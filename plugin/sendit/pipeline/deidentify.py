@@ -139,7 +139,7 @@ class Deidentification:
         return job if file is None else replace(job, local=(file, instance.size))
 
     def run(self, batch: Batch, pauses: PauseGate | None = None) -> None:
-        """Give every instance of the batch an outcome. What a former attempt did is kept.
+        """Give every instance of the batch an outcome. Outcomes of a former attempt are kept.
 
         Raises:
             Retry: the local Orthanc, the disk, or the source of pseudonyms fails.
@@ -219,7 +219,7 @@ class Deidentification:
                 if len(outcomes) >= _TOGETHER:
                     self._flush(batch, outcomes, record)
         finally:
-            # What was done is kept, also if an instance after it could not be read for now.
+            # Outcomes so far are kept, even if an instance after it could not be read for now.
             self._flush(batch, outcomes, record)
 
     def _look_at_series(self, batch: Batch, project: ReadyProject, codes: Codes | None) -> None:

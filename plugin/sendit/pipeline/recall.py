@@ -3,8 +3,8 @@
     begin(...)         the journal fences what is under way and remembers                → RECALLING
     recall(batch, d)   remove it from destination d                                      → RECALLED, when all did
 
-Windows and Enabled hold deliveries, and no recalls. What a destination cannot remove leaves the batch RECALL_FAILED,
-with the reason; another recall tries it again. Nothing more of a recalled study leaves for its project.
+Windows and Enabled hold deliveries, and no recalls. Instances that a destination cannot remove leave the batch
+RECALL_FAILED, with the reason; another recall tries it again. Nothing more of a recalled study leaves for its project.
 """
 
 from __future__ import annotations

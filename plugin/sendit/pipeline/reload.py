@@ -1,8 +1,8 @@
 """Take over a changed configuration: check all of it, say what it changes, then let the plugin restart the worker.
 
 The worker is restarted because that is what every kill has tested: whatever is under way is resumed, and no part of the
-process keeps something of the former configuration (docs/decisions/0025-reload.md). What would be refused is found
-before: the section, recipes, lists and keys are read as a start reads them.
+process keeps something of the former configuration (docs/decisions/0025-reload.md). Whatever would be refused is
+found before: the section, recipes, lists and keys are read as a start reads them.
 """
 
 from __future__ import annotations

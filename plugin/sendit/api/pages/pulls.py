@@ -175,7 +175,7 @@ def _add_routes(app: FastAPI, sources: Sources) -> None:
 
     @app.post("/api/pulls/{pull_id}/cancel", tags=["pulls"], responses={**NOT_FOUND, **CHANGING})
     def post_cancel(pull_id: Number, request: CancelRequest, actor: Administrator) -> PullAnswer:
-        """End a pull. What has arrived stays, and is de-identified; the list is deleted."""
+        """End a pull. Studies that have arrived stay, and are de-identified; the list is deleted."""
         _existing(sources, pull_id)
         if not pulling.cancel(pull_id, actor, request.reason):
             state = _existing(sources, pull_id).state
@@ -243,7 +243,7 @@ def _add_pages(app: FastAPI, sources: Sources) -> None:
     def get_pull_page(request: Request, _viewer: Viewer, pull_id: Number) -> HTMLResponse:
         pull = _existing(sources, pull_id)
         rows = [row for row, _ in _rows(pull, sources)]
-        # What needs a look comes first.
+        # Rows that need a look come first.
         rows.sort(key=lambda row: (row.state in FINE, row.line))
         return shell.page(
             request,

@@ -195,6 +195,6 @@ class PreviewAnswer(BaseModel):
     instances: int = Field(description="instances of the study")
     outcome: str = Field(description="released, rejected, or quarantined")
     reason: str
-    notes: list[str] = Field(description="in what the values shown differ from those of a batch")
+    notes: list[str] = Field(description="how the values shown differ from those of a batch")
     originals: bool
     rows: list[HeaderRow]

@@ -4,7 +4,7 @@ Searched: every element at every depth, private ones too, as text in its charact
 the preamble, the file meta information and all other bytes of the file; in bytes also text in UTF-16, base64, zlib,
 gzip and deflate streams, each entry of private blocks, and what JPEG and JPEG 2000 frames carry beside their pixels.
 Samples of pixels, compressed or not, of waveforms and other binary numbers are searched for bytes that cannot be there
-by chance. What is searched for stands in identifiers.py and spellings.py. A hit never carries a value.
+by chance. The identifiers and their forms stand in identifiers.py and spellings.py. A hit never carries a value.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Safe private attributes (PS3.15 E.3.10), by their creator, in each dataset separately.
 
 A private attribute is identified by its group, the creator of its block and the last two digits of its element; the
-block differs between datasets (PS3.5 7.8.1). What is safe stands in the standard's table, in the lists of vendors
+block differs between datasets (PS3.5 7.8.1). Safe attributes stand in the standard's table, in the lists of vendors
 that SendIt has (`tables/private/`), and in a project's own list.
 """
 

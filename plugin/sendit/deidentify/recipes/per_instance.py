@@ -66,7 +66,7 @@ class PerInstanceRules:
     functions: FunctionsText | None
 
     def content(self) -> Mapping[str, Any]:
-        """Return what determines the plan's digest. What a line means follows from its text."""
+        """Return what determines the plan's digest: the text of a line, from which its meaning follows."""
         return {
             "lines": [(*line.rank, line.line.action, line.line.selector, line.line.value) for line in self.rules],
             "selections": [_plain(line.selection) for line in self.rules],

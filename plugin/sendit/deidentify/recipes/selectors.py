@@ -1,7 +1,7 @@
 """Resolve the selector of a recipe line: attributes by keyword, tag, pattern, path, private creator, or value.
 
 deid resolves selectors for each file; SendIt resolves them once, against the DICOM dictionary, so that a selector that
-can never match is found when the recipe is read. What depends on the file (the VR of an attribute with several, the
+can never match is found when the recipe is read. Whatever depends on the file (the VR of an attribute with several, the
 block of a private creator, whether a value occurs) is left open in the Selection.
 """
 

@@ -137,7 +137,8 @@ class RetainedValues:
             return element.value
         value = valid(element.tag, vr, element.value)
         if vr == "CS":
-            # What an option retains on purpose may be anybody's word (the name of a device), but not of a patient.
+            # A value that an option retains on purpose may be anybody's word (the name of a device), but not of a
+            # patient.
             return self._code_string(value, element.tag) if _is_ours(element.tag, rule) else value
         if element.tag == _AGE:
             return top_coded(ascii_text(value)).encode("ascii") or value

@@ -1,7 +1,7 @@
 """Check coded concepts (PS3.3 8): whether a code, its scheme and its meaning are the scheme's.
 
-A code of a scheme that is known has a form that the scheme fixes, often with a check digit. What has not this form is
-no code, but a text that somebody put there; and where the standard itself says what a code means, that is written.
+A code of a scheme that is known has a form that the scheme fixes, often with a check digit. A value without this form
+is no code, but a text that somebody put there; and where the standard itself says what a code means, that is written.
 The concept of a content item (PS3.3 C.17.3) tells whether its value is an identifier.
 """
 

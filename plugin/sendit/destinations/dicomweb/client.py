@@ -1,4 +1,4 @@
-"""HTTP to one DICOMweb service. What goes wrong leaves here as an error of ours.
+"""HTTP to one DICOMweb service. Faults leave here as errors of SendIt's own.
 
 Nothing of the environment is used (proxies, .netrc, certificate bundles), and redirections are not followed:
 credentials would travel along.

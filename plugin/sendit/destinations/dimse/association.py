@@ -1,4 +1,4 @@
-"""Associations with one DICOM modality. What goes wrong leaves here as an error of ours."""
+"""Associations with one DICOM modality. Faults leave here as errors of SendIt's own."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _limit(association: Association, timeout: float) -> None:
         dul.socket.socket.settimeout(timeout)
         # A request is two small messages: without this, each waits 40 ms for the other side's acknowledgement.
         dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # What lies in the system's buffer looks sent: a small one, so that the wait for the answer begins late.
+        # Data in the system's buffer look sent: a small one, so that the wait for the answer begins late.
         dul.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 

@@ -1,7 +1,7 @@
 """Delivery by C-STORE to a modality named in "DicomModalities" (PS3.4 Annex B): another archive, a workstation.
 
-DICOM has no way to take back what was sent, and no archive has to give back what it holds. What can be known afterwards
-is asked for: storage commitment, where it is configured; C-FIND and C-GET, where they are offered.
+DICOM has no way to take back what was sent, and no archive has to give back what it holds. Whatever can be known
+afterwards is asked for: storage commitment, where it is configured; C-FIND and C-GET, where they are offered.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files below one directory that may be a mounted share. What goes wrong leaves here as an error of ours.
+"""Files below one directory that may be a mounted share. Faults leave here as errors of SendIt's own.
 
 Everything is done relative to one open descriptor of the directory: when the share is unmounted meanwhile, nothing is
 written into the empty mount point that it leaves behind.

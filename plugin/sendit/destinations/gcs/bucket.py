@@ -1,4 +1,4 @@
-"""One bucket, by Google's own client. What goes wrong leaves here as an error of ours.
+"""One bucket, by Google's own client. Faults leave here as errors of SendIt's own.
 
 The client tries again by itself for `Timeout` seconds, what heals later is the pipeline's matter. Every upload says
 what may be there under its name (`if_generation_match`; 0: nothing): so it is done once, however often it is tried.

@@ -146,7 +146,7 @@ class GoogleCloudStorageDestination(Destination, PassportHolder, RevocationsHold
 
 
 def _check_bucket(bucket: Bucket, settings: GoogleCloudStorageSettings) -> None:
-    """Check that it can be delivered to. What is allowed and unwise is logged as a warning."""
+    """Check that it can be delivered to. Settings that are allowed but unwise are logged as warnings."""
     granted = set(bucket.granted([*_NEEDED, _TO_DELETE, _TO_SEE, _TO_SEE_POLICY]))
     missing = [permission for permission in _NEEDED if permission not in granted]
     if missing:

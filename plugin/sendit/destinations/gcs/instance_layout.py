@@ -1,4 +1,4 @@
-"""One object for each instance. What is there is known from one listing of the study, with Google's own digests."""
+"""One object for each instance. One listing of the study tells which are there, with Google's own digests."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class _PeerPassport:
         return None if answer is None else answer.content
 
     def remove(self) -> None:
-        """See `PassportHolder.remove_passport`. What is not a passport of this study stays."""
+        """See `PassportHolder.remove_passport`. Anything but a passport of this study stays."""
         existing = self._get()
         if existing is not None and is_ours(existing.content, PASSPORT_FORMAT, self._study):
             self._peer.delete(self._route, existing.headers.get("ETag", ""))

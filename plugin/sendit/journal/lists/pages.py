@@ -107,7 +107,7 @@ def find(
     """Return a page of numbers: the newest batches, those older than `before`, or the next newer ones than `after`."""
     search = _conditions(c, wanted)
     kept = _kept_total(c, wanted)
-    # What the counts call frequent need not be counted once more, row by row.
+    # Batches that the counts call frequent need not be counted once more, row by row.
     rare = _rare(c, search) if kept is None or kept <= _RARE else None
     up = after is not None and before is None
     bound = after if up else before
@@ -180,7 +180,7 @@ def _add_dates(c: sa.Connection, search: _Search, wanted: Filter) -> None:
         low = c.execute(first).scalar()
         search.where.append(_unindexed(b.opened_at) >= wanted.opened_from)
         search.low = LARGEST if low is None else low - _SLACK
-    # What has ended before then was opened before then.
+    # A batch that ended before then was opened before then.
     for latest, column in ((wanted.opened_before, b.opened_at), (wanted.ended_before, b.ended_at)):
         if latest is not None:
             last = sa.select(b.id).where(b.opened_at < latest).order_by(b.opened_at.desc(), b.id.desc()).limit(1)

@@ -44,7 +44,7 @@ class PullState(StrEnum):
 
 
 class RowState(StrEnum):
-    """What became of a row."""
+    """The outcome of a row."""
 
     WAITING = "WAITING"  # not asked for, or not fetched yet
     FOUND = "FOUND"  # the PACS has it (of a pull that only checks)
@@ -56,7 +56,7 @@ class RowState(StrEnum):
 
 
 class StudyState(StrEnum):
-    """What became of a study."""
+    """The outcome of a study."""
 
     WAITING = "WAITING"
     COMPLETE = "COMPLETE"

@@ -111,7 +111,7 @@ def add(c: sa.Connection, batch_id: int, taken: Mapping[str, Any]) -> None:
     sizes = sizes_of(c, batch_id, [InstanceState.RELEASED, InstanceState.SENT])
     for destination, modalities in sorted(taken.items()):
         mine = [value for name, value in sizes.items() if modalities is None or name in modalities]
-        # What is processed again is delivered again, and is the same batch.
+        # A batch that is processed again is delivered again, and is the same batch.
         more = {"studies": int(follows is None and version == 1), "batches": int(version == 1)}
         more |= {"instances": sum(n for n, _ in mine), "size": sum(size for _, size in mine)}
         row = insert_into(c, x).values(day=now().date(), project=project or "", destination=destination, **more)

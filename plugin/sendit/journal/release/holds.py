@@ -1,4 +1,4 @@
-"""What holds a batch: the rules, once all of its instances have an outcome, and persons who stop it.
+"""Hold a batch: by the rules, once all of its instances have an outcome, and persons who stop it.
 
 The rules hold single instances, within the transaction that concludes the batch. A person cancels or holds the whole
 batch before it was sent; a retry takes it up again.
@@ -128,7 +128,7 @@ class Cancellations:
     def stop(self, batch_id: int, state: BatchState, actor: str, reason: str) -> bool:
         """→ CANCELLED or QUARANTINED; return whether the batch was in a state that allows it.
 
-        What is under way is fenced: it ends at its next write. What a destination has of it already stays there, and
+        Work under way is fenced: it ends at its next write. Instances that a destination has already stay there, and
         the history says where; a recall removes it.
 
         Args:

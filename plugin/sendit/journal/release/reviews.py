@@ -282,7 +282,7 @@ class Reviews:
             return BatchState.QUARANTINED
 
     def rerun(self, judgement: Judgement) -> int:
-        """→ QUEUED: all that is staged is de-identified again; return the new attempt. What reviewers drew stays."""
+        """→ QUEUED: all that is staged is de-identified again; return the new attempt. Reviewers' regions stay."""
         with self._engine.begin() as c:
             rows = staged(c, judgement.batch_id)
             self._again(c, judgement, rows)

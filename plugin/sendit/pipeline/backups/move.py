@@ -2,8 +2,8 @@
 
 SendIt is stopped meanwhile. Everything is copied in one transaction, read back from PostgreSQL, and compared row by row
 before that transaction ends: a move that fails, or is killed, leaves an empty database and the file as it was. The file
-is then renamed, so that nobody goes on with it. What the engine has queued is not moved: the next start schedules it
-anew from the journal, as after a restore.
+is then renamed, so that nobody goes on with it. Work that the engine has queued is not moved: the next start schedules
+it anew from the journal, as after a restore.
 """
 
 from __future__ import annotations

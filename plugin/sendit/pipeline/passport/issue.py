@@ -1,7 +1,7 @@
 """A passport's way with its study: signed and recorded, delivered, read back, and withdrawn when the study is recalled.
 
-It is recorded before it is delivered, so that every attempt delivers the same bytes. What kind of place a destination
-has for it is the destination's matter (`sendit.destinations.passports`).
+It is recorded before it is delivered, so that every attempt delivers the same bytes. Where it is kept is the
+destination's matter (`sendit.destinations.passports`).
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ _TOO_OLD = 3600.0
 _TOGETHER_SECONDS, _MOST_TOGETHER = 0.1, 16
 #: Seconds after which it is looked again whether a study that no longer arrives is made.
 _SOON = 0.1
-#: What gives way to Orthanc, which receives, and to the batches.
+#: The niceness of work ahead: it gives way to Orthanc, which receives, and to the batches.
 _NICE = 10
 
 
@@ -75,7 +75,7 @@ class _Origin:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen in a series."""
+    """The result of a look at a series."""
 
     digests: Mapping[str, str]  # of its outputs, by instance
     parts: Sequence[SeriesPart]
@@ -84,7 +84,7 @@ class _Look:
 
 @dataclass(slots=True)
 class _Study:
-    """What is made ahead of one study, in folders of its own."""
+    """The outputs that are made ahead of one study, in folders of their own."""
 
     folder: Path
     previews: Path

@@ -1,4 +1,4 @@
-"""What work on pixels needs from outside, once for each process. The networks are loaded when they are needed."""
+"""Tools that work on pixels needs from outside, once for each process. The networks are loaded when they are needed."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ _DIED = "a de-identification process ended unexpectedly; if the system's log say
 
 @dataclass(frozen=True, slots=True)
 class ProjectSpec:
-    """What a process needs to know of a project. The key itself stays in its file."""
+    """A project as a process needs to know it. The key itself stays in its file."""
 
     options: tuple[Option, ...]
     recipes: tuple[RecipeText, ...]
@@ -97,7 +97,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a job."""
+    """The outcome of a job."""
 
     name: str
     outcome: Receipt | Rejected | Quarantined
@@ -106,7 +106,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of jobs that one process was given together."""
+    """The outcomes of jobs that one process was given together."""
 
     results: Sequence[Result | None]  # None: it could not be read, or its output not written, for now
     seconds: float  # that they took
@@ -144,7 +144,7 @@ class DeidentifyPool:
                 quarantined. Without it the job raises Retry.
 
         Raises:
-            Retry: an instance could not be read, or its output not written, for now. What else was under way is
+            Retry: an instance could not be read, or its output not written, for now. Other work under way is
                 given first; nothing is still being written when this is raised.
             Misconfigured: the project's key or recipe, or text detection, is unavailable.
         """

@@ -62,7 +62,7 @@ class SeriesPart:
 
 @dataclass(frozen=True, slots=True)
 class SeriesLook:
-    """What the look at a series found.
+    """The result of a look at a series.
 
     Attributes:
         suspects: the images to be looked at for themselves, each with the text that was found in it; without any if it
@@ -137,7 +137,7 @@ def _parts_of(series: SeriesOfOutputs) -> Iterator[SeriesPart]:
 
 
 def look_at_part(part: SeriesPart) -> SeriesLook:
-    """Look at it. What cannot be decoded is a suspect without text: looked at for itself, it is held with a reason.
+    """Look at it. An image that cannot be decoded is a suspect without text: by itself, it is held with a reason.
 
     Raises:
         Misconfigured: what finds text in pixels cannot be had.

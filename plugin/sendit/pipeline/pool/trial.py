@@ -66,7 +66,7 @@ class LonelyProcess:
 
 @dataclass(slots=True)
 class Trial:
-    """What the deaths of a job's own processes say of it. `verdict` is why it is held; "" while it may be innocent."""
+    """A job on trial, by the deaths of its own processes. `verdict` is why it is held; "" while it may be innocent."""
 
     verdict: str = ""
     _short_of_memory: int = 0

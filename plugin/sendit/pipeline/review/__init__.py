@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sendit.model import Doubt
 
-#: What a person may overrule: for these the output is made, and its batch waits in REVIEW. Nothing else can be
+#: Doubts that a person may overrule: for these the output is made, and its batch waits in REVIEW. Nothing else can be
 #: overruled; above all not an identifier that the leak check found, several patients in one study, a pseudonym that
 #: cannot be had, pixels that cannot be decoded, and a barcode or an identifier that is legible after masking.
 OVERRULABLE = frozenset(

@@ -2,7 +2,8 @@
 
 Only what may turn out to be needed, and only while nothing else needs the machine: studies that exactly one project
 would take by what is known now, no batch in the pool, room on the disk and in memory, and an idle core as long as
-instances arrive. What is left out here, for whatever reason, is done by its batch. Nothing here changes the journal.
+instances arrive. An instance that is left out here, for whatever reason, is done by its batch. Nothing here changes the
+journal.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Pulling:
         return number
 
     def cancel(self, number: int, actor: str, reason: str) -> bool:
-        """End a pull; return False if it has ended already. What has arrived stays, and is de-identified."""
+        """End a pull; return False if it has ended already. Studies that have arrived stay, and are de-identified."""
         if not self._journal.cancel(number, actor, reason):
             return False
         pull = self._journal.get(number)
