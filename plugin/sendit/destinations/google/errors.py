@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from typing import TYPE_CHECKING
 
 import requests
 import urllib3
@@ -16,14 +15,10 @@ from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.auth.exceptions import GoogleAuthError, InvalidOperation, RefreshError, TransportError
 
 from sendit.errors import Misconfigured, Retry, SendItError
+from sendit.http import causes, is_temporary
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-#: Of the statuses of 500 and above only these will not heal: not implemented, HTTP version not supported.
-_LASTING = {501, 505}
-#: Below 500: time-out, conflict (aborted), gone (an upload's session), a lost race, too many, cancelled.
-_HEALING = {408, 409, 410, 412, 429, 499}
+#: Temporary only at Google: conflict (aborted), gone (an upload's session), a lost race, cancelled.
+_TEMPORARY = {409, 410, 412, 499}
 #: Google answers some quotas with 403.
 _QUOTAS = re.compile(r"rateLimitExceeded|quotaExceeded|rate limit exceeded", re.IGNORECASE)
 #: Text that the client puts before the server's own words.
@@ -57,7 +52,7 @@ def translate(error: Exception, place: str, what: str) -> SendItError:
         return refusal(int(error.code or 500), words(error), place, what)
     if isinstance(error, GoogleAuthError):
         return _no_token(error, place)
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error)):
         remedy = "Check which certificate is between SendIt and Google (a proxy that intercepts TLS?), and trust it."
         return Misconfigured(place, f"the certificate is not trusted, when {what}", remedy)
     return _unwell(error, what)
@@ -66,7 +61,7 @@ def translate(error: Exception, place: str, what: str) -> SendItError:
 def refusal(status: int, message: str, place: str, what: str) -> SendItError:
     """Return the error for a status (HTTP, or what gRPC's code corresponds to) and the server's words."""
     told = f"Google answered {status} when {what}{f' ({message})' if message else ''}"
-    if status in _HEALING or (status >= 500 and status not in _LASTING):
+    if status in _TEMPORARY or is_temporary(status):
         return Retry(told)
     if status == 403 and _QUOTAS.search(message):
         return Retry(told)
@@ -107,15 +102,5 @@ def _no_token(error: GoogleAuthError, place: str) -> SendItError:
 
 
 def _unwell(error: BaseException, what: str) -> Retry:
-    kinds = [type(cause).__name__ for cause in _causes(error)]
+    kinds = [type(cause).__name__ for cause in causes(error)]
     return Retry(f"Google cannot be reached when {what} ({kinds[-1] if kinds else 'no answer'})")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and what lies under it, through what requests and urllib3 wrap around."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        inner = getattr(error, "reason", None) or next((a for a in error.args if isinstance(a, BaseException)), None)
-        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
