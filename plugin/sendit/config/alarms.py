@@ -1,4 +1,4 @@
-"""The section "SendIt.Alarms": who is told, how, and of what."""
+"""The section "SendIt.Alarms": to whom problems are reported, how, and which."""
 
 from __future__ import annotations
 
@@ -79,15 +79,15 @@ class Alarms(Section):
     check_seconds: float = Field(default=60.0, gt=0, le=3600)
     """Interval between two checks, in seconds; what has happened since the last one is one message."""
     repeat_hours: float = Field(default=24.0, gt=0, le=720)
-    """Hours after which a problem that goes on is told again."""
+    """Hours after which a problem that goes on is reported again."""
     destination_minutes: float = Field(default=10.0, ge=0, le=1440)
-    """Minutes for which a destination has to be down before it is told."""
+    """Minutes for which a destination has to be down before it is reported."""
     disk_gigabytes: float = Field(default=10.0, ge=0)
-    """Free space on the disk of DataDirectory, in gigabytes, below which it is told."""
+    """Free space on the disk of DataDirectory, in gigabytes, below which it is reported."""
     idle_hours: float = Field(default=6.0, gt=0, le=720)
     """Hours without any progress, while something waits that nothing holds back."""
     expiry_days: float = Field(default=30.0, ge=0, le=3650)
-    """Days before the end of a certificate, or of SigningKeyDays, from which it is told."""
+    """Days before the end of a certificate, or of SigningKeyDays, from which it is reported."""
     signing_key_days: float | None = Field(default=None, gt=0, le=36_500)
     """Days for which a project's signing key may be used. Default: for ever."""
     daily_summary: Clock | None = None

@@ -130,7 +130,7 @@ class Settings(Section):
     """A collector of OpenTelemetry; needs `opentelemetry-sdk` and `opentelemetry-exporter-otlp-proto-http`. Default:
     none."""
     alarms: Alarms | None = None
-    """Who is told when something needs a person. Default: nobody."""
+    """To whom a problem that needs a person is reported. Default: nobody."""
     watched_folders: list[WatchedFolder] = []
     """Folders whose studies are imported into Orthanc."""
     pull_sources: dict[Name, PullSource] = {}

@@ -168,7 +168,7 @@ class Destination(ABC):
     """Somewhere that released instances go.
 
     All methods may be called from any thread, and again after a kill at any instant. They raise `Retry` for what may
-    heal by itself, `Misconfigured` for what a person has to change, and `Quarantine` out of `open_staged`.
+    pass by itself, `Misconfigured` for what a person has to change, and `Quarantine` out of `open_staged`.
     """
 
     name: str

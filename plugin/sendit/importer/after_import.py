@@ -20,7 +20,7 @@ _DELETING = ".deleting-"
 _HEADER = """\
 SendIt could not import all of what lies beside this file.
 Each line below is one file: its path, what became of it, and why, with tabs between them.
-What is not listed was imported. To try again after mending or removing the files below, move the
+All other files were imported. To try again after repairing or removing the files below, move the
 directory or file out of .err into the watched folder; what Orthanc holds already is not stored twice.
 
 """

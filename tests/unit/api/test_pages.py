@@ -112,7 +112,7 @@ def test_alarms() -> None:
     to = [ToldTo("SendIt.Alarms.Email", "ops@example.org", 2, "the mail server refuses"), ToldTo("w", "x", 0, "")]
     text = alarms(AlarmsView(told, to, "Delivered: nothing", NOW), DailySummary="07:00", RepeatHours=12)
     for shown in (
-        "A batch is held: 12", "not yet: it is told if it lasts", "2 messages wait", "The mail server refuses",
+        "A batch is held: 12", "not yet: it is reported if it lasts", "2 messages wait", "The mail server refuses",
         "ops@example.org", "Nothing waits", "Delivered: nothing", "every 12 hours",
     ):  # fmt: skip
         assert shown in text

@@ -27,7 +27,7 @@
     }
   }
 
-  // An action goes on in the background, also over a restart of SendIt: its end is told.
+  // An action goes on in the background, also over a restart of SendIt: its end is shown.
   async function follow(id) {
     for (let failures = 0; ;) {
       const now = await SendIt.send(`api/actions/${id}`, 'GET').then(

@@ -1,6 +1,6 @@
 """Google's errors, and missing answers, translated to SendIt's; the same for REST and gRPC.
 
-`Retry` is what may heal by itself: the network, quotas, a service that fails. `Misconfigured` is what stays so
+`Retry` is what may pass by itself: the network, quotas, a service that fails. `Misconfigured` is what stays so
 until a person acts. Google's own words are shortened; they hold names of buckets and coded names of objects at most.
 """
 

@@ -76,7 +76,7 @@ class Index(ABC):
 
     An index never points at nothing: it is written after the objects were verified, and emptied before they are
     removed. All methods may be called from any thread, and again after a kill at any instant. They raise as those of
-    `Destination` do: `Retry` for what may heal by itself, `Misconfigured` for what a person has to change.
+    `Destination` do: `Retry` for what may pass by itself, `Misconfigured` for what a person has to change.
     """
 
     #: Where it stands in orthanc.json, for example `SendIt.Destinations.bucket.Index[0]`.

@@ -1,6 +1,6 @@
 """HTTP to one Orthanc peer, as "OrthancPeers" describes it, and its answers as errors of ours.
 
-`Retry` is what may heal by itself: the network, a peer that starts or is overloaded or has a full disk. `Misconfigured`
+`Retry` is what may pass by itself: the network, a peer that starts or is overloaded or has a full disk. `Misconfigured`
 is what stays so until a person acts. No message holds a credential; of the peer's own words only Orthanc's "Message".
 
 Nothing of the environment is used (proxies, .netrc, certificate bundles): a peer is reached as orthanc.json says, or

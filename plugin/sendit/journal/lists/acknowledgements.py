@@ -1,7 +1,7 @@
 """Batches that are held or failed and imports with failed files: which need an operator, and who has seen them.
 
 An acknowledgement is of one state of one batch. Whoever takes the batch up again (a retry, another recall) begins a new
-attempt: if that ends badly too, nobody has seen it yet. No clock decides this.
+attempt: if that fails, too, nobody has seen it yet. No clock decides this.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ class Condition:
 
     key: str  # begins with its kind
     text: str
-    size: int = 1  # what has grown is told again sooner
-    patience: timedelta = timedelta(0)  # so long it has to last before it is told
+    size: int = 1  # a condition that has grown is reported again sooner
+    patience: timedelta = timedelta(0)  # so long it has to last before it is reported
 
 
 class Conditions:
@@ -82,7 +82,7 @@ class Conditions:
         return mine == min(self._journal.facts.alive(_ALIVE_SECONDS) | {mine})
 
     def now(self, memory: MutableMapping[str, str]) -> dict[Kind, list[Condition] | None]:
-        """Return the conditions of each kind that is told of; None where that is not known here at the moment.
+        """Return the conditions of each kind that is reported; None where that is not known here at the moment.
 
         Args:
             memory: what is remembered from look to look.
@@ -101,7 +101,7 @@ class Conditions:
         for kind in self._alarms.on:
             try:
                 conditions[kind] = [*look[kind]()] if kind not in shared or leads() else None
-            except SendItError:  # a journal that does not answer is told of as a fault
+            except SendItError:  # a journal that does not answer is reported as a fault
                 conditions[kind] = None
             except Exception as error:
                 log.error("alarms of the kind %s cannot be checked", kind, exc_info=error)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILE = "alarms.json"
-#: A condition that has grown is told again after this time.
+#: A condition that has grown is reported again after this time.
 _GROWN = timedelta(hours=1)
 #: So many messages wait for a channel that cannot be reached; the oldest are given up.
 _MOST_UNSENT = 50
@@ -46,7 +46,7 @@ class Alarm:
     kind: str
     text: str
     since: datetime
-    told: datetime | None  # None: it was only noticed; it is told if it lasts
+    told: datetime | None  # None: it was only noticed; it is reported if it lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ class Keeper:
         except OSError as error:  # a full disk is just what has to be told
             with contextlib.suppress(OSError):
                 new.unlink(missing_ok=True)
-            log.error("%s cannot be written (%s); after a restart, alarms are told again", FILE, error.strerror)
+            log.error("%s cannot be written (%s); after a restart, alarms are reported again", FILE, error.strerror)
 
 
 def _time(text: str) -> datetime:
