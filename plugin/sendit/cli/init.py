@@ -170,7 +170,7 @@ def _studies(studies: str, project: str) -> tuple[dict[str, Any], dict[str, Any]
         return {"Match": {"Modality": [one.strip().upper() for one in value.split(",")]}}, {}
     if kind == "folder" and value:
         return {}, {"WatchedFolders": [{"Path": value, "Project": project}]}
-    raise Misconfigured("--studies", "SendIt does not understand this", f"Write one of: {_STUDIES}.")
+    raise Misconfigured("--studies", "the value is unknown", f"Write one of: {_STUDIES}.")
 
 
 def _check(document: Mapping[str, Any]) -> None:
