@@ -47,6 +47,7 @@ def test_a_certificate_that_is_not_trusted() -> None:
 
 
 def test_tries_that_are_used_up_count_as_their_cause() -> None:
-    answer = translate(RetryError("deadline", cause=ServiceUnavailable("later")), _PLACE, _WHAT)
+    error = RetryError("deadline", cause=ServiceUnavailable("later"))  # type: ignore[no-untyped-call]
+    answer = translate(error, _PLACE, _WHAT)
     assert isinstance(answer, Retry)
     assert "503" in str(answer)
