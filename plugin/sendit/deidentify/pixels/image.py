@@ -9,7 +9,7 @@ from sendit.deidentify.dicom.dataset import PIXEL_DATA, PIXELS, Dataset, Element
 from sendit.deidentify.dicom.text import ascii_text
 from sendit.errors import Quarantine
 
-FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA = 0x7FE00008, 0x7FE00009
+FLOAT_PIXEL_DATA = 0x7FE00008
 
 SAMPLES, PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
 _ROWS, _COLUMNS, _ALLOCATED, _STORED = 0x00280010, 0x00280011, 0x00280100, 0x00280101
