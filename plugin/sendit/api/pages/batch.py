@@ -131,9 +131,7 @@ def _add_decision(app: FastAPI, sources: Sources, key: bytes) -> None:
         """Decide about the chosen instances, as POST /api/batches/{id}/review does, and show the batch again."""
         one = {name: values[-1] for name, values in fields.items()}
         if not hmac.compare_digest(one.get("token", "").encode(), form_token(key, actor, batch_id).encode()):
-            raise problem(
-                403, "the form is not from your page, or the page is out of date", "Load the page again."
-            )
+            raise problem(403, "the form is not from your page, or the page is out of date", "Load the page again.")
         if "instance" not in fields or not one.get("reason", "").strip():
             raise problem(422, "no instance was selected, or no reason was given", "Go back, and do both.")
         given = {name: one[name] for name in ("decision", "attempt", "reason") if name in one}
