@@ -253,6 +253,15 @@ class CrosswalkEntry:
     coded_accession_number: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class PlaceInSeries:
+    """Where an image stands in its series: those of one size are together, in the order of their numbers."""
+
+    shape: tuple[int, int, int] = (0, 0, 0)  # rows, columns, samples; none if they cannot be told
+    number: int = 0
+    sop_instance_uid: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Released:
     """The instance may leave. `chunks` joined are the bytes of the DICOM file (PS3.10), preamble included.
@@ -263,6 +272,7 @@ class Released:
     chunks: Sequence[bytes | memoryview]
     receipt: Receipt
     crosswalk_entry: CrosswalkEntry | None = None
+    place: PlaceInSeries | None = None  # of an image that is searched together with its series
 
 
 @dataclass(frozen=True, slots=True)

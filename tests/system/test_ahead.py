@@ -270,20 +270,32 @@ def test_a_series_that_goes_on_after_it_was_looked_at(ahead: Ahead, project: Pro
     assert ahead.look_of("s", series, digests) == []
 
 
-@pytest.mark.parametrize("what", ["begin_division", "begin_look"])
 def test_a_look_that_failed_in_part_is_left_to_the_batch(
-    ahead: Ahead, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    ahead: Ahead, project: ProjectSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An image that could not be read then may be readable now."""
     [job] = jobs_of(tmp_path, project, ConsoleMaker().slice_(0))
     begun(ahead, [job])
     failed: Future[Any] = Future()
-    unreadable = SeriesOfOutputs({"0": tmp_path}).undivided()
-    failed.set_result([unreadable] if what == "begin_division" else unreadable.all_suspect())
-    monkeypatch.setattr(ahead._pool, what, lambda one: failed)
+    failed.set_result(SeriesOfOutputs({"0": tmp_path}).undivided().all_suspect())
+    monkeypatch.setattr(ahead._pool, "begin_look", lambda one: failed)
     looked_at(ahead)
-    assert all(not look.done for look in ahead._studies["s"].looks.values())
-    assert len(ahead._studies["s"].looks) == (what == "begin_look")
+    [look] = ahead._studies["s"].looks.values()
+    assert not look.done
+
+
+def test_a_series_with_an_image_whose_place_is_not_known_is_left_to_the_batch(
+    ahead: Ahead, project: ProjectSpec, tmp_path: Path
+) -> None:
+    """Nobody can say with which ones it is looked at."""
+    maker = ConsoleMaker()
+    jobs = jobs_of(tmp_path, project, *(maker.slice_(number) for number in range(2)))
+    begun(ahead, jobs)
+    state = ahead._studies["s"]
+    origin, receipt, result = state.made["1"]
+    state.made["1"] = origin, receipt, replace(result, place=None)
+    looked_at(ahead)
+    assert not state.looks
 
 
 def test_the_batch_looks_at_the_parts_that_are_left(

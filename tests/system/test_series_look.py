@@ -22,7 +22,7 @@ from tests.jobs import jobs_of
 from tests.servers.stack import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec, Result
@@ -33,7 +33,7 @@ NAME = "QUIXWORTH ZEBULON"
 INK = np.s_[19:29, 22:120]
 
 
-def _receipts(results: Iterator[Result]) -> dict[str, Receipt]:
+def _receipts(results: Iterable[Result]) -> dict[str, Receipt]:
     found = {result.name: result.outcome for result in results}
     assert all(isinstance(outcome, Receipt) for outcome in found.values()), found
     return {name: outcome for name, outcome in found.items() if isinstance(outcome, Receipt)}
@@ -172,7 +172,12 @@ def test_parts_of_a_series(pool: DeidentifyPool, project: ProjectSpec, tmp_path:
     maker, small = ConsoleMaker(), StudyMaker(rows=64)
     slices = [maker.slice_(number, NAME if number == 2 else "") for number in range(40, -1, -1)]
     jobs = jobs_of(tmp_path, project, *slices, small.instance(7))
-    _receipts(pool.run(jobs))
+    results = list(pool.run(jobs))
+    _receipts(results)
+    outputs = {job.name: job.output for job in jobs}
+    places = {one.name: one.place for one in results if one.place is not None}
+    assert set(places) == set(outputs)
+    assert parts_of(SeriesOfOutputs(outputs, places)) == parts_of(SeriesOfOutputs(outputs))
     jobs[3].output.write_bytes(b"no DICOM")
     series = SeriesOfOutputs({job.name: job.output for job in jobs})
     parts = parts_of(series)

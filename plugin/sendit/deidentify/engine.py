@@ -32,6 +32,7 @@ from sendit.deidentify.dicom.value_representations import (
 from sendit.deidentify.dicom.writer import Chunks, write_file
 from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.search import check_for_leaks, stands_in
+from sendit.deidentify.pixels.image import place_in_series
 from sendit.deidentify.pixels.policy import apply_pixel_policy, check_nested
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.private_blocks.blocks import cleaned_block
@@ -65,7 +66,7 @@ from sendit.deidentify.retained.remembered import (
 from sendit.deidentify.text.clean import cleaner_for, personal_data_of
 from sendit.deidentify.validate import check_accepted, check_pixels, subject_of, text_of
 from sendit.errors import Misconfigured, Quarantine, Reject
-from sendit.model import Outcome, Pixels, Quarantined, Receipt, Rejected, Released
+from sendit.model import LOOK_DUE, Outcome, Pixels, Quarantined, Receipt, Rejected, Released
 
 if TYPE_CHECKING:  # loads numpy, which headers do not need
     import mmap
@@ -162,7 +163,8 @@ def _release(
     chunks = write_file(instance, subject.sop_class_uid, sop_instance_uid)
     leak_check = check_for_leaks(instance, chunks, identifiers, explained)
     receipt = _receipt(digest, instance, cleaner, chunks, leak_check, lost)
-    return Released(chunks, receipt, subject.crosswalk_entry(receipt))
+    place = place_in_series(instance) if cleaner.pixels.series == LOOK_DUE else None
+    return Released(chunks, receipt, subject.crosswalk_entry(receipt), place)
 
 
 def _read(view: memoryview, plan: Plan) -> Instance:

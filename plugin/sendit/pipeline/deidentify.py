@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sendit.errors import Misconfigured, Quarantine, counted
 from sendit.journal.writing import SYSTEM
 from sendit.logs.meters import count_instances
-from sendit.model import Batch, CrosswalkEntry, Instance, InstanceState, Quarantined, Receipt, Rejected
+from sendit.model import Batch, CrosswalkEntry, Instance, InstanceState, PlaceInSeries, Quarantined, Receipt, Rejected
 from sendit.pipeline.pool.ahead import Ahead
 from sendit.pipeline.pool.processes import DeidentifyPool, Job, Result
 from sendit.pipeline.pool.series_look import SeriesLook, SeriesOfOutputs, SeriesPart, is_due, looked_at
@@ -158,12 +158,14 @@ class Deidentification:
         self._renew_lost(batch)
         pending = self._journal.batches.instances(batch.id, InstanceState.PENDING)
         codes = self._codes(batch, project, pending)
-        taken = self._take_what_was_made_ahead(batch, project, pending, codes)
+        places: dict[str, PlaceInSeries] = {}
+        taken = self._take_what_was_made_ahead(batch, project, pending, codes, places)
         left = [instance for instance in pending if instance.orthanc_id not in taken]
         jobs = self._jobs(batch, project, left, codes)
         watched = jobs if pauses is None else pauses.watch(jobs, batch.project, batch.study)
-        self._work(batch, project, self._pool.run(watched, alone_again=True), self._journal.batches.record)
-        self._look_at_series(batch, project, codes)
+        results = _noting(places, self._pool.run(watched, alone_again=True))
+        self._work(batch, project, results, self._journal.batches.record)
+        self._look_at_series(batch, project, codes, places)
         self._note_characteristics(batch)
 
     def _note_characteristics(self, batch: Batch) -> None:
@@ -172,7 +174,7 @@ class Deidentification:
         by_series = {one.receipt.series_instance_uid: one.orthanc_id for one in released if one.receipt is not None}
         if not by_series:
             return
-        outputs = [self._staging.output(batch.id, name) for name in by_series.values()]
+        outputs = [self._staging.name(batch.id, name) for name in by_series.values()]
         try:
             self._journal.characteristics.note(batch.id, read_characteristics(outputs))
         except UnreadableOutput as error:
@@ -185,9 +187,14 @@ class Deidentification:
         return project
 
     def _take_what_was_made_ahead(
-        self, batch: Batch, project: ReadyProject, pending: Iterable[Instance], codes: Codes | None
+        self,
+        batch: Batch,
+        project: ReadyProject,
+        pending: Iterable[Instance],
+        codes: Codes | None,
+        places: dict[str, PlaceInSeries],
     ) -> Collection[str]:
-        """Give instances the outcome that was made while their study arrived; return which.
+        """Give instances the outcome that was made while their study arrived; return which, and add their places.
 
         Only if Orthanc holds the same file as then, and rules and pseudonyms are the same.
         """
@@ -197,7 +204,7 @@ class Deidentification:
             return ()
         versions = {one.id: one.version for one in self._source.stored([one.orthanc_id for one in wanted])}
         jobs = self._jobs(batch, project, wanted, codes)
-        taken = list(self.ahead.take(batch.study, jobs, project.rules_digest, versions))
+        taken = list(_noting(places, self.ahead.take(batch.study, jobs, project.rules_digest, versions)))
         if taken:
             self._work(batch, project, taken, self._journal.batches.record)
             self._journal.batches.note(
@@ -222,7 +229,9 @@ class Deidentification:
             # Outcomes so far are kept, even if an instance after it could not be read for now.
             self._flush(batch, outcomes, record)
 
-    def _look_at_series(self, batch: Batch, project: ReadyProject, codes: Codes | None) -> None:
+    def _look_at_series(
+        self, batch: Batch, project: ReadyProject, codes: Codes | None, places: Mapping[str, PlaceInSeries]
+    ) -> None:
         """Look at each series whose images may not leave before; those with text in them are done again.
 
         A kill at any point is no matter: what the look found is kept before anything is changed by it.
@@ -232,7 +241,7 @@ class Deidentification:
         if not due:
             return
         suspects: dict[str, tuple[Region, ...]] = {}
-        for look in self._looks(batch, due.values()):
+        for look in self._looks(batch, due.values(), places):
             suspects.update((name, regions) for name, regions in look.suspects.items() if name in due)
             clean = [due[name] for name in look.names if name in due and name not in suspects]
             receipts = {one.orthanc_id: looked_at(one.receipt) for one in clean if one.receipt is not None}
@@ -243,13 +252,13 @@ class Deidentification:
         jobs = (replace(job, series=suspects[job.name]) for job in self._jobs(batch, project, again, codes))
         self._work(batch, project, self._pool.run(jobs, alone_again=True), self._journal.batches.look_taken)
 
-    def _looks(self, batch: Batch, due: Iterable[Instance]) -> Iterator[SeriesLook]:
+    def _looks(self, batch: Batch, due: Iterable[Instance], known: Mapping[str, PlaceInSeries]) -> Iterator[SeriesLook]:
         """Yield the look at each series; one that a former attempt took is kept."""
         by_series: dict[str, dict[str, Path]] = {}
         digests: dict[str, dict[str, str]] = {}
         for one in due:
             series, digest = (one.receipt.series_instance_uid, one.receipt.output_sha256) if one.receipt else ("", "")
-            by_series.setdefault(series, {})[one.orthanc_id] = self._staging.output(batch.id, one.orthanc_id)
+            by_series.setdefault(series, {})[one.orthanc_id] = self._staging.name(batch.id, one.orthanc_id)
             digests.setdefault(series, {})[one.orthanc_id] = digest
         places = {series: self._staging.look(batch.id, series) for series in by_series}
         kept = {series: SeriesLook.read(places[series], paths) for series, paths in by_series.items()}
@@ -262,7 +271,8 @@ class Deidentification:
                 yield look
             else:
                 missing.append(series)
-        looks = self._pool.look_at_series(SeriesOfOutputs(by_series[series]) for series in missing)
+        places_in = {one: {name: known[name] for name in by_series[one] if name in known} for one in missing}
+        looks = self._pool.look_at_series(SeriesOfOutputs(by_series[one], places_in[one]) for one in missing)
         for series, look in zip(missing, looks, strict=True):
             look.write(places[series])
             yield look
@@ -300,9 +310,12 @@ class Deidentification:
         return codes_of(project.codes, patient, unknown_stops=project.unknown_stops)
 
     def _jobs(self, batch: Batch, project: ReadyProject, pending: list[Instance], codes: Codes | None) -> Iterator[Job]:
-        corrections = self._journal.reviews.corrections(batch.id) if pending else {}
+        if not pending:
+            return
+        corrections = self._journal.reviews.corrections(batch.id)
+        self._staging.folder(batch.id)
         for name in (instance.orthanc_id for instance in pending):
-            output, previews = self._staging.output(batch.id, name), self._previews.place(batch.id, name)
+            output, previews = self._staging.name(batch.id, name), self._previews.place(batch.id, name)
             job = self._job(project, name, output, previews, codes)
             yield replace(job, corrections=corrections[name]) if name in corrections else job
 
@@ -353,7 +366,7 @@ class Deidentification:
 
     def _renew_lost(self, batch: Batch) -> None:
         """Process again released instances whose staged file is missing (a disk was cleaned by hand)."""
-        output = self._staging.output
+        output = self._staging.name
         released = self._journal.batches.instances(batch.id, InstanceState.RELEASED)
         lost = [
             i.orthanc_id
@@ -375,3 +388,11 @@ class Deidentification:
         with_text = sum(1 for one in receipts if one.pixels.get("text"))
         count_instances(str(batch.project), len(receipts), rejected, held, with_text)
         outcomes.clear()
+
+
+def _noting(places: dict[str, PlaceInSeries], results: Iterable[Result]) -> Iterator[Result]:
+    """Yield results, and note where each stands in its series."""
+    for result in results:
+        if result.place is not None:
+            places[result.name] = result.place
+        yield result

@@ -196,7 +196,7 @@ class Deliverer:
         if batch is None or batch.project is None:
             raise Superseded  # a delivery has a batch with a project; it can only have been deleted by hand
         released = self._journal.batches.instances(batch.id, InstanceState.RELEASED, InstanceState.SENT)
-        output = self._services.staging.output
+        output = self._services.staging.name
         staged_instances = [
             StagedInstance(i.receipt, output(batch.id, i.orthanc_id))
             for i in released

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from sendit.deidentify.dicom.dataset import PIXEL_DATA, PIXELS, Dataset, Element, Instance, find
 from sendit.deidentify.dicom.text import ascii_text
 from sendit.errors import Quarantine
+from sendit.model import PlaceInSeries
 
 FLOAT_PIXEL_DATA = 0x7FE00008
 
 SAMPLES, PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
 _ROWS, _COLUMNS, _ALLOCATED, _STORED = 0x00280010, 0x00280011, 0x00280100, 0x00280101
 _HIGH_BIT, _SIGNED = 0x00280102, 0x00280103
+_INSTANCE_NUMBER, _SOP_INSTANCE = 0x00200013, 0x00080018
 
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT")
@@ -21,6 +23,8 @@ _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_42
 #: The limit of one decoded frame (bytes). More is a decompression bomb, or does not fit into memory.
 LARGEST_FRAME = 1 << 30
 _MOST_FRAMES = 1 << 20
+#: Images or frames that are projected together: noise adds up, and text in many of them overlaps.
+TOGETHER = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,17 @@ def describe(instance: Instance) -> ImagePixel:
     if image.subsampled and image.columns % 2 and not pixels.encapsulated:
         raise Quarantine("its pixels cannot be examined: YBR_FULL_422 with an odd number of columns")
     return image
+
+
+def place_in_series(instance: Instance) -> PlaceInSeries | None:
+    """Return where an image stands in its series; None if its size cannot be told."""
+    try:
+        image = describe(instance)
+    except Quarantine:
+        return None
+    number, uid = (text_value(instance.elements, tag) for tag in (_INSTANCE_NUMBER, _SOP_INSTANCE))
+    shape = (image.rows, image.columns, image.samples)
+    return PlaceInSeries(shape, int(number) if number.isdecimal() else 0, uid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ _EITHER_SIGN = "US or SS"
 _CLOSE = 1e-5
 
 _NAMED = 5
+_LARGE = 1 << 32  # as large as a value can be
 
 Value = tuple[float, ...] | bytes
 
@@ -180,8 +181,9 @@ def _values(
             here[tag] = "" if element.items is not None else ascii_text(element.value)
         else:
             creator = here.get(tag >> 16 << 16 | tag >> 8 & 0xFF)
-            if creator:
-                yield from _private(element, (tag >> 16, creator, tag & 0xFF), encoding, here)
+            key = (tag >> 16, creator or "", tag & 0xFF)
+            if creator and (element.items is not None or not _is_silent(key)):
+                yield from _private(element, key, encoding, here)
 
 
 def _private(
@@ -205,6 +207,13 @@ def _private(
         value = _value(element, _vr(element, vr), encoding)
         if value is not None:
             yield one, value
+
+
+@lru_cache(maxsize=4096)  # nearly all of a scanner's attributes are
+def _is_silent(tag: PrivateTag) -> bool:
+    """Return whether a private attribute that has no items tells nothing, whatever its value."""
+    listed, one, vr = _of_vendor(tag)
+    return one is None and vr != "SQ" and (listed is None or listed.form != "CSA") and bulk_of(tag, _LARGE) is None
 
 
 @lru_cache(maxsize=4096)  # the instances of a series have the same

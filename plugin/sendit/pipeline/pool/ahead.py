@@ -16,16 +16,14 @@ import shutil
 import threading
 import time
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sendit.errors import Retry
-from sendit.model import Receipt
+from sendit.model import PlaceInSeries, Receipt
 from sendit.pipeline.pool.processes import DeidentifyPool, Job
-from sendit.pipeline.pool.series_look import SeriesOfOutputs, is_due
+from sendit.pipeline.pool.series_look import divided, is_due
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,8 +42,6 @@ _MOST_FORGOTTEN = 1_000
 #: Seconds for which a batch waits for the instances of its study, and then for the parts of its series, that are being
 #: worked on ahead.
 _PATIENCE = 5.0
-#: In the place of a part's number: the series is being divided into parts.
-_DIVISION = -1
 #: So often the series of one study are looked at ahead: it may go on arriving after each pause.
 _MOST_ROUNDS = 3
 #: Seconds after its last result at which what was made of a study is given up: it does not become stable.
@@ -92,7 +88,7 @@ class _Study:
     under_way: dict[str, Future[Done]] = field(default_factory=dict)
     together: int = 1  # how many a process is handed at once
     looks: dict[str, _Look] = field(default_factory=dict)  # by coded series
-    looking: dict[tuple[str, int], Future[Any]] = field(default_factory=dict)  # series and part, or its division
+    looking: dict[tuple[str, int], Future[Any]] = field(default_factory=dict)  # by series and part
     rounds: int = 0  # of looks
     looked_at: bool = True  # nothing was made since the last round
     closed: bool = False  # its batch has begun, or it is not needed
@@ -247,32 +243,24 @@ class Ahead:
 
     def _look(self, state: _Study) -> None:
         state.looked_at, state.rounds = True, state.rounds + 1
-        by_series: dict[str, dict[str, tuple[Path, str]]] = {}
-        for name, (origin, receipt, _) in state.made.items():
+        by_series: dict[str, dict[str, tuple[PlaceInSeries, Path, str]]] = {}
+        for name, (origin, receipt, result) in state.made.items():
             if is_due(receipt):
-                place = origin.job.output, receipt.output_sha256
-                by_series.setdefault(receipt.series_instance_uid, {})[name] = place
-        for series, outputs in by_series.items():
-            digests = {name: digest for name, (_, digest) in outputs.items()}
+                image = result.place or PlaceInSeries(), origin.job.output, receipt.output_sha256
+                by_series.setdefault(receipt.series_instance_uid, {})[name] = image
+        for series, images in by_series.items():
+            digests = {name: digest for name, (_, _, digest) in images.items()}
             if series in state.looks and state.looks[series].digests == digests:
                 continue
-            future = self._pool.begin_division(SeriesOfOutputs({name: path for name, (path, _) in outputs.items()}))
-            state.looking[series, _DIVISION] = future
-            future.add_done_callback(partial(self._divided, state, series, digests))
+            parts = list(divided((place, name, path) for name, (place, path, _) in images.items()))
+            if all(part.is_readable() for part in parts):  # else it is for the batch
+                self._begin_look(state, series, _Look(digests, parts))
 
-    def _divided(
-        self, state: _Study, series: str, digests: Mapping[str, str], future: Future[list[SeriesPart]]
-    ) -> None:
-        """Begin to look at the parts of a series; one that cannot be read as a whole is for the batch to try again."""
-        with self._changed:
-            known = state.looking.pop((series, _DIVISION), None) is not None and _succeeded(future)
-            if known and not state.closed and all(part.is_readable() for part in future.result()):
-                state.looks[series] = look = _Look(digests, future.result())
-                with suppress(Retry):
-                    for number, part in enumerate(look.parts):
-                        state.looking[series, number] = begun = self._pool.begin_look(part)
-                        begun.add_done_callback(partial(self._looked, state, look, (series, number)))
-            self._ended(state)
+    def _begin_look(self, state: _Study, series: str, look: _Look) -> None:
+        state.looks[series] = look
+        for number, part in enumerate(look.parts):
+            state.looking[series, number] = begun = self._pool.begin_look(part)
+            begun.add_done_callback(partial(self._looked, state, look, (series, number)))
 
     def _looked(self, state: _Study, look: _Look, which: tuple[str, int], future: Future[SeriesLook]) -> None:
         """Keep the look at a part; one that failed for any image is for the batch to try again."""

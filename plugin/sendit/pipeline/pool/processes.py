@@ -25,7 +25,7 @@ from sendit import keyring
 from sendit.deidentify import KeyedIdentities, Patient, Plan, RecipeText, compile_plan, deidentify, patient_of
 from sendit.deidentify.plan import NO_HANDLING, Handling
 from sendit.errors import Misconfigured, Reject, Retry
-from sendit.model import CrosswalkEntry, Doubt, Outcome, Quarantined, Receipt, Rejected, Released
+from sendit.model import CrosswalkEntry, Doubt, Outcome, PlaceInSeries, Quarantined, Receipt, Rejected, Released
 from sendit.pipeline.pool.executor import new_executor, no_interrupt
 from sendit.pipeline.pool.limits import limited
 from sendit.pipeline.pool.pixel_tools import pixel_tools
@@ -102,6 +102,7 @@ class Result:
     name: str
     outcome: Receipt | Rejected | Quarantined
     crosswalk_entry: CrosswalkEntry | None = None  # of a released one
+    place: PlaceInSeries | None = None  # of one that is searched together with its series
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,6 @@ class DeidentifyPool:
             Retry: the processes cannot be started, or are being stopped.
         """
         return self._submit(jobs, _work_together)
-
-    def begin_division(self, series: SeriesOfOutputs) -> Future[list[SeriesPart]]:
-        """Begin to divide a series into parts, as `begin` begins jobs."""
-        return self._submit(series, parts_of)
 
     def begin_look(self, part: SeriesPart) -> Future[SeriesLook]:
         """Begin to look at a part of a series, as `begin` begins jobs."""
@@ -453,7 +450,7 @@ def _result(job: Job, outcome: Outcome, write: Write) -> Result:
     if not isinstance(outcome, Released):
         return Result(job.name, outcome)
     write(outcome.chunks, job.output)
-    return Result(job.name, outcome.receipt, outcome.crosswalk_entry)
+    return Result(job.name, outcome.receipt, outcome.crosswalk_entry, outcome.place)
 
 
 @lru_cache(maxsize=256)

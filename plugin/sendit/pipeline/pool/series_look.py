@@ -15,9 +15,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.dicom.reader import read_file
-from sendit.deidentify.validate import text_of
+from sendit.deidentify.pixels.image import TOGETHER, place_in_series
 from sendit.errors import Misconfigured, Quarantine, Reject
-from sendit.model import LOOK_DUE, LOOKED_AT, Receipt
+from sendit.model import LOOK_DUE, LOOKED_AT, PlaceInSeries, Receipt
 from sendit.pipeline.pool.limits import limited
 from sendit.pipeline.pool.pixel_tools import text_of_series
 from sendit.storage.staging import opened, written
@@ -30,14 +30,17 @@ if TYPE_CHECKING:  # loads numpy
     from sendit.deidentify.pixels.native import Array
     from sendit.deidentify.pixels.regions import Region
 
-_NUMBER, _SOP_INSTANCE = 0x00200013, 0x00080018
-
 
 @dataclass(frozen=True, slots=True)
 class SeriesOfOutputs:
-    """The outputs of one series; each by a name that comes back with the result."""
+    """The outputs of one series; each by a name that comes back with the result.
+
+    Attributes:
+        places: where they stand in the series, as far as that is known: the files of the others are read.
+    """
 
     paths: Mapping[str, Path]
+    places: Mapping[str, PlaceInSeries] = field(default_factory=dict)
 
     def undivided(self) -> SeriesPart:
         """Return it as one part, if it cannot be divided."""
@@ -114,6 +117,18 @@ def looked_at(receipt: Receipt) -> Receipt:
     return replace(receipt, pixels={**receipt.pixels, "series": LOOKED_AT})
 
 
+def divided(images: Iterable[tuple[PlaceInSeries, str, Path]]) -> Iterator[SeriesPart]:
+    """Yield the parts of a series.
+
+    Args:
+        images: where each stands in the series, its name, and its output.
+    """
+    for shape, alike in groupby(sorted(images), key=lambda image: image[0].shape):
+        places = [(name, path) for _, name, path in alike]
+        for first in range(0, len(places), TOGETHER):
+            yield SeriesPart(dict(places[first : first + TOGETHER]), shape)
+
+
 # --- in the child -------------------------------------------------------------------------------------------------
 
 
@@ -127,13 +142,7 @@ def parts_of(series: SeriesOfOutputs) -> list[SeriesPart]:
 
 
 def _parts_of(series: SeriesOfOutputs) -> Iterator[SeriesPart]:
-    from sendit.deidentify.pixels.ocr.projection import TOGETHER
-
-    images = sorted(_Image.of(name, path) for name, path in series.paths.items())
-    for shape, alike in groupby(images, key=lambda image: image.shape):
-        places = [(image.name, image.path) for image in alike]
-        for first in range(0, len(places), TOGETHER):
-            yield SeriesPart(dict(places[first : first + TOGETHER]), shape)
+    return divided((series.places.get(name) or _place_of(path), name, path) for name, path in series.paths.items())
 
 
 def look_at_part(part: SeriesPart) -> SeriesLook:
@@ -159,29 +168,12 @@ def _look_at_part(part: SeriesPart) -> SeriesLook:
     return SeriesLook(tuple(part.paths), suspects)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Image:
-    """An output, in the order of its series."""
-
-    shape: tuple[int, int, int]  # rows, columns, samples; none if they cannot be told
-    number: int
-    uid: str
-    name: str
-    path: Path
-
-    @classmethod
-    def of(cls, name: str, path: Path) -> _Image:
-        from sendit.deidentify.pixels.image import describe
-
-        try:
-            with opened(path) as content:
-                instance = read_file(memoryview(content))
-                number, uid = text_of(instance.elements, _NUMBER), text_of(instance.elements, _SOP_INSTANCE)
-                picture = describe(instance)
-                shape = (picture.rows, picture.columns, picture.samples)
-        except (Quarantine, Reject):
-            return cls((0, 0, 0), 0, "", name, path)
-        return cls(shape, int(number) if number.isdecimal() else 0, uid, name, path)
+def _place_of(path: Path) -> PlaceInSeries:
+    try:
+        with opened(path) as content:
+            return place_in_series(read_file(memoryview(content))) or PlaceInSeries()
+    except (Quarantine, Reject):
+        return PlaceInSeries()
 
 
 class _Images:
@@ -201,7 +193,7 @@ class _Images:
         name = self.names[index]
         try:
             with opened(self._part.paths[name]) as content:
-                return np.array(_pixels(read_file(memoryview(content))))
+                return np.ascontiguousarray(_pixels(read_file(memoryview(content))))
         except (Quarantine, Reject):
             self.unreadable.add(name)
             return np.zeros(self._part.shape[:2], np.uint16)

@@ -23,7 +23,15 @@ from sendit.deidentify.pixels.ocr.api import DetectedText
 from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, rows_joined, same_joined
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
 from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_varied
-from sendit.deidentify.pixels.ocr.salience import CLEAR_FINE, grown, rectangles, salient_cells, without
+from sendit.deidentify.pixels.ocr.salience import (
+    CLEAR,
+    CLEAR_FINE,
+    CLEAR_SHARP,
+    grown,
+    rectangles,
+    salient_cells,
+    without,
+)
 from sendit.deidentify.pixels.ocr.strokes import strokes_in
 from sendit.deidentify.pixels.ocr.tiles import Cells, closely_searched, cut_to_tiles
 
@@ -102,7 +110,7 @@ class RapidTextDetector:
         the cost.
         """
         rows, columns = frame.shape[:2]
-        marks = salient_cells(frame)
+        marks = salient_cells(frame, CLEAR_SHARP if sharp else CLEAR)
         parts = cut_to_tiles(rectangles(grown(marks), rows, columns))
         found = [box for tile in parts for box in self._boxes(frame, tile, 1)]
         if sharp or rows * columns > _BOTH_UP_TO:

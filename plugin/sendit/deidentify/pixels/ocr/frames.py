@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sendit.deidentify.pixels.image import TOGETHER
 from sendit.deidentify.pixels.ocr.match_identifiers import identifies
-from sendit.deidentify.pixels.ocr.projection import TOGETHER, Projection, sharpness
+from sendit.deidentify.pixels.ocr.projection import Projection, sharpness
 from sendit.deidentify.pixels.ocr.series import is_text_at, suspected
 from sendit.deidentify.pixels.windowing import sampled, views
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sendit.deidentify.leak_check.identifiers import Identifiers
     from sendit.deidentify.pixels.native import Array
     from sendit.deidentify.pixels.ocr.api import DetectedText, TextDetector
+    from sendit.deidentify.pixels.ocr.projection import Sharpness
 
 #: A frame is new if in this many cells (pixels at a side) the mean sharpness exceeds everything seen by a share of the
 #: frames' range, and by a share of what it was: noise fluctuates, text stands out.
@@ -88,7 +90,7 @@ class _Novelty:
         self._least = _EXCEEDS * _range(frame)
         self._seen = _cells(sharpness(frame))
 
-    def has(self, sharp: NDArray[np.float32]) -> bool:
+    def has(self, sharp: Sharpness) -> bool:
         """Return whether there are new strokes, which then count as seen."""
         cells = _cells(sharp)
         new = cells > self._seen * (1 + _NOISE) + self._least
@@ -98,10 +100,10 @@ class _Novelty:
         return True
 
 
-def _cells(sharp: NDArray[np.float32]) -> NDArray[np.float32]:
+def _cells(sharp: Sharpness) -> NDArray[np.float32]:
     rows, columns = sharp.shape
     size = max(1, -(-columns // _CELL)), max(1, -(-rows // _CELL))
-    return np.asarray(cv2.resize(sharp, size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.resize(sharp.astype(np.float32, copy=False), size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _range(frame: Array) -> float:

@@ -7,7 +7,7 @@ has them; smooth tissue, however bright, does not appear.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sendit.deidentify.pixels.native import Array
     from sendit.deidentify.pixels.regions import Region
 
-#: Frames that are projected together: noise adds up, and text in many frames overlaps.
-TOGETHER = 32
+#: Distances from the local median: whole numbers of 8 or 16 bits, or float32.
+Sharpness: TypeAlias = "NDArray[np.uint8 | np.uint16 | np.float32]"
 _KERNEL = 5
 #: Pixels above this share of the strongest ones of a place are its ink.
 _STRONG = 0.5
@@ -34,7 +34,7 @@ class Projection:
     """The sharpest of up to TOGETHER frames of one size."""
 
     count: int = 0
-    values: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    values: Sharpness = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
     _made_by: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
 
     def add(self, frame: Array) -> None:
@@ -45,11 +45,14 @@ class Projection:
         """
         self.take(sharpness(frame))
 
-    def take(self, sharp: NDArray[np.float32]) -> None:
+    def take(self, sharp: Sharpness) -> None:
         """Add a frame by its sharpness."""
         if not self.count:
             self.values, self._made_by = sharp.copy(), np.zeros(sharp.shape, np.uint8)
         else:
+            if sharp.dtype != self.values.dtype:
+                wide = np.promote_types(sharp.dtype, self.values.dtype)
+                sharp, self.values = sharp.astype(wide), self.values.astype(wide)
             # Without masks, for speed; this frame's number is greater than those before.
             makes = (sharp > self.values).view(np.uint8) * np.uint8(self.count)
             np.maximum(self._made_by, makes, out=self._made_by)
@@ -67,13 +70,22 @@ class Projection:
         return [int(one) for one in np.argsort(-counts, kind="stable") if counts[one] > least]
 
 
-def sharpness(frame: Array) -> NDArray[np.float32]:
-    """Return the distance of each value from the local median; of colours, the greatest."""
-    numbers = frame
-    if frame.dtype not in (np.uint8, np.uint16):
-        numbers = frame.astype(np.float32)
-        if frame.dtype.kind == "f":
-            numbers = np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0)
-    numbers = np.ascontiguousarray(numbers)
+def sharpness(frame: Array) -> Sharpness:
+    """Return the distance of each value from the local median; of colours, the greatest.
+
+    Whole numbers of up to 16 bits keep their width: that takes a fifth of the time of broken ones.
+    """
+    numbers = np.ascontiguousarray(_for_medians(frame))
     smooth = np.asarray(cv2.medianBlur(numbers, _KERNEL))
-    return greatest(np.asarray(cv2.absdiff(numbers, smooth))).astype(np.float32)
+    return greatest(np.asarray(cv2.absdiff(numbers, smooth)))
+
+
+def _for_medians(frame: Array) -> Array:
+    """Return the values in a type of which OpenCV takes medians, with the same distances between them."""
+    if frame.dtype in (np.uint8, np.uint16):
+        return frame
+    if frame.dtype in (np.int8, np.int16):
+        width = np.dtype(f"u{frame.dtype.itemsize}")
+        return frame.view(width) ^ width.type(1 << (8 * width.itemsize - 1))  # the least value becomes 0
+    numbers = frame.astype(np.float32)
+    return np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0) if frame.dtype.kind == "f" else numbers

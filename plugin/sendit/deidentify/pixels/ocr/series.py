@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
+from sendit.deidentify.pixels.image import TOGETHER
 from sendit.deidentify.pixels.ocr.match_identifiers import identifies
-from sendit.deidentify.pixels.ocr.projection import TOGETHER, Projection, sharpness
+from sendit.deidentify.pixels.ocr.projection import Projection, sharpness
 from sendit.deidentify.pixels.regions import Region, united
 from sendit.deidentify.pixels.windowing import Shown, views
 
@@ -133,6 +134,7 @@ def sharp_view(sharp: Array) -> Shown:
     """Return what stands out more sharply than its surroundings."""
     if not sharp.size:
         return np.zeros(sharp.shape, np.uint8)
+    sharp = sharp.astype(np.float32, copy=False)
     least = _LEAST * float(np.percentile(sharp, 99.9))
     around = np.asarray(cv2.GaussianBlur(sharp, (0, 0), _AROUND))
     shown: Shown = np.clip(sharp * (_LOUD / (around + max(least, 1e-6))), 0, 255).astype(np.uint8)

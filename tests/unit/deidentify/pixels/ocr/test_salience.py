@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from sendit.deidentify.pixels.ocr.projection import Projection
 from sendit.deidentify.pixels.ocr.salience import (
     CELL,
     CLEAR,
     CLEAR_FINE,
+    CLEAR_SHARP,
     FAINT,
     Salience,
     grown,
@@ -20,6 +22,7 @@ from sendit.deidentify.pixels.ocr.salience import (
     salient_cells,
     without,
 )
+from sendit.deidentify.pixels.ocr.series import sharp_view
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
@@ -127,3 +130,23 @@ def test_cells_of_finds_are_taken_out() -> None:
     left = without(marks, [Region(CELL, CELL, 3 * CELL, 2 * CELL), Region(-5, -5, 3, 3)])
     assert marks.all()
     assert left.sum() == 24 - 3
+
+
+@pytest.mark.parametrize("letters", [0, 8, 12])
+@pytest.mark.parametrize("size", [9, 14, 24])
+@pytest.mark.parametrize("even", [False, True])
+def test_what_stands_out_in_a_projection(letters: float, size: int, even: bool) -> None:
+    """Letters of one frame do, by eight times the noise of 32; the noise does not, as it would by the other measure."""
+    ink, chance, projection = _ink(size), np.random.default_rng(size), Projection()
+    for number in range(32):
+        noise = chance.uniform(-52, 52, _SHAPE) if even else chance.normal(0, 30, _SHAPE)
+        projection.add((1000 + noise + (30 * letters * ink if number == 7 else 0)).astype(np.int16))
+    shown = sharp_view(projection.values)
+    found = rectangles(grown(salient_cells(shown, CLEAR_SHARP)), *_SHAPE)
+    searched = sum(one.area for one in found) / shown.size
+    if letters:
+        assert _covers(found, ink)
+        assert searched < 0.5
+    else:
+        assert searched < 0.05
+        assert salient_cells(shown, CLEAR).mean() > 5 * searched
