@@ -86,6 +86,7 @@ def _for_medians(frame: Array) -> Array:
         return frame
     if frame.dtype in (np.int8, np.int16):
         width = np.dtype(f"u{frame.dtype.itemsize}")
-        return frame.view(width) ^ width.type(1 << (8 * width.itemsize - 1))  # the least value becomes 0
+        moved: Array = frame.view(width) ^ width.type(1 << (8 * width.itemsize - 1))  # the least value becomes 0
+        return moved
     numbers = frame.astype(np.float32)
     return np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0) if frame.dtype.kind == "f" else numbers
