@@ -23,7 +23,7 @@ from sendit.deidentify.text.sections import sections
 from sendit.deidentify.text.vocabulary import is_known, is_of_machines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturerName ReceiveCoilManufacturerName
@@ -32,13 +32,38 @@ _MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturer
 _MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
     ManufacturerRelatedModelGroup"""
 _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
-_BEAM_NAME, _TIME_ZONE = 0x300A00C2, 0x00080201
+_TIME_ZONE = 0x00080201
 #: Beams as planning systems name them: by number, by the angles of gantry, collimator and table, tangents of a breast.
 _BEAM = re.compile(
     r"(?:field|beam|feld|champ|faisceau|campo|haz)[ _\-]?\d{1,2}[a-z]?|g\d{1,3}(?:[ _]?c\d{1,3})?[ _]?t\d{1,3}"
     r"|(?:(?:l|r|lt|rt|left|right)[ _]?)?(?:med|lat|medial|lateral)[ _]?tangs?",
     re.IGNORECASE,
 )
+#: Canon's scanners write b-value and direction of diffusion there; readers (dcm2niix) take the vector from it.
+_DIFFUSION = re.compile(r"b=\d{1,5}(?:\.\d+)?(?:\((?:[ ]?[+\-]?[01]?(?:\.\d{1,8})?(?:,|(?=\)))){3}\))?")
+#: Paddles of mammography: words for what they are for, and their sizes.
+_PADDLE = re.compile(
+    r"(?:(?:\d{1,2}(?:\.\d)?[ ]?x[ ]?)?\d{1,2}(?:\.\d)?(?:[ ]?[cm]m)?"
+    r"|axilla|biopsy|breast|compression|contact|contour|curved|flat|flex(?:ible)?|frameless|fs|grid|hd|implant|large|lat|lateral"
+    r"|loc(?:alization)?|mag(?:nification)?|medium|needle|no|none|paddle|perforated|quad|rigid|round|screen(?:ing)?|shifted"
+    r"|sliding|small|smart[ ]?curve|spot|square|standard|std|stereo|tilt(?:ing)?|tomo|2d|3d)"
+    r"(?:[ _\-/]+(?!$)|$)",
+    re.IGNORECASE,
+)
+#: Standards of safety by number, part, year and amendment.
+_STANDARD = re.compile(
+    r"(?:(?:EN|DIN|BS|NF|JIS|GB|ANSI|AAMI|NEMA|UL|CSA|IEC|ISO|TR|TS|MS|T|C22\.2|No\.?)[ /\-]?){1,4}"
+    r"\d{1,5}(?:\.\d)?(?:-\d{1,3}){0,3}(?:[ :,]{1,2}\(?(?:19|20)\d\d\)?)?"
+    r"(?:[ +,/]{1,2}(?:AMD|A|Amd\.?)[ ]?\d{1,2}(?:[: ](?:19|20)\d\d)?){0,3}"
+    r"(?:[ ,]{1,2}(?:[Ee]d(?:ition|\.)?[ ]?\d(?:\.\d)?|\d(?:st|nd|rd|th)[ ][Ee]d(?:ition|\.)?))?"
+)
+#: Attributes whose values have a form of their own: such a value says nothing about a person.
+_FORMS: Mapping[int, Callable[[str], object]] = {
+    tag_of("BeamName", "by_attribute.py"): _BEAM.fullmatch,
+    tag_of("ImageComments", "by_attribute.py"): _DIFFUSION.fullmatch,
+    tag_of("PaddleDescription", "by_attribute.py"): lambda text: text and not _PADDLE.sub("", text),
+    tag_of("ApplicableSafetyStandardDescription", "by_attribute.py"): _STANDARD.fullmatch,
+}
 _OFFSET = re.compile(r"[+\-](?:0\d|1[0-4])(?:00|15|30|45)")
 #: Longer values (bytes) are rarely seen twice.
 _SHARED = 256
@@ -76,10 +101,14 @@ def is_time_zone(tag: int, value: str) -> bool:
 
 
 def is_whole_description(tag: int, value: str) -> bool:
-    """Return whether a description is a make, a defined term of its attribute, or a beam's usual name, and no more."""
-    if is_make_or_model(tag, value) or is_defined_term(tag, value):
-        return True
-    return tag == _BEAM_NAME and _BEAM.fullmatch(value.strip()) is not None
+    """Return whether a description is a make, a defined term of its attribute, or in its form, and no more."""
+    return is_make_or_model(tag, value) or is_defined_term(tag, value) or has_form_of_attribute(tag, value)
+
+
+def has_form_of_attribute(tag: int, value: str) -> bool:
+    """Return whether a value has the form that values of its attribute have: a size of a paddle, a beam's number."""
+    form = _FORMS.get(tag)
+    return form is not None and bool(form(value.strip(" \0")))
 
 
 def is_meaning_of_its_code(element: Element, elements: Dataset) -> bool:

@@ -26,6 +26,7 @@ from sendit.deidentify.dicom.text import ascii_text, encoded
 from sendit.deidentify.profile.table import technical_texts, version_texts
 from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.retained.by_attribute import (
+    has_form_of_attribute,
     is_defined_term,
     is_made_of_machine_words,
     is_make_or_model,
@@ -37,7 +38,7 @@ from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_sc
 from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text, whole_numbers
 from sendit.deidentify.retained.icc import without_texts
 from sendit.deidentify.retained.numbers import gives_meaning
-from sendit.deidentify.retained.plausible import NUMBERED, are_plausible
+from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
 from sendit.deidentify.retained.vr_rules import top_coded, valid
 from sendit.deidentify.retained.whole_meanings import (
@@ -63,7 +64,9 @@ _CODE_SCHEME, _CODE_MEANING = 0x00080102, 0x00080104
 _CODE_VALUES = (0x00080100, 0x00080119, 0x00080120)
 #: ContextIdentifier, TemplateIdentifier
 _TABLES = (0x0008010F, 0x0040DB00)
+_IMAGE_TYPES = (0x00080008, 0x00089007)  # ImageType, FrameType
 _ISOTOPE = re.compile(r"\^\d{1,3}m?\^")  # ^18^Fluorine: no name in three parts
+_IMAGING_FREQUENCY, _FIELD_STRENGTH = 0x00180084, 0x00180087
 _PROCESSING_CODE = 0x00181401  # AcquisitionDeviceProcessingCode: a number from a table of the device
 _CODE_OF_DEVICE = re.compile(r"\d{1,6}")
 _FIVE_DIGITS = re.compile(r"\d{5}")
@@ -111,6 +114,8 @@ class RetainedValues:
         if _may_hide(element.tag, vr, rule) and self._is_text(element.value, vr):
             return b""  # it never was a number
         value = self._checked_number(element, vr, rule)
+        if not value and self._is_frequency_in_hertz(element, elements):
+            return element.value
         if not value and bytes(element.value).strip(b"\0 ") and gives_meaning(element.tag):
             where = f"{group_and_element(element.tag)} {DicomDictionary[element.tag][4]}"
             raise Quarantine(f"{where} has to go, and the meaning of its pixels depends on it")
@@ -139,13 +144,21 @@ class RetainedValues:
         if vr == "CS":
             # A value that an option retains on purpose may be anybody's word (the name of a device), but not of a
             # patient.
-            return self._code_string(value, element.tag) if _is_ours(element.tag, rule) else value
+            left = self._code_string(value, element.tag) if _is_ours(element.tag, rule) else value
+            return _without_gaps(element.value, left) if element.tag in _IMAGE_TYPES else left
         if element.tag == _AGE:
             return top_coded(ascii_text(value)).encode("ascii") or value
         if element.tag == _ICC_PROFILE and rule.origin == "allowlist":
             return without_texts(bytes(value))
         is_number = vr == "IS" and is_series_number(element.tag, ascii_text(value))  # pixel data may be gigabytes
         return value if is_number else self._number(element.tag, value, vr)
+
+    def _is_frequency_in_hertz(self, element: Element, elements: Dataset) -> bool:
+        """Return whether a number too large for its attribute is the frequency that the field of the magnet gives."""
+        if element.tag != _IMAGING_FREQUENCY:
+            return False
+        number = ascii_text(element.value).strip(" \0")
+        return is_resonance(number, _text_in(elements, _FIELD_STRENGTH)) and not self.texts.is_identifier(number)
 
     def described(self, rule: Rule, tag: int = 0) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
@@ -198,9 +211,11 @@ class RetainedValues:
             single if is_defined_term(tag, single) or (_is_term_of(tag, single) and not known) else ""
             for single in singles
         ]
-        if all(kept) or not text:
+        if kept == singles or not text.strip(" \\"):
             return value
-        return "\\".join(kept).encode("latin-1") if any(kept) else DUMMIES["CS"]
+        if not any(kept):
+            return DUMMIES["CS"]
+        return "\\".join(kept).encode("latin-1")
 
     def _way(self, tag: int, elements: Dataset) -> Callable[[str], str]:
         """Return how a text of the allowlist is cleaned: technical texts, terms of private schemes, all others."""
@@ -217,6 +232,8 @@ class RetainedValues:
         """Return whether a text is of the kind that its attribute is for, whoever in the file has the same name."""
         if is_defined_term(tag, text) or is_make_or_model(tag, text):
             return True
+        if has_form_of_attribute(tag, text):
+            return not self.texts.holds_personal_data(text)
         if tag == _PROCESSING_CODE and _CODE_OF_DEVICE.fullmatch(text.strip()):
             return not self.texts.is_identifier(text.strip()) and not self.texts.holds_personal_data(text)
         return is_made_of_machine_words(tag, text) and not self.texts.knows_name(text)
@@ -315,6 +332,16 @@ def _is_term_of(tag: int, single: str) -> bool:
     if is_name_too(single.strip()):  # LONG, PARK: a defined term of the attribute is none of these
         return False
     return is_term(single) and (tag in _TABLES or not _FIVE_DIGITS.fullmatch(single.strip()))
+
+
+def _without_gaps(value: bytes | memoryview, left: bytes | memoryview) -> bytes | memoryview:
+    """Return an image type with a dummy value for each value that is gone: they count by their place."""
+    before, after = (ascii_text(one).split("\\") for one in (value, left))
+    if len(before) != len(after) or all(after):
+        return left
+    dummy = ascii_text(DUMMIES["CS"])
+    filled = [one or (dummy if was.strip() else "") for was, one in zip(before, after, strict=True)]
+    return left if filled == after else "\\".join(filled).encode("latin-1")
 
 
 def _is_ours(tag: int, rule: Rule) -> bool:

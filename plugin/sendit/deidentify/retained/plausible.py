@@ -59,6 +59,9 @@ _DAY = re.compile(
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d"
     r"|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19|20)\d\d"
 )
+#: Of 1H, 3He, 7Li, 13C, 19F, 23Na, 31P, 129Xe: how a magnetic field makes them resonate.
+_MEGAHERTZ_PER_TESLA = (42.577, 32.434, 16.546, 10.708, 40.078, 11.262, 17.235, 11.777)
+_HERTZ, _TESLA, _NOMINAL = re.compile(r"\d{7,9}(?:\.0*)?"), re.compile(r"\d{1,2}(?:\.\d{1,8})?"), 0.04
 #: Parts of the keywords of attributes that time, count, scale or store something, or hold a value of any kind.
 _OF_ANY_SIZE = re.compile(
     "Time|Duration|Delay|Count|Dose|Frequenc|Value|Slope|Intercept|Coefficient|Activity|TableOf|Data(?!Type)|Rate|Intensit"
@@ -89,6 +92,21 @@ def are_plausible(tag: int, vr: str, numbers: Iterable[str]) -> bool:
         return not any(int(number) > _MOST_NUMBERED or _DAY.fullmatch(number.strip()) for number in numbers)
     most = _limits()[tag] if tag in _limits() else _most_of(tag, vr)
     return most is None or all(int(number) <= most for number in numbers)
+
+
+def is_resonance(number: str, field: str) -> bool:
+    """Return whether a whole number is, in hertz, the resonance of a nucleus in a magnet's field.
+
+    Some makers (UIH) write ImagingFrequency in hertz instead of megahertz. Magnets of nominally 3 T have 2.89 T.
+
+    Args:
+        number: digits.
+        field: MagneticFieldStrength, in tesla.
+    """
+    if not _HERTZ.fullmatch(number) or not _TESLA.fullmatch(field.strip(" \0")):
+        return False
+    megahertz = int(number.partition(".")[0]) / 1e6
+    return any(abs(megahertz / (ratio * float(field.strip(" \0"))) - 1) < _NOMINAL for ratio in _MEGAHERTZ_PER_TESLA)
 
 
 @lru_cache(maxsize=4096)

@@ -486,6 +486,7 @@ def _identifier_patterns(personal_data: PersonalData) -> Iterator[str]:
     for identifier in sorted(personal_data.identifiers, key=lambda i: (-len(i), i)):
         characters = [c for c in identifier if c.isalnum()]
         core = re.sub(r"\D", "", identifier)
+        core = core if core.strip("0") else ""  # zeros fill a field; in other texts they are measurements
         if len(core) >= 6:
             yield _end_of_number(core)
         if len(core) >= 6 and len(core) < len(characters):  # "MRN1234567" without its letters
