@@ -178,11 +178,19 @@ def _concepts() -> Mapping[str, Mapping[str, Mapping[str, tuple[str, list[int]]]
     return concepts  # type: ignore[return-value]
 
 
+#: Concepts of PS3.16's templates (TID 1500, 1501) that are in no context group, and so not in pydicom.
+_OF_TEMPLATES = {
+    ("UMLS", "C0034375"): "Qualitative Evaluations",
+    ("UMLS", "C2348792"): "Time Point",
+    ("NCIt", "C67447"): "Activity Session",
+}
+
+
 @cache
 def _meanings() -> Mapping[tuple[str, str], str]:
     from pydicom.sr._snomed_dict import mapping  # noqa: PLC0415 - as above
 
-    meanings: dict[tuple[str, str], str] = {}
+    meanings: dict[tuple[str, str], str] = dict(_OF_TEMPLATES)
     for scheme, named in _concepts().items():
         for codes in named.values():
             for code, (meaning, _) in codes.items():

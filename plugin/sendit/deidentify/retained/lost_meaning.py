@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 _MODALITY, _SCANNING_SEQUENCE, _ECHO_PLANAR = 0x00080060, 0x00180020, 0x00189018
 _TEMPORAL_POSITION, _TEMPORAL_POSITIONS = 0x00200100, 0x00200105
 #: Sequences of the standard whose items describe the pixels: functional groups and their contents, real-world values,
-#: lookup tables, ultrasound regions, radiopharmaceuticals. Others describe other images, or the past.
+#: lookup tables, ultrasound regions, radiopharmaceuticals, sources of brachytherapy. Others describe other images.
 _CONTAINERS = frozenset(
     {0x52009229, 0x52009230, 0x00409096, 0x00283000, 0x00186011, 0x00540016, 0x00209113, 0x00209116, 0x00289110}
-    | {0x00289145, 0x00189117, 0x00189076, 0x00189114, 0x00209111, 0x00189152, 0x00289132, 0x00209253}
+    | {0x00289145, 0x300A0210, 0x00189117, 0x00189076, 0x00189114, 0x00209111, 0x00189152, 0x00289132, 0x00209253}
 )
 _SERIES_HEADER = 0x20
 _ANY_ENTRY = "*"  # of a header that cannot be parsed

@@ -276,6 +276,14 @@ def test_a_character_set_stays(terms: object, text: str) -> None:
         ("RescaleType", "PVAL"),
         ("ReconstructionMethod", "BLOB-OS-TF"),
         ("AcquisitionDeviceProcessingCode", "10090"),
+        ("FilterMaterial", ["TIN", "COPPER"]),
+        ("LUTExplanation", "BQML"),
+        ("LUTExplanation", "HARDER"),
+        ("PaddleDescription", "18X24CM FS"),
+        ("PaddleDescription", "SMALL BREAST"),
+        ("PaddleDescription", "10x24 cm"),
+        ("ApplicableSafetyStandardDescription", "IEC 60601-2-33 2010"),
+        ("ApplicableSafetyStandardDescription", "IEC 60601-2-33:2010+AMD1:2013"),
     ],
 )
 def test_terms_of_makers_stay(keyword: str, value: object) -> None:
@@ -283,6 +291,36 @@ def test_terms_of_makers_stay(keyword: str, value: object) -> None:
     before = dataset()
     setattr(before, keyword, value)
     assert output(file_of(before))[keyword].value == value
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "left"),
+    [
+        ("PaddleDescription", "QUENNESBURY SPOT", "SPOT"),
+        ("ApplicableSafetyStandardDescription", "Quennesbury 60601", "Removed"),
+        ("ImageComments", "b=1000(Quennesbury)", None),
+    ],
+)
+def test_a_name_in_such_a_text_goes(keyword: str, value: str, left: str | None) -> None:
+    assert output(file_of(_of(**{keyword: value})), _RESEARCH).get(keyword) == left
+
+
+@pytest.mark.parametrize("comment", ["b=1000(0.577,0.577,0.577)", "b=2000(0.445,-0.132,0.886)", "b=0(0,0,0)"])
+def test_canons_direction_of_diffusion_stays(comment: str) -> None:
+    """Where the scanner writes it: in the comment of the image."""
+    assert output(file_of(_of(ImageComments=comment)), _RESEARCH).ImageComments == comment
+
+
+@pytest.mark.parametrize("label", ["BQML", "GML", "HU", "CNTS"])
+def test_a_mapping_is_labelled_with_its_unit(label: str) -> None:
+    assert output(file_of(_of(LUTLabel=label)), _RESEARCH).LUTLabel == label
+
+
+def test_the_values_of_an_image_type_keep_their_places() -> None:
+    """What goes leaves no gap: the third value of an MR image may not be empty; empty ones stay so."""
+    made = output(file_of(_of(ImageType=["DERIVED", "SECONDARY", "QUENNESBURY", "", "MPR"])))
+    assert list(made.ImageType) == ["DERIVED", "SECONDARY", "UNKNOWN", "", "MPR"]
+    assert list(output(file_of(_of(FrameType=["", "", "", ""]))).FrameType) == ["", "", "", ""]
 
 
 def test_a_code_of_the_device_that_is_an_identifier_goes() -> None:

@@ -33,6 +33,18 @@ def test_no_codes_of_their_schemes(scheme: str, value: str) -> None:
     assert is_code(scheme, value) is False
 
 
+@pytest.mark.parametrize(
+    ("scheme", "value", "meaning"),
+    [("UMLS", "C0034375", "Qualitative Evaluations"), ("UMLS", "C2348792", "Time Point")],
+)
+def test_concepts_of_templates_keep_their_meaning(scheme: str, value: str, meaning: str) -> None:
+    """Every report of TID 1500 has them, though no context group does."""
+    code, before = Dataset(), dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    before.ViewCodeSequence = [code]
+    assert output(file_of(before)).ViewCodeSequence[0].CodeMeaning == meaning
+
+
 def test_schemes_of_makers_stay_whole_but_for_names() -> None:
     """A designator of which a part went would name another scheme."""
     codes = []

@@ -312,6 +312,26 @@ def test_suv_needs_weight_and_times() -> None:
     assert _lost(pet, *options) == []
 
 
+def test_activity_over_time_needs_the_times_of_scintigraphy() -> None:
+    """Dosimetry of Lu-177 fits a curve through images of several days."""
+    item = Dataset()
+    item.RadiopharmaceuticalStartTime = "101500"
+    scan = _image("NM", AcquisitionTime="091500")
+    scan.RadiopharmaceuticalInformationSequence = Items([item])
+    assert {"RadiopharmaceuticalStartTime", "AcquisitionTime"} <= set(_lost(scan))
+    assert _lost(scan, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES) == []
+
+
+def test_a_source_of_brachytherapy_needs_the_date_of_its_strength() -> None:
+    """Its dose is computed from the strength at the time of treatment."""
+    source = Dataset()
+    source.SourceNumber, source.SourceIsotopeHalfLife, source.ReferenceAirKermaRate = 1, "73.83", "40820"
+    source.SourceStrengthReferenceDate, source.SourceStrengthReferenceTime = "20230601", "120000"
+    plan = _image("RTPLAN", SourceSequence=Items([source]))
+    assert _lost(plan) == ["SourceStrengthReferenceDate"]
+    assert _lost(plan, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES) == []
+
+
 def test_activity_of_ge_counts_where_the_standard_attribute_is_missing() -> None:
     pet = _image("PT", SeriesTime="")
     for element, value in ((0x38, 370.0), (0x3C, 4.5)):

@@ -83,6 +83,32 @@ def test_a_measurement_stays(keyword: str, number: Any) -> None:
     assert float(_after(keyword, number)) == float(number)
 
 
+@pytest.mark.parametrize(
+    ("number", "field", "stays"),
+    [
+        ("128175953", "3", True),  # UIH writes hertz
+        ("123245611", "3", True),  # 2.89 T, called 3
+        ("300334000", "7.05", True),
+        ("51721000", "3", True),  # phosphorus
+        ("128175953", "1.5", False),
+        ("128175953", "", False),
+        ("471188231", "3", False),
+        ("4711882", "3", False),
+    ],
+)
+def test_a_frequency_in_hertz_stays_if_the_magnet_gives_it(number: str, field: str, stays: bool) -> None:
+    before = dataset()
+    before.ImagingFrequency, before.MagneticFieldStrength = number, field
+    assert output(file_of(before), PLAN).ImagingFrequency == (float(number) if stays else None)
+
+
+def test_a_frequency_that_is_an_identifier_goes() -> None:
+    before = dataset()
+    before.PatientID = before.ImagingFrequency = "128175953"
+    before.MagneticFieldStrength = "3"
+    assert output(file_of(before), PLAN).ImagingFrequency is None
+
+
 def test_the_number_of_a_series_that_is_part_of_an_identifier_goes() -> None:
     """Seven digits of an accession number, or more."""
     before = dataset()
