@@ -35,7 +35,8 @@ from sendit.deidentify.retained.by_attribute import (
     is_whole_description,
 )
 from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
-from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text, whole_numbers
+from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings
+from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text
 from sendit.deidentify.retained.icc import without_texts
 from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
@@ -78,8 +79,7 @@ _SINGLE_TEXTS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash in them does 
 _UNREADABLE = (BYTES_VRS | BINARY_VRS) - {"UN"}  # not read as characters
 _LONGEST_COUNT = 6  # digits of a series or image that an identifier may have by chance
 _SHORTEST_NUMBER = 5  # digits; shorter numbers equal an identifier by chance
-#: A whole number among several.
-_WHOLE = re.compile(r"(?:(?<=\\)|^)[ +\-]*(\d{5,18})(?:\.0*)?[ \0]*(?=\\|$)")
+_SHORTEST_DECIMAL = 7  # digits; as many of a measured decimal are an identifier's by chance once in ten million
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +191,15 @@ class RetainedValues:
 
     def _number(self, tag: int, value: bytes | memoryview, vr: str) -> bytes | memoryview:
         """Return nothing for a value with one of the identifiers, or with a number too large for its attribute."""
-        numbers: list[str] = []
-        if vr in ("DS", "IS"):
-            numbers = _WHOLE.findall(ascii_text(value)) if len(value) >= _SHORTEST_NUMBER else []
+        whole: list[str] = []
+        others: list[str] = []
+        if vr in ("DS", "IS") and len(value) >= _SHORTEST_NUMBER - 1:  # 12e9
+            whole, others = digits_of_strings(ascii_text(value))
         elif vr in BINARY_VRS:
-            numbers = [n for n in whole_numbers(value, vr, self.order) if len(n) >= _SHORTEST_NUMBER]
-        told = any(map(self.texts.is_identifier, numbers)) or not are_plausible(tag, vr, numbers)
+            whole, others = digits_of_bytes(value, vr, self.order)
+        numbers = [digits for digits in whole if len(digits) >= _SHORTEST_NUMBER]
+        decimals = [digits for digits in others if len(digits) >= _SHORTEST_DECIMAL]
+        told = any(map(self.texts.is_identifier, numbers + decimals)) or not are_plausible(tag, vr, numbers)
         if tag in NUMBERED:  # a part of an accession number: without its year, its check digit
             told = told or any(len(n) > _LONGEST_COUNT and self.texts.is_within_identifier(n) for n in numbers)
         return b"" if told else value

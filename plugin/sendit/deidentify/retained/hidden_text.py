@@ -8,22 +8,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sendit.deidentify.leak_check.decode import Bytes
 
 #: The bytes of a value that is text. Tables of numbers are never entirely printable, except for ramps.
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _SHORTEST = 6
 _FEWEST_LETTERS = 4
+#: A number of a record or an order: letters and digits, some of each.
+_CODE = re.compile(rb"(?=.*[A-Za-z])(?=.*\d.*\d)[A-Za-z0-9]{8,}")
 _LONGEST = 1 << 16
 _FLOATS = {"FD": "d", "OD": "d", "FL": "f", "OF": "f"}
 #: The limits of what is measured in these: a nanosecond in seconds, the becquerels of a dose.
 _LEAST, _MOST = 1e-9, 1e12
 #: One or more words, in capitals or with at most the first letter one, separated as the parts of a name are.
 _NAME = re.compile(rb"(?:[A-Z]{2,}|[A-Z]?[a-z]{2,})(?:[\^ ,.'-]{1,2}(?:[A-Z]+|[A-Z]?[a-z]+))*\.?")
-_MOST_NUMBERS, _LARGEST_WHOLE = 64, 1e18
-_FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 
 
 def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
@@ -40,8 +38,10 @@ def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
     if len(wide) < _SHORTEST or wide.translate(None, _PRINTABLE):
         return False
     steps = {after - before for before, after in pairwise(wide)}
-    if len(steps) <= 2 or sum(map(bytes.isalpha, struct.unpack(f"{len(wide)}c", wide))) < _FEWEST_LETTERS:
+    if len(steps) <= 2:
         return False
+    if sum(map(bytes.isalpha, struct.unpack(f"{len(wide)}c", wide))) < _FEWEST_LETTERS:
+        return _CODE.fullmatch(wide) is not None and not _are_measures(value, vr, order)
     return _NAME.fullmatch(wide) is not None or not _are_measures(value, vr, order)
 
 
@@ -63,14 +63,3 @@ def as_text(value: Bytes) -> str:
     except UnicodeDecodeError:
         return ""
     return text if text.isprintable() else ""
-
-
-def whole_numbers(value: Bytes, vr: str, order: str) -> Iterator[str]:
-    """Yield the whole numbers in a binary value, as digits; none from long lists, which hold measurements."""
-    code = _FORMATS.get(vr)
-    size = struct.calcsize(f"={code}") if code else 0
-    if code is None or len(value) % size or len(value) > _MOST_NUMBERS * size:
-        return
-    for (number,) in struct.iter_unpack(order + code, value):
-        if number == number and abs(number) < _LARGEST_WHOLE and number == int(number):
-            yield str(abs(int(number)))

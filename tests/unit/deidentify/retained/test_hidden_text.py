@@ -16,7 +16,8 @@ from pydicom.tag import BaseTag
 from sendit.config.schema import Option
 from sendit.deidentify import compile_plan, deidentify
 from sendit.deidentify.pixels.encoder_comments import is_signature
-from sendit.deidentify.retained.hidden_text import is_hidden_text, whole_numbers
+from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings
+from sendit.deidentify.retained.hidden_text import is_hidden_text
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output, plan
 
@@ -107,13 +108,50 @@ def test_a_measured_number_stays() -> None:
 
 
 def test_numbers_as_digits() -> None:
-    """Whole numbers of each VR, of several values each; broken ones, and long lists, are none."""
-    assert list(whole_numbers(struct.pack("<I", 71000123), "UL", "<")) == ["71000123"]
-    assert list(whole_numbers(struct.pack(">2d", 71000123.0, 0.5), "FD", ">")) == ["71000123"]
-    assert list(whole_numbers(struct.pack("<d", float("nan")), "FD", "<")) == []
-    assert list(whole_numbers(struct.pack("<2H", 1, 2), "US", "<")) == ["1", "2"]
-    assert list(whole_numbers(b"\1\0\0", "US", "<")) == []
-    assert list(whole_numbers(b"\1\0" * 65, "US", "<")) == []
+    """Whole numbers of each VR and decimals, of several values each; broken ones, and long lists, are none."""
+    assert digits_of_bytes(struct.pack("<I", 71000123), "UL", "<") == (["71000123"], [])
+    assert digits_of_bytes(struct.pack(">2d", 71000123.0, 0.5), "FD", ">") == (["71000123"], ["5"])
+    assert digits_of_bytes(struct.pack("<2f", -1962.5, 0.7100123), "FL", "<") == ([], ["19625", "7100123"])
+    assert digits_of_bytes(struct.pack("<d", 1962.0311), "FD", "<") == ([], ["19620311"])
+    assert digits_of_bytes(struct.pack("<d", float("nan")), "FD", "<") == ([], [])
+    assert digits_of_bytes(struct.pack("<d", float("inf")), "FD", "<") == ([], [])
+    assert digits_of_bytes(struct.pack("<2H", 1, 2), "US", "<") == (["1", "2"], [])
+    assert digits_of_bytes(b"\1\0\0", "US", "<") == ([], [])
+    assert digits_of_bytes(b"\1\0" * 65, "US", "<") == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("written", "whole", "others"),
+    [
+        ("71000123", ["71000123"], []),
+        (" +0071000123 ", ["0071000123"], []),
+        ("-71000123.00", ["71000123"], []),
+        ("71000123.", ["71000123"], []),
+        ("7.1000123e7", ["71000123"], []),
+        ("7.1000123E+007", ["71000123"], []),
+        ("710001230e-1", ["71000123"], []),
+        ("71e3", ["71000"], []),
+        ("71.000123", [], ["71000123"]),
+        ("0.71000123", [], ["71000123"]),
+        ("7.1000123e-4", [], ["71000123"]),
+        ("12\\7.1e2\\.5", ["12", "710"], ["5"]),
+        ("1e300", [], ["1"]),
+        ("QUXBARRY", [], []),
+        ("", [""], []),
+    ],
+)
+def test_numbers_in_strings_as_digits(written: str, whole: list[str], others: list[str]) -> None:
+    """In every notation that a DS may have."""
+    assert digits_of_strings(written) == (whole, others)
+
+
+@pytest.mark.parametrize("code", [b"A1B23456", b"4F7A9C21", b"12345X78", b"Q0B89496"])
+def test_a_record_number_is_seen_in_numbers(code: bytes) -> None:
+    """Its few letters make numbers that nobody measures; digits alone may be a measured number."""
+    assert is_hidden_text(code, "FD")
+    assert is_hidden_text(code, "AT")
+    assert is_hidden_text(code, "UL")
+    assert not is_hidden_text(b"12345678", "FD")
 
 
 @pytest.mark.parametrize(
@@ -319,3 +357,15 @@ def test_a_number_behind_a_root_of_the_standard_is_coded() -> None:
     whole = dataset()
     whole.FrameOfReferenceUID = "1.2.840.10008.71000123"
     assert output(file_of(whole)).FrameOfReferenceUID.startswith("2.25.")
+
+
+@pytest.mark.parametrize("number", ["7.1000123e7", "71.000123", "0.71000123", "71000123.0", "1.9410519e7", "1941.0519"])
+def test_an_identifier_goes_in_every_notation_of_a_number(number: str) -> None:
+    """The patient's number and day of birth, with an exponent or a point within; a similar number stays."""
+    whole = dataset()
+    whole.OtherPatientIDs, whole.PatientBirthDate = "71000123", "19410519"
+    whole.TriggerTime, whole.WindowCenter, whole.FrameAcquisitionDuration = number, "1941.0520", float(number)
+    made = output(file_of(whole))
+    assert made["TriggerTime"].is_empty
+    assert made["FrameAcquisitionDuration"].is_empty
+    assert made.WindowCenter == 1941.0520

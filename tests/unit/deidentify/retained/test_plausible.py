@@ -28,6 +28,8 @@ def _after(keyword: str, value: Any) -> Any:
     [
         ("KVP", "4711882"),
         ("KVP", "47118"),
+        ("KVP", "4.711882e6"),
+        ("EchoTime", "47118.82E+2"),
         ("FlipAngle", "88213"),
         ("RepetitionTime", "471188"),
         ("EchoTime", "47118.0"),
