@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.dicom.chunks import release_pages
 from sendit.deidentify.dicom.dataset import PIXEL_DATA, Dataset, Element, Instance, find
-from sendit.deidentify.pixels.codestreams import Harmless, stripped
+from sendit.deidentify.pixels.codestreams.encoder_comments import is_signature
+from sendit.deidentify.pixels.codestreams.strip import Harmless, stripped
 from sendit.deidentify.pixels.encapsulated import LENGTHS, OFFSETS, EncapsulatedFrames
-from sendit.deidentify.pixels.encoder_comments import is_signature
 from sendit.deidentify.pixels.image import Extent, extent
 from sendit.deidentify.pixels.redaction.spool import EncapsulatedWriter
 from sendit.deidentify.retained.hidden_text import is_hidden_text

@@ -100,6 +100,11 @@ def is_time_zone(tag: int, value: str) -> bool:
     return tag == _TIME_ZONE and _OFFSET.fullmatch(value.strip()) is not None
 
 
+def has_form(tag: int, value: str) -> bool:
+    """Return whether a text that an option retains is of the form that its attribute has, if it has one."""
+    return tag != _TIME_ZONE or not value.strip(" \0") or is_time_zone(tag, value.strip("\0"))
+
+
 def is_whole_description(tag: int, value: str) -> bool:
     """Return whether a description is a make, a defined term of its attribute, or in its form, and no more."""
     return is_make_or_model(tag, value) or is_defined_term(tag, value) or has_form_of_attribute(tag, value)

@@ -26,6 +26,7 @@ from sendit.deidentify.dicom.text import ascii_text, encoded
 from sendit.deidentify.profile.table import technical_texts, version_texts
 from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.retained.by_attribute import (
+    has_form,
     has_form_of_attribute,
     is_defined_term,
     is_made_of_machine_words,
@@ -35,7 +36,7 @@ from sendit.deidentify.retained.by_attribute import (
     is_whole_description,
 )
 from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
-from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings
+from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings, joined
 from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text
 from sendit.deidentify.retained.icc import without_texts
 from sendit.deidentify.retained.numbers import gives_meaning
@@ -108,7 +109,8 @@ class RetainedValues:
             if element.tag in _ETHNIC_GROUPS:
                 return self.rewritten(element, self._ethnic, character_set, vr)
             if rule.origin != "allowlist":
-                return element.value if self.readable(element, vr, character_set) is not None else DUMMIES[vr]
+                text = self.readable(element, vr, character_set)
+                return DUMMIES[vr] if text is None else element.value if has_form(element.tag, text) else b""
             cleaned = self.rewritten(element, self._way(element.tag, elements), character_set, vr)
             return cleaned if cleaned is element.value or cleaned else self._stand_in(element.tag, vr, elements)
         if _may_hide(element.tag, vr, rule) and self._is_text(element.value, vr):
@@ -198,7 +200,7 @@ class RetainedValues:
         elif vr in BINARY_VRS:
             whole, others = digits_of_bytes(value, vr, self.order)
         numbers = [digits for digits in whole if len(digits) >= _SHORTEST_NUMBER]
-        decimals = [digits for digits in others if len(digits) >= _SHORTEST_DECIMAL]
+        decimals = [digits for digits in (*others, *joined(whole)) if len(digits) >= _SHORTEST_DECIMAL]
         told = any(map(self.texts.is_identifier, numbers + decimals)) or not are_plausible(tag, vr, numbers)
         if tag in NUMBERED:  # a part of an accession number: without its year, its check digit
             told = told or any(len(n) > _LONGEST_COUNT and self.texts.is_within_identifier(n) for n in numbers)

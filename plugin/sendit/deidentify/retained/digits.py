@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _MOST_NUMBERS, _LARGEST_WHOLE, _MOST_DIGITS = 64, 1e18, 18
 _FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+_MOST_JOINED, _DIGITS_OF_YEAR = 12, 4
 #: Digits that are needed until a float in four bytes is itself again.
 _PRECISIONS = {"FL": range(6, 10), "FD": range(15, 18)}
 #: One value of DS or IS: digits before and after the point, and an exponent.
@@ -32,13 +33,28 @@ def digits_of_strings(text: str) -> tuple[list[str], list[str]]:
         before, after, exponent = parts[1], (parts[2] or "").rstrip("0"), int(parts[3] or 0)
         digits = before + after
         zeros = exponent - len(after)  # behind the digits, or as many digits behind the point
-        if 0 <= zeros and len(digits) + zeros <= _MOST_DIGITS:
+        if zeros >= 0 and len(digits) + zeros <= _MOST_DIGITS:
             whole.append(digits + "0" * zeros)
         elif zeros < 0 and digits[zeros:].strip("0") == "" and len(digits) <= _MOST_DIGITS:
             whole.append(digits[:zeros])
         elif len(digits) <= _MOST_DIGITS:
             others.append(digits.lstrip("0"))
     return whole, others
+
+
+def joined(whole: list[str]) -> Iterator[str]:
+    """Yield what whole numbers beside each other are together: 471 and 1882 are 4711882, 11, 3 and 1962 a day."""
+    if not 2 <= len(whole) <= _MOST_NUMBERS:
+        return
+    for first in range(len(whole)):
+        together = whole[first]
+        for number in whole[first + 1 : first + _MOST_JOINED]:
+            together += number
+            yield together
+    for one, two, three in zip(whole, whole[1:], whole[2:], strict=False):
+        for year, month, day in ((three, two, one), (three, one, two), (one, two, three)):
+            if len(year) == _DIGITS_OF_YEAR:
+                yield f"{year}{month:0>2}{day:0>2}"
 
 
 def digits_of_bytes(value: Bytes, vr: str, order: str) -> tuple[list[str], list[str]]:

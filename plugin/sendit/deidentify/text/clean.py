@@ -410,7 +410,7 @@ def _without_forms(text: str) -> str:
 
 def _without_strange_to_machines(text: str, kind: TextKind) -> str:
     """Return a technical text without what looks personal."""
-    cleaned = without_hosts(without_numbers_of_persons(text))
+    cleaned = without_hosts(without_numbers_of_persons(without_dates_in_words(text)))
     cleaned = without_record_numbers(without_base64(cleaned), kind, is_known)
     if "^" in cleaned:
         cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)

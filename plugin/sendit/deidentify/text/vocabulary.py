@@ -143,7 +143,9 @@ _MEDICAL = re.compile(
 _GENERAL = re.compile(r"[a-z]{3,}(?:tion|tions|ment|ity|able|ible|ated|ular|ous|ive|ness|ized|ised|ically)")
 _SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_]){4,}[^\W\d_](?![^\W_])")
 _ESCAPED = re.compile(
-    r"&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});|%[0-9a-f]{2}|\\u[0-9a-f]{4}|=[2-7][0-9a-f](?=\w)", re.IGNORECASE
+    r"&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});|%[0-9a-f]{2}|\\u[0-9a-f]{4}|=[2-7][0-9a-f](?=\w)"
+    r"|(?:(?:=|\\x)[0-9a-f]{2}){3}|(?:\\[0-3][0-7]{2}){3}",
+    re.IGNORECASE,
 )
 #: A word with a digit or a sign in the place of a letter, as recognition of characters writes it: J0nes, M@ry.
 _DISGUISED = re.compile(
@@ -187,14 +189,22 @@ _HALF_WIDTH = re.compile("[\uff66-\uff9f]+")  # katakana, of which some are two 
 _OF_STANDARD = re.compile(r"\d{0,5}$|ISO_\d{5}_\d{1,2}$")
 _UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _QUOTED = re.compile(r"=([2-7][0-9A-F])(?=\w)")
+#: Three and more bytes in a row as mail and programs write them: =5A=77=69, \x5a\x77\x69, \132\167\151.
+_ESCAPED_BYTES = re.compile(r"(?:=[0-9A-Fa-f]{2}){3,}|(?:\\x[0-9A-Fa-f]{2}){3,}|(?:\\[0-3][0-7]{2}){3,}")
+#: Three and more raised, lowered or encircled digits in a row; fewer are a power (m², 10⁶) or a footnote.
+_SIGNS_OF_DIGITS = re.compile(
+    "[\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u2460-\u2468\u2474-\u247c\u2488-\u2490\u24ea\u2776-\u277e\u2780-\u2788]{3,}"
+)
 
 
 def readable(text: str) -> str:
     """Return the text as a person reads it: nothing invisible, digits and letters in usual width, no escapes."""
     if not text.isascii():
         text = "".join(map(_plain, _HALF_WIDTH.sub(_full_width, unicodedata.normalize("NFC", text))))
+        text = _SIGNS_OF_DIGITS.sub(lambda match: "".join(str(unicodedata.digit(sign)) for sign in match[0]), text)
     if _ESCAPED.search(text):
         text = _UNICODE.sub(lambda match: chr(int(match[1], 16)), text)
+        text = _ESCAPED_BYTES.sub(_from_bytes, text)
         text = _QUOTED.sub(lambda match: chr(int(match[1], 16)), text)
         text = html.unescape(unquote(text, errors="replace"))
     return text
@@ -202,6 +212,15 @@ def readable(text: str) -> str:
 
 #: Letters in circles and parentheses; radicals of Chinese, which look like the letters that they are parts of.
 _SIGNS_OF_LETTERS = re.compile("[\u249c-\u24e9\u2e80-\u2fd5\U0001f110-\U0001f189]")
+
+
+def _from_bytes(match: re.Match[str]) -> str:
+    codes = re.split(r"=|\\x|\\", match[0])[1:]
+    raw = bytes(int(code, 8 if len(code) == 3 else 16) for code in codes)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _full_width(match: re.Match[str]) -> str:

@@ -21,7 +21,7 @@ from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from sendit.deidentify import compile_plan, deidentify
-from sendit.deidentify.pixels.codestreams import stripped
+from sendit.deidentify.pixels.codestreams.strip import stripped
 from sendit.deidentify.pixels.image import Extent
 from sendit.deidentify.retained.icc import without_texts
 from sendit.errors import Quarantine
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.long
 
+JPEG_LS = "1.2.840.10008.1.2.4.80"
 SIZE = Extent(1, 35 * 40, 35 * 40)
 _SYNTAXES = (BASELINE, JPEG_2000_LOSSLESS, RLE)
 _SEEN, _HIDDEN = (np.random.default_rng(seed).integers(90, 160, (35, 40), np.uint8) for seed in (1, 2))
@@ -457,3 +458,98 @@ def test_boxes_of_jp2_hold_what_they_are_for(box: bytes) -> None:
     same = stripped(whole, SIZE, JPEG_2000_LOSSLESS, without_texts)
     assert same is not None
     assert same.data == whole
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(content)) + content
+
+
+_TABLE = b"\x03" + _STRANGE.ljust(64, b".")
+_CODES = b"\x13" + bytes([0, 0, 0, 0, len(_STRANGE), *[0] * 11]) + _STRANGE
+
+
+@pytest.mark.parametrize(
+    ("marker", "content"),
+    [
+        (0xDB, _TABLE),  # of no component
+        (0xC4, _CODES),
+        (0xDB, _STRANGE),  # no table at all
+        (0xDD, b"\0\0" + _STRANGE),  # a restart interval has two bytes
+    ],
+)
+def test_what_no_component_of_a_jpeg_needs_goes(marker: int, content: bytes) -> None:
+    """Decoders read tables that nothing refers to, and skip the rest of a segment."""
+    frame = coded(_SEEN, BASELINE)
+    tables = frame.index(b"\xff\xdb")
+    done = stripped(frame[:tables] + _segment(marker, content) + frame[tables:], SIZE, BASELINE, without_texts)
+    assert done is not None
+    assert done.data == frame[:tables] + (_segment(0xDD, b"\0\0") if marker == 0xDD else b"") + frame[tables:]
+
+
+@pytest.mark.parametrize("marker", [0xDB, 0xC4, 0xC0, 0xDA])
+def test_a_segment_of_jpeg_ends_with_its_fields(marker: int) -> None:
+    """Tables, frame and scan: what stands behind their fields goes, and the same image is decoded."""
+    frame = coded(_SEEN, BASELINE)
+    start = frame.index(bytes([0xFF, marker]))
+    (size,) = struct.unpack_from(">H", frame, start + 2)
+    end = start + 2 + size
+    longer = _segment(marker, frame[start + 4 : end] + _STRANGE)
+    done = stripped(frame[:start] + longer + frame[end:], SIZE, BASELINE, without_texts)
+    assert done is not None
+    assert done.data == frame
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+def test_parameters_of_jpeg_ls_end_with_their_fields(kind: int) -> None:
+    """Preset thresholds have eleven bytes; a table of colours that no scan uses goes."""
+    frame = get_encoder(UID(JPEG_LS)).encode(
+        _SEEN, encoding_plugin="pyjpegls", rows=35, columns=40, number_of_frames=1, samples_per_pixel=1,
+        bits_allocated=8, bits_stored=8, photometric_interpretation="MONOCHROME2", pixel_representation=0,
+    )  # fmt: skip
+    presets = struct.pack(">B5H", 1, 255, 3, 7, 21, 64)
+    content = presets + _STRANGE if kind == 1 else b"\2\1\1" + _STRANGE
+    done = stripped(frame[:2] + _segment(0xF8, content) + frame[2:], SIZE, JPEG_LS, without_texts)
+    assert done is not None
+    assert done.data == frame[:2] + (_segment(0xF8, presets) if kind == 1 else b"") + frame[2:]
+
+
+@pytest.mark.parametrize(
+    ("marker", "content", "kept"),
+    [
+        (0x63, bytes(4) + _STRANGE, None),  # where components lie: four bytes for each
+        (0x57, _STRANGE, None),
+        (0x5E, bytes(3) + _STRANGE, bytes(3)),
+        (0x53, bytes(1) + b"\0\1\4\4\0\1" + _STRANGE, bytes(1) + b"\0\1\4\4\0\1"),
+    ],
+)
+def test_a_segment_of_jpeg_2000_ends_with_its_fields(marker: int, content: bytes, kept: bytes | None) -> None:
+    """In the main header and in that of a tile."""
+    frame = plain_2000()
+    for put in (in_main_header, in_tile):
+        done = stripped(put(frame, _segment(marker, content)), SIZE, JPEG_2000_LOSSLESS, without_texts)
+        assert done is not None
+        assert done.data == (put(frame, _segment(marker, kept)) if kept else frame)
+
+
+def test_lists_of_packets_are_those_of_the_tile() -> None:
+    """A list (PLT) whose lengths are those of the samples stays; any other goes."""
+    frame = plain_2000()
+    length = frame.index(b"\xff\xd9", len(frame) - 2) - frame.index(b"\xff\x93") - 2
+    right = _segment(0x58, b"\0" + bytes([0x80 | length >> 7, length & 0x7F]))
+    for content, left in ((right, in_tile(frame, right)), (_segment(0x58, b"\0" + _STRANGE), frame)):
+        done = stripped(in_tile(frame, content), SIZE, JPEG_2000_LOSSLESS, without_texts)
+        assert done is not None
+        assert done.data == left
+
+
+@pytest.mark.parametrize("marker", [0x51, 0x52])
+def test_size_and_style_of_jpeg_2000_end_with_their_fields(marker: int) -> None:
+    """And the same image is decoded."""
+    frame = plain_2000()
+    start = frame.index(bytes([0xFF, marker]))
+    (size,) = struct.unpack_from(">H", frame, start + 2)
+    longer = _segment(marker, frame[start + 4 : start + 2 + size] + _STRANGE)
+    made = frame[:start] + longer + frame[start + 2 + size :]
+    done = stripped(made, SIZE, JPEG_2000_LOSSLESS, without_texts)
+    assert done is not None
+    assert done.data == frame

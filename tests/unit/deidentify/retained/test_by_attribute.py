@@ -222,6 +222,10 @@ def test_the_offset_of_a_time_zone_stays(zone: str) -> None:
     assert output(file_of(whole), plan).TimezoneOffsetFromUTC == zone
     whole.TimezoneOffsetFromUTC = "Quimby"
     assert "TimezoneOffsetFromUTC" not in output(file_of(whole), plan)
+    full = compile_plan([Option.RETAIN_LONGITUDINAL_FULL_DATES], [])
+    assert output(file_of(whole), full)["TimezoneOffsetFromUTC"].is_empty
+    whole.TimezoneOffsetFromUTC = zone
+    assert output(file_of(whole), full).TimezoneOffsetFromUTC == zone
 
 
 @pytest.mark.parametrize("number", ["7300", "73001", "730018"])

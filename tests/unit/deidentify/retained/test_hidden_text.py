@@ -15,8 +15,8 @@ from pydicom.tag import BaseTag
 
 from sendit.config.schema import Option
 from sendit.deidentify import compile_plan, deidentify
-from sendit.deidentify.pixels.encoder_comments import is_signature
-from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings
+from sendit.deidentify.pixels.codestreams.encoder_comments import is_signature
+from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings, joined
 from sendit.deidentify.retained.hidden_text import is_hidden_text
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output, plan
@@ -143,6 +143,13 @@ def test_numbers_as_digits() -> None:
 def test_numbers_in_strings_as_digits(written: str, whole: list[str], others: list[str]) -> None:
     """In every notation that a DS may have."""
     assert digits_of_strings(written) == (whole, others)
+
+
+def test_numbers_beside_each_other() -> None:
+    """Those of up to twelve values, and as a day if one has four digits; nothing of a single number or a long list."""
+    assert list(joined(["471", "1882"])) == ["4711882"]
+    assert list(joined(["11", "3", "1962"])) == ["113", "1131962", "31962", "19620311", "19621103"]
+    assert list(joined(["4711882"])) == list(joined(["1"] * 65)) == []
 
 
 @pytest.mark.parametrize("code", [b"A1B23456", b"4F7A9C21", b"12345X78", b"Q0B89496"])
@@ -369,3 +376,16 @@ def test_an_identifier_goes_in_every_notation_of_a_number(number: str) -> None:
     assert made["TriggerTime"].is_empty
     assert made["FrameAcquisitionDuration"].is_empty
     assert made.WindowCenter == 1941.0520
+
+
+@pytest.mark.parametrize(
+    "numbers", ["710\\00123", "1\\7\\1\\0\\0\\0\\1\\2\\3", "19\\5\\1941", "05\\19\\1941", "3\\1941\\5\\19"]
+)
+def test_an_identifier_goes_that_is_split_over_values(numbers: str) -> None:
+    """The patient's number and day of birth; a list of other numbers stays."""
+    whole = dataset()
+    whole.OtherPatientIDs, whole.PatientBirthDate = "71000123", "19410519"
+    whole.TriggerTime, whole.WindowCenter = numbers.split("\\"), [710, 123, 1941, 5]
+    made = output(file_of(whole))
+    assert made["TriggerTime"].is_empty
+    assert made.WindowCenter == [710, 123, 1941, 5]

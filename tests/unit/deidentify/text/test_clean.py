@@ -94,6 +94,13 @@ def test_a_unit_stays_whole(text: str) -> None:
     assert CLEANER.technical(text) == text
 
 
+@pytest.mark.parametrize("day", ["11 III 1962", "eleventh of March nineteen sixty-two", "11.03.1962", "11th of June"])
+def test_a_day_is_no_technique(day: str) -> None:
+    """However it is written, alone and behind a make."""
+    assert not CLEANER.technical(day)
+    assert day not in CLEANER.technical(f"Skyra {day}")
+
+
 @pytest.mark.parametrize("text", ["seen by J/S", "asked for A.M. again", "knee M/L/T"])
 def test_initials_are_no_unit(text: str) -> None:
     """Single letters beside a slash or a dot are judged as before, although each of them is a unit."""

@@ -22,6 +22,7 @@ from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.dicom.vietnamese import forms_in_vietnamese
 from sendit.deidentify.retained.remembered import remembered_in
 from sendit.deidentify.text.encodings import forms_of, is_plausible, parts_of_dense, readings_of
+from sendit.deidentify.text.vocabulary import readable
 from sendit.model import Quarantined, Rejected, Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of
 
@@ -45,6 +46,7 @@ def with_texts(declared: str, **values: bytes) -> bytes:
         "PatientName": (0x00100010, "PN"),
         "StudyDescription": (0x00081030, "LO"),
         "Manufacturer": (0x00080070, "LO"),
+        "ImageComments": (0x00204000, "LT"),
     }
     elements = dict(benchmark._FIXED) | {0x00080005: ("CS", declared.encode())}
     elements |= {tags[keyword][0]: (tags[keyword][1], value) for keyword, value in values.items()}
@@ -373,6 +375,37 @@ def test_names_in_escapes_go_with_the_text(way: str, name: str) -> None:
         for text in (raw, b"CT " + raw + b" HEAD"):
             source = with_texts("ISO_IR 192", PatientName=patient.encode(), StudyDescription=text, Manufacturer=text)
             assert raw not in left(source)
+
+
+WRITTEN_IN_BYTES = {
+    "quoted-printable": lambda name: "".join(f"={byte:02X}" for byte in name.encode()),
+    "hexadecimal": lambda name: "".join(f"\\x{byte:02x}" for byte in name.encode()),
+    "octal": lambda name: "".join(f"\\{byte:03o}" for byte in name.encode()),
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN_IN_BYTES)
+@pytest.mark.parametrize("name", ["Quennesbury", "Quännesbüry"])
+def test_every_letter_in_an_escape_is_read(way: str, name: str) -> None:
+    """Of a name in ASCII, too, whoever has it."""
+    escaped = WRITTEN_IN_BYTES[way](name)
+    assert readable(f"CT {escaped}") == f"CT {name}"
+    assert escaped.encode() not in left(with_texts("ISO_IR 192", ImageComments=escaped.encode()))
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("MRX⁴⁷¹¹⁸⁸²", "MRX4711882"),
+        ("①②③④", "1234"),
+        ("₄₇₁", "471"),
+        ("10⁶ cm² m³", "10⁶ cm² m³"),
+        ("a=40 =41", "a=40 =41"),
+    ],
+)
+def test_raised_and_encircled_digits_are_read(text: str, plain: str) -> None:
+    """Three and more in a row; a power stays."""
+    assert readable(text) == plain
 
 
 @pytest.mark.parametrize("text", ["TE=80 TR=2000", "FA=90=", "T1\\T2", "b=1000", "C:\\usr", "AX&COR-PD", "eff=AB=T2"])

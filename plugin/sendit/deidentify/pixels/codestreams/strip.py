@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendit.deidentify.pixels.encoder_comments import is_signature
+from sendit.deidentify.pixels.codestreams.encoder_comments import is_signature
+from sendit.deidentify.pixels.codestreams.segments import Jpeg2000Sizes, JpegTables, length_in_jpeg, packets_length
 from sendit.errors import Quarantine
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ Cleaner = Callable[[bytes], bytes]
 Harmless = Callable[[bytes], bool]
 
 BEHIND, COMMENTS, BOXES = "bytes behind the image", "comments (COM)", "boxes of JP2"
+SURPLUS, TABLES = "bytes that a segment has beyond its fields", "tables that no component uses"
 PROFILE_TEXTS, PROFILE = "texts of a colour profile (ICC)", "a colour profile that cannot be read (ICC)"
 
 _DAMAGED = "its pixels cannot be examined: a frame is truncated or damaged"
@@ -157,10 +159,12 @@ class _Jpeg:
     harmless: Harmless
     profile: list[tuple[int, int, bytes]] = field(default_factory=list)  # its segments, in file order
     conditioning: list[tuple[int, int]] = field(default_factory=list)  # of arithmetic coding (DAC): start, end
+    tables: JpegTables = field(default_factory=JpegTables)
     is_arithmetic: bool = False
+    is_ls: bool = False
 
     def stripped(self) -> Stripped:
-        frame, edits, position, samples = self.frame, _Edits(self.frame), 2, _MARKER
+        frame, edits, position = self.frame, _Edits(self.frame), 2
         while position + 4 <= len(frame):
             marker = frame[position + 1]
             if frame[position] != 0xFF or marker == _START_OF_IMAGE or 0x01 < marker < _FIRST:
@@ -173,16 +177,20 @@ class _Jpeg:
             end = position + 2 + int.from_bytes(frame[position + 2 : position + 4], "big")
             if end < position + 4:
                 raise Quarantine(_DAMAGED)
-            self._segment(marker, position, end, edits)
-            position = end
             self.is_arithmetic |= marker in _ARITHMETIC_FRAMES
-            samples = _MARKER_LS if marker == _LS_FRAME else samples
+            self.is_ls |= marker == _LS_FRAME
+            self._segment(marker, position, end, edits)
+            self.tables.read(marker, position, end, frame[position + 4 : end])
+            position = end
             if marker == _SCAN:
-                following = samples.search(frame, end)
+                following = (_MARKER_LS if self.is_ls else _MARKER).search(frame, end)
                 position = following.start() if following else len(frame)
         self._clean_profile(edits)
         for start, end in () if self.is_arithmetic else self.conditioning:
             edits.put(start, end, b"", "segments of arithmetic coding")
+        for marker, start, end in self.tables.segments:
+            kept = self.tables.needed(marker, frame[start + 4 : end])
+            edits.put(start, end, frame[start : start + 2] + _counted(kept) if kept else b"", TABLES)
         return edits.result(min(position + 2, len(frame)))
 
     def _segment(self, marker: int, start: int, end: int, edits: _Edits) -> None:
@@ -205,6 +213,8 @@ class _Jpeg:
         elif 0xE0 <= marker <= 0xEF or marker in _UNNEEDED:
             minimal = b""
         else:
+            fields = data[: length_in_jpeg(marker, data, ls=self.is_ls)]
+            edits.put(start + 2, end, _counted(fields), SURPLUS)
             return
         kind = f"application data (APP{marker - 0xE0})" if marker < 0xF0 else _UNNEEDED[marker]
         edits.put(start, end, self.frame[start : start + 2] + _counted(minimal) if minimal else b"", kind)
@@ -227,7 +237,8 @@ class _Jpeg:
 
 # --- JPEG 2000 and HTJ2K ---------------------------------------------------------------------------------------------
 
-_TILE, _DATA, _COMMENT_2000, _LENGTHS = 0x90, 0x93, 0x64, 0x55
+_TILE, _DATA, _COMMENT_2000, _LENGTHS, _PACKETS = 0x90, 0x93, 0x64, 0x55, 0x58
+UNKNOWN = "marker segments unknown to JPEG 2000"
 #: Markers that end the samples of a tile-part: all but SOP and EPH.
 _MARKER_2000 = re.compile(rb"\xff[\x90\x93-\xff]")
 #: All marker segments of parts 1, 2 and 15 that a decoder may need (ISO/IEC 15444-1 and 15444-2 table A.2, 15444-15
@@ -251,6 +262,8 @@ class _Jpeg2000:
     harmless: Harmless
     tiles: list[_TilePart] = field(default_factory=list)
     lengths: list[tuple[int, int]] = field(default_factory=list)  # TLM segments: start, end
+    packets: list[tuple[int, int]] = field(default_factory=list)  # PLT segments of the tile-part
+    sizes: Jpeg2000Sizes = field(default_factory=Jpeg2000Sizes)
 
     def stripped(self) -> Stripped:
         frame, edits, position = self.frame, _Edits(self.frame), 2
@@ -261,7 +274,8 @@ class _Jpeg2000:
             if marker == _END_OF_IMAGE:
                 break
             if marker == _DATA:
-                position = self._end_of_data(position + 2)
+                start, position = position + 2, self._end_of_data(position + 2)
+                self._check_packets(position - start, edits)
                 continue
             end = position + 2 + int.from_bytes(frame[position + 2 : position + 4], "big")
             if not position + 4 <= end <= len(frame):
@@ -280,9 +294,26 @@ class _Jpeg2000:
         elif marker == _LENGTHS and end >= start + 6:
             self.lengths.append((start, end))
         elif marker not in _NEEDED and not (marker == _COMMENT_2000 and self.harmless(self.frame[start + 6 : end])):
-            edits.put(start, end, b"", COMMENTS if marker == _COMMENT_2000 else "marker segments unknown to JPEG 2000")
-            if self.tiles:
-                self.tiles[-1].shorter += end - start
+            self._put(start, end, b"", COMMENTS if marker == _COMMENT_2000 else UNKNOWN, edits)
+        elif marker == _PACKETS:
+            self.packets.append((start, end))
+        elif marker != _COMMENT_2000:
+            data = self.frame[start + 4 : end]
+            fields = data[: self.sizes.length(marker, data)]
+            made = self.frame[start : start + 2] + _counted(fields) if fields else b""
+            self._put(start, end, made, SURPLUS, edits)
+
+    def _put(self, start: int, end: int, data: bytes, kind: str, edits: _Edits) -> None:
+        edits.put(start, end, data, kind)
+        if self.tiles:
+            self.tiles[-1].shorter += end - start - len(data)
+
+    def _check_packets(self, length: int, edits: _Edits) -> None:
+        """Take out lists of packets that are not those of the tile-part: no decoder needs them."""
+        if packets_length([self.frame[start + 4 : end] for start, end in self.packets]) != length:
+            for start, end in self.packets:
+                self._put(start, end, b"", "lengths of packets that were wrong (PLT)", edits)
+        self.packets = []
 
     def _end_of_data(self, position: int) -> int:
         """Return the end of the tile-part whose samples begin at `position`."""
@@ -297,8 +328,6 @@ class _Jpeg2000:
         return tile.start + tile.length
 
     def _correct(self, edits: _Edits) -> None:
-        if not any(tile.shorter for tile in self.tiles):
-            return
         for tile in self.tiles:
             if tile.said:
                 edits.put(tile.start + 6, tile.start + 10, struct.pack(">I", tile.said - tile.shorter))
