@@ -33,6 +33,7 @@ from sendit.deidentify.dicom.writer import Chunks, write_file
 from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.search import check_for_leaks, stands_in
 from sendit.deidentify.pixels.image import place_in_series
+from sendit.deidentify.pixels.overlay_text import without_drawn_text
 from sendit.deidentify.pixels.policy import apply_pixel_policy, check_nested
 from sendit.deidentify.plan import Action, Plan, Rule
 from sendit.deidentify.private_blocks.blocks import cleaned_block
@@ -135,6 +136,8 @@ def _release(
     telling = telling_values(original, encoding) if plan.clean_pixels else None  # masking changes elements in place
     identifiers = Identifiers.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
     pixels = apply_pixel_policy(instance, plan, identifiers, tools)
+    if plan.graphics and plan.clean_pixels:
+        instance.elements = without_drawn_text(instance, tools.search if tools else None, identifiers)
     retained = RetainedValues(
         cleaner_for(personal_data_of(instance.elements, plan)), instance.syntax.encoding.order, identifiers.byte_search
     )
@@ -272,7 +275,9 @@ class _Cleaner:
         if self.plan.private:
             private, context.creators = rules_here(elements, self.plan.private, context.character_set, context.creators)
         if self.plan.graphics:
-            elements = without_graphics(elements, self.encoding.order)
+            # Nobody looks for text in the overlays of an item.
+            regions = context.top or not self.plan.clean_pixels
+            elements = without_graphics(elements, self.encoding.order, regions=regions)
         place = context.place()
         known: Mapping[ElementKey, ElementOutcome] = {}
         if self.remembered is not None:

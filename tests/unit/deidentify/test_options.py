@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image, ImageDraw
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRBigEndian
 
 from sendit.config.schema import Option
-from sendit.deidentify import compile_plan
+from sendit.deidentify import compile_plan, deidentify
+from sendit.deidentify.pixels.ocr.api import PixelTools
+from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
 from sendit.errors import Misconfigured
-from tests.unit.deidentify.samples import dataset, file_of, output, released
+from sendit.model import Released
+from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output, released
 
 if TYPE_CHECKING:
     from sendit.deidentify.plan import Plan
@@ -108,6 +112,53 @@ def test_overlays() -> None:
     assert after[0x6000, 0x0022].value == "ROI of"
     assert [e for e in after if e.tag.group in (0x5000, 0x6002)] == []
     assert [e for e in output(file_of(_with_overlays())) if 0x5000 <= e.tag.group <= 0x60FF] == []
+
+
+def _drawn(text: str) -> bytes:
+    """The plane of an overlay in which a text is drawn, or a disc if there is none."""
+    picture = Image.new("1", (128, 128))
+    pen = ImageDraw.Draw(picture)
+    if text:
+        pen.text((8, 50), text, fill=1, font_size=16)
+    else:
+        pen.ellipse((30, 40, 90, 100), fill=1)
+    return np.packbits(np.array(picture), bitorder="little").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "tools", "stays"),
+    [
+        ("QUIMBY ZELDA", True, False),
+        ("12.03.1954", True, False),
+        ("", True, True),
+        ("", False, False),  # nobody can look
+    ],
+)
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_a_region_is_no_drawing_of_text(text: str, tools: bool, stays: bool, order: str) -> None:
+    """Where text in pixels is looked for, it is looked for in overlays, too."""
+    image = _with_overlays()
+    if order == "big":
+        image.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+        image.PixelData = np.frombuffer(image.PixelData, np.uint16).byteswap().tobytes()
+    plane = np.frombuffer(_drawn(text), np.uint16)
+    image[0x6000, 0x3000].value = (plane.byteswap() if order == "big" else plane).tobytes()
+    image[0x6000, 0x0010].value = image[0x6000, 0x0011].value = 128
+    plan = compile_plan([Option.CLEAN_GRAPHICS, Option.CLEAN_PIXEL_DATA], [])
+    outcome = deidentify(file_of(image), plan, IDENTITIES, PixelTools(RapidTextSearch()) if tools else None)
+    assert isinstance(outcome, Released), outcome
+    left = pydicom.dcmread(io.BytesIO(b"".join(outcome.chunks)))
+    assert ((0x6000, 0x3000) in left) is stays
+
+
+def test_an_overlay_in_an_item_goes_where_text_is_looked_for() -> None:
+    """It is shown by hardly any viewer, and nobody looks at it."""
+    image, item = dataset(), Dataset()
+    item.update({element.tag: element for element in _with_overlays() if element.tag.group == 0x6000})
+    image.DerivationImageSequence = [item]
+    for options, stays in (([Option.CLEAN_GRAPHICS], True), ([Option.CLEAN_GRAPHICS, Option.CLEAN_PIXEL_DATA], False)):
+        [left] = output(file_of(image), compile_plan(options, [])).DerivationImageSequence
+        assert ((0x6000, 0x3000) in left) is stays
 
 
 def test_an_overlay_with_more_bytes_than_its_plane_goes() -> None:

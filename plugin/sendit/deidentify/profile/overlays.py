@@ -43,10 +43,22 @@ def overlay_rules() -> dict[int, Rule]:
     return {group << 16 | number: Rule(action, vr) for group in groups for number, vr, action in _ELEMENTS}
 
 
-def without_graphics(elements: Dataset, order: str) -> Dataset:
-    """Return the dataset without overlays that are no regions of interest, or have a plane of the wrong size."""
+def regions_of_interest(elements: Dataset, order: str) -> frozenset[int]:
+    """Return the groups of the overlays that mark a region, and whose planes have the size that they declare."""
     groups = {element.tag >> 16 for element in elements if _FIRST <= element.tag >> 16 <= _LAST}
-    gone = {group for group in groups if not _is_region(elements, group << 16, order)}
+    return frozenset(group for group in groups if _is_region(elements, group << 16, order))
+
+
+def without_graphics(elements: Dataset, order: str, *, regions: bool = True) -> Dataset:
+    """Return the dataset without overlays that are no regions of interest, or have a plane of the wrong size.
+
+    Args:
+        elements: the dataset.
+        order: of its bytes, as in `struct`.
+        regions: whether overlays that mark regions stay.
+    """
+    groups = {element.tag >> 16 for element in elements if _FIRST <= element.tag >> 16 <= _LAST}
+    gone = groups - regions_of_interest(elements, order) if regions else groups
     return [element for element in elements if element.tag >> 16 not in gone]
 
 
