@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 #: No scanner composes longer texts from its settings.
 _LONGEST = 4096
+#: Whole numbers of seven digits and more, phone numbers, national numbers, days, addresses of computers: no scanner
+#: writes them where a list says that it writes numbers or short codes, but somebody may have typed them.
+_OF_PERSONS = re.compile(
+    r"(?<![\d.])\d{7,}(?![\d.])|(?<!\w)\+\d{7,}|(?<![\d.\-])\d{5,}-\d{3,}(?![\d.])"
+    r"|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])"
+    r"|(?<![\d.])\d{1,2}([./-])\d{1,2}\1(?:19|20)\d\d(?![\d.])|(?<![\d.])(?:19|20)\d\d([./-])\d{1,2}\2\d{1,2}(?![\d.])"
+)
 #: GE's user defined data (0043,"GEMS_PARM_01",2A), as dcm2niix reads them: the place of the header's offset, the limits
 #: of its version (FL), and the least length; in the header, the flags of polarity and of EPI and the order of lines,
 #: which has another place from version 25.002 on.
@@ -21,7 +28,9 @@ _GE_POLARITY, _GE_EPI, _GE_ORDER, _GE_LATER, _GE_SHIFT, _GE_EARLIER = 0x30, 0x3A
 
 def is_written(pattern: str, text: str) -> bool:
     """Return whether a text has the form that a vendor's software writes, apart from surrounding blanks."""
-    return len(text) <= _LONGEST and _compiled(pattern).fullmatch(text.strip("\0 ")) is not None
+    if len(text) > _LONGEST or _OF_PERSONS.search(text):
+        return False
+    return _compiled(pattern).fullmatch(text.strip("\0 ")) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -273,14 +273,25 @@ NAMES = (
     "SMITH_AI",
     "F:SMITH",
 )
+#: Numbers of patients and orders, days, phone numbers, national numbers, computers.
+NUMBERS = (
+    "4711882", "004711882", "19620311", "11.03.1962", "1962-03-11", "3/11/1962", "120362-1234", "+491701234567",
+    "5551234-001", "10.11.12.13", "12 4711882 3", "A12B34C567",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("vendor", sorted(VENDORS))
-def test_no_form_of_a_text_has_room_for_names(vendor: str) -> None:
-    """Whoever they are of: in no attribute are they what the vendor's software writes."""
+def test_no_form_of_a_text_has_room_for_persons(vendor: str) -> None:
+    """Whoever they are of: in no attribute are names and numbers of persons what the vendor's software writes."""
     for attribute in vendor_list(vendor):
         if attribute.values:
-            assert [name for name in NAMES if is_written(attribute.values, name)] == [], attribute
+            assert [text for text in NAMES + NUMBERS if is_written(attribute.values, text)] == [], attribute
+
+
+def test_numbers_of_a_scanner_are_nobodys() -> None:
+    """Decimals of any length, lists, versions."""
+    for text in ("0.12345678", "8 8 1 0 0.00000015", "1234.5678", "1e-07 123456", "2.5.1"):
+        assert is_written(r"[\s\d.eE+\-]*", text)
 
 
 @pytest.mark.timeout(30)
