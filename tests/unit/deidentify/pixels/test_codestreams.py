@@ -21,6 +21,7 @@ from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from sendit.deidentify import compile_plan, deidentify
+from sendit.deidentify.pixels.codestreams.segments import ends_in_text
 from sendit.deidentify.pixels.codestreams.strip import stripped
 from sendit.deidentify.pixels.image import Extent
 from sendit.deidentify.retained.icc import without_texts
@@ -553,3 +554,27 @@ def test_size_and_style_of_jpeg_2000_end_with_their_fields(marker: int) -> None:
     done = stripped(made, SIZE, JPEG_2000_LOSSLESS, without_texts)
     assert done is not None
     assert done.data == frame
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0\0\0\0"])
+def test_text_at_the_end_of_coded_samples_is_held(padding: bytes) -> None:
+    """Decoders stop before it; where the samples end cannot be told without decoding them."""
+    strange = _STRANGE + padding
+    jpeg = coded(_SEEN, BASELINE)
+    with pytest.raises(Quarantine, match="reads as text"):
+        stripped(jpeg[:-2] + strange + jpeg[-2:], SIZE, BASELINE, without_texts)
+    frame = plain_2000()
+    tile = frame.index(b"\xff\x90")
+    (length,) = struct.unpack_from(">I", frame, tile + 6)
+    longer = struct.pack(">I", length + len(strange) if length else 0)
+    made = frame[: tile + 6] + longer + frame[tile + 10 : -2] + strange + frame[-2:]
+    with pytest.raises(Quarantine, match="reads as text"):
+        stripped(made, SIZE, JPEG_2000_LOSSLESS, without_texts)
+
+
+def test_ends_of_coded_samples_are_no_text() -> None:
+    """Of 200,000 random ends none, nor a repetition."""
+    chance = np.random.default_rng(11)
+    ends = chance.integers(0, 256, (200_000, 24), np.uint8)
+    assert not any(ends_in_text(end.tobytes()) for end in ends)
+    assert not ends_in_text(b"AQAQ" * 8)

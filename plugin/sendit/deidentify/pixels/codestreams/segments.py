@@ -6,8 +6,14 @@ Annex B, 14495-1 Annex C, 15444-1 Annex A).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
+from sendit.errors import Quarantine
+
+#: Twelve and more characters of names and numbers in a row are the end of coded samples once in ten million frames.
+_TEXT = re.compile(rb"[A-Za-z0-9 ^,.'\-]{12,}\Z")
+_LAST_BYTES, _LONGEST_END, _FEWEST_DIFFERENT = 256, 64, 6
 QUANTISATION, HUFFMAN, SCAN, LS_PARAMETERS = 0xDB, 0xC4, 0xDA, 0xF8
 _LINES, _RESTART, _ARITHMETIC, _EXTENSIONS = 0xDC, 0xDD, 0xCC, 0xC8
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {HUFFMAN, _ARITHMETIC, _EXTENSIONS}
@@ -62,6 +68,18 @@ def _size_of_table(marker: int, data: bytes, position: int) -> int:
     if marker == QUANTISATION:
         return 129 if data[position] >> 4 else 65
     return 17 + sum(data[position + 1 : position + 17])
+
+
+def ends_in_text(data: bytes) -> bool:
+    """Return whether coded samples end with what reads as text, apart from padding: decoders do not get there."""
+    text = _TEXT.search(data[-_LONGEST_END:].rstrip(b"\0\xff"))
+    return text is not None and len(set(text[0])) >= _FEWEST_DIFFERENT
+
+
+def check_end(frame: bytes, start: int, end: int) -> None:
+    """Hold a frame whose coded samples, from `start` to `end`, end with what reads as text."""
+    if ends_in_text(frame[max(start, end - _LAST_BYTES) : end]):
+        raise Quarantine("the samples of a compressed frame end with what reads as text")
 
 
 def length_in_jpeg(marker: int, data: bytes, *, ls: bool) -> int:

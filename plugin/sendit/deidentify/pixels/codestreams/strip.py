@@ -18,7 +18,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendit.deidentify.pixels.codestreams.encoder_comments import is_signature
-from sendit.deidentify.pixels.codestreams.segments import Jpeg2000Sizes, JpegTables, length_in_jpeg, packets_length
+from sendit.deidentify.pixels.codestreams.segments import (
+    Jpeg2000Sizes,
+    JpegTables,
+    check_end,
+    length_in_jpeg,
+    packets_length,
+)
 from sendit.errors import Quarantine
 
 if TYPE_CHECKING:
@@ -185,6 +191,7 @@ class _Jpeg:
             if marker == _SCAN:
                 following = (_MARKER_LS if self.is_ls else _MARKER).search(frame, end)
                 position = following.start() if following else len(frame)
+                check_end(frame, end, position)
         self._clean_profile(edits)
         for start, end in () if self.is_arithmetic else self.conditioning:
             edits.put(start, end, b"", "segments of arithmetic coding")
@@ -276,6 +283,7 @@ class _Jpeg2000:
             if marker == _DATA:
                 start, position = position + 2, self._end_of_data(position + 2)
                 self._check_packets(position - start, edits)
+                check_end(frame, start, position)
                 continue
             end = position + 2 + int.from_bytes(frame[position + 2 : position + 4], "big")
             if not position + 4 <= end <= len(frame):
