@@ -100,8 +100,8 @@ def is_time_zone(tag: int, value: str) -> bool:
     return tag == _TIME_ZONE and _OFFSET.fullmatch(value.strip()) is not None
 
 
-def has_form(tag: int, value: str) -> bool:
-    """Return whether a text that an option retains is of the form that its attribute has, if it has one."""
+def is_no_false_time_zone(tag: int, value: str) -> bool:
+    """Return whether a value is empty, the offset of a time zone, or of an attribute that holds none."""
     return tag != _TIME_ZONE or not value.strip(" \0") or is_time_zone(tag, value.strip("\0"))
 
 

@@ -26,11 +26,11 @@ from sendit.deidentify.dicom.text import ascii_text, encoded
 from sendit.deidentify.profile.table import technical_texts, version_texts
 from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.retained.by_attribute import (
-    has_form,
     has_form_of_attribute,
     is_defined_term,
     is_made_of_machine_words,
     is_make_or_model,
+    is_no_false_time_zone,
     is_series_number,
     is_time_zone,
     is_whole_description,
@@ -110,7 +110,9 @@ class RetainedValues:
                 return self.rewritten(element, self._ethnic, character_set, vr)
             if rule.origin != "allowlist":
                 text = self.readable(element, vr, character_set)
-                return DUMMIES[vr] if text is None else element.value if has_form(element.tag, text) else b""
+                if text is None:
+                    return DUMMIES[vr]
+                return element.value if is_no_false_time_zone(element.tag, text) else b""
             cleaned = self.rewritten(element, self._way(element.tag, elements), character_set, vr)
             return cleaned if cleaned is element.value or cleaned else self._stand_in(element.tag, vr, elements)
         if _may_hide(element.tag, vr, rule) and self._is_text(element.value, vr):
