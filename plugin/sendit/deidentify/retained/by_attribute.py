@@ -17,20 +17,15 @@ from sendit.deidentify.dicom.dataset import Dataset, Element, find
 from sendit.deidentify.dicom.text import ascii_text
 from sendit.deidentify.profile.table import technical_texts
 from sendit.deidentify.retained.coded_concepts import meaning_of
+from sendit.deidentify.retained.makes import is_make_or_model
 from sendit.deidentify.tables import table_rows, tag_of
 from sendit.deidentify.text.record_numbers import TextKind, without_record_numbers
-from sendit.deidentify.text.sections import sections
 from sendit.deidentify.text.vocabulary import is_known, is_of_machines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
-_MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturerName ReceiveCoilManufacturerName
-    TransmitCoilManufacturerName ApplicationManufacturer IOLManufacturer ApplicationSetupManufacturer
-    SourceApplicatorManufacturer"""
-_MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
-    ManufacturerRelatedModelGroup"""
 _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
 _TIME_ZONE = 0x00080201
 #: Beams as planning systems name them: by number, by the angles of gantry, collimator and table, tangents of a breast.
@@ -67,8 +62,6 @@ _FORMS: Mapping[int, Callable[[str], object]] = {
 _OFFSET = re.compile(r"[+\-](?:0\d|1[0-4])(?:00|15|30|45)")
 #: Longer values (bytes) are rarely seen twice.
 _SHARED = 256
-#: Signs between the words of a make or model.
-_BETWEEN = re.compile(r"[\s_,./&()\-\u00ae\u2122]+")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -76,13 +69,6 @@ def is_defined_term(tag: int, value: str) -> bool:
     """Return whether one value is a defined term or an enumerated value of its attribute (PS3.3)."""
     terms = _terms().get(tag)
     return terms is not None and value.strip(" \0") in terms
-
-
-def is_make_or_model(tag: int, value: str) -> bool:
-    """Return whether a whole value is a make in an attribute for makes, or a model in one for models."""
-    if tag in _tags(_MAKES):
-        return _is_make(_plain(value))
-    return tag in _tags(_MODELS) and _is_model(_plain(value))
 
 
 def is_made_of_machine_words(tag: int, value: str) -> bool:
@@ -174,38 +160,6 @@ def _compared() -> frozenset[int]:
     return frozenset(_terms()) | technical_texts() | {_SERIES_NUMBER, _CODE_MEANING}
 
 
-@lru_cache(maxsize=1024)
-def _is_make(text: str) -> bool:
-    makes, forms = _listed()["makes"], _listed()["legal forms"]
-    if text in makes:
-        return True
-    head, _, form = text.rpartition(" ")
-    longer = [form, f"{head.rpartition(' ')[2]} {form}"]
-    return bool(head) and (
-        (longer[0] in forms and _is_make(head)) or (longer[1] in forms and _is_make(head.rpartition(" ")[0]))
-    )
-
-
-@lru_cache(maxsize=1024)
-def _is_model(text: str) -> bool:
-    models, words = _listed()["models"], text.split(" ")
-    if text in models:
-        return True
-    return any(
-        " ".join(words[:end]) in _listed()["makes"] and " ".join(words[end:]) in models
-        for end in range(1, min(len(words), 5))
-    )
-
-
-def _plain(text: str) -> str:
-    return _BETWEEN.sub(" ", text.casefold()).strip()
-
-
-@cache
-def _listed() -> Mapping[str, frozenset[str]]:
-    return {name: frozenset(map(_plain, lines)) for name, lines in sections("makes_and_models.txt").items()}
-
-
 @cache
 def _terms() -> Mapping[int, frozenset[str]]:
     """Return the terms of PS3.3 by attribute: those of 2020, and those of later editions."""
@@ -214,8 +168,3 @@ def _terms() -> Mapping[int, frozenset[str]]:
         for row in table_rows(name):
             by_tag[tag_of(row["attribute"], name)].update(row["terms"].split("\\"))
     return {tag: frozenset(terms) for tag, terms in by_tag.items()}
-
-
-@cache
-def _tags(keywords: str) -> frozenset[int]:
-    return frozenset(tag_of(keyword, "by_attribute.py") for keyword in keywords.split())

@@ -29,7 +29,6 @@ from sendit.deidentify.retained.by_attribute import (
     has_form_of_attribute,
     is_defined_term,
     is_made_of_machine_words,
-    is_make_or_model,
     is_no_false_time_zone,
     is_series_number,
     is_time_zone,
@@ -39,6 +38,7 @@ from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_sc
 from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings, joined
 from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text
 from sendit.deidentify.retained.icc import without_texts
+from sendit.deidentify.retained.makes import is_company, is_for_makes, is_make_or_model, make_within
 from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
@@ -233,7 +233,16 @@ class RetainedValues:
         clean = self.texts.description
         if tag in technical_texts():
             clean = self.texts.version if tag in version_texts() else self.texts.technical
+        if is_for_makes(tag):
+            return lambda text: text if is_make_or_model(tag, text) else self._make(text)
         return lambda text: text if self._is_of_attribute(tag, text) else clean(text)
+
+    def _make(self, text: str) -> str:
+        """Return a make that no table has whole, or nothing: a part of one is another, or tells of a house."""
+        if is_company(text) and not self.texts.holds_personal_data(text) and not self.texts.knows_name(text):
+            return text
+        cleaned = self.texts.technical(text)
+        return text if cleaned == text else make_within(cleaned)
 
     def _is_of_attribute(self, tag: int, text: str) -> bool:
         """Return whether a text is of the kind that its attribute is for, whoever in the file has the same name."""

@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset, FileDataset
 from sendit.config.schema import Option
 from sendit.deidentify import compile_plan, deidentify
 from sendit.deidentify.profile.table import rules
-from sendit.deidentify.retained.by_attribute import is_defined_term, is_make_or_model
+from sendit.deidentify.retained.by_attribute import is_defined_term
+from sendit.deidentify.retained.makes import is_make_or_model
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output
 

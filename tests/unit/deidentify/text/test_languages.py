@@ -8,7 +8,7 @@ from benchmarks import encodings as benchmark
 from sendit.config.schema import Option
 from sendit.deidentify import Plan, compile_plan
 from sendit.deidentify.dicom.text import decoded, encoded
-from sendit.deidentify.retained.by_attribute import is_make_or_model
+from sendit.deidentify.retained.makes import is_make_or_model
 from sendit.deidentify.text.clean import PersonalData, cleaner_for
 from tests.unit.deidentify.samples import released
 

@@ -1,0 +1,166 @@
+"""Recognise makes and models of devices in the attributes for them: by a table, or by the form of a company's name.
+
+A make is whole or gone: "Medical" of "Olea Medical" names nobody, and "Klinikum" of a hospital's name says where the
+patient was. A maker that no table has is known by what it calls itself (Xoran Technologies, LLC): a trade of makers or
+a legal form beside words that no list of names has. A house that cares for patients is none, whatever its form.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from sendit.deidentify.tables import tag_of
+from sendit.deidentify.text.sections import cues, sections, words_by_section
+from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
+from sendit.deidentify.text.vocabulary import is_no_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturerName ReceiveCoilManufacturerName
+    TransmitCoilManufacturerName ApplicationManufacturer IOLManufacturer ApplicationSetupManufacturer
+    SourceApplicatorManufacturer"""
+_MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
+    ManufacturerRelatedModelGroup"""
+#: Signs between the words of a make or model.
+_BETWEEN = re.compile(r"[\s_,./&()\-\u00ae\u2122]+")
+_WORD = re.compile(r"[^\W_]+")
+#: The words of a company's name, in Latin letters; initials have their points.
+_COMPANY = re.compile(r"[A-Za-zÀ-ÿĀ-ž'’.&\-]+(?:,? [A-Za-zÀ-ÿĀ-ž'’.,&\-]+){0,8}[®™]?")
+_FEWEST_LETTERS = 3
+_MOST_UNKNOWN, _MOST_NAMES = 2, 1  # words
+
+
+def is_for_makes(tag: int) -> bool:
+    """Return whether an attribute names the maker of a device or program."""
+    return tag in _tags(_MAKES)
+
+
+def is_make_or_model(tag: int, value: str) -> bool:
+    """Return whether a whole value is a make in an attribute for makes, or a model in one for models."""
+    if tag in _tags(_MAKES):
+        return _is_make(_plain(value))
+    return tag in _tags(_MODELS) and _is_model(_plain(value))
+
+
+@lru_cache(maxsize=1024)
+def is_company(value: str) -> bool:
+    """Return whether a value has the form of a maker's name, and of no house that cares for patients.
+
+    What only makers do (technologies, instruments) allows for one word that is a name, too, if a legal form or a
+    second such word confirms it. What others do as well (medical, imaging), or a legal form alone, allows for none.
+    """
+    text = value.strip()
+    if not _COMPANY.fullmatch(text) or _is_house(text):
+        return False
+    words = [word for word in _plain(text).split() if word]
+    trades = _trades()
+    kinds = {kind: sum(word in named for word in words) for kind, named in trades.items()}
+    has_form = _plain(text) != _without_forms(_plain(text))
+    others = [word for word in _without_forms(_plain(text)).split() if not _is_of_trade(word)]
+    names = [word for word in others if len(word) < _FEWEST_LETTERS or is_listed_name(folded_word(word))]
+    if not others or len(others) > _MOST_UNKNOWN:
+        return False
+    if kinds["of makers"] and (has_form or kinds["of makers"] + kinds["of others"] > 1):
+        return len(names) <= _MOST_NAMES
+    return not names and (kinds["of makers"] > 0 or has_form)
+
+
+def make_within(value: str) -> str:
+    """Return the make that a value, from which something had to go, begins with; nothing if it begins with none."""
+    ends = [match.end() for match in _WORD.finditer(value)]
+    return next((value[:end] for end in reversed(ends) if _is_make(_plain(value[:end]))), "")
+
+
+def nobodys_words() -> frozenset[str]:
+    """Return the words of makes and models that no list of names has, folded."""
+    return _nobodys_words()
+
+
+@cache
+def _nobodys_words() -> frozenset[str]:
+    lines = (line for name in ("makes", "models") for line in _listed()[name])
+    words = {folded_word(word) for line in lines for word in line.split() if word.isalpha()}
+    return frozenset(word for word in words if len(word) > _FEWEST_LETTERS and not is_listed_name(word))
+
+
+def _is_of_trade(word: str) -> bool:
+    """Return whether a word says what a company does or where, or is nobody's name at all."""
+    return any(word in named for named in _trades().values()) or is_no_name(word.title())
+
+
+def _is_house(text: str) -> bool:
+    """Return whether a text names a house that cares for patients, or has the title of a person in it."""
+    words = _plain(text)
+    return bool(_houses().search(words) or _titles().search(text))
+
+
+@cache
+def _houses() -> re.Pattern[str]:
+    kinds = {re.escape(_plain(cue)) for cue in cues()["facility"]} | set(words_by_section(_TABLE)["houses"])
+    stems = "|".join(sorted(words_by_section(_TABLE)["parts of houses"]))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(kinds))})(?!\w)|(?:{stems})")
+
+
+@cache
+def _titles() -> re.Pattern[str]:
+    titles = "|".join(sorted(map(re.escape, cues()["title"]), key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{titles})(?!\w)")
+
+
+@cache
+def _trades() -> Mapping[str, frozenset[str]]:
+    """Return the words for trades, by whether only makers have them, and places where makers are."""
+    named = words_by_section(_TABLE)
+    return {kind: named[f"trades {kind}"] for kind in ("of makers", "of others")} | {"places": named["places"]}
+
+
+def _without_forms(text: str) -> str:
+    """Return the name of a company without the legal forms behind it."""
+    forms, words = _listed()["legal forms"], text.split(" ")
+    while len(words) > 1 and (words[-1] in forms or " ".join(words[-2:]) in forms or len(words[-1]) == 1):
+        words.pop()
+    return " ".join(words)
+
+
+@lru_cache(maxsize=1024)
+def _is_make(text: str) -> bool:
+    makes, forms = _listed()["makes"], _listed()["legal forms"]
+    if text in makes:
+        return True
+    head, _, form = text.rpartition(" ")
+    longer = [form, f"{head.rpartition(' ')[2]} {form}"]
+    return bool(head) and (
+        (longer[0] in forms and _is_make(head)) or (longer[1] in forms and _is_make(head.rpartition(" ")[0]))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _is_model(text: str) -> bool:
+    models, words = _listed()["models"], text.split(" ")
+    if text in models:
+        return True
+    return any(
+        " ".join(words[:end]) in _listed()["makes"] and " ".join(words[end:]) in models
+        for end in range(1, min(len(words), 5))
+    )
+
+
+def _plain(text: str) -> str:
+    return _BETWEEN.sub(" ", text.casefold()).strip()
+
+
+@cache
+def _listed() -> Mapping[str, frozenset[str]]:
+    named = ("makes", "legal forms", "models")
+    return {name: frozenset(map(_plain, lines)) for name, lines in sections(_TABLE).items() if name in named}
+
+
+_TABLE = "makes_and_models.txt"
+
+
+@cache
+def _tags(keywords: str) -> frozenset[int]:
+    return frozenset(tag_of(keyword, _TABLE) for keyword in keywords.split())
