@@ -42,6 +42,7 @@ from sendit.deidentify.retained.makes import is_company, is_for_makes, is_make_o
 from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
+from sendit.deidentify.retained.terms_of_attributes import is_written_by_device, with_terms
 from sendit.deidentify.retained.vr_rules import top_coded, valid
 from sendit.deidentify.retained.whole_meanings import (
     is_animal_of_attribute,
@@ -167,7 +168,8 @@ class RetainedValues:
     def described(self, rule: Rule, tag: int = 0) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
         if not rule.values:
-            return lambda text: text if self._is_whole(tag, text) else self.texts.description(text)
+            clean = self.texts.description
+            return lambda text: text if self._is_whole(tag, text) else with_terms(tag, text, self.texts, clean)
         return lambda text: text if self._is_vendors(rule.values, text) else self.texts.description(text)
 
     def _is_whole(self, tag: int, text: str) -> bool:
@@ -235,7 +237,7 @@ class RetainedValues:
             clean = self.texts.version if tag in version_texts() else self.texts.technical
         if is_for_makes(tag):
             return lambda text: text if is_make_or_model(tag, text) else self._make(text)
-        return lambda text: text if self._is_of_attribute(tag, text) else clean(text)
+        return lambda text: text if self._is_of_attribute(tag, text) else with_terms(tag, text, self.texts, clean)
 
     def _make(self, text: str) -> str:
         """Return a make that no table has whole, or nothing: a part of one is another, or tells of a house."""
@@ -252,6 +254,8 @@ class RetainedValues:
             return not self.texts.holds_personal_data(text)
         if tag == _PROCESSING_CODE and _CODE_OF_DEVICE.fullmatch(text.strip()):
             return not self.texts.is_identifier(text.strip()) and not self.texts.holds_personal_data(text)
+        if is_written_by_device(tag, text, self.texts):
+            return True
         return is_made_of_machine_words(tag, text) and not self.texts.knows_name(text)
 
     def _way_of_code(self, tag: int, elements: Dataset) -> Callable[[str], str]:

@@ -74,18 +74,6 @@ def make_within(value: str) -> str:
     return next((value[:end] for end in reversed(ends) if _is_make(_plain(value[:end]))), "")
 
 
-def nobodys_words() -> frozenset[str]:
-    """Return the words of makes and models that no list of names has, folded."""
-    return _nobodys_words()
-
-
-@cache
-def _nobodys_words() -> frozenset[str]:
-    lines = (line for name in ("makes", "models") for line in _listed()[name])
-    words = {folded_word(word) for line in lines for word in line.split() if word.isalpha()}
-    return frozenset(word for word in words if len(word) > _FEWEST_LETTERS and not is_listed_name(word))
-
-
 def _is_of_trade(word: str) -> bool:
     """Return whether a word says what a company does or where, or is nobody's name at all."""
     return any(word in named for named in _trades().values()) or is_no_name(word.title())

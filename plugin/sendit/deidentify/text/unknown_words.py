@@ -92,10 +92,15 @@ def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
     if (
         not word.islower()
         or not run.string[:1].isupper()
-        or _AGENT.search(run.string, max(0, run.start() - _LONGEST_AGENT), run.start())
+        or is_behind_agent(run.string, run.start())
     ):
         return False
     return _is_likely(folded_word(word), _IN_LONG_SENTENCE if known >= _MANY else _IN_SENTENCE)
+
+
+def is_behind_agent(text: str, start: int) -> bool:
+    """Return whether a word says who did something, as "by" or "from" stands before it."""
+    return _AGENT.search(text, max(0, start - _LONGEST_AGENT), start) is not None
 
 
 def is_word_of_language(word: str, text: str) -> bool:

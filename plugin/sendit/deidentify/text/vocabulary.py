@@ -675,7 +675,7 @@ def _is_word(text: str) -> bool:
     word, small = folded_word(text), text.islower()
     if word in _terms() or _is_narrow(text) or is_of_languages(word, small=small) or is_built_of_medicine(word):
         return True
-    if text.isupper() and word in _acronyms():
+    if (text.isupper() and word in _acronyms()) or word in _made():
         return True
     if small and len(word) >= _SHORTEST_COGNATE + 1 and word.endswith(_VOWELS) and word[:-1] in _terms():
         return word not in surnames()  # tamoxifeno
@@ -881,6 +881,14 @@ def _everyday() -> frozenset[str]:
 def _machines() -> frozenset[str]:
     """Return `tables/machines.txt`: words that may stay in technical texts."""
     return frozenset(map(folded_word, table_words("machines.txt"))) | products()["beside others"]
+
+
+@cache
+def _made() -> frozenset[str]:
+    """Return the words of makes and models that no list of names has."""
+    named = sections("makes_and_models.txt")
+    words = {folded_word(word) for name in ("makes", "models") for line in named[name] for word in line.split()}
+    return frozenset(word for word in words if word.isalpha() and len(word) > _SHORT and not is_listed_name(word))
 
 
 @cache
