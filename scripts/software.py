@@ -2,10 +2,11 @@
 
 python -m scripts.software DEBS NIPYPE
 
-DEBS is a folder with Debian's packages dcmtk, libgdcm-tools, mrtrix3, dcm2niix, nifti-bin, vtk-dicom-tools, plastimatch,
-dicom3tools, minc-tools, connectome-workbench, medcon, pixelmed-apps and elastix (apt-get download), of which the names of the
-programs are taken; NIPYPE is the unpacked wheel of nipype from PyPI, of which the names of commands (bet, N4BiasFieldCorrection)
-and of interfaces to ANTs, FSL, FreeSurfer, AFNI, SPM and others are taken. Left out are names of persons, and what other tables have.
+DEBS is a folder with Debian's packages dcmtk, libgdcm-tools, mrtrix3, dcm2niix, nifti-bin, vtk-dicom-tools,
+plastimatch, dicom3tools, minc-tools, connectome-workbench, medcon, pixelmed-apps and elastix (apt-get download), of
+which the names of the programs are taken. NIPYPE is the unpacked wheel of nipype from PyPI, of which the names of
+commands (N4BiasFieldCorrection) and of interfaces to ANTs, FSL, FreeSurfer, AFNI, SPM and others are taken. Left out
+are names of persons, and what other tables have.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ _COMMAND = re.compile(r"_cmd = [\"']([A-Za-z]\w+)")
 _INTERFACE = re.compile(r"^class ([A-Z]\w+)\(", re.MULTILINE)
 _NO_INTERFACE = re.compile("Spec$|Base|Command|Test|Input|Output|Info$")
 _SHORTEST = 4  # letters
-_HEAD = """# Names of programs, commands and filters of medical imaging, as descriptions of a derivation and names of algorithms have them
-# (terms_of_attributes.txt says where they stay), in lower case. Written by python -m scripts.software, which names the packages.
+_HEAD = """\
+# Names of programs, commands and filters of medical imaging, as descriptions of a derivation and algorithms have
+# them (terms_of_attributes.txt says where they stay), in lower case. Written by python -m scripts.software.
 """
 
 
@@ -48,7 +50,12 @@ def names(packages: Path, nipype: Path) -> Iterator[str]:
 def words(packages: Path, nipype: Path) -> list[str]:
     """Return the names that are nobody's, in alphabetical order."""
     found = {name.lower() for name in names(packages, nipype)}
-    return sorted(name for name in found if len(name) >= _SHORTEST and not is_known(name) and not _is_name(name))
+    return sorted(name for name in found if len(name) >= _SHORTEST and not _is_plain(name) and not _is_name(name))
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a name is in other tables; with a digit, it could be somebody's number there."""
+    return name.isalpha() and is_known(name)
 
 
 def _is_name(name: str) -> bool:

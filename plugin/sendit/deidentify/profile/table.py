@@ -286,9 +286,9 @@ def technical_texts() -> frozenset[int]:
     return frozenset(int(tag) for keyword in _TERSE.split() if (tag := tag_for_keyword(keyword)) is not None)
 
 
-#: Those of them that name the version of a program.
+#: Those of them that name the version of a program, beside its name or alone.
 _VERSIONS = """SoftwareVersions SecondaryCaptureDeviceSoftwareVersions ApplicationVersion AlgorithmVersion
-    ManufacturerModelVersion CodingSchemeVersion"""
+    ManufacturerModelVersion CodingSchemeVersion SecondaryCaptureDeviceManufacturerModelName"""
 
 
 @cache

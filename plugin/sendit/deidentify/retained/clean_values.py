@@ -38,7 +38,7 @@ from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_sc
 from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings, joined
 from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text
 from sendit.deidentify.retained.icc import without_texts
-from sendit.deidentify.retained.makes import is_company, is_for_makes, is_make_or_model, make_within
+from sendit.deidentify.retained.makes import is_company, is_for_makes, is_make_or_model, make_within, without_room
 from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
@@ -73,6 +73,10 @@ _IMAGING_FREQUENCY, _FIELD_STRENGTH = 0x00180084, 0x00180087
 _PROCESSING_CODE = 0x00181401  # AcquisitionDeviceProcessingCode: a number from a table of the device
 _CODE_OF_DEVICE = re.compile(r"\d{1,6}")
 _FIVE_DIGITS = re.compile(r"\d{5}")
+#: Initials behind a word for who was at the machine: TECH JMB, MTRA_KK.
+_OPERATOR = re.compile(
+    r"(?:TECH|TECHNICIAN|TECHNOLOGIST|RADIOGRAPHER|OPERATOR|OPER|MTRA?|MTAR?|USER|INITIALS|INIT)[ _]+[A-Z]{2,3}"
+)
 #: EthnicGroup, EthnicGroups: the option retains them, but the value is what somebody typed.
 _ETHNIC_GROUPS = (0x00102160, 0x00102162)
 _LONGEST_CODE_OF_GROUP = 2
@@ -237,14 +241,19 @@ class RetainedValues:
             clean = self.texts.version if tag in version_texts() else self.texts.technical
         if is_for_makes(tag):
             return lambda text: text if is_make_or_model(tag, text) else self._make(text)
-        return lambda text: text if self._is_of_attribute(tag, text) else with_terms(tag, text, self.texts, clean)
+
+        def of_attribute(text: str) -> str:
+            plain = without_room(tag, text)
+            return plain if self._is_of_attribute(tag, plain) else with_terms(tag, plain, self.texts, clean)
+
+        return of_attribute
 
     def _make(self, text: str) -> str:
         """Return a make that no table has whole, or nothing: a part of one is another, or tells of a house."""
         if is_company(text) and not self.texts.holds_personal_data(text) and not self.texts.knows_name(text):
             return text
         cleaned = self.texts.technical(text)
-        return text if cleaned == text else make_within(cleaned)
+        return text if cleaned == text else make_within(text, cleaned)
 
     def _is_of_attribute(self, tag: int, text: str) -> bool:
         """Return whether a text is of the kind that its attribute is for, whoever in the file has the same name."""
@@ -349,6 +358,8 @@ def _may_hide(tag: int, vr: str, rule: Rule) -> bool:
 
 def _is_term_of(tag: int, single: str) -> bool:
     """Return whether one value of a code string is a term. Only a template's number may have five digits."""
+    if _OPERATOR.fullmatch(single.strip()):
+        return False
     if is_name_too(single.strip()):  # LONG, PARK: a defined term of the attribute is none of these
         return False
     return is_term(single) and (tag in _TABLES or not _FIVE_DIGITS.fullmatch(single.strip()))

@@ -29,6 +29,10 @@ _BETWEEN = re.compile(r"[\s_,./&()\-\u00ae\u2122]+")
 _WORD = re.compile(r"[^\W_]+")
 #: The words of a company's name, in Latin letters; initials have their points.
 _COMPANY = re.compile(r"[A-Za-zÀ-ÿĀ-ž'’.&\-]+(?:,? [A-Za-zÀ-ÿĀ-ž'’.,&\-]+){0,8}[®™]?")
+#: Words without spaces that end with house, department, room or building.
+_ROOM = re.compile(
+    r"[\s(（]*[\u3040-\u30ff\u3400-\u9fff\d]*(?:医院|病院|医學?院|放射[科線]|影像科|机房|機房|[科室樓楼])[\u3400-\u9fff\d]*[)）]*"
+)
 _FEWEST_LETTERS = 3
 _MOST_UNKNOWN, _MOST_NAMES = 2, 1  # words
 
@@ -68,10 +72,20 @@ def is_company(value: str) -> bool:
     return not names and (kinds["of makers"] > 0 or has_form)
 
 
-def make_within(value: str) -> str:
-    """Return the make that a value, from which something had to go, begins with; nothing if it begins with none."""
-    ends = [match.end() for match in _WORD.finditer(value)]
-    return next((value[:end] for end in reversed(ends) if _is_make(_plain(value[:end]))), "")
+def without_room(tag: int, value: str) -> str:
+    """Return a model without the room or department in which it stands, as Chinese and Japanese consoles have it."""
+    return _ROOM.sub("", value).strip() if tag in _tags(_MODELS) else value
+
+
+def make_within(value: str, cleaned: str) -> str:
+    """Return the make that a value begins with before the first word that had to go; nothing if there is none.
+
+    Args:
+        value: the value.
+        cleaned: what cleaning left of it.
+    """
+    begins = [value[: match.end()] for match in _WORD.finditer(value)]
+    return next((begin for begin in reversed(begins) if cleaned.startswith(begin) and _is_make(_plain(begin))), "")
 
 
 def _is_of_trade(word: str) -> bool:

@@ -2,7 +2,7 @@
 
 `tables/terms_of_attributes.txt` lists attributes and words by kind: methods, views, maps of colours, detectors,
 collimators, and with `tables/software.txt` programs. They are set aside while the rest of the text is cleaned. A text
-with personal data of the file gets no such favour, nor does a word behind "by" or "from".
+with personal data of the file gets no such favour, nor does a word behind "by" or a title, or beside one that goes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.tables import table_words, tag_of
-from sendit.deidentify.text.sections import words_by_section
-from sendit.deidentify.text.sorted_words import folded_word
+from sendit.deidentify.text.sections import any_of, cues, words_by_section
+from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
 from sendit.deidentify.text.unknown_words import is_behind_agent
 
 if TYPE_CHECKING:
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
     from sendit.deidentify.text.clean import TextCleaner
 
+_DETECTOR = 0x00187006
 _TABLE = "terms_of_attributes.txt"
 #: Stands in for a term: neither letter nor space, and another one than that of eponyms.
 _HELD = "\ue001"
 _WORD = re.compile(r"[^\W\d_]+")
-_PROGRAM = re.compile(r"(?<![\w@\\/.])[A-Za-z][\w\-]*\w(?![\w@\\/])")
+#: A word with what is joined to it, in no path and no address.
+_WHOLE = re.compile(r"(?<![\w@\\/.\-])\w+(?:[\-’']\w+)*(?![\w@\\]|[./]\w)")
 #: A transducer: letters and frequencies in MHz or the number of a model (PLT-1005BT, SL15-4, 9L-D).
-_PROBE = re.compile(r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,5}(?:-[A-Z\d]{1,3})?[a-z]{0,2}")
-#: Settings of a processing, short labels with numbers of up to three digits, as Fuji and others write them: GA1.0:GTE:GS-0.08.
+_PROBE = re.compile(r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}")
+#: Sizes of detectors in pixels and in cm (2800x3408, 4343W), and models behind the name of their series (CXDI-702C).
+_OF_DETECTOR = re.compile(
+    r"[1-9]\d{2,3}[x×][1-9]\d{2,3}|[1-4]\d[1-4]\d[A-Z]{1,3}|(?P<series>[A-Za-z]{2,9})-?\d{3,4}[A-Z]{0,3}"
+)
+#: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
 _SETTING = r"(?:[A-Z]{1,4}[+\-]?(?:\d{1,2}(?:\.\d{1,2})?)?|[+\-]?\d{1,2}\.\d{1,2})"
 _SETTINGS = re.compile(rf"{_SETTING}(?:[:;,/ ]{{1,2}}{_SETTING})+")
 #: A version by the commit it was built from, or by the day behind the word for it.
@@ -48,26 +54,38 @@ def with_terms(tag: int, text: str, texts: TextCleaner, clean: Callable[[str], s
     if cleaned == text or tag not in _words() or texts.holds_personal_data(text) or texts.knows_name(text):
         return cleaned
     held: list[str] = []
+    apart = _WHOLE.sub(lambda match: _aside(match, tag, held), text)
+    if not held:
+        return cleaned
+    rest = clean(apart) if re.search(r"\w", apart) else apart
+    if rest.count(_HELD) != len(held) or (rest != apart and any(is_listed_name(folded_word(word)) for word in held)):
+        return cleaned  # what had to go may have been the other part of a name
+    waiting = iter(held)
+    return re.sub(_HELD, lambda _: next(waiting), rest)
 
-    def aside(match: re.Match[str]) -> str:
-        word = folded_word(match[0])
-        if word not in _words()[tag] or is_behind_agent(text, match.start()):
+
+def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
+    """Return a name with digits and signs, in which terms are set aside: itself, or words of it."""
+    terms = _words()[tag]
+    if is_behind_agent(whole.string, whole.start()) or _behind_title().search(whole.string, 0, whole.start()):
+        return whole[0]
+    if (tag in _for_software() and whole[0].lower() in terms) or (tag == _DETECTOR and _is_of_detector(whole[0])):
+        held.append(whole[0])
+        return _HELD
+
+    def word_aside(match: re.Match[str]) -> str:
+        if folded_word(match[0]) not in terms:
             return match[0]
         held.append(match[0])
         return _HELD
 
-    apart = _WORD.sub(aside, text)
-    if tag in _for_software():
-        held.clear()
-        apart = _PROGRAM.sub(lambda match: aside(match) if match[0].lower() in _software() else match[0], text)
-        apart = apart if held else _WORD.sub(aside, text)
-    if not held:
-        return cleaned
-    rest = clean(apart) if re.search(r"\w", apart) else apart
-    if rest.count(_HELD) != len(held):
-        return cleaned
-    waiting = iter(held)
-    return re.sub(_HELD, lambda _: next(waiting), rest)
+    return _WORD.sub(word_aside, whole[0])
+
+
+def _is_of_detector(text: str) -> bool:
+    """Return whether a text is the size or the model of a detector."""
+    found = _OF_DETECTOR.fullmatch(text)
+    return found is not None and (found["series"] is None or found["series"].lower() in _words()[_DETECTOR])
 
 
 def is_written_by_device(tag: int, text: str, texts: TextCleaner) -> bool:
@@ -100,6 +118,11 @@ def _words() -> Mapping[int, frozenset[str]]:
             tag = tag_of(keyword, _TABLE)
             found[tag] = found.get(tag, frozenset()) | named[kind]
     return found | {tag: found.get(tag, frozenset()) | _software() for tag in _for_software()}
+
+
+@cache
+def _behind_title() -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{any_of(cues()['title'])})\.?\s*$", re.IGNORECASE)
 
 
 @cache

@@ -89,11 +89,7 @@ def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
         return False
     if known >= _FEWEST and is_word_of_language(word, run.string):
         return True
-    if (
-        not word.islower()
-        or not run.string[:1].isupper()
-        or is_behind_agent(run.string, run.start())
-    ):
+    if not word.islower() or not run.string[:1].isupper() or is_behind_agent(run.string, run.start()):
         return False
     return _is_likely(folded_word(word), _IN_LONG_SENTENCE if known >= _MANY else _IN_SENTENCE)
 

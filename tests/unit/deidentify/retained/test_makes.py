@@ -70,3 +70,20 @@ def _manufacturer(value: str, **others: str) -> str:
     for keyword, text in others.items():
         setattr(whole, keyword, text)
     return str(output(file_of(whole)).Manufacturer)
+
+
+def test_a_make_is_not_put_together() -> None:
+    """Of two parts around a word that goes."""
+    assert _manufacturer("Sectra Kowalska AB") == "Sectra"
+
+
+@pytest.mark.parametrize(
+    ("model", "left"),
+    [("uCT 530 放射科三号机房", "uCT 530"), ("NeuViz 64 三号机房", "NeuViz 64"), ("SCT-7800 第2撮影室", "SCT-7800")],
+)
+def test_a_model_loses_the_room_behind_it(model: str, left: str) -> None:
+    """Consoles in China and Japan are told apart by it."""
+    whole = dataset()
+    whole.SpecificCharacterSet = "ISO_IR 192"
+    whole.ManufacturerModelName = model
+    assert output(file_of(whole)).ManufacturerModelName == left

@@ -1,0 +1,70 @@
+"""Terms stay in the attribute that they are terms of, though people are called so; forms of devices stay as well."""
+
+from __future__ import annotations
+
+import pytest
+
+from sendit.config.schema import Option
+from sendit.deidentify import compile_plan
+from tests.unit.deidentify.samples import dataset, file_of, output
+
+_RESEARCH = compile_plan([Option.CLEAN_DESCRIPTORS, Option.RETAIN_PATIENT_CHARACTERISTICS], [])
+
+
+def _left(keyword: str, value: str, **others: str) -> str:
+    whole = dataset()
+    for name, text in ({keyword: value} | others).items():
+        setattr(whole, name, text)
+    return str(output(file_of(whole), _RESEARCH).get(keyword, ""))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("AttenuationCorrectionMethod", "Chang 0.11/cm"), ("ReconstructionMethod", "Feldkamp (FDK)"),
+        ("AlgorithmName", "Levenberg-Marquardt T1 fit"), ("SegmentAlgorithmName", "Otsu + watershed"),
+        ("FilterType", "Cardiac Small"), ("ViewName", "Waters"), ("ViewName", "Caldwell"),
+        ("CollimatorGridName", "LEFB"),
+        ("TransducerData", "PLT-1005BT"), ("AcquisitionDeviceProcessingCode", "GA1.0:GTE:GC1.6:GS-0.08"),
+        ("DetectorDescription", "CXDI-702C Wireless CsI(Tl) 2800x3408"),
+        ("DetectorDescription", "PerkinElmer a-Si XRD 1611 CsI"), ("LUTLabel", "Inverse Gray"), ("LUTLabel", "Rainbow"),
+        ("DerivationDescription", "ANTs N4BiasFieldCorrection -d 3 -s 4"), ("AlgorithmVersion", "git:3f9ac01"),
+        ("DerivationDescription", "Combined by GDCM gdcmconv 3.0.8"),
+        ("SoftwareVersions", "SW R10.2.1 (build 20190411.1533)"),
+    ],
+)  # fmt: skip
+def test_terms_stay(keyword: str, value: str) -> None:
+    """Whole, as they came."""
+    assert _left(keyword, value) == value
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("SeriesDescription", "Chang 0.11/cm"), ("LUTLabel", "Chang"), ("ViewName", "Chang"),
+        ("DerivationDescription", "segmented by Chang"), ("FilterType", "Mr Chang"),
+        ("ReconstructionMethod", "Chang Kowalska"), ("AlgorithmName", "Kowalska, Chang"),
+    ],
+)  # fmt: skip
+def test_elsewhere_they_are_names(keyword: str, value: str) -> None:
+    """In descriptions, in attributes of another kind, and behind what says who did something."""
+    assert "Chang" not in _left(keyword, value)
+
+
+def test_a_person_of_the_file_goes() -> None:
+    """Also from the attribute that has such terms."""
+    assert "Chang" not in _left("AttenuationCorrectionMethod", "Chang 0.11/cm", PatientName="Chang^Ann")
+    assert "Waters" not in _left("ViewName", "Waters", OperatorsName="Waters^Jo")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("DetectorDescription", "AK8831-0472"), ("DetectorDescription", "Quennes-4711"),
+        ("TransducerData", "A00492817"),
+        ("AcquisitionDeviceProcessingCode", "4471902"), ("ScanOptions", "TECH JMB"),
+    ],
+)  # fmt: skip
+def test_numbers_and_initials_go(keyword: str, value: str) -> None:
+    """Serial numbers, numbers of persons, and who was at the machine."""
+    assert value not in _left(keyword, value)
