@@ -1,8 +1,9 @@
 """Keep words that are terms in their attribute, though people are called so: Chang in AttenuationCorrectionMethod.
 
 `tables/terms_of_attributes.txt` lists attributes and words by kind: methods, views, maps of colours, detectors,
-collimators, and with `tables/software.txt` programs. They are set aside while the rest of the text is cleaned. A text
-with personal data of the file gets no such favour, nor does a word behind "by" or a title, or beside one that goes.
+collimators, stains, plans, and with `tables/software.txt` programs. They are set aside while the rest of the text is
+cleaned. A text with personal data of the file gets no such favour, nor does a word behind "by" or a title, or beside
+one that goes.
 """
 
 from __future__ import annotations
@@ -67,11 +68,12 @@ def with_terms(tag: int, text: str, texts: TextCleaner, clean: Callable[[str], s
 def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
     """Return a name with digits and signs, in which terms are set aside: itself, or words of it."""
     terms = _words()[tag]
-    if is_behind_agent(whole.string, whole.start()) or _behind_title().search(whole.string, 0, whole.start()):
-        return whole[0]
-    if (tag in _for_software() and whole[0].lower() in terms) or (tag == _DETECTOR and _is_of_detector(whole[0])):
+    is_program = tag in _for_software() and whole[0].lower() in _software()  # nobody's name, also behind "by"
+    if is_program or (tag == _DETECTOR and _is_of_detector(whole[0])):
         held.append(whole[0])
         return _HELD
+    if is_behind_agent(whole.string, whole.start()) or _behind_title().search(whole.string, 0, whole.start()):
+        return whole[0]
 
     def word_aside(match: re.Match[str]) -> str:
         if folded_word(match[0]) not in terms:
@@ -113,7 +115,7 @@ def _words() -> Mapping[int, frozenset[str]]:
     """Return the terms of every attribute that has some."""
     named = words_by_section(_TABLE)
     found: dict[int, frozenset[str]] = {}
-    for kind in ("methods", "views", "colours", "detectors", "collimators"):
+    for kind in ("methods", "views", "colours", "detectors", "collimators", "stains", "schemes", "plans"):
         for keyword in named[f"{kind} for"]:
             tag = tag_of(keyword, _TABLE)
             found[tag] = found.get(tag, frozenset()) | named[kind]
@@ -132,4 +134,4 @@ def _for_software() -> frozenset[int]:
 
 @cache
 def _software() -> frozenset[str]:
-    return table_words("software.txt")
+    return table_words("software.txt") | words_by_section(_TABLE)["software"]

@@ -885,9 +885,10 @@ def _machines() -> frozenset[str]:
 
 @cache
 def _made() -> frozenset[str]:
-    """Return the words of makes and models that no list of names has."""
+    """Return the words of makes, models and `tables/machines.txt` that no list of names has."""
     named = sections("makes_and_models.txt")
     words = {folded_word(word) for name in ("makes", "models") for line in named[name] for word in line.split()}
+    words |= set(map(folded_word, table_words("machines.txt")))
     return frozenset(word for word in words if word.isalpha() and len(word) > _SHORT and not is_listed_name(word))
 
 

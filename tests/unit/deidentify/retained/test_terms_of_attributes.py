@@ -30,6 +30,9 @@ def _left(keyword: str, value: str, **others: str) -> str:
         ("DetectorDescription", "PerkinElmer a-Si XRD 1611 CsI"), ("LUTLabel", "Inverse Gray"), ("LUTLabel", "Rainbow"),
         ("DerivationDescription", "ANTs N4BiasFieldCorrection -d 3 -s 4"), ("AlgorithmVersion", "git:3f9ac01"),
         ("DerivationDescription", "Combined by GDCM gdcmconv 3.0.8"),
+        ("DerivationDescription", "Converted by dcmconv"), ("StructureSetLabel", "BrainMets"),
+        ("SpecimenShortDescription", "Papanicolaou"), ("SpecimenShortDescription", "Jones Silver"),
+        ("CodingSchemeName", "Siemens CSA Private Codes"), ("DerivationDescription", "AIF deconvolution cSVD"),
         ("SoftwareVersions", "SW R10.2.1 (build 20190411.1533)"),
     ],
 )  # fmt: skip
