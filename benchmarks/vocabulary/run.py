@@ -24,8 +24,9 @@ LISTS: Mapping[str, tuple[Path, ...]] = {
     "built on": (_HERE / "built_on.txt", _HERE / "nomenclature.txt", _HERE.parent / "technique_phrases.txt"),
     "held out": (_HERE / "held_out.txt",),
     "second": (_HERE / "held_out_later.txt", _HERE / "held_out_meanings.txt"),
+    "third": (_HERE / "of_makers.txt",),
 }
-_LEAST_KEPT = {"built on": 0.995, "held out": 0.9, "second": 0.9}
+_LEAST_KEPT = {"built on": 0.995, "held out": 0.9, "second": 0.9, "third": 0.9}
 #: Around a family name.
 AROUND = (
     "{}", "CT chest {}", "{} knee right", "{} MRI brain W/O", "AX T2 {}", "t1_{}_sag_p2", "CT_{}_1", "seen by {}",
@@ -126,12 +127,12 @@ looked at until 1,290 of the 1,336 stayed (96.6 %): that is what to expect of ot
 with it, too. *Second*: `vocabulary/held_out_later.txt` and `vocabulary/held_out_meanings.txt`, written down later in
 the same way, with more of animals, therapy, teeth, eyes, pathology, of other languages, and with meanings of codes
 that no code stands beside. Before anything was changed, 421 of its 477 values stayed (88.3 %: 82 of 103 meanings, 339
-of 374 others). Then the classes of words that were missing were added, so that it is no longer unseen. Whole instances
-go through `deidentify`; a value that is not exactly the same afterwards
-counts as lost.
+of 374 others). Then the classes of words that were missing were added, so that it is no longer unseen. *Third*: `vocabulary/of_makers.txt`, by another
+hand: values of some hundred makers, in more attributes. Before anything was changed, 220 of its 268 values stayed (82.1 %).
+Then the classes of words that were missing were added. Whole instances go through `deidentify`; a value that is not exactly the same afterwards counts as lost.
 
-| attribute | built on | lost | held out | lost | second | lost |
-| --- | --- | --- | --- | --- | --- | --- |
+| attribute | built on | lost | held out | lost | second | lost | third | lost |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
 {verdict}
