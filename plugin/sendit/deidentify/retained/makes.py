@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.sections import cues, sections, words_by_section
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
-from sendit.deidentify.text.vocabulary import is_no_name
+from sendit.deidentify.text.vocabulary import is_anybodys_name, is_no_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +32,6 @@ _COMPANY = re.compile(r"[A-Za-zÀ-ÿĀ-ž'’.&\-]+(?:,? [A-Za-zÀ-ÿĀ-ž'’.,
 _ROOM = re.compile(
     r"[\s(（]*[\u3040-\u30ff\u3400-\u9fff\d]*(?:医院|病院|医學?院|放射[科線]|影像科|机房|機房|[科室樓楼])[\u3400-\u9fff\d]*[)）]*"
 )
-_FEWEST_LETTERS = 3
 _MOST_UNKNOWN, _MOST_NAMES = 2, 1  # words
 
 
@@ -64,7 +62,7 @@ def is_company(value: str) -> bool:
     kinds = {kind: sum(word in named for word in words) for kind, named in trades.items()}
     has_form = _plain(text) != _without_forms(_plain(text))
     others = [word for word in _without_forms(_plain(text)).split() if not _is_of_trade(word)]
-    names = [word for word in others if len(word) < _FEWEST_LETTERS or is_listed_name(folded_word(word))]
+    names = [word for word in others if is_anybodys_name(word)]
     if not others or len(others) > _MOST_UNKNOWN:
         return False
     if kinds["of makers"] and (has_form or kinds["of makers"] + kinds["of others"] > 1):
