@@ -73,6 +73,8 @@ _IMAGING_FREQUENCY, _FIELD_STRENGTH = 0x00180084, 0x00180087
 _PROCESSING_CODE = 0x00181401  # AcquisitionDeviceProcessingCode: a number from a table of the device
 _CODE_OF_DEVICE = re.compile(r"\d{1,6}")
 _FIVE_DIGITS = re.compile(r"\d{5}")
+_SCAN_OPTIONS = 0x00180022
+_OPTION_OF_GE = re.compile(r"[A-Z][A-Z\d_]{0,9}_GEMS")
 #: Initials behind a word for who was at the machine: TECH JMB, MTRA_KK.
 _OPERATOR = re.compile(
     r"(?:TECH|TECHNICIAN|TECHNOLOGIST|RADIOGRAPHER|OPERATOR|OPER|MTRA?|MTAR?|USER|INITIALS|INIT)[ _]+[A-Z]{2,3}"
@@ -360,6 +362,8 @@ def _is_term_of(tag: int, single: str) -> bool:
     """Return whether one value of a code string is a term. Only a template's number may have five digits."""
     if _OPERATOR.fullmatch(single.strip()):
         return False
+    if tag == _SCAN_OPTIONS and _OPTION_OF_GE.fullmatch(single.strip()):
+        return True
     if is_name_too(single.strip()):  # LONG, PARK: a defined term of the attribute is none of these
         return False
     return is_term(single) and (tag in _TABLES or not _FIVE_DIGITS.fullmatch(single.strip()))
