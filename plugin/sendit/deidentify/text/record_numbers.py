@@ -164,7 +164,8 @@ _VERSION = re.compile(
             r"[vr]?(?:19|20)\d\d\.\d{1,2}(?:\.\d{1,2}){0,2}[a-z]?",
             # semver.org and its like: 1.2.840-alpha+build.77, 2.1.0-rc.1, 2023.1.2-SNAPSHOT
             r"v?(?:\d{1,2}|20\d\d)\.\d{1,3}(?:\.\d{1,3})?[\-_.](?:alpha|beta|rc|pre|preview|dev|snapshot|nightly|build|post|release|final|lts|ga|hotfix|patch)"
-            r"(?:[.\-]?\d{1,3})?(?:\+(?:build|rev|exp|sha|r|b)?[.\-]?\d{0,4})?",
+            r"(?:[.\-]?\d{1,3})?(?:\+(?:build|rev|exp|sha|cu|cpu|r|b)?[.\-]?\d{0,4})?",
+            rf"v?\d{{1,2}}(?:\.\d{{1,3}}){{1,3}}(?:[_\-]r\d{{2,5}}|[._\-]{_BUILT})",  # a revision, a day
             r"(?:5|6|10)\.[0-3]\.(?:2195|[2679]\d{3}|[12]\d{4})(?:\.\d{1,5})?",  # Windows
             r"v\d{1,2}-\d{3}\.\d{3}\.\d{4}",  # UIH
             rf"(?:(?:rc|build|release|rel|rev|b|r|v)[.\-_]?)?{_BUILT}(?:[.\-_]\d{{1,4}})?",

@@ -33,7 +33,9 @@ def _left(keyword: str, value: str, **others: str) -> str:
         ("DerivationDescription", "Converted by dcmconv"), ("StructureSetLabel", "BrainMets"),
         ("SpecimenShortDescription", "Papanicolaou"), ("SpecimenShortDescription", "Jones Silver"),
         ("CodingSchemeName", "Siemens CSA Private Codes"), ("DerivationDescription", "AIF deconvolution cSVD"),
-        ("ScanOptions", "CAL_GEMS"), ("ManufacturerModelName", "Ziehm Vision FD Vario 3D"),
+        ("ScanOptions", "CAL_GEMS"), ("FilterMaterial", "TIN"), ("LUTExplanation", "HARDER"),
+        ("AlgorithmVersion", "4.9.2_r45182"), ("AlgorithmVersion", "v1.7.0-beta+cu118"),
+        ("ManufacturerModelName", "Ziehm Vision FD Vario 3D"),
         ("SoftwareVersions", "SW R10.2.1 (build 20190411.1533)"),
     ],
 )  # fmt: skip
