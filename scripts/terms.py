@@ -281,7 +281,7 @@ def _text(head: str, words: Iterable[str]) -> str:
 
 
 def _section_of(language: str) -> str:
-    return language if language in ("generic", "classes") else "nouns"
+    return language if language in ("generic", "classes", "scores") else "nouns"
 
 
 def main(root: Path) -> None:
@@ -307,7 +307,7 @@ def main(root: Path) -> None:
     for section, found in eponyms(sources).items():
         lines += [f"[{section}]", *found]
     nouns = [line.partition(":") for line in HAND.with_name("eponym_nouns.txt").read_text("utf-8").splitlines()]
-    for section in ("nouns", "generic", "classes"):
+    for section in ("nouns", "generic", "classes", "scores"):
         listed = [said for language, _, said in nouns if _section_of(language) == section]
         words = sorted({word for said in listed for word in map(folded, said.split())})
         lines += [f"[{section}]", *textwrap.wrap(" ".join(words), 119)]

@@ -33,12 +33,12 @@ _OF_NAME = re.compile(
 )
 #: Possible initials behind a name, or an abbreviation: Lim SL, kim-jh.
 _TWO_LETTERS = re.compile(
-    rf"(?<={_GONE})(?:[\s\-_]([A-Z]{{2}}|[a-z]{{2}})(?![^\W_])|\s\(([A-Z]{{2,3}})\)|\s([A-Z]{{3}})\s(?={_GONE}))"
+    rf"(?<={_GONE})(?:[\s\-_]([A-Z]{{2}}|[a-z]{{2}})(?![^\W_])|\s\(([A-Z]{{2,3}})\)|\s([A-Z]{{3}})(?=\s{_GONE}|\s*$))"
 )
 #: Other groups of a number of which the longest was cut, and a postal code before its town.
 _GROUPS = re.compile(
     rf"(?<![\w.,])(?:0|\d{{1,4}}[ \-]\d{{1,4}})(?:[ \-]\d{{1,4}}){{0,4}}[ \-]{{1,3}}(?={CUT})"
-    rf"|(?<={CUT})[ \-]\d(?![\w.,])|(?<![\w.,\-])\d{{4,5}}\s(?={_GONE})"
+    rf"|(?<={CUT})[ \-]\d(?![\w.,])|(?<={CUT})[ \-]\d{{2,4}}(?:[ \-]\d{{1,4}}){{1,3}}(?![\w.,%]|\s?(?:mm|cm|ml|kv|mas|min|s|x)(?!\w))|(?<![\w.,\-])\d{{4,5}}\s(?={_GONE})"
 )
 #: An extension behind a telephone number, a bed behind a room.
 _BEHIND_NUMBER = re.compile(

@@ -65,6 +65,13 @@ _STREET = re.compile(
     r"((?<!\w)(?i:in|su|at|on|near|en|sur|na|we|w|an\sder|nella|sulla|sulle)\s(?i:via|viale|piazza|piazzale|calle|avenida|plaza|rua|praça|rue|boulevard"
     r"|ulicy|ulici|ulica|ul\.|улице|ул\.|проспекте)\s)[A-ZÀ-ÝА-ЯŁŚŻ][a-zà-ÿа-яłśżćń]{2,}[\w'’\-]*(?:\s[A-ZÀ-ÝА-ЯŁŚŻ][\w'’\-]+){0,2}"
 )
+#: The name of a road before its kind, and behind a word that means nothing else: Old Quarry Rd, rue des Tanneurs.
+_ROADS = re.compile(
+    r"(?<!\w)(?:\d{1,5}[a-z]?\s)?(?:[A-Z][a-z'’]+\s){1,3}(?:Rd|Road|Street|Ave|Avenue|Ln|Lane|Blvd|Boulevard|Pde|Parade|Hwy|Highway|Cres|Crescent"
+    r"|Tce|Terrace|Pkwy|Parkway|Close|Mews|Cct)(?!\w)\.?"
+    r"|((?<!\w)(?i:rue|chemin|impasse|boulevard|calle|avenida|avda\.?|viale|piazza|piazzale|rua|travessa|praça|ul\.|ulica)\s)"
+    r"(?:d[eiou]s?l?l?a?\s|d['’]|de\sl['’]|l[ao]s?\s|l['’])*[A-ZÀ-ÝŁŚŻ][a-zà-ÿłśżćń]{2,}[\w'’\-]*(?:\s[A-ZÀ-ÝŁŚŻ][\w'’\-]+){0,2}"
+)
 #: Rooms and beds; of a tumour or a scanner, a bed has a plain number.
 _ROOM = (
     r"(?<!\w)[A-Z]{1,2}\d{1,3}-\d{1,3}(?=\s(?:bed|bett|lit|cama|letto)\s?\d)|"
@@ -139,7 +146,7 @@ def without_contact_details(text: str) -> str:
         text = _HOME.sub(CUT, _PATH.sub(CUT, text))
     if "-" in text:
         text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
-    text = _STREET.sub(behind_label, text)
+    text = _ROADS.sub(behind_label, _STREET.sub(behind_label, text))
     if not any(map(str.isdigit, text)):
         return text
     text = _EVERYWHERE.sub(CUT, text)

@@ -75,6 +75,9 @@ _CLASS = re.compile(
     r"\s(?:(?:type|grade|class|stage|typ|grad|segment|seg)\s)?(?:[IVX]{1,4}[A-Fa-f]?|[A-E]|[1-6][a-fA-F]?)(?!\w|\.\w)"
     r"|_(?:segment_|seg_)?[IVX]{1,4}[A-Fa-d]?(?![^\W_])"
 )
+#: What a score or an angle comes to, behind its name that begins a remark: Alvarado 8, Wells 4.5/12.5, Cobb 24°.
+_SCORE = re.compile(r"\s(?:score\s)?(?:\d{1,2}(?:[.,]\d)?(?:/\d{1,2}(?:[.,]\d)?)?(?=\s*(?:$|[,;.)]))|\d{1,2}(?:[.,]\d)?\s?(?:°|deg))")
+_BEGINS_REMARK = re.compile(r"(?:^|[,;:(]\s?|\.\s)$")
 _MOST_PARTS = 4
 #: How many characters before an eponym are searched for its noun.
 _LONGEST_BEFORE = 64
@@ -136,10 +139,14 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
             return parts[-1].end(), count
     name = _plain(words[place][0])
     single = _nominative(name)
+    match = words[place]
+    if name in eponyms()["scores"] and _BEGINS_REMARK.search(text, max(0, match.start() - 2), match.start()):
+        score = _SCORE.match(text, match.end())
+        if score:
+            return score.end(), 1
     if _all_names().isdisjoint((name, single)):
         return None, 1
     firm = not ({name, single} & eponyms()["alone"])
-    match = words[place]
     of_class = _CLASS.match(text, match.end()) if name in eponyms()["classes"] else None
     if of_class:
         return of_class.end(), 1
@@ -222,7 +229,7 @@ def _is_noun(word: str, *, firm: bool) -> bool:
 
 @cache
 def _begins() -> frozenset[str]:
-    return frozenset(name.split("-")[0] for name in _all_names())
+    return frozenset(name.split("-")[0] for name in _all_names()) | eponyms()["scores"]
 
 
 @cache

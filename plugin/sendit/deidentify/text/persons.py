@@ -18,6 +18,8 @@ from sendit.deidentify.text.vocabulary import (
     begins_sentence_of,
     is_acronym,
     is_compound_of_medicine,
+    is_derived,
+    is_listed,
     is_nobody,
     is_of_machines,
     is_of_reports,
@@ -34,7 +36,7 @@ _LONGEST_ABBREVIATION = 5  # letters, of a hospital
 _BEHIND_AMOUNT = re.compile(r"(?<![^\W_])\d[\d.,]*\s$")
 #: Both eyes, and the days of a week of treatment.
 _OF_EYES = re.compile(
-    r"(?<!\w)(?:O[DS]|ONH|OCTA?|IOP|IOL|RNFL|CDR|glaucoma|macula|retina|fundus|cornea|cataract|biometry|topography|eyes?|visus|VA)(?!\w)",
+    r"(?<!\w)(?:O[DS]|ONH|OCTA?|IOP|IOL|RNFL|CDR|glaucoma|macula|retina|fundus|cornea|cataract|biometry|topography|eyes?|visus|B?CVA|VA|AR|H?VF|GAT|FFA|FAF|refraction|pachymetry|keratometry)(?!\w)",
     re.IGNORECASE,
 )
 _LONGEST_WEEK, _BESIDE_EYES = 5, 64
@@ -44,13 +46,20 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 #: The abbreviation of a hospital behind a word of place; initials of who wrote a remark, at its end.
 _AT_HOUSE = re.compile(r"((?<!\w)(?:at|from|outside)\s)([A-Z]{4,6})(?=\s*(?:$|[,.;)]))")
 _INITIALS_AND_DAY = re.compile(r"(?<![\w.])()([A-Z]{2,3})\s(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?!\d)")
-_BY_INITIALS = re.compile(r"((?<!\w)(?:[Bb]y|[Pp]er)\s)([a-z]{2,3})(?=[,.;]|\s*$)")
+_BY_INITIALS = re.compile(
+    r"((?<!\w)(?:[Bb]y|[Pp]er|[Aa]v|[Vv]on|[Pp]ar|[Pp]or|[Dd]oor|[Pp]rzez)\s)([a-z]{2,3}|[A-Z]{2,3})(?=[,.;]|\s*$)"
+)
+#: In small letters at the end of a name with underscores: FS_repeat_dwk, GTV_ng.
+_JOINED_INITIALS = re.compile(r"((?<=[^\W_])_)([a-z]{2,3})(?=\s*$)")
 _LAST_INITIALS = re.compile(r"((?<=\w),\s)([a-z]{3})(?=\.?\s*$)")
 #: A given name of two syllables written as one word, and an initial: JiSu P.
 _GLUED = re.compile(
     r"(?<![^\W_])[A-Z][a-z]{1,4}[A-Z][a-z]{1,5}\s[A-Z]\.(?!\w)|(?<=\b[Bb]y\s)[A-Z]{1,2}[a-z]{1,2}[A-Z]{1,2}(?![^\W_])"
 )
-_TOKEN = re.compile(r"(\s*[\-,]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
+#: A level of lymph nodes or a stage behind a word for it: neck Ib.
+_LEVEL = re.compile(r"(?:I|V)[a-c]")
+_OF_LEVEL = re.compile(r"(?<![^\W\d_])(?:neck|level|lev|ln|nodes?|station|stage|stadium|stade|grade|type|typ|figo)[\s_]$", re.IGNORECASE)
+_TOKEN = re.compile(r"(\s*[\-,(]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
 _ROLE = re.compile(
     r"(?:\w*(?:olog(?:y|ie|ía|ia|ist|iste|o|a|ue)s?|iatr(?:y|ics|ie|ist)|surgery|surgeons?|medicine|chirurgie|anesthesia)"
@@ -76,6 +85,7 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
         ("place", _Taking(noun=True)),
         ("weak", _Taking()),
         ("preposition", _Taking(noun=True)),
+        ("where", _Taking(place=True)),
         ("residence", _Taking(known=True)),
     ):
         if not words.isdisjoint(_begins(section)):
@@ -129,20 +139,28 @@ def _is_kind(name: str) -> bool:
 def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
     text = _GLUED.sub(CUT, text)
-    for initials in (_LAST_INITIALS, _BY_INITIALS, _INITIALS_AND_DAY, _AT_HOUSE):
+    for initials in (_LAST_INITIALS, _BY_INITIALS, _JOINED_INITIALS, _INITIALS_AND_DAY, _AT_HOUSE):
         text = initials.sub(_without_unknown, text)
     text = _short_word().sub(
-        lambda match: match[0] if _is_usual(match[0]) or _is_day(match) or begins_sentence_of(match[0], match) else CUT,
+        lambda match: match[0] if _stays_though_short(match) else CUT,
         text,
     )
     text = _short_name().sub(CUT, text)
     return _shortest_name().sub(_without_shortest_name, text)
 
 
+def _stays_though_short(match: re.Match[str]) -> bool:
+    """Return whether a short word with a capital is an abbreviation or a word, or names a day or a level."""
+    if _LEVEL.fullmatch(match[0]) and _OF_LEVEL.search(match.string, max(0, match.start() - 16), match.start()):
+        return True
+    return _is_usual(match[0]) or _is_day(match) or begins_sentence_of(match[0], match)
+
+
 def _without_unknown(match: re.Match[str]) -> str:
     """Return CUT for letters that no table has as a word or an abbreviation."""
     word = match[2].lower()
-    known = word in medicine() or word in technique()["abbreviations"] or word in technique()["units"]
+    terms = technique()
+    known = word in medicine() or any(word in terms[kind] for kind in ("abbreviations", "units", "labels", "stems", "tokens"))
     known = known or is_nobody(match[2]) or is_of_machines(match[2]) or is_acronym(word) or is_of_reports(match[2])
     return match[0] if known else f"{match[1]}{CUT}"
 
@@ -173,6 +191,7 @@ class _Taking:
     cue_stays: bool = True
     title: bool = False  # after a title: whatever follows is a name
     noun: bool = False  # not words that are nobody's name
+    place: bool = False  # where nouns have no capital: also words of the language, which places are called by
 
 
 def _without_names(
@@ -202,6 +221,8 @@ def _end_of_name(
         match = _TOKEN.match(text, place)
         if match is None or (count == 0 and "," in match[1]) or (count and not match[1]):
             break
+        if "(" in match[1] and (count or takes.small or not match[2].istitle()):
+            break  # of a relative, a name may stand in parentheses
         word = match[2]
         if word.rstrip(".").lower() in _small_titles():
             takes, place = replace(takes, known=True, title=True), match.end()
@@ -238,6 +259,9 @@ def _is_of_name(
     if bare[0].isupper() and (not bare.isupper() or len(bare) == 1):
         if listed or (titled and not takes.small and not takes.title):
             return strange
+        if takes.place:
+            of_field = folded in medicine() or is_listed(bare) or is_of_reports(bare) or is_derived(folded)
+            return later or not (of_field or len(bare) <= _SHORT or is_eponym(bare))
         short = len(bare) <= _SHORT and folded not in technique()["abbreviations"]
         term = (
             folded in medicine()
@@ -270,7 +294,9 @@ def _cues(section: str) -> re.Pattern[str]:
 @cache
 def _titles() -> re.Pattern[str]:
     """Return a pattern for titles in their usual case: MR, MS and DR mean something else."""
-    return re.compile(rf"(?<![\w/.])(?:{any_of(cues()['title'])})(?!\w)\.?(?=\s*[^\W\d_])|(?<![\w.])M\.(?=\s[^\W\d_])")
+    titles = cues()["title"]
+    small = {title.lower() for title in titles if "." in title.rstrip(".")}  # sig.ra, dott.ssa
+    return re.compile(rf"(?<![\w/.])(?:{any_of(titles | small)})(?!\w)\.?(?=\s*[^\W\d_])|(?<![\w.])M\.(?=\s[^\W\d_])")
 
 
 @cache

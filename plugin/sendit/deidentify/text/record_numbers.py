@@ -59,6 +59,8 @@ _B_VALUES = re.compile(
 _B_VALUES_OF_DIFFUSION = re.compile(
     rf"(?<![^\W_])\d{{0,2}}b[_\-]?(?:\d{{1,3}}|[1-9]\d?[05]0)t?(?:[_,\-/]b?{_B_VALUE}t?(?![^\W_]))*(?![^\W_])"
 )
+#: Several of them behind one letter: B-50,400,800s.
+_B_LISTED = re.compile(rf"[Bb]-?{_B_VALUE}(?:,{_B_VALUE}){{1,6}}s?")
 _B_BARE = re.compile("[1-9]00|[1-3][05]00|[45]000")  # among the words of a series of diffusion
 _B_CAPITAL = re.compile(r"B-?[1-9]\d?00(?:[_,\-/]B?[1-9]\d?00)*")
 _DIFFUSION = re.compile(r"dwi|dti|diff|adc|trace|ep2d|epi|resolve|noddi|dki|ivim|hardi|shell", re.IGNORECASE)
@@ -446,7 +448,7 @@ def _is_explained(word: str, kind: TextKind, *, diffusion: bool) -> bool:
         return True
     if kind is not TextKind.DESCRIPTION and (folded in known["models"] or _TRANSDUCER.fullmatch(word)):
         return True
-    if _B_VALUES.fullmatch(word) or (
+    if _B_VALUES.fullmatch(word) or _B_LISTED.fullmatch(word) or (
         diffusion and (_B_VALUES_OF_DIFFUSION.fullmatch(word) or _B_CAPITAL.fullmatch(word))
     ):
         return True

@@ -52,6 +52,8 @@ _LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 _NEAR = 3  # characters between two words that belong together
 _FEWEST_OF_SENTENCE = 3  # long words
 _INITIAL, _LONGEST_INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]\.[\s\-]?$"), 4
+#: Abbreviations before a structure, and sides: A. carotis, N. vagus, L. Knie.
+_OF_ANATOMY = "AVNMLRTS"
 _GOES_ON = re.compile(r",? ([^\W\d_]+)(?: ([^\W\d_]+))?")
 _MAKERS = frozenset(
     [
@@ -280,9 +282,13 @@ def _is_behind_initial(match: re.Match[str]) -> bool:
     word = match[0]
     if word.islower() or len(word) <= _SHORT:
         return False
-    if not _INITIAL.search(match.string, max(0, match.start() - _LONGEST_INITIAL), match.start()):
+    initial = _INITIAL.search(match.string, max(0, match.start() - _LONGEST_INITIAL), match.start())
+    if not initial:
         return False
     folded = folded_word(word)
+    of_person = initial[0][0].isupper() and initial[0][0] not in _OF_ANATOMY and match.string[initial.start() - 1 :][:1] != "."
+    if of_person and is_listed_name(folded) and folded not in medicine():
+        return True
     return folded not in _terms() and not _is_narrow(word) and not is_of_languages(folded, small=False)
 
 
@@ -704,9 +710,11 @@ def _is_like_words(text: str, word: str) -> bool:
 def _is_british(word: str, *, small: bool) -> bool:
     """Return whether a word is spelled as in Great Britain and is a term in its other spelling: thalassaemia."""
     other = word.replace("ae", "e").replace("oe", "e")
-    if other == word or len(word) < _SHORTEST_COGNATE:
+    if other == word or word in surnames():
         return False
-    return _MEDICAL.fullmatch(other) is not None or (small and other in _terms() and word not in surnames())
+    if len(word) >= _SHORTEST_COGNATE and (_MEDICAL.fullmatch(other) is not None or (small and other in _terms())):
+        return True
+    return small and len(other) > _SHORT + 1 and other in _words() and not is_listed_name(word)  # caecum
 
 
 def _is_plural(word: str) -> bool:

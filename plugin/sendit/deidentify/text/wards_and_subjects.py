@@ -92,6 +92,9 @@ _LABELLED = tuple(
         # An extension behind what one does with it: ligar r. 2239.
         rf"((?<!\w){_CALLING}(?:\s[^\W\d_]{{1,12}}\.?){{0,4}}[\s.:#\-]{{1,3}})\d{{3,6}}{_MEASURED}",
         r"((?<!\w)(?:on|off|along|westbound|eastbound|northbound|southbound)\s)(?-i:I|US|SR|CR|M|A|B|E|BR|SP|N|D|RN|RD|DK|S)[\s\-]?\d{1,4}(?=\s*(?:$|[,.;)]|near|exit|jct|junction|j\d|at|[nsew]b|north|south|east|west|km|mile))",
+        # A road behind what happened there, or behind a preposition and with a hyphen: Unfall A44, moto na BR-262.
+        r"((?<!\w)(?:unfall|verkehrsunfall|accident|crash|mvc|mva|rta|accidente|acidente|incidente|wypadek|ongeval|olycka|ulykke|дтп)\s(?:\w{2,3}\s){0,2})(?-i:(?![TLS]\d)[A-Z]{1,2})[\s\-]?\d{1,4}(?!\w|[.,/]\d)",
+        r"((?<!\w)(?:na|en\sla|en\sel|por\sla|pela|sur\sla|auf\sder|sulla|op\sde|på|w\sdrodze)\s)(?-i:(?![TLSC]-)[A-Z]{1,2})-\d{1,4}(?!\w|[.,/]\d|\s(?:tof|scan))",
         r"(?<![^\W_])I-\d{1,3}(?=,?\s(?:near|exit|mile|mm|[nsew]b|north|south|east|west|ramp))",
     )
 )
@@ -128,6 +131,8 @@ _OF_STAFF = re.compile(
     rf"((?<!\w)(?i:{_STAFF}(?:[ ](?:initials|name|id))?)[ ]?[:=][ ]?)"
     rf"(?:{_NO_INITIALS}[A-Z]{{2,3}}(?:/[A-Z]{{2,3}})?|[A-Z]\.[ ]?[A-Z]\.?)(?![^\W_])"
 )
+#: Two letters of a name each, behind a role: MTRA Ko/Sl.
+_PAIR_OF_STAFF = re.compile(rf"((?<!\w)(?i:{_STAFF})\s)[A-ZÄÖÜ][a-zäöü]{{1,2}}/[A-ZÄÖÜ][a-zäöü]{{1,2}}(?![^\W_])")
 #: Initials in small letters of who edited something: CTV hjb edit.
 _OF_EDITOR = re.compile(
     r"(?<![^\W_])([a-z]{2,3})(?=[\s_](?:edit(?:ed)?|rev(?:ised)?|draft|contours?|contoured|checked|approved)(?![^\W_]))"
@@ -153,7 +158,8 @@ def without_wards_and_subjects(text: str) -> str:
 def without_initials_beside(text: str) -> str:
     """Return the text with CUT for initials beside an age, a year or a role, or with points; stand-ins; corners."""
     text = _CORNER.sub(behind_label, text)
-    text = _OF_EDITOR.sub(_without_initials, _OF_STAFF.sub(behind_label, text))
+    text = _PAIR_OF_STAFF.sub(behind_label, _OF_STAFF.sub(behind_label, text))
+    text = _OF_EDITOR.sub(_without_initials, text)
     return _INITIALS.sub(_without_initials, _STAND_INS.sub(behind_label, text))
 
 
