@@ -67,7 +67,7 @@ _STREET = re.compile(
 )
 #: The name of a road before its kind, and behind a word that means nothing else: Old Quarry Rd, rue des Tanneurs.
 _ROADS = re.compile(
-    r"(?<!\w)(?:\d{1,5}[a-z]?\s)?(?:[A-Z][a-z'’]+\s){1,3}(?:Rd|Road|Street|Ave|Avenue|Ln|Lane|Blvd|Boulevard|Pde|Parade|Hwy|Highway|Cres|Crescent"
+    r"(?<!\w)(?:\d{1,5}[A-Za-z]?\s)?(?:[A-Z][a-z'’]+\s){1,3}(?:Rd|Road|Street|Ave|Avenue|Ln|Lane|Blvd|Boulevard|Pde|Parade|Hwy|Highway|Cres|Crescent"
     r"|Tce|Terrace|Pkwy|Parkway|Close|Mews|Cct)(?!\w)\.?"
     r"|((?<!\w)(?i:rue|chemin|impasse|boulevard|calle|avenida|avda\.?|viale|piazza|piazzale|rua|travessa|praça|ul\.|ulica)\s)"
     r"(?:d[eiou]s?l?l?a?\s|d['’]|de\sl['’]|l[ao]s?\s|l['’])*[A-ZÀ-ÝŁŚŻ][a-zà-ÿłśżćń]{2,}[\w'’\-]*(?:\s[A-ZÀ-ÝŁŚŻ][\w'’\-]+){0,2}"
@@ -146,11 +146,11 @@ def without_contact_details(text: str) -> str:
         text = _HOME.sub(CUT, _PATH.sub(CUT, text))
     if "-" in text:
         text = _STATION.sub(_without_station, _NAMED_HOST.sub(CUT, text))
-    text = _ROADS.sub(behind_label, _STREET.sub(behind_label, text))
+    text = _STREET.sub(behind_label, text)
     if not any(map(str.isdigit, text)):
-        return text
+        return _ROADS.sub(behind_label, text)
     text = _EVERYWHERE.sub(CUT, text)
-    text = _streets().sub(CUT, _SPOKEN.sub(CUT, text))
+    text = _ROADS.sub(behind_label, _streets().sub(CUT, _SPOKEN.sub(CUT, text)))
     return without_wards_and_subjects(_ROOMS.sub(behind_label, text))
 
 

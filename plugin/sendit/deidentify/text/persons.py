@@ -47,7 +47,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _AT_HOUSE = re.compile(r"((?<!\w)(?:at|from|outside)\s)([A-Z]{4,6})(?=\s*(?:$|[,.;)]))")
 _INITIALS_AND_DAY = re.compile(r"(?<![\w.])()([A-Z]{2,3})\s(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?!\d)")
 _BY_INITIALS = re.compile(
-    r"((?<!\w)(?:[Bb]y|[Pp]er|[Aa]v|[Vv]on|[Pp]ar|[Pp]or|[Dd]oor|[Pp]rzez)\s)([a-z]{2,3}|[A-Z]{2,3})(?=[,.;]|\s*$)"
+    r"((?<!\w)(?:[Bb]y|[Pp]er|[Aa]v|[Vv]on|[Pp]ar|[Pp]or|[Dd]oor|[Pp]rzez)\s)((?<=\b[Bb]y\s)[a-z]{2,3}|(?<=\b[Pp]er\s)[a-z]{2,3}|[A-Z]{2,3})(?=[,.;]|\s*$)"
 )
 #: In small letters at the end of a name with underscores: FS_repeat_dwk, GTV_ng.
 _JOINED_INITIALS = re.compile(r"((?<=[^\W_])_)([a-z]{2,3})(?=\s*$)")
@@ -161,7 +161,7 @@ def _without_unknown(match: re.Match[str]) -> str:
     word = match[2].lower()
     terms = technique()
     known = word in medicine() or any(word in terms[kind] for kind in ("abbreviations", "units", "labels", "stems", "tokens"))
-    known = known or is_nobody(match[2]) or is_of_machines(match[2]) or is_acronym(word) or is_of_reports(match[2])
+    known = known or word in cues()["means"] or word in cues()["weak"] or is_nobody(match[2]) or is_of_machines(match[2]) or is_acronym(word) or is_of_reports(match[2])
     return match[0] if known else f"{match[1]}{CUT}"
 
 

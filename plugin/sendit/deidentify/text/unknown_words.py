@@ -23,7 +23,7 @@ _SHORTEST = 4  # letters
 _ANYWHERE, _IN_SENTENCE, _IN_LONG_SENTENCE = 2, -3, -5
 _FEWEST, _MANY = 2, 3  # known words in small letters
 _LONGEST_BEGIN = 8  # characters
-_FEWEST_TELLING = 2  # words that tell a language
+_FEWEST_TELLING = 2  # words that tell the language of a text in small letters
 #: Words that say who did something.
 _LONGEST_AGENT = 14
 _AGENT = re.compile(
@@ -133,4 +133,5 @@ def _languages_of_text(text: str, without: str) -> frozenset[str]:
     words = [word for word in map(str.lower, _WORD.findall(text)) if word != without]
     counts = Counter(code.lower() for word in words for code in languages_of(word))
     most = max(counts.values(), default=0)
-    return frozenset(code for code, count in counts.items() if count == most >= _FEWEST_TELLING)
+    least = _FEWEST_TELLING if text.islower() else 1  # without capitals, names are not told from words
+    return frozenset(code for code, count in counts.items() if count == most >= least)

@@ -710,11 +710,15 @@ def _is_like_words(text: str, word: str) -> bool:
 def _is_british(word: str, *, small: bool) -> bool:
     """Return whether a word is spelled as in Great Britain and is a term in its other spelling: thalassaemia."""
     other = word.replace("ae", "e").replace("oe", "e")
-    if other == word or word in surnames():
+    if other == word:
         return False
-    if len(word) >= _SHORTEST_COGNATE and (_MEDICAL.fullmatch(other) is not None or (small and other in _terms())):
+    if len(word) >= _SHORTEST_COGNATE and _MEDICAL.fullmatch(other):
         return True
-    return small and len(other) > _SHORT + 1 and other in _words() and not is_listed_name(word)  # caecum
+    if not small or word in surnames():
+        return False
+    if len(word) >= _SHORTEST_COGNATE and other in _terms():
+        return True
+    return len(other) > _SHORT + 1 and other in _words() and not is_listed_name(word)  # caecum
 
 
 def _is_plural(word: str) -> bool:
