@@ -1,6 +1,6 @@
 """Add common words that are rare names to deidentify/tables/terms_of_languages.txt and words_of_sentences.txt.
 
-python -m scripts.common_words SOURCES       adds them; needs the program hunspell
+python -m scripts.common_words SOURCES [de_DE ...]       adds them, of all languages or of some dictionaries; needs hunspell
 
 SOURCES is the folder of `scripts.terms_of_languages`; languages whose dictionary is not there are left out. Nearly every
 common word is somebody's name somewhere (fingers, larger, cores). What counts is which is more likely: the more frequent a
@@ -27,22 +27,23 @@ if TYPE_CHECKING:
     from scripts.terms_of_languages import Language
 
 #: Frequency (Zipf) of a word, and the rank that a name must be beyond in every country.
-_LIMITS = ((4.5, 400), (4.0, 800), (3.5, 1_500), (3.0, 3_000), (2.5, 6_000), (2.0, 12_000))
+_LIMITS = ((4.5, 400), (4.0, 800), (3.5, 1_500))
 #: A name that somebody chose as typical of a country weighs more.
-_LIMITS_OF_CHOSEN = ((5.0, 1_000), (4.0, 3_000), (3.0, 10_000))
-_LIMITS_OF_NOUNS = ((4.5, 1_000), (4.0, 2_000), (3.5, 4_000), (3.0, 8_000))
+_LIMITS_OF_CHOSEN = ((5.0, 1_000), (4.0, 3_000))
+_LIMITS_OF_NOUNS = ((4.5, 1_000), (4.0, 2_000), (3.5, 4_000))
 _LIMITS_OF_SHORT = ((5.0, 1_500), (4.0, 3_000), (3.0, 6_000))
 _SHORT, _SHORTEST = 3, 4
 _NOUN = "De"
 
 
-def main(root: Path) -> None:
+def main(root: Path, only: frozenset[str]) -> None:
     """Add the words to both tables."""
     names = Names(root)
     small: set[str] = set()
     by_language: dict[str, set[str]] = {}
     for language in LANGUAGES:
-        if not language.words or language.caseless or language.small or not _has_dictionary(root, language):
+        chosen = not only or language.dictionary.partition("/")[2] in only
+        if not language.words or language.caseless or language.small or not _has_dictionary(root, language) or not chosen:
             continue
         code = language.words.rpartition("_")[2]
         listed = frequencies(root, language.words)
@@ -145,4 +146,4 @@ def _add_words(by_language: dict[str, set[str]]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), frozenset(sys.argv[2:]))

@@ -129,3 +129,24 @@ def test_servers_go_from_technical_texts() -> None:
     """A share, and a name as administrators write it in small letters."""
     assert CLEANER.technical("//srv-pacs07/img") == ""
     assert CLEANER.technical("kant-ris02 7.1") == "7.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("fell off bike on Hollow Bridge Rd, wrist pain", "fell off bike on , wrist pain"),
+        ("copy to 14 Wattle Pde", "copy to"),
+        ("chute rue des Meuniers, genou", "chute rue , genou"),
+        ("at 221B Elmcrest Street", "at"),
+        ("Unfall A7, Polytrauma", "Unfall , Polytrauma"),
+        ("queda de moto na BR-101", "queda de moto na"),
+        ("Gebr. Wüllner, Rückruf 05251-88 41 7", ""),
+    ],
+)
+def test_roads_go_without_a_house_too(text: str, left: str) -> None:
+    assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize("text", ["Unfall L5 Fraktur", "axial 12 24 36 mm", "en T2 axial"])
+def test_what_is_no_road_stays(text: str) -> None:
+    assert CLEANER.description(text) == text

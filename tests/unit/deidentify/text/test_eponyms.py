@@ -75,3 +75,19 @@ def test_the_table_says_who_has_them() -> None:
     named = [line for line in (*lines["alone"], *lines["beside"]) if not line.endswith(" usage")]
     assert len(named) > 1000
     assert not eponyms()["alone"] & eponyms()["beside"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["V.a. LE, Wells 6", "Alvarado 8, pregnant", "Cobb 24°", "Lasègue négatif", "Tofts model", "Wellens pattern absent"],
+)
+def test_scores_signs_and_models_stay(text: str) -> None:
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("knee Wells 6", "knee 6"), ("Taylor fracture", "fracture"), ("Taylor positive", "positive")],
+)
+def test_who_has_the_name_of_a_score_goes(text: str, left: str) -> None:
+    assert CLEANER.description(text) == left

@@ -171,3 +171,41 @@ def test_names_that_examinations_have_stay_beside_their_words(text: str) -> None
 )
 def test_by_themselves_or_beside_names_they_do_not(text: str) -> None:
     _gone(text, *text.removeprefix("seen by ").split())
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("AX T1 FS_repeat_qjw", "AX T1 FS_repeat"),
+        ("CTV_qj", "CTV"),
+        ("lesion (mm) measured, contour av QJW", "lesion (mm) measured, contour av"),
+        ("MTRA Bo/Sk, KM iv", "KM iv"),
+        ("booked thru daughter (Roxy)", "booked thru daughter )"),
+        ("lives w hubby Sol", "lives w hubby"),
+        ("usg abd sunita devi ref", "usg abd ref"),
+        ("úraz v Lesech, koleno", "úraz v , koleno"),
+        ("HRCT F. MERCHANT", "HRCT"),
+        ("seduta del lunedì 12", "seduta del"),
+    ],
+)
+def test_initials_relatives_and_places_go(text: str, left: str) -> None:
+    assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ep2d_bold_moco_pa",
+        "t1_mprage_sag_nd",
+        "daughter (with stroke)",
+        "referred by GP",
+        "guiada por eco",
+        "ból w klatce",
+        "GTVn R neck Ib",
+        "A. Carotis interna",
+        "Z.n. Hüft-TEP bds.",
+        "IOP 14 AR OU",
+    ],
+)
+def test_what_looks_like_them_stays(text: str) -> None:
+    assert CLEANER.description(text) == text

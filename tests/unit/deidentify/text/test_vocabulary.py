@@ -160,3 +160,8 @@ def test_the_source_of_a_program_is_its_name() -> None:
 def test_code_strings_are_terms(code: str, term: bool) -> None:
     """Of known words, also without spaces between them; short ones are abbreviations."""
     assert is_term(code) is term
+
+
+@pytest.mark.parametrize("text", ["caecum", "IMPT_2F", "B-50,400,800s", "XTABLE LAT", "GrowCut 2.1", "Bq"])
+def test_spellings_and_short_forms_of_the_field_stay(text: str) -> None:
+    assert CLEANER.description(text) == text
