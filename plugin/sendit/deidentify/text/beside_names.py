@@ -38,7 +38,9 @@ _TWO_LETTERS = re.compile(
 #: Other groups of a number of which the longest was cut, and a postal code before its town.
 _GROUPS = re.compile(
     rf"(?<![\w.,])(?:0|\d{{1,4}}[ \-]\d{{1,4}})(?:[ \-]\d{{1,4}}){{0,4}}[ \-]{{1,3}}(?={CUT})"
-    rf"|(?<={CUT})[ \-]\d(?![\w.,])|(?<={CUT})[ \-]\d{{2,4}}(?:[ \-]\d{{1,4}}){{1,3}}(?![\w.,%]|\s?(?:mm|cm|ml|kv|mas|min|s|x)(?!\w))|(?<![\w.,\-])\d{{4,5}}\s(?={_GONE})"
+    rf"|(?<={CUT})[ \-]\d(?![\w.,])"
+    rf"|(?<={CUT})[ \-]\d{{2,4}}(?:[ \-]\d{{1,4}}){{1,3}}(?![\w.,%]|\s?(?:mm|cm|ml|kv|mas|min|s|x)(?!\w))"
+    rf"|(?<![\w.,\-])\d{{4,5}}\s(?={_GONE})"
 )
 #: An extension behind a telephone number, a bed behind a room.
 _BEHIND_NUMBER = re.compile(

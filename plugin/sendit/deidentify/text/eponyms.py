@@ -76,7 +76,9 @@ _CLASS = re.compile(
     r"|_(?:segment_|seg_)?[IVX]{1,4}[A-Fa-d]?(?![^\W_])"
 )
 #: What a score or an angle comes to, behind its name that begins a remark: Alvarado 8, Wells 4.5/12.5, Cobb 24°.
-_SCORE = re.compile(r"\s(?:score\s)?(?:\d{1,2}(?:[.,]\d)?(?:/\d{1,2}(?:[.,]\d)?)?(?=\s*(?:$|[,;.)]))|\d{1,2}(?:[.,]\d)?\s?(?:°|deg))")
+_SCORE = re.compile(
+    r"\s(?:score\s)?(?:\d{1,2}(?:[.,]\d)?(?:/\d{1,2}(?:[.,]\d)?)?(?=\s*(?:$|[,;.)]))|\d{1,2}(?:[.,]\d)?\s?(?:°|deg))"
+)
 _BEGINS_REMARK = re.compile(r"(?:^|[,;:(]\s?|\.\s)$")
 _MOST_PARTS = 4
 #: How many characters before an eponym are searched for its noun.

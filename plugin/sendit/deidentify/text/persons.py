@@ -58,7 +58,9 @@ _GLUED = re.compile(
 )
 #: A level of lymph nodes or a stage behind a word for it: neck Ib.
 _LEVEL = re.compile(r"(?:I|V)[a-c]")
-_OF_LEVEL = re.compile(r"(?<![^\W\d_])(?:neck|level|lev|ln|nodes?|station|stage|stadium|stade|grade|type|typ|figo)[\s_]$", re.IGNORECASE)
+_OF_LEVEL = re.compile(
+    r"(?<![^\W\d_])(?:neck|level|lev|ln|nodes?|station|stage|stadium|stade|grade|type|typ|figo)[\s_]$", re.IGNORECASE
+)
 _TOKEN = re.compile(r"(\s*[\-,(]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
 _ROLE = re.compile(
@@ -160,8 +162,18 @@ def _without_unknown(match: re.Match[str]) -> str:
     """Return CUT for letters that no table has as a word or an abbreviation."""
     word = match[2].lower()
     terms = technique()
-    known = word in medicine() or any(word in terms[kind] for kind in ("abbreviations", "units", "labels", "stems", "tokens"))
-    known = known or word in cues()["means"] or word in cues()["weak"] or is_nobody(match[2]) or is_of_machines(match[2]) or is_acronym(word) or is_of_reports(match[2])
+    known = word in medicine() or any(
+        word in terms[kind] for kind in ("abbreviations", "units", "labels", "stems", "tokens")
+    )
+    known = (
+        known
+        or word in cues()["means"]
+        or word in cues()["weak"]
+        or is_nobody(match[2])
+        or is_of_machines(match[2])
+        or is_acronym(word)
+        or is_of_reports(match[2])
+    )
     return match[0] if known else f"{match[1]}{CUT}"
 
 

@@ -448,8 +448,10 @@ def _is_explained(word: str, kind: TextKind, *, diffusion: bool) -> bool:
         return True
     if kind is not TextKind.DESCRIPTION and (folded in known["models"] or _TRANSDUCER.fullmatch(word)):
         return True
-    if _B_VALUES.fullmatch(word) or _B_LISTED.fullmatch(word) or (
-        diffusion and (_B_VALUES_OF_DIFFUSION.fullmatch(word) or _B_CAPITAL.fullmatch(word))
+    if (
+        _B_VALUES.fullmatch(word)
+        or _B_LISTED.fullmatch(word)
+        or (diffusion and (_B_VALUES_OF_DIFFUSION.fullmatch(word) or _B_CAPITAL.fullmatch(word)))
     ):
         return True
     if _DETECTORS.fullmatch(folded) or _is_beam(word) or _is_interpolated(word):

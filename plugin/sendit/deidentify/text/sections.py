@@ -27,7 +27,9 @@ def eponyms() -> Mapping[str, frozenset[str]]:
     """Return the names and nouns of tables/eponyms.txt, by section; without those who have them."""
     found = sections("eponyms.txt")
     names = {name: frozenset(line.split(" ")[0] for line in found[name]) for name in ("alone", "beside")}
-    return names | {name: frozenset(" ".join(found[name]).split()) for name in ("nouns", "generic", "classes", "scores")}
+    return names | {
+        name: frozenset(" ".join(found[name]).split()) for name in ("nouns", "generic", "classes", "scores")
+    }
 
 
 @cache

@@ -23,7 +23,6 @@ _SHORTEST = 4  # letters
 _ANYWHERE, _IN_SENTENCE, _IN_LONG_SENTENCE = 2, -3, -5
 _FEWEST, _MANY = 2, 3  # known words in small letters
 _LONGEST_BEGIN = 8  # characters
-_NOUN = "De"  # the code of words_of_sentences.txt for nouns of German
 _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
 #: Words that say who did something.
 _LONGEST_AGENT = 14
@@ -87,10 +86,8 @@ def _known(runs: Sequence[re.Match[str]], stays: Sequence[bool]) -> int:
 
 def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
     word = run[0]
-    if known < 1 or is_eponym(word):
+    if known < 1 or is_eponym(word) or word != word.lower():
         return False
-    if word != word.lower():
-        return word.istitle() and _is_noun_of_german(run)
     if known >= _FEWEST and is_word_of_language(word, run.string):
         return True
     if not word.islower() or not run.string[:1].isupper() or is_behind_agent(run.string, run.start()):
@@ -101,14 +98,6 @@ def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
 def is_behind_agent(text: str, start: int) -> bool:
     """Return whether a word says who did something, as "by" or "from" stands before it."""
     return _AGENT.search(text, max(0, start - _LONGEST_AGENT), start) is not None
-
-
-def _is_noun_of_german(run: re.Match[str]) -> bool:
-    """Return whether a word with a capital is a noun of the German sentence around it, though somebody may be called so."""
-    word, text = run[0].lower(), run.string
-    if _NOUN not in languages_of(word) or is_behind_agent(text, run.start()):
-        return False
-    return "de" in _languages_of_text(text, word)
 
 
 def is_word_of_language(word: str, text: str) -> bool:

@@ -286,7 +286,9 @@ def _is_behind_initial(match: re.Match[str]) -> bool:
     if not initial:
         return False
     folded = folded_word(word)
-    of_person = initial[0][0].isupper() and initial[0][0] not in _OF_ANATOMY and match.string[initial.start() - 1 :][:1] != "."
+    of_person = (
+        initial[0][0].isupper() and initial[0][0] not in _OF_ANATOMY and match.string[initial.start() - 1 :][:1] != "."
+    )
     if of_person and is_listed_name(folded) and folded not in medicine():
         return True
     return folded not in _terms() and not _is_narrow(word) and not is_of_languages(folded, small=False)

@@ -79,7 +79,14 @@ def test_the_table_says_who_has_them() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["V.a. LE, Wells 6", "Alvarado 8, pregnant", "Cobb 24°", "Lasègue négatif", "Tofts model", "Wellens pattern absent"],
+    [
+        "V.a. LE, Wells 6",
+        "Alvarado 8, pregnant",
+        "Cobb 24°",
+        "Lasègue négatif",
+        "Tofts model",
+        "Wellens pattern absent",
+    ],
 )
 def test_scores_signs_and_models_stay(text: str) -> None:
     assert CLEANER.description(text) == text

@@ -165,3 +165,13 @@ def test_code_strings_are_terms(code: str, term: bool) -> None:
 @pytest.mark.parametrize("text", ["caecum", "IMPT_2F", "B-50,400,800s", "XTABLE LAT", "GrowCut 2.1", "Bq"])
 def test_spellings_and_short_forms_of_the_field_stay(text: str) -> None:
     assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize("text", ["larger areas", "fingers", "causing tears", "2 rooms", "glasses off"])
+def test_common_words_stay_in_small_letters_though_some_are_called_so(text: str) -> None:
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize("name", ["Fingers", "Rivers", "smith", "walker", "martin"])
+def test_with_a_capital_they_may_be_names_and_common_names_go(name: str) -> None:
+    assert name.lower() not in CLEANER.description(f"knee {name}").lower()
