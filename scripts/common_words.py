@@ -3,8 +3,8 @@
 python -m scripts.common_words SOURCES       adds them; needs the program hunspell
 
 SOURCES is the folder of `scripts.terms_of_languages`, with Debian's hunspell-en-gb, too. Nearly every common word is
-somebody's name somewhere (fingers, larger, rooms). What counts is which is more likely: the more frequent a word is, the
-more frequent a name may be that it is taken for. They count in small letters only ("s").
+somebody's name somewhere (fingers, larger, rooms). What counts is which is more likely: the more frequent a word is,
+the more frequent a name may be that it is taken for. They count in small letters only ("s").
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ _BEFORE = {
     "tenth": (7, 28),
     "eleventh": (19, 51),
     "twelfth": (13, 34),
-    "thirteenth": (0, 0),
-    "fourteenth": (0, 0),
+    "thirteenth": (20, 24),
+    "fourteenth": (33, 36),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
 _UNSEEN = {
@@ -67,6 +67,7 @@ _UNSEEN = {
     "eighth": (5, 18),
     "tenth": (7, 24),
     "twelfth": (12, 27),
+    "fourteenth": (33, 36),
 }
 #: Of the identifying.
 MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
@@ -78,8 +79,8 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "tenth": 0.05,
     "eleventh": 0.05,
     "twelfth": 0.08,
-    "thirteenth": 0.05,
-    "fourteenth": 0.08,
+    "thirteenth": 0.03,
+    "fourteenth": 0.21,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
@@ -90,8 +91,8 @@ MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "tenth": 0.25,
     "eleventh": 0.15,
     "twelfth": 0.22,
-    "thirteenth": 0.15,
-    "fourteenth": 0.22,
+    "thirteenth": 0.1,
+    "fourteenth": 0.25,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -253,19 +254,22 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The lists were written in pairs, by five hands who had read no rule (the first four lists by one of them); each pair
+The lists were written in pairs, by six hands who had read no rule (the first four lists by one of them); each pair
 is one list that was split by chance. The rules were changed with one of a pair, while the other one was left unseen
 until they stood, so these figures tell what to expect of new texts: {unseen}. The last pair, before any change: 19 of
 210 leaked and 51 of 202 were lost (eleventh), 13 of 166 and 34 of 145 (twelfth). Of the eleventh, 29 were lost once
 words that no table has were judged by what they are like ([decision 32](../decisions/0032-words-in-no-table.md)),
-before anybody had looked at it. Afterwards, the unseen lists were used, too: the twelfth with what leaked only.
+before anybody had looked at it. Afterwards, the unseen lists were used, too: the twelfth with what leaked only. In the
+thirteenth, 16 of 160 expectations were corrected, as they marked words that identify nobody (mill, dispensary); before,
+34 leaked. The same has not been done to the fourteenth, of which nobody has looked at a text: its leaks count such words,
+too. It was measured three times, before, once in between, and at the end.
 
 What they are about: descriptions and comments as they are typed (first, second); machines, programs, plans, coded
 meanings, more scripts, patients whose name is a word (third, fourth); a dental clinic, animals, trials, an emergency
 doctor, with beds, initials, offices and nicknames (fifth, sixth); clerks and radiographers, smaller makers, public
 data sets (seventh, eighth); archive administrators and physicists of 30 countries, whole sentences of reports (ninth,
 tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
-in 25 languages (eleventh, twelfth).
+in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth).
 
 Not shown below, to be left unseen while the rules are changed, are the texts of: {sealed}.
 
