@@ -44,7 +44,7 @@ def _words(root: Path, names: Names) -> Iterator[str]:
     listed = frequencies(root, "large_en")
     asked = [word for word in listed if len(word) >= _SHORTEST and listed[word] >= _LIMITS[-1][0] and word.isalpha()]
     asked = [word for word in asked if not is_ordinary(word)]
-    for word in frozenset().union(*(accepted(root, dictionary, asked) for dictionary in _DICTIONARIES)):
+    for word in frozenset[str]().union(*(accepted(root, dictionary, asked) for dictionary in _DICTIONARIES)):
         plain = folded(word)
         limits = _LIMITS_OF_CHOSEN if plain in names.chosen else _LIMITS
         if any(listed[word] >= least and names.rank(plain) > rank for least, rank in limits):
