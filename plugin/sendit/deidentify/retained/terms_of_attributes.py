@@ -59,8 +59,11 @@ def with_terms(tag: int, text: str, texts: TextCleaner, clean: Callable[[str], s
     if not held:
         return cleaned
     rest = clean(apart) if re.search(r"\w", apart) else apart
-    if rest.count(_HELD) != len(held) or (rest != apart and any(is_listed_name(folded_word(word)) for word in held)):
-        return cleaned  # what had to go may have been the other part of a name
+    if rest.count(_HELD) != len(held):
+        return cleaned
+    alone = tag in _free_texts() and not _WORD.search(rest.replace(_HELD, " "))
+    if (alone or rest != apart) and any(is_listed_name(folded_word(word)) for word in held):
+        return cleaned  # all that a text of any content says may be a name, and what had to go the other part of one
     waiting = iter(held)
     return re.sub(_HELD, lambda _: next(waiting), rest)
 
@@ -76,7 +79,7 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
         return whole[0]
 
     def word_aside(match: re.Match[str]) -> str:
-        if folded_word(match[0]) not in terms:
+        if match[0].lower() not in terms:  # Sato is a filter's, SATŌ a person's
             return match[0]
         held.append(match[0])
         return _HELD
@@ -129,7 +132,16 @@ def _behind_title() -> re.Pattern[str]:
 
 @cache
 def _for_software() -> frozenset[int]:
-    return frozenset(tag_of(keyword, _TABLE) for keyword in words_by_section(_TABLE)["software for"])
+    return _tags_of("software for")
+
+
+@cache
+def _free_texts() -> frozenset[int]:
+    return _tags_of("free texts")
+
+
+def _tags_of(section: str) -> frozenset[int]:
+    return frozenset(tag_of(keyword, _TABLE) for keyword in words_by_section(_TABLE)[section])
 
 
 @cache

@@ -50,6 +50,7 @@ def test_terms_stay(keyword: str, value: str) -> None:
         ("SeriesDescription", "Chang 0.11/cm"), ("LUTLabel", "Chang"), ("ViewName", "Chang"),
         ("DerivationDescription", "segmented by Chang"), ("FilterType", "Mr Chang"),
         ("ReconstructionMethod", "Chang Kowalska"), ("AlgorithmName", "Kowalska, Chang"),
+        ("SegmentDescription", "Chang"), ("DerivationDescription", "CHANG 2"),
     ],
 )  # fmt: skip
 def test_elsewhere_they_are_names(keyword: str, value: str) -> None:
