@@ -773,7 +773,8 @@ class Proxied:
     def explain(self, status: int, problem: Problem) -> None:
         """Answer with a small page for browsers, or problem details (RFC 9457).
 
-        The page is text: from 1.12, Orthanc sends no HTML with such a status.
+        The page is text: from 1.12, Orthanc sends no HTML with such a status. A browser asks for it again by itself:
+        who opens it while the worker starts, or is busy for a moment, is not left with it.
         """
         about = {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status}
         mime = "application/problem+json"
@@ -781,6 +782,8 @@ class Proxied:
         if "text/html" in self._client_headers.get("accept", ""):
             mime, body = "text/plain; charset=utf-8", _PAGE.format(**problem._asdict())
         headers = {"content-type": mime, **_UNSHARED}
+        if mime.startswith("text/plain") and self._request["method"] == "GET":
+            headers["refresh"] = str(RETRY_AFTER)
         if status == 503:
             headers["retry-after"] = str(RETRY_AFTER)
         self._reply(status, headers, body.encode())

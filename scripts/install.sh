@@ -17,14 +17,19 @@ fail() {
   exit 1
 }
 
+explain() { sed -n '2,/^set /{s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; } # the comment at the top
+
 prefix='' wheel='' uninstall=false answers=()
 while (($#)); do
   case $1 in
-    --prefix | --wheel) (($# > 1)) || fail "$1 needs a value" ;;&
+    --prefix | --wheel | --project | --studies | --destination | --address | --profile) (($# > 1)) || fail "$1 needs a value" ;;&
     --prefix) prefix=$(realpath -m -- "$2"); shift 2 ;;
     --wheel) wheel=$(realpath -- "$2"); shift 2 ;;
     --uninstall) uninstall=true; shift ;;
-    *) answers+=("$1"); shift ;;
+    -h | --help) explain; exit ;;
+    --project | --studies | --destination | --address | --profile) answers+=("$1" "$2"); shift 2 ;;
+    --project=* | --studies=* | --destination=* | --address=* | --profile=*) answers+=("$1"); shift ;;
+    *) fail "there is no option $1. See --help. Nothing was changed." ;;
   esac
 done
 home=$prefix/opt/sendit

@@ -30,6 +30,7 @@ from sendit.journal import JournalFault
 from sendit.journal.workers.group import WorkerGroup
 from sendit.logs.meters import begin_at_zero
 from sendit.logs.traces import Traces, open_sender
+from sendit.orthanc import certificates
 from sendit.orthanc.client import Source
 from sendit.pipeline.actions import Actions
 from sendit.pipeline.backups.high_water import JournalGuard, open_journal
@@ -212,7 +213,7 @@ class Worker:
 
     def _faults(self) -> list[str]:
         """Return what keeps SendIt from working, but for a full disk."""
-        return [*self._problems.values(), *self._importing.problems()]
+        return [*dict.fromkeys([*self._problems.values(), *self._importing.problems()])]  # one cause, told once
 
     def start(self) -> None:
         """Start all services; return at once."""
@@ -286,7 +287,7 @@ class Worker:
         unseen = self.journal.acknowledgements.unseen()
         refused = [f"{_REFUSED}: {self._refused}"] if self._refused else []
         outside = [*self._states.problems(), *self._pulling.problems(), *self._reconciler.problems()]
-        outside += self.pipeline.pressure.problems()
+        outside += [*self.pipeline.pressure.problems(), *certificates.problems(self.orthanc)]
         problems = [*broken, *refused, *outside, *unseen_problems(unseen)]
         return {
             "status": "degraded" if problems else "ok",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from typing import TYPE_CHECKING
 
 from tests.browser import world
@@ -269,6 +271,18 @@ def test_a_peer_that_comes_back(hospital: Stack, browser: Browser) -> None:
     press(browser, "Try now")
     wait_for(lambda: hospital.api(f"batches/{number}")["state"] == "DONE", "the delivery")
     wait_text(browser, "Done", "h1")
+
+
+def test_a_page_that_was_opened_while_sendit_hung_comes_by_itself(hospital: Stack, browser: Browser) -> None:
+    """The worker does not answer: the browser is told so, and asks again until it does."""
+    os.kill(hospital.worker_pid(), signal.SIGSTOP)
+    try:
+        browser.open(f"{hospital.source.url}/sendit/batches")
+        assert "SendIt's worker hangs" in text(browser, "body")
+    finally:
+        os.kill(hospital.worker_pid(), signal.SIGCONT)
+    wait_text(browser, "Batches", "h1")
+    browser.complaints()  # the console has the first answer
 
 
 def test_many_at_once_and_a_pause(hospital: Stack, browser: Browser) -> None:

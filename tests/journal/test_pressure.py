@@ -48,7 +48,7 @@ def test_a_queue_at_its_limit(journal: Journal, data_directory: Path, caplog: py
     second = journal.intake.queue("two", "irb", ["b"], "x")
     assert second is not None
     for _ in range(3):
-        assert "2 (SendIt.Limits.BatchesUnderWay) batches or more are under way" in asked.why()
+        assert "as many batches are under way as may be (SendIt.Limits.BatchesUnderWay: 2)" in asked.why()
     assert asked.problems() == [asked.why()]
     journal.batches.begin(second, 1)
     journal.batches.fail(second, 1, "no more of it")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +58,15 @@ class Authority:
             *("-CAcreateserial", "-days", "2", "-extfile", str(extensions), "-out", str(certificate)),
         )
         return Certificate(certificate, key)
+
+
+def write_certificate(file: Path, days: float) -> datetime:
+    """Write a certificate that ends in so many days, or ended so many ago; when it ends."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    end = datetime.now(UTC) + timedelta(days=days)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, end - timedelta(days=365), end)
+    file.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return end
 
 
 def _openssl(*arguments: str) -> None:

@@ -119,7 +119,10 @@ class Stack:
         """Until some batch fulfils the condition; that batch."""
 
         def found() -> dict[str, Any]:
-            return next((b for b in self.batches() if condition(b)), {})
+            try:
+                return next((b for b in self.batches() if condition(b)), {})
+            except requests.RequestException:  # too busy just now
+                return {}
 
         try:
             return wait_for(found, "a batch that fulfils the condition", limit=limit)

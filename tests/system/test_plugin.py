@@ -497,6 +497,9 @@ def test_a_worker_that_thaws_is_asked_again(frozen: Stack) -> None:
     assert "Perhaps" not in frozen.ask("/x").json()["cure"]
     changing = frozen.orthanc.session.post(f"{frozen.orthanc.url}/sendit/x", json={}, timeout=30)
     assert "Perhaps it is done all the same" in changing.json()["cure"]
+    page = frozen.orthanc.session.get(f"{frozen.orthanc.url}/sendit/x", headers={"Accept": "text/html"}, timeout=30)
+    assert int(page.headers["Refresh"]) > 0  # a browser comes back by itself
+    assert "Refresh" not in changing.headers
     os.kill(frozen.workers()[0]["pid"], signal.SIGCONT)
     wait_for(lambda: frozen.ask("/x").status_code == 200, "a request to pass")
 

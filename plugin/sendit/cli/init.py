@@ -84,9 +84,9 @@ def init(
     data = Path(_ask("Folder for SendIt's journal, keys and staged files", data_directory, "/var/lib/sendit"))
     name = _ask("Name of the project", project, "IRB12345")
     chosen = _ask(f"Studies that belong to it ({_STUDIES})", studies, f"called:{name}"[:23])
-    kind = Kind(_ask(f"Kind of the destination ({', '.join(Kind)})", destination, Kind.ORTHANC_PEER))
+    kind = Kind(_ask("Kind of the destination", destination, Kind.ORTHANC_PEER))
     where = _ask(f"Address of the destination: {_ADDRESSES[kind]}", address, None)
-    preset = Profile(_ask("Profile (Basic, Research)", profile, Profile.BASIC))
+    preset = Profile(_ask("Profile", profile, Profile.BASIC))
     password = secrets.token_urlsafe(12)
     document = _orthanc(data, password) | _sendit(data, name, chosen, kind, where, preset)
     _check(document)
@@ -102,7 +102,7 @@ def init(
 
 
 def _ask(question: str, given: object, default: str | None) -> str:
-    """Return what was given as an option, or the answer to the question."""
+    """Return what was given as an option, or the answer to the question; the prompt names a default's other kinds."""
     return str(given if given is not None else typer.prompt(question, default=default, err=True)).strip()
 
 

@@ -22,6 +22,7 @@ from sendit.errors import Misconfigured, SendItError
 from sendit.journal import Journal
 from sendit.journal.database import JOURNAL_FILE, NotMade, check_pages
 from sendit.logs.traces import open_sender
+from sendit.orthanc import certificates
 from sendit.pipeline.backups.high_water import examine as examine_mark
 from sendit.pipeline.backups.high_water import refuse_missing
 from sendit.pipeline.pool.pixel_tools import check_text_detection
@@ -78,6 +79,7 @@ def examine(path: Path) -> Iterator[CheckResult]:
         ("database", lambda: _database(loaded)),
         ("order of the projects", lambda: surroundings.check_order(loaded)),
         ("Orthanc's limits", lambda: _limits(orthanc)),
+        ("certificates", lambda: certificates.check(orthanc)),
         *((f"project {name}", _project(loaded, name, folder)) for name in loaded.projects),
         *((f"destination {name}", _destination(loaded, orthanc, name)) for name in loaded.destinations),
         *((f"WatchedFolders[{i}]", _watched(loaded, i)) for i in range(len(loaded.watched_folders))),

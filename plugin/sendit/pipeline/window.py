@@ -179,15 +179,15 @@ class Pressure:
         limits = self._limits
         free = shutil.disk_usage(self._folder).free / 1e9
         if free < limits.free_disk_gigabytes * spare:
-            least = f"{limits.free_disk_gigabytes:g} (SendIt.Limits.FreeDiskGigabytes)"
-            return f"{_HOLD_BACK}the disk of staged files has less than {least} GB left"
+            least = f"SendIt.Limits.FreeDiskGigabytes: {limits.free_disk_gigabytes:g}"
+            return f"{_HOLD_BACK}the disk of {self._folder} has {free:.1f} GB left ({least})"
         if available_memory() / 1e6 < limits.free_memory_megabytes * spare:
-            least = f"{limits.free_memory_megabytes:g} (SendIt.Limits.FreeMemoryMegabytes)"
-            return f"{_HOLD_BACK}less than {least} MB of memory are available"
+            least = f"SendIt.Limits.FreeMemoryMegabytes: {limits.free_memory_megabytes:g}"
+            return f"{_HOLD_BACK}too little memory is available ({least})"
         states = self._journal.counts.by_state()
         if sum(states.get(state, 0) for state in _UNDER_WAY) >= limits.batches_under_way / spare:
-            most = f"{limits.batches_under_way} (SendIt.Limits.BatchesUnderWay)"
-            return f"{_HOLD_BACK}{most} batches or more are under way"
+            most = f"SendIt.Limits.BatchesUnderWay: {limits.batches_under_way}"
+            return f"{_HOLD_BACK}as many batches are under way as may be ({most})"
         return ""
 
     def wait(self, stop: threading.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,10 +88,24 @@ def needs_me() -> tuple[str, str]:
     delivered = {"studies": 1, "instances": 1, "size": 1}
     quiet: dict[str, Any] = {"today": NOW.date(), "delivered": delivered, "at_work": 1, "unmatched": 1}
     group = Unacknowledged(BatchState.FAILED, EVIL, EVIL, NOW, [7])
-    reasons, down = {7: EVIL}, [Down(EVIL, "unreachable", EVIL, waiting=1, retrying=1, failed=1)]
+    reasons, down = {7: EVIL}, [Down(EVIL, "unreachable", EVIL, waiting=1, retrying=1, failed=1, batches=[7])]
     return page_of(
         "needs_me.html", groups=[group], reasons=reasons, down=down, review=[batch()], imports=[], in_review=1, **quiet
     )
+
+
+def test_what_needs_a_person_leads_on() -> None:
+    """A destination names the batches that wait for it, and the rest; what a person has held is looked at first."""
+    text, _ = needs_me()
+    assert re.search(r'Batch <a href="[^"]*batches/7">7</a>', text)
+    assert 'delivery=WAITING,SENDING,RETRYING">Show all 2</a>' in text
+    for reason, first in (("held by a reviewer", "Review"), ("the leak check found an identifier", "Retry")):
+        group = Unacknowledged(BatchState.QUARANTINED, "irb", reason, NOW, [7])
+        text, _ = page_of("needs_me.html", groups=[group], reasons={7: reason}, down=[], review=[], imports=[],
+                          in_review=0, today=NOW.date(), delivered={"studies": 1, "instances": 1, "size": 1},
+                          at_work=1, unmatched=0)  # fmt: skip
+        main = re.findall(r'class="[^"]*\bmain\b[^"]*"[^>]*>([^<]*)', text)
+        assert [label.strip() for label in main if label.strip()] == [first]
 
 
 def previews(*shown: Shown) -> tuple[str, str]:
@@ -182,15 +197,16 @@ def test_the_wheel_contains_templates_and_static_files() -> None:
     assert needed <= packed
 
 
-def test_what_waits_for_room_or_for_another_worker_needs_a_person() -> None:
-    """Both stand on the page "Needs me" and in its badge; other problems are elsewhere."""
+def test_what_waits_for_room_a_worker_or_a_certificate_needs_a_person() -> None:
+    """All stand on the page "Needs me" and in its badge; other problems are elsewhere."""
     problems = [
-        "imports and pulls wait: 2 (SendIt.Limits.BatchesUnderWay) batches or more are under way",
+        "imports and pulls wait: as many batches are under way as may be (SendIt.Limits.BatchesUnderWay: 2)",
+        "the certificate of OrthancPeers.research has expired on 2026-11-30; renew the file",
         "3 batches wait for a worker that does not run, and whose studies and staged files are not here",
         "a batch is FAILED and not acknowledged: 7",
     ]
     health = {"problems": problems, "faults": [], "unseen_batches": [], "unseen_imports": []}
-    assert words.attention(health) == 2
+    assert words.attention(health) == 3
 
 
 def event(message: str, actor: str = "system", reason: str | None = None) -> Event:

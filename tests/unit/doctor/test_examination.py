@@ -9,11 +9,14 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from sendit.config.orthanc import OrthancConfig
 from sendit.config.schema import Settings
 from sendit.config.types import TracingSettings
 from sendit.doctor import surroundings
 from sendit.doctor.examination import CheckResult, _roles, _run, _traces
 from sendit.errors import Misconfigured
+from sendit.orthanc import certificates
+from tests.servers.certificates import write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +43,26 @@ def test_traces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
     result = _run("traces", lambda: _traces(collector))
     assert (result.ok, result.remedy.startswith("Install opentelemetry-sdk")) == (False, True)
+
+
+def test_certificates(tmp_path: Path) -> None:
+    """One that has expired, or is not there, is a failure that says what to do; one that ends soon is told of."""
+    file = tmp_path / "client.pem"
+    orthanc = OrthancConfig.read({"OrthancPeers": {"research": {"Url": "https://r/", "CertificateFile": str(file)}}})
+    missing = _run("certificates", lambda: certificates.check(orthanc))
+    assert (missing.ok, "cannot be read" in missing.message) == (False, True)
+    for days, ok, words in (
+        (-1, False, "its certificate has expired on "),
+        (20, True, "expires on "),
+        (40, True, "none"),
+    ):
+        ends = write_certificate(file, days)
+        result = _run("certificates", lambda: certificates.check(orthanc))
+        assert (result.ok, words in result.message) == (ok, True), result
+        assert (f"{ends:%Y-%m-%d}" in result.message) == (days < 30)
+        assert ("sendit reload" in result.remedy) == (not ok)
+        told = [f"the certificate of OrthancPeers.research has expired on {ends:%Y-%m-%d}"] if not ok else []
+        assert [one.partition(";")[0] for one in certificates.problems(orthanc)] == told
 
 
 def settings(*matches: dict[str, Any] | None, **section: Any) -> Settings:

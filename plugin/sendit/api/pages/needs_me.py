@@ -13,6 +13,7 @@ from sendit.api.filters import BatchQuery
 from sendit.api.pages.shell import Sources
 from sendit.api.pages.totals import summed
 from sendit.api.pages.words import is_destination_problem, set_aside, split_destination
+from sendit.api.queries import Views
 from sendit.api.roles import Viewer
 from sendit.journal import Journal
 from sendit.journal.lists.acknowledgements import Unacknowledged
@@ -29,10 +30,14 @@ class Down:
     waiting: int
     retrying: int
     failed: int
+    batches: list[int]
 
 
 #: Maximum number of batches in review, and of imports, that are listed by themselves.
 _MOST = 20
+#: Maximum number of batches that are named of those that wait for a destination.
+_NAMED = 8
+_WAITING = (DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.RETRYING)
 #: In these SendIt is at work.
 _AT_WORK = UNFINISHED | {BatchState.RECEIVING}
 
@@ -53,7 +58,7 @@ def add(app: FastAPI, sources: Sources) -> None:
             "needs-me",
             groups=groups,
             reasons={one.batches[0]: _reason(journal, one) for one in groups},
-            down=_down(journal, health["problems"]),
+            down=_down(journal, views, health["problems"]),
             review=views.page(BatchQuery(limit=_MOST, state=[BatchState.REVIEW])).batches,
             in_review=counts.get(BatchState.REVIEW, 0),
             imports=imports[::-1],
@@ -69,12 +74,14 @@ def _reason(journal: Journal, group: Unacknowledged) -> str:
     return set_aside(group.reason, journal.batches.history(group.batches[0]) if len(group.batches) == 1 else [])
 
 
-def _down(journal: Journal, problems: Iterable[str]) -> list[Down]:
+def _down(journal: Journal, views: Views, problems: Iterable[str]) -> list[Down]:
     states = journal.deliveries.summary()
     destinations = []
     for name, state, reason in map(split_destination, filter(is_destination_problem, problems)):
         batches = states[name][0] if name in states else {}
         waiting = batches.get(DeliveryState.WAITING, 0) + batches.get(DeliveryState.SENDING, 0)
         retrying, failed = batches.get(DeliveryState.RETRYING, 0), batches.get(DeliveryState.FAILED, 0)
-        destinations.append(Down(name, state, reason, waiting, retrying, failed))
+        of_it = BatchQuery(limit=_NAMED, destination=name, delivery=list(_WAITING)) if waiting or retrying else None
+        numbers = [batch.id for batch in views.page(of_it).batches] if of_it else []
+        destinations.append(Down(name, state, reason, waiting, retrying, failed, numbers))
     return destinations

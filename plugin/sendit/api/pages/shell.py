@@ -222,4 +222,6 @@ _templates.filters.update(words.FILTERS)
 _templates.tests["named_in"] = words.is_named_in
 _templates.tests["pull_problem"] = words.is_pull_problem
 _templates.tests["room_problem"] = words.is_room_problem
+_templates.tests["certificate_problem"] = words.is_certificate_problem
 _templates.tests["worker_problem"] = words.is_worker_problem
+_templates.tests["set_aside"] = words.is_set_aside

@@ -69,7 +69,7 @@ def label(state: str) -> str:
 
 def attention(health: Mapping[str, Any]) -> int:
     """Return how many things need an operator."""
-    kinds = (is_destination_problem, is_pull_problem, is_room_problem, is_worker_problem)
+    kinds = (is_destination_problem, is_pull_problem, is_room_problem, is_worker_problem, is_certificate_problem)
     outside = sum(any(kind(one) for kind in kinds) for one in health["problems"])
     return len(health["faults"]) + len(health["unseen_batches"]) + len(health["unseen_imports"]) + outside
 
@@ -92,6 +92,11 @@ def is_pull_problem(problem: str) -> bool:
 def is_room_problem(problem: str) -> bool:
     """Return whether a problem of GET /api/health is that imports and pulls wait for room."""
     return problem.startswith("imports and pulls wait")
+
+
+def is_certificate_problem(problem: str) -> bool:
+    """Return whether a problem of GET /api/health is that a certificate has expired, or cannot be read."""
+    return problem.startswith("the certificate of ")
 
 
 def is_worker_problem(problem: str) -> bool:
@@ -180,10 +185,15 @@ def because(reason: str) -> str:
     return reason.removeprefix("waits for a person: ")
 
 
+def is_set_aside(reason: str | None) -> bool:
+    """Return whether a batch is held or cancelled because a person wanted it."""
+    return (reason or "").endswith((" by a person", " by a reviewer"))
+
+
 def set_aside(reason: str | None, events: Sequence[Event | EventAnswer]) -> str:
     """Return the reason of a batch; of one that a person has set aside, with their name and their words."""
     act = next((one for one in reversed(events) if one.actor != SYSTEM and not one.message.endswith(SEEN)), None)
-    if reason is None or act is None or not reason.endswith((" by a person", " by a reviewer")):
+    if reason is None or act is None or not is_set_aside(reason):
         return reason or ""
     return f"{reason.rpartition(' by ')[0]} by {who(act.actor)}" + (f": {act.reason}" if act.reason else "")
 

@@ -9,10 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from cryptography import x509
 
 from sendit.config.variants import key_owner
 from sendit.errors import SendItError, counted
@@ -20,6 +17,7 @@ from sendit.journal.lists.counts import DESTINATION, ENDED, INSTANCE, PROJECT
 from sendit.journal.lists.pauses import holding
 from sendit.logs.meters import kind_of
 from sendit.model import BatchState, DeliveryState, InstanceState
+from sendit.orthanc.certificates import endings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
@@ -181,22 +179,10 @@ class Conditions:
         return ", ".join(words + [f"{number} for {name}" for name, number in sorted(sending.items())])
 
     def _expiry(self) -> Iterator[Condition]:
-        present = datetime.now(UTC)
-        soon = present + timedelta(days=self._alarms.expiry_days)
-        for place, path in self._certificates():
-            try:
-                certificates = x509.load_pem_x509_certificates(Path(path).read_bytes())
-            except (OSError, ValueError):
-                yield Condition(
-                    f"Expiry:{place}:", f"the certificate of {place} cannot be read: its file is missing or damaged"
-                )
-                continue
-            for certificate in certificates:
-                end = certificate.not_valid_after_utc
-                if end <= soon:
-                    words = "has expired on" if end <= present else "expires on"
-                    key = f"Expiry:{place}:{certificate.serial_number:x}"
-                    yield Condition(key, f"the certificate of {place} {words} {end:%Y-%m-%d}")
+        soon = datetime.now(UTC) + timedelta(days=self._alarms.expiry_days)
+        for one in endings(self._orthanc, soon):
+            serial = f"{one.serial:x}" if one.end else ""
+            yield Condition(f"Expiry:{one.place}:{serial}", one.text)
         if self._alarms.signing_key_days is not None:
             yield from self._old_keys(soon - timedelta(days=self._alarms.signing_key_days))
 
@@ -207,16 +193,6 @@ class Conditions:
             if keys and datetime.fromisoformat(keys[-1].made) <= made_before:
                 text = f"the signing key of project {owner} is of {keys[-1].made[:10]}, and is to be rotated"
                 yield Condition(f"Expiry:key:{owner}:{keys[-1].number}", text)
-
-    def _certificates(self) -> Iterator[tuple[str, str]]:
-        """Yield where in the configuration a certificate of ours is named, and its file."""
-        if self._orthanc.ssl_enabled and self._orthanc.ssl_certificate:
-            yield "SslCertificate", self._orthanc.ssl_certificate
-        for name, peer in self._orthanc.peers.items():
-            if peer.certificate_file:
-                yield f"OrthancPeers.{name}", peer.certificate_file
-        if certificate := self._orthanc.dicom.text("DicomTlsCertificate"):
-            yield "DicomTlsCertificate", certificate
 
 
 def _few(numbers: list[int]) -> str:
