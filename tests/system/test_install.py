@@ -57,18 +57,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("arguments", "code", "said"), [
-    (["--help"], 0, "--uninstall"),
-    (["--proyect", "IRB1"], 1, "there is no option --proyect"),
-    (["--project"], 1, "--project needs a value"),
-])  # fmt: skip
-def test_a_question_or_a_mistake_installs_nothing(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
-    """The script explains itself, and refuses what it does not know, before it does anything."""
-    done = install(tmp_path / "root", *arguments)
-    assert (done.returncode, said in done.stdout) == (code, True), done.stdout
-    assert not (tmp_path / "root").exists()
-
-
 def test_the_service_gets_additions(place: Path) -> None:
     """As they are in deploy/systemd."""
     written = place / "root" / "etc" / "systemd" / "system" / "orthanc.service.d" / "sendit.conf"

@@ -20,6 +20,8 @@ SCRIPT = ROOT / "scripts" / "install.sh"
         (["--uninstall"], "there is no SendIt in"),
         (["--uninstall", "--project", "IRB1"], "--uninstall takes no --project"),
         (["--wheel", str(SCRIPT)], "not a zip file"),
+        (["--proyect", "IRB1"], "there is no option --proyect"),
+        (["--project"], "--project needs a value"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -28,6 +30,15 @@ def test_what_is_refused(tmp_path: Path, arguments: list[str], message: str) -> 
     done = subprocess.run([str(SCRIPT), *place, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert message in done.stderr.replace("File is not", "not")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_help_installs_nothing(tmp_path: Path) -> None:
+    """The comment at the top of the script is printed."""
+    command = [str(SCRIPT), "--prefix", str(tmp_path / "root"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Installs SendIt beside Debian's Orthanc")
+    assert done.stdout.rstrip().endswith("(set aside).")
     assert [*tmp_path.iterdir()] == []
 
 
