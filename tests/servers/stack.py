@@ -79,7 +79,7 @@ class Stack:
         return self
 
     def wait_ready(self) -> None:
-        wait_for(self.is_ready, f"the worker; Orthanc's log:\n{self.source.log()[-3000:]}", limit=40)
+        wait_for(self.is_ready, f"the worker; Orthanc's log:\n{self.source.log()[-3000:]}", limit=150)
 
     def is_ready(self) -> bool:
         try:

@@ -166,7 +166,7 @@ def test_orthanc_shows_the_main_numbers(stack: Stack) -> None:
         text = stack.source.session.get(f"{stack.source.url}/tools/metrics-prometheus", timeout=10).text
         return any(line.startswith("sendit_batches_done 1") for line in text.splitlines())
 
-    wait_for(shown, "Orthanc's metrics", limit=40)
+    wait_for(shown, "Orthanc's metrics")
 
 
 @pytest.mark.slow

@@ -202,4 +202,4 @@ def test_a_name_that_nobody_has_checked_is_no_role(make_stack: MakeStack, roles:
 
 def _wait_for_refusal(stack: Stack) -> None:
     url = f"{stack.source.url}/sendit/api/health"
-    wait_for(lambda: requests.get(url, timeout=30).status_code == 403, "the worker to answer", limit=40)
+    wait_for(lambda: requests.get(url, timeout=30).status_code == 403, "the worker to answer", limit=150)
