@@ -36,14 +36,24 @@ def addresses(batches: int) -> Mapping[str, str]:
         "page Batches of a destination": "/batches?destination=bucket",
         "page Batches of a patient": "/batches?coded=P10",
         "page of one batch": f"/batches/{middle}",
+        "page of a recall": f"/batches/{middle}/recall",
+        "page Batches by states, modality and project": "/batches?state=DONE,EMPTY&modality=CT&project=irb3",
         "page Review": "/review",
+        "page Review of what is held": "/review?state=QUARANTINED",
         "page Imports": "/imports",
         "page Cohorts": "/pulls",
         "page Totals": "/totals",
         "page Audit": "/audit",
+        "page Audit of a person": "/audit?actor=ada",
+        "page Destinations": "/destinations",
+        "page Alarms": "/alarms",
         "page Crosswalk": "/crosswalk",
         "list of batches": "/api/batches?limit=50",
         "list of batches, from the middle": f"/api/batches?limit=50&before={middle}",
+        "one batch by the API": f"/api/batches/{middle}",
+        "counts": "/api/counts",
+        "totals": "/api/totals",
+        "list of the audit log": "/api/audit?limit=50",
         "health": "/api/health",
         RISK: "/projects/irb3/risk",
     }
@@ -85,7 +95,15 @@ def _backend(journal: Journal, folder: Path) -> Backend:
         unseen = journal.acknowledgements.unseen()
         lists = {name: list(section[name.title()]) for name in ("projects", "destinations")}
         found = {"unseen_batches": [number for number, _ in unseen.batches[:20]], "unseen_imports": unseen.imports[:20]}
-        quiet = {"status": "ok", "problems": [], "works": True, "faults": [], "reload_refused": "", "paused": []}
+        down = ["destination peer is unreachable: connection refused"]
+        quiet = {
+            "status": "degraded",
+            "problems": down,
+            "works": True,
+            "faults": [],
+            "reload_refused": "",
+            "paused": [],
+        }
         return {**lists, **found, **quiet, "started_at": "2026-01-01T00:00:00Z", "down_since": {}, "active": 0}
 
     return Backend(
