@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sqlite3
 import subprocess
+import threading
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from sendit import keyring
 from sendit.config.schema import Settings
 from sendit.errors import Misconfigured, Retry
 from sendit.journal import Journal
+from sendit.journal import database as journal_database
 from sendit.journal import tables as t
 from sendit.journal.audit import AuditFilter
 from sendit.journal.database import JOURNAL_FILE
@@ -461,3 +464,37 @@ def test_a_damaged_page_is_said_once_at_the_start(data_directory: Path) -> None:
     path.write_bytes(b"this is a shopping list, not a database\n" * 200)
     with pytest.raises(Misconfigured, match="the journal is damaged"):
         start(settings)
+
+
+class Impatient(threading.Thread):
+    """Interrupts at once, and again and again, until it is cancelled."""
+
+    def __init__(self, _seconds: float, interrupt: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._interrupt, self._ended = interrupt, threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.001):
+            self._interrupt()
+
+    def cancel(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def test_a_large_journal_is_not_read_whole_at_the_start(
+    data_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be checked in a few seconds is left to the doctor and to backups; SendIt starts, and says so."""
+    caplog.set_level(logging.INFO, "sendit.journal.database")
+    journal = start(Settings.model_validate({"DataDirectory": str(data_directory)}))
+    with journal.engine.begin() as c:
+        numbers = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r LIMIT 10000)"
+        c.exec_driver_sql(f"CREATE TABLE ballast AS {numbers} SELECT randomblob(4000) FROM r")
+    path = data_directory / JOURNAL_FILE
+    journal_database.check_pages(journal.engine, path)
+    assert caplog.messages == []
+    monkeypatch.setattr(journal_database.threading, "Timer", Impatient)
+    journal_database.check_pages(journal.engine, path, 10)
+    assert ["not all of it was checked" in message for message in caplog.messages] == [True]
+    journal.close()
