@@ -20,7 +20,7 @@ SCRIPT = ROOT / "scripts" / "install.sh"
         (["--uninstall"], "there is no SendIt in"),
         (["--uninstall", "--project", "IRB1"], "--uninstall takes no --project"),
         (["--wheel", str(SCRIPT)], "not a zip file"),
-        (["--proyect", "IRB1"], "there is no option --proyect"),
+        (["--nonsense", "IRB1"], "there is no option --nonsense"),
         (["--project"], "--project needs a value"),
     ],
 )
