@@ -36,7 +36,7 @@ class Ending:
 
     @property
     def text(self) -> str:
-        """What there is to say about it."""
+        """A sentence about it."""
         if self.end is None:
             return f"the certificate of {self.place} cannot be read: its file is missing or damaged"
         words = "has expired on" if self.is_wrong else "expires on"
