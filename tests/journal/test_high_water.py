@@ -494,7 +494,7 @@ def test_a_large_journal_is_not_read_whole_at_the_start(
     path = data_directory / JOURNAL_FILE
     journal_database.check_pages(journal.engine, path)
     assert caplog.messages == []
-    monkeypatch.setattr(journal_database.threading, "Timer", Impatient)
+    monkeypatch.setattr(threading, "Timer", Impatient)
     journal_database.check_pages(journal.engine, path, 10)
     assert ["not all of it was checked" in message for message in caplog.messages] == [True]
     journal.close()
