@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,31 @@ def test_what_is_asked_for(journal: Journal) -> None:
     ]
     for one, numbers in wanted:
         assert [entry.number for entry in journal.audit.page(one, 10)] == numbers, one
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        AuditFilter(action="unlink"),
+        AuditFilter(action="unlink", actor="ada"),
+        AuditFilter(action="unlink", project="irb"),
+    ],
+)
+def test_an_act_that_nobody_did_is_not_searched_for(journal: Journal, wanted: AuditFilter) -> None:
+    """An index tells, however many entries there are; PostgreSQL decides by the size of the table."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(journal.engine, "before_cursor_execute", note)
+    assert journal.audit.page(wanted, 50) == []
+    sa.event.remove(journal.engine, "before_cursor_execute", note)
+    [(statement, parameters)] = [one for one in asked if "FROM audit" in one[0]]
+    with journal.engine.connect() as c:
+        plan = " ".join(str(row) for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters))
+    assert re.search(r"USING INDEX ix_audit_(actor_)?action", plan), plan
 
 
 def test_looks(journal: Journal) -> None:

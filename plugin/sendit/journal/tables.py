@@ -209,6 +209,8 @@ audit = sa.Table(
     sa.Column("content_sha256", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False, unique=True),
     sa.Index("ix_audit_batch_id_subject", "batch_id", "subject"),
+    sa.Index("ix_audit_action", "action"),  # acts that hardly anybody did
+    sa.Index("ix_audit_actor_action", "actor", "action"),
 )
 
 #: Projects that have coded something: their key may never be made anew.
