@@ -56,13 +56,15 @@ def stored(frame: Array, image: ImagePixel) -> Array:
     if image.high_bit >= bits:  # a decoder may return narrower values than the header says
         bits = max(16, 1 << image.high_bit.bit_length())
         frame = frame.astype(f"{frame.dtype.kind}{bits // 8}")
-    numbers = frame.view(f"u{bits // 8}") << (bits - 1 - image.high_bit)
+    numbers = frame.view(f"u{bits // 8}")
+    # Bytes are treated as values in which every bit counts.
+    narrow = np.dtype(np.uint8) if image.stored == 8 else np.promote_types(numbers.dtype, np.uint16)
+    if low == 0 and not image.signed and numbers.dtype == narrow and int(numbers.max(initial=0)) < 1 << image.stored:
+        return numbers  # without a copy: a frame may have a gigabyte
+    numbers = numbers << (bits - 1 - image.high_bit)
     numbers = numbers.view(f"i{bits // 8}") if image.signed else numbers
     numbers >>= bits - image.stored
-    if image.signed:
-        return numbers
-    # Bytes are treated as values in which every bit counts.
-    return numbers.astype(np.uint8 if image.stored == 8 else np.promote_types(numbers.dtype, np.uint16), copy=False)
+    return numbers if image.signed else numbers.astype(narrow, copy=False)
 
 
 def _coloured(numbers: Array, first: int, table: Array) -> Array:

@@ -74,7 +74,7 @@ def picture(frames: Frames, index: int, regions: Sequence[Region], view: int | N
     frame = frames[index]
     rows, columns = frame.shape[:2]
     step = -(-max(rows, columns) // _WORKED_ON)
-    shown = views(displayed(np.ascontiguousarray(frame[::step, ::step]), frames))
+    shown = list(views(displayed(np.ascontiguousarray(frame[::step, ::step]), frames)))
     del frame
     chosen = _most_contrast(shown, regions, step) if view is None else min(view, len(shown) - 1)
     pixels = shown[chosen]

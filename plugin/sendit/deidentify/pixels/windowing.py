@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from sendit.deidentify.pixels.redaction.bands import by_bands
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sendit.deidentify.pixels.native import Array
 
 Shown = NDArray[np.uint8]
@@ -28,28 +30,27 @@ _GAPS, _NARROWED = 8, 0.25
 _CUT = 1.0
 
 
-def views(frame: Array) -> list[Shown]:
-    """Return one to three views of a frame, each only if it shows more than those before it.
+def views(frame: Array) -> Iterator[Shown]:
+    """Yield one to three views of a frame, each only if it shows more than those before it.
 
     Args:
         frame: rows × columns, or rows × columns × 3 (RGB), of any number type; NaN counts as the lowest value.
     """
     if not frame.size:
-        return []
+        return
     numbers = _numbers(frame)
     low, high = (0.0, 255.0) if frame.dtype == np.uint8 else (float(numbers.min()), float(numbers.max()))
-    shown = [frame if frame.dtype == np.uint8 else _stretched(numbers, low, high)]
+    yield frame if frame.dtype == np.uint8 else _stretched(numbers, low, high)
     sample = sampled(numbers)
     values, narrowed = _narrowed(sample)
     moved: tuple[Doubles, Doubles] | None = None
     if len(values) > 1 and narrowed[-1] < _FILLED * (high - low):
         moved, sample = (values, narrowed), np.interp(sample, values, narrowed)
         low, high = 0.0, float(narrowed[-1])
-        shown.append(_stretched(numbers, low, high, moved))
+        yield _stretched(numbers, low, high, moved)
     inner_low, inner_high = (float(value) for value in np.percentile(sample, (_CUT, 100.0 - _CUT)))
     if 0 < inner_high - inner_low < _FILLED * (high - low):
-        shown.append(_stretched(numbers, inner_low, inner_high, moved))
-    return shown
+        yield _stretched(numbers, inner_low, inner_high, moved)
 
 
 def _narrowed(sample: Array) -> tuple[Doubles, Doubles]:

@@ -42,6 +42,18 @@ def test_stored_bits(allocated: int, stored: int, high_bit: int, signed: bool) -
     assert (shown.dtype == np.uint8) == (stored == 8 and not signed)
 
 
+@pytest.mark.parametrize(("allocated", "stored"), [(16, 12), (16, 8), (8, 7), (32, 20)])
+def test_values_without_unused_bits(allocated: int, stored: int) -> None:
+    """They are the same numbers; those of 12 bits are not even copied."""
+    values = _RANDOM.integers(0, 1 << stored, (1, 40, 30), f"u{allocated // 8}")
+    frames = frames_of("MONOCHROME2", values, stored)
+    frame = frames[0]
+    shown = displayed(frame, frames)
+    assert np.array_equal(shown, values[0])
+    assert np.shares_memory(shown, frame) == (stored in (12, 20))
+    assert (shown.dtype == np.uint8) == (stored == 8)
+
+
 def test_a_frame_that_is_narrower_than_its_header_says() -> None:
     """Decoders give the width of what they found: 8 bits, where the header speaks of 12."""
     frames = frames_of("MONOCHROME2", np.zeros((1, 4, 4), np.uint16), 12)
@@ -67,11 +79,11 @@ def test_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         frames_of("YBR_FULL", _RANDOM.integers(0, 255, (1, 33, 21, 3), np.uint8)),
         frames_of("MONOCHROME2", metal, 12),
     ]
-    whole = [views(displayed(frames[0], frames)) for frames in kinds]
+    whole = [list(views(displayed(frames[0], frames))) for frames in kinds]
     assert [len(shown) for shown in whole][2] > 1
     monkeypatch.setattr(bands, "_TOGETHER", 50)
     for frames, before in zip(kinds, whole, strict=True):
-        after = views(displayed(frames[0], frames))
+        after = list(views(displayed(frames[0], frames)))
         assert len(after) == len(before)
         assert all(np.array_equal(one, other) for one, other in zip(after, before, strict=True))
 

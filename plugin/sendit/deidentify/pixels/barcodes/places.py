@@ -14,7 +14,7 @@ import numpy as np
 import zxingcpp
 
 from sendit.deidentify.pixels.barcodes.bars import one_way
-from sendit.deidentify.pixels.redaction.bands import by_bands
+from sendit.deidentify.pixels.redaction.bands import bands, by_bands
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _AROUND, _FLAT = 24, 8
 _STEP, _STEP_EVENED, _NOISE = 8, 80, 2.5
 #: Share of such neighbours in a part that may hold a code; the window and block (pixels) of the means.
 _DENSE, _WINDOW, _BLOCK = 0.04, 64, 16
+_FULL = 15
 #: It extends to blocks with this share of the densest one, plus a margin (pixels); the most parts that are searched.
 _REACH, AROUND_PART, _PARTS = 0.5, 24, 4
 #: A part that is a larger share of the frame has been searched with the whole.
@@ -64,10 +65,13 @@ def alternations(grey: Shown, even: Shown) -> tuple[Shown, bool]:
     Returns:
         255 for each pixel that differs clearly from the previous one, else 0.
     """
-    differences = _steps(grey)
-    noise = _NOISE * _median(differences)
-    clear = (differences > max(_STEP, noise)) & (_steps(even) > _STEP_EVENED)
-    return np.asarray(clear, np.uint8) * np.uint8(255), noise > _STEP
+    noise = _NOISE * _median_step(grey)
+    clear = np.empty_like(grey)
+    for rows in bands(grey):
+        steps = _steps(grey, rows) > max(_STEP, noise)
+        clear[rows] = steps & (_steps(even, rows) > _STEP_EVENED)
+    clear *= np.uint8(255)
+    return clear, noise > _STEP
 
 
 def islands(steps: Shown) -> list[Region]:
@@ -93,9 +97,10 @@ def parts(alternations: Shown) -> list[Region]:
     """Return the parts in which dark and light alternate as in a code, the densest first."""
     rows, columns = alternations.shape
     size = max(1, columns // _BLOCK), max(1, rows // _BLOCK)
-    mean = cv2.boxFilter(alternations, cv2.CV_32F, (_WINDOW, _WINDOW))
-    dense = np.asarray(cv2.resize(mean, size, interpolation=cv2.INTER_AREA)) / 255
-    del mean  # four bytes for each pixel of the frame
+    # Sums of at most 15 times 64 times 64 fit into two bytes for each pixel of the frame, means would take four.
+    sums = cv2.boxFilter(alternations & _FULL, cv2.CV_16U, (_WINDOW, _WINDOW), normalize=False)
+    dense = np.asarray(cv2.resize(sums, size, interpolation=cv2.INTER_AREA)).astype(np.float32) / (_FULL * _WINDOW**2)
+    del sums
     dense_parts: list[Region] = []
     for _ in range(_PARTS):
         densest = float(dense.max())
@@ -112,19 +117,23 @@ def parts(alternations: Shown) -> list[Region]:
     return dense_parts
 
 
-def _steps(grey: Shown) -> Shown:
-    """Return how much each pixel differs from the previous one, in row and column together."""
-    steps = np.zeros_like(grey)
-    cv2.absdiff(grey[:, 1:], grey[:, :-1], steps[:, 1:])
-    if len(grey) > 1:
-        cv2.add(steps[1:], cv2.absdiff(grey[1:], grey[:-1]), steps[1:])
+def _steps(grey: Shown, rows: slice) -> Shown:
+    """Return how much each pixel of some rows differs from the previous one, in row and column together."""
+    here, first = grey[rows], int(rows.start == 0)
+    steps = np.zeros_like(here)
+    cv2.absdiff(here[:, 1:], here[:, :-1], steps[:, 1:])
+    if len(here) > first:
+        above = grey[rows.start - 1 + first : rows.start - 1 + len(here)]
+        cv2.add(steps[first:], cv2.absdiff(here[first:], above), steps[first:])
     return steps
 
 
-def _median(values: Shown) -> int:
-    """Return the median of many bytes."""
-    counts = cv2.calcHist([values], [0], None, [256], [0, 256])  # numpy's would take eight bytes for each
-    return int(np.searchsorted(np.cumsum(counts, dtype=np.float64), values.size / 2))
+def _median_step(grey: Shown) -> int:
+    """Return the median of how much the pixels differ from the previous ones."""
+    counts = np.zeros(256)
+    for rows in bands(grey):
+        counts += cv2.calcHist([_steps(grey, rows)], [0], None, [256], [0, 256]).ravel()
+    return int(np.searchsorted(np.cumsum(counts), grey.size / 2))
 
 
 def island_formats(grey: Shown, even: Shown, island: Region) -> list[zxingcpp.BarcodeFormat]:

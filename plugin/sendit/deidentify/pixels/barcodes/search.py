@@ -59,12 +59,12 @@ class BarcodeSearch:
         before: Array | None = None
         for frame in frames:
             shown = displayed(frame, frames)
-            new = np.ones(shown.shape[:2], np.uint8) if before is None else _changed(before, shown)
-            part = _with_room(new)
+            new = None if before is None else _changed(before, shown)
+            part = Region(0, 0, shown.shape[1], shown.shape[0]) if new is None else _with_room(new)
             if part.empty:
                 continue
             here = np.s_[part.y0 : part.y1, part.x0 : part.x1]
-            found = self._in_frame(shown[here], new[here], black, readable=readable)
+            found = self._in_frame(shown[here], None if new is None else new[here], black, readable=readable)
             regions.update(one.moved(part.x0, part.y0) for one in found)
             if before is None:
                 before = shown.copy() if shown.size <= _MOST_COMPARED else None  # large ones are not held in memory
@@ -72,8 +72,8 @@ class BarcodeSearch:
                 before[here] = shown[here]
         return united(regions, frames.image.columns, frames.image.rows)
 
-    def _in_frame(self, frame: Array, new: Shown, black: int, *, readable: bool) -> tuple[Region, ...]:
-        key = _digest(frame, new) + bytes([black, readable])
+    def _in_frame(self, frame: Array, new: Shown | None, black: int, *, readable: bool) -> tuple[Region, ...]:
+        key = _digest(*filter(lambda one: one is not None, (frame, new))) + bytes([black, readable])
         if key not in self._seen:
             self._seen[key] = barcodes_in(frame, black, readable=readable, new=new)
             if len(self._seen) > _REMEMBERED:

@@ -29,7 +29,7 @@ def share_hidden(frame: Array, regions: Iterable[Region]) -> float:
         frame: the frame as it is displayed, rows × columns or rows × columns × 3.
         regions: what would be masked, in rows and columns of the frame.
     """
-    shown = views(frame)
+    shown = list(views(frame))
     if not shown:
         return 0.0
     picture = shown[-1]

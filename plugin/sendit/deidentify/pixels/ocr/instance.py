@@ -90,7 +90,7 @@ def _legible_identifiers(frame: Array, masked: Sequence[Region], identifiers: Id
     added: list[Region] = []
     if not len(identifiers):
         return added
-    places = places_in(frame)
+    places = places_in(frame, masked)
     for _ in range(_ROUNDS):
         left = identifiers_in(contrast_view(frame, [*masked, *added]), identifiers, places)
         if not left:

@@ -286,7 +286,7 @@ def _reading(part: Shown) -> Reading:
 
     A letter in a ring is read without the ring: with it, an L reads as ①.
     """
-    shown = views(part)
+    shown = list(views(part))
     if not shown:
         return "", 0.0
     within = _within_ring(shown[0])

@@ -22,9 +22,11 @@ from sendit.deidentify.pixels.ocr.salience import (
     FAINT_FINE,
     Marks,
     all_cells,
+    cells_of,
     grown,
     rectangles,
     salient_cells,
+    varied_cells,
     without,
 )
 from sendit.deidentify.pixels.ocr.tiles import cut_to_tiles
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 _MIDDLE = 128
 #: Size of the surroundings that a place is compared with (pixels), and the grey levels that their noise becomes.
 _AROUND, _LOUD = 12.0, 45.0
+#: In wide areas whose grey levels deviate by so much, letters that can be told from their surroundings have a contrast
+#: that the first look finds: there only slanting lines are searched for, but near masks.
+_SEEN = 20.0
 #: Rows on either side that count for a row: both blurs reach four times _AROUND.
 _REACH = 100
 #: Differences below this share of the frame's range are ignored.
@@ -50,8 +55,8 @@ _LEAST = 0.004
 #: Rotation, its scale, and for frames with more pixels than this the coarser one: slanting text is seldom small there.
 _TURN, _TURNED_SIZE, _FINE, _COARSE_SIZE = 45.0, 0.75, 800_000, 0.5
 #: Enlargement where small letters may be: of 126 lines of 5 and 10 % contrast, 12 could be read afterwards without it,
-#: 7 with 1.5, none with 2. Where everything stands out, which costs most, 1.5 found the same as 2.
-_LARGER, _LARGER_ALL = 2.0, 1.5
+#: 7 with 1.5, none with 2. If they may be in more than this share of the frame, 1.5 found the same.
+_LARGER, _LARGER_MANY, _MANY = 2.0, 1.5, 0.25
 #: What is masked changes what the network finds so near to it (pixels).
 _NEAR = 48
 #: Least slant in degrees; the upright frame covers the rest.
@@ -96,32 +101,41 @@ class Places:
     """The cells of a frame that are searched.
 
     Attributes:
-        strokes: where strokes stand out from the noise around them, however faint: other cells hold no line.
-        fine: where those of small letters do.
+        strokes: where strokes stand out from the noise around them, however faint: other cells hold no slanting line.
+        upright: those of them where the first look may have missed an upright one.
+        fine: those of them where small letters may be.
     """
 
     strokes: Marks
+    upright: Marks
     fine: Marks
 
     def near(self, regions: Iterable[Region]) -> Places:
         """Return only what is near these regions."""
         wide = [region.with_margin(_NEAR) for region in regions]
-        return Places(self.strokes - without(self.strokes, wide), self.fine - without(self.fine, wide))
+        strokes, upright, fine = (cells - without(cells, wide) for cells in (self.strokes, self.upright, self.fine))
+        return Places(strokes, upright, fine)
 
 
-def places_in(frame: Array) -> Places:
-    """Return the places of a frame that may hold a line."""
-    shown = views(frame)
-    strokes, fine = (
-        np.maximum.reduce([salient_cells(view, salience) for view in shown]) if shown else np.zeros((0, 0), np.uint8)
-        for salience in (FAINT, FAINT_FINE)
-    )
-    return Places(strokes | fine, fine)
+def places_in(frame: Array, masked: Iterable[Region] = ()) -> Places:
+    """Return the places of a frame that may hold a line, where the first look left it.
+
+    Args:
+        frame: the frame, without masks.
+        masked: what the first look found.
+    """
+    strokes, fine, loud = np.zeros((3, *cells_of(frame)), np.uint8)
+    for view in views(frame):
+        fine |= salient_cells(view, FAINT_FINE)
+        strokes |= salient_cells(view, FAINT) | fine
+        loud |= varied_cells(view, _AROUND, _SEEN)
+    left = 1 - without(loud, [one.with_margin(_NEAR) for one in masked])
+    return Places(strokes, strokes & left, fine & left)
 
 
 def everywhere(shown: Shown) -> Places:
     """Return all of a frame."""
-    return Places(all_cells(shown), all_cells(shown))
+    return Places(all_cells(shown), all_cells(shown), all_cells(shown))
 
 
 def identifiers_in(shown: Shown, identifiers: Identifiers, places: Places) -> list[Region]:
@@ -166,13 +180,13 @@ def _read(shown: Shown, line: TextLine, *, upside_down: bool) -> str:
 
 def _upright(shown: Shown, places: Places) -> list[TextLine]:
     """Return lines that do not slant."""
-    return _found(shown, grown(places.strokes), 1)
+    return _found(shown, grown(places.upright), 1)
 
 
 def _larger(shown: Shown, places: Places) -> list[TextLine]:
     """Return the same, enlarged, where small letters may be."""
     fine = grown(places.fine)
-    return _found(shown, fine, _LARGER_ALL if fine.all() else _LARGER) if shown.size <= _FINE else []
+    return _found(shown, fine, _LARGER_MANY if fine.mean() > _MANY else _LARGER) if shown.size <= _FINE else []
 
 
 def _slanting(shown: Shown, places: Places) -> list[TextLine]:

@@ -11,6 +11,7 @@ import zxingcpp
 
 from sendit.deidentify.pixels.barcodes import places
 from sendit.deidentify.pixels.barcodes.look import Look
+from sendit.deidentify.pixels.redaction import bands
 from sendit.deidentify.pixels.regions import Region
 from tests.unit.deidentify.pixels.barcodes.test_search import code, planted
 
@@ -100,3 +101,18 @@ def test_planted_codes_are_among_the_islands() -> None:
     ]
     side = code("DataMatrix", 3).shape[0]
     assert any(one.intersection(Region(60, 80, 60 + side, 80 + side)).area > 0.5 * side * side for one in found)
+
+
+@pytest.mark.parametrize("shape", [(172, 448), (1, 9), (9, 1)])
+def test_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]) -> None:
+    """Large frames are examined in bands; what alternates is the same, also where they meet."""
+    grey = np.random.default_rng(4).integers(0, 256, shape).astype(np.uint8)
+    even = places.evened(grey)
+    whole = places.alternations(grey, even)
+    monkeypatch.setattr(bands, "_TOGETHER", 1500)
+    parts = places.alternations(grey, even)
+    assert parts[1] == whole[1]
+    np.testing.assert_array_equal(parts[0], whole[0])
+    here = np.pad(grey, ((1, 0), (1, 0)), mode="edge").astype(int)
+    steps = abs(np.diff(here, axis=1)[1:]) + abs(np.diff(here, axis=0)[:, 1:])
+    assert not whole[0][np.minimum(steps, 255) <= 8].any()

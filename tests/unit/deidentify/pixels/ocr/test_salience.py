@@ -20,6 +20,7 @@ from sendit.deidentify.pixels.ocr.salience import (
     grown,
     rectangles,
     salient_cells,
+    varied_cells,
     without,
 )
 from sendit.deidentify.pixels.ocr.series import sharp_view
@@ -98,6 +99,32 @@ def test_what_is_blank_noisy_or_smooth_does_not_stand_out(salience: Salience) ->
     )
     assert max(blank, *smooth) == 0
     assert noisy < 0.5
+
+
+def test_a_little_noise_is_hardly_searched_for_faint_letters() -> None:
+    """As of radiographs, stronger where it is lighter: of 12 bits, it is some grey levels."""
+    shown = np.clip(128 + np.linspace(0.5, 1.8, _SHAPE[1]) * _noise(), 0, 255).astype(np.uint8)
+    assert salient_cells(shown, FAINT).mean() < 0.05
+
+
+def test_wide_areas_that_vary() -> None:
+    """Texture is one; a line of text on an even ground is none, nor is the noise of a quiet frame."""
+    shown = np.clip(128 + 3 * _noise() + 100 * _ink(16, (40, 30)), 0, 255).astype(np.uint8)
+    assert not varied_cells(shown, 12, 20).any()
+    shown[128:, 240:] = np.clip(128 + 40 * _noise(2), 0, 255).astype(np.uint8)[128:, 240:]
+    varied = varied_cells(shown, 12, 20)
+    assert varied.shape == (20, 30)
+    assert varied[10:18, 17:28].all()
+    assert not varied[:8].any()
+    assert not varied[:, :15].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (290, 5, 3), (257, 33)])
+def test_frames_that_are_no_whole_cells(shape: tuple[int, ...]) -> None:
+    """Each place is in a cell."""
+    shown = np.zeros(shape, np.uint8)
+    rows, columns = -(-shape[0] // 16), -(-shape[1] // 16)
+    assert varied_cells(shown, 12, 20).shape == salient_cells(shown).shape == (rows, columns)
 
 
 def test_rectangles_leave_out_what_is_between() -> None:

@@ -112,6 +112,17 @@ def test_a_quiet_frame_is_hardly_searched() -> None:
     assert 0 < places_in(_written("QUIXWORTH", 0, 60, 10)).strokes.mean() < 0.5
 
 
+def test_texture_is_searched_for_slanting_lines_and_near_masks() -> None:
+    """There the contrast is hardly enhanced: the first look saw as much of upright lines, but for what masks change."""
+    texture = np.random.default_rng(5).integers(0, 256, _SHAPE).astype(np.uint8)
+    places, near = places_in(texture), places_in(texture, [Region(160, 120, 200, 140)])
+    assert places.strokes.all()
+    assert not places.upright[3:-3, 3:-3].any()
+    assert not places.fine[3:-3, 3:-3].any()
+    assert near.upright[7:9, 8:14].all()
+    assert near.upright.mean() < places.upright.mean() + 0.4
+
+
 def test_the_search_takes_the_second_look(identifiers: Identifiers) -> None:
     """An instance with a slanting faint name: not found without what is known, masked with it."""
     frame, ink = _written("QUIXWORTH, Zebulon", 40, 150), _ink("QUIXWORTH, Zebulon", 40)
