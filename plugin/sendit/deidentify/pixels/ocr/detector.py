@@ -22,7 +22,7 @@ import numpy as np
 from sendit.deidentify.pixels.ocr.api import DetectedText
 from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, rows_joined, same_joined
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
-from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_varied
+from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_shape, is_varied
 from sendit.deidentify.pixels.ocr.salience import (
     CLEAR,
     CLEAR_FINE,
@@ -60,6 +60,7 @@ _SURE, _HIGH = 0.6, 60
 #: A line's strokes alone are enough where the network is so sure, of these heights (pixels); what is smaller, or in
 #: colour, has to be read. What cannot be read is text by its strokes, too: a script that the network does not know.
 _CERTAIN, _LARGE, _LARGEST = 0.9, 20, 48
+#: On a plain ground, where a mask hides nothing else, that goes for what is smaller, too, once it could not be read.
 #: A reading of what is high has to be so sure to be believed whatever it says.
 _SURELY_READ = 0.95
 #: What is higher than this share of the frame is a shape and no large character: a sector of ultrasound is read as a 9.
@@ -175,7 +176,10 @@ class RapidTextDetector:
         large = _LARGE <= box.short <= _SHAPE * min(frame.shape[:2])
         if is_readable(text, sureness, sure=box.score >= _SURE, plain=plain, large=large):
             return tight
-        return tight if drawn and box.score >= _SURE else None
+        if drawn and box.score >= _SURE:
+            return tight
+        unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN and box.short <= _LARGEST
+        return tight if unread and (strokes.line or strokes.writing) and not is_shape(text, sureness) else None
 
     def _begins_readably(self, frame: Shown, box: Box) -> bool:
         """Return whether the beginning of a long line reads as text for certain: the rest of it need not be read."""

@@ -60,6 +60,13 @@ def is_readable(text: str, sureness: float, *, sure: bool, plain: bool, large: b
     return sureness >= needed and len(set(kinds)) > 1 and not set(characters) <= _SHAPELESS
 
 
+def is_shape(text: str, sureness: float) -> bool:
+    """Return whether a reading is that of one shape repeated: ticks, rings, crosses."""
+    characters = [one for one in text if _is_letter(one)]
+    kinds = set("".join(characters).translate(_ALIKE))
+    return sureness >= _READ_BESIDE and len(characters) > 1 and (len(kinds) == 1 or set(characters) <= _SHAPELESS)
+
+
 def is_varied(text: str) -> bool:
     """Return whether a reading has several letters or digits that no single shape is read as."""
     characters = [one for one in text if _is_letter(one) and unicodedata.category(one) != "Lo"]
