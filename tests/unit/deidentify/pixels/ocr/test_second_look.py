@@ -114,13 +114,13 @@ def test_a_quiet_frame_is_hardly_searched() -> None:
 
 def test_texture_is_searched_for_slanting_lines_and_near_masks() -> None:
     """There the contrast is hardly enhanced: the first look saw as much of upright lines, but for what masks change."""
-    texture = np.random.default_rng(5).integers(0, 256, _SHAPE).astype(np.uint8)
+    texture = np.where(np.random.default_rng(5).random(_SHAPE) < 0.1, 210, 30).astype(np.uint8)  # grains
     places, near = places_in(texture), places_in(texture, [Region(160, 120, 200, 140)])
     assert places.strokes.all()
-    assert not places.upright[3:-3, 3:-3].any()
-    assert not places.fine[3:-3, 3:-3].any()
+    assert not places.upright.any()
+    assert not places.fine.any()
     assert near.upright[7:9, 8:14].all()
-    assert near.upright.mean() < places.upright.mean() + 0.4
+    assert near.upright.mean() < 0.2
 
 
 def test_the_search_takes_the_second_look(identifiers: Identifiers) -> None:
