@@ -73,7 +73,7 @@ class BarcodeSearch:
         return united(regions, frames.image.columns, frames.image.rows)
 
     def _in_frame(self, frame: Array, new: Shown | None, black: int, *, readable: bool) -> tuple[Region, ...]:
-        key = _digest(*filter(lambda one: one is not None, (frame, new))) + bytes([black, readable])
+        key = _digest(frame, *([] if new is None else [new])) + bytes([black, readable])
         if key not in self._seen:
             self._seen[key] = barcodes_in(frame, black, readable=readable, new=new)
             if len(self._seen) > _REMEMBERED:
