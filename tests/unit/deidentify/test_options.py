@@ -294,4 +294,4 @@ def test_code_strings_in_small_letters_stay_if_they_are_medicine() -> None:
     image = dataset()
     with pytest.warns(UserWarning, match="Invalid value"):
         image.ImageType = ["ORIGINAL", "PRIMARY", "Axial", "Zelda"]
-    assert list(output(file_of(image)).ImageType) == ["ORIGINAL", "PRIMARY", "Axial", ""]
+    assert list(output(file_of(image)).ImageType) == ["ORIGINAL", "PRIMARY", "Axial", "UNKNOWN"]
