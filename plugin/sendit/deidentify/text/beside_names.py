@@ -48,6 +48,8 @@ _BEHIND_NUMBER = re.compile(
     r"[. \-:]{0,3}\d{1,6}(?!\w)",
     re.IGNORECASE,
 )
+#: The ward and the bed behind a name with underscores: LIN_MEIHUA_5F_17.
+_WARD_AND_BED = re.compile(rf"(?<={_GONE})_\d{{1,2}}[A-Z]_\d{{1,2}}(?![^\W_])")
 #: A given name of two syllables with a hyphen: Kang Min-ho.
 _TWO_SYLLABLES = re.compile(rf"(?<={_GONE})([ ,]{{1,2}})([A-Z][a-z]{{1,4}})-([a-z]{{2,5}})(?!\w)")
 #: The second syllable of a given name of Korea: Hong Gil-dong.
@@ -90,7 +92,9 @@ def without_belongings(text: str) -> str:
     """Return a text with CUT in the place of what belongs to a name that was cut out of it."""
     if CUT not in text and STRANGER not in text:
         return text
-    text = _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text))))
+    text = _WARD_AND_BED.sub(
+        CUT, _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text))))
+    )
     text = _TWO_LETTERS.sub(_without_initials, _short_name_beside().sub(CUT, text))
     text = _WITH_PARTICLE.sub(_without_word, text)
     text = _SECOND_SYLLABLE.sub(CUT, _OTHER_HALF.sub(_without_half, text))

@@ -52,6 +52,19 @@ _BY_INITIALS = re.compile(
 #: In small letters at the end of a name with underscores: FS_repeat_dwk, GTV_ng.
 _JOINED_INITIALS = re.compile(r"((?<=[^\W_])_)([a-z]{2,3})(?=\s*$)")
 _LAST_INITIALS = re.compile(r"((?<=\w),\s)([a-z]{3})(?=\.?\s*$)")
+#: In small letters and without a vowel: at the end beside the time of day, and behind a slash: wjh 23:41, Torhild/jk.
+_INITIALS_AND_TIME = re.compile(
+    rf"(?<![^\W_])()([bcdfghjklmnpqrstvwxz]{{2,4}})(?=\s(?:\d{{1,2}}[:.h]\d\d(?:\s?h(?:rs)?)?|{CUT})\s*$)"
+)
+_INITIALS_BEHIND_SLASH = re.compile(
+    rf"((?:(?<![^\W_])[A-Z][a-z]{{2,14}}|{CUT})/)([bcdfghjklmnpqrstvwxz]{{2,4}})(?=\s*$)"
+)
+#: Of whom a test was made, in small letters: phantom_olu.
+_OF_TEST = re.compile(r"((?<![^\W_])(?i:phantom|volunteer|proband|pilot|vol)[_\-])([a-z]{2,4})(?![^\W_])")
+_INITIALS_ALONE = (
+    *(_LAST_INITIALS, _BY_INITIALS, _JOINED_INITIALS, _INITIALS_AND_DAY, _AT_HOUSE),
+    *(_INITIALS_AND_TIME, _INITIALS_BEHIND_SLASH, _OF_TEST),
+)
 #: A given name of two syllables written as one word, and an initial: JiSu P.
 _GLUED = re.compile(
     r"(?<![^\W_])[A-Z][a-z]{1,4}[A-Z][a-z]{1,5}\s[A-Z]\.(?!\w)|(?<=\b[Bb]y\s)[A-Z]{1,2}[a-z]{1,2}[A-Z]{1,2}(?![^\W_])"
@@ -141,7 +154,7 @@ def _is_kind(name: str) -> bool:
 def without_short_names(text: str) -> str:
     """Return the text without short names: capitalised words that are no abbreviation (Ann), and listed ones (KIM)."""
     text = _GLUED.sub(CUT, text)
-    for initials in (_LAST_INITIALS, _BY_INITIALS, _JOINED_INITIALS, _INITIALS_AND_DAY, _AT_HOUSE):
+    for initials in _INITIALS_ALONE:
         text = initials.sub(_without_unknown, text)
     text = _short_word().sub(
         lambda match: match[0] if _stays_though_short(match) else CUT,

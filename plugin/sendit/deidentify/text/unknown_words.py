@@ -31,6 +31,21 @@ _AGENT = re.compile(
     r"|from|at|in|bei|chez|hos|u|при|от|из|у|c|с)\s(?:the\s|dr\.?\s)?$",
     re.IGNORECASE,
 )
+#: Endings of names in the cases of Slavic, Baltic and Finnic languages and of Hungarian, folded, and what the name has
+#: in their place where it is not inflected: Ковальчука, Kučeru, Wieczorka, Laineen. Endings of Romance plurals and of
+#: Germanic adjectives are none of them.
+_CASES_TEXT = """
+    а=,ь,о я=и,ь у=,о,а ю=и,ь,я ом=,о ем=,ь ові=,о еві=,ь ого=ии,ои,ыи ому=ии,ои,ыи ым=,ыи им=,ии оі=а ои=а,ая ою=а
+    ка=ок,ек,о ски= ска=
+    a= u=,a,o owi=,o,a ovi=,o,a em= iem= om=,o ka=ek,ko ca=ec kowi=ek kovi=ek ego=y,i emu=y,i eho=y ej=a
+    ove=ova,a ovej=ova,a y=a ky=ka
+    aus=us iaus=ius am=s
+    sen=nen een=e nak= nek= nal= nel=
+"""
+_CASES = {ending: bare.split(",") for ending, _, bare in (case.partition("=") for case in _CASES_TEXT.split())}
+_LONGEST_ENDING = max(map(len, _CASES))
+#: The greatest likeness of a name whose forms are told from words by it.
+_NAME_AT_MOST = 2
 _BEGIN = re.compile(r"(?:^|[.!?;:]\s|[\r\n])\W*$")
 _WORD = re.compile(r"[^\W\d_]+")
 _GOES_ON = re.compile(r",? ([^\W\d_]+)")
@@ -63,6 +78,25 @@ def _is_likely(folded: str, least: float) -> bool:
         and not is_listed_name(folded)
         and not _IDENTIFYING.search(folded)
     )
+
+
+@lru_cache(maxsize=4096)
+def nominatives_of(folded: str) -> tuple[str, ...]:
+    """Return what a word may be inflected from, as names are in languages with cases; the word itself is none of them.
+
+    Args:
+        folded: the word, in lower case without accents.
+    """
+    return tuple(
+        folded[:-length] + ending
+        for length in range(1, min(_LONGEST_ENDING, len(folded) - _SHORTEST + 1) + 1)
+        for ending in _CASES.get(folded[-length:], ())
+    )
+
+
+def is_name_of_person(nominative: str) -> bool:
+    """Return whether a list has a word as a name, and it is not like other words."""
+    return len(nominative) >= _SHORTEST and likeness(nominative) <= _NAME_AT_MOST and is_listed_name(nominative)
 
 
 def with_words_of_sentences(runs: Sequence[re.Match[str]], usual: Sequence[bool]) -> list[bool]:

@@ -39,6 +39,8 @@ from sendit.deidentify.text.unknown_words import (
     begins_in_language,
     is_at_begin,
     is_like_words,
+    is_name_of_person,
+    nominatives_of,
     with_words_of_sentences,
 )
 from sendit.deidentify.text.word_lists import medicine, vocabulary
@@ -325,12 +327,14 @@ def _may_begin(word: str) -> bool:
 
 
 def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
-    """Return whether a word in lower case is joined to a prefix of medicine: hydro-aérique, sous-dural."""
+    """Return whether a word in lower case is joined to a prefix of medicine: hydro-aérique, sous-dural; no name is."""
     if not place or not runs[place][0].islower() or len(runs[place][0]) <= _SHORT:
         return False
     before = runs[place - 1]
     joined = before.string[before.end() : runs[place].start()] in ("-", "‐", "‑")
-    return joined and folded_word(before[0]) in words_by_section("compounds.txt")["prefixes"]
+    if not joined or is_listed_name(folded_word(runs[place][0])):
+        return False
+    return folded_word(before[0]) in words_by_section("compounds.txt")["prefixes"]
 
 
 def _is_in_capitals(text: str, runs: list[re.Match[str]]) -> bool:
@@ -640,7 +644,18 @@ def is_ordinary(run: str) -> bool:
         return True
     if run.istitle() and likeness(folded_word(run)) < _LIKE_A_NAME and not _is_narrow(run):
         return False
-    return _is_made_of(run, _is_word)
+    return _is_made_of(run, _is_word) and not _is_inflected_name(run)
+
+
+def _is_inflected_name(run: str) -> bool:
+    """Return whether a word with a capital is no term, and a name in the case of a language with many: Ковальчука."""
+    word = folded_word(run)
+    if run.islower() or _is_narrow(run) or any(word in table() for table in (_terms, _of_reports, _made, _acronyms)):
+        return False
+    names = nominatives_of(word)
+    if not any(map(is_name_of_person, names)):
+        return False
+    return not any(_is_made_of(name.title(), _is_word) for name in names if name)
 
 
 def _is_short_word(run: str) -> bool:

@@ -55,6 +55,10 @@ _CALLING = (
     r"(?:call|ring|dial|phone|bleep|page|rückruf|reach|rappel(?:er)?|lig(?:ar|ue|ando)|telefonar|discar|llam(?:ar|e)|marcar|appel(?:er|ez)|joindre|(?:an)?rufen|anruf(?:en)?|chiam(?:are|ate)"
     r"|telefonare|bellen|zadzwoni[ćc]|dzwoni[ćc]|звонить|позвонить|arayın|ara(?=\s\d)|ring(?:e|a)?|volat|hívni|soita)"
 )
+_AT_COURT = (
+    r"(?:az|aktenzeichen|aktz|gz|geschäftszahl|case|docket|court|file(?:\s(?:no|nr))?|réf(?:érence)?|n°\srg|rg|sygn(?:atura)?\.?(?:\sakt)?|sp\.?\szn|spisová\szn\w*"
+    r"|č\.\s?j|posl\.?\sbr|ügyszám|zaak(?:nummer)?|rolnummer|proc(?:esso|edura)?|autos|dossier|sak(?:snr)?|mål(?:nr)?|дело|справа|esas)"
+)
 #: The label is the last group of each.
 _LABELLED = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -95,6 +99,11 @@ _LABELLED = tuple(
         # A road behind what happened there, or behind a preposition and with a hyphen: Unfall A44, moto na BR-262.
         r"((?<!\w)(?:unfall|verkehrsunfall|accident|crash|mvc|mva|rta|accidente|acidente|incidente|wypadek|ongeval|olycka|ulykke|дтп)\s(?:\w{2,3}\s){0,2})(?-i:(?![TLS]\d)[A-Z]{1,2})[\s\-]?\d{1,4}(?!\w|[.,/]\d)",
         r"((?<!\w)(?:na|en\sla|en\sel|por\sla|pela|sur\sla|auf\sder|sulla|op\sde|på|w\sdrodze)\s)(?-i:(?![TLSC]-)[A-Z]{1,2})-\d{1,4}(?!\w|[.,/]\d|\s(?:tof|scan))",
+        # The number of a case at court, and the time of day, behind what says so: Az. 4 O 217/16, ore 4:50.
+        rf"((?<!\w){_AT_COURT}[\s.:]*)(?:(?:[IVX]{{1,4}}|\d{{1,3}})\s)?(?-i:[A-Z][A-Za-z]{{0,3}})[\s\-]\d{{1,6}}/\d{{2,4}}(?!\w)",
+        r"((?<!\w)(?:ore|alle\s(?:ore\s)?|heures?|vers|à|às|kl\.?|klo|um|gegen|ab|godz\.?|saat|ώρα|час\w*|uur)\s)\d{1,2}[:h]\d\d(?:\s?(?:uhr|h|uur))?(?![\w:]|\s?(?:min|s|sec)(?!\w))",
+        r"((?<!\w)(?:kl\.?|klo|godz\.?|um|gegen)\s)(?:[01]?\d|2[0-3])\.[0-5]\d(?:\s?uhr)?(?![\w.]|\s?(?:mm|cm|m|ml|l|s|min|t|mg|kg|%)(?!\w))",
+        r"(?<![\w.:])(?:[01]?\d|2[0-3])[:.][0-5]\d(?=\s?(?:uhr|uur|hrs)(?!\w))",
         r"(?<![^\W_])I-\d{1,3}(?=,?\s(?:near|exit|mile|mm|[nsew]b|north|south|east|west|ramp))",
     )
 )
