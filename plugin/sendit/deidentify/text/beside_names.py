@@ -92,9 +92,8 @@ def without_belongings(text: str) -> str:
     """Return a text with CUT in the place of what belongs to a name that was cut out of it."""
     if CUT not in text and STRANGER not in text:
         return text
-    text = _WARD_AND_BED.sub(
-        CUT, _GROUPS.sub(CUT, _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text))))
-    )
+    text = _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text)))
+    text = _WARD_AND_BED.sub(CUT, _GROUPS.sub(CUT, text))
     text = _TWO_LETTERS.sub(_without_initials, _short_name_beside().sub(CUT, text))
     text = _WITH_PARTICLE.sub(_without_word, text)
     text = _SECOND_SYLLABLE.sub(CUT, _OTHER_HALF.sub(_without_half, text))

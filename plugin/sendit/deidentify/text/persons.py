@@ -15,6 +15,7 @@ from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.sections import any_of, cues, technique
 from sendit.deidentify.text.vocabulary import (
+    MARKS,
     begins_sentence_of,
     is_acronym,
     is_compound_of_medicine,
@@ -118,6 +119,8 @@ def _without_houses_and_offices(text: str, words: set[str]) -> str:
     """Return the text without names of houses and companies, without offices, signatures and nicknames."""
     if not words.isdisjoint(_begins("facility")):
         text = _without_facilities(text)
+    if not text.isascii():
+        text = _facility_without_capitals().sub(_without_facility_without_capitals, text)
     if not words.isdisjoint(_begins("company")):
         text = _company().sub(_without_company, text)
     if not words.isdisjoint(_begins("office")):
@@ -141,6 +144,28 @@ def _without_facilities(text: str) -> str:
 def _without_facility(match: re.Match[str]) -> str:
     name = match["name"] or match["name2"]
     return match[0] if _is_kind(name) else match[0].replace(name, CUT)
+
+
+@cache
+def _facility_without_capitals() -> re.Pattern[str]:
+    """Return a pattern for a hospital and its name in scripts without capitals, in one of three groups."""
+    before, behind, joined = (
+        any_of(cues()[f"facility {where}"]) for where in ("before name", "behind name", "behind joined name")
+    )
+    word = rf"[^\W\d_](?:[^\W\d_]|[{MARKS}])+"
+    return re.compile(
+        rf"(?<!\w)(?:ال|ה)?(?:{before})\s(?P<name>{word})"
+        rf"|(?<![\w{MARKS}])(?P<name2>{word})\s(?:{behind})(?![\w{MARKS}])"
+        rf"|(?<![^\W\d_])(?P<name3>(?![のにをはがでとやもへ])[^\W\d_A-Za-z]{{1,4}}?)(?:{joined})"
+    )
+
+
+def _without_facility_without_capitals(match: re.Match[str]) -> str:
+    name = match["name"] or match["name2"] or match["name3"]
+    kinds = cues()["kind of facility"]
+    if name in kinds or (match["name3"] and name.endswith(tuple(kinds))) or name.isascii():
+        return match[0]
+    return match[0].replace(name, CUT, 1)
 
 
 def _is_kind(name: str) -> bool:

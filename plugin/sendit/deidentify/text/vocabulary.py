@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 _SHORT = 3
 #: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
 _LIKE_A_NAME, _LIKE_A_WORD = -6, 5
+#: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
+_OF_SUBJECT = "sub"
 _NEAR = 3  # characters between two words that belong together
 _FEWEST_OF_SENTENCE = 3  # long words
 _INITIAL, _LONGEST_INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]\.[\s\-]?$"), 4
@@ -332,9 +334,10 @@ def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
         return False
     before = runs[place - 1]
     joined = before.string[before.end() : runs[place].start()] in ("-", "‐", "‑")
-    if not joined or is_listed_name(folded_word(runs[place][0])):
+    prefix, folded = folded_word(before[0]), folded_word(runs[place][0])
+    if prefix == _OF_SUBJECT and is_listed_name(folded) and not _is_word(prefix + folded):
         return False
-    return folded_word(before[0]) in words_by_section("compounds.txt")["prefixes"]
+    return joined and prefix in words_by_section("compounds.txt")["prefixes"]
 
 
 def _is_in_capitals(text: str, runs: list[re.Match[str]]) -> bool:
@@ -344,8 +347,9 @@ def _is_in_capitals(text: str, runs: list[re.Match[str]]) -> bool:
 
 def _is_beside_usual(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
     """Return whether a word in capitals is one of languages, and stands between known words."""
-    if not _may_begin(runs[place][0]):
-        return False
+    word = folded_word(runs[place][0])
+    if not _may_begin(runs[place][0]) or not (is_of_languages(word, small=True) or word in _terms()):
+        return False  # what is only like words may be a name in capitals
     return all(usual[other] for other in (place - 1, place + 1) if 0 <= other < len(runs))
 
 

@@ -30,3 +30,9 @@ def test_such_names_stay(text: str) -> None:
 def test_names_and_numbers_in_them_go(text: str, gone: str) -> None:
     """Also those that the file gives to somebody."""
     assert gone not in CLEANER.description(text)
+
+
+def test_a_subject_that_is_a_name_goes_and_words_behind_sub_stay() -> None:
+    """In a text that is no name of BIDS as a whole, too."""
+    assert CLEANER.description("rs-fMRI run1 sub-halvorsen") == "rs-fMRI run1 sub"
+    assert CLEANER.description("Hematoma sub-dural, sub-segmental") == "Hematoma sub-dural, sub-segmental"

@@ -209,3 +209,46 @@ def test_initials_relatives_and_places_go(text: str, left: str) -> None:
 )
 def test_what_looks_like_them_stays(text: str) -> None:
     assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("rad. Torhild/jk", "rad"),
+        ("CXR mobile wjh 23:41", "CXR mobile"),
+        ("b1map_phantom_olu_try3", "b1map_phantom"),
+        ("CXR LIN_MEIHUA_5F_17", "CXR"),
+    ],
+)
+def test_initials_in_small_letters_and_beds_behind_names_go(text: str, left: str) -> None:
+    """Behind a slash, before the time of day, and of whom a test was made."""
+    assert TextCleaner(PersonalData()).description(text) == left
+
+
+@pytest.mark.parametrize("text", ["phantom_acr_qa", "CXR mobile pt sat", "phantom_qa_t1", "Brain/wo"])
+def test_abbreviations_in_their_place_stay(text: str) -> None:
+    """Letters that a table has, or with a vowel."""
+    assert TextCleaner(PersonalData()).description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ارجاع از درمانگاه مهر", "مهر"),
+        ("محول من عيادة النور", "النور"),
+        ("מרכז רפואי רבין", "רבין"),
+        ("जीवन क्लिनिक से रेफर", "जीवन"),
+        ("希望病院より紹介", "希望"),
+        ("仁爱医院转诊", "仁爱"),
+        ("행복의원 CT", "행복"),
+    ],
+)
+def test_names_of_hospitals_go_where_a_script_has_no_capitals(text: str, name: str) -> None:
+    """A word that is one elsewhere names a house beside the word for it."""
+    assert name not in TextCleaner(PersonalData()).description(text)
+
+
+@pytest.mark.parametrize("text", ["درمانگاه چشم", "عيادة العظام", "総合病院より", "فحص في المستشفى بعد الجراحة"])
+def test_kinds_of_hospitals_stay_where_a_script_has_no_capitals(text: str) -> None:
+    """A hospital for eyes, a university's: no name."""
+    assert TextCleaner(PersonalData()).description(text) == text

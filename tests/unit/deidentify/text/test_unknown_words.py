@@ -69,3 +69,56 @@ def test_languages_are_told_by_their_words() -> None:
     """A word that several have names all of them; in capitals those in which it begins a sentence."""
     assert "sv" in {code.lower() for code in languages_of("eller")}
     assert languages_of("moosbrugger") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("МРТ коліна Гончаренка", "Гончаренка"),
+        ("КТ голови Мельникові повторно", "Мельникові"),
+        ("КТ головы Ковальчука", "Ковальчука"),
+        ("МРТ колено Димитровски", "Димитровски"),
+        ("MR kolana Krawczyka", "Krawczyka"),
+        ("TK głowy Wieczorka kontrola", "Wieczorka"),
+        ("MR kolene Veselého", "Veselého"),
+        ("CT hlavy Fialy", "Fialy"),
+        ("MR kolena Kučeru", "Kučeru"),
+        ("CT galvas Bērziņam", "Bērziņam"),
+        ("Pään TT Hämäläisen", "Hämäläisen"),
+        ("polven MRI Laineen kontrolli", "Laineen"),
+        ("CT koponya Nagynak", "Nagynak"),
+        ("MRI knee Lysenka", "Lysenka"),
+    ],
+)
+def test_a_name_goes_in_another_case_though_a_dictionary_has_that_as_a_word(text: str, name: str) -> None:
+    """Behind the part of the body, without a cue; the words around it stay."""
+    left = CLEANER.description(text)
+    assert name not in left
+    assert left.split() == text.replace(name, "").split()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "МРТ Коліна",
+        "КТ Головы",
+        "MR Kolana Prawego",
+        "TK Głowy",
+        "CT Hlavy",
+        "MR Mozku",
+        "Polven MRI",
+        "Röhre",
+        "HIFU",
+        "Vertebra",
+        "Columna lumbar",
+    ],
+)
+def test_words_of_medicine_stay_in_their_cases_with_a_capital(text: str) -> None:
+    """Though somebody may be called like what they come from."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize("name", ["KIPLAGAT", "BUONARROTI", "OKONKWO"])
+def test_a_name_goes_from_a_sentence_in_capitals(name: str) -> None:
+    """Between words that stay, as a word of a language would."""
+    assert CLEANER.description(f"MR L-SPINE {name} POST OP") == "MR L-SPINE POST OP"

@@ -60,6 +60,13 @@ _TOKEN = re.compile(r"\d+|[^\W\d_]+")
         ("CTV hjb edit", "hjb"),
         ("gesendet an Heiligabend", "Heiligabend"),
         ("seen Good Friday, repeat", "Good Friday"),
+        ("Gutachten Az. 4 O 217/16", "4 O 217 16"),
+        ("opinia sygn. akt II K 123/20", "II K 123 20"),
+        ("PS ore 4:50", "4 50"),
+        ("Sturz Treppe 9:40 Uhr", "9 40"),
+        ("fall kl. 14.30", "14 30"),
+        ("chute à 14h30", "14 30"),
+        ("upadek godz. 7:15", "7 15"),
     ],
 )
 def test_numbers_behind_labels_go(text: str, gone: str) -> None:
@@ -91,6 +98,10 @@ def test_numbers_behind_labels_go(text: str, gone: str) -> None:
         "C.T.A.",
         "rescue PCI 3 days ago",
         "ring artifact @120kV",
+        "delay at 2:30 min",
+        "ratio 1:25",
+        "kl. 1.25 mm",
+        "file 1/2",
     ],
 )
 def test_measurements_and_terms_stay(text: str) -> None:
