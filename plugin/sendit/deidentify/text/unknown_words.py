@@ -37,9 +37,9 @@ _AGENT = re.compile(
 _CASES_TEXT = """
     а=,ь,о я=и,ь у=,о,а ю=и,ь,я ом=,о ем=,ь ові=,о еві=,ь ого=ии,ои,ыи ому=ии,ои,ыи ым=,ыи им=,ии оі=а ои=а,ая ою=а
     ка=ок,ек,о ски= ска=
-    a= u=,a,o owi=,o,a ovi=,o,a em= iem= om=,o ka=ek,ko ca=ec kowi=ek kovi=ek ego=y,i emu=y,i eho=y ej=a
+    a=,o u=,a,o owi=,o,a ovi=,o,a em= iem= om=,o ka=ek,ko ca=ec kowi=ek kovi=ek ego=y,i emu=y,i eho=y ej=a
     ove=ova,a ovej=ova,a y=a ky=ka
-    aus=us iaus=ius am=s
+    aus=us iaus=ius nam=ns lam=ls
     sen=nen een=e nak= nek= nal= nel=
 """
 _CASES = {ending: bare.split(",") for ending, _, bare in (case.partition("=") for case in _CASES_TEXT.split())}

@@ -654,12 +654,14 @@ def is_ordinary(run: str) -> bool:
 def _is_inflected_name(run: str) -> bool:
     """Return whether a word with a capital is no term, and a name in the case of a language with many: Ковальчука."""
     word = folded_word(run)
-    if run.islower() or _is_narrow(run) or any(word in table() for table in (_terms, _of_reports, _made, _acronyms)):
+    if not (run.istitle() or run.isupper()) or _is_narrow(run):
+        return False
+    if any(word in table() for table in (_terms, _of_reports, _made, _acronyms)):
         return False
     names = nominatives_of(word)
     if not any(map(is_name_of_person, names)):
         return False
-    return not any(_is_made_of(name.title(), _is_word) for name in names if name)
+    return not any(is_of_languages(name, small=True) or _is_made_of(name.title(), _is_word) for name in names if name)
 
 
 def _is_short_word(run: str) -> bool:
