@@ -79,6 +79,9 @@ _BESIDE_TEXT = """
     calve
 """
 _BESIDE = frozenset(_BESIDE_TEXT.split())
+#: Sections of eponyms.txt whose words are those of eponym_nouns.txt; a line of another name is one of nouns.
+_SECTIONS = ("nouns", "generic", "of rare", "classes", "grades", "scores")
+_SHORTEST_RARE = 5
 
 
 def folded(text: str) -> str:
@@ -253,7 +256,13 @@ def eponyms(sources: Sources) -> dict[str, list[str]]:
     return {
         "alone": [_line(name, found[name]) for name in sorted(found) if name in alone],
         "beside": [_line(name, found[name]) for name in sorted(found) if name not in alone],
+        "rare": textwrap.wrap(" ".join(_rare(set(found) - alone, frequent)), 119),
     }
+
+
+def _rare(names: set[str], frequent: frozenset[str]) -> list[str]:
+    """Return the names that hardly anybody is called by."""
+    return sorted(name for name in names - frequent if "-" not in name and len(name) >= _SHORTEST_RARE)
 
 
 def _line(name: str, who: set[str]) -> str:
@@ -281,7 +290,7 @@ def _text(head: str, words: Iterable[str]) -> str:
 
 
 def _section_of(language: str) -> str:
-    return language if language in ("generic", "classes", "scores") else "nouns"
+    return language if language in _SECTIONS[1:] else "nouns"
 
 
 def main(root: Path) -> None:
@@ -301,16 +310,18 @@ def main(root: Path) -> None:
     lines = [
         "# Names of people that mean a disease, a sign or a structure, and who has them ('usage': radiology's own).",
         "# [alone] They stay where they stand alone. [beside] They stay beside one of the [nouns] only, and of none",
-        "# that is [generic], for a patient may have it: many are called so.",
+        "# that is [generic], for a patient may have it: many are called so. [rare] Of these, hardly anybody is called so: they stay",
+        "# beside the projections, devices and methods of [of rare], too. Behind [classes], a class stays; behind [grades], which are",
+        "# common names, only one that nobody has (II, type 2); behind [scores], a number where a remark begins.",
         "# Written by python -m scripts.terms, from scripts/eponyms.txt and the sources that terms.txt names.",
     ]
     for section, found in eponyms(sources).items():
         lines += [f"[{section}]", *found]
     nouns = [line.partition(":") for line in HAND.with_name("eponym_nouns.txt").read_text("utf-8").splitlines()]
-    for section in ("nouns", "generic", "classes", "scores"):
+    for section in _SECTIONS:
         listed = [said for language, _, said in nouns if _section_of(language) == section]
         words = sorted({word for said in listed for word in map(folded, said.split())})
-        lines += [f"[{section}]", *textwrap.wrap(" ".join(words), 119)]
+        lines += [f"[{section}]", *textwrap.wrap(" ".join(words), 119, break_on_hyphens=False)]
     (TABLES / "eponyms.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 

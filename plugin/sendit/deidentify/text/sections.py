@@ -28,7 +28,8 @@ def eponyms() -> Mapping[str, frozenset[str]]:
     found = sections("eponyms.txt")
     names = {name: frozenset(line.split(" ")[0] for line in found[name]) for name in ("alone", "beside")}
     return names | {
-        name: frozenset(" ".join(found[name]).split()) for name in ("nouns", "generic", "classes", "scores")
+        name: frozenset(" ".join(found[name]).split())
+        for name in ("rare", "nouns", "generic", "of rare", "classes", "grades", "scores")
     }
 
 
