@@ -80,7 +80,7 @@ _BESIDE_TEXT = """
 """
 _BESIDE = frozenset(_BESIDE_TEXT.split())
 #: Sections of eponyms.txt whose words are those of eponym_nouns.txt; a line of another name is one of nouns.
-_SECTIONS = ("nouns", "generic", "of rare", "classes", "grades", "scores")
+_SECTIONS = ("nouns", "generic", "of rare", "classes", "grades", "scores", "diseases")
 _SHORTEST_RARE = 5
 
 
@@ -313,6 +313,7 @@ def main(root: Path) -> None:
         "# that is [generic], for a patient may have it: many are called so. [rare] Of these, hardly anybody is called so: they stay",
         "# beside the projections, devices and methods of [of rare], too. Behind [classes], a class stays; behind [grades], which are",
         "# common names, only one that nobody has (II, type 2); behind [scores], a number where a remark begins.",
+        "# [diseases] mean a disease in the genitive, too: Addison's on hydrocortisone.",
         "# Written by python -m scripts.terms, from scripts/eponyms.txt and the sources that terms.txt names.",
     ]
     for section, found in eponyms(sources).items():

@@ -70,11 +70,37 @@ _SUSPECTED = re.compile(
     r"(?<![\w.])(?:[VvZz]\.\s?[an]\.|St\.\s?n\.|DD:?|V\.\s?d\.\s?a\.|(?i:verdacht\sauf|zustand\snach|ausschluss|s/p|status\spost|suspected|susp\.))\s$"
     r"|(?<!\w)(?:LV)?EF\s\($"
 )
-#: The class that a classification gives, behind its name: Bosniak IIF, Stanford B, couinaud_IVb.
+_KIND = (
+    r"(?i:type|grade|class|stage|typ|grad|segment|seg|klasse|stadium|stade|stadio|estadio|grado|grau|graad|gr\.|tipo|tip"
+    r"|classe|clase|klasa|stopień|stopnia|stadie|st\.|тип|степень)"
+)
+#: The class that a classification gives, behind its name: Bosniak IIF, couinaud_IVb, Modic Typ 2, Barrett's C2M4.
 _CLASS = re.compile(
-    r"\s(?:(?:type|grade|class|stage|typ|grad|segment|seg)\s)?(?:[IVX]{1,4}[A-Fa-f]?|[A-E]|[1-6][a-fA-F]?)(?!\w|\.\w)"
+    rf"{_POSSESSIVE}\s(?:{_KIND}\s)?(?:[IVX]{{1,4}}[A-Fa-f]?(?:[\-–/][IVX]{{1,4}}[A-Fa-f]?)?"
+    r"|[A-E][1-4]?|C\d{1,2}M\d{1,2}|[0-6][a-fA-F]?(?:[\-–/][0-6][a-fA-F]?)?)(?!\w|[.,]\w)"
     r"|_(?:segment_|seg_)?[IVX]{1,4}[A-Fa-d]?(?![^\W_])"
 )
+#: The same where the name is a common one: a number alone may be that of a bed.
+_GRADE = re.compile(
+    rf"\s(?:{_KIND}\s(?:[IVX]{{1,4}}|[0-9])[A-Fa-f]?|(?:I{{2,3}}|IV|VI{{0,3}})[A-Fa-f]?)(?!\w|[.,]\w)"
+)
+#: Behind a word that says what it is, before the author of the classification or of the projection.
+_ACCORDING = re.compile(
+    r"(?<![^\W\d_])(?:lagerung|projektion|klassifikation|einteilung|methode|technik|op|index|projection|projeção|proyección"
+    r"|proiezione|classification|clasificación|classificazione|classificação|klasyfikacja|formule"
+    rf"|{_KIND}\s(?:[IVX]{{1,4}}|[0-9])[A-Fa-f]?|[IVX]{{1,4}}[a-f]?\.?\s(?:grad|stadium|typ|stopień|graad|grado))"
+    r"\s(?:\(|\(?(?:nach|n\.|according\sto|acc\.?\sto|sec\.|secondo|selon|d['’]après|según|segundo|volgens|enligt|ifølge"
+    r"|efter|wg\.?|według|podle|dle|по)\s)$",
+    re.IGNORECASE,
+)
+#: Before the common name of a classification, what may be the given name of somebody.
+_CALLED_BEFORE = re.compile(r"([^\W\d_]+)\s$")
+#: The genitive of a disease, before what is no belonging: Addison's on hydrocortisone, pulmonary Koch's.
+_GENITIVE = re.compile(
+    r"['’´`]s(?=\s*(?:$|[,.;:)]|(?:on|with|since|in|not|no|known|and|or|under|for|flare)(?!\w)))"
+)
+#: Around an eponym, before its noun: Popliteal (Baker's) cyst.
+_IN_PARENTHESES = re.compile(r"(?:['’´`]s)?\)\s([^\W\d_]+)")
 #: What a score or an angle comes to, behind its name that begins a remark: Alvarado 8, Wells 4.5/12.5, Cobb 24°.
 _SCORE = re.compile(
     r"\s(?:score\s)?(?:\d{1,2}(?:[.,]\d)?(?:/\d{1,2}(?:[.,]\d)?)?(?=\s*(?:$|[,;.)]))|\d{1,2}(?:[.,]\d)?\s?(?:°|deg))"
@@ -149,19 +175,42 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
     if _all_names().isdisjoint((name, single)):
         return None, 1
     firm = not ({name, single} & eponyms()["alone"])
-    of_class = _CLASS.match(text, match.end()) if name in eponyms()["classes"] else None
+    of_class = _class_of(text, match, name, firm=firm)
     if of_class:
         return of_class.end(), 1
     certain = _is_suspected(text, match, firm=firm) or _has_noun(text, match, firm=firm)
     return (match.end() if certain else None), 1
 
 
+def _class_of(text: str, match: re.Match[str], name: str, *, firm: bool) -> re.Match[str] | None:
+    """Return the class that stands behind the name of a classification; behind a common one, not after a given name."""
+    known = eponyms()
+    if name in known["classes"] and not (firm and _is_behind_name(text, match)):
+        return _CLASS.match(text, match.end())
+    if name in known["grades"] and not _is_behind_name(text, match):
+        return _GRADE.match(text, match.end())
+    return None
+
+
+def _is_behind_name(text: str, match: re.Match[str]) -> bool:
+    """Return whether the word before, with a capital, is none of medicine: it may be a given name."""
+    before = _CALLED_BEFORE.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start())
+    return bool(
+        before and before[1].istitle() and _plain(before[1]) not in medicine() and not _is_noun(before[1], firm=False)
+    )
+
+
 def _has_noun(text: str, match: re.Match[str], *, firm: bool) -> bool:
     """Return whether a noun of its kind stands beside an eponym, or an operation is joined to it."""
     if _OPERATION.match(text, match.end()) or _SIGN.match(text, match.end()):
         return True
+    if _is_disease(text, match) or _ACCORDING.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start()):
+        return True
+    inside = _IN_PARENTHESES.match(text, match.end()) if text[: match.start()].endswith("(") else None
+    if inside and _is_noun(inside[1], firm=firm):
+        return True
     behind = _BEHIND.match(text, match.end())
-    if behind and _is_noun(behind[1], firm=firm):
+    if behind and (_is_noun(behind[1], firm=firm) or _is_rare_beside(match[0], behind[1])):
         return True
     if behind and behind[2] and _plain(behind[1]) in _AMID and _is_noun(behind[2], firm=firm):
         return True
@@ -171,6 +220,17 @@ def _has_noun(text: str, match: re.Match[str], *, firm: bool) -> bool:
         name = _plain(match[0])
         return bool(linked) or _plain(before[1]) in _CALLED or _nominative(name) not in (name, _singular(name))
     return False
+
+
+def _is_disease(text: str, match: re.Match[str]) -> bool:
+    """Return whether a name means a disease in the genitive, too, and nothing behind it can belong to somebody."""
+    return _plain(match[0]) in eponyms()["diseases"] and _GENITIVE.match(text, match.end()) is not None
+
+
+def _is_rare_beside(name: str, noun: str) -> bool:
+    """Return whether a name that hardly anybody bears stands before a projection, a device or a method."""
+    known, plain = eponyms(), _plain(noun)
+    return _plain(name) in known["rare"] and not {plain, _singular(plain)}.isdisjoint(known["of rare"])
 
 
 def _is_suspected(text: str, match: re.Match[str], *, firm: bool) -> bool:

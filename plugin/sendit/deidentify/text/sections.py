@@ -29,7 +29,7 @@ def eponyms() -> Mapping[str, frozenset[str]]:
     names = {name: frozenset(line.split(" ")[0] for line in found[name]) for name in ("alone", "beside")}
     return names | {
         name: frozenset(" ".join(found[name]).split())
-        for name in ("rare", "nouns", "generic", "of rare", "classes", "grades", "scores")
+        for name in ("rare", "nouns", "generic", "of rare", "classes", "grades", "scores", "diseases")
     }
 
 
