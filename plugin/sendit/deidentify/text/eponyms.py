@@ -77,7 +77,7 @@ _KIND = (
 #: The class that a classification gives, behind its name: Bosniak IIF, couinaud_IVb, Modic Typ 2, Barrett's C2M4.
 _CLASS = re.compile(
     rf"{_POSSESSIVE}\s(?:{_KIND}\s)?(?:[IVX]{{1,4}}[A-Fa-f]?(?:[\-–/][IVX]{{1,4}}[A-Fa-f]?)?"
-    r"|[A-E][1-4]?|C\d{1,2}M\d{1,2}|[0-6][a-fA-F]?(?:[\-–/][0-6][a-fA-F]?)?)(?!\w|[.,]\w)"
+    r"|[A-E][1-4]?|C\d{1,2}M\d{1,2}|[0-6][a-fA-F]?(?:[\-–/][0-6][a-fA-F]?)?)(?!\w|\.\w)"
     r"|_(?:segment_|seg_)?[IVX]{1,4}[A-Fa-d]?(?![^\W_])"
 )
 #: The same where the name is a common one: a number alone may be that of a bed.
@@ -173,7 +173,8 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
         if score:
             return score.end(), 1
     if _all_names().isdisjoint((name, single)):
-        return None, 1
+        according = _ACCORDING.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start())
+        return (match.end() if according and name in _begins() else None), 1  # there is a Rosenberg view
     firm = not ({name, single} & eponyms()["alone"])
     of_class = _class_of(text, match, name, firm=firm)
     if of_class:
