@@ -310,9 +310,10 @@ def main(root: Path) -> None:
     lines = [
         "# Names of people that mean a disease, a sign or a structure, and who has them ('usage': radiology's own).",
         "# [alone] They stay where they stand alone. [beside] They stay beside one of the [nouns] only, and of none",
-        "# that is [generic], for a patient may have it: many are called so. [rare] Of these, hardly anybody is called so: they stay",
-        "# beside the projections, devices and methods of [of rare], too. Behind [classes], a class stays; behind [grades], which are",
-        "# common names, only one that nobody has (II, type 2); behind [scores], a number where a remark begins.",
+        "# that is [generic], for a patient may have it: many are called so. [rare] Of these, hardly anybody is",
+        "# called so: they stay beside the projections, devices and methods of [of rare], too. Behind [classes], a",
+        "# class stays; behind [grades], which are common names, only one that nobody has (II, type 2); behind",
+        "# [scores], a number where a remark begins.",
         "# [diseases] mean a disease in the genitive, too: Addison's on hydrocortisone.",
         "# Written by python -m scripts.terms, from scripts/eponyms.txt and the sources that terms.txt names.",
     ]

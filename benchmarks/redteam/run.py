@@ -40,8 +40,6 @@ _NAMES = (
     *("thirteenth", "fourteenth"),
 )
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
-#: Lists whose texts are not shown, so that the rules can be changed without a look at them.
-_SEALED: frozenset[str] = frozenset()
 #: Leaked and lost before the rules were changed with any list (first, second), with the next two, and so on.
 _BEFORE = {
     "first": (16, 80),
@@ -261,9 +259,10 @@ until they stood, so these figures tell what to expect of new texts: {unseen}. T
 words that no table has were judged by what they are like ([decision 32](../decisions/0032-words-in-no-table.md)),
 before anybody had looked at it. Afterwards, the unseen lists were used, too: the twelfth with what leaked only. In the
 thirteenth, 16 of 160 expectations were corrected, as they marked words that identify nobody (mill, dispensary); before,
-34 leaked. The same has not been done to the fourteenth, of which nobody has looked at a text: its leaks count such
-words, too (of 18 of the 33, nothing but words in small letters stays). It was measured before, once in between, and at
-the end: no figure of it has changed.
+34 leaked. The same has not been done to the fourteenth: its leaks count such words, too (of 18 of the 33, nothing but
+words in small letters stays). It was measured before, once in between, and at the end, without a look at its texts.
+Afterwards, what the twelfth and the fourteenth lost and leaked was looked at, so no list is unseen any more: eponyms,
+abbreviations and words without their diacritics were added with these two.
 
 What they are about: descriptions and comments as they are typed (first, second); machines, programs, plans, coded
 meanings, more scripts, patients whose name is a word (third, fourth); a dental clinic, animals, trials, an emergency
@@ -271,8 +270,6 @@ doctor, with beds, initials, offices and nicknames (fifth, sixth); clerks and ra
 data sets (seventh, eighth); archive administrators and physicists of 30 countries, whole sentences of reports (ninth,
 tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
 in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth).
-
-Not shown below, to be left unseen while the rules are changed, are the texts of: {sealed}.
 
 Leaked now: {leaked}.
 
@@ -313,7 +310,7 @@ def main(options: argparse.Namespace) -> bool:
 def _print(which: str, found: Result, *, texts: bool) -> None:
     leaked, lost = f"{len(found.leaked)} of {found.identifying}", f"{len(found.lost)} of {found.harmless}"
     print(f"redteam: {which}: {leaked} leaked, {lost} lost")
-    if texts and which not in _SEALED:
+    if texts:
         for kind, pairs in (("leaked", found.leaked), ("lost", found.lost)):
             for before, left in pairs:
                 print(f"  {kind}: {before} -> {left}")
@@ -325,13 +322,12 @@ def _publish(results: Mapping[str, Result]) -> None:
         f"{leaked} of {results[which].identifying} leaked and {lost} of {results[which].harmless} were lost ({which})"
         for which, (leaked, lost) in _UNSEEN.items()
     ]
-    shown, basic_shown = ([found for which, found in each.items() if which not in _SEALED] for each in (results, basic))
+    shown, basic_shown = list(results.values()), list(basic.values())
     _PAGE_PATH.write_text(
         _PAGE.format(
             options=", ".join(map(str, OPTIONS["for research"])),
             rows="\n".join(_row(which, found) for which, found in results.items()),
             unseen=", ".join(unseen),
-            sealed=", ".join(sorted(_SEALED)) or "none",
             leaked=_listed(pair for found in shown for pair in found.leaked),
             lost=_listed(pair for found in shown for pair in found.lost),
             basic="\n".join(

@@ -81,9 +81,7 @@ _CLASS = re.compile(
     r"|_(?:segment_|seg_)?[IVX]{1,4}[A-Fa-d]?(?![^\W_])"
 )
 #: The same where the name is a common one: a number alone may be that of a bed.
-_GRADE = re.compile(
-    rf"\s(?:{_KIND}\s(?:[IVX]{{1,4}}|[0-9])[A-Fa-f]?|(?:I{{2,3}}|IV|VI{{0,3}})[A-Fa-f]?)(?!\w|[.,]\w)"
-)
+_GRADE = re.compile(rf"\s(?:{_KIND}\s(?:[IVX]{{1,4}}|[0-9])[A-Fa-f]?|(?:I{{2,3}}|IV|VI{{0,3}})[A-Fa-f]?)(?!\w|[.,]\w)")
 #: Behind a word that says what it is, before the author of the classification or of the projection.
 _ACCORDING = re.compile(
     r"(?<![^\W\d_])(?:lagerung|projektion|klassifikation|einteilung|methode|technik|op|index|projection|projeção|proyección"
@@ -96,9 +94,7 @@ _ACCORDING = re.compile(
 #: Before the common name of a classification, what may be the given name of somebody.
 _CALLED_BEFORE = re.compile(r"([^\W\d_]+)\s$")
 #: The genitive of a disease, before what is no belonging: Addison's on hydrocortisone, pulmonary Koch's.
-_GENITIVE = re.compile(
-    r"['’´`]s(?=\s*(?:$|[,.;:)]|(?:on|with|since|in|not|no|known|and|or|under|for|flare)(?!\w)))"
-)
+_GENITIVE = re.compile(r"['’´`]s(?=\s*(?:$|[,.;:)]|(?:on|with|since|in|not|no|known|and|or|under|for|flare)(?!\w)))")
 #: Around an eponym, before its noun: Popliteal (Baker's) cyst.
 _IN_PARENTHESES = re.compile(r"(?:['’´`]s)?\)\s([^\W\d_]+)")
 #: What a score or an angle comes to, behind its name that begins a remark: Alvarado 8, Wells 4.5/12.5, Cobb 24°.

@@ -98,3 +98,46 @@ def test_scores_signs_and_models_stay(text: str) -> None:
 )
 def test_who_has_the_name_of_a_score_goes(text: str, left: str) -> None:
     assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MI, Killip II", "Osteochondrose L5/S1 Modic Typ 2", "Ficat II", "Bosniak IIF", "Elderly, frail, Rockwood 6",
+        "HSA Fisher III", "graad II volgens Stoller", "Lagerung nach Rosenberg", "sarcoidosis stage II (Scadding)",
+        "Addison's on hydrocortisone", "pulmonary Koch's, on AKT", "popliteal (Baker's) cyst", "Kleinman views",
+        "left gonadal vein with Nester coils", "Jaszczak phantom, cold rods", "AV block, Mobitz not seen",
+        "Post Ivor Lewis", "Löfgren-Syndrom",
+    ],
+)  # fmt: skip
+def test_classes_authors_and_devices_stay(text: str) -> None:
+    """A class behind the name, a cue before the author, a genitive that nothing belongs to, a device behind it."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("knee Fisher 3", "knee 3"),
+        ("John Fisher II", ""),
+        ("Anna Crawford II", ""),
+        ("Addison's left knee", "'s left knee"),
+        ("Baker coils", "coils"),
+        ("Untersuchung nach Rosenberg", "Untersuchung nach"),
+        ("Rosenberg", ""),
+        ("Björk nodule", "nodule"),
+        ("Stoller", ""),
+        ("Koch left lung", "left lung"),
+    ],
+)
+def test_who_has_the_name_of_a_class_or_a_device_goes(text: str, left: str) -> None:
+    """A common name with a number, behind a given name, before what may belong to it, without a noun."""
+    assert CLEANER.description(text) == left
+
+
+def test_sections_fit_each_other() -> None:
+    """Rare names and those of classes are eponyms; a noun of rare names is none for common ones."""
+    known = eponyms()
+    assert known["rare"] <= known["beside"]
+    assert (known["classes"] | known["grades"]) - {"figo"} <= known["alone"] | known["beside"]
+    assert known["diseases"] <= known["alone"] | known["beside"]
