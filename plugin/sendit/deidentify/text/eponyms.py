@@ -164,7 +164,7 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
     name = _plain(words[place][0])
     single = _nominative(name)
     match = words[place]
-    if name in eponyms()["scores"] and _BEGINS_REMARK.search(text, max(0, match.start() - 2), match.start()):
+    if _is_score(name, match) and _BEGINS_REMARK.search(text, max(0, match.start() - 2), match.start()):
         score = _SCORE.match(text, match.end())
         if score:
             return score.end(), 1
@@ -179,12 +179,18 @@ def _end_of(text: str, words: Sequence[re.Match[str]], place: int) -> tuple[int 
     return (match.end() if certain else None), 1
 
 
+def _is_score(name: str, match: re.Match[str]) -> bool:
+    """Return whether a name is that of a score; a common one is none where the text begins: Fisher 3."""
+    known = eponyms()
+    return name in known["scores"] and (match.start() > 0 or name not in known["grades"])
+
+
 def _class_of(text: str, match: re.Match[str], name: str, *, firm: bool) -> re.Match[str] | None:
     """Return the class that stands behind the name of a classification; behind a common one, not after a given name."""
     known = eponyms()
     if name in known["classes"] and not (firm and _is_behind_name(text, match)):
         return _CLASS.match(text, match.end())
-    if name in known["grades"] and not _is_behind_name(text, match):
+    if match.start() and name in known["grades"] and not _is_behind_name(text, match):
         return _GRADE.match(text, match.end())
     return None
 

@@ -120,6 +120,9 @@ def test_classes_authors_and_devices_stay(text: str) -> None:
     [
         ("knee Fisher 3", "knee 3"),
         ("John Fisher II", ""),
+        ("Fisher II", ""),
+        ("Fisher 3", "3"),
+        ("Baker uveitis", "uveitis"),
         ("Anna Crawford II", ""),
         ("Addison's left knee", "'s left knee"),
         ("Baker coils", "coils"),
@@ -139,5 +142,6 @@ def test_sections_fit_each_other() -> None:
     """Rare names and those of classes are eponyms; a noun of rare names is none for common ones."""
     known = eponyms()
     assert known["rare"] <= known["beside"]
-    assert (known["classes"] | known["grades"]) - {"figo"} <= known["alone"] | known["beside"]
+    assert known["classes"] - {"figo"} <= known["alone"] | known["beside"]
+    assert known["grades"] <= known["alone"] | known["beside"] | known["scores"]
     assert known["diseases"] <= known["alone"] | known["beside"]
