@@ -33,7 +33,7 @@ from xml.etree import ElementTree
 
 from pydicom.sr._concepts_dict import concepts
 
-from sendit.deidentify.text import vocabulary, word_lists
+from sendit.deidentify.text import sections, vocabulary
 from sendit.deidentify.text.cognates import skeleton
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def terms(sources: Sources) -> list[str]:
     small = {word for word in english | medical if len(word) >= _SHORTEST} - sources.names()
     standard = {word for word in map(folded, sources.standard()) if len(word) > 3} - sources.common()
     beginnings = {
-        word[:end] for word in word_lists.standard() for end in range(_SHORTEST - 1, len(word) - 1)
+        word[:end] for word in sections.standard() for end in range(_SHORTEST - 1, len(word) - 1)
     } - sources.names()
     found = (small | both | standard | beginnings) - vocabulary.listed_words() - _NAMES
     return sorted(word for word in found if word.isascii() and not vocabulary.is_derived(word))

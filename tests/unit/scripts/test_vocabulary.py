@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.vocabulary import TABLE, renewed
-from sendit.deidentify.text.word_lists import medicine, vocabulary
+from sendit.deidentify.text.sections import medicine, vocabulary
 
 
 def test_the_standards_words_are_those_of_pydicom() -> None:

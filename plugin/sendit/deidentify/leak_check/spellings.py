@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.encodings import parts_of_dense
 from sendit.deidentify.text.normalize import fold, in_latin, is_spaced, is_technical, letters_of, spellings
-from sendit.deidentify.text.word_lists import vocabulary
+from sendit.deidentify.text.sections import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -46,7 +46,7 @@ from sendit.deidentify.text.patterns import (
     without_base64,
     without_patterns,
 )
-from sendit.deidentify.text.persons import without_cued, without_initials, without_short_names
+from sendit.deidentify.text.persons import without_cued
 from sendit.deidentify.text.record_numbers import (
     CUT,
     TextKind,
@@ -55,6 +55,8 @@ from sendit.deidentify.text.record_numbers import (
     remains,
     without_record_numbers,
 )
+from sendit.deidentify.text.sections import medicine
+from sendit.deidentify.text.short_names import without_initials, without_short_names
 from sendit.deidentify.text.vocabulary import (
     is_familiar,
     is_known,
@@ -63,7 +65,6 @@ from sendit.deidentify.text.vocabulary import (
     without_strangers,
     without_strangers_to_machines,
 )
-from sendit.deidentify.text.word_lists import medicine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,13 +11,12 @@ from functools import cache
 
 from sendit.deidentify.text.patterns import LINKS
 from sendit.deidentify.text.record_numbers import CUT, behind_label
-from sendit.deidentify.text.sections import any_of, cues, technique
+from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.wards_and_subjects import (
     without_handles,
     without_initials_beside,
     without_wards_and_subjects,
 )
-from sendit.deidentify.text.word_lists import medicine
 
 #: An address that is written so that programs do not find it: name[at]clinic[dot]org.
 _DISGUISED_MAIL = (

@@ -12,8 +12,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sendit.deidentify.text.sections import eponyms, technique
-from sendit.deidentify.text.word_lists import medicine
+from sendit.deidentify.text.sections import eponyms, medicine, technique
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

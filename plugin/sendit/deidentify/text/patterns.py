@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.text.encodings import is_dense
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
-from sendit.deidentify.text.sections import technique
+from sendit.deidentify.text.sections import medicine, technique
 from sendit.deidentify.text.vocabulary import RUN, is_anybodys_name, is_no_name, is_nobodys_name
-from sendit.deidentify.text.word_lists import medicine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,10 @@
-"""Read tables in sections: technique.txt and others (words), cues.txt (expressions between bars), others (lines)."""
+"""Read the tables of words: in sections, of expressions between bars (cues.txt), of lines; and what no name is.
+
+`tables/vocabulary.txt` has words that identify nobody, although they may be names: Long, Head, May. The leak check does
+not search for a single part of a name that is one of them, but for the full name. In a text none of them is removed as
+an unknown word; if a person of the instance is called so, those of medicine stay if they stand alone, and the others
+are removed. Which words of a text stay is decided in `vocabulary.py`, which has more tables than this one.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,8 @@ from sendit.deidentify.tables import table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_OF_MEDICINE = ("standard", "descriptions")
 
 
 def technique() -> Mapping[str, frozenset[str]]:
@@ -64,3 +72,23 @@ def sections(name: str) -> dict[str, list[str]]:
 def words_by_section(name: str) -> Mapping[str, frozenset[str]]:
     """Return the words of a table, by section."""
     return {section: frozenset(" ".join(lines).split()) for section, lines in sections(name).items()}
+
+
+@cache
+def vocabulary() -> frozenset[bytes]:
+    """Return all words, folded."""
+    return frozenset(
+        word.encode("ascii") for section in words_by_section("vocabulary.txt").values() for word in section
+    )
+
+
+@cache
+def medicine() -> frozenset[str]:
+    """Return the words of medicine and DICOM, in lower case: alone they are no name in a text."""
+    return frozenset().union(*(words_by_section("vocabulary.txt")[name] for name in _OF_MEDICINE))
+
+
+@cache
+def standard() -> frozenset[str]:
+    """Return the words of DICOM: of the names of attributes, and of the meanings of codes."""
+    return words_by_section("vocabulary.txt")["standard"]

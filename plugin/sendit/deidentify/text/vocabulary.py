@@ -24,7 +24,7 @@ from sendit.deidentify.tables import table_rows, table_words
 from sendit.deidentify.text.cognates import is_drug, skeleton
 from sendit.deidentify.text.eponyms import is_eponym, stays_alone
 from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS, STRANGER, TextKind, without_record_numbers
-from sendit.deidentify.text.sections import products, sections, technique, words_by_section
+from sendit.deidentify.text.sections import medicine, products, sections, technique, vocabulary, words_by_section
 from sendit.deidentify.text.sorted_words import (
     begins_sentence,
     folded_word,
@@ -43,7 +43,6 @@ from sendit.deidentify.text.unknown_words import (
     nominatives_of,
     with_words_of_sentences,
 )
-from sendit.deidentify.text.word_lists import medicine, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 
 from sendit.deidentify.text.record_numbers import CUT, behind_label
-from sendit.deidentify.text.sections import technique
-from sendit.deidentify.text.word_lists import medicine
+from sendit.deidentify.text.sections import medicine, technique
 
 _NO = r"(?:(?:no|nr|č|№|n°|nº)\.?\s?)?"
 _MEASURED = (
