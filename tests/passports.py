@@ -11,6 +11,7 @@ import sendit_verify
 from sendit.journal.receipts.passports import PublicKey
 from sendit.pipeline.passport import document
 from sendit.pipeline.passport.keys import pem
+from sendit.storage import dataset_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +45,7 @@ def rotated(old: document.Signer) -> document.Signer:
 def manifest_of(shipment: Shipment, issued: str = ISSUED) -> dict[str, Any]:
     """What a passport says of a shipment."""
     files = {staged.receipt.sop_instance_uid: staged.path for staged in shipment.staged_instances}
-    digests = {uid: document.dataset_sha256(path) for uid, path in files.items()}
+    digests = {uid: dataset_digests.of_file(path) for uid, path in files.items()}
     known = {uid: digest for uid, digest in digests.items() if digest is not None}
     return document.manifest(shipment, issued, RULES, known)
 

@@ -25,6 +25,7 @@ from sendit.config.file import check_permissions, in_the_order_written
 from sendit.config.schema import load
 from sendit.config.variants import projects_proper
 from sendit.destinations import open_destination
+from sendit.destinations.passports import takes_passports
 from sendit.errors import Misconfigured, Retry, SendItError
 from sendit.journal import JournalFault
 from sendit.journal.workers.group import WorkerGroup
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
     from sendit.config.orthanc import OrthancConfig
     from sendit.config.schema import Settings
+    from sendit.destinations.base import Destination
     from sendit.journal.lists.acknowledgements import Unseen
 
 log = logging.getLogger("sendit.worker")
@@ -173,6 +175,7 @@ class Worker:
         # Deliveries to a destination that is no longer configured must fail, instead of waiting for ever.
         queues |= {deliver_queue(name, home): 1 for name in self.journal.deliveries.open_destinations(home)}
         queues |= {deliver_queue(name, home): d.batches_at_once for name, d in self.settings.destinations.items()}
+        destinations = _destinations(self.settings, self.orthanc)
         executor = f"{home}-0"
         queues |= {pull_queue(executor): _PULLS_AT_ONCE}
         scheduler = Scheduler(
@@ -188,9 +191,16 @@ class Worker:
             previews=previews,
             scheduler=scheduler,
             deidentification=Deidentification(
-                self.journal, source, staging, previews, projects, self.settings.workers, OVERRULABLE
+                self.journal,
+                source,
+                staging,
+                previews,
+                projects,
+                self.settings.workers,
+                OVERRULABLE,
+                _with_passports(self.settings, destinations),
             ),
-            destinations=_destinations(self.settings, self.orthanc),
+            destinations=destinations,
             guard=self.guard,
             traces=self._traces(),
             recycling=self.orthanc.recycling,
@@ -344,8 +354,14 @@ def _few(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:10])) + (" …" if len(numbers) > 10 else "")
 
 
-def _destinations(all_settings: Settings, orthanc: OrthancConfig) -> dict[str, Any]:
+def _destinations(all_settings: Settings, orthanc: OrthancConfig) -> dict[str, Destination]:
     return {name: open_destination(name, one, orthanc) for name, one in all_settings.destinations.items()}
+
+
+def _with_passports(settings: Settings, destinations: Mapping[str, Destination]) -> frozenset[str]:
+    """Return the projects of which a passport goes to a destination, at least to one."""
+    taking = {name for name, one in settings.destinations.items() if takes_passports(destinations[name], one)}
+    return frozenset(name for name, project in settings.projects.items() if taking.intersection(project.destinations))
 
 
 def _say(**message: Any) -> None:

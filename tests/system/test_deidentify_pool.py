@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -22,6 +23,7 @@ from sendit.errors import Misconfigured, Retry
 from sendit.model import Quarantined, Receipt, Rejected
 from sendit.pipeline.pool.processes import DeidentifyPool, Job, ProjectSpec, Result
 from sendit.pipeline.pool.trial import KILLED
+from sendit.storage import dataset_digests
 from tests.dicom import StudyMaker
 from tests.jobs import jobs_of
 from tests.servers.processes import children
@@ -86,6 +88,14 @@ def test_files(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> No
     assert isinstance(results["20"], Rejected)
     assert not jobs[-1].output.exists()
     assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part"))
+
+
+def test_a_dataset_is_digested_if_a_passport_needs_it(
+    pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path
+) -> None:
+    first, second = jobs_of(tmp_path, project, *StudyMaker().instances(2))
+    digests = {result.name: result.dataset_sha256 for result in pool.run([first, replace(second, digest_dataset=True)])}
+    assert digests == {first.name: None, second.name: dataset_digests.of_file(second.output)}
 
 
 def test_the_same_in_every_process(pool: DeidentifyPool, project: ProjectSpec, tmp_path: Path) -> None:

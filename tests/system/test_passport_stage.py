@@ -21,6 +21,7 @@ from sendit.pipeline.backups.high_water import JournalGuard
 from sendit.pipeline.context import Services
 from sendit.pipeline.passport.issue import Passports
 from sendit.pipeline.passport.keys import PassportKeys, pem
+from sendit.storage import dataset_digests
 from sendit.storage.previews import Previews
 from sendit.storage.staging import Staging
 from tests.destinations.staged_instances import altered, shipment
@@ -126,6 +127,18 @@ def test_what_gets_a_passport(office: Office, tmp_path: Path) -> None:
     sent = office.shipment(tmp_path)
     got = {name for name in office.settings.destinations if office.issue(sent, name) is not None}
     assert got == {"share", "object"}
+
+
+def test_a_digest_that_is_known_is_not_read_again(office: Office, tmp_path: Path) -> None:
+    """It is known by the digest of the file, which the release check compares; the others are read."""
+    sent = office.shipment(tmp_path)
+    first, second = sent.staged_instances
+    office.services.staging.datasets.remember(first.receipt.output_sha256, "a" * 64)
+    issued = office.issue(sent)
+    assert issued is not None
+    named = {one["instance"]: one["dataset_sha256"] for one in json.loads(issued.content)["manifest"]["instances"]}
+    read = dataset_digests.of_file(second.path)
+    assert named == {first.receipt.sop_instance_uid: "a" * 64, second.receipt.sop_instance_uid: read}
 
 
 def test_a_missing_staged_file_is_a_retry(office: Office, tmp_path: Path) -> None:

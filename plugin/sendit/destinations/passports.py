@@ -14,6 +14,8 @@ from sendit.config.name_template import safe
 from sendit.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from sendit.config.destination import DestinationSettings
+    from sendit.destinations.base import Destination
     from sendit.model import Shipment
 
 #: Formats of the documents.
@@ -51,6 +53,11 @@ class RevocationsHolder(ABC):
     @abstractmethod
     def put_revocations(self, project: str, content: bytes) -> None:
         """Store the list in place of the earlier one. The errors are those of `put_passport`."""
+
+
+def takes_passports(destination: Destination | None, settings: DestinationSettings) -> bool:
+    """Return whether a destination is to get passports: as its settings say, else if it can keep them beside."""
+    return isinstance(destination, PassportHolder) if settings.passport is None else settings.passport
 
 
 def passport_name(part: int, study: str = "") -> str:

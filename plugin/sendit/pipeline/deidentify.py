@@ -50,6 +50,7 @@ class Deidentification:
 
     Args:
         staged_doubts: for which outputs are made that wait for a person; instances with other ones are held.
+        with_passports: the projects whose deliveries have passports.
 
     Attributes:
         projects: the prepared projects, by name; one that was unlinked is not among them.
@@ -64,12 +65,14 @@ class Deidentification:
         projects: Mapping[str, ReadyProject],
         workers: int,
         staged_doubts: frozenset[Doubt] = frozenset(),
+        with_passports: frozenset[str] = frozenset(),
     ) -> None:
         self._journal = journal
         self._source = source
         self._staging = staging
         self._previews = previews
         self._staged_doubts = staged_doubts
+        self._with_passports = with_passports
         self.projects = projects
         self._pool = DeidentifyPool(workers)
         self.ahead = Ahead(staging, previews, self._pool.workers)
@@ -206,11 +209,40 @@ class Deidentification:
         jobs = self._jobs(batch, project, wanted, codes)
         taken = list(_noting(places, self.ahead.take(batch.study, jobs, project.rules_digest, versions)))
         if taken:
+            if len(taken) == len(pending):
+                taken = self._looked_at_ahead(batch, taken)
             self._work(batch, project, taken, self._journal.batches.record)
             self._journal.batches.note(
                 batch.id, f"{counted(len(taken), 'instance was', 'instances were')} {MADE_AHEAD}", SYSTEM, ""
             )
         return {result.name for result in taken}
+
+    def _looked_at_ahead(self, batch: Batch, results: list[Result]) -> list[Result]:
+        """Return results of which the receipts say already that their series was looked at ahead, and shows no text.
+
+        So they are written down once instead of twice. Only of a series that was looked at as it is in the batch: all
+        outputs of it are among these results.
+        """
+        if self._journal.batches.instances(batch.id, InstanceState.RELEASED):
+            return results
+        by_series: dict[str, dict[str, str]] = {}
+        for result in results:
+            if isinstance(result.outcome, Receipt) and is_due(result.outcome):
+                receipt = result.outcome
+                by_series.setdefault(receipt.series_instance_uid, {})[result.name] = receipt.output_sha256
+        clear: set[str] = set()
+        for series, digests in by_series.items():
+            looks = [look for _, look in self.ahead.look_of(batch.study, series, digests)]
+            if looks and None not in looks:
+                whole = SeriesLook.merged(look for look in looks if look is not None)
+                whole.write(self._staging.look(batch.id, series))  # a kill changes nothing of what it says
+                clear.update(name for name in whole.names if name in digests and name not in whole.suspects)
+        return [
+            replace(one, outcome=looked_at(one.outcome))
+            if one.name in clear and isinstance(one.outcome, Receipt)
+            else one
+            for one in results
+        ]
 
     def _work(self, batch: Batch, project: ReadyProject, results: Iterable[Result], record: Record) -> None:
         outcomes: dict[str, Receipt | Rejected | Quarantined] = {}
@@ -222,6 +254,8 @@ class Deidentification:
                     # Before the outcome: nothing is released that cannot be looked up.
                     project.crosswalk.write([entry])
                     entries.add(entry)
+                if isinstance(result.outcome, Receipt) and result.dataset_sha256 is not None:
+                    self._staging.datasets.remember(result.outcome.output_sha256, result.dataset_sha256)
                 outcomes[result.name] = result.outcome
                 if len(outcomes) >= _TOGETHER:
                     self._flush(batch, outcomes, record)
@@ -333,6 +367,7 @@ class Deidentification:
             previews=previews,
             staged_doubts=self._staged_doubts,
             name_lasts=False,
+            digest_dataset=project.name in self._with_passports,
         )
 
     def tried(self, batch: Batch, identifiers: Collection[str], folder: Path) -> dict[str, Outcomed]:

@@ -25,6 +25,7 @@ from sendit.errors import Reject, Retry
 from sendit.keyring import synchronise
 from sendit.model import DELETED
 from sendit.orthanc.client import own_server
+from sendit.storage.dataset_digests import DatasetDigests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -79,12 +80,16 @@ class Staging:
         directory: where it is; several workers may share it.
         own: this worker's data directory, if it is not the same.
         home: whose worker this is, if others share the folder.
+
+    Attributes:
+        datasets: digests of what this worker made.
     """
 
     def __init__(self, directory: Path, own: Path | None = None, home: str = "") -> None:
         self._root = directory / "staging"
         self.ahead = AheadFolders(self._root, home)
         self._root.mkdir(mode=0o700, exist_ok=True)
+        self.datasets = DatasetDigests()
         self._trials = (own or directory) / "staging" / "trials"
 
     def folder(self, batch_id: int) -> Path:

@@ -17,7 +17,6 @@ from sendit.destinations.passports import PASSPORT_FORMAT, REVOCATIONS_FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from sendit.model import Receipt, Shipment
 
 KEY_FORMAT = "sendit-key/1"
-_PIECE = 1024 * 1024
 
 
 def canonical(value: Any) -> bytes:
@@ -181,21 +179,3 @@ def _review(review: Mapping[str, Any]) -> dict[str, Any]:
     by = [one for one in review.get("by", ()) if isinstance(one, dict)]
     last = max((str(one.get("at", "")) for one in by), default="")
     return {"decision": str(review.get("decision", "")), "persons": len(by), "at": last}
-
-
-def dataset_sha256(path: Path) -> str | None:
-    """Return the SHA-256 of a DICOM file behind its file meta information, which servers write anew.
-
-    None: it is not a DICOM file.
-
-    The file meta information begins with its length (PS3.10 Section 7.1).
-    """
-    with path.open("rb") as file:
-        head = file.read(144)
-        if head[128:140] != b"DICM\x02\x00\x00\x00UL\x04\x00":
-            return None
-        file.seek(144 + int.from_bytes(head[140:144], "little"))
-        digest = hashlib.sha256()
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -13,13 +13,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sendit.destinations.passports import PassportHolder, RevocationsHolder
+from sendit.destinations.passports import PassportHolder, RevocationsHolder, takes_passports
 from sendit.destinations.threads import in_threads
 from sendit.errors import Retry
 from sendit.journal.receipts.passports import StoredPassport
 from sendit.pipeline.passport import document
 from sendit.pipeline.passport.dicom_object import staged_passport
 from sendit.pipeline.passport.keys import PassportKeys, now
+from sendit.storage import dataset_digests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,10 +63,7 @@ class Passports:
     def _wanted(self, destination: str) -> bool:
         """Return whether the destination is to get passports."""
         configured = self._services.settings.destinations.get(destination)
-        if configured is None or configured.passport is False:
-            return False
-        holds = isinstance(self._services.destinations.get(destination), PassportHolder)
-        return holds or configured.passport is True
+        return configured is not None and takes_passports(self._services.destinations.get(destination), configured)
 
     # --- delivery ------------------------------------------------------------------------------------------------
 
@@ -81,18 +79,34 @@ class Passports:
             return None
         stored = self._journal.passports.of(shipment.batch_id).get(delivery.destination)
         moment = datetime.now(UTC).replace(microsecond=0)
-        digests = _datasets(shipment) if stored is None else _known_datasets(stored)
+        digests = self._datasets(shipment) if stored is None else _known_datasets(stored)
         kinds = {(one.receipt.modality, one.receipt.plan_sha256) for one in shipment.staged_instances}
         residual = self._journal.reviews.residual(shipment.project, kinds)
         manifest = document.manifest(shipment, now(), self._rules(shipment.project), digests, residual)
         if stored is not None and _same(manifest, json.loads(stored.content)["manifest"]):
             return stored
         if stored is not None:  # its instances were processed again
-            manifest = document.manifest(shipment, now(), manifest["rules"], _datasets(shipment), residual)
+            manifest = document.manifest(shipment, now(), manifest["rules"], self._datasets(shipment), residual)
         content = document.passport(manifest, self.keys.signing(shipment.project)).decode("utf-8")
         issued = StoredPassport(delivery.destination, moment, content)
         self._journal.passports.store(shipment.batch_id, issued)
         return issued
+
+    def _datasets(self, shipment: Shipment) -> dict[str, str]:
+        """Return the digests of the staged files behind their file meta information, by coded SOPInstanceUID.
+
+        What was not digested when it was made (before a restart, for example) is read.
+        """
+        digests: dict[str, str | None] = {}
+        left: list[StagedInstance] = []
+        for staged in shipment.staged_instances:
+            known = self._services.staging.datasets.of(staged.receipt.output_sha256)
+            if known is None:
+                left.append(staged)
+            else:
+                digests[staged.receipt.sop_instance_uid] = known
+        digests |= dict(in_threads(_dataset, left, _THREADS))
+        return {uid: digest for uid, digest in digests.items() if digest is not None}
 
     def _rules(self, project: str) -> Mapping[str, Any]:
         """Return, by its digest, the plan of a project as it is configured now."""
@@ -175,15 +189,9 @@ def inspect(destination: Destination, shipment: Shipment, content: bytes) -> str
     return None if held == content else "the passport of its instances is not as it was sent"
 
 
-def _datasets(shipment: Shipment) -> dict[str, str]:
-    """Return the digests of the staged files behind their file meta information, by coded SOPInstanceUID."""
-    digests = dict(in_threads(_dataset, shipment.staged_instances, _THREADS))
-    return {uid: digest for uid, digest in digests.items() if digest is not None}
-
-
 def _dataset(staged: StagedInstance) -> tuple[str, str | None]:
     try:
-        return staged.receipt.sop_instance_uid, document.dataset_sha256(staged.path)
+        return staged.receipt.sop_instance_uid, dataset_digests.of_file(staged.path)
     except FileNotFoundError:
         raise Retry("a staged file is missing; the batch has to be processed again") from None
 

@@ -37,6 +37,7 @@ from sendit.pipeline.pool.series_look import (
     parts_of,
 )
 from sendit.pipeline.pool.trial import LonelyProcess, Trial, end
+from sendit.storage import dataset_digests
 from sendit.storage.previews import forget, keep
 from sendit.storage.staging import WrittenTogether, fetched, opened, written
 
@@ -92,6 +93,7 @@ class Job:
     corrections: tuple[Corrections, ...] = ()  # what reviewers said of text in it
     staged_doubts: frozenset[Doubt] = frozenset()  # for which its output is made, and waits for a person
     name_lasts: bool = True
+    digest_dataset: bool = False  # a passport will name it
     local: tuple[Path, int] | None = None  # where the same bytes may be, and how many; read instead of the URL
 
 
@@ -103,6 +105,7 @@ class Result:
     outcome: Receipt | Rejected | Quarantined
     crosswalk_entry: CrosswalkEntry | None = None  # of a released one
     place: PlaceInSeries | None = None  # of one that is searched together with its series
+    dataset_sha256: str | None = None  # of its output, if the job wants it
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,7 +453,8 @@ def _result(job: Job, outcome: Outcome, write: Write) -> Result:
     if not isinstance(outcome, Released):
         return Result(job.name, outcome)
     write(outcome.chunks, job.output)
-    return Result(job.name, outcome.receipt, outcome.crosswalk_entry, outcome.place)
+    dataset = dataset_digests.of_chunks(outcome.chunks) if job.digest_dataset else None
+    return Result(job.name, outcome.receipt, outcome.crosswalk_entry, outcome.place, dataset)
 
 
 @lru_cache(maxsize=256)
