@@ -54,7 +54,7 @@ def _start(head: bytes) -> int:
 
 
 class DatasetDigests:
-    """The digests of outputs, by the SHA-256 of the whole file: equal files have equal datasets. Safe to use from threads."""
+    """The digests of outputs, by the SHA-256 of the whole file. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, bytes] = {}  # the oldest first

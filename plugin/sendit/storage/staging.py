@@ -15,7 +15,7 @@ import shutil
 import stat
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 import requests
@@ -40,6 +40,8 @@ AHEAD = "ahead-"
 #: Larger instances are mapped from a file, so that they do not have to fit into memory.
 _LARGEST_IN_MEMORY = 64 << 20
 _PIECE = 1 << 20
+#: So many outputs are synchronised at the same time.
+_MOST_WAITING = 16
 _TIMEOUT = (10, 120)  # seconds: to connect, and between two pieces of the answer
 
 
@@ -299,8 +301,14 @@ class WrittenTogether:
         begun, self._begun = self._begun, {}
         if not begun:
             return set()
-        with ThreadPoolExecutor(len(begun)) as threads:
-            return {output for output, failed in zip(begun, threads.map(_finish, begun.items()), strict=True) if failed}
+        failures = _threads().map(_finish, begun.items())
+        return {output for output, failed in zip(begun, failures, strict=True) if failed}
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return threads that wait for the disk; they are kept, because to start them costs more than what they do."""
+    return ThreadPoolExecutor(_MOST_WAITING)
 
 
 def _finish(begun: tuple[Path, tuple[Path, BinaryIO, contextlib.ExitStack]]) -> bool:
