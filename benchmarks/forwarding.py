@@ -140,7 +140,7 @@ def _through(stack: Stack, target: OrthancServer, folder: Path, count: int) -> F
     received, last = time.perf_counter() - wall, time.time()
     # Asked at the target, and only then of SendIt: questions would cost the worker time that is measured.
     wait_for(lambda: target.get("/statistics")["CountInstances"] == count, "the study at the target", poll=0.2)
-    batch = wait_for(lambda: _done(stack, before), "the batch to be done", poll=0.1)
+    batch = wait_for(lambda: _done(stack, before), "the batch to be done", poll=0.5)
     spent = _cpu_seconds(stack.source, target) - cpu
     by_process = {f"cpu of {name}": now - before_it[name] for name, now in _by_process(stack, target).items()}
     assert batch["sent"] == count, batch
