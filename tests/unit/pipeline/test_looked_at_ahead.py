@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from sendit.deidentify.pixels.regions import Region
-from sendit.model import LOOK_DUE, LOOKED_AT, Receipt
+from sendit.model import LOOK_DUE, LOOKED_AT, Instance, InstanceState, Receipt
 from sendit.pipeline.deidentify import Deidentification
 from sendit.pipeline.pool.processes import Result
 from sendit.pipeline.pool.series_look import SeriesLook
@@ -72,3 +72,16 @@ def test_a_look_that_is_not_whole_is_left_to_the_batch(tmp_path: Path, released:
     parts = [SeriesLook(("a",)), SeriesLook(("b",)) if released else None]
     assert _after(tmp_path, {"2.25.1": parts}, released) == dict.fromkeys("abc", LOOK_DUE)
     assert not Staging(tmp_path).look(3, "2.25.1").exists()
+
+
+def test_after_a_kill_the_rest_of_a_batch_has_the_same_look(tmp_path: Path) -> None:
+    """Some outcomes were written, the others are made anew by the batch: of these alone, another part would be seen."""
+    _after(tmp_path, {"2.25.1": [SeriesLook(("a", "b"), {"b": TEXT})]})
+
+    def nobody(*_: object) -> Any:
+        raise AssertionError("the series is looked at again")
+
+    [rest] = [Instance(3, "b", InstanceState.RELEASED, None, cast("Receipt", one.outcome)) for one in RESULTS[1:2]]
+    pool = SimpleNamespace(look_at_series=lambda series: map(nobody, series))
+    stage = cast("Any", SimpleNamespace(_staging=Staging(tmp_path), ahead=SimpleNamespace(look_of=nobody), _pool=pool))
+    assert list(Deidentification._looks(stage, BATCH, [rest], {})) == [SeriesLook(("a", "b"), {"b": TEXT})]
