@@ -193,7 +193,7 @@ class Deidentification:
         self,
         batch: Batch,
         project: ReadyProject,
-        pending: Iterable[Instance],
+        pending: Collection[Instance],
         codes: Codes | None,
         places: dict[str, PlaceInSeries],
     ) -> Collection[str]:
