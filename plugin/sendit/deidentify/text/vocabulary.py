@@ -31,6 +31,7 @@ from sendit.deidentify.text.sorted_words import (
     is_listed_name,
     is_of_dense_script,
     is_of_languages,
+    is_rather_word,
     is_skeleton_of_medicine,
     likeness,
     without_accents,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 _SHORT = 3
 #: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
-_LIKE_A_NAME, _LIKE_A_WORD = -6, 5
+LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 #: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
 _OF_SUBJECT = "sub"
 _NEAR = 3  # characters between two words that belong together
@@ -541,8 +542,10 @@ def is_known(run: str) -> bool:
 
 
 def is_familiar(run: str) -> bool:
-    """Return whether a run of letters is in any table, including the wide ones."""
-    return is_known(run) or (len(run) > _SHORT and is_ordinary(run))
+    """Return whether a run of letters is in any table, including the wide ones; with a capital, and is no rare name."""
+    if is_known(run):
+        return True
+    return len(run) > _SHORT and is_ordinary(run) and (run.islower() or not is_rather_word(folded_word(run)))
 
 
 def _is_of_machines(run: str) -> bool:
@@ -599,9 +602,9 @@ def is_no_name(run: str) -> bool:
 
 
 def is_name_too(word: str) -> bool:
-    """Return whether a known word is a common name, too."""
+    """Return whether a known word is a name, too: a common one, or a rare one that is rather a word."""
     folded = word.lower()
-    return folded in technique()["names too"] or folded in _partners()
+    return folded in technique()["names too"] or folded in _partners() or is_rather_word(folded)
 
 
 def is_listed(run: str) -> bool:
@@ -645,9 +648,13 @@ def is_ordinary(run: str) -> bool:
             return _is_short_word(run)
     if len(run) <= _SHORT:
         return True
-    if run.istitle() and likeness(folded_word(run)) < _LIKE_A_NAME and not _is_narrow(run):
+    if run.istitle() and _is_like_name(folded_word(run)) and not _is_narrow(run):
         return False
     return _is_made_of(run, _is_word) and not _is_inflected_name(run)
+
+
+def _is_like_name(word: str) -> bool:
+    return likeness(word) < LIKE_A_NAME and not is_rather_word(word)
 
 
 def _is_inflected_name(run: str) -> bool:
