@@ -69,6 +69,9 @@ _SHAPE = 1 / 3
 _TALL, _WELL_READ = 1.2, 0.7
 #: Of a line that is longer than the first, its beginning is read first (times its height).
 _LONG, _BEGINNING = 6, 4
+#: A box is larger than its line, and much larger where that is short: what was read in it, but not for certain, is read
+#: again without so much of its height at each side, if that much was certain of the first reading.
+_CUT, _PARTLY_READ = (0.1, 0.25), 0.5
 _MOST_READ = 60  # lines of one frame; everything found is masked, read or not
 
 
@@ -174,9 +177,14 @@ class RapidTextDetector:
         text, sureness = self.reading(frame, box.region)
         plain = box.short <= _SMALL or (strokes.line and (box.short <= _HIGH or sureness >= _SURELY_READ))
         large = _LARGE <= box.short <= _SHAPE * min(frame.shape[:2])
-        if is_readable(text, sureness, sure=box.score >= _SURE, plain=plain, large=large):
+        sure = box.score >= _SURE
+        if is_readable(text, sureness, sure=sure, plain=plain, large=large):
             return tight
-        if drawn and box.score >= _SURE:
+        if sure and sureness >= _PARTLY_READ and len(text) > 1:
+            cut = (box.region.with_margin(-round(share * box.short)) for share in _CUT)
+            if any(is_readable(*self.reading(frame, one), sure=sure, plain=plain, large=large) for one in cut):
+                return tight
+        if drawn and sure:
             return tight
         unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN and box.short <= _LARGEST
         return tight if unread and (strokes.line or strokes.writing) and not is_shape(text, sureness) else None
