@@ -48,6 +48,8 @@ _ROUNDISH, _OF_PART, _ROUND = 1.6, 0.6, 0.7
 _HOLLOW, _INNER = 0.55, 0.8
 _FAINT_INK = 0.6  # of the difference from which on ink is clear
 _RING_SIDE = 96  # pixels to which the side of a smaller one is enlarged: its stroke may be one pixel wide
+#: What is cut off at each side of a part that was not read with confidence (share of its shorter side).
+_CUT = 0.2
 #: The greatest distance of a value from its label, beside it and below it (times the height of a line).
 _BESIDE, _BELOW = 12.0, 1.5
 
@@ -293,7 +295,18 @@ def _reading(part: Shown) -> Reading:
     if within is not None and (reading := _read(within))[1] >= _SURE:
         return reading
     tall = part.shape[0] > 2 * part.shape[1]
-    return max((_read(np.rot90(shown[0], turn)) for turn in ((1, 3) if tall else (0,))), key=lambda one: one[1])
+    reading = max((_read(np.rot90(shown[0], turn)) for turn in ((1, 3) if tall else (0,))), key=lambda one: one[1])
+    return reading if tall or reading[1] >= _SURE else _read_closer(shown[0], reading)
+
+
+def _read_closer(shown: Shown, reading: Reading) -> Reading:
+    """Return what is read without the outermost part, for a box may be far larger than its line; never fewer characters.
+
+    What was read with them, but not for certain, may be more text.
+    """
+    cut = round(_CUT * min(shown.shape[:2]))
+    closer = _read(shown[cut : shown.shape[0] - cut, cut : shown.shape[1] - cut])
+    return closer if closer[1] > reading[1] and len(closer[0]) >= len(reading[0]) else reading
 
 
 def _within_ring(shown: Shown) -> Shown | None:
