@@ -22,7 +22,7 @@ import numpy as np
 from sendit.deidentify.pixels.ocr.api import DetectedText
 from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, rows_joined, same_joined
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
-from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_shape, is_varied
+from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_same, is_shape, is_varied
 from sendit.deidentify.pixels.ocr.salience import (
     CLEAR,
     CLEAR_FINE,
@@ -70,7 +70,7 @@ _TALL, _WELL_READ = 1.2, 0.7
 #: Of a line that is longer than the first, its beginning is read first (times its height).
 _LONG, _BEGINNING = 6, 4
 #: A box is larger than its line, and much larger where that is short: what was read in it, but not for certain, is read
-#: again without so much of its height at each side, if that much was certain of the first reading.
+#: again without so much of its height at each side, if the first reading was so sure. The same has to be read there.
 _CUT, _PARTLY_READ = (0.1, 0.25), 0.5
 _MOST_READ = 60  # lines of one frame; everything found is masked, read or not
 
@@ -182,7 +182,8 @@ class RapidTextDetector:
             return tight
         if sure and sureness >= _PARTLY_READ and len(text) > 1:
             cut = (box.region.with_margin(-round(share * box.short)) for share in _CUT)
-            if any(is_readable(*self.reading(frame, one), sure=sure, plain=plain, large=large) for one in cut):
+            same = (read for read in (self.reading(frame, one) for one in cut) if is_same(read[0], text))
+            if any(is_readable(*read, sure=sure, plain=plain, large=large) for read in same):
                 return tight
         if drawn and sure:
             return tight

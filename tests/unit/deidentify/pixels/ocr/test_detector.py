@@ -246,3 +246,24 @@ def test_nothing_is_fetched() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def _bodies(seed: int) -> NDArray[np.uint8]:
+    """Soft bodies, as of a radiograph: no even ground."""
+    numbers = np.random.default_rng(seed)
+    y, x = np.mgrid[0:260, 0:320]
+    ground = np.full(y.shape, 70.0)
+    for _ in range(5):
+        middle, radius = numbers.uniform(60, 230, 2), numbers.uniform(20, 100, 2)
+        distance = ((x - middle[0]) / radius[0]) ** 2 + ((y - middle[1]) / radius[1]) ** 2
+        ground += numbers.uniform(20, 70) / (1 + np.exp(np.minimum(8 * (distance - 1), 60)))
+    return np.clip(ground, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_large_initials_over_anatomy_are_covered(detector: RapidTextDetector, seed: int) -> None:
+    """Three letters, wide apart, are no line by their strokes, and are read without confidence in so loose a box."""
+    frame = _bodies(seed)
+    ink, region = _drawn("L AB", (100, 110), 52, frame.shape)
+    frame[ink] = 5
+    assert _covered([one.region for one in detector(frame)], region, frame.shape)[0] >= 0.9
