@@ -185,6 +185,13 @@ class RapidTextDetector:
             same = (read for read in (self.reading(frame, one) for one in cut) if is_same(read[0], text))
             if any(is_readable(*read, sure=sure, plain=plain, large=large) for read in same):
                 return tight
+        if sure and is_readable(
+            *self.reading(frame, box.region, mirrored=True),
+            sure=sure,
+            plain=plain and box.score >= _CERTAIN,
+            large=large,
+        ):
+            return tight
         if drawn and sure:
             return tight
         unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN and box.short <= _LARGEST
@@ -213,9 +220,10 @@ class RapidTextDetector:
             _remember(self._seen, key, tuple(boxes(probabilities(picture), scale, _HIGH)))
         return [box.moved(tile.x0, tile.y0) for box in self._seen[key]]
 
-    def reading(self, frame: Shown, region: Region) -> tuple[str, float]:
+    def reading(self, frame: Shown, region: Region, *, mirrored: bool = False) -> tuple[str, float]:
         """Return the text there and its confidence (0 to 1); of an upright region, the better of both rotations."""
         part = frame[region.y0 : region.y1, region.x0 : region.x1]
+        part = part[:, ::-1] if mirrored else part
         if not part.size:
             return "", 0.0
         key = _digest(part, 0)

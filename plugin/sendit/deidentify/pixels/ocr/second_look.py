@@ -67,7 +67,7 @@ _SLANT = 15.0
 _FLAT = 6
 #: The most lines of one frame that are read, the likeliest first, and their greatest length.
 _MOST_READ, _WIDEST = 32, 640
-#: Lines this likely are read upside down, too.
+#: Lines this likely are read upside down, too, and mirrored if they do not slant.
 _LIKELY = 0.6
 
 
@@ -167,15 +167,20 @@ def _likelihood(line: TextLine) -> tuple[float, float, float]:
 
 
 def _identifies(shown: Shown, line: TextLine, identifiers: Identifiers) -> bool:
-    either = line.score >= _LIKELY or abs(line.angle) >= _SLANT
+    likely, slanting = line.score >= _LIKELY, abs(line.angle) >= _SLANT
+    ways = [(False, False)]
+    if likely or slanting:
+        ways.append((True, False))
+    if likely and not slanting:
+        ways.append((False, True))
     return any(
-        identifies(_read(shown, line, upside_down=turned), identifiers)
-        for turned in ((False, True) if either else (False,))
+        identifies(_read(shown, line, upside_down=turned, mirrored=mirrored), identifiers) for turned, mirrored in ways
     )
 
 
-def _read(shown: Shown, line: TextLine, *, upside_down: bool) -> str:
+def _read(shown: Shown, line: TextLine, *, upside_down: bool, mirrored: bool) -> str:
     flat = line.cut_out(shown, LINE_HEIGHT, _WIDEST, upside_down=upside_down)
+    flat = flat[:, ::-1] if mirrored else flat
     low, high = np.percentile(flat, (2, 98))
     flat = np.clip((flat - np.float32(low)) * (255 / max(float(high - low), 1.0)), 0, 255).astype(np.uint8)
     return read_line(_coloured(flat))[0]

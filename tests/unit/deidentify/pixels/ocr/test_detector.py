@@ -267,3 +267,13 @@ def test_large_initials_over_anatomy_are_covered(detector: RapidTextDetector, se
     ink, region = _drawn("L AB", (100, 110), 52, frame.shape)
     frame[ink] = 5
     assert _covered([one.region for one in detector(frame)], region, frame.shape)[0] >= 0.9
+
+
+@pytest.mark.parametrize("text", ["MRN6622778", "07/09/2021 15:48"])
+def test_mirrored_text_over_anatomy_is_covered(detector: RapidTextDetector, text: str) -> None:
+    """As in a film that was digitised from behind, or an image that was flipped: it is read as a mirror shows it."""
+    frame = _bodies(1)
+    ink, region = _drawn(text, (60, 110), 14, frame.shape)
+    frame[ink[:, ::-1]] = 5
+    mirrored = Region(320 - region.x1, region.y0, 320 - region.x0, region.y1)
+    assert _covered([one.region for one in detector(frame)], mirrored, frame.shape)[0] >= 0.9
