@@ -180,22 +180,24 @@ class RapidTextDetector:
         sure = box.score >= _SURE
         if is_readable(text, sureness, sure=sure, plain=plain, large=large):
             return tight
-        if sure and sureness >= _PARTLY_READ and len(text) > 1:
-            cut = (box.region.with_margin(-round(share * box.short)) for share in _CUT)
-            same = (read for read in (self.reading(frame, one) for one in cut) if is_same(read[0], text))
-            if any(is_readable(*read, sure=sure, plain=plain, large=large) for read in same):
-                return tight
-        if sure and is_readable(
-            *self.reading(frame, box.region, mirrored=True),
-            sure=sure,
-            plain=plain and box.score >= _CERTAIN,
-            large=large,
-        ):
+        if sure and self._is_read_otherwise(frame, box, text, sureness, plain=plain, large=large):
             return tight
         if drawn and sure:
             return tight
         unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN and box.short <= _LARGEST
         return tight if unread and (strokes.line or strokes.writing) and not is_shape(text, sureness) else None
+
+    def _is_read_otherwise(
+        self, frame: Shown, box: Box, text: str, sureness: float, *, plain: bool, large: bool
+    ) -> bool:
+        """Return whether a line that the network is sure of is read for certain once it is cut closer, or mirrored."""
+        if sureness >= _PARTLY_READ and len(text) > 1:
+            for share in _CUT:
+                closer = self.reading(frame, box.region.with_margin(-round(share * box.short)))
+                if is_same(closer[0], text) and is_readable(*closer, sure=True, plain=plain, large=large):
+                    return True
+        mirrored = self.reading(frame, box.region, mirrored=True)
+        return is_readable(*mirrored, sure=True, plain=plain and box.score >= _CERTAIN, large=large)
 
     def _begins_readably(self, frame: Shown, box: Box) -> bool:
         """Return whether the beginning of a long line reads as text for certain: the rest of it need not be read."""

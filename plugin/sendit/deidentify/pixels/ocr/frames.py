@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sendit.deidentify.pixels.ocr.projection import Sharpness
     from sendit.deidentify.pixels.regions import Region
 
-#: A frame is new if in this many cells (pixels at a side) beside each other the mean sharpness exceeds everything seen by
-#: a share of the frames' range, and by a share of what it was: noise fluctuates anywhere, text stands out in a line.
+#: A frame is new if in this many cells (pixels at a side) beside each other the mean sharpness exceeds everything seen
+#: by a share of the frames' range, and by a share of what it was: noise fluctuates anywhere, text in a line.
 _CELLS, _CELL, _EXCEEDS, _NOISE = 3, 8, 0.03, 0.5
 #: A line lies within a mask if it exceeds it by this share of its height at most, which is less than a letter.
 _BEYOND = 1 / 3

@@ -300,9 +300,9 @@ def _reading(part: Shown) -> Reading:
 
 
 def _read_closer(shown: Shown, reading: Reading) -> Reading:
-    """Return what is read without the outermost part, for a box may be far larger than its line; never fewer characters.
+    """Return what is read without the outermost part, for a box may be far larger than its line.
 
-    What was read with them, but not for certain, may be more text.
+    It has no fewer characters than the first reading, which may be of more text.
     """
     cut = round(_CUT * min(shown.shape[:2]))
     closer = _read(shown[cut : shown.shape[0] - cut, cut : shown.shape[1] - cut])
