@@ -176,7 +176,8 @@ class RapidTextDetector:
             return tight
         text, sureness = self.reading(frame, box.region)
         plain = box.short <= _SMALL or (strokes.line and (box.short <= _HIGH or sureness >= _SURELY_READ))
-        large = _LARGE <= box.short <= _SHAPE * min(frame.shape[:2])
+        highest = _SHAPE * min(frame.shape[:2])
+        large = _LARGE <= box.short <= highest
         sure = box.score >= _SURE
         if is_readable(text, sureness, sure=sure, plain=plain, large=large):
             return tight
@@ -184,7 +185,8 @@ class RapidTextDetector:
             return tight
         if drawn and sure:
             return tight
-        unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN and box.short <= _LARGEST
+        unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN
+        unread = unread and box.short <= min(_LARGEST, highest)
         return tight if unread and (strokes.line or strokes.writing) and not is_shape(text, sureness) else None
 
     def _is_read_otherwise(
