@@ -277,3 +277,16 @@ def test_mirrored_text_over_anatomy_is_covered(detector: RapidTextDetector, text
     frame[ink[:, ::-1]] = 5
     mirrored = Region(320 - region.x1, region.y0, 320 - region.x0, region.y1)
     assert _covered([one.region for one in detector(frame)], mirrored, frame.shape)[0] >= 0.9
+
+
+def test_what_a_mask_hides_makes_no_frame_new(detector: RapidTextDetector) -> None:
+    """A line that every frame has, and a clock beside it that changes; what another frame has beyond the mask does."""
+    frames = np.random.default_rng(1).normal(60, 4, (12, 128, 256)).clip(0, 255).astype(np.uint8)
+    ink, line = _drawn("SMITH, John", (20, 20), 14, frames.shape[1:])
+    frames[:, ink] = 255
+    for number, frame in enumerate(frames):
+        frame[_drawn(f"12:4{number % 10}:{number + 10}", (20, 60), 14, frame.shape)[0]] = 255
+    masked = [line.with_margin(1), Region(18, 60, 100, 78)]
+    assert list(frames_to_look_at(12, frames.__getitem__, detector, masked=masked)) == [0, 11]
+    frames[6][_drawn("SMITH, John Paul", (20, 20), 14, frames.shape[1:])[0]] = 255
+    assert 6 in list(frames_to_look_at(12, frames.__getitem__, detector, masked=masked))
