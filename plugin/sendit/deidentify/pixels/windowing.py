@@ -71,7 +71,7 @@ def _present(sample: Doubles) -> Doubles:
     if high - low >= _COUNTED:
         return np.unique(sample)
     above = (sample - low).astype(np.int32)
-    present: Doubles = np.flatnonzero(np.bincount(above.ravel())) + low
+    present = (np.flatnonzero(np.bincount(above.ravel())) + low).astype(np.float64)
     return present if np.array_equal(above + low, sample) else np.unique(sample)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,7 @@ GRAPHICS: dict[str, Callable[[], Image]] = {
     "skull of 256": lambda: _skull(256),
     "mosaic": _mosaic,
     "perfusion": _perfusion,
-    **{f"phantom {seed}": lambda seed=seed: _phantom(seed) for seed in (5, 7, 15, 71)},
+    **{f"phantom {seed}": partial(_phantom, seed) for seed in (5, 7, 15, 71)},
 }
 
 
