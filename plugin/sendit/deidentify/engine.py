@@ -64,6 +64,7 @@ from sendit.deidentify.retained.remembered import (
     key_of_item,
     remembered_in,
 )
+from sendit.deidentify.retained.vr_rules import are_uids
 from sendit.deidentify.text.clean import cleaner_for, personal_data_of
 from sendit.deidentify.validate import check_accepted, check_pixels, subject_of, text_of
 from sendit.errors import Misconfigured, Quarantine, Reject
@@ -405,12 +406,7 @@ class _Cleaner:
         if context.naming and vr in TEXT_VRS:
             self.counts["D"] += 1
             return Element(element.tag, vr, DUMMIES[vr])
-        if not rule.origin.startswith("recipe"):
-            value = self.retained.checked(element, vr, rule, context.elements, context.character_set)
-        elif vr in TEXT_VRS and self.retained.readable(element, vr, context.character_set) is None:
-            value = b""
-        else:
-            value = element.value
+        value = self._kept_value(element, vr, rule, context)
         if value is element.value:
             self.counts["K"] += 1
             if vr is element.vr:
@@ -418,6 +414,16 @@ class _Cleaner:
             return Element(element.tag, vr, value, encapsulated=element.encapsulated)
         self.counts["T" if value else "Z"] += 1
         return Element(element.tag, vr, value)
+
+    def _kept_value(self, element: Element, vr: str, rule: Rule, context: _Context) -> bytes | memoryview:
+        """Return the value of an attribute that is kept, as far as it may stay."""
+        if rule.origin.startswith("recipe"):
+            unreadable = vr in TEXT_VRS and self.retained.readable(element, vr, context.character_set) is None
+            return b"" if unreadable else element.value
+        value = self.retained.checked(element, vr, rule, context.elements, context.character_set)
+        if vr == "UI" and not are_uids(value):  # a number without a dot is somebody's, and no UID
+            return self._uid(element, rule, context) or b""
+        return value
 
     def _date(self, element: Element, rule: Rule) -> Element | None:
         days = 0

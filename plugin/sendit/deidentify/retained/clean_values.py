@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from sendit.deidentify.plan import Rule
     from sendit.deidentify.text.clean import TextCleaner
 
-_AGE, _ICC_PROFILE = 0x00101010, 0x00282000
+_ICC_PROFILE = 0x00282000
 _CODE_SCHEME, _CODE_MEANING = 0x00080102, 0x00080104
 #: CodeValue, LongCodeValue, URNCodeValue
 _CODE_VALUES = (0x00080100, 0x00080119, 0x00080120)
@@ -157,7 +157,7 @@ class RetainedValues:
             # patient.
             left = self._code_string(value, element.tag) if _is_ours(element.tag, rule) else value
             return _without_gaps(element.value, left) if element.tag in _IMAGE_TYPES else left
-        if element.tag == _AGE:
+        if vr == "AS":
             return top_coded(ascii_text(value)).encode("ascii") or value
         if element.tag == _ICC_PROFILE and rule.origin == "allowlist":
             return without_texts(bytes(value))
@@ -223,7 +223,9 @@ class RetainedValues:
         others = "\\".join(single for single in singles if not is_defined_term(tag, single))
         known = bool(others) and self.texts.holds_personal_data(others)
         kept = [
-            single if is_defined_term(tag, single) or (_is_term_of(tag, single) and not known) else ""
+            single
+            if is_defined_term(tag, single) or (_is_term_of(tag, single) and not known and self._is_plain(single))
+            else ""
             for single in singles
         ]
         if kept == singles or not text.strip(" \\"):
@@ -231,6 +233,11 @@ class RetainedValues:
         if not any(kept):
             return DUMMIES["CS"]
         return "\\".join(kept).encode("latin-1")
+
+    def _is_plain(self, single: str) -> bool:
+        """Return whether a value of a code string has none of the forms of dates, addresses and disguised names."""
+        words = single.replace("_", " ").strip()
+        return self.texts.meaning(words) == words
 
     def _way(self, tag: int, elements: Dataset) -> Callable[[str], str]:
         """Return how a text of the allowlist is cleaned: technical texts, terms of private schemes, all others."""

@@ -72,6 +72,8 @@ _ATOM = (
 )
 _POWER = rf"{_ATOM}(?:[-+]?\d{{1,2}})?"
 _UNIT = re.compile(rf"/?{_POWER}(?:[./]+{_POWER})*")
+#: Factors without a unit: several, or one that is no power of ten and long.
+_NUMBERS_ALONE = re.compile(r"(?!10*$)\d{4,}|/?\d+(?:[./+\-]+\d+)+|[A-Za-z]?\d+(?:[./]\d+){2,}")
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 
 # Verhoeff's check digit, which ends the identifiers of SNOMED CT.
@@ -112,7 +114,7 @@ def is_code(scheme: str, value: str) -> bool | None:
     if scheme in ("SCT", "SNOMED-CT"):
         return _checked(value)
     if scheme == "UCUM":
-        return is_unit(value) or None
+        return is_unit(value) or (False if _NUMBERS_ALONE.fullmatch(value) else None)
     return _mod10(value) if scheme in ("LN", "LOINC") else True
 
 
@@ -121,6 +123,8 @@ def is_unit(text: str) -> bool:
     """Return whether a text is a UCUM expression of units that exist, with the standard's own annotations only."""
     expression, annotations = _ANNOTATION.sub("", text), _ANNOTATION.findall(text)
     if not all(annotation in _annotations() for annotation in annotations):
+        return False
+    if _NUMBERS_ALONE.fullmatch(expression):
         return False
     return bool(_UNIT.fullmatch(expression)) or (bool(annotations) and expression in ("", "/"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ _FLOATS = {"FD": "d", "OD": "d", "FL": "f", "OF": "f"}
 _LEAST, _MOST = 1e-9, 1e12
 #: One or more words, in capitals or with at most the first letter one, separated as the parts of a name are.
 _NAME = re.compile(rb"(?:[A-Z]{2,}|[A-Z]?[a-z]{2,})(?:[\^ ,.'-]{1,2}(?:[A-Z]+|[A-Z]?[a-z]+))*\.?")
+#: The same with letters that are not ASCII, in UTF-8.
+_ACCENTED_NAME = re.compile(r"(?=.*[^\x00-\x7f])[^\W\d_]{3,}(?:[\^ ,.'-]{1,2}[^\W\d_]+)*(?:[\^ ,]+\d+)?\.?")
+_OF_GZIP, _OF_ZLIB = (b"\x1f\x8b\x08",), (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_GZIP_OR_ZLIB = 47  # the window of 15 bits, and 32 for either header
 
 
 def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
@@ -34,6 +39,8 @@ def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
     if not _SHORTEST <= len(value) <= _LONGEST:
         return False
     raw = bytes(value).strip(b"\0 ")
+    if _is_compressed(raw) or (_ACCENTED_NAME.fullmatch(as_text(value)) and not _are_measures(value, vr, order)):
+        return True
     wide = raw.replace(b"\0", b"") if raw.count(0) * 2 >= len(raw) - 1 else raw
     if len(wide) < _SHORTEST or wide.translate(None, _PRINTABLE):
         return False
@@ -43,6 +50,18 @@ def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
     if sum(map(bytes.isalpha, struct.unpack(f"{len(wide)}c", wide))) < _FEWEST_LETTERS:
         return _CODE.fullmatch(wide) is not None and not _are_measures(value, vr, order)
     return _NAME.fullmatch(wide) is not None or not _are_measures(value, vr, order)
+
+
+def _is_compressed(raw: bytes) -> bool:
+    """Return whether bytes are a whole stream of gzip or zlib, which no table of numbers is."""
+    if not raw.startswith(_OF_GZIP + _OF_ZLIB):
+        return False
+    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        inflated = inflater.decompress(raw, _LONGEST)
+    except zlib.error:
+        return False
+    return bool(inflated) and (inflater.eof or len(inflated) == _LONGEST)
 
 
 def _are_measures(value: Bytes, vr: str, order: str) -> bool:

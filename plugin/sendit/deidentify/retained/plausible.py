@@ -55,6 +55,9 @@ _ANY = """RadionuclideTotalDose RadionuclideHalfLife RadiopharmaceuticalSpecific
 #: SeriesNumber, AcquisitionNumber, InstanceNumber: mammography and derived series are numbered with up to eight digits
 #: (73200000), which are no day; more are a time or somebody's number.
 NUMBERED, _MOST_NUMBERED = frozenset([0x00200011, 0x00200012, 0x00200013]), 99_999_999
+#: No measurement has more significant digits in front of the point; numbers of nations have.
+#: Floats that are longer are whole by their precision.
+_TEN_DIGITS, _MOST_SIGNIFICANT, _LONGEST_EXACT = frozenset({"DS", "IS", "FD"}), 10, 15
 _DAY = re.compile(
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d"
     r"|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19|20)\d\d"
@@ -90,6 +93,8 @@ def are_plausible(tag: int, vr: str, numbers: Iterable[str]) -> bool:
     """
     if tag in NUMBERED:
         return not any(int(number) > _MOST_NUMBERED or _DAY.fullmatch(number.strip()) for number in numbers)
+    if vr in _TEN_DIGITS and any(len(n) <= _LONGEST_EXACT and len(n.strip("0 ")) > _MOST_SIGNIFICANT for n in numbers):
+        return False
     most = _limits()[tag] if tag in _limits() else _most_of(tag, vr)
     return most is None or all(int(number) <= most for number in numbers)
 

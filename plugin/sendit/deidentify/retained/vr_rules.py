@@ -33,6 +33,13 @@ _WHOLE: Mapping[str, re.Pattern[bytes]] = {
     "IS": _listed(_INTEGER),
     "UI": _listed(rb"[0-9.]{0,64}+"),
 }
+#: PatientAge, and any other age.
+_OVER_89 = re.compile(r"(?!090Y)(?:09\d|[1-9]\d\d)Y")
+#: Numbers in one value, and the digits that they have together.
+_LONGEST_SPLIT, _FEWEST_SPLIT = 256, 7
+#: ChannelMinimumValue, ChannelMaximumValue and WaveformPaddingValue: one sample of up to 64 bits.
+_ONE_SAMPLE, _LONGEST_SAMPLE = (0x54000110, 0x54000112, 0x5400100A), 8
+_UID = re.compile(rb"[ ]*[012]\.\d")
 _SIZES = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
 
 
@@ -42,12 +49,18 @@ def valid(tag: int, vr: str, value: bytes | memoryview) -> bytes | memoryview:
     A code string in small letters, as some devices write, stays if all its words are of medicine or of DICOM.
     """
     pattern = _WHOLE.get(vr)
+    if vr in ("DS", "IS") and _is_split_number(tag, value):
+        return b""
     if pattern is not None:
         return value if pattern.fullmatch(value) else _without_wrong(bytes(value), vr, pattern)
-    size = _SIZES.get(vr)
-    if size is not None and (len(value) % size or len(value) > _longest().get(tag, len(value))):
+    if len(value) % _SIZES.get(vr, 1) or len(value) > _longest().get(tag, len(value)):
         return b""
     return value
+
+
+def are_uids(value: bytes | memoryview) -> bool:
+    """Return whether values of UI have an arc of the root and another one, as all UIDs have; padding is none."""
+    return all(not uid.strip(b" \0") or _UID.match(uid) for uid in bytes(value).split(b"\\"))
 
 
 def top_coded(age: str) -> str:
@@ -55,7 +68,17 @@ def top_coded(age: str) -> str:
 
     The standard retains PatientAge unchanged with the option (PS3.15 E.3.5); most privacy laws do not.
     """
-    return "090Y" if re.fullmatch(r"(?:09\d|[1-9]\d\d)Y", age.strip()) and age.strip() != "090Y" else ""
+    coded = _OVER_89.sub("090Y", age)
+    return "" if coded == age else coded
+
+
+def _is_split_number(tag: int, value: bytes | memoryview) -> bool:
+    """Return whether there are more whole numbers than the attribute has, with the digits of somebody's: 471, 1882."""
+    if b"\\" not in bytes(value[:_LONGEST_SPLIT]) or len(value) > _LONGEST_SPLIT:
+        return False
+    numbers = [single.strip(b" \0+-") for single in bytes(value).split(b"\\")]
+    most = _most_values().get(tag, len(numbers))
+    return len(numbers) > most and all(map(bytes.isdigit, numbers)) and sum(map(len, numbers)) >= _FEWEST_SPLIT
 
 
 def _without_wrong(value: bytes, vr: str, pattern: re.Pattern[bytes]) -> bytes:
@@ -72,9 +95,20 @@ def _is_code(value: bytes) -> bool:
 
 
 @cache
+def _most_values() -> Mapping[int, int]:
+    """Return how many values attributes have whose number is limited."""
+    found = {}
+    for tag, (_, multiplicity, *_rest) in DicomDictionary.items():
+        most = multiplicity.rpartition("-")[2]
+        if most.isdigit():
+            found[tag] = int(most)
+    return found
+
+
+@cache
 def _longest() -> Mapping[int, int]:
     """Return the longest value (bytes) of attributes whose numbers are limited."""
-    lengths = {}
+    lengths = dict.fromkeys(_ONE_SAMPLE, _LONGEST_SAMPLE)
     for tag, (vr, multiplicity, *_) in DicomDictionary.items():
         most = multiplicity.rpartition("-")[2]
         if vr in _SIZES and most.isdigit():

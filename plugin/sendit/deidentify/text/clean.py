@@ -44,6 +44,8 @@ from sendit.deidentify.text.patterns import (
     medical,
     with_units,
     without_base64,
+    without_disguise,
+    without_old_dates,
     without_patterns,
 )
 from sendit.deidentify.text.persons import without_cued
@@ -53,6 +55,7 @@ from sendit.deidentify.text.record_numbers import (
     is_sequence_name,
     is_series_of_trial,
     remains,
+    without_lettered_groups,
     without_record_numbers,
 )
 from sendit.deidentify.text.sections import medicine
@@ -352,7 +355,8 @@ class TextCleaner:
 
     def _without_strange(self, text: str, finish: Callable[[str], str]) -> str:
         """Return the text without what looks personal."""
-        cleaned = without_base64(without_contact_details(without_initials(text, self._initials)))
+        cleaned = without_contact_details(without_disguise(without_initials(text, self._initials)))
+        cleaned = without_base64(cleaned)
         cleaned = _RUN.sub(lambda match: CUT if self._is_mistyped(match[0]) else match[0], cleaned)
         cleaned = _BEHIND_NUMBER.sub(CUT, without_record_numbers(cleaned, TextKind.DESCRIPTION, is_known))
         eponyms = Eponyms()
@@ -410,8 +414,9 @@ def _without_forms(text: str) -> str:
 
 
 def _without_strange_to_machines(text: str, kind: TextKind) -> str:
-    """Return a technical text without what looks personal."""
-    cleaned = without_hosts(without_numbers_of_persons(without_dates_in_words(text)))
+    """Return a technical text without what looks personal. Whole numbers go before an age that may be their end."""
+    cleaned = without_lettered_groups(without_numbers_of_persons(without_disguise(text)), is_known)
+    cleaned = without_hosts(without_old_dates(without_dates_in_words(cleaned)))
     cleaned = without_record_numbers(without_base64(cleaned), kind, is_known)
     if "^" in cleaned:
         cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)

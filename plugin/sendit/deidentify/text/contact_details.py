@@ -12,6 +12,7 @@ from functools import cache
 from sendit.deidentify.text.patterns import LINKS
 from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
+from sendit.deidentify.text.vocabulary import is_known
 from sendit.deidentify.text.wards_and_subjects import (
     without_handles,
     without_initials_beside,
@@ -49,7 +50,11 @@ _PLATE = (
     r"(?<![^\W_])(?<!-)[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}\s?(?!\d*[05]0[EH]?(?!\w))\d{3,4}[EH]?(?![^\W_]|-)"
     r"|(?<![^\W_])(?:A[PRS]|BR|C[GH]|DL|G[AJ]|H[PR]|J[HK]|K[AL]|LA|M[HLNPZ]|NL|O[DR]|P[BY]|RJ|SK|T[NS]|U[KP]|WB)"
     r"[ \-]?\d{2}[ \-]?[A-Z]{1,2}[ \-]?\d{4}(?![^\W_])"  # of a state of India
+    r"|(?<![^\W_])(?<!-)[A-Z]{2}-\d{3}-[A-Z]{2}(?![^\W_]|-)"  # of France and Italy
 )
+_POSTCODE = r"(?<![^\W_])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z][ _]?\d[ABCEGHJ-NPRSTV-Z]\d(?![^\W_])"  # of Canada
+#: Of the United Kingdom: two letters, two digits, three letters. A label (TE30) and a word are none.
+_BRITISH_PLATE = re.compile(r"(?<![^\W_])([A-Z]{2})\d{2}[ ]([A-Z]{3})(?![^\W_])")
 #: With a word that tells the time of day, or in full with hours of the day.
 _CLOCK = r"(?:[01]?\d|2[0-3])"
 _TIME = (
@@ -87,8 +92,8 @@ _HOST = (
 )
 _HOST_NAME = re.compile(_HOST, re.IGNORECASE)
 _SUBJECT = r"(?<![^\W_])sub-(?=\w*\d)\w+"
-_NUMBERS = re.compile("|".join((_PHONE, _ACCOUNT, _INSURED, _PLATE)))
-_EVERYWHERE = re.compile("|".join((_POSTAL, _ZIP, _COORDINATES, _ACCOUNT, _INSURED, _PLATE)))
+_NUMBERS = re.compile("|".join((_PHONE, _ACCOUNT, _INSURED, _PLATE, _POSTCODE)))
+_EVERYWHERE = re.compile("|".join((_POSTAL, _ZIP, _COORDINATES, _ACCOUNT, _INSURED, _PLATE, _POSTCODE)))
 _SPOKEN = re.compile("|".join((_PHONE, _TIME, _HOST, _SUBJECT)), re.IGNORECASE)
 _ROOMS = re.compile(_ROOM, re.IGNORECASE)
 _MAILS = re.compile(f"{_DISGUISED_MAIL}|{_SPOKEN_MAIL}", re.IGNORECASE)
@@ -148,14 +153,20 @@ def without_contact_details(text: str) -> str:
     text = _STREET.sub(behind_label, text)
     if not any(map(str.isdigit, text)):
         return _ROADS.sub(behind_label, text)
-    text = _EVERYWHERE.sub(CUT, text)
+    text = _without_british_plate(_EVERYWHERE.sub(CUT, text))
     text = _ROADS.sub(behind_label, _streets().sub(CUT, _SPOKEN.sub(CUT, text)))
     return without_wards_and_subjects(_ROOMS.sub(behind_label, text))
 
 
 def without_numbers_of_persons(text: str) -> str:
     """Return a technical text with CUT in the place of phone, account, insurance and plate numbers."""
-    return _NUMBERS.sub(CUT, text) if any(map(str.isdigit, text)) else text
+    return _without_british_plate(_NUMBERS.sub(CUT, text)) if any(map(str.isdigit, text)) else text
+
+
+def _without_british_plate(text: str) -> str:
+    return _BRITISH_PLATE.sub(
+        lambda match: match[0] if match[1].lower() in technique()["labels"] or is_known(match[2]) else CUT, text
+    )
 
 
 def without_hosts(text: str) -> str:

@@ -12,6 +12,7 @@ _YEAR = r"(?:(?:19|20)\d{2}|['’]\d{2})"
 _SHORT_YEAR = r"\d{2}(?!\w|[.,]\d|\s?(?:mm|cm|ml|kv|%))"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _MONTH = r"(?:0[1-9]|1[0-2])"
+_HEBREW_MONTH = "תשרי|חשו?ון|מרחשוון|כסלו|טבת|שבט|אדר|ניסן|איי?ר|סיו?ון|תמוז|אב|אלול"
 _ROMAN = r"(?:I{1,3}|IV|VI{0,3}|IX|X|XI{1,2})"
 _BORN = (
     r"(?:born|b\.|geb(?:oren|\.)?|né|née|nacid[oa]|nat[oa]|nascid[oa]|ur\.|urodzon[ya]|рожд(?:\.|ения)?|г\.\s?р\.|род\.|род|doğum(?:lu)?|dob|birth\s+year"
@@ -86,7 +87,7 @@ _STEMS = "nine|neunz|noven|novan|negent|nona|cente|hundred|dziewi|девян|dok
 _OF_AGES = re.compile(rf"9\d|1[0-2]\d|(?i:{_STEMS}|quatre)")
 
 #: A date or an age without a digit contains one of these.
-_IN_LETTERS = re.compile(rf"(?i)th\b|vingt|{_STEMS}|day\b|mil[le]?\b|millenove")
+_IN_LETTERS = re.compile(rf"(?i)th\b|vingt|{_STEMS}|day\b|mil[le]?\b|millenove|{_HEBREW_MONTH}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Years of the last century, and of this one, in words.
 _SPELLED_YEAR = (
@@ -134,6 +135,10 @@ def _dates() -> re.Pattern[str]:
         rf"(?:of\s+|d[eio']l?\s*|van\s+)?(?:{month})(?!\w)\.?(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SHORT_YEAR}))?",
         rf"(?<!\w)(?:the\s+|den\s+|am\s+|il\s+|el\s+|le\s+)?{ordinals}\s+(?:(?:of|d[ei]|van)\s+|d['’])?(?:{month})(?!\w)"
         rf"(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SPELLED_YEAR}))?",
+        rf"(?<!\d)(?:19|20)\d{{2}}\.?[\s\-_]+(?:{month})(?!\w)\.?[\s\-_]*\d{{1,2}}(?!\d)\.?",
+        r"(?<!\w)ngày\s*\d{1,2}\s*(?:tháng|th\.?|[/\-.])\s*\d{1,2}(?:\s*,?\s*(?:năm|[/\-.])\s*\d{2,4})?(?!\d)"
+        r"|(?<!\w)tháng\s*\d{1,2}\s*,?\s*năm\s*\d{2,4}(?!\d)",
+        rf"(?<!\w)[א-ל]{{0,2}}[\"״׳'][א-ט]?\s+ב?(?:{_HEBREW_MONTH})(?!\w)(?:\s+ה?'?תש[א-ת]{{0,2}}[\"״׳][א-ת]?)?",
         rf"(?<!\w)(?:{month}|{locative})(?!\w)\.?\s+(?:d[eio]l?\s+|van\s+|roku\s+)?{_YEAR}(?!\d)",
         rf"(?<!\w)(?:{month})\s+(?:the\s+)?(?:\d{{1,2}}(?:st|nd|rd|th)|{ordinals})(?!\w)(?:\s*,?\s*{_YEAR})?",
         rf"(?<!\w)(?:(?:{feast})(?:\s(?:day|eve|(?:mon|tues|wednes|thurs|fri|satur|sun)day))?|st\.?\s\w+['’]s\sday)(?:\s+(?:of|de|del|di|do|van|von|roku))?\s*,?\s*{_YEAR}(?!\d)",

@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.encodings import is_dense
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
-from sendit.deidentify.text.sections import medicine, technique
+from sendit.deidentify.text.sections import any_of, medicine, sections, technique
 from sendit.deidentify.text.vocabulary import RUN, is_anybodys_name, is_no_name, is_nobodys_name
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ _MONTH = (
 #: A word between a day and a year is a month in some language.
 _ANY_MONTH = r"(?!jpe?g|mpeg|iso|tesla|htj)(?:d[eo]\s+|of\s+)?[^\W\d_]{3,12}\.?(?:\s+d[eo]l?)?"
 _YEAR = r"(?:19|20)\d{2}"
+#: Of the last century, before 1995.
+_OLD_YEAR = r"19(?:[0-8]\d|9[0-4])"
 _CLOCK = r"(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?|[T ]?\d{6}(?:\.\d+)?(?!\d))?"
 _PARTICLE = r"(?:\b(?:van|von|de|der|den|del|della|dela|la|le|da|di|dos|du|el|al|bin|ibn|ter|ten|zu|zur|st\.?)\s+){0,4}"
 _ROAD = (
@@ -77,6 +81,12 @@ LONG_NUMBERS = re.compile(
     r"|(?<!\d)19(?:[0-8]\d|9[0-4])([\-/.])\d{1,2}\1\d{1,2}(?!\d)"
     r"|(?<![\d.])\d{1,2}([\-/.])\d{1,2}\2(?:19[0-8]\d|199[0-4])(?![\d.])"
 )
+#: The same with the name of a month.
+_OLD_DATES = re.compile(
+    rf"(?<![^\W_]){_MONTH}(?![^\W_])\.?[ \-_]*\d{{1,2}}(?:st|nd|rd|th)?[ ,\-_]+{_OLD_YEAR}(?!\d)"
+    rf"|(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/._]*{_MONTH}(?![^\W_])[\s\-/.,_]*(?:{_OLD_YEAR}|['’]\d{{2}})(?!\d)",
+    re.IGNORECASE,
+)
 #: Open software (dcmqi) names itself as the model of a device by the address of its source, which is nobody's.
 SOURCE_OF_PROGRAM = re.compile(r"https?://(?:github|gitlab|bitbucket)\.(?:com|org)/[\w.\-]+/[\w.\-]+\.git")
 #: The form of PN in technical texts: at least two characters before the caret, and a letter after it.
@@ -95,7 +105,7 @@ _PLAIN = re.compile(
             rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/]*{_ANY_MONTH}[\s\-/,]*{_YEAR}(?!\d){_CLOCK}",
             rf"(?<!\d)\d{{1,2}}[\s\-/.]*{_MONTH}[\s\-/.]*['’]\d{{2}}(?!\d)",
             rf"(?<!\d){_YEAR}[\s\-/]*{_MONTH}\b[\s\-/.]*\d{{1,2}}(?!\d)",
-            rf"\b{_MONTH}\b\.?[ \-]\d{{1,2}}(?:st|nd|rd|th)?(?![\w.])(?![ ,\-]+{_YEAR})"
+            rf"(?<![^\W_]){_MONTH}(?![^\W_])\.?[ \-]\d{{1,2}}(?:st|nd|rd|th)?(?![\w.])(?![ ,\-]+{_YEAR})"
             r"(?!\s*(?:mm|cm|ml|kv|mas|min|sec|s|w|years?|months?|days?)\b)",
             rf"(?<![\d.])(?:0[1-9]|1[0-2])[-/.]{_YEAR}(?!\d)|(?<!\d){_YEAR}-W\d{{2}}(?:-\d)?(?!\d)",
             r"(?:\d{3,4}|[2-9]\d|(?:令和|平成|昭和|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
@@ -110,7 +120,7 @@ _PLAIN = re.compile(
             r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}(?!\w)",
             r"\bext\.?\s*\d{3,}\b|\bid\s*[:#=]\s*(?=\S*\d)\S+",
             rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[ \-]?{_MONTH}\b\.?[ ,\-]*(?:{_YEAR}|\d{{2}})(?!\d){_CLOCK}",
-            rf"\b{_MONTH}\b\.?[ \-]*(?:\d{{1,2}}(?:st|nd|rd|th)?[ ,\-]+)?{_YEAR}(?!\d)",
+            rf"(?<![^\W_]){_MONTH}(?![^\W_])\.?[ \-_]*(?:\d{{1,2}}(?:st|nd|rd|th)?[ ,\-_]+)?{_YEAR}(?!\d)",
             r"(?<!\d)\d+(?:\.\d+){4,}(?!\d)",
             rf"\b{_NUMBER_LABEL}\b[ .:#=]*(?:(?=[\w\-/.]*\d)[\w\-/.]+|{CUT})",
             r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",
@@ -128,6 +138,15 @@ _PLAIN = re.compile(
 _ZERO_LED = re.compile(r"(?<![\w.,:/+\-])(?:\d{1,2}-)?0\d{3,5}(?![\w.,:/]|-\d|\s?h)")
 #: Every match of _PLAIN contains one of these.
 _OF_PLAIN = re.compile(rf"[\d:元{CUT}]")
+#: Base 85, in the alphabet of Ascii85 with its signs of begin and end, or in that of RFC 1924.
+_BASE85 = re.compile(r"<~[!-uz]{10,}~>|(?<!\S)[(\[\"']?([0-9A-Za-z!#$%&()*+\-;<=>?@^_`{|}~]{15,})(?!\S)")
+_FEWEST_SIGNS = 3
+#: Letters one by one, with the same between any two: H R E B, H-R-E-B, H*R*E*B.
+_ONE_BY_ONE = re.compile(r"(?<![^\W_])[^\W\d_]([\W_]{1,3})[^\W\d_](?:\1[^\W\d_]){3,}(?![^\W_])")
+#: A number of which only the end can be seen: XXX-XX-1234, **** 5678.
+_MASKED_NUMBER = re.compile(
+    r"(?<![^\W_])(?:(?:[Xx]{3,}|[*•#]{3,})[\s\-./_]?(?:[Xx*•#]{2,}[\s\-./_]?){0,3})\d{3,6}(?![^\W_])"
+)
 _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{12,}={0,2}(?![\w+/=])")
 _HEXADECIMAL = re.compile(r"(?<![^\W_])(?:0x)?((?:[0-9a-f]{2}){6,})(?![^\W_])", re.IGNORECASE)
 _LABELLED = re.compile(rf"\b({_LABEL})\s*[:=]\s*((?:{_NAME_WORD}[ ,]*){{1,4}})", re.IGNORECASE)
@@ -173,6 +192,49 @@ def without_base64(text: str) -> str:
     """Return the text without words that are text in base64 or hexadecimal. Those that decode to anything else stay."""
     text = _HEXADECIMAL.sub(lambda match: CUT if _is_printable(bytes.fromhex(match[1])) else match[0], text)
     return _BASE64.sub(lambda match: CUT if _is_text(match[0]) else match[0], text)
+
+
+def without_disguise(text: str) -> str:
+    """Return the text without what is written so that programs do not find it.
+
+    That is a text in base 85, digits as words, letters one by one, and numbers of which only the end can be seen.
+    """
+    text = _BASE85.sub(lambda match: CUT if _is_base85(match[1] or match[0]) else match[0], text)
+    text = _ONE_BY_ONE.sub(lambda match: match[0] if _is_alphabet(match[0]) else CUT, text)
+    if any(map(str.isdigit, text)):
+        text = _MASKED_NUMBER.sub(CUT, text)
+    return _spelled_digits().sub(CUT, text)
+
+
+def without_old_dates(text: str) -> str:
+    """Return a technical text without days of which no program is: before 1995, or with two digits of the year."""
+    return _OLD_DATES.sub(CUT, text) if any(map(str.isdigit, text)) else text
+
+
+@cache
+def _spelled_digits() -> re.Pattern[str]:
+    """Return a pattern for five digits in a row as words of one language: null-acht-fünf-drei-eins."""
+    listed = (any_of(line.split(" | ")) for line in sections("cues.txt")["digit"])
+    return re.compile(
+        "|".join(rf"(?<![^\W_])(?:{digit})(?:[\s,.\-_]{{1,2}}(?:{digit})){{4,}}(?![^\W_])" for digit in listed),
+        re.IGNORECASE,
+    )
+
+
+def _is_alphabet(letters: str) -> bool:
+    """Return whether letters stand in the order of the alphabet, as those of a list do."""
+    codes = [ord(letter) for letter in letters.lower() if letter.isalpha()]
+    return all(after == before + 1 for before, after in pairwise(codes))
+
+
+def _is_base85(word: str) -> bool:
+    if len({sign for sign in word if not sign.isalnum()}) < _FEWEST_SIGNS:
+        return False
+    try:
+        raw = base64.a85decode(word, adobe=True) if word.startswith("<~") else base64.b85decode(word)
+    except ValueError:
+        return False
+    return _is_printable(raw)
 
 
 def _is_text(word: str) -> bool:

@@ -102,7 +102,7 @@ _PLANE = re.compile(
 _INTERPOLATED = re.compile(r"(\d{2,3})[ip]")  # a matrix: 192i
 #: A nuclide before its carrier (PS3.16 CIDs 18 and 4020): 18F-PSMA-1007.
 _NUCLIDE = re.compile(
-    r"(?:11C|13N|15O|18F|22Na|4[34]Sc|51Cr|52Mn|5[57]Co|6[0124]Cu|6[78]Ga|68Ge|7[56]Br|81mKr|82Rb|8[69]Y|90Y|89Sr|89Zr|99mTc"
+    r"(?<![^\W_])(?:11C|13N|15O|18F|22Na|4[34]Sc|51Cr|52Mn|5[57]Co|6[0124]Cu|6[78]Ga|68Ge|7[56]Br|81mKr|82Rb|8[69]Y|90Y|89Sr|89Zr|99mTc"
     r"|111In|12[345]I|131I|133Xe|153Sm|166Ho|177Lu|18[68]Re|201Tl|211At|21[23]Pb|213Bi|22[35]Ra|225Ac|227Th"
     r"|(?:F-?18|C-?11|Ga-?6[78]|Tc-?99m|In-?111|I-?12[345]|I-?131|Xe-?133|Sm-?153|Lu-?177|Tl-?201|Kr-?81m|Ra-?223|Y-?90))[\-_]"
 )
@@ -239,9 +239,14 @@ def without_record_numbers(text: str, kind: TextKind, is_term: Callable[[str], b
     return "".join(pieces)
 
 
+def without_lettered_groups(text: str, is_term: Callable[[str], bool]) -> str:
+    """Return the text with CUT in the place of groups of digits behind letters: QQ 12 34 56 C, but not VENC 120 150."""
+    return _LETTERED.sub(lambda match: match[0] if len(match[1]) >= _SHORTEST_TERM and is_term(match[1]) else CUT, text)
+
+
 def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
     text = _BESIDE.sub(_without_groups, _HEXADECIMAL.sub(_without_bytes, text))
-    text = _LETTERED.sub(lambda match: match[0] if len(match[1]) >= _SHORTEST_TERM and is_term(match[1]) else CUT, text)
+    text = without_lettered_groups(text, is_term)
     return _WORD.sub(
         lambda match: (
             match[0] if _is_model(match) or _is_range(match) else _judged(match[0], kind, is_term, diffusion=diffusion)
