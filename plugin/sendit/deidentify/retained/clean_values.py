@@ -236,8 +236,10 @@ class RetainedValues:
 
     def _is_plain(self, single: str) -> bool:
         """Return whether a value of a code string has none of the forms of dates, addresses and disguised names."""
-        words = single.replace("_", " ").strip()
-        return self.texts.meaning(words) == words
+        if not any(map(str.isalpha, single)):
+            return True  # 0011: modes of ultrasound, as a number
+        apart, joined = (single.replace("_", sign).strip(" -") for sign in " -")
+        return self.texts.meaning(apart) == apart and self.texts.meaning(joined) == joined
 
     def _way(self, tag: int, elements: Dataset) -> Callable[[str], str]:
         """Return how a text of the allowlist is cleaned: technical texts, terms of private schemes, all others."""

@@ -26,14 +26,19 @@ _DETECTOR = 0x00187006
 _TABLE = "terms_of_attributes.txt"
 #: Stands in for a term: neither letter nor space, and another one than that of eponyms.
 _HELD = "\ue001"
+_DIGITS, _FEWEST_DIGITS = re.compile(r"\d+"), 4
 _WORD = re.compile(r"[^\W\d_]+")
 #: A word with what is joined to it, in no path and no address.
 _WHOLE = re.compile(r"(?<![\w@\\/.\-])\w+(?:[\-’']\w+)*(?![\w@\\]|[./]\w)")
 #: A transducer: letters and frequencies in MHz or the number of a model (PLT-1005BT, SL15-4, 9L-D).
 _PROBE = re.compile(r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}")
-#: Sizes of detectors in pixels and in cm (2800x3408, 4343W), and models behind the name of their series (CXDI-702C).
+#: Letters between digits: of a code, in which a term stands by chance.
+_MIXED = re.compile(r"\d[^\W\d_]+\d")
+#: Sizes of detectors in pixels, in cm and in inches (2800x3408, 4343W), and models behind the name of their series
+#: (CXDI-702C).
 _OF_DETECTOR = re.compile(
-    r"[1-9]\d{2,3}[x×][1-9]\d{2,3}|[1-4]\d[1-4]\d[A-Z]{1,3}|(?P<series>[A-Za-z]{2,9})-?\d{3,4}[A-Z]{0,3}"
+    r"[1-9]\d{2,3}[x×][1-9]\d{2,3}"
+    r"|(?:1012|1014|1417|1717|1824|2430|2530|2532|3025|3030|3543|3643|4030|4143|4336|4343)(?:[A-Z]|H?[CFRW][CEFTWX])|(?P<series>[A-Za-z]{2,9})-?\d{3,4}[A-Z]{0,3}"
 )
 #: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
 _SETTING = r"(?:[A-Z]{1,4}[+\-]?(?:\d{1,2}(?:\.\d{1,2})?)?|[+\-]?\d{1,2}\.\d{1,2})"
@@ -59,13 +64,18 @@ def with_terms(tag: int, text: str, texts: TextCleaner, clean: Callable[[str], s
     if not held:
         return cleaned
     rest = clean(apart) if re.search(r"\w", apart) else apart
-    if rest.count(_HELD) != len(held):
+    if rest.count(_HELD) != len(held) or _digits_that_came_back(rest, cleaned) >= _FEWEST_DIGITS:
         return cleaned
     alone = tag in _free_texts() and not _WORD.search(rest.replace(_HELD, " "))
     if (alone or rest != apart) and any(is_listed_name(folded_word(word)) for word in held):
         return cleaned  # all that a text of any content says may be a name, and what had to go the other part of one
     waiting = iter(held)
     return re.sub(_HELD, lambda _: next(waiting), rest)
+
+
+def _digits_that_came_back(rest: str, cleaned: str) -> int:
+    """Return how many digits stay only because letters before them were set aside: of `LI 12 34 56 A`."""
+    return sum(map(len, set(_DIGITS.findall(rest)) - set(_DIGITS.findall(cleaned))))
 
 
 def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
@@ -75,7 +85,11 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
     if is_program or (tag == _DETECTOR and _is_of_detector(whole[0])):
         held.append(whole[0])
         return _HELD
-    if is_behind_agent(whole.string, whole.start()) or _behind_title().search(whole.string, 0, whole.start()):
+    if (
+        _MIXED.search(whole[0])
+        or is_behind_agent(whole.string, whole.start())
+        or _behind_title().search(whole.string, 0, whole.start())
+    ):
         return whole[0]
 
     def word_aside(match: re.Match[str]) -> str:

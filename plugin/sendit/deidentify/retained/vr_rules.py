@@ -39,7 +39,7 @@ _OVER_89 = re.compile(r"(?!090Y)(?:09\d|[1-9]\d\d)Y")
 _LONGEST_SPLIT, _FEWEST_SPLIT = 256, 7
 #: ChannelMinimumValue, ChannelMaximumValue and WaveformPaddingValue: one sample of up to 64 bits.
 _ONE_SAMPLE, _LONGEST_SAMPLE = (0x54000110, 0x54000112, 0x5400100A), 8
-_UID = re.compile(rb"[ ]*[012]\.\d")
+_UID = re.compile(rb"[ ]*(?:\d+\.\d|\d{0,4}[ \0]*$)")
 _SIZES = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
 
 
@@ -59,7 +59,7 @@ def valid(tag: int, vr: str, value: bytes | memoryview) -> bytes | memoryview:
 
 
 def are_uids(value: bytes | memoryview) -> bool:
-    """Return whether values of UI have an arc of the root and another one, as all UIDs have; padding is none."""
+    """Return whether values of UI have a dot, as all UIDs have, or are as short as a zero that means none."""
     return all(not uid.strip(b" \0") or _UID.match(uid) for uid in bytes(value).split(b"\\"))
 
 

@@ -30,7 +30,7 @@ _OF_BREEDER = re.compile(
 )
 #: The words of a measurement's name, E' among them.
 _OF_MEASUREMENT = re.compile(r"[^\W_]+'?")
-_LONGEST_NUMBER = 2
+_LONGEST_NUMBER, _MOST_DIGITS = 2, 3
 _IN_PARENTHESES = re.compile(r"\(([^()]*)\)")
 _NOT_OF_BREED = re.compile(
     r"\s*(?:\((?:organism|breed)\)|\bbreed\b|\b(?:dog|cat|horse|cattle|sheep|goat|pig|pony|chicken|rabbit)\b)"
@@ -53,7 +53,9 @@ def is_measurement(text: str) -> bool:
     """
     words = _OF_MEASUREMENT.findall(_IN_PARENTHESES.sub(_without_author, text))
     known = technique()["measurements"]
-    numbers = {word for word in words if word.isdigit() and len(word) <= _LONGEST_NUMBER}
+    numbers = [word for word in words if word.isdigit() and len(word) <= _LONGEST_NUMBER]
+    if sum(map(len, numbers)) > _MOST_DIGITS:
+        return False  # HL 24 48 01 A
     abbreviated = any(sum(map(str.isupper, word)) > 1 for word in words)
     return abbreviated and all(word.casefold() in known or word in numbers for word in words)
 

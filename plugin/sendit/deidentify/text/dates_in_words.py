@@ -45,7 +45,7 @@ _SINCE = re.compile(
     r"(?:0?[1-9]|1[0-2])/(?:[012]\d)(?=\s*(?:$|[.,;)]|(?:at|by|in|for|with|and)\b))",
     re.IGNORECASE,
 )
-_OLD = r"(?:9\d|1[0-2]\d)"
+_OLD = r"0?(?:9\d|1[0-2]\d)"
 _YEARS = (
     r"(?:y(?:\.|\s?/)?\s?o\.?[mfw]?|y|yrs?|years?(?:[\s\-]old)?|j\.|jahre?[ns]?|jährig\w*|a\.|ans|an|años|anni|anos|jaar"
     r"|jarige?|lat|letni\w*|yaş\w*|år\w*|vuoti\w*|v\.|éves?|let|лет|года|годов|ετών|χρονών|歳|才|岁|歲|세)"
