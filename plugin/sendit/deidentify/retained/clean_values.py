@@ -43,7 +43,7 @@ from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
 from sendit.deidentify.retained.terms_of_attributes import is_written_by_device, with_terms
-from sendit.deidentify.retained.vr_rules import top_coded, valid
+from sendit.deidentify.retained.vr_rules import YEARS, is_age_over_89, top_coded, valid, years_of_top
 from sendit.deidentify.retained.whole_meanings import (
     is_animal_of_attribute,
     is_measurement,
@@ -125,6 +125,8 @@ class RetainedValues:
         if _may_hide(element.tag, vr, rule) and self._is_text(element.value, vr):
             return b""  # it never was a number
         value = self._checked_number(element, vr, rule)
+        if element.tag in YEARS and is_age_over_89(value, vr, self.order, elements):
+            return years_of_top(vr, self.order)
         if not value and self._is_frequency_in_hertz(element, elements):
             return element.value
         if not value and bytes(element.value).strip(b"\0 ") and gives_meaning(element.tag):

@@ -39,7 +39,9 @@ def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
     if not _SHORTEST <= len(value) <= _LONGEST:
         return False
     raw = bytes(value).strip(b"\0 ")
-    if _is_compressed(raw) or (_ACCENTED_NAME.fullmatch(as_text(value)) and not _are_measures(value, vr, order)):
+    if _is_compressed(bytes(value)) or (
+        _ACCENTED_NAME.fullmatch(as_text(value)) and not _are_measures(value, vr, order)
+    ):
         return True
     wide = raw.replace(b"\0", b"") if raw.count(0) * 2 >= len(raw) - 1 else raw
     if len(wide) < _SHORTEST or wide.translate(None, _PRINTABLE):

@@ -1,21 +1,26 @@
 """Remove values that break the rules of their VR (PS3.5 6.2), such as a name in a CS or a date in an IS: they are text.
 
-An age over 89 years is within the rules, and becomes 090Y (`top_coded`).
+An age over 89 years is within the rules, and becomes 090Y (`top_coded`), or 90 in a report.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 from functools import cache
 from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary
 
+from sendit.deidentify.dicom.dataset import find
+from sendit.deidentify.dicom.text import ascii_text
 from sendit.deidentify.text.patterns import medical
 from sendit.deidentify.text.vocabulary import is_term
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from sendit.deidentify.dicom.dataset import Dataset
 
 _NUMBER = rb"(?: *+[+-]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?+\d++)?+ *+)?+"
 _INTEGER = rb"(?: *+[+-]?+\d{1,12}+(?:\.0*+)?+ *+)?+"
@@ -33,6 +38,10 @@ _WHOLE: Mapping[str, re.Pattern[bytes]] = {
     "IS": _listed(_INTEGER),
     "UI": _listed(rb"[0-9.]{0,64}+"),
 }
+#: NumericValue and FloatingPointValue, and how UCUM writes a year.
+YEARS = (0x0040A30A, 0x0040A161)
+_UNITS, _CODE_VALUE, _YEAR = 0x004008EA, 0x00080100, "a"
+_OLDEST, _NO_AGE = 90, 150
 #: PatientAge, and any other age.
 _OVER_89 = re.compile(r"(?!090Y)(?:09\d|[1-9]\d\d)Y")
 #: Numbers in one value, and the digits that they have together.
@@ -70,6 +79,31 @@ def top_coded(age: str) -> str:
     """
     coded = _OVER_89.sub("090Y", age)
     return "" if coded == age else coded
+
+
+def is_age_over_89(value: bytes | memoryview, vr: str, order: str, elements: Dataset) -> bool:
+    """Return whether a measured value is one of more than 89 years, as a report tells the age of its subject.
+
+    Args:
+        value: NumericValue or FloatingPointValue.
+        vr: its VR.
+        order: of its bytes, as `struct` writes it.
+        elements: the item that it stands in, with its unit.
+    """
+    units = find(elements, _UNITS)
+    code = find(units.items[0], _CODE_VALUE) if units is not None and units.items else None
+    if code is None or code.items is not None or ascii_text(code.value).strip() != _YEAR:
+        return False
+    try:
+        years = struct.unpack(f"{order}d", value)[0] if vr == "FD" else float(ascii_text(value))
+    except (ValueError, struct.error):
+        return False
+    return _OLDEST < years < _NO_AGE
+
+
+def years_of_top(vr: str, order: str) -> bytes:
+    """Return 90 in a VR of measured values."""
+    return struct.pack(f"{order}d", 90.0) if vr == "FD" else b"90"
 
 
 def _is_split_number(tag: int, value: bytes | memoryview) -> bool:

@@ -9,6 +9,8 @@ from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import any_of, cues
 
 _YEAR = r"(?:(?:19|20)\d{2}|['’]\d{2})"
+#: Of Persian, Islamic and Buddhist calendars.
+_OTHER_YEAR = r"(?:1[34]|2[45])\d{2}(?!\d)"
 _SHORT_YEAR = r"\d{2}(?!\w|[.,]\d|\s?(?:mm|cm|ml|kv|%))"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _MONTH = r"(?:0[1-9]|1[0-2])"
@@ -132,7 +134,7 @@ def _dates() -> re.Pattern[str]:
     ordinals = rf"(?:{ordinal})(?:[\s\-](?:{ordinal}))?"
     forms = (
         rf"(?<!\w)(?:the\s+|le\s+|el\s+|il\s+|den\s+|am\s+)?\d{{1,2}}(?:st|nd|rd|th|er|º|°|ª|e|de|ste|-?(?:го|ого|е|й|о)|\.)?[\s\-]*"
-        rf"(?:of\s+|d[eio']l?\s*|van\s+)?(?:{month})(?!\w)\.?(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SHORT_YEAR}))?",
+        rf"(?:of\s+|d[eio']l?\s*|van\s+)?(?:{month})(?!\w)\.?(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_OTHER_YEAR}|{_SHORT_YEAR}))?",
         rf"(?<!\w)(?:the\s+|den\s+|am\s+|il\s+|el\s+|le\s+)?{ordinals}\s+(?:(?:of|d[ei]|van)\s+|d['’])?(?:{month})(?!\w)"
         rf"(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SPELLED_YEAR}))?",
         rf"(?<!\d)(?:19|20)\d{{2}}\.?[\s\-_]+(?:{month})(?!\w)\.?[\s\-_]*\d{{1,2}}(?!\d)\.?",

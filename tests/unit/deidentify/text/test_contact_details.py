@@ -150,3 +150,32 @@ def test_roads_go_without_a_house_too(text: str, left: str) -> None:
 @pytest.mark.parametrize("text", ["Unfall L5 Fraktur", "axial 12 24 36 mm", "en T2 axial"])
 def test_what_is_no_road_stays(text: str) -> None:
     assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "H R E B I C E K", "P  U  I  G  D  E  L", "Q*U*A*A*S*T*E", "O-K-W-U-O-S-A",
+        "five nine eight one two six", "acht-fünf-drei-acht-eins-null", "un huit deux cinq trois",
+        "пять шесть семь один два",
+        "XXXX XXXX 9551", "xxx-xx-1234", "****4711",
+        "<~6?7!SCM[R'@X0(O0etF:1,A~>", "NMUAdX~VE#WN&nIX>uSlIWsspG&T",
+        "VW25 JIW", "RL-218-JZ", "K1M 7B1", "XR 61 15 99 F", "ABC3124I_1",
+        "12 Dec '22", "May 12, 1972", "Jul 19, 1965", "1927. szeptember 12.", "13 اردیبهشت 1347",
+        "ngày 3 tháng 3 năm 1937",
+        "ט״ו בשבט תשמ״ד",
+    ],
+)  # fmt: skip
+def test_what_is_disguised_goes_from_every_text(text: str) -> None:
+    """Also behind a word and an underscore, and in texts about machines and versions."""
+    cleaner = TextCleaner(PersonalData())
+    for clean in (cleaner.description, cleaner.technical, cleaner.version, cleaner.code_meaning):
+        assert not any(part.isalnum() and part in text for part in clean(text).split()), clean(text)
+        assert len(clean(f"liver {text}")) <= len("liver 1347")
+
+
+@pytest.mark.parametrize(
+    "text", ["TE30 TSE", "T1W 3D5", "PET_18F-PSMA-1007", "phase one two three", "2 of 3", "Jan 22 2015", "A-P view"]
+)
+def test_what_looks_like_a_disguise_stays(text: str) -> None:
+    assert TextCleaner(PersonalData()).technical(text) == text
