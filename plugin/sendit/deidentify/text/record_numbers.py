@@ -191,7 +191,7 @@ _VERSION = re.compile(
             r"v\d{1,2}\.\d{1,2}\*[rp]\d{1,4}(?:sp\d{1,2})?",  # Canon
             r"n\d\.\d-b\d{1,2}|x86_64",
             r"v\d\.\d{1,2}sp\d{4}[a-z]?",  # Canon
-            r"\d?v[a-f]\d\d[a-f]{1,2}",  # Siemens
+            r"(?:4(?=v[ab][1-3]))?v[a-f]\d\d[a-f]{1,2}",  # Siemens; Numaris 4
             r"(?:b\d{2,3}|build\d{2,4})(?:-sp\d)?",
             r"[a-z][a-z\d]{1,11}[_\-][vr]?\d{1,2}(?:\.\d{1,2}){1,3}",  # a program and its version: dcm4che-5.23.1
         )
