@@ -6,6 +6,7 @@ import pytest
 
 from sendit.config.schema import Option
 from sendit.deidentify import compile_plan
+from sendit.deidentify.retained.whole_meanings import is_measurement
 from tests.unit.deidentify.samples import dataset, file_of, output
 
 _RESEARCH = compile_plan([Option.CLEAN_DESCRIPTORS, Option.RETAIN_PATIENT_CHARACTERISTICS], [])
@@ -75,3 +76,25 @@ def test_a_person_of_the_file_goes() -> None:
 def test_numbers_and_initials_go(keyword: str, value: str) -> None:
     """Serial numbers, numbers of persons, and who was at the machine."""
     assert value not in _left(keyword, value)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "code"),
+    [
+        ("AttenuationCorrectionMethod", "S5KAK5"),
+        ("DetectorDescription", "(2315WL)"),
+        ("DetectorDescription", "4029OR"),
+        ("SegmentDescription", "ref:LI 39 96 74 A"),
+    ],
+)
+def test_a_term_within_a_code_excuses_no_digits(keyword: str, code: str) -> None:
+    """LI, KAK and the size of a detector may stand in somebody's number by chance."""
+    before = dataset()
+    setattr(before, keyword, code)
+    after = output(file_of(before), compile_plan([Option.CLEAN_DESCRIPTORS], [])).get(keyword, "")
+    assert not any(map(str.isdigit, after))
+
+
+def test_the_name_of_a_measurement_has_few_digits() -> None:
+    assert is_measurement("LVIDd")
+    assert not is_measurement("HL 24 48 01 A")
