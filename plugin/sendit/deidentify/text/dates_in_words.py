@@ -133,7 +133,7 @@ def _dates() -> re.Pattern[str]:
     month, locative, ordinal, feast = (any_of(cues()[name]) for name in ("month", "locative", "ordinal", "feast"))
     ordinals = rf"(?:{ordinal})(?:[\s\-](?:{ordinal}))?"
     forms = (
-        rf"(?<!\w)(?:the\s+|le\s+|el\s+|il\s+|den\s+|am\s+)?\d{{1,2}}(?:st|nd|rd|th|er|º|°|ª|e|de|ste|-?(?:го|ого|е|й|о)|\.)?[\s\-]*"
+        rf"(?<![^\W_])(?:the\s+|le\s+|el\s+|il\s+|den\s+|am\s+)?\d{{1,2}}(?:st|nd|rd|th|er|º|°|ª|e|de|ste|-?(?:го|ого|е|й|о)|\.)?[\s\-]*"
         rf"(?:of\s+|d[eio']l?\s*|van\s+)?(?:{month})(?!\w)\.?(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_OTHER_YEAR}|{_SHORT_YEAR}))?",
         rf"(?<!\w)(?:the\s+|den\s+|am\s+|il\s+|el\s+|le\s+)?{ordinals}\s+(?:(?:of|d[ei]|van)\s+|d['’])?(?:{month})(?!\w)"
         rf"(?:\s*,?\s*(?:d[eio]l?\s+)?(?:{_YEAR}|{_SPELLED_YEAR}))?",
