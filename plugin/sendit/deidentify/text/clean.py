@@ -50,6 +50,7 @@ from sendit.deidentify.text.persons import without_cued
 from sendit.deidentify.text.record_numbers import (
     CUT,
     TextKind,
+    is_labelled_version,
     is_sequence_name,
     is_series_of_trial,
     remains,
@@ -416,7 +417,8 @@ def _without_strange_to_machines(text: str, kind: TextKind) -> str:
     if "^" in cleaned:
         cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)
     if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
-        cleaned = LINKS.sub(CUT, cleaned)
+        of_version = is_labelled_version if kind is TextKind.VERSION else lambda _: False
+        cleaned = LINKS.sub(lambda match: match[0] if of_version(match) else CUT, cleaned)
     return without_strangers_to_machines(LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned)))
 
 

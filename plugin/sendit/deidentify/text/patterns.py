@@ -72,8 +72,9 @@ NUMBERS_OF_PERSONS = re.compile(
 #: Six or more digits in a row or in groups, and dates before 1995, with the letters around them. The build date of a
 #: program is later, and stays; so does a part number of Philips.
 _BUILT = r"(?:199[5-9]|20\d\d)(?:[\-/]?(?:0[1-9]|1[0-2])[\-/]?(?:0[1-9]|[12]\d|3[01]))(?!\d)"
+_OF_SIEMENS = r"(?<=V[A-F]\d\d[A-Z][ ])[0-2]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\w)"  # VD11E 210325
 LONG_NUMBERS = re.compile(
-    rf"(?<![^\W_])[^\W_]*(?<!\d)(?!{_BUILT})(?!4535\d{{8}}(?!\d))\d{{6,}}[^\W_]*|(?!{_BUILT})(?:{GROUPED})"
+    rf"(?<![^\W_])[^\W_]*(?<!\d)(?!{_BUILT})(?!4535\d{{8}}(?!\d))(?!{_OF_SIEMENS})\d{{6,}}[^\W_]*|(?!{_BUILT})(?:{GROUPED})"
     r"|(?<!\d)19(?:[0-8]\d|9[0-4])([\-/.])\d{1,2}\1\d{1,2}(?!\d)"
     r"|(?<![\d.])\d{1,2}([\-/.])\d{1,2}\2(?:19[0-8]\d|199[0-4])(?![\d.])"
 )

@@ -148,6 +148,7 @@ _HEXADECIMAL = re.compile(r"(?<![^\W_])[0-9A-F]{2}(?:([:\-])[0-9A-F]{2})(?:\1[0-
 _LABELLED_PAIR = re.compile(
     r"((?<![\w.])v?\d{1,2}(?:\.\d{1,2}){1,3}[ ]\((?:r|rev\.?[ ]?|svn[ :]?|build[ :]?|b)[1-9]\d{1,4}\)"
     r"|(?<!\w)syngo[ ](?:[A-Z&/]{2,6}[ ])20[0-3]\d[A-Z](?!\w)"
+    r"|(?<!\w)V[A-F]\d\d[A-Z][ ][0-2]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\w)"  # Siemens, and the day of a build
     r"|(?<!\w)(?:T[REI](?:/T[REI]){1,2}|WW?/W?L|W?L/WW?|C/W|W/C)[ \t:=]*\d{1,5}(?:[/\-]{1,2}\d{1,5}){1,2}(?!\w)"
     r"|(?<![^\W_])(?i:b-?val(?:ue)?s?)[_ =:]{1,2}(?:[1-9]\d?[05]0|[1-9]\d0)(?![^\W_])"
     r"|(?<!\w)WW?[ :=]?[1-9]\d{0,2}[05][ ,/]{1,2}(?:W?L|C)[ :=]?-?\d{1,4}(?!\w))"
@@ -158,10 +159,20 @@ _TIMES_D = re.compile(r"(?:[1-5]d)?([^\W\d_]{3,})(?:[1-5]d[a-z]?)?", re.IGNORECA
 
 _BUILT = r"(?:199[5-9]|20\d\d)[\-./]?(?:0[1-9]|1[0-2])[\-./]?(?:0[1-9]|[12]\d|3[01])"
 _DOTTED = r"(?=(?:\D*\d){2,7}\D*$)[vr]?\d{1,2}(?:\.\d{1,2}){1,4}(?:[-_.]?(?:[a-z]{1,5}\d{0,3}|\d{1,2}))?"
+#: Three to five numbers of which one has a single digit: those of persons have groups of two and more, or thousands
+#: (3.456.789), days have their year behind (3.12.1966), and hosts of a hospital their networks (192.168., 10., 172.16.).
+_NUMBERED = (
+    r"(?!\d{1,3}(?:\.\d{3})+(?:\.\d)?$)(?!\d{1,2}\.\d{1,2}\.\d{4}$)(?!192\.168\.|10\.\d+\.\d+\.\d+$|172\.(?:1[6-9]|2\d|3[01])\.)"
+    r"(?=(?:.*\.)?\d(?:\.|$))(?=(?:\D*\d){3,10}\D*$)\d{1,3}(?:\.\d{1,3}){1,3}\.\d{1,4}"
+)
 _VERSION = re.compile(
     "|".join(
         (
             rf"(?!\d\d\.\d\d\.\d\d(?!\.)){_DOTTED}",
+            _NUMBERED,
+            r"[a-z]{2,5}:\d{1,2}(?:\.\d{1,2}){2,3}",  # a part of a program, and its version: AWS:1.11.2.0
+            r"(?=[a-f]*\d+[a-f]+\d+[a-f]|\d+[a-f]+\d+)(?-i:[\da-f]{7,8}|[\da-f]{40})",  # a commit of git
+            r"[a-z]\.\d\d\.\d\d",
             r"[vr]?\d{1,2}\.\d\.\d{1,2}\.\d{1,5}",  # a build number after three small numbers
             r"[vr]?(?:19|20)\d\d\.\d{1,2}(?:\.\d{1,2}){0,2}[a-z]?",
             # semver.org and its like: 1.2.840-alpha+build.77, 2.1.0-rc.1, 2023.1.2-SNAPSHOT
@@ -179,15 +190,16 @@ _VERSION = re.compile(
             r"\d\d[a-z]{2}\d\d\.\d{1,2}(?:[._\-][a-z]{1,3}\d{0,2}){0,6}",
             r"(?:syngo_?)?(?:n4_)?v[a-z]\d\d[a-z]?(?:_[a-z]{2,6}\d{0,2}|_\d\d[a-z]){0,3}(?:_20\d{6})?",  # Siemens
             r"[a-z]{1,4}\d{1,2}\.\d{1,2}(?:_ext\.?\d{1,2})?",
-            r"v\d{1,2}\.\d{1,2}(?:(?:sp|er|r|p|u|b)\d{1,4})?(?:\*[rp]\d{1,4})?",  # Canon
-            r"r\d{3}\.\d{1,2}(?:\.\d{1,2})*",
+            r"(?:[a-z]{2}_)?v\d{1,2}\.\d{1,2}(?:(?:sp|er|r|p|u|b)\d{1,4})?(?:\*[rp]\d{1,4})?",  # Canon
+            r"v\d{1,2}\.\d{1,2}[a-z](?:-[a-z]\d{2})?",  # Hitachi
+            r"r\d{3}(?:\.\d{1,2})+(?:\.\d{4,5})?",  # UIH
             r"r20\d\d[ab]",
             r"offis_dcmtk_\d{3}",
-            r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{2,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
+            r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
             r"(?=(?:\D*\d){2,6}\D*$)(?:[a-z]{2,16}\d{1,3}(?:\.\d{1,2}){1,3}[a-z]?|\d{1,3}[a-z]\.\d{1,2})",
             r"(?=(?:\D*\d){2,6}\D*$)[a-z]?\d{1,2}(?:\.\d{1,2}){1,2}[a-z]\d{0,2}",
             r"(?:[a-z]{2,5}_)?v0\d\dr0\d\d(?:c\d{2})?",  # UIH
-            r"[vx][a-z]\d\d[a-z]?-\d\d[a-z]\d{1,2}",  # Siemens: XA50A-04B6
+            r"[vxn][a-z]\d\d[a-z]?-(?:\d\d[a-z]\d{1,2}|sp\d{1,2})",  # Siemens: XA50A-04B6, XA51A-SP01
             r"v\d{1,2}\.\d{1,2}\*[rp]\d{1,4}(?:sp\d{1,2})?",  # Canon
             r"n\d\.\d-b\d{1,2}|x86_64",
             r"v\d\.\d{1,2}sp\d{4}[a-z]?",  # Canon
@@ -198,6 +210,8 @@ _VERSION = re.compile(
     ),
     re.IGNORECASE,
 )
+
+_PART_OF_PROGRAM, _SMALL_NUMBERS = re.compile(r"(?<![^\W_])[A-Za-z]{2,5}:$"), re.compile(r"\d{1,2}(?:\.\d{1,2}){3}")
 
 
 class TextKind(Enum):
@@ -221,6 +235,12 @@ def is_sequence_name(text: str) -> bool:
 def is_series_of_trial(text: str) -> bool:
     """Return whether a text describes a series in the form of the National Lung Screening Trial."""
     return _OF_LUNG_TRIAL.fullmatch(text) is not None
+
+
+def is_labelled_version(match: re.Match[str]) -> bool:
+    """Return whether four numbers with points are the version of a part of a program (AWS:1.11.2.0), and no host."""
+    before = match.string[max(0, match.start() - _LONGEST_TOKEN) : match.start()]
+    return _PART_OF_PROGRAM.search(before) is not None and _SMALL_NUMBERS.fullmatch(match[0]) is not None
 
 
 def without_record_numbers(text: str, kind: TextKind, is_term: Callable[[str], bool]) -> str:

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SHORT = 3
+#: Umlauts as keyboards without them have them.
+_DIGRAPH, _SHORTEST_TRANSLITERATED = re.compile(r"([aou])e"), 5
 #: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
 _LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 #: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
@@ -263,6 +265,7 @@ def without_strangers(text: str) -> str:
                 or _is_adjective(runs, place)
                 or _is_breed(runs, place)
                 or _is_tooth(runs[place])
+                or _is_transliterated(runs[place][0])
                 or _is_behind_prefix_and_hyphen(runs, place)
                 or begins_sentence_of(runs[place][0], runs[place])
                 or (capitals and _is_beside_usual(runs, usual, place))
@@ -278,6 +281,22 @@ def without_strangers(text: str) -> str:
             cleaned += [text[position : match.start()], STRANGER]
             position = match.end()
     return "".join((*cleaned, text[position:]))
+
+
+def _is_transliterated(word: str) -> bool:
+    """Return whether a word is one of German or a Nordic language with ae, oe and ue for its umlauts: Hueftkopf.
+
+    It is nobody's name, whichever way it is written: Mueller and Boettcher are.
+    """
+    folded = folded_word(word)
+    plain = _DIGRAPH.sub(r"\1", folded)
+    return (
+        len(plain) > _SHORTEST_TRANSLITERATED
+        and plain != folded
+        and is_ordinary(plain if word.islower() else plain.capitalize())
+        and not is_listed_name(folded)
+        and not is_listed_name(plain)
+    )
 
 
 def _is_behind_initial(match: re.Match[str]) -> bool:
