@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.dicom.dataset import Dataset, Element, find
 from sendit.deidentify.dicom.text import ascii_text
+from sendit.deidentify.profile.private import is_creator, is_listed_creator
 from sendit.deidentify.profile.table import technical_texts
 from sendit.deidentify.retained.coded_concepts import meaning_of
 from sendit.deidentify.retained.makes import is_make_or_model
 from sendit.deidentify.tables import table_rows, tag_of
 from sendit.deidentify.text.record_numbers import TextKind, without_record_numbers
+from sendit.deidentify.text.sorted_words import is_listed_name
 from sendit.deidentify.text.vocabulary import is_known, is_of_machines
 
 if TYPE_CHECKING:
@@ -71,6 +73,18 @@ def is_defined_term(tag: int, value: str) -> bool:
     return terms is not None and value.strip(" \0") in terms
 
 
+@lru_cache(maxsize=4096)
+def is_term_of_any_attribute(value: str) -> bool:
+    """Return whether a code string is a word of PS3.3 for some attribute, and no name: NONE, MAGNITUDE, GRID."""
+    word = value.strip(" \0")
+    return word.isalpha() and word in _all_terms() and not is_listed_name(word.lower())
+
+
+@cache
+def _all_terms() -> frozenset[str]:
+    return frozenset().union(*_terms().values())
+
+
 def is_made_of_machine_words(tag: int, value: str) -> bool:
     """Return whether every word of a technical text is a name of machines, programs or sequences."""
     if tag not in technical_texts():
@@ -113,6 +127,14 @@ def is_meaning_of_its_code(element: Element, elements: Dataset) -> bool:
     return bool(meaning) and ascii_text(element.value).strip() == meaning
 
 
+def _is_code_of_standard(element: Element, elements: Dataset) -> bool:
+    """Return whether the standard says what a code means; it may equal somebody's number by chance."""
+    scheme = find(elements, _CODE_SCHEME)
+    if scheme is None or scheme.items is not None:
+        return False
+    return bool(meaning_of(ascii_text(scheme.value).strip(), ascii_text(element.value).strip()))
+
+
 def is_series_number(tag: int, value: str) -> bool:
     """Return whether a value numbers a series: up to six digits, which may equal part of an identifier by chance."""
     return tag == _SERIES_NUMBER and value.isdigit() and len(value) <= _LONGEST_SERIES_NUMBER
@@ -134,8 +156,12 @@ def explained(element: Element, elements: Dataset) -> Explained | None:
         elements: the dataset that the element stands in.
     """
     tag = element.tag
+    if element.items is None and is_creator(tag):
+        return Explained(b"") if is_listed_creator(ascii_text(element.value)) else None
     if tag not in _compared() or element.items is not None:
         return None
+    if tag == _CODE_VALUE:
+        return Explained(b"") if _is_code_of_standard(element, elements) else None
     if tag == _CODE_MEANING and tag not in _terms() and is_meaning_of_its_code(element, elements):
         return Explained(b"")
     value = bytes(element.value)
@@ -157,7 +183,7 @@ def _explained_alone(tag: int, value: bytes) -> Explained | None:
 
 @cache
 def _compared() -> frozenset[int]:
-    return frozenset(_terms()) | technical_texts() | {_SERIES_NUMBER, _CODE_MEANING}
+    return frozenset(_terms()) | technical_texts() | {_SERIES_NUMBER, _CODE_MEANING, _CODE_VALUE}
 
 
 @cache

@@ -31,6 +31,7 @@ from sendit.deidentify.retained.by_attribute import (
     is_made_of_machine_words,
     is_no_false_time_zone,
     is_series_number,
+    is_term_of_any_attribute,
     is_time_zone,
     is_whole_description,
 )
@@ -220,11 +221,12 @@ class RetainedValues:
         """Return the value without personal data and words that are no term; defined terms of the attribute stay."""
         text = ascii_text(value)
         singles = text.split("\\")
-        others = "\\".join(single for single in singles if not is_defined_term(tag, single))
+        terms = [is_defined_term(tag, single) or is_term_of_any_attribute(single) for single in singles]
+        others = "\\".join(single for single, term in zip(singles, terms, strict=True) if not term)
         known = bool(others) and self.texts.holds_personal_data(others)
         kept = [
-            single if is_defined_term(tag, single) or (_is_term_of(tag, single) and not known) else ""
-            for single in singles
+            single if term or (_is_term_of(tag, single) and not known) else ""
+            for single, term in zip(singles, terms, strict=True)
         ]
         if kept == singles or not text.strip(" \\"):
             return value
