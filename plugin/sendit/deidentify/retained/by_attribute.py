@@ -32,9 +32,24 @@ _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
 _TIME_ZONE = 0x00080201
 #: Beams as planning systems name them: by number, by the angles of gantry, collimator and table, tangents of a breast.
 _BEAM = re.compile(
-    r"(?:field|beam|feld|champ|faisceau|campo|haz)[ _\-]?\d{1,2}[a-z]?|g\d{1,3}(?:[ _]?c\d{1,3})?[ _]?t\d{1,3}"
-    r"|(?:(?:l|r|lt|rt|left|right)[ _]?)?(?:med|lat|medial|lateral)[ _]?tangs?",
+    r"(?:\d{1,2}(?:\.\d{1,2})?[ _\-]{1,2})?"
+    r"(?:(?:field|beam|feld|champ|faisceau|campo|haz)[ _\-]?\d{1,2}[a-z]?|g\d{1,3}(?:[ _]?c\d{1,3})?[ _]?t\d{1,3}"
+    r"|(?:(?:l|r|lt|rt|left|right)[ _]?)?(?:med|lat|medial|lateral)[ _]?tangs?|tangs?[ _]?(?:med|lat)"
+    r"|(?:arc|vmat)[ _]?(?:t?\d{1,2})?(?:[ _](?:cc?w|g?\d{1,3}-\d{1,3}))?)",
     re.IGNORECASE,
+)
+#: Days of a week with a fraction (1) and without (0), for as many weeks as the pattern has.
+_FRACTIONS = re.compile(r"[01]{7,112}")
+#: Wedges, trays, applicators, snouts and range shifters, by what they are and a size or number: EDW15IN, A10X10, RS=5.
+_ACCESSORY = re.compile(
+    r"(?:e?dw|w|mw|vw|wedge|a|app|cone|ffda|applicator|tray|cust(?:om)?|bolus|snout|s|rs|rangeshifter|shifter|mask|frame|ident|f|fitment"
+    r"|e|mlc|comp|block|b)[ _=\-]?\(?[a-z]?\d{1,3}(?:x\d{1,2})?(?:[ _]?(?:cm|mm|deg|°|in|out|[lrudab](?:\d{1,2})?))?\)?",
+    re.IGNORECASE,
+)
+#: Trials by their group and number.
+_TRIAL = re.compile(
+    r"(?:RTOG|NRG|EORTC|SWOG|ECOG|NSABP|COG|CALGB|ACOSOG|GOG|TROG|NCIC|ARTSCAN|SIOP|UKCCSG|AHOD|ACNS|ARST)[ _\-]{0,2}"
+    r"(?:[A-Z]{1,4}[ _\-]?)?\d{2,5}(?:-\d{2,3})?"
 )
 #: Canon's scanners write b-value and direction of diffusion there; readers (dcm2niix) take the vector from it.
 _DIFFUSION = re.compile(r"b=\d{1,5}(?:\.\d+)?(?:\((?:[ ]?[+\-]?[01]?(?:\.\d{1,8})?(?:,|(?=\)))){3}\))?")
@@ -54,8 +69,13 @@ _STANDARD = re.compile(
     r"(?:[ +,/]{1,2}(?:AMD|A|Amd\.?)[ ]?\d{1,2}(?:[: ](?:19|20)\d\d)?){0,3}"
     r"(?:[ ,]{1,2}(?:[Ee]d(?:ition|\.)?[ ]?\d(?:\.\d)?|\d(?:st|nd|rd|th)[ ][Ee]d(?:ition|\.)?))?"
 )
+_ACCESSORIES = """WedgeID AccessoryCode ApplicatorID BlockTrayID CompensatorTrayID SnoutID RangeShifterID GeneralAccessoryID
+    ApplicatorDescription"""
 #: Attributes whose values have a form of their own: such a value says nothing about a person.
 _FORMS: Mapping[int, Callable[[str], object]] = {
+    tag_of("FractionPattern", "by_attribute.py"): _FRACTIONS.fullmatch,
+    tag_of("TreatmentProtocols", "by_attribute.py"): _TRIAL.fullmatch,
+    **{tag_of(keyword, "by_attribute.py"): _ACCESSORY.fullmatch for keyword in _ACCESSORIES.split()},
     tag_of("BeamName", "by_attribute.py"): _BEAM.fullmatch,
     tag_of("ImageComments", "by_attribute.py"): _DIFFUSION.fullmatch,
     tag_of("PaddleDescription", "by_attribute.py"): lambda text: text and not _PADDLE.sub("", text),

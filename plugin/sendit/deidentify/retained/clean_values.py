@@ -174,6 +174,8 @@ class RetainedValues:
 
     def described(self, rule: Rule, tag: int = 0) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
+        if not rule.values and tag in technical_texts():  # what a report says of a program or device
+            return self._way(tag, [])
         if not rule.values:
             clean = self.texts.description
             return lambda text: text if self._is_whole(tag, text) else with_terms(tag, text, self.texts, clean)

@@ -23,6 +23,8 @@ _MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturer
     SourceApplicatorManufacturer"""
 _MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
     ManufacturerRelatedModelGroup"""
+#: They name a program, its address or its maker; anything but a make is cleaned as a description.
+_OFTEN_MAKES = "AlgorithmSource"
 #: Signs between the words of a make or model.
 _BETWEEN = re.compile(r"[\s_,./&()\-\u00ae\u2122]+")
 _WORD = re.compile(r"[^\W_]+")
@@ -42,7 +44,7 @@ def is_for_makes(tag: int) -> bool:
 
 def is_make_or_model(tag: int, value: str) -> bool:
     """Return whether a whole value is a make in an attribute for makes, or a model in one for models."""
-    if tag in _tags(_MAKES):
+    if tag in _tags(_MAKES) or tag in _tags(_OFTEN_MAKES):
         return _is_make(_plain(value))
     return tag in _tags(_MODELS) and _is_model(_plain(value))
 

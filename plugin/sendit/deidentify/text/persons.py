@@ -32,6 +32,8 @@ _MOST_PLACES = 3
 _SHORT = 3
 _LONGEST_ABBREVIATION = 5  # letters, of a hospital
 _LETTERS = re.compile(r"[^\W\d_]+")
+#: Volumes that are irradiated or spared (ICRU 83): boost to PTV_6000.
+_VOLUME = re.compile(r"z?(?:HR|IR|[IL])?[PCG]TV(?:[a-z]{1,5})?(?:[_ \-]?\d{1,4})?(?![^\W_])|[IP]RV(?:[_ ]?\d{1,2})?(?![^\W_])|ITV(?![^\W_])")
 _TOKEN = re.compile(r"(\s*[\-,(]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
 _ROLE = re.compile(
@@ -175,6 +177,8 @@ def _end_of_name(
         if "(" in match[1] and (count or takes.small or not match[2].istitle()):
             break  # of a relative, a name may stand in parentheses
         word = match[2]
+        if _VOLUME.match(text, match.start(2)):
+            break
         if word.rstrip(".").lower() in _small_titles():
             takes, place = replace(takes, known=True, title=True), match.end()
             continue

@@ -122,7 +122,7 @@ _SIZED = re.compile(r"([^\W\d_]{3,}?)\d{1,2}(?:mm|cm|Gy)")
 #: The name of a sequence as Siemens writes it; nobody's number begins like this: *tfl3d1_16ns, *ep_b1000#12, *svs_se.
 _OF_SIEMENS = re.compile(
     r"\*(?:[A-Za-z]{1,8}\d{0,2}[A-Za-z]?[1-4]d\d{0,2}[A-Za-z]{0,4}\d{0,3}t?"
-    r"(?:[_#][A-Za-z]{0,3}\d{1,3}[a-z]{0,2}){0,2}(?:_[a-z]{1,3})?"
+    r"(?:[_#][A-Za-z]{0,3}\d{1,3}[a-z]{0,2}){0,2}(?:_[a-z]{1,3}){0,3}"
     r"|[a-z]{2,4}_b\d{1,5}t?(?:#\d{1,3})?|[a-z]{2,4}_[a-z]{2,4}(?:_\d{1,3})?)"
 )
 #: A series of the National Lung Screening Trial, with or without commas: 1,OPA,GE,LSQX,STANDARD,360,2.5,120,80,0.1,1.5.
@@ -148,6 +148,7 @@ _HEXADECIMAL = re.compile(r"(?<![^\W_])[0-9A-F]{2}(?:([:\-])[0-9A-F]{2})(?:\1[0-
 _LABELLED_PAIR = re.compile(
     r"((?<![\w.])v?\d{1,2}(?:\.\d{1,2}){1,3}[ ]\((?:r|rev\.?[ ]?|svn[ :]?|build[ :]?|b)[1-9]\d{1,4}\)"
     r"|(?<!\w)syngo[ ](?:[A-Z&/]{2,6}[ ])20[0-3]\d[A-Z](?!\w)"
+    r"|(?<!\w)(?:FAs?|TIs?|TEs?|PLDs?|LDs?|VMI|TSLs?|[bB]s?)[ =:]{0,2}\d{1,4}(?:/\d{1,4}){2,9}(?![\w/.])"  # FA 2/5/10/15
     r"|(?<!\w)V[A-F]\d\d[A-Z][ ][0-2]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\w)"  # Siemens, and the day of a build
     r"|(?<!\w)(?:T[REI](?:/T[REI]){1,2}|WW?/W?L|W?L/WW?|C/W|W/C)[ \t:=]*\d{1,5}(?:[/\-]{1,2}\d{1,5}){1,2}(?!\w)"
     r"|(?<![^\W_])(?i:b-?val(?:ue)?s?)[_ =:]{1,2}(?:[1-9]\d?[05]0|[1-9]\d0)(?![^\W_])"
