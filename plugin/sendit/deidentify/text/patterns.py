@@ -90,9 +90,7 @@ _PLAIN = re.compile(
     "|".join(
         (
             rf"(?<!\d){_YEAR}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_CLOCK}",
-            # not among more numbers: FA 2/5/10/15
-            rf"(?<![\d.])(?<!\b\d/)(?<!\b\d\d/)(?<!pgar\s)(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2"
-            rf"(?:{_YEAR}|\d{{2}}(?!/\d{{1,3}}(?!\d)))(?![\d.]){_CLOCK}",
+            rf"(?<![\d.])(?<!pgar\s)(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]){_CLOCK}",
             rf"(?<!\d){_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?(?:\.\d+)?(?!\d){_CLOCK}",
             rf"(?<!\d){_YEAR}([-/.])\s?\d{{1,2}}\3\s?\d{{1,2}}(?!\d)\.?|(?<!\d)\d{{1,2}}([-/.])\s\d{{1,2}}\4\s{_YEAR}(?!\d)",
             rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/]*{_ANY_MONTH}[\s\-/,]*{_YEAR}(?!\d){_CLOCK}",
@@ -150,20 +148,43 @@ COMPOUND_UNIT = re.compile(
 )
 #: Stands in for a compound unit while everything else is judged: a character that is neither letter nor space.
 _HELD_UNIT = "\ue001"
+#: Flip angles, times, delays, energies and b-values that one series was measured with.
+_UNIT_OR_LIST = re.compile(
+    rf"{COMPOUND_UNIT.pattern}"
+    r"|(?<![^\W_])(?:FAs?|TIs?|TEs?|PLDs?|LDs?|TSLs?|VMIs?|[Mm]onoE|[Bb](?:-?val(?:ue)?s?)?)[ =:]{0,2}"
+    r"(?P<list>\d{1,4}(?:/\d{1,4}){2,9})(?![\w/.])",
+    COMPOUND_UNIT.flags,
+)
+_LARGEST_OF_YEAR = 99
 
 
 def with_units(text: str, clean: Callable[[str], str]) -> str:
-    """Return a text cleaned by a function that sees a sign instead of each compound unit.
+    """Return a text cleaned by a function that sees a sign instead of each compound unit, and each list of settings.
 
-    A part of a unit is another unit: the ml of Bq/ml.
+    A part of a unit is another unit: the ml of Bq/ml. A part of a list may be a day: FA 2/5/10/15.
     """
-    units = COMPOUND_UNIT.findall(text) if _HELD_UNIT not in text else []
+    units: list[str] = []
+
+    def aside(match: re.Match[str]) -> str:
+        if match["list"] and not _ascends(match["list"]):
+            return match[0]
+        units.append(match[0])
+        return _HELD_UNIT
+
+    held = _UNIT_OR_LIST.sub(aside, text) if _HELD_UNIT not in text else text
     if units:
-        cleaned = clean(COMPOUND_UNIT.sub(_HELD_UNIT, text))
+        cleaned = clean(held)
         if cleaned.count(_HELD_UNIT) == len(units):  # else they could not be put back in order
             waiting = iter(units)
             return re.sub(_HELD_UNIT, lambda _: next(waiting), cleaned)
     return clean(text)
+
+
+def _ascends(listed: str) -> bool:
+    """Return whether numbers between slashes are settings in their order: 2/5/10/15, 100/200/400, and no day."""
+    numbers = [int(number) for number in listed.split("/")]
+    round_ = all(number % 10 == 0 for number in numbers) and numbers[-1] > _LARGEST_OF_YEAR
+    return numbers == sorted(set(numbers)) and (round_ or len(numbers) > len(("day", "month", "year")))
 
 
 def medical(text: str) -> bool:
