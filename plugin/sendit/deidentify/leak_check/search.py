@@ -444,7 +444,7 @@ def _locate(
     explain: Explain,
     apart: list[tuple[Element, bytes]],
 ) -> Iterator[Hit]:
-    """Yield the hits, searching one element at a time; add values to `apart` that are none, though their bytes look so."""
+    """Yield the hits, searching one element at a time; add values that only look like one as bytes to `apart`."""
     for element in elements:
         where = path + group_and_element(element.tag)
         if element.items is not None:

@@ -8,7 +8,7 @@ by attribute, not word by word.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -42,8 +42,8 @@ _BEAM = re.compile(
 _FRACTIONS = re.compile(r"[01]{7,112}")
 #: Wedges, trays, applicators, snouts and range shifters, by what they are and a size or number: EDW15IN, A10X10, RS=5.
 _ACCESSORY = re.compile(
-    r"(?:e?dw|w|mw|vw|wedge|a|app|cone|ffda|applicator|tray|cust(?:om)?|bolus|snout|s|rs|rangeshifter|shifter|mask|frame|ident|f|fitment"
-    r"|e|mlc|comp|block|b)[ _=\-]?\(?[a-z]?\d{1,3}(?:x\d{1,2})?(?:[ _]?(?:cm|mm|deg|°|in|out|[lrudab](?:\d{1,2})?))?\)?",
+    r"(?:e?dw|w|mw|vw|wedge|a|app|cone|ffda|applicator|tray|cust(?:om)?|bolus|snout|s|rs|rangeshifter|shifter|mask|frame|ident|f|e|mlc"
+    r"|fitment|comp|block|b)[ _=\-]?\(?[a-z]?\d{1,3}(?:x\d{1,2})?(?:[ _]?(?:cm|mm|deg|°|in|out|[lrudab](?:\d{1,2})?))?\)?",
     re.IGNORECASE,
 )
 #: Trials by their group and number.
@@ -69,8 +69,8 @@ _STANDARD = re.compile(
     r"(?:[ +,/]{1,2}(?:AMD|A|Amd\.?)[ ]?\d{1,2}(?:[: ](?:19|20)\d\d)?){0,3}"
     r"(?:[ ,]{1,2}(?:[Ee]d(?:ition|\.)?[ ]?\d(?:\.\d)?|\d(?:st|nd|rd|th)[ ][Ee]d(?:ition|\.)?))?"
 )
-_ACCESSORIES = """WedgeID AccessoryCode ApplicatorID BlockTrayID CompensatorTrayID SnoutID RangeShifterID GeneralAccessoryID
-    ApplicatorDescription"""
+_ACCESSORIES = """WedgeID AccessoryCode ApplicatorID BlockTrayID CompensatorTrayID SnoutID RangeShifterID
+    GeneralAccessoryID ApplicatorDescription"""
 #: Attributes whose values have a form of their own: such a value says nothing about a person.
 _FORMS: Mapping[int, Callable[[str], object]] = {
     tag_of("FractionPattern", "by_attribute.py"): _FRACTIONS.fullmatch,
@@ -85,6 +85,7 @@ _OFFSET = re.compile(r"[+\-](?:0\d|1[0-4])(?:00|15|30|45)")
 #: Longer values (bytes) are rarely seen twice.
 _SHARED = 256
 _WORD = re.compile(r"[^\W_]+")
+_MANY = 20  # attributes that have the same term
 
 
 def is_defined_term(tag: int, value: str) -> bool:
@@ -95,14 +96,15 @@ def is_defined_term(tag: int, value: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_term_of_any_attribute(value: str) -> bool:
-    """Return whether a code string is a word of PS3.3 for some attribute, and no name: NONE, MAGNITUDE, GRID."""
+    """Return whether a code string is a word of PS3.3 for some attribute, and no name, or for many: MAGNITUDE, NONE."""
     word = value.strip(" \0")
-    return word.isalpha() and word in _all_terms() and not is_listed_name(word.lower())
+    attributes = _attributes_by_term().get(word, 0)
+    return word.isalpha() and attributes > 0 and (attributes >= _MANY or not is_listed_name(word.lower()))
 
 
 @cache
-def _all_terms() -> frozenset[str]:
-    return frozenset().union(*_terms().values())
+def _attributes_by_term() -> Mapping[str, int]:
+    return Counter(term for terms in _terms().values() for term in terms)
 
 
 def is_made_of_machine_words(tag: int, value: str) -> bool:

@@ -33,7 +33,9 @@ _SHORT = 3
 _LONGEST_ABBREVIATION = 5  # letters, of a hospital
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Volumes that are irradiated or spared (ICRU 83): boost to PTV_6000.
-_VOLUME = re.compile(r"z?(?:HR|IR|[IL])?[PCG]TV(?:[a-z]{1,5})?(?:[_ \-]?\d{1,4})?(?![^\W_])|[IP]RV(?:[_ ]?\d{1,2})?(?![^\W_])|ITV(?![^\W_])")
+_VOLUME = re.compile(
+    r"(?:z?(?:HR|IR|[IL])?[PCG]TV(?:[a-z]{1,5})?(?:[_ \-]?\d{1,4})?|[IP]RV(?:[_ ]?\d{1,2})?|ITV)(?![^\W_])"
+)
 _TOKEN = re.compile(r"(\s*[\-,(]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
 _ROLE = re.compile(

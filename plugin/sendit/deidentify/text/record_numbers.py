@@ -148,7 +148,7 @@ _HEXADECIMAL = re.compile(r"(?<![^\W_])[0-9A-F]{2}(?:([:\-])[0-9A-F]{2})(?:\1[0-
 _LABELLED_PAIR = re.compile(
     r"((?<![\w.])v?\d{1,2}(?:\.\d{1,2}){1,3}[ ]\((?:r|rev\.?[ ]?|svn[ :]?|build[ :]?|b)[1-9]\d{1,4}\)"
     r"|(?<!\w)syngo[ ](?:[A-Z&/]{2,6}[ ])20[0-3]\d[A-Z](?!\w)"
-    r"|(?<!\w)V[A-F]\d\d[A-Z][ ][0-2]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\w)"  # Siemens, and the day of a build
+    r"|(?<!\w)V[A-F]\d\d[A-Z][ ][0-2]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\w)"  # Siemens, a day behind
     r"|(?<!\w)(?:T[REI](?:/T[REI]){1,2}|WW?/W?L|W?L/WW?|C/W|W/C)[ \t:=]*\d{1,5}(?:[/\-]{1,2}\d{1,5}){1,2}(?!\w)"
     r"|(?<![^\W_])(?i:b-?val(?:ue)?s?)[_ =:]{1,2}(?:[1-9]\d?[05]0|[1-9]\d0)(?![^\W_])"
     r"|(?<!\w)WW?[ :=]?[1-9]\d{0,2}[05][ ,/]{1,2}(?:W?L|C)[ :=]?-?\d{1,4}(?!\w))"
@@ -160,7 +160,7 @@ _TIMES_D = re.compile(r"(?:[1-5]d)?([^\W\d_]{3,})(?:[1-5]d[a-z]?)?", re.IGNORECA
 _BUILT = r"(?:199[5-9]|20\d\d)[\-./]?(?:0[1-9]|1[0-2])[\-./]?(?:0[1-9]|[12]\d|3[01])"
 _DOTTED = r"(?=(?:\D*\d){2,7}\D*$)[vr]?\d{1,2}(?:\.\d{1,2}){1,4}(?:[-_.]?(?:[a-z]{1,5}\d{0,3}|\d{1,2}))?"
 #: Three to five numbers of which one has a single digit: those of persons have groups of two and more, or thousands
-#: (3.456.789), days have their year behind (3.12.1966), and hosts of a hospital their networks (192.168., 10., 172.16.).
+#: (3.456.789), days have their year behind (3.12.1966), and hosts of a hospital their networks (192.168., 10.).
 _NUMBERED = (
     r"(?!\d{1,3}(?:\.\d{3})+(?:\.\d)?$)(?!\d{1,2}\.\d{1,2}\.\d{4}$)(?!192\.168\.|10\.\d+\.\d+\.\d+$|172\.(?:1[6-9]|2\d|3[01])\.)"
     r"(?=(?:.*\.)?\d(?:\.|$))(?=(?:\D*\d){3,10}\D*$)\d{1,3}(?:\.\d{1,3}){1,3}\.\d{1,4}"
@@ -260,7 +260,11 @@ def without_record_numbers(text: str, kind: TextKind, is_term: Callable[[str], b
 
 
 def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
-    text = _BESIDE.sub(_without_groups, _HEXADECIMAL.sub(_without_bytes, text))
+    versions = kind is TextKind.VERSION
+    text = _BESIDE.sub(
+        lambda match: match[0] if versions and _are_versions(match[0]) else _without_groups(match),
+        _HEXADECIMAL.sub(_without_bytes, text),
+    )
     text = _LETTERED.sub(lambda match: match[0] if len(match[1]) >= _SHORTEST_TERM and is_term(match[1]) else CUT, text)
     return _WORD.sub(
         lambda match: (
@@ -268,6 +272,10 @@ def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffu
         ),
         text,
     )
+
+
+def _are_versions(word: str) -> bool:
+    return all(map(_VERSION.fullmatch, word.split("/")))
 
 
 def _is_model(match: re.Match[str]) -> bool:
@@ -464,7 +472,7 @@ def _is_explained(word: str, kind: TextKind, *, diffusion: bool) -> bool:
     known = technique()
     if folded in known["tokens"] or _DECIMAL.fullmatch(word):
         return True
-    if kind is TextKind.VERSION and _VERSION.fullmatch(word):
+    if kind is TextKind.VERSION and _are_versions(word):
         return True
     if kind is not TextKind.DESCRIPTION and (folded in known["models"] or _TRANSDUCER.fullmatch(word)):
         return True
