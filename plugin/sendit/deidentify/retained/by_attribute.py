@@ -42,8 +42,9 @@ _BEAM = re.compile(
 _FRACTIONS = re.compile(r"[01]{7,112}")
 #: Wedges, trays, applicators, snouts and range shifters, by what they are and a size or number: EDW15IN, A10X10, RS=5.
 _ACCESSORY = re.compile(
-    r"(?:e?dw|w|mw|vw|wedge|a|app|cone|ffda|applicator|tray|cust(?:om)?|bolus|snout|s|rs|rangeshifter|shifter|mask|frame|ident|f|e|mlc"
-    r"|fitment|comp|block|b)[ _=\-]?\(?[a-z]?\d{1,3}(?:x\d{1,2})?(?:[ _]?(?:cm|mm|deg|°|in|out|[lrudab](?:\d{1,2})?))?\)?",
+    r"(?:e?dw|w|mw|vw|wedge|a|app|cone|ffda|applicator|tray|cust(?:om)?|bolus|snout|s|rs|rangeshifter|shifter|mask|frame|ident|f|e"
+    r"|mlc|fitment|comp|block|b)[ _=\-]?"
+    r"\(?[a-z]?\d{1,3}(?:x\d{1,2})?(?:[ _]?(?:cm|mm|deg|°|in|out|[lrudab](?:\d{1,2})?))?\)?",
     re.IGNORECASE,
 )
 #: Trials by their group and number.
