@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SHORT = 3
-#: Umlauts as keyboards without them have them.
-_DIGRAPH, _SHORTEST_TRANSLITERATED = re.compile(r"([aou])e"), 5
+_SHORTEST_TRANSLITERATED = 5
 #: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
 _LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 #: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
@@ -289,11 +288,16 @@ def _is_transliterated(word: str) -> bool:
     It is nobody's name, whichever way it is written: Mueller and Boettcher are.
     """
     folded = folded_word(word)
-    plain = _DIGRAPH.sub(r"\1", folded)
+    plain = _UMLAUT_IN_TWO.sub(r"\1", folded)
     return (
         len(plain) > _SHORTEST_TRANSLITERATED
         and plain != folded
-        and is_ordinary(plain if word.islower() else plain.capitalize())
+        and (
+            is_of_languages(plain, small=False)
+            or _is_narrow(plain)
+            or _is_compound(plain)
+            or _is_compound_of_words(plain)
+        )
         and not is_listed_name(folded)
         and not is_listed_name(plain)
     )

@@ -183,7 +183,9 @@ def test_german_words_stay_without_their_umlauts(text: str) -> None:
     assert CLEANER.description(text) == text
 
 
-@pytest.mark.parametrize("name", ["Kuehnemann", "Schoenfelder", "Muehlbauer", "HUETTENRAUCH", "Vogelsaenger"])
+@pytest.mark.parametrize(
+    "name", ["Kuehnemann", "Schoenfelder", "Muehlbauer", "HUETTENRAUCH", "Vogelsaenger", "Zondecoeter"]
+)
 def test_names_go_however_their_umlauts_are_written(name: str) -> None:
     """Also those that are joined of words."""
     assert CLEANER.description(f"Knie {name}") == "Knie"
