@@ -162,8 +162,9 @@ _DOTTED = r"(?=(?:\D*\d){2,7}\D*$)[vr]?\d{1,2}(?:\.\d{1,2}){1,4}(?:[-_.]?(?:[a-z
 #: Three to five numbers of which one has a single digit: those of persons have groups of two and more, or thousands
 #: (3.456.789), days have their year behind (3.12.1966), and hosts of a hospital their networks (192.168., 10.).
 _NUMBERED = (
-    r"(?!\d{1,3}(?:\.\d{3})+(?:\.\d)?$)(?!\d{1,2}\.\d{1,2}\.\d{4}$)(?!192\.168\.|10\.\d+\.\d+\.\d+$|172\.(?:1[6-9]|2\d|3[01])\.)"
-    r"(?=(?:.*\.)?\d(?:\.|$))(?=(?:\D*\d){3,10}\D*$)\d{1,3}(?:\.\d{1,3}){1,3}\.\d{1,4}"
+    r"(?!\d{1,3}(?:\.\d{3})+(?:\.\d)?$)(?!\d{1,2}\.\d{1,2}\.(?:\d{4}$|(?:19|20)\d\d\.))(?!192\.168\.|10\.\d+\.\d+\.\d+$|172\.(?:1[6-9]|2\d|3[01])\.)"
+    r"(?=(?:.*\.)?\d(?:\.|$))(?=(?:\D*\d){3,10}\D*$)"
+    r"(?:\d{1,3}(?:\.\d{1,3}){1,3}\.\d{1,4}|\d{1,2}\.\d{1,3}(?:\.\d{1,3}\.\d{5}|\.\d{4}\.\d{1,2}))"
 )
 _VERSION = re.compile(
     "|".join(
@@ -172,11 +173,12 @@ _VERSION = re.compile(
             _NUMBERED,
             r"[a-z]{2,5}:\d{1,2}(?:\.\d{1,2}){2,3}",  # a part of a program, and its version: AWS:1.11.2.0
             r"(?=[a-f]*\d+[a-f]+\d+[a-f]|\d+[a-f]+\d+)(?-i:[\da-f]{7,8}|[\da-f]{40})",  # a commit of git
+            r"v?\d{1,2}(?:\.\d{1,3}){1,3}(?:\.dev\d{1,4})?[+\-](?:git\.?|g)[\da-f]{7,10}",
             r"[a-z]\.\d\d\.\d\d",
             r"[vr]?\d{1,2}\.\d\.\d{1,2}\.\d{1,5}",  # a build number after three small numbers
             r"[vr]?(?:19|20)\d\d\.\d{1,2}(?:\.\d{1,2}){0,2}[a-z]?",
             # semver.org and its like: 1.2.840-alpha+build.77, 2.1.0-rc.1, 2023.1.2-SNAPSHOT
-            r"v?(?:\d{1,2}|20\d\d)\.\d{1,3}(?:\.\d{1,3})?[\-_.](?:alpha|beta|rc|pre|preview|dev|snapshot|nightly|build|post|release|final|lts|ga|hotfix|patch)"
+            r"v?(?:\d{1,2}|20\d\d)\.\d{1,3}(?:\.\d{1,3}){0,2}[\-_.](?:alpha|beta|rc|pre|preview|dev|snapshot|nightly|build|post|release|final|lts|ga|hotfix|patch)"
             r"(?:[.\-]?\d{1,3})?(?:\+(?:build|rev|exp|sha|cu|cpu|r|b)?[.\-]?\d{0,4})?",
             rf"v?\d{{1,2}}(?:\.\d{{1,3}}){{1,3}}(?:[_\-]r\d{{2,5}}|[._\-]{_BUILT})",  # a revision, a day
             r"(?:5|6|10)\.[0-3]\.(?:2195|[2679]\d{3}|[12]\d{4})(?:\.\d{1,5})?",  # Windows
