@@ -456,15 +456,17 @@ def _locate(
         haystack, same = _Haystack(explain), set[tuple[int, Kind]]()
         _gather([element], character_set, identifiers, output.syntax.encoding.order, haystack, same, elements)
         apart += haystack.explained
-        if element.vr in _DECIMALS and _are_numbers(element.value) and _in_bytes(bytes(element.value), identifiers):
-            apart.append((element, b""))  # 0.70 is a phrase of two words in bytes, and a number in its element
+        if element.vr in _DECIMALS and _in_bytes(bytes(element.value), identifiers):
+            apart.append((element, _without_points(element.value)))
         name = DicomDictionary.get(element.tag, ("", "", "", "", "a private or unknown attribute"))[4]
         for kind in sorted(_kinds(haystack, identifiers) | {kind for _, kind in same}):
             yield Hit(f"{where} {name}", kind)
 
 
-def _are_numbers(value: bytes | memoryview) -> bool:
-    return all(_DECIMAL.fullmatch(single.strip(b"\0 ")) for single in bytes(value).split(b"\\"))
+def _without_points(value: bytes | memoryview) -> bytes:
+    """Return a string of numbers without those that have a point: 0.70 is a phrase of two words in bytes."""
+    singles = bytes(value).split(b"\\")
+    return b"\\".join(one for one in singles if b"." not in one or not _DECIMAL.fullmatch(one.strip(b"\0 ")))
 
 
 def _outside(rest: bytes, identifiers: Identifiers) -> Iterator[Hit]:
