@@ -181,6 +181,8 @@ def explained(element: Element, elements: Dataset) -> Explained | None:
     tag = element.tag
     if element.items is None and is_creator(tag):
         return Explained(b"") if is_listed_creator(ascii_text(element.value)) else None
+    if element.vr == "CS" and element.items is None and len(element.value) <= _SHARED:
+        return _explained_codes(tag, bytes(element.value))
     if tag not in _compared() or element.items is not None:
         return None
     if tag == _CODE_VALUE:
@@ -189,6 +191,14 @@ def explained(element: Element, elements: Dataset) -> Explained | None:
         return Explained(b"")
     value = bytes(element.value)
     return _explained_alone(tag, value) if len(value) <= _SHARED else _explained_alone.__wrapped__(tag, value)
+
+
+@lru_cache(maxsize=4096)  # the instances of a study share nearly all of these values
+def _explained_codes(tag: int, value: bytes) -> Explained | None:
+    """Return the same of a code string."""
+    singles = ascii_text(value).split("\\")
+    left = [single for single in singles if not (is_defined_term(tag, single) or is_term_of_any_attribute(single))]
+    return None if len(left) == len(singles) else Explained("\\".join(left).encode("latin-1"))
 
 
 @lru_cache(maxsize=4096)  # the instances of a study share nearly all of these values

@@ -362,7 +362,7 @@ def test_accessories_are_not_called_as_persons(keyword: str, value: str) -> None
     assert keyword not in output(file_of(_of(**{keyword: value})), _RESEARCH)
 
 
-@pytest.mark.parametrize("term", ["NONE", "MAGNITUDE"])
+@pytest.mark.parametrize("term", ["NONE", "MAGNITUDE", "CHROMIUM", "ENDOVASCULAR"])
 def test_terms_of_any_attribute_stay_in_code_strings(term: str) -> None:
     """Whatever the patient's number is; from a description they go."""
     whole = _of(Tagging=term, FieldOfViewShape=term, SeriesDescription=f"Knee {term}")
