@@ -37,7 +37,7 @@ _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
 _NAMES = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
     *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
-    *("thirteenth", "fourteenth"),
+    *("thirteenth", "fourteenth", "seventeenth", "eighteenth"),
 )
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
 #: Leaked and lost before the rules were changed with any list (first, second), with the next two, and so on.
@@ -79,6 +79,8 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "twelfth": 0.08,
     "thirteenth": 0.03,
     "fourteenth": 0.21,
+    "seventeenth": 0.2,
+    "eighteenth": 0.2,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
@@ -91,6 +93,8 @@ MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "twelfth": 0.22,
     "thirteenth": 0.1,
     "fourteenth": 0.25,
+    "seventeenth": 0.4,
+    "eighteenth": 0.4,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)

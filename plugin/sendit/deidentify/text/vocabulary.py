@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from sendit.deidentify.tables import table_rows, table_words
 from sendit.deidentify.text.cognates import is_drug, skeleton
+from sendit.deidentify.text.dense_scripts import is_of_words
 from sendit.deidentify.text.eponyms import is_eponym, stays_alone
 from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS, STRANGER, TextKind, without_record_numbers
 from sendit.deidentify.text.sections import medicine, products, sections, technique, vocabulary, words_by_section
@@ -29,7 +30,6 @@ from sendit.deidentify.text.sorted_words import (
     begins_sentence,
     folded_word,
     is_listed_name,
-    is_of_dense_script,
     is_of_languages,
     is_skeleton_of_medicine,
     likeness,
@@ -96,36 +96,13 @@ MARKS = (
 _DENSE = DENSE_SCRIPTS + "\uf900-\ufaff"  # with ideographs for compatibility
 RUN = re.compile(rf"[{_DENSE}]+|(?:(?![{_DENSE}])[^\W\d_])(?:(?![{_DENSE}])[^\W\d_]|[{MARKS}])*")
 _IS_DENSE = re.compile(f"[{_DENSE}]")
-#: A Japanese particle behind a kanji or a katakana (behind other hiragana it could be a syllable of a name); Korean o
-_PARTICLE = re.compile(
-    "(?<=[\u30a0-\u30ff\u4e00-\u9fff])[のにをはがでとやもへ]|(?<=[\uac00-\ud7a3]{2})(?:에서|으로|[을를의에이가은는도로와과전후중내])"
-)
 _PARTICLE_BEHIND_LATIN = re.compile("[のにをはがでとやもへ]|에서|으로|로|를|의|에|가|는|와|상(?=\\b)|후|전")
 _NUMERAL = "[一二三四五六七八九十半数數几幾兩两]{1,2}"
 _UNIT_OF_TIME = (
     "(?:[个個ヶケカか]月|小时|小時|分钟|分鐘|時間|日間|日目|週間|分間|개월|시간|일째|주째|주간|일간|년전|[天周週日年次回期歳岁歲才세일주년회차])"
     "(?:半|前|后|後|来|來|余|餘|間|전|후|째|간)?(?:から|より|부터)?"
 )
-#: How long something lasts, or how often it was: after a number in words, and after digits.
-_SPAN = re.compile(_NUMERAL + _UNIT_OF_TIME.replace("日年", "年"))
 _COUNTED = re.compile(f"{_UNIT_OF_TIME}|[列排层層枚片例级級度型]")
-#: Words of one character between others, which nobody is called: is, seen, not, and, with, of, pregnant, in and out.
-_BETWEEN = frozenset("呈见見未及较較伴示孕约約类類形状狀样樣快慢进進出入侧側处處缘緣旁区區部位性化")
-#: Words of one character that are family names of China: with one or two others they are a name (高大中).
-_FAMILIES, _LONGEST_NAME = (
-    "高余餘金方白石毛向江夏周常安严嚴时時明成马馬万萬文温平水林花路连連单單双雙元全边邊",
-    3,
-)
-_FIRST_OF_THAI, _LAST_OF_THAI, _LONGEST_OF_THAI, _LONGEST_DENSE = "\u0e00", "\u0e7f", 24, 8
-#: A family name of Korea, and two syllables as given names have them: a word only if a table written by hand has it.
-_NAME_OF_KOREA = re.compile(
-    "[김이박최정강조윤장임한오서신권황안송류유홍전고문양손배백허남심노하곽성차주우구민진지]"
-    "[가-힣][희훈호준현진민수영철석우원은혜미아연윤경정숙자순옥환규태식용빈후서온율린별지예나라리람주선]"
-)
-#: Two syllables, of which names in hiragana are made, too: words behind others only.
-_KANA_PAIR = re.compile("[\u3040-\u309f]{2}")
-#: A syllable of Korean, of which names are made, too: a word by itself only.
-_SYLLABLE = re.compile("[\uac00-\ud7a3]")
 _PARTS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
 _NEAR_BREED = 8  # words
 _TEETH = frozenset(
@@ -441,11 +418,11 @@ def _is_usual(match: re.Match[str]) -> bool:
         return True
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     if before.isascii() and before.isalnum() and (particle := _PARTICLE_BEHIND_LATIN.match(run)):
-        return particle.end() == len(run) or _is_of_dense_words(run[particle.end() :])
-    if before in ("X", "x") and run[0] in "선線线" and (len(run) == 1 or _is_of_dense_words(run[1:])):
+        return particle.end() == len(run) or is_of_words(run[particle.end() :])
+    if before in ("X", "x") and run[0] in "선線线" and (len(run) == 1 or is_of_words(run[1:])):
         return True
     if before.isdigit() and (counted := _COUNTED.match(run)):
-        return counted.end() == len(run) or _is_of_dense_words(run[counted.end() :])
+        return counted.end() == len(run) or is_of_words(run[counted.end() :])
     if _BEFORE_T.fullmatch(run) and match.string[match.end() : match.end() + 1] in ("1", "2"):
         return True
     return run.islower() and run in technique()["small"]
@@ -638,7 +615,7 @@ def is_ordinary(run: str) -> bool:
         if _OF_FATHER.fullmatch(run):
             return False
         if _IS_DENSE.match(run):
-            return _is_of_dense_words(run)
+            return is_of_words(run)
         if run[0] in _OF_UNITS and f"u{run[1:]}".lower() in technique()["units"]:
             return True
         if len(run) <= _SHORT:
@@ -906,7 +883,7 @@ def _everyday() -> frozenset[str]:
 
     These words may stay in a text, but are searched for if somebody in the file has that name.
     """
-    words = table_words("words.txt") | table_words("languages.txt")
+    words = table_words("words.txt") | table_words("languages.txt") | table_words("words_of_scripts.txt")
     spelled = {word.translate(_SPELLED_OUT) for word in words if not word.isascii() and len(word) > _SHORT + 2}
     return words | (spelled - surnames())
 
@@ -973,44 +950,3 @@ def _acronyms() -> frozenset[str]:
 def surnames() -> frozenset[str]:
     """Return `tables/surnames.txt`: family names that look like forms of a word."""
     return table_words("surnames.txt")
-
-
-def _is_of_dense_words(run: str) -> bool:
-    """Return whether a run is made of known words, in a script without spaces."""
-    if _SYLLABLE.fullmatch(run):
-        return run in _dense_words()
-    if run[0] in _FAMILIES and len(run) <= _LONGEST_NAME:
-        of_hand = any(part in _dense_words() for part in (run, run[:2], run[1:]))
-        return of_hand or (len(run) < _LONGEST_NAME and is_of_dense_script(run))
-    if _NAME_OF_KOREA.fullmatch(run):
-        return run in _dense_words() or (run[:2] in _dense_words() and _PARTICLE.fullmatch(run, 2) is not None)
-    longest = _LONGEST_OF_THAI if run[0] >= _FIRST_OF_THAI and run[0] <= _LAST_OF_THAI else _LONGEST_DENSE
-    ends = {0}
-    for start in range(len(run)):
-        if start in ends:
-            ends |= {
-                end
-                for end in range(start + 1, min(len(run), start + longest) + 1)
-                if _is_dense_word(run[start:end])
-                and not _SYLLABLE.fullmatch(run, start, end)
-                and not (start == 0 and end < len(run) and _KANA_PAIR.fullmatch(run, start, end))
-            }
-            ends |= {start + 1} if run[start] in _BETWEEN else set()
-            ends |= {match.end() for match in (_PARTICLE.match(run, start), _SPAN.match(run, start)) if match}
-    return len(run) in ends
-
-
-@lru_cache(maxsize=16384)
-def _is_dense_word(word: str) -> bool:
-    return word in _dense_words() or is_of_dense_script(word)
-
-
-@cache
-def _dense_words() -> frozenset[str]:
-    """Return the words of scripts without spaces that stand in tables of words, and not in the sorted one."""
-    return frozenset(filter(_IS_DENSE.match, _everyday())) | table_words("traditional_words.txt")
-
-
-def dense_words() -> frozenset[str]:
-    """Return the words of scripts without spaces, of Chinese in the characters that their tables have."""
-    return frozenset(filter(_IS_DENSE.match, _everyday())) | table_words("dense_words.txt")
