@@ -61,7 +61,8 @@ class Costs:
     def add(self, word: str, cost: float, kind: str = "") -> None:
         """Add a word, or lower its cost."""
         costs = self._costs.setdefault(word, {})
-        costs[kind] = min(costs.get(kind, 999), max(round(cost), 1))
+        cost = max(round(cost), 1)
+        costs[kind] = min(costs.get(kind, cost), cost)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the table, sorted by their bytes."""
@@ -139,6 +140,9 @@ def _add_japanese(root: Path, costs: Costs) -> None:
                 for kana in {reading, _in_hiragana(reading)}:
                     if len(kana) > 1:
                         costs.add(kana, 26 + (cost - least) / 200, kind)
+    for line in lines("Noun.name"):
+        if line[7] == "一般" and letters.fullmatch(line[0]) and len(line[0]) > 1:
+            costs.add(line[0], _NAME, "n")
     for line in lines("Noun.place"):
         if letters.fullmatch(line[0]) and len(line[0]) > 1 and frequent.get(line[0], 0) >= _LEAST:
             costs.add(line[0], min(_cost(frequent[line[0]]), _NAME), "n")

@@ -120,6 +120,8 @@ _HARMLESS_TEXT = """
     ra dhr mevr mw pani fru dña md do phd np ass arzt bey https http ftp www com org net de gmail st sankt
     card per req by for via with room ward bed clinic hospital general lab tel call host sn no nr signed rt
     klinikum praxis universitätsspital uid dated kollegen mbbch mbbs ffrad frcr frcp fracr facs rn
+    年 月 日 년 월 일 号 號 ngày tháng năm bệnh viện bé bs مستشفى حي بیمارستان کودک خیابان پلاک ہسپتال בית חולים הילד
+    अस्पताल बालक হাসপাতাল மருத்துவமனை ఆసుపత్రి હોસ્પિટલ ሆስፒታል โรงพยาบาล นพ พญ คุณ นาย นางสาว หมู่ อ จ ต
 """
 _HARMLESS = frozenset(_HARMLESS_TEXT.split())
 

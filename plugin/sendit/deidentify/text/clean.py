@@ -17,7 +17,7 @@ from sendit.deidentify.dicom.dataset import Dataset, find
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import normalize as folding
 from sendit.deidentify.text.beside_names import without_belongings, without_second_name
-from sendit.deidentify.text.bids import is_bids_name
+from sendit.deidentify.text.wards_and_subjects import is_bids_name
 from sendit.deidentify.text.contact_details import (
     without_contact_details,
     without_hosts,

@@ -22,9 +22,11 @@ from urllib.parse import unquote
 
 from sendit.deidentify.tables import table_rows, table_words
 from sendit.deidentify.text.cognates import is_drug, skeleton
-from sendit.deidentify.text.dense_scripts import is_of_words
 from sendit.deidentify.text.eponyms import is_eponym, stays_alone
 from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS, STRANGER, TextKind, without_record_numbers
+from sendit.deidentify.text.scripts.dense import is_of_words
+from sendit.deidentify.text.scripts.endings import is_written_by_hand
+from sendit.deidentify.text.scripts.names import with_neighbours
 from sendit.deidentify.text.sections import medicine, products, sections, technique, vocabulary, words_by_section
 from sendit.deidentify.text.sorted_words import (
     begins_sentence,
@@ -244,7 +246,7 @@ def without_strangers(text: str) -> str:
                 or begins_sentence_of(runs[place][0], runs[place])
                 or (capitals and _is_beside_usual(runs, usual, place))
             )
-    usual = with_words_of_sentences(runs, usual)
+    usual = with_neighbours(runs, with_words_of_sentences(runs, usual))
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
         for place in alone:  # and the next one may have stood beside it: May Price
@@ -616,6 +618,8 @@ def is_ordinary(run: str) -> bool:
             return False
         if _IS_DENSE.match(run):
             return is_of_words(run)
+        if is_written_by_hand(run):
+            return True
         if run[0] in _OF_UNITS and f"u{run[1:]}".lower() in technique()["units"]:
             return True
         if len(run) <= _SHORT:

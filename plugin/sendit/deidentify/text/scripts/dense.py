@@ -35,6 +35,8 @@ _TITLED = -25
 #: By how much words have to be more likely than names.
 _MARGIN = 6
 _NEVER = 10_000
+#: In South-East Asia, names are made of short words: what a name costs that no list has, and each of its letters.
+_UNKNOWN, _UNKNOWN_LETTER = 20, 7.5
 #: How long something lasts, or how often it was.
 _SPAN = re.compile(
     "[一二三四五六七八九十半数數几幾兩两]{1,2}(?:[个個ヶケカか]月|小时|小時|分钟|分鐘|時間|日間|日目|週間|分間|[天周週日次回期歳岁歲])"
@@ -48,6 +50,21 @@ class _Costs(NamedTuple):
     family: int = _NEVER
     given: int = _NEVER
     name: int = _NEVER
+
+
+def is_titled(run: str) -> bool:
+    """Return whether a short run may be a name, as a title behind it says: a family name, or no known words."""
+    return len(run) == 1 or not is_made_by_hand(run)
+
+
+@lru_cache(maxsize=8192)
+def is_made_by_hand(run: str) -> bool:
+    """Return whether a run is made of words that are written by hand in a table, and of nothing else."""
+    ends = {0}
+    for start in range(len(run)):
+        if start in ends:
+            ends |= {end for end in range(start + 1, len(run) + 1) if run[start:end] in _by_hand()}
+    return len(run) in ends
 
 
 @lru_cache(maxsize=8192)
@@ -74,6 +91,8 @@ def _least_costs(run: str) -> tuple[int, int]:
             words[span.end()] = min(words[span.end()], words[start] + _BY_HAND)
         for end, cost in _names_at(run, start):
             names[end] = min(names[end], min(words[start], names[start]) + cost)
+    if longest == _LONGEST_OF_SOUTH_EAST:
+        names[size] = min(names[size], _UNKNOWN + round(_UNKNOWN_LETTER * size))
     return words[size], names[size]
 
 
@@ -82,6 +101,8 @@ def _names_at(run: str, start: int) -> Iterator[tuple[int, int]]:
     size = len(run)
     for end in range(start + 1, min(size, start + _LONGEST_NAME) + 1):
         costs = _costs(run[start:end])
+        if (single := min(costs.family, costs.given)) < _NEVER and (title := _titles().match(run, end)):
+            yield title.end(), single + _TITLED
         if costs.name < _NEVER:
             yield end, costs.name + _NAME
         if costs.given < _NEVER and end - start > 1:

@@ -1,0 +1,39 @@
+"""Find names of Vietnam: a family name with its marks and the syllables behind it, and what stands behind a title.
+
+Every syllable of such a name is a word, too (Mai, Hùng, Ngọc); the family name, the title and the capitals tell.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from sendit.deidentify.text.record_numbers import CUT
+
+_FAMILIES = (
+    "Nguyễn|Trần|Lê|Phạm|Huỳnh|Hoàng|Phan|Vũ|Võ|Đặng|Bùi|Đỗ|Hồ|Ngô|Dương|Lý|Đinh|Trịnh|Mạc|Đào|Đoàn|Lâm|Mai|Tô|Trương"
+    "|Lưu|Lương|Thái|Tạ|Quách|Tăng|Kiều|Vương|Châu|Phùng|Hà|Cao|Chu|Tống|Triệu|Nghiêm|Thạch|Danh|Sơn|Kim|La|Giang"
+)
+_SYLLABLE = r"[A-ZÀ-ỸĐ][a-zà-ỹđ]{0,6}"
+_TITLES = (
+    "ông|bà|anh|chị|cô|chú|bác|cháu|em|bé|cụ|bác sĩ|bác sỹ|bs|bsck1|bsck2|ths|ts|pgs|gs|ktv|kỹ thuật viên|điều dưỡng|đd|y tá|dược sĩ"
+    "|con gái|con trai|vợ|chồng|mẹ|cha|bố|họ tên|họ và tên|tên|bệnh nhân|bn|người nhà|sản phụ|bé trai|bé gái"
+)
+_HOUSES = "bệnh viện|bv|phòng khám|pk|trung tâm y tế|ttyt|trạm y tế|viện|nhà thương|trường"
+_KINDS = "Đa|Khoa|Đại|Học|Nhi|Phụ|Sản|Trung|Ương|Tỉnh|Thành|Phố|Quận|Huyện|Y|Dược|Mắt|Tim|Quốc|Tế|Quân|Tư"
+#: A family name alone is a word; with two syllables behind it, or one that is no word of an order, it is a name.
+_FULL = re.compile(rf"(?<!\w)(?:{_FAMILIES})(?:\s(?:{_SYLLABLE})(?!\w)){{1,4}}")
+_TITLED = re.compile(rf"((?<!\w)(?i:{_TITLES})\.?:?\s)((?:{_SYLLABLE})(?!\w)(?:\s(?:{_SYLLABLE})(?!\w)){{0,3}})")
+_HOUSED = re.compile(rf"((?<!\w)(?i:{_HOUSES})(?:\s(?:{_KINDS})(?!\w))*\s)((?:{_SYLLABLE})(?!\w)(?:\s(?:{_SYLLABLE})(?!\w)){{0,3}})")
+_ADDRESS = re.compile(r"((?<!\w)(?i:địa chỉ|đ/c|ngụ tại|sống tại|sống ở|trú tại|quê|quê quán)\s?:?\s)([^;.\n\r]+)")
+_MARKS = re.compile("[àáâãèéêìíòóôõùúýăđĩũơưạ-ỹ]", re.IGNORECASE)
+
+
+def without_names_of_vietnam(text: str) -> str:
+    """Return the text with CUT in the place of names of Vietnam, of its hospitals, and of addresses there."""
+    if text.isascii() or not _MARKS.search(unicodedata.normalize("NFC", text)):
+        return text
+    text = _ADDRESS.sub(rf"\1{CUT}", text)
+    text = _HOUSED.sub(rf"\1{CUT}", text)
+    text = _TITLED.sub(rf"\1{CUT}", text)
+    return _FULL.sub(CUT, text) if not text.istitle() else text
