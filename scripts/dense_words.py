@@ -39,15 +39,19 @@ _HAN, _KANA, _HANGUL = "\u4e00-\u9fff", "\u3041-\u30ff", "\uac00-\ud7a3"
 _LONGEST, _LONGEST_OF_KOREA = 7, 5
 #: Costs of words that a dictionary has, and of which no frequency is known.
 _OF_DICTIONARY, _OF_MEDICINE = 70, 55
-_OF_LAO, _OF_BURMESE = 50, 50
+_OF_LAO = 50
 #: Costs of given names of which no frequency is known, and of towns and persons that a dictionary has.
-_GIVEN, _NAME = 48, 62
+_NAME = 62
+_OF_THAILAND, _FREQUENT_IN_THAI = 45, 38
+#: By how much a town or a person is rarer than the word that it is written like.
+_RARER = 10
 _LEAST = 2.0  # frequency (Zipf)
 _OF_ALL = 9.0
 _NAMES_OF_JIEBA = ("nr", "ns", "nt", "nz")
 #: Of one syllable or kana: particles, suffixes, forms of verbs; others are covered by the words that they are part of.
 _KANA_ALONE = frozenset("はがをにでとものへやかなたてだしれずりいうられせさけきく")
 _PARTS_OF_KOREAN = re.compile("J|E|XS|NNB|NR|MM|V[VACX]|XP|SN")
+_PARTICLE_OF_KOREAN = re.compile("J|E|XS|VCP|NNB$")
 _MEDICAL_SUBJECTS = ("medicine", "anatomy", "pathology", "physiology", "pharmacology", "dentistry", "biochemistry")
 _MARK = re.compile("^[\u0e30-\u0e3a\u0e45-\u0e4e\u0eb0-\u0ebc\u0ec8-\u0ecd\u102b-\u103e]")
 
@@ -68,6 +72,8 @@ class Costs:
         """Yield the lines of the table, sorted by their bytes."""
         for word in sorted(self._costs, key=str.encode):
             costs = self._costs[word]
+            if "" in costs and "n" in costs:  # the frequency is that of the word
+                costs["n"] = max(costs["n"], costs[""] + _RARER)
             yield f"{word} " + "".join(f"{kind}{costs[kind]}" for kind in sorted(costs))
 
 
@@ -209,7 +215,8 @@ def _add_korean(root: Path, costs: Costs) -> None:
         if len(word) == 1 and not any(map(_PARTS_OF_KOREAN.match, kinds)):
             continue
         if word in frequent or kinds != {"NNG"} or word in listed:
-            costs.add(word, min(_cost(frequent.get(word, 0)), _OF_DICTIONARY))
+            alone = any(not _PARTICLE_OF_KOREAN.match(kind) for kind in kinds)
+            costs.add(word, min(_cost(frequent.get(word, 0)), _OF_DICTIONARY), "" if alone else "p")
 
 
 #: Of a thousand Koreans.
@@ -250,14 +257,17 @@ def _add_thai(root: Path, costs: Costs) -> None:
     hunspell = (line.partition("/")[0] for line in next((root / "hunspell-th").rglob("th_TH.dic")).read_text("utf-8").split())
     words = {*(corpus / "words_th.txt").read_text("utf-8").split(), *hunspell}
     for word in words:
+        cost = min(_cost(math.log10(counts[word] / total * 1e9 + 1)), _OF_DICTIONARY)
+        if word in names and cost > _FREQUENT_IN_THAI:
+            continue
         if re.fullmatch("[\u0e01-\u0e4e]{2,24}", word) and not _MARK.match(word):
-            costs.add(word, min(_cost(math.log10(counts[word] / total * 1e9 + 1)), _OF_DICTIONARY))
+            costs.add(word, cost)
     for name in names:
         if re.fullmatch("[\u0e01-\u0e4e]{3,24}", name):
-            costs.add(name, 45, "n")
+            costs.add(name, _OF_THAILAND, "n")
 
 
-def _add_lao_and_burmese(root: Path, costs: Costs) -> None:
+def _add_lao(root: Path, costs: Costs) -> None:
     lao = next((root / "laonlp").rglob("Lao-Dictionary.txt")).read_text("utf-8").splitlines()
     for word in (line.strip() for line in lao if not line.startswith("#")):
         if re.fullmatch("[\u0e81-\u0ecd\u0edc-\u0edf]{2,16}", word) and not _MARK.match(word):
@@ -275,8 +285,9 @@ def _add_traditional(costs: Costs) -> None:
 def main(root: Path) -> None:
     """Write the table."""
     costs = Costs()
-    for add in (_add_chinese, _add_japanese, _add_korean, _add_thai, _add_lao_and_burmese):
+    for add in (_add_chinese, _add_japanese, _add_korean, _add_thai, _add_lao):
         add(root, costs)
+    _add_traditional(costs)
     lines: Iterable[str] = costs.lines()
     head = (
         "# Words and names of Chinese, Japanese, Korean, Thai and Lao, and how rare they are; sorted_words.py halves it.\n"

@@ -68,7 +68,7 @@ _SPINE = re.compile(r"(?:[ctls](?:1[0-2]|\d)?[\-/])+[ctls]?(?:1[0-2]|\d)", re.IG
 _TNM = re.compile(r"[cpyra]{0,2}T(?:[0-4][a-d]?|is|x)(?:N(?:[0-3][a-c]?|x))?(?:M[01x][a-c]?)?")
 #: Scans and samples of optical coherence tomography: 512x49, 1024x7.
 _SCANS = re.compile(r"(?:256|384|496|512|768|1024|1536)x\d{1,2}")
-_DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*](\d{1,4}(?:\.\d+)?))(?:[x*](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
+_DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*×](\d{1,4}(?:\.\d+)?))(?:[x*×](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
 _POINT = re.compile(r"(?<=\d)p(?=\d)")  # 3x3x3p5
 #: Sizes of detectors and cassettes, in cm and in inches.
 _DETECTORS = re.compile(
@@ -76,6 +76,7 @@ _DETECTORS = re.compile(
 )
 _CASSETTE = re.compile(r"\d{1,2}(cm|mm|in)x\d{1,2}\1", re.IGNORECASE)
 _VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
+_LARGEST_LESION, _LONGEST_SIZE = 300, 18  # mm; characters
 #: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
 _REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
 _CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S")  # iterations and subsets
@@ -497,8 +498,10 @@ def _has_dimensions(word: str) -> bool:
         return False
     sides = [float(side) for side in match.groups() if side]
     collimation = len(sides) > 1 and sides[-1] <= _THICKEST and not sides[-1].is_integer()
+    sized = word.endswith(("mm", "cm")) and max(sides) <= _LARGEST_LESION and len(word) <= _LONGEST_SIZE
     return (
         max(sides) <= _VOXEL
+        or sized
         or collimation
         or all(side >= _MATRIX and (side == sides[0] or side % _MATRIX == sides[0] % _MATRIX == 0) for side in sides)
     )

@@ -334,6 +334,8 @@ def _is_beside_usual(runs: list[re.Match[str]], usual: list[bool], place: int) -
 def _without_disguised(match: re.Match[str]) -> str:
     """Return STRANGER for a name with signs for letters; a term has a known word or a unit beside its digit."""
     word = match[0]
+    if _IS_DENSE.search(word):  # a number among words: 第5腰椎
+        return word
     runs = re.findall(r"[^\W\d_]+", word)
     signs = sum(not character.isalpha() for character in word)
     titled = word[0].isupper() and len(runs) > 1 and all(run.islower() for run in (runs[0][1:], *runs[1:]) if run)

@@ -37,6 +37,11 @@ _MARGIN = 6
 _NEVER = 10_000
 #: In South-East Asia, names are made of short words: what a name costs that no list has, and each of its letters.
 _UNKNOWN, _UNKNOWN_LETTER = 20, 7.5
+#: The same of a whole run of two to four letters, elsewhere; of one behind a word that announces a name; of a place.
+_ALONE, _ALONE_LETTER = 45, 12
+_ANNOUNCED, _ANNOUNCED_LETTER = 10, 14
+_PLACE, _PLACE_LETTER = 22, 14
+_SHORTEST_PLACE = 2
 #: How long something lasts, or how often it was.
 _SPAN = re.compile(
     "[一二三四五六七八九十半数數几幾兩两]{1,2}(?:[个個ヶケカか]月|小时|小時|分钟|分鐘|時間|日間|日目|週間|分間|[天周週日次回期歳岁歲])"
@@ -50,11 +55,18 @@ class _Costs(NamedTuple):
     family: int = _NEVER
     given: int = _NEVER
     name: int = _NEVER
+    behind: int = _NEVER  # an ending, behind another word
 
 
 def is_titled(run: str) -> bool:
     """Return whether a short run may be a name, as a title behind it says: a family name, or no known words."""
     return len(run) == 1 or not is_made_by_hand(run)
+
+
+def is_of_common_words(run: str) -> bool:
+    """Return whether a run behind what announces a name is of words all the same, and likelier than any name."""
+    words, names = _least_costs(run)
+    return words + _MARGIN <= min(names, _ANNOUNCED + _ANNOUNCED_LETTER * len(run))
 
 
 @lru_cache(maxsize=8192)
@@ -70,6 +82,8 @@ def is_made_by_hand(run: str) -> bool:
 @lru_cache(maxsize=8192)
 def is_of_words(run: str) -> bool:
     """Return whether a run is made of known words, rather than of words and names."""
+    if len(run) > 1 and run in _by_hand():
+        return True
     words, names = _least_costs(run)
     return words < _NEVER and words + _MARGIN <= names
 
@@ -85,14 +99,17 @@ def _least_costs(run: str) -> tuple[int, int]:
             continue
         for end in range(start + 1, min(size, start + longest) + 1):
             costs = _costs(run[start:end])
-            words[end] = min(words[end], words[start] + costs.word)
-            names[end] = min(names[end], names[start] + costs.word)
+            cost = costs.behind if start else costs.word
+            words[end] = min(words[end], words[start] + cost)
+            names[end] = min(names[end], names[start] + costs.behind)
         if span := _SPAN.match(run, start):
             words[span.end()] = min(words[span.end()], words[start] + _BY_HAND)
         for end, cost in _names_at(run, start):
             names[end] = min(names[end], min(words[start], names[start]) + cost)
     if longest == _LONGEST_OF_SOUTH_EAST:
         names[size] = min(names[size], _UNKNOWN + round(_UNKNOWN_LETTER * size))
+    elif 1 < size <= _LONGEST_NAME:
+        names[size] = min(names[size], _ALONE + _ALONE_LETTER * size)
     return words[size], names[size]
 
 
@@ -101,6 +118,11 @@ def _names_at(run: str, start: int) -> Iterator[tuple[int, int]]:
     size = len(run)
     for end in range(start + 1, min(size, start + _LONGEST_NAME) + 1):
         costs = _costs(run[start:end])
+        length = end - start
+        if length > 1 and start and _announcing().search(run, 0, start):
+            yield end, _ANNOUNCED + _ANNOUNCED_LETTER * length
+        if length >= _SHORTEST_PLACE and (kind := _kinds_of_place().match(run, end)) and not is_made_by_hand(run[start:end]):
+            yield kind.end(), _PLACE + _PLACE_LETTER * length
         if (single := min(costs.family, costs.given)) < _NEVER and (title := _titles().match(run, end)):
             yield title.end(), single + _TITLED
         if costs.name < _NEVER:
@@ -135,6 +157,19 @@ def _cost_of_given(name: str) -> int:
 
 
 @cache
+def _announcing() -> re.Pattern[str]:
+    """Return a pattern for the end of what announces a name: patient, name, daughter."""
+    return re.compile(f"(?:{'|'.join(map(re.escape, sorted(cues()['announces dense name'])))})$")
+
+
+@cache
+def _kinds_of_place() -> re.Pattern[str]:
+    """Return a pattern for what stands behind the name of a town or a practice."""
+    kinds = sorted(cues()["behind place"], key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, kinds)))
+
+
+@cache
 def _titles() -> re.Pattern[str]:
     """Return a pattern for what stands behind a name in scripts without spaces."""
     return re.compile("|".join(sorted(map(re.escape, cues()["behind dense name"]), key=len, reverse=True)))
@@ -151,7 +186,7 @@ def _costs(piece: str) -> _Costs:
     word = found.get("", _NEVER)
     if piece in _by_hand() or simple in _by_hand():
         word = min(word, _BY_HAND)
-    return _Costs(word, found.get("f", _NEVER), found.get("g", _NEVER), found.get("n", _NEVER))
+    return _Costs(word, found.get("f", _NEVER), found.get("g", _NEVER), found.get("n", _NEVER), min(word, found.get("p", _NEVER)))
 
 
 @lru_cache(maxsize=4096)

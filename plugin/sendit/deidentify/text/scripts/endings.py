@@ -41,8 +41,8 @@ _LAST_LETTER_CHANGES = (("ა", "ი"), ("ე", "ი"))
 @lru_cache(maxsize=8192)
 def is_written_by_hand(word: str) -> bool:
     """Return whether a word, or what is left of it without an ending or a prefix, is in a table written by hand."""
-    folded = folded_word(word)
-    if folded in _by_hand() or word in _by_hand():
+    folded = folded_word(word).replace("\u0901", "\u0902")  # साँस, सांस
+    if folded in _by_hand():
         return True
     if not _CASELESS.match(word) or is_listed_name(folded):
         return False
@@ -85,4 +85,4 @@ def _stems() -> frozenset[str]:
 def _by_hand() -> frozenset[str]:
     """Return the words of the tables that are written by hand, in scripts without capitals, folded."""
     words = {word for name in ("words_of_scripts.txt", "languages.txt") for word in table_words(name)}
-    return frozenset(folded_word(word) for word in words if _CASELESS.match(word))
+    return frozenset(folded_word(word).replace("\u0901", "\u0902") for word in words if _CASELESS.match(word))

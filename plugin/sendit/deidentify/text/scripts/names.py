@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS
-from sendit.deidentify.text.scripts.dense import is_made_by_hand, is_titled
+from sendit.deidentify.text.scripts.dense import is_made_by_hand, is_of_common_words, is_titled
 from sendit.deidentify.text.scripts.endings import is_written_by_hand
 from sendit.deidentify.text.sections import any_of, cues
 from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Letters and marks: Armenian to Georgian and Ethiopic, without those of scripts without spaces.
 CASELESS = "\u0531-\u058f\u0591-\u07bf\u0900-\u0dff\u10a0-\u10ff\u1200-\u139f\u1c90-\u1cbf"
+_HAN_AND_HANGUL = "\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3々"
 _SOUTH_EAST = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _IS_CASELESS, _IS_SOUTH_EAST = re.compile(f"[{CASELESS}]"), re.compile(f"[{_SOUTH_EAST}]")
 _WORD = rf"[{CASELESS}{_SOUTH_EAST}](?:[{CASELESS}{_SOUTH_EAST}]|[\-'’\"״׳/](?=[{CASELESS}]))*"
@@ -39,19 +40,21 @@ def without_cued_names(text: str) -> str:
     text = _residence().sub(_without_address, text)
     text = _house_before().sub(_without_name_of_house, text)
     text = _house_behind().sub(_without_house_before, text)
+    text = _announced().sub(_without_announced, text)
+    text = _without_names_behind(_begins_name(), text, cue_stays=False)
     for pattern in (_titles_in_words(), _titles_in_dense()):
         text = _without_names_behind(pattern, text)
     return _before_title().sub(_without_titled, text)
 
 
-def _without_names_behind(pattern: re.Pattern[str], text: str) -> str:
+def _without_names_behind(pattern: re.Pattern[str], text: str, *, cue_stays: bool = True) -> str:
     pieces, position = [], 0
     for match in pattern.finditer(text):
         if match.start() < position:
             continue
         end = _end_of_names(text, match.end(), _MOST_WORDS)
         if end > match.end():
-            pieces += [text[position : match.end()], CUT]
+            pieces += [text[position : match.end() if cue_stays else match.start()], CUT]
             position = end
     return "".join((*pieces, text[position:])) if pieces else text
 
@@ -75,6 +78,23 @@ def _ends_name(word: str) -> bool:
 
 
 @cache
+def _begins_name() -> re.Pattern[str]:
+    """Return a pattern for the beginning of an Arabic name by a child or a father: أم خالد."""
+    return re.compile(rf"(?<![{CASELESS}])(?:أم|ام|أبو|ابو|أبا|آل|بن|بنت)(?=\s[{CASELESS}])")
+
+
+@cache
+def _announced() -> re.Pattern[str]:
+    """Return a pattern for a run behind a label or a relation in Chinese, Japanese or Korean: 氏名 小鳥遊, 딸 지은."""
+    cue = any_of(cues()["announces dense name"])
+    return re.compile(rf"((?<![{_HAN_AND_HANGUL}])(?:{cue})(?:\s?[:：]\s?|\s))([{_HAN_AND_HANGUL}]{{2,12}})(?![{_HAN_AND_HANGUL}])")
+
+
+def _without_announced(match: re.Match[str]) -> str:
+    return match[0] if is_made_by_hand(match[2]) or is_of_common_words(match[2]) else f"{match[1]}{CUT}"
+
+
+@cache
 def _titles_in_words() -> re.Pattern[str]:
     """Return a pattern for titles and relations in scripts that part words by spaces."""
     return re.compile(rf"(?<![{CASELESS}])(?:{any_of(cues()['title without capitals'])})(?![{CASELESS}])")
@@ -89,8 +109,8 @@ def _titles_in_dense() -> re.Pattern[str]:
 @cache
 def _before_title() -> re.Pattern[str]:
     """Return a pattern for a short run of Chinese, Japanese or Korean with a title behind it, and a space between them."""
-    letters = "\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3"
-    return re.compile(rf"(?<![{letters}])([{letters}]{{1,4}})(?=\s(?:{any_of(cues()['behind dense name'])})(?![\u4e00-\u9fff]))")
+    titles = any_of(cues()["behind dense name"])
+    return re.compile(rf"(?<![{_HAN_AND_HANGUL}])([{_HAN_AND_HANGUL}]{{1,4}})(?=\s(?:{titles})(?![\u4e00-\u9fff]))")
 
 
 def _without_titled(match: re.Match[str]) -> str:
