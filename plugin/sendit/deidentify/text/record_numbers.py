@@ -32,7 +32,7 @@ _LONGEST_TOKEN = 16
 _LARGEST_LISTED, _LARGEST_FINE = 10_000, 3000
 _BRIGHTEST = 255
 #: Scripts without spaces, whose words are judged by themselves, as numbers and units stand among them: 径18mmの結節.
-DENSE_SCRIPTS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+DENSE_SCRIPTS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0eff\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u17dc"
 _DENSE = re.compile(f"[{DENSE_SCRIPTS}]")
 _PLAIN_PART = re.compile(f"[^{DENSE_SCRIPTS}\u3001\u3002\uff0c\uff1a\uff1b\u300c\u300d]+")
 _DIGITS = re.compile(r"\d+")

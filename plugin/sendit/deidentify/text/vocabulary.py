@@ -27,6 +27,7 @@ from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS, STRANGER, 
 from sendit.deidentify.text.scripts.dense import is_of_words
 from sendit.deidentify.text.scripts.endings import is_written_by_hand
 from sendit.deidentify.text.scripts.names import with_neighbours
+from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
 from sendit.deidentify.text.sections import medicine, products, sections, technique, vocabulary, words_by_section
 from sendit.deidentify.text.sorted_words import (
     begins_sentence,
@@ -242,6 +243,7 @@ def without_strangers(text: str) -> str:
                 or _is_adjective(runs, place)
                 or _is_breed(runs, place)
                 or _is_tooth(runs[place])
+                or is_syllable_of_vietnam(runs[place])
                 or _is_behind_prefix_and_hyphen(runs, place)
                 or begins_sentence_of(runs[place][0], runs[place])
                 or (capitals and _is_beside_usual(runs, usual, place))

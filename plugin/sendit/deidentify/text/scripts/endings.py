@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CASELESS = re.compile("[\u0531-\u139f\u1c90-\u1cbf]")
+_LONG_ENDING = 2
 _SHORTEST = 3  # letters of what is left without an ending
 #: By script: its first and last letter, and endings of cases, plurals, possession and forms of verbs.
 _ENDINGS_TEXT = (
@@ -44,9 +45,12 @@ def is_written_by_hand(word: str) -> bool:
     folded = folded_word(word).replace("\u0901", "\u0902")  # साँस, सांस
     if folded in _by_hand():
         return True
-    if not _CASELESS.match(word) or is_listed_name(folded):
+    if not _CASELESS.match(word):
         return False
-    return any(bare in _by_hand() or _is_with_ending(bare) for bare in (folded, *_without_prefixes(folded)))
+    shortest = _LONG_ENDING if is_listed_name(folded) else 1  # مریم is not what is left of مری
+    return any(
+        bare in _by_hand() or _is_with_ending(bare, shortest) for bare in (folded, *_without_prefixes(folded))
+    )
 
 
 def _without_prefixes(word: str) -> Iterator[str]:
@@ -58,10 +62,13 @@ def _without_prefixes(word: str) -> Iterator[str]:
     )
 
 
-def _is_with_ending(word: str) -> bool:
+def _is_with_ending(word: str, shortest: int) -> bool:
     endings = next((ends for first, last, ends in _ENDINGS if first <= word[0] <= last), ())
     return any(
-        word.endswith(ending) and len(word) - len(ending) >= _SHORTEST and _is_stem(word[: -len(ending)])
+        len(ending) >= shortest
+        and word.endswith(ending)
+        and len(word) - len(ending) >= _SHORTEST
+        and _is_stem(word[: -len(ending)])
         for ending in map(folded_word, endings)
     )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Letters and marks: Armenian to Georgian and Ethiopic, without those of scripts without spaces.
 CASELESS = "\u0531-\u058f\u0591-\u07bf\u0900-\u0dff\u10a0-\u10ff\u1200-\u139f\u1c90-\u1cbf"
 _HAN_AND_HANGUL = "\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3々"
-_SOUTH_EAST = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_SOUTH_EAST = "\u0e00-\u0eff\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u17dc"
 _IS_CASELESS, _IS_SOUTH_EAST = re.compile(f"[{CASELESS}]"), re.compile(f"[{_SOUTH_EAST}]")
 _WORD = rf"[{CASELESS}{_SOUTH_EAST}](?:[{CASELESS}{_SOUTH_EAST}]|[\-'’\"״׳/](?=[{CASELESS}]))*"
 _NEXT = re.compile(rf"(\s|\s?[.:]\s?|-|^)({_WORD})")

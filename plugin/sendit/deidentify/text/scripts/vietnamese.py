@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
+from sendit.deidentify.tables import table_words
 from sendit.deidentify.text.record_numbers import CUT
 
 _FAMILIES = (
@@ -21,6 +23,9 @@ _TITLES = (
 )
 _HOUSES = "bệnh viện|bv|phòng khám|pk|trung tâm y tế|ttyt|trạm y tế|viện|nhà thương|trường"
 _KINDS = "Đa|Khoa|Đại|Học|Nhi|Phụ|Sản|Trung|Ương|Tỉnh|Thành|Phố|Quận|Huyện|Y|Dược|Mắt|Tim|Quốc|Tế|Quân|Tư"
+#: Marked syllables that a text has beside a word without marks, which may be one or a name of another language.
+_FEWEST_MARKED = 2
+_SYLLABLES = re.compile(r"[^\W\d_]+")
 #: A family name alone is a word; with two syllables behind it, or one that is no word of an order, it is a name.
 _FULL = re.compile(rf"(?<!\w)(?:{_FAMILIES})(?:\s(?:{_SYLLABLE})(?!\w)){{1,4}}")
 _TITLED = re.compile(rf"((?<!\w)(?i:{_TITLES})\.?:?\s)((?:{_SYLLABLE})(?!\w)(?:\s(?:{_SYLLABLE})(?!\w)){{0,3}})")
@@ -37,3 +42,17 @@ def without_names_of_vietnam(text: str) -> str:
     text = _HOUSED.sub(rf"\1{CUT}", text)
     text = _TITLED.sub(rf"\1{CUT}", text)
     return _FULL.sub(CUT, text) if not text.istitle() else text
+
+
+@cache
+def _syllables() -> frozenset[str]:
+    return table_words("syllables_of_vietnam.txt")
+
+
+def is_syllable_of_vietnam(match: re.Match[str]) -> bool:
+    """Return whether a word is a syllable of Vietnamese, in small letters or at the beginning of such a text."""
+    word, text = match[0], match.string
+    if unicodedata.normalize("NFC", word.lower()) not in _syllables() or not (word.islower() or (word.istitle() and not text[: match.start()].strip())):
+        return False
+    marked = sum(bool(_MARKS.search(one)) for one in _SYLLABLES.findall(text))
+    return marked >= _FEWEST_MARKED
