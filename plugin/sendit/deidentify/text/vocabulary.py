@@ -285,6 +285,8 @@ def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
         word: the word.
         match: where it stands.
     """
+    if is_syllable_of_vietnam(match):
+        return True
     if not word.istitle() or _is_behind_initial(match):
         return False
     if begins_in_language(word, match):

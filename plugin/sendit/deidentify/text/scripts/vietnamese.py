@@ -54,5 +54,6 @@ def is_syllable_of_vietnam(match: re.Match[str]) -> bool:
     word, text = match[0], match.string
     if unicodedata.normalize("NFC", word.lower()) not in _syllables() or not (word.islower() or (word.istitle() and not text[: match.start()].strip())):
         return False
-    marked = sum(bool(_MARKS.search(one)) for one in _SYLLABLES.findall(text))
-    return marked >= _FEWEST_MARKED
+    words = _SYLLABLES.findall(unicodedata.normalize("NFC", text))
+    marked = sum(bool(_MARKS.search(one)) for one in words)
+    return marked >= _FEWEST_MARKED or (marked > 0 and all(one.lower() in _syllables() for one in words))
