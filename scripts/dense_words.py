@@ -45,6 +45,7 @@ _NAME = 62
 _OF_THAILAND, _FREQUENT_IN_THAI = 45, 38
 #: By how much a town or a person is rarer than the word that it is written like.
 _RARER = 10
+_RARE_IN_JAPAN, _IN_KANA, _RARE_IN_CHINA = 48, 8, 40
 _LEAST = 2.0  # frequency (Zipf)
 _OF_ALL = 9.0
 _NAMES_OF_JIEBA = ("nr", "ns", "nt", "nz")
@@ -103,6 +104,9 @@ def _add_chinese(root: Path, costs: Costs) -> None:
         kinds[word], counts[word] = kind, int(count)
     families, given = _names_of_newspaper(root)
     _add_shares(costs, families, "f", 2)
+    for family in _RARE_FAMILIES_OF_CHINA.split():
+        costs.add(family, _RARE_IN_CHINA, "f")
+    of_japan = _names_of_japan(root)
     _add_shares(costs, given, "g")
     frequent = _frequencies(root, "large_zh")
     total = sum(counts.values())
@@ -114,8 +118,26 @@ def _add_chinese(root: Path, costs: Costs) -> None:
         if kind.startswith(_NAMES_OF_JIEBA) and len(word) > 1:
             if kind.startswith(("nr", "ns")) and frequency >= _LEAST:
                 costs.add(word, min(_cost(frequency), _NAME), "n")
-        elif frequency >= _LEAST:
+        elif frequency >= _LEAST and (word in kinds or word not in of_japan):
             costs.add(word, _cost(frequency))
+
+
+def _names_of_japan(root: Path) -> set[str]:
+    """Return the names of persons and places that texts of China have as words."""
+    folder = next((root / "mecab-ipadic").rglob("Noun.name.csv")).parent
+    lines = (line for kind in ("name", "place", "org") for line in (folder / f"Noun.{kind}.csv").open(encoding="euc-jp"))
+    return {word for line in lines if len(word := line.partition(",")[0]) > 1}
+
+
+#: Family names that the newspaper hardly has.
+_RARE_FAMILIES_OF_CHINA = """
+    王 李 张 刘 陈 杨 赵 黄 周 吴 徐 孙 胡 朱 高 林 何 郭 马 罗 梁 宋 郑 谢 韩 唐 冯 于 董 萧 肖 程 曹 袁 邓 许 傅 沈 曾 彭 吕 苏 卢 蒋 蔡 贾 丁
+    魏 薛 叶 阎 闫 余 潘 杜 戴 夏 钟 汪 田 任 姜 范 方 石 姚 谭 廖 邹 熊 金 陆 郝 孔 白 崔 康 毛 邱 丘 秦 江 史 顾 侯 邵 孟 龙 万 段 雷 钱 汤 尹 黎
+    易 常 武 乔 贺 赖 龚 文 庞 樊 兰 殷 施 陶 洪 翟 安 颜 倪 严 牛 温 芦 季 俞 章 鲁 葛 伍 韦 申 尤 毕 聂 丛 焦 向 柳 邢 骆 岳 齐 梅 莫 庄 辛 管 祝
+    左 涂 谷 祁 时 舒 耿 牟 卜 路 詹 关 苗 凌 费 纪 靳 盛 童 欧 甄 项 曲 成 游 阳 裴 席 卫 查 屈 鲍 位 覃 霍 翁 隋 植 甘 景 薄 单 包 司 柏 宁 柯 阮 桂 闵
+    解 强 柴 华 车 冉 房 边 连 佟 佘 仇 麦 阚 褚 娄 池 沙 苟 敖 晏 占 巫 蒙 桑 饶 楚 储 郎 宫 沃 谌 喻 应 卓 蔺 商 古 鞠 邬 匡 简 鄢 尚 利 蓝 班 仲 迟 党 滕 糜 荣
+    欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 司徒 端木 夏侯 轩辕 南宫 宇文 长孙 呼延
+"""
 
 
 def _names_of_newspaper(root: Path) -> tuple[Counter[str], Counter[str]]:
@@ -136,16 +158,17 @@ def _add_japanese(root: Path, costs: Costs) -> None:
     def lines(kind: str) -> list[list[str]]:
         return [line.split(",") for line in (folder / f"{kind}.csv").read_text("euc-jp").splitlines()]
 
-    families = {line[0]: (int(line[3]), line[11]) for line in lines("Noun.name") if line[7] == "姓"}
-    given = {line[0]: (int(line[3]), line[11]) for line in lines("Noun.name") if line[7] == "名"}
+    families = {line[0]: line[11] for line in lines("Noun.name") if line[7] == "姓"}
+    given = {line[0]: line[11] for line in lines("Noun.name") if line[7] == "名"}
     for kind, names in (("f", families), ("g", given)):
-        least = min(cost for cost, _ in names.values())
-        for name, (cost, reading) in names.items():
+        total = sum(10 ** frequent[name] for name in names if name in frequent)
+        for name, reading in names.items():
+            cost = min(10 * math.log10(total / 10 ** frequent.get(name, 0)), _RARE_IN_JAPAN)
             if letters.fullmatch(name):
-                costs.add(name, 22 + (cost - least) / 200, kind)
-                for kana in {reading, _in_hiragana(reading)}:
-                    if len(kana) > 1:
-                        costs.add(kana, 26 + (cost - least) / 200, kind)
+                costs.add(name, cost, kind)
+            for kana in {reading, _in_hiragana(reading)}:
+                if len(kana) > 1 and letters.fullmatch(kana):
+                    costs.add(kana, min(cost + _IN_KANA, _RARE_IN_JAPAN), kind)
     for line in lines("Noun.name"):
         if line[7] == "一般" and letters.fullmatch(line[0]) and len(line[0]) > 1:
             costs.add(line[0], _NAME, "n")

@@ -29,7 +29,7 @@ _BEHIND_LETTER = re.compile(
 _LONGEST, _LONGEST_OF_SOUTH_EAST, _LONGEST_NAME = 8, 24, 4
 #: Costs, in tenths of the logarithm of one to a frequency: of a word that a hand has written; of what is a name.
 _BY_HAND = 25
-_FULL_NAME, _FULL_NAME_ALONE, _FAMILY, _GIVEN, _NAME = 12, 0, 22, 30, 0
+_FULL_NAME, _FULL_NAME_FIRST, _FAMILY, _GIVEN, _NAME = 12, 0, 22, 30, 0
 #: A name with a title behind it is one.
 _TITLED = -25
 #: By how much words have to be more likely than names.
@@ -137,8 +137,7 @@ def _names_at(run: str, start: int) -> Iterator[tuple[int, int]]:
         for behind in range(end + 1, min(size, end + _LONGEST_NAME) + 1):
             given = _cost_of_given(run[end:behind])
             if given < _NEVER:
-                alone = start == 0 and behind == size
-                yield behind, costs.family + given + (_FULL_NAME_ALONE if alone else _FULL_NAME)
+                yield behind, costs.family + given + (_FULL_NAME if start else _FULL_NAME_FIRST)
                 if title := _titles().match(run, behind):
                     yield title.end(), costs.family + given + _TITLED
     if _SOUTH_EAST.match(run, start):

@@ -15,7 +15,6 @@ from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS
 from sendit.deidentify.text.scripts.dense import is_made_by_hand, is_of_common_words, is_titled
 from sendit.deidentify.text.scripts.endings import is_written_by_hand
 from sendit.deidentify.text.sections import any_of, cues
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +186,7 @@ def with_neighbours(runs: Sequence[re.Match[str]], usual: Sequence[bool]) -> lis
 
 def _may_be_name_beside(word: str) -> bool:
     if _IS_CASELESS.match(word):
-        return is_listed_name(folded_word(word)) and not is_written_by_hand(word)
+        return not is_written_by_hand(word)
     return bool(_IS_SOUTH_EAST.match(word) or (_ANY_LETTER.match(word) and len(word) <= _SHORT_RUN)) and not is_made_by_hand(word)
 
 

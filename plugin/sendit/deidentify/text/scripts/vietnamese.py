@@ -25,9 +25,11 @@ _HOUSES = "bệnh viện|bv|phòng khám|pk|trung tâm y tế|ttyt|trạm y tế
 _KINDS = "Đa|Khoa|Đại|Học|Nhi|Phụ|Sản|Trung|Ương|Tỉnh|Thành|Phố|Quận|Huyện|Y|Dược|Mắt|Tim|Quốc|Tế|Quân|Tư"
 #: Marked syllables that a text has beside a word without marks, which may be one or a name of another language.
 _FEWEST_MARKED = 2
+_LONGEST_NAME = 4  # spaces
 _SYLLABLES = re.compile(r"[^\W\d_]+")
-#: A family name alone is a word; with two syllables behind it, or one that is no word of an order, it is a name.
-_FULL = re.compile(rf"(?<!\w)(?:{_FAMILIES})(?:\s(?:{_SYLLABLE})(?!\w)){{1,4}}")
+#: Syllables with capitals, one of which is a family name, or Văn or Thị.
+_CHAIN = re.compile(rf"(?<!\w){_SYLLABLE}(?:\s{_SYLLABLE}(?!\w)){{1,5}}")
+_OF_NAMES = frozenset((*_FAMILIES.split("|"), "Văn", "Thị"))
 _TITLED = re.compile(rf"((?<!\w)(?i:{_TITLES})\.?:?\s)((?:{_SYLLABLE})(?!\w)(?:\s(?:{_SYLLABLE})(?!\w)){{0,3}})")
 _HOUSED = re.compile(rf"((?<!\w)(?i:{_HOUSES})(?:\s(?:{_KINDS})(?!\w))*\s)((?:{_SYLLABLE})(?!\w)(?:\s(?:{_SYLLABLE})(?!\w)){{0,3}})")
 _ADDRESS = re.compile(r"((?<!\w)(?i:địa chỉ|đ/c|ngụ tại|sống tại|sống ở|trú tại|quê|quê quán)\s?:?\s)([^;.\n\r]+)")
@@ -41,7 +43,11 @@ def without_names_of_vietnam(text: str) -> str:
     text = _ADDRESS.sub(rf"\1{CUT}", text)
     text = _HOUSED.sub(rf"\1{CUT}", text)
     text = _TITLED.sub(rf"\1{CUT}", text)
-    return _FULL.sub(CUT, text) if not text.istitle() else text
+    return text if text.istitle() and text.count(" ") > _LONGEST_NAME else _CHAIN.sub(_without_name, text)
+
+
+def _without_name(match: re.Match[str]) -> str:
+    return match[0] if _OF_NAMES.isdisjoint(match[0].split()) else CUT
 
 
 @cache
