@@ -29,7 +29,7 @@ _BEHIND_LETTER = re.compile(
 _LONGEST, _LONGEST_OF_SOUTH_EAST, _LONGEST_NAME = 8, 24, 4
 #: Costs, in tenths of the logarithm of one to a frequency: of a word that a hand has written; of what is a name.
 _BY_HAND = 25
-_FULL_NAME, _FULL_NAME_FIRST, _FAMILY, _GIVEN, _NAME = 12, 0, 22, 30, 0
+_FULL_NAME, _FULL_NAME_FIRST, _FAMILY, _GIVEN, _NAME = 12, 0, 22, 18, 0
 #: A name with a title behind it is one.
 _TITLED = -25
 #: By how much words have to be more likely than names.

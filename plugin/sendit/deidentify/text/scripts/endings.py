@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CASELESS = re.compile("[\u0531-\u139f\u1c90-\u1cbf]")
+#: Hebrew and Arabic, whose words are short.
+_OF_CONSONANTS = re.compile("[\u0590-\u06ff]")
 _LONG_ENDING = 2
 _SHORTEST = 3  # letters of what is left without an ending
 #: By script: its first and last letter, and endings of cases, plurals, possession and forms of verbs.
@@ -47,7 +49,10 @@ def is_written_by_hand(word: str) -> bool:
         return True
     if not _CASELESS.match(word):
         return False
-    shortest = _LONG_ENDING if is_listed_name(folded) else 1  # مریم is not what is left of مری
+    listed = is_listed_name(folded)  # مریم is no form of مری
+    if listed and _OF_CONSONANTS.match(word):
+        return False
+    shortest = _LONG_ENDING if listed else 1
     return any(
         bare in _by_hand() or _is_with_ending(bare, shortest) for bare in (folded, *_without_prefixes(folded))
     )
