@@ -22,13 +22,21 @@ _HEAD = """# Syllables of which the words of Vietnamese are made, with their mar
 # texts of Vietnam alone, in small letters or at the beginning (scripts/vietnamese.py).
 # Written by python -m scripts.vietnamese_syllables, from Debian's hunspell-vi (GPL-2+).
 """
+#: The tone on the second of two vowels at the end, where others write it on the first one: hoá, hóa; tuỵ, tụy.
+_TONE = re.compile("(?<!q)([ou])([aeyàáảãạèéẻẽẹỳýỷỹỵ])$")
+
+
+def _with_tone_before(match: re.Match[str]) -> str:
+    plain, *tones = unicodedata.normalize("NFD", match[2])
+    return unicodedata.normalize("NFC", "".join((match[1], *tones, plain)))
 
 
 def main(root: Path) -> None:
     """Write the table."""
     lines = next((root / "hunspell-vi").rglob("vi_VN.dic")).read_text("utf-8").splitlines()[1:]
     words = (unicodedata.normalize("NFC", line.partition("/")[0].strip()) for line in lines)
-    found = sorted({word for word in words if _SYLLABLE.fullmatch(word)} - _FAMILIES)
+    syllables = {word for word in words if _SYLLABLE.fullmatch(word)} - _FAMILIES
+    found = sorted(syllables | {_TONE.sub(_with_tone_before, word) for word in syllables})
     (TABLES / "syllables_of_vietnam.txt").write_text(_HEAD + textwrap.fill(" ".join(found), 160) + "\n", "utf-8")
 
 

@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.vocabulary import (
     begins_sentence_of,
@@ -73,7 +74,7 @@ def without_short_names(text: str) -> str:
         lambda match: match[0] if _stays_though_short(match) else CUT,
         text,
     )
-    text = _short_name().sub(CUT, text)
+    text = _short_name().sub(lambda match: match[0] if is_syllable_of_vietnam(match) else CUT, text)
     return _shortest_name().sub(_without_shortest_name, text)
 
 

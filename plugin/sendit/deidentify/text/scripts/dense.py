@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _IS_DENSE = re.compile(f"[{DENSE_SCRIPTS}]")
+_SYLLABLE = re.compile("[\uac00-\ud7a3]")
 _SOUTH_EAST = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 #: Vowels and tones behind a letter: no word begins with one.
 _BEHIND_LETTER = re.compile(
@@ -28,13 +29,15 @@ _BEHIND_LETTER = re.compile(
 )
 _LONGEST, _LONGEST_OF_SOUTH_EAST, _LONGEST_NAME = 8, 24, 4
 #: Costs, in tenths of the logarithm of one to a frequency: of a word that a hand has written; of what is a name.
-_BY_HAND = 25
+_BY_HAND, _SYLLABLE_BY_HAND = 25, 35
 _FULL_NAME, _FULL_NAME_FIRST, _FAMILY, _GIVEN, _NAME = 12, 0, 22, 18, 0
 #: A name with a title behind it is one.
 _TITLED = -25
 #: By how much words have to be more likely than names.
 _MARGIN = 6
 _NEVER = 10_000
+#: A run that is a family name and nothing else: of one character, only common ones are no words.
+_COMMON_FAMILY, _RARE_FAMILY = 18, 60
 #: In South-East Asia, names are made of short words: what a name costs that no list has, and each of its letters.
 _UNKNOWN, _UNKNOWN_LETTER = 20, 7.5
 #: The same of a whole run of two to four letters, elsewhere; of one behind a word that announces a name; of a place.
@@ -84,6 +87,8 @@ def is_of_words(run: str) -> bool:
     """Return whether a run is made of known words, rather than of words and names."""
     if len(run) > 1 and run in _by_hand():
         return True
+    if _costs(run).family <= (_RARE_FAMILY if len(run) > 1 else _COMMON_FAMILY):
+        return False
     words, names = _least_costs(run)
     return words < _NEVER and words + _MARGIN <= names
 
@@ -121,7 +126,8 @@ def _names_at(run: str, start: int) -> Iterator[tuple[int, int]]:
         length = end - start
         if length > 1 and start and _announcing().search(run, 0, start):
             yield end, _ANNOUNCED + _ANNOUNCED_LETTER * length
-        if length >= _SHORTEST_PLACE and (kind := _kinds_of_place().match(run, end)) and not is_made_by_hand(run[start:end]):
+        kind = _kinds_of_place().match(run, end) if length >= _SHORTEST_PLACE else None
+        if kind and not is_made_by_hand(run[start:end]) and run[start:end] not in cues()["kind of facility"]:
             yield kind.end(), _PLACE + _PLACE_LETTER * length
         if (single := min(costs.family, costs.given)) < _NEVER and (title := _titles().match(run, end)):
             yield title.end(), single + _TITLED
@@ -184,7 +190,7 @@ def _costs(piece: str) -> _Costs:
         found = {kind: min(found.get(kind, _NEVER), other.get(kind, _NEVER)) for kind in found | other}
     word = found.get("", _NEVER)
     if piece in _by_hand() or simple in _by_hand():
-        word = min(word, _BY_HAND)
+        word = min(word, _SYLLABLE_BY_HAND if _SYLLABLE.fullmatch(piece) else _BY_HAND)
     return _Costs(word, found.get("f", _NEVER), found.get("g", _NEVER), found.get("n", _NEVER), min(word, found.get("p", _NEVER)))
 
 
