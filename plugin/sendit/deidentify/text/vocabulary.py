@@ -427,7 +427,7 @@ def _is_usual(match: re.Match[str]) -> bool:
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     if before.isascii() and before.isalnum() and (particle := _PARTICLE_BEHIND_LATIN.match(run)):
         return particle.end() == len(run) or is_of_words(run[particle.end() :])
-    if before in ("X", "x") and run[0] in "선線线" and (len(run) == 1 or is_of_words(run[1:])):
+    if before in ("X", "x") and run[0] in "선線线光" and (len(run) == 1 or is_of_words(run[1:])):
         return True
     if before.isdigit() and (counted := _COUNTED.match(run)):
         return counted.end() == len(run) or is_of_words(run[counted.end() :])

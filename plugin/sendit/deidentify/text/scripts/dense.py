@@ -42,9 +42,10 @@ _COMMON_FAMILY, _RARE_FAMILY = 18, 60
 _UNKNOWN, _UNKNOWN_LETTER = 20, 7.5
 #: The same of a whole run of two to four letters, elsewhere; of one behind a word that announces a name; of a place.
 _ALONE, _ALONE_LETTER = 45, 12
+_TWO, _GIVEN_OF_KOREA = 2, 10
 _ANNOUNCED, _ANNOUNCED_LETTER = 10, 14
 _PLACE, _PLACE_LETTER = 22, 14
-_SHORTEST_PLACE = 2
+_SHORTEST_ANNOUNCED = 2
 #: How long something lasts, or how often it was.
 _SPAN = re.compile(
     "[一二三四五六七八九十半数數几幾兩两]{1,2}(?:[个個ヶケカか]月|小时|小時|分钟|分鐘|時間|日間|日目|週間|分間|[天周週日次回期歳岁歲])"
@@ -85,9 +86,12 @@ def is_made_by_hand(run: str) -> bool:
 @lru_cache(maxsize=8192)
 def is_of_words(run: str) -> bool:
     """Return whether a run is made of known words, rather than of words and names."""
-    if len(run) > 1 and run in _by_hand():
+    family = _costs(run).family
+    if len(run) == 1:
+        return run in _by_hand() and family > _COMMON_FAMILY
+    if run in _by_hand():
         return True
-    if _costs(run).family <= (_RARE_FAMILY if len(run) > 1 else _COMMON_FAMILY):
+    if family <= _RARE_FAMILY or (_SOUTH_EAST.match(run) and _costs(run).name < _NEVER):
         return False
     words, names = _least_costs(run)
     return words < _NEVER and words + _MARGIN <= names
@@ -115,41 +119,55 @@ def _least_costs(run: str) -> tuple[int, int]:
         names[size] = min(names[size], _UNKNOWN + round(_UNKNOWN_LETTER * size))
     elif 1 < size <= _LONGEST_NAME:
         names[size] = min(names[size], _ALONE + _ALONE_LETTER * size)
+        if size == _TWO and _SYLLABLE.match(run):
+            names[size] = min(names[size], _costs(run[0]).given + _costs(run[1]).given + _GIVEN_OF_KOREA)
     return words[size], names[size]
 
 
 def _names_at(run: str, start: int) -> Iterator[tuple[int, int]]:
     """Yield where names end that begin at a place, and what they cost."""
-    size = len(run)
-    for end in range(start + 1, min(size, start + _LONGEST_NAME) + 1):
-        costs = _costs(run[start:end])
-        length = end - start
-        if length > 1 and start and _announcing().search(run, 0, start):
-            yield end, _ANNOUNCED + _ANNOUNCED_LETTER * length
-        kind = _kinds_of_place().match(run, end) if length >= _SHORTEST_PLACE else None
-        if kind and not is_made_by_hand(run[start:end]) and run[start:end] not in cues()["kind of facility"]:
-            yield kind.end(), _PLACE + _PLACE_LETTER * length
-        if (single := min(costs.family, costs.given)) < _NEVER and (title := _titles().match(run, end)):
-            yield title.end(), single + _TITLED
-        if costs.name < _NEVER:
-            yield end, costs.name + _NAME
-        if costs.given < _NEVER and end - start > 1:
-            yield end, costs.given + _GIVEN
-        if costs.family >= _NEVER:
-            continue
-        yield end, costs.family + _FAMILY
-        if title := _titles().match(run, end):
-            yield title.end(), costs.family + _TITLED
-        for behind in range(end + 1, min(size, end + _LONGEST_NAME) + 1):
-            given = _cost_of_given(run[end:behind])
-            if given < _NEVER:
-                yield behind, costs.family + given + (_FULL_NAME if start else _FULL_NAME_FIRST)
-                if title := _titles().match(run, behind):
-                    yield title.end(), costs.family + given + _TITLED
+    for end in range(start + 1, min(len(run), start + _LONGEST_NAME) + 1):
+        yield from _single_names(run, start, end)
+        yield from _announced_names(run, start, end)
+        if _costs(run[start:end]).family < _NEVER:
+            yield from _full_names(run, start, end)
     if _SOUTH_EAST.match(run, start):
-        for end in range(start + _LONGEST_NAME + 1, min(size, start + _LONGEST_OF_SOUTH_EAST) + 1):
-            if (cost := _costs(run[start:end]).name) < _NEVER:
-                yield end, cost + _NAME
+        for end in range(start + _LONGEST_NAME + 1, min(len(run), start + _LONGEST_OF_SOUTH_EAST) + 1):
+            yield end, _costs(run[start:end]).name
+
+
+def _single_names(run: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield what a piece costs as a name without another one beside it, and with a title behind it."""
+    costs = _costs(run[start:end])
+    title = _titles().match(run, end)
+    if title:
+        yield title.end(), min(costs.family, costs.given) + _TITLED
+    yield end, costs.name
+    yield end, costs.family + _FAMILY
+    if end - start > 1:
+        yield end, costs.given + _GIVEN
+
+
+def _announced_names(run: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield what any piece costs as a name behind a word that announces one, or as that of a place before its kind."""
+    piece, length = run[start:end], end - start
+    if length < _SHORTEST_ANNOUNCED:
+        return
+    if start and _announcing().search(run, 0, start):
+        yield end, _ANNOUNCED + _ANNOUNCED_LETTER * length
+    kind = _kinds_of_place().match(run, end)
+    if kind and not is_made_by_hand(piece) and piece not in cues()["kind of facility"]:
+        yield kind.end(), _PLACE + _PLACE_LETTER * length
+
+
+def _full_names(run: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield where given names end behind a family name, and what both cost."""
+    family = _costs(run[start:end]).family
+    for behind in range(end + 1, min(len(run), end + _LONGEST_NAME) + 1):
+        cost = family + _cost_of_given(run[end:behind])
+        yield behind, cost + (_FULL_NAME if start else _FULL_NAME_FIRST)
+        if title := _titles().match(run, behind):
+            yield title.end(), cost + _TITLED
 
 
 def _cost_of_given(name: str) -> int:
@@ -191,7 +209,9 @@ def _costs(piece: str) -> _Costs:
     word = found.get("", _NEVER)
     if piece in _by_hand() or simple in _by_hand():
         word = min(word, _SYLLABLE_BY_HAND if _SYLLABLE.fullmatch(piece) else _BY_HAND)
-    return _Costs(word, found.get("f", _NEVER), found.get("g", _NEVER), found.get("n", _NEVER), min(word, found.get("p", _NEVER)))
+    return _Costs(
+        word, found.get("f", _NEVER), found.get("g", _NEVER), found.get("n", _NEVER), min(word, found.get("p", _NEVER))
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -203,7 +223,7 @@ def _of_china(character: str) -> str:
 
 @cache
 def _by_hand() -> frozenset[str]:
-    """Return the words of scripts without spaces in the tables that are written by hand; of Chinese, as China has them."""
+    """Return the words of scripts without spaces in the tables that are written by hand, as China has them, too."""
     words = {word for name in ("words.txt", "languages.txt", "words_of_scripts.txt") for word in table_words(name)}
     dense = set(filter(_IS_DENSE.match, words))
     return frozenset(dense | {"".join(map(_of_china, word)) for word in dense})

@@ -24,7 +24,11 @@ _SHORTEST = 3  # letters of what is left without an ending
 _ENDINGS_TEXT = (
     ("\u0531", "\u058f", "ը ն ի ին ից ով ում եր ներ երի ների երը ները երում ներում երից ներից ական ային յան ու"),
     ("\u0590", "\u05ff", "ים ות ת ה י ית יים יות ו ם ן ך ותיו יו יה"),
-    ("\u0600", "\u06ff", "ة ه ها هم ات ين ان ون ية يا ي اً ا ته ته تها ت ی ای ی\u200cها های هایی هایش اش ش ام م تر ترین وں یں یاں ے ی و"),
+    (
+        "\u0600",
+        "\u06ff",
+        "ة ه ها هم ات ين ان ون ية يا ي اً ا ته ته تها ت ی ای ی\u200cها های هایی هایش اش ش ام م تر ترین وں یں یاں ے ی و",
+    ),
     ("\u0900", "\u097f", "ा ी े ों ें ाओं ियां ियाँ ियों ीय ता में का की के को से पर ने"),
     ("\u0980", "\u09ff", "ের র তে ে য় কে টি টির গুলি গুলো গুলির ায় ীয় িক ও ই তেও"),
     ("\u0a80", "\u0aff", "નો ની નું ના ને માં થી એ ઓ ઓમાં ઓની પર માંથી નાં"),
@@ -34,7 +38,8 @@ _ENDINGS_TEXT = (
     ("\u1200", "\u137f", "ው ዋ ን ም ች ዎች ቹ ና ን ኛ ት ውን"),
 )
 _ENDINGS = tuple(
-    (first, last, tuple(sorted(dict.fromkeys(text.split()), key=len, reverse=True))) for first, last, text in _ENDINGS_TEXT
+    (first, last, tuple(sorted(dict.fromkeys(text.split()), key=len, reverse=True)))
+    for first, last, text in _ENDINGS_TEXT
 )
 #: What Amharic writes in one word with the next: in, of, from, for.
 _PREFIXES_OF_ETHIOPIA = ("በ", "የ", "ከ", "ለ", "እና", "ያለ")
@@ -53,9 +58,7 @@ def is_written_by_hand(word: str) -> bool:
     if listed and _OF_CONSONANTS.match(word):
         return False
     shortest = _LONG_ENDING if listed else 1
-    return any(
-        bare in _by_hand() or _is_with_ending(bare, shortest) for bare in (folded, *_without_prefixes(folded))
-    )
+    return any(bare in _by_hand() or _is_with_ending(bare, shortest) for bare in (folded, *_without_prefixes(folded)))
 
 
 def _without_prefixes(word: str) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Find names and addresses that a cue reveals in scripts without capitals: دکتر شیرازی, नवजात शिशु, นายสมชาย ใจดี.
 
 There, nothing but the cue tells a name from a word, so up to three words go: behind a title, a relation or a role,
-beside the kind of a hospital; behind a cue of residence, all up to the end of the sentence. A word that a table written by
-hand has (`words_of_scripts.txt`, `languages.txt`) ends a name.
+beside the kind of a hospital; behind a cue of residence, all up to the end of the sentence. A word that a table
+written by hand has (`words_of_scripts.txt`, `languages.txt`) ends a name.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def _begins_name() -> re.Pattern[str]:
 def _announced() -> re.Pattern[str]:
     """Return a pattern for a run behind a label or a relation in Chinese, Japanese or Korean: 氏名 小鳥遊, 딸 지은."""
     cue = any_of(cues()["announces dense name"])
-    return re.compile(rf"((?<![{_HAN_AND_HANGUL}])(?:{cue})(?:\s?[:：]\s?|\s))([{_HAN_AND_HANGUL}]{{2,12}})(?![{_HAN_AND_HANGUL}])")
+    return re.compile(
+        rf"((?<![{_HAN_AND_HANGUL}])(?:{cue})(?:\s?[:：]\s?|\s))([{_HAN_AND_HANGUL}]{{2,12}})(?![{_HAN_AND_HANGUL}])"
+    )
 
 
 def _without_announced(match: re.Match[str]) -> str:
@@ -107,7 +109,7 @@ def _titles_in_dense() -> re.Pattern[str]:
 
 @cache
 def _before_title() -> re.Pattern[str]:
-    """Return a pattern for a short run of Chinese, Japanese or Korean with a title behind it, and a space between them."""
+    """Return a pattern for a short run of Chinese, Japanese or Korean with a space and a title behind it."""
     titles = any_of(cues()["behind dense name"])
     return re.compile(rf"(?<![{_HAN_AND_HANGUL}])([{_HAN_AND_HANGUL}]{{1,4}})(?=\s(?:{titles})(?![\u4e00-\u9fff]))")
 
@@ -119,7 +121,9 @@ def _without_titled(match: re.Match[str]) -> str:
 @cache
 def _residence() -> re.Pattern[str]:
     """Return a pattern for a cue of residence, and what stands behind it up to the end of the sentence."""
-    return re.compile(rf"((?<![{CASELESS}])(?:{any_of(cues()['residence without capitals'])})\s?[:：]?\s?)([^;；。\n\r]+)")
+    return re.compile(
+        rf"((?<![{CASELESS}])(?:{any_of(cues()['residence without capitals'])})\s?[:：]?\s?)([^;；。\n\r]+)"
+    )
 
 
 def _without_address(match: re.Match[str]) -> str:
@@ -137,7 +141,9 @@ def _without_address(match: re.Match[str]) -> str:
 def _house_before() -> re.Pattern[str]:
     """Return a pattern for the kind of a hospital and up to three words behind it."""
     kinds = any_of(cues()["facility before name"])
-    return re.compile(rf"((?<![{CASELESS}])[וה]?[בלמש]?(?:[وف]?[بل]?ال)?(?:{kinds}))((?:[\s]{_WORD}){{1,{_MOST_OF_HOUSE}}})")
+    return re.compile(
+        rf"((?<![{CASELESS}])[וה]?[בלמש]?(?:[وف]?[بل]?ال)?(?:{kinds}))((?:[\s]{_WORD}){{1,{_MOST_OF_HOUSE}}})"
+    )
 
 
 def _without_name_of_house(match: re.Match[str]) -> str:
@@ -187,9 +193,13 @@ def with_neighbours(runs: Sequence[re.Match[str]], usual: Sequence[bool]) -> lis
 def _may_be_name_beside(word: str) -> bool:
     if _IS_CASELESS.match(word):
         return not is_written_by_hand(word)
-    return bool(_IS_SOUTH_EAST.match(word) or (_ANY_LETTER.match(word) and len(word) <= _SHORT_RUN)) and not is_made_by_hand(word)
+    return bool(
+        _IS_SOUTH_EAST.match(word) or (_ANY_LETTER.match(word) and len(word) <= _SHORT_RUN)
+    ) and not is_made_by_hand(word)
 
 
 def _is_beside(one: re.Match[str], other: re.Match[str]) -> bool:
     first, second = sorted((one, other), key=re.Match.start)
-    return first.string[first.end() : second.start()] in (" ", "-", "・", "·", ". ", ".") and bool(_ANY_LETTER.match(one[0]))
+    return first.string[first.end() : second.start()] in (" ", "-", "・", "·", ". ", ".") and bool(
+        _ANY_LETTER.match(one[0])
+    )

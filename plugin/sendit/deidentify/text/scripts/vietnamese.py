@@ -18,7 +18,8 @@ _FAMILIES = (
 )
 _SYLLABLE = r"[A-ZÀ-ỸĐ][a-zà-ỹđ]{0,6}"
 _TITLES = (
-    "ông|bà|anh|chị|cô|chú|bác|cháu|em|bé|cụ|bác sĩ|bác sỹ|bs|bsck1|bsck2|ths|ts|pgs|gs|ktv|kỹ thuật viên|điều dưỡng|đd|y tá|dược sĩ"
+    "ông|bà|anh|chị|cô|chú|bác|cháu|em|bé|cụ|bác sĩ|bác sỹ|bs|bsck1|bsck2|ths|ts|pgs|gs|ktv|kỹ thuật viên"
+    "|điều dưỡng|đd|y tá|dược sĩ"
     "|con gái|con trai|vợ|chồng|mẹ|cha|bố|họ tên|họ và tên|tên|bệnh nhân|bn|người nhà|sản phụ|bé trai|bé gái"
 )
 _HOUSES = "bệnh viện|bv|phòng khám|pk|trung tâm y tế|ttyt|trạm y tế|viện|nhà thương|trường"
@@ -31,7 +32,9 @@ _SYLLABLES = re.compile(r"[^\W\d_]+")
 _CHAIN = re.compile(rf"(?<!\w){_SYLLABLE}(?:\s{_SYLLABLE}(?!\w)){{1,5}}")
 _OF_NAMES = frozenset((*_FAMILIES.split("|"), "Văn", "Thị"))
 _TITLED = re.compile(rf"((?<!\w)(?i:{_TITLES})\.?:?\s)((?:{_SYLLABLE})(?!\w)(?:\s(?:{_SYLLABLE})(?!\w)){{0,3}})")
-_HOUSED = re.compile(rf"((?<!\w)(?i:{_HOUSES})(?:\s(?:{_KINDS})(?!\w))*\s)((?:{_SYLLABLE})(?!\w)(?:\s(?:{_SYLLABLE})(?!\w)){{0,3}})")
+_HOUSED = re.compile(
+    rf"((?<!\w)(?i:{_HOUSES})(?:\s(?:{_KINDS})(?!\w))*\s)((?:{_SYLLABLE})(?!\w)(?:\s(?:{_SYLLABLE})(?!\w)){{0,3}})"
+)
 _ADDRESS = re.compile(r"((?<!\w)(?i:địa chỉ|đ/c|ngụ tại|sống tại|sống ở|trú tại|quê|quê quán)\s?:?\s)([^;.\n\r]+)")
 _MARKS = re.compile("[àáâãèéêìíòóôõùúýăđĩũơưạ-ỹ]", re.IGNORECASE)
 
@@ -65,8 +68,12 @@ def _syllables() -> frozenset[str]:
 def is_syllable_of_vietnam(match: re.Match[str]) -> bool:
     """Return whether a word is a syllable of Vietnamese, in small letters or at the beginning of such a text."""
     word, text = match[0], match.string
-    if unicodedata.normalize("NFC", word.lower()) not in _syllables() or not (word.islower() or (word.istitle() and not text[: match.start()].strip())):
+    if unicodedata.normalize("NFC", word.lower()) not in _syllables() or not (
+        word.islower() or (word.istitle() and not text[: match.start()].strip())
+    ):
         return False
     words = _SYLLABLES.findall(unicodedata.normalize("NFC", text))
+    if word.istitle() and (word in _OF_NAMES or len(words) <= _FEWEST_MARKED):
+        return False
     marked = sum(bool(_MARKS.search(one)) for one in words)
     return marked >= _FEWEST_MARKED or (marked > 0 and all(one.lower() in _syllables() for one in words))
