@@ -18,8 +18,8 @@ from scripts.terms import TABLES
 
 _SYLLABLE = re.compile("[a-zà-ỹđ]{1,7}")
 _FAMILIES = frozenset(["nguyễn", "huỳnh", "đặng", "bùi", "trịnh", "phạm", "ngô", "võ", "nghiêm"])
-_HEAD = """# Syllables of which the words of Vietnamese are made, with their marks. Many are names with a capital; they count
-# in texts of Vietnam alone, in small letters or at the beginning (scripts/vietnamese.py).
+_HEAD = """# Syllables of which the words of Vietnamese are made, with their marks. Many are names with a capital;
+# they count in texts of Vietnam alone, in small letters or at the beginning (scripts/vietnamese.py).
 # Written by python -m scripts.vietnamese_syllables, from Debian's hunspell-vi (GPL-2+).
 """
 #: The tone on the second of two vowels at the end, where others write it on the first one: hoá, hóa; tuỵ, tụy.

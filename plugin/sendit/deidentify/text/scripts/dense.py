@@ -53,7 +53,7 @@ _SPAN = re.compile(
 
 
 class _Costs(NamedTuple):
-    """What a piece of a run costs, by what it may be."""
+    """The costs of a piece of a run, by what it may be."""
 
     word: int = _NEVER
     family: int = _NEVER
