@@ -28,8 +28,8 @@ _WORD = rf"[{CASELESS}{_SOUTH_EAST}](?:[{CASELESS}{_SOUTH_EAST}]|[\-'’\"״׳/]
 _NEXT = re.compile(rf"(\s|\s?[.:]\s?|-|^)({_WORD})")
 _MOST_WORDS, _MOST_OF_HOUSE = 3, 3
 _ANY_LETTER = re.compile(f"[{CASELESS}{DENSE_SCRIPTS}]")
-#: Two short runs of names, written apart.
-_SHORT_RUN = 3
+#: A given name apart from its family name, and what may stand behind it: 渡辺 真綾の経過.
+_HEAD = re.compile(f"[{_HAN_AND_HANGUL}]{{1,3}}(?=[のがをはにと様]|$)")
 
 
 def without_cued_names(text: str) -> str:
@@ -193,9 +193,10 @@ def with_neighbours(runs: Sequence[re.Match[str]], usual: Sequence[bool]) -> lis
 def _may_be_name_beside(word: str) -> bool:
     if _IS_CASELESS.match(word):
         return not is_written_by_hand(word)
-    return bool(
-        _IS_SOUTH_EAST.match(word) or (_ANY_LETTER.match(word) and len(word) <= _SHORT_RUN)
-    ) and not is_made_by_hand(word)
+    if _IS_SOUTH_EAST.match(word):
+        return not is_made_by_hand(word)
+    head = _HEAD.match(word)
+    return head is not None and not is_made_by_hand(head[0])
 
 
 def _is_beside(one: re.Match[str], other: re.Match[str]) -> bool:
