@@ -15,6 +15,7 @@ from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS
 from sendit.deidentify.text.scripts.dense import is_made_by_hand, is_of_common_words, is_titled
 from sendit.deidentify.text.scripts.endings import is_written_by_hand
 from sendit.deidentify.text.sections import any_of, cues
+from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,10 +64,15 @@ def _end_of_names(text: str, start: int, most: int) -> int:
     end = start
     for _ in range(most):
         match = _NEXT.match(text, end) if end > start else re.compile(rf"([\s.:]{{0,3}})({_WORD})").match(text, end)
-        if match is None or _ends_name(match[2]):
+        if match is None or (_ends_name(match[2]) and not _is_second_name(text[start:end], match[2])):
             break
         end = match.end()
     return end
+
+
+def _is_second_name(before: str, word: str) -> bool:
+    """Return whether a word is also a name, behind one word that was taken for one."""
+    return len(before.split()) == 1 and bool(_IS_CASELESS.match(word)) and is_listed_name(folded_word(word))
 
 
 def _ends_name(word: str) -> bool:
@@ -192,11 +198,13 @@ def with_neighbours(runs: Sequence[re.Match[str]], usual: Sequence[bool]) -> lis
 
 def _may_be_name_beside(word: str) -> bool:
     if _IS_CASELESS.match(word):
-        return not is_written_by_hand(word)
+        return not is_written_by_hand(word) or is_listed_name(folded_word(word))
     if _IS_SOUTH_EAST.match(word):
         return not is_made_by_hand(word)
     head = _HEAD.match(word)
-    return head is not None and not is_made_by_hand(head[0])
+    if head is not None and not is_made_by_hand(head[0]):
+        return True
+    return any(is_made_by_hand(word[end:]) and not is_made_by_hand(word[:end]) for end in (2, 3) if end < len(word))
 
 
 def _is_beside(one: re.Match[str], other: re.Match[str]) -> bool:
