@@ -196,7 +196,7 @@ def _add_japanese(root: Path, costs: Costs) -> None:
 
 def _add_names_of_japan(ipadic: _Ipadic, frequent: Mapping[str, float], costs: Costs) -> set[str]:
     """Add family and given names, in kana too, and towns; return all names."""
-    names = set()
+    names: set[str] = set()
     for kind, what in (("f", "姓"), ("g", "名")):
         readings = {line[0]: line[11] for line in ipadic.lines("Noun.name") if line[7] == what}
         total = sum(10 ** frequent[name] for name in readings if name in frequent)

@@ -27,8 +27,8 @@ _TONE = re.compile("(?<!q)([ou])([aeyàáảãạèéẻẽẹỳýỷỹỵ])$"
 
 
 def _with_tone_before(match: re.Match[str]) -> str:
-    plain, *tones = unicodedata.normalize("NFD", match[2])
-    return unicodedata.normalize("NFC", "".join((match[1], *tones, plain)))
+    second = unicodedata.normalize("NFD", match[2])
+    return unicodedata.normalize("NFC", f"{match[1]}{second[1:]}{second[0]}")
 
 
 def main(root: Path) -> None:

@@ -88,7 +88,7 @@ def _is_stem(stem: str) -> bool:
 @cache
 def _stems() -> frozenset[str]:
     """Return the words without an ending of their own, as another one takes its place: ريوي, ريوية; ღვიძლი, ღვიძლის."""
-    found = set()
+    found: set[str] = set()
     for word in _by_hand():
         endings = next((ends for first, last, ends in _ENDINGS if first <= word[0] <= last), ())
         short = (ending for ending in map(folded_word, endings) if len(ending) <= 1 and word.endswith(ending))
