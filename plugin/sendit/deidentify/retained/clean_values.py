@@ -35,8 +35,7 @@ from sendit.deidentify.retained.by_attribute import (
     is_whole_description,
 )
 from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
-from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings, joined
-from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text
+from sendit.deidentify.retained.hidden_text import as_text, digits_of_bytes, digits_of_strings, is_hidden_text, joined
 from sendit.deidentify.retained.icc import without_texts
 from sendit.deidentify.retained.makes import is_company, is_for_makes, is_make_or_model, make_within, without_room
 from sendit.deidentify.retained.numbers import gives_meaning
