@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary
@@ -41,7 +42,7 @@ from sendit.deidentify.retained.makes import is_company, is_for_makes, is_make_o
 from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
-from sendit.deidentify.retained.terms_of_attributes import is_written_by_device, with_terms
+from sendit.deidentify.retained.terms_of_attributes import with_terms
 from sendit.deidentify.retained.vr_rules import top_coded, valid
 from sendit.deidentify.retained.whole_meanings import (
     is_animal_of_attribute,
@@ -49,6 +50,7 @@ from sendit.deidentify.retained.whole_meanings import (
     is_of_locale,
     is_whole_meaning,
 )
+from sendit.deidentify.retained.written_by_devices import is_written_by_device, with_versions
 from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.vocabulary import is_name_too, is_term
 from sendit.errors import Quarantine, Reject
@@ -238,8 +240,10 @@ class RetainedValues:
         if tag in _CODE_VALUES or tag == _CODE_MEANING:
             return self._way_of_code(tag, elements)
         clean = self.texts.description
-        if tag in technical_texts():
-            clean = self.texts.version if tag in version_texts() else self.texts.technical
+        if tag in version_texts():
+            clean = partial(with_versions, tag, texts=self.texts, clean=self.texts.version)
+        elif tag in technical_texts():
+            clean = self.texts.technical
         if is_for_makes(tag):
             return lambda text: text if is_make_or_model(tag, text) else self._make(text)
 

@@ -67,7 +67,7 @@ _DIFFUSION = re.compile(r"dwi|dti|diff|adc|trace|ep2d|epi|resolve|noddi|dki|ivim
 _SPINE = re.compile(r"(?:[ctls](?:1[0-2]|\d)?[\-/])+[ctls]?(?:1[0-2]|\d)", re.IGNORECASE)
 _TNM = re.compile(r"[cpyra]{0,2}T(?:[0-4][a-d]?|is|x)(?:N(?:[0-3][a-c]?|x))?(?:M[01x][a-c]?)?")
 #: Scans and samples of optical coherence tomography: 512x49, 1024x7.
-_SCANS = re.compile(r"(?:256|384|496|512|768|1024|1536)x\d{1,2}")
+_SCANS = re.compile(r"(?:256|384|496|512|768|1024|1536)x\d{1,2}|\d{1,2}x(?:256|384|496|512|768|1024|1536)")
 _DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*](\d{1,4}(?:\.\d+)?))(?:[x*](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
 _POINT = re.compile(r"(?<=\d)p(?=\d)")  # 3x3x3p5
 #: Sizes of detectors and cassettes, in cm and in inches.
@@ -78,7 +78,7 @@ _CASSETTE = re.compile(r"\d{1,2}(cm|mm|in)x\d{1,2}\1", re.IGNORECASE)
 _VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
 #: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
 _REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
-_CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S")  # iterations and subsets
+_CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S|i\d{1,2}s\d{1,2}")  # iterations and subsets
 #: Doses in Gy of one plan, from the high to the low, none of them a day: H&N_70/63/56.
 _DOSES = re.compile(
     r"(?<![^\W_])(?:3[2-9]|[4-8]\d)(?:\.\d)?(?:/(?:3[2-9]|[4-8]\d)(?:\.\d)?){1,3}(?:Gy)?(?![^\W_]|[./]\d)"
@@ -121,7 +121,7 @@ _UNIT_BEHIND = re.compile(r"\s([µμ]?[A-Za-z]{1,4})(?![^\W_])")
 _SIZED = re.compile(r"([^\W\d_]{3,}?)\d{1,2}(?:mm|cm|Gy)")
 #: The name of a sequence as Siemens writes it; nobody's number begins like this: *tfl3d1_16ns, *ep_b1000#12, *svs_se.
 _OF_SIEMENS = re.compile(
-    r"\*(?:[A-Za-z]{1,8}\d{0,2}[A-Za-z]?[1-4]d\d{0,2}[A-Za-z]{0,4}\d{0,3}t?"
+    r"\*(?:[A-Za-z]{1,8}(?:\d{0,2}[A-Za-z]?|\d[a-z]{2,4})[1-4]d\d{0,2}[A-Za-z]{0,4}\d{0,3}t?"
     r"(?:[_#][A-Za-z]{0,3}\d{1,3}[a-z]{0,2}){0,2}(?:_[a-z]{1,3})?"
     r"|[a-z]{2,4}_b\d{1,5}t?(?:#\d{1,3})?|[a-z]{2,4}_[a-z]{2,4}(?:_\d{1,3})?)"
 )

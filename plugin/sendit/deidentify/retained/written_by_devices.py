@@ -1,0 +1,195 @@
+"""Recognise texts that devices and programs write, and no person: versions, probes, coils, settings, accessories.
+
+Each attribute has forms of its own. Versions are judged token by token, so that a number of a record beside one still
+goes. The forms are narrower than what numbers of persons look like: a day, `12.34.567` and `E4711` have none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sendit.deidentify.profile.table import version_texts
+from sendit.deidentify.tables import tag_of
+from sendit.deidentify.text.vocabulary import is_word_of_machines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sendit.deidentify.text.clean import TextCleaner
+
+#: Stands in for a version: neither letter nor space, and another one than those of eponyms and terms.
+_HELD = "\ue002"
+#: A transducer: letters and frequencies in MHz or the number of a model (PLT-1005BT, SL15-4, 9L-D, i18LX5).
+_PROBE = re.compile(
+    r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}|i\d{1,2}[A-Z]{2}\d{1,2}"
+)
+#: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
+_SETTING = r"(?:[A-Z]{1,4}[+\-]?(?:\d{1,2}(?:\.\d{1,2})?)?|[+\-]?\d{1,2}\.\d{1,2})"
+_SETTINGS = re.compile(rf"{_SETTING}(?:[:;,/ ]{{1,2}}{_SETTING})+")
+#: A version by the commit it was built from, or by the day behind the word for it.
+_COMMIT = re.compile(
+    r"(?i:git|commit|sha|rev|hash)[ :\-_]{1,2}g?[0-9a-f]{7,40}|[\w.\-+]{1,24}-\d{1,4}-g[0-9a-f]{7,12}"
+    r"|(?=[a-f]*\d)(?=\d*[a-f])(?:[0-9a-f]{7}|[0-9a-f]{40})"
+)
+#: Coils by elements and parts of the body (21HNA+48HP), GE's by part of the spine, Bruker's by part number and bores.
+_COIL = re.compile(
+    r"\d{1,2}[A-Z]{2,4}(?:[+ ]\d{0,2}[A-Z]{2,4}){0,3}|[A-Z]{2,4}(?:TOP|MID|BOT|ALL)\d{3}|(?:\d[A-Z]_)?T\d{4,5}V\d"
+    r"|(?:RF )?RES \d{3} (?:1H|13C|19F|23Na|31P)(?:/(?:1H|13C|19F|23Na|31P))? \d{3}/\d{3}(?: [A-Z]{2,4}){0,4}"
+)
+#: Sequences as Toshiba and Canon call them: FE3D5_fc, FASE3D_mAA, SE2D6.
+_SEQUENCE = re.compile(r"(?P<stem>[A-Z]{2,5}|\d?[A-Z]{2,4})[23]D\d{0,2}(?:_[A-Za-z]{1,6}\d?){0,2}")
+#: Wedges as planning systems number them, by angle and side or size of the field: W30R20, W45IN30, EDW60OUT.
+_WEDGE = re.compile(
+    r"(?:E?D?W|WEDGE)[ _\-]?(?:10|15|20|25|30|45|60)(?:[ _\-]?(?:L|R|IN|OUT|UP|DN|X|Y|N|S|E|W)(?:\d{1,2})?)?"
+)
+#: Accessories by kind and small number, or by the leaves of a collimator: BLK TRAY 6, MLC120, A15, CONE_10x10.
+_ACCESSORY = re.compile(
+    r"(?:(?:BLK|BLOCK|TRAY|MLC|HDMLC|CONE|APP|APPL|APPLICATOR|WEDGE|BOLUS|COMP|GRID|SHIELD|TABLE|COUCH|MASK|CYL|PLATE"
+    r"|HOLDER|SNOUT|RS|RM|SLOT)"
+    r"[ _\-]?){1,3}(?:\d{1,3}|\d{1,2}[ ]?x[ ]?\d{1,2})?(?:[ ]?[cm]m)?|[A-Z]\d{1,2}(?:[ ]?x[ ]?\d{1,2})?",
+    re.IGNORECASE,
+)
+
+# --- versions ---
+
+_TOKEN = re.compile(r"[^\s,;()\[\]]+")
+_DAY = r"(?:199[5-9]|20\d\d)[\-.]?(?:0[1-9]|1[0-2])[\-.]?(?:0[1-9]|[12]\d|3[01])"
+_STAGE = "alpha|beta|rc|pre|dev|post|build|rev|release|final|patch|hotfix|sp|hf|ext|svn|cu|rocm|cpu|er|a|b|p|r|s|u"
+#: A name, or none, and numbers with points between them; behind them what stage, patch or build it is.
+_DOTTED = re.compile(
+    r"(?P<name>[A-Za-z]{1,20}(?:[_\-][A-Za-z]{2,20})?(?:\d?[_\-])?)??(?P<v>[vVrR]|[vV]er[._]?)?"
+    r"(?P<numbers>\d{1,3}(?:\.\d{1,6}){1,5})"
+    rf"(?P<day>[._\-]{_DAY})?"
+    rf"(?:[._\-+]?(?i:{_STAGE})[.\-]?\d{{0,4}}){{0,3}}(?:[A-Za-z]{{0,2}}\d?|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
+)
+_OF_MAKERS = re.compile(
+    "|".join(
+        (
+            # Siemens: XA51A-SP01, VA48A_02_P12, N4_VE11C, SL01P21
+            r"(?:syngo[_.])?[a-z]{1,2}\d\d[a-z]{0,2}(?:[_\-](?:(?:sp|hf|p|sl|r|mp|up|su|fp|ug)\d{1,3}[a-z]?|\d{1,2})){1,3}",
+            r"sl\d\dp\d\d",
+            r"[a-z]\.\d\d\.\d\d",  # Canon: A.07.02
+            r"v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}){1,4}",  # V2.35*R011*P007*A
+            r"(?:release:)?[a-z]{0,2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2}[a-z]?)*_\d{4}\.[a-z]\d?",  # GE
+            r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{1,3}",
+            r"[a-z]{2}\d\d_[a-z]{2,3}\.\d{1,3}",
+            r"[a-z]{2,5}_v\d{1,3}_r\d{1,4}",  # UIH: uPMR_V10_R003
+            r"[a-z]{0,10}apps\d{2,4}(?:\.[a-z\d]{1,3}){1,3}(?:_[a-z]\d\.[a-z\d]{1,4})?",  # LightSpeedApps405.I_H3.1M5
+        )
+    ),
+    re.IGNORECASE,
+)
+#: The build of a revision control, behind a version: r32438, 9a3fbb5.
+_BUILD = re.compile(r"r\d{4,6}|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7}")
+_OF_WINDOWS = re.compile(r"(?i:win(?:dows)?)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w)")
+_LONG, _LONGEST_BUILD, _MOST_DIGITS = 3, 6, 13
+_LAST_OF_MONTH, _YEARS = 31, range(1900, 2100)
+
+
+def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str], str]) -> str:
+    """Return a cleaned text in which versions stayed, if its attribute is for them.
+
+    Args:
+        tag: the attribute.
+        text: its text.
+        texts: what is known of the persons of the file.
+        clean: cleans the rest of the text.
+    """
+    cleaned = clean(text)
+    if cleaned == text or tag not in version_texts() or texts.holds_personal_data(text):
+        return cleaned
+    held: list[str] = []
+
+    def aside(match: re.Match[str]) -> str:
+        token = match[0]
+        builds = held and _BUILD.fullmatch(token)
+        if not (builds or _is_version(token)) or any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
+            return token
+        held.append(token)
+        return _HELD
+
+    apart = _TOKEN.sub(aside, _OF_WINDOWS.sub(lambda match: match[0].rpartition(" ")[0], text))
+    if not held and apart == text:
+        return cleaned
+    rest = clean(apart) if re.search(r"\w", apart) else apart
+    if rest.count(_HELD) != len(held):
+        return cleaned
+    if rest == apart:
+        return text
+    waiting = iter(held)
+    return re.sub(_HELD, lambda _: next(waiting), rest)
+
+
+@lru_cache(maxsize=1024)
+def _is_version(token: str) -> bool:
+    bare = token.strip(".:-_/")
+    if _OF_MAKERS.fullmatch(bare):
+        return True
+    match = _DOTTED.fullmatch(bare)
+    if match is None or not _are_of_version(match["numbers"].split("."), marked=bool(match["v"] or match["day"])):
+        return False
+    words = re.findall(r"[^\W\d_]+", match["name"] or "")
+    return all(map(is_word_of_machines, words))
+
+
+def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
+    """Return whether numbers between points may be a version: no day, and no groups of a person's number.
+
+    Args:
+        numbers: their digits.
+        marked: whether a `v` before them, or the day of the build behind them, says that they are one.
+    """
+    first, second, *_ = numbers
+    few = len(first) + len(second) <= _LONG  # digits, so that what follows may be a build
+    if len(numbers) == 2:
+        return marked and len(first) + len(second) <= _LONGEST_BUILD
+    if len(numbers) == 3:
+        last = numbers[2]
+        if int(last) in _YEARS and max(int(first), int(second)) <= _LAST_OF_MONTH:
+            return False
+        if len(last) < _LONG:
+            return len(second) < _LONG and sum(map(len, numbers)) <= _LONGEST_BUILD
+        return few and len(last) < _LONGEST_BUILD
+    long = [len(number) >= _LONG for number in numbers]
+    beside = any(one and other for one, other in pairwise(long))
+    return len(first) < _LONG and (few or not beside) and sum(map(len, numbers)) <= _MOST_DIGITS
+
+
+# --- other forms ---
+
+
+def is_written_by_device(tag: int, text: str, texts: TextCleaner) -> bool:
+    """Return whether a text has a form that only devices write there, and no number of the file's persons."""
+    form = _forms().get(tag)
+    if form is None or not form.fullmatch(text.strip()):
+        return False
+    return not texts.holds_personal_data(text) and not texts.is_identifier(re.sub(r"\D", "", text))
+
+
+@cache
+def _forms() -> Mapping[int, re.Pattern[str]]:
+    forms = {
+        "TransducerData": _PROBE,
+        "AcquisitionDeviceProcessingCode": _SETTINGS,
+        "AlgorithmVersion": _COMMIT,
+        "SoftwareVersions": _COMMIT,
+        "ApplicationVersion": _COMMIT,
+        "ReceiveCoilName": _COIL,
+        "TransmitCoilName": _COIL,
+        "MultiCoilElementName": _COIL,
+        "SequenceName": _SEQUENCE,
+        "PulseSequenceName": _SEQUENCE,
+        "WedgeID": _WEDGE,
+        "AccessoryCode": _ACCESSORY,
+        "ApplicatorID": _ACCESSORY,
+        "BlockTrayID": _ACCESSORY,
+        "GeneralAccessoryID": _ACCESSORY,
+        "CompensatorID": _ACCESSORY,
+        "CompensatorTrayID": _ACCESSORY,
+        "RangeShifterID": _ACCESSORY,
+        "SnoutID": _ACCESSORY,
+    }
+    return {tag_of(keyword, __name__): form for keyword, form in forms.items()}
