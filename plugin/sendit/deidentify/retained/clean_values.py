@@ -181,6 +181,8 @@ class RetainedValues:
 
     def _is_whole(self, tag: int, text: str) -> bool:
         of_attribute = is_animal_of_attribute(tag, text) or is_whole_description(tag, text)
+        if is_written_by_device(tag, text, self.texts):
+            return True
         return is_time_zone(tag, text) or (of_attribute and not self.texts.holds_personal_data(text))
 
     def _is_written_so(self, pattern: str, value: bytes | memoryview) -> bool:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.profile.table import version_texts
 from sendit.deidentify.tables import tag_of
-from sendit.deidentify.text.vocabulary import is_word_of_machines
+from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, likeness
+from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +56,6 @@ _ACCESSORY = re.compile(
 
 # --- versions ---
 
-_TOKEN = re.compile(r"[^\s,;()\[\]]+")
 _DAY = r"(?:199[5-9]|20\d\d)[\-.]?(?:0[1-9]|1[0-2])[\-.]?(?:0[1-9]|[12]\d|3[01])"
 _STAGE = "alpha|beta|rc|pre|dev|post|build|rev|release|final|patch|hotfix|sp|hf|ext|svn|cu|rocm|cpu|er|a|b|p|r|s|u"
 #: A name, or none, and numbers with points between them; behind them what stage, patch or build it is.
@@ -63,19 +63,21 @@ _DOTTED = re.compile(
     r"(?P<name>[A-Za-z]{1,20}(?:[_\-][A-Za-z]{2,20})?(?:\d?[_\-])?)??(?P<v>[vVrR]|[vV]er[._]?)?"
     r"(?P<numbers>\d{1,3}(?:\.\d{1,6}){1,5})"
     rf"(?P<day>[._\-]{_DAY})?"
-    rf"(?:[._\-+]?(?i:{_STAGE})[.\-]?\d{{0,4}}){{0,3}}(?:[A-Za-z]{{0,2}}\d?|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
+    rf"(?:[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:[A-Za-z]{{0,2}}\d?|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
 )
 _OF_MAKERS = re.compile(
     "|".join(
         (
             # Siemens: XA51A-SP01, VA48A_02_P12, N4_VE11C, SL01P21
-            r"(?:syngo[_.])?[a-z]{1,2}\d\d[a-z]{0,2}(?:[_\-](?:(?:sp|hf|p|sl|r|mp|up|su|fp|ug)\d{1,3}[a-z]?|\d{1,2})){1,3}",
+            r"(?:syngo[_.])?[a-z]{1,4}\d\d[a-z]{0,2}(?:[_\-.](?:[a-z]{1,3}\d{1,3}(?:[a-z](?:\d\d)?)?|\d\d?[a-z]{0,2}\d?)){1,3}",
             r"sl\d\dp\d\d",
             r"[a-z]\.\d\d\.\d\d",  # Canon: A.07.02
+            r"20[0-3]\d(?:\.\d{1,2}){1,2}(?:\.\d{1,4})?",
             r"v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}){1,4}",  # V2.35*R011*P007*A
             r"(?:release:)?[a-z]{0,2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2}[a-z]?)*_\d{4}\.[a-z]\d?",  # GE
             r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{1,3}",
-            r"[a-z]{2}\d\d_[a-z]{2,3}\.\d{1,3}",
+            r"[a-z]{2}\d\d_[a-z]{2,3}\.\d{1,3}|[a-z]{2,6}_\d\d(?:[a-z]\d)?\.\d{1,2}",
+            r"r\d{1,2}\.\d{1,2}(?:[a-z]\d{1,2}){1,3}|r\d{3}\*p\d{3}",  # Philips: R6.3V1L7; Canon
             r"[a-z]{2,5}_v\d{1,3}_r\d{1,4}",  # UIH: uPMR_V10_R003
             r"[a-z]{0,10}apps\d{2,4}(?:\.[a-z\d]{1,3}){1,3}(?:_[a-z]\d\.[a-z\d]{1,4})?",  # LightSpeedApps405.I_H3.1M5
         )
@@ -83,8 +85,23 @@ _OF_MAKERS = re.compile(
     re.IGNORECASE,
 )
 #: The build of a revision control, behind a version: r32438, 9a3fbb5.
-_BUILD = re.compile(r"r\d{4,6}|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7}")
-_OF_WINDOWS = re.compile(r"(?i:win(?:dows)?)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w)")
+_BUILD = re.compile(rf"r(?:\d{{4,6}}|{_DAY})|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{{7}}")
+#: The parts of a version text: the build of a system, a build that its label announces, any other token.
+_TOKEN = re.compile(
+    r"(?P<windows>(?i:win(?:dows)?)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w))"
+    r"|(?P<numbered>(?i:build|revision|rev|svn|patch)[ .:#]{1,2}\d{2,5}(?![\w.]))|[^\s,;()\[\]]+"
+)
+#: A part of a long name of a release: freesurfer-linux-centos7_x86_64-7.1.1.
+_PART = re.compile(r"[A-Za-z]{2,}\d{0,2}|x?\d{1,2}")
+#: A word with a digit in it: OnDemand3D, wsi2dcm.
+_WITH_DIGIT = re.compile(r"[A-Za-z]{2,}\d[A-Za-z]{1,}")
+#: What a version has at least, if nothing else says that a text is about one.
+_MARKED = re.compile(r"\d\.\d|[A-Za-z]\d\d")
+_LETTERS = re.compile(r"[A-Za-z]{4,}")
+_WITHIN = re.compile(r"[a-z][A-Z]")
+#: The likeness to words from which on a name that no list has may be a program's; with a capital within it.
+_LIKE_WORDS, _LIKE_WORDS_IN_PARTS = 0, -5
+_FEWEST_PARTS = 2
 _LONG, _LONGEST_BUILD, _MOST_DIGITS = 3, 6, 13
 _LAST_OF_MONTH, _YEARS = 31, range(1900, 2100)
 
@@ -101,19 +118,30 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
     cleaned = clean(text)
     if cleaned == text or tag not in version_texts() or texts.holds_personal_data(text):
         return cleaned
+    tokens = [match[0] for match in _TOKEN.finditer(text)]
+    if not any(_is_version(token) or (_MARKED.search(token) and clean(token) == token) for token in tokens):
+        return cleaned
     held: list[str] = []
 
     def aside(match: re.Match[str]) -> str:
-        token = match[0]
-        builds = held and _BUILD.fullmatch(token)
-        if not (builds or _is_version(token)) or any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
-            return token
-        held.append(token)
+        held.append(match[0])
         return _HELD
 
-    apart = _TOKEN.sub(aside, _OF_WINDOWS.sub(lambda match: match[0].rpartition(" ")[0], text))
-    if not held and apart == text:
-        return cleaned
+    def judged(match: re.Match[str]) -> str:
+        token = match[0]
+        if any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
+            return token
+        if (
+            match["windows"]
+            or match["numbered"]
+            or _is_version(token)
+            or _BUILD.fullmatch(token)
+            or _WITH_DIGIT.fullmatch(token)
+        ):
+            return aside(match)
+        return _LETTERS.sub(lambda word: aside(word) if _may_be_program(word[0]) else word[0], token)
+
+    apart = _TOKEN.sub(judged, text)
     rest = clean(apart) if re.search(r"\w", apart) else apart
     if rest.count(_HELD) != len(held):
         return cleaned
@@ -124,10 +152,24 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
 
 
 @lru_cache(maxsize=1024)
+def _may_be_program(word: str) -> bool:
+    """Return whether a word beside a version that no table knows is nobody's name: HEYEX, Viewforum, DentiView."""
+    folded = folded_word(word)
+    if is_word_of_machines(word) or is_listed_name(folded) or folded in surnames():
+        return False
+    return likeness(folded) > (_LIKE_WORDS_IN_PARTS if _WITHIN.search(word) else _LIKE_WORDS)
+
+
+@lru_cache(maxsize=1024)
 def _is_version(token: str) -> bool:
     bare = token.strip(".:-_/")
     if _OF_MAKERS.fullmatch(bare):
         return True
+    parts = re.split("[_\\-]", bare)
+    if len(parts) > _FEWEST_PARTS and any(map(_DOTTED.fullmatch, parts)):
+        return all(_PART.fullmatch(part) or _is_version(part) for part in parts) and all(
+            map(is_word_of_machines, _LETTERS.findall(bare))
+        )
     match = _DOTTED.fullmatch(bare)
     if match is None or not _are_of_version(match["numbers"].split("."), marked=bool(match["v"] or match["day"])):
         return False
@@ -155,7 +197,7 @@ def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
         return few and len(last) < _LONGEST_BUILD
     long = [len(number) >= _LONG for number in numbers]
     beside = any(one and other for one, other in pairwise(long))
-    return len(first) < _LONG and (few or not beside) and sum(map(len, numbers)) <= _MOST_DIGITS
+    return (len(first) < _LONG or not any(long[1:])) and (few or not beside) and sum(map(len, numbers)) <= _MOST_DIGITS
 
 
 # --- other forms ---
