@@ -38,7 +38,14 @@ from sendit.deidentify.retained.by_attribute import (
 from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
 from sendit.deidentify.retained.hidden_text import as_text, digits_of_bytes, digits_of_strings, is_hidden_text, joined
 from sendit.deidentify.retained.icc import without_texts
-from sendit.deidentify.retained.makes import is_company, is_for_makes, is_make_or_model, make_within, without_room
+from sendit.deidentify.retained.makes import (
+    is_company,
+    is_for_makes,
+    is_make_or_model,
+    is_number_of_model,
+    make_within,
+    without_room,
+)
 from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
@@ -272,6 +279,8 @@ class RetainedValues:
             return not self.texts.is_identifier(text.strip()) and not self.texts.holds_personal_data(text)
         if is_written_by_device(tag, text, self.texts):
             return True
+        if is_number_of_model(tag, text):
+            return not self.texts.holds_personal_data(text) and not self.texts.knows_name(text)
         return is_made_of_machine_words(tag, text) and not self.texts.knows_name(text)
 
     def _way_of_code(self, tag: int, elements: Dataset) -> Callable[[str], str]:

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 _SHORT = 3
 #: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
 LIKE_A_NAME, _LIKE_A_WORD = -6, 5
+#: The likeness from which on a word of no table and no list of names may be a maker's: Simulix.
+_LIKE_A_MACHINE = 2
 #: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
 _OF_SUBJECT = "sub"
 _NEAR = 3  # characters between two words that belong together
@@ -539,12 +541,13 @@ def is_word_of_machines(run: str) -> bool:
 def is_coined(run: str) -> bool:
     """Return whether a word is nobody's name, and joined of a word of the technique and another or an abbreviation.
 
-    Makers coin so: QUADHEAD, SHARPIII, TOFSP, DentiView. Of capitals alone, up to five letters may be any abbreviation.
+    Makers coin so: QUADHEAD, SHARPIII, TOFSP, DentiView. Of capitals alone, up to five letters may be any abbreviation;
+    and what is much more like words than like names may be the name of a product.
     """
     word = folded_word(run)
     if not run.isascii() or not word.isalpha() or is_listed_name(word) or word in surnames() or is_eponym(run):
         return False
-    if run.isupper() and len(run) <= _LONGEST_ABBREVIATION:
+    if (run.isupper() and len(run) <= _LONGEST_ABBREVIATION) or likeness(word) > _LIKE_A_MACHINE:
         return True
     return _is_joined_by_makers(_VERSION_BEHIND.sub("", word)) or _is_of_parts(_parts_of(run))
 
