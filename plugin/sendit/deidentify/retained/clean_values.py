@@ -57,7 +57,7 @@ from sendit.deidentify.retained.whole_meanings import (
     is_of_locale,
     is_whole_meaning,
 )
-from sendit.deidentify.retained.written_by_devices import is_written_by_device, with_versions
+from sendit.deidentify.retained.written_by_devices import are_codes, is_written_by_device, with_versions
 from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.vocabulary import is_name_too, is_term
 from sendit.errors import Quarantine, Reject
@@ -181,6 +181,8 @@ class RetainedValues:
 
     def described(self, rule: Rule, tag: int = 0) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
+        if tag in are_codes():
+            return lambda text: text if is_written_by_device(tag, text, self.texts) else ""
         if not rule.values:
             clean = self.texts.description
             return lambda text: text if self._is_whole(tag, text) else with_terms(tag, text, self.texts, clean)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.sections import cues, products, sections, words_by_section
-from sendit.deidentify.text.vocabulary import is_anybodys_name, is_no_name
+from sendit.deidentify.text.vocabulary import is_anybodys_name, is_name_too, is_no_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,8 @@ _NUMBER = re.compile(
 )
 #: A series, its number, and what it is made for: Innova 4100IQ, Integris H5000F, Skyscan1176.
 _OF_SERIES = re.compile(
-    r"(?P<series>[A-Za-z]{4,}(?: [A-Za-z]{1,8}){0,2})[ \-]?[A-Z]?\d{2,4}(?:-?[A-Za-z]{1,3})?(?: [A-Za-z]{1,8})?"
+    r"(?P<series>[A-Za-z]{4,}(?: [A-Za-z]{1,8}){0,2})[ \-]?[A-Z]?\d{2,4}(?:-?[A-Za-z]{1,3})?"
+    r"(?: (?P<kind>[A-Za-z]{1,8}))?"
 )
 #: Before numbers of persons, orders and single devices.
 _LABELS = """acc ae bed case dob fall id ipp kis mrn nhs no nr num pat pid pin ref room ser sn ssn tel uid"""
@@ -60,7 +61,7 @@ def is_make_or_model(tag: int, value: str) -> bool:
 
 def is_number_of_model(tag: int, value: str) -> bool:
     """Return whether a whole value is the number of a model, alone or behind the name of its series."""
-    return tag in _tags(_MODELS) and _is_number_of_model(value.strip())
+    return tag in _tags(_MODELS) and is_model_with_number(value.strip())
 
 
 @lru_cache(maxsize=1024)
@@ -165,13 +166,19 @@ def _is_model(text: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _is_number_of_model(text: str) -> bool:
+def is_model_with_number(text: str) -> bool:
+    """Return whether a text is the number of a model, alone or behind the name of its series."""
     number = _NUMBER.fullmatch(text)
     if number is not None:
         return (number["label"] or number["series"]).lower() not in _LABELS.split()
     of_series = _OF_SERIES.fullmatch(text)
-    return of_series is not None and all(
-        len(word) < _SHORTEST_SERIES or word in _words_of_series() for word in _plain(of_series["series"]).split()
+    if of_series is None or (of_series["kind"] or "").lower() in _LABELS.split():
+        return False
+    words = _plain(of_series["series"]).split()
+    if of_series["kind"] and len(of_series["kind"]) >= _SHORTEST_SERIES:
+        words.append(of_series["kind"].lower())
+    return words[0] in _words_of_series() and all(
+        word in _words_of_series() if len(word) >= _SHORTEST_SERIES else not is_name_too(word) for word in words
     )
 
 

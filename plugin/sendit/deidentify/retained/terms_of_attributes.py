@@ -18,7 +18,7 @@ from sendit.deidentify.tables import table_words, tag_of
 from sendit.deidentify.text.sections import any_of, cues, products, words_by_section
 from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
 from sendit.deidentify.text.unknown_words import is_behind_agent
-from sendit.deidentify.text.vocabulary import is_coined
+from sendit.deidentify.text.vocabulary import is_coined, is_like_words_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,17 +85,21 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
 
     def word_aside(match: re.Match[str]) -> str:
         word = match[0]
-        is_term = word.lower() in terms  # Sato is a filter's, SATŌ a person's
-        if (
-            not is_term
-            and not (tag in _of_machines() and is_coined(word))
-            and not (tag in _agents() and is_agent(word))
-        ):
+        if not (word.lower() in terms or _is_coinage(tag, word)):  # Sato is a filter's, SATŌ a person's
             return word
         held.append(word)
         return _HELD
 
     return _WORD.sub(word_aside, whole[0])
+
+
+def _is_coinage(tag: int, word: str) -> bool:
+    """Return whether a word in no table is nobody's name, and made as words are made where it stands."""
+    return (
+        (tag in _of_machines() and is_coined(word))
+        or (tag in _agents() and is_agent(word))
+        or (tag in _structures() and is_like_words_only(word))
+    )
 
 
 def _is_of_detector(text: str) -> bool:
@@ -111,7 +115,7 @@ def _words() -> Mapping[int, frozenset[str]]:
     found: dict[int, frozenset[str]] = {}
     for kind in (
         *("methods", "views", "colours", "detectors", "collimators", "stains", "schemes", "plans"),
-        *("agents", "structures", "beams"),
+        *("agents", "structures", "beams", "applicators"),
     ):
         for keyword in named[f"{kind} for"]:
             tag = tag_of(keyword, _TABLE)
@@ -133,6 +137,11 @@ def _for_software() -> frozenset[int]:
 def _of_machines() -> frozenset[int]:
     """Return the attributes for methods, detectors and collimators that people do not fill in with any text."""
     return (_tags_of("methods for") | _tags_of("detectors for") | _tags_of("collimators for")) - _free_texts()
+
+
+@cache
+def _structures() -> frozenset[int]:
+    return _tags_of("structures for") | _tags_of("applicators for")
 
 
 @cache

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _HELD = "\ue002"
 #: A transducer: letters and frequencies in MHz or the number of a model (PLT-1005BT, SL15-4, 9L-D, i18LX5).
 _PROBE = re.compile(
-    r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}|i\d{1,2}[A-Z]{2}\d{1,2}"
+    r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}|i\d{1,2}[A-Z]{2}\d{1,2}|UST-5\d{4}|88\d\d[a-z]?"
 )
+_MEASURE = re.compile(r"\d{1,3}(?:\.\d{1,2})?(?:-?(?:MHz|mm|cm|el|F))?", re.IGNORECASE)
 #: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
 _SETTING = r"(?:[A-Z]{1,4}[+\-]?(?:\d{1,2}(?:\.\d{1,2})?)?|[+\-]?\d{1,2}\.\d{1,2})"
 _SETTINGS = re.compile(rf"{_SETTING}(?:[:;,/ ]{{1,2}}{_SETTING})+")
@@ -40,6 +41,8 @@ _COIL = re.compile(
     r"\d{1,2}[A-Z]{2,4}(?:[+ ]\d{0,2}[A-Z]{2,4}){0,3}|[A-Z]{2,4}(?:TOP|MID|BOT|ALL)\d{3}|(?:\d[A-Z]_)?T\d{4,5}V\d"
     r"|(?:RF )?RES \d{3} (?:1H|13C|19F|23Na|31P)(?:/(?:1H|13C|19F|23Na|31P))? \d{3}/\d{3}(?: [A-Z]{2,4}){0,4}"
 )
+#: Philips' kernels, of which some are names elsewhere.
+_KERNEL = re.compile("[A-Z]{2}")
 #: Sequences as Toshiba and Canon call them: FE3D5_fc, FASE3D_mAA, SE2D6.
 _SEQUENCE = re.compile(r"(?P<stem>[A-Z]{2,5}|\d?[A-Z]{2,4})[23]D\d{0,2}(?:_[A-Za-z]{1,6}\d?){0,2}")
 #: Wedges as planning systems number them, by angle and side or size of the field: W30R20, W45IN30, EDW60OUT.
@@ -47,10 +50,17 @@ _WEDGE = re.compile(
     r"(?:E?D?W|WEDGE)[ _\-]?(?:10|15|20|25|30|45|60)(?:[ _\-]?(?:L|R|IN|OUT|UP|DN|X|Y|N|S|E|W)(?:\d{1,2})?)?"
 )
 #: Accessories by kind and small number, or by the leaves of a collimator: BLK TRAY 6, MLC120, A15, CONE_10x10.
+_KIND_OF_ACCESSORY = (
+    "(?:BLK|BLOCK|TRAY|H?D?MLCI?|CONE|APP|APPL|APPLICATOR|WEDGE|BOLUS|COMP|GRID|SHIELD|TABLE|COUCH|MASK|CYL|VAGCYL|PLATE"
+    "|HOLDER|SNOUT|RS|RM|RNGSHFT|SLOT|CUTOUT|INSERT|CIRC|RING|TANDEM|OVOID|NEEDLE|SPHERE|FFDA|EDW|APERTURE|AGILITY"
+    "|MILLENNIUM|TYPE I{1,3}|MA|HD|A|C)"
+)
+#: Attributes that hold what a bar code says: nothing else than such a form stays there.
+_CODES = """AccessoryCode TrayAccessoryCode PatientSupportAccessoryCode"""
+_SIDES = r"\(?[AC]?\d{1,2}(?:\.\d)?(?:[ ]?x[ ]?\d{1,2}(?:\.\d)?)?\)?"
 _ACCESSORY = re.compile(
-    r"(?:(?:BLK|BLOCK|TRAY|MLC|HDMLC|CONE|APP|APPL|APPLICATOR|WEDGE|BOLUS|COMP|GRID|SHIELD|TABLE|COUCH|MASK|CYL|PLATE"
-    r"|HOLDER|SNOUT|RS|RM|SLOT)"
-    r"[ _\-]?){1,3}(?:\d{1,3}|\d{1,2}[ ]?x[ ]?\d{1,2})?(?:[ ]?[cm]m)?|[A-Z]\d{1,2}(?:[ ]?x[ ]?\d{1,2})?",
+    rf"(?:{_KIND_OF_ACCESSORY}[ _\-=]?){{1,3}}(?:\d{{1,3}}|{_SIDES})?(?:[ ]?[cm]m)?|{_SIDES}[ ]?{_KIND_OF_ACCESSORY}"
+    r"|[A-Z]\d{1,2}(?:[ ]?x[ ]?\d{1,2})?",
     re.IGNORECASE,
 )
 
@@ -77,6 +87,7 @@ _OF_MAKERS = re.compile(
             r"(?:release:)?[a-z]{0,2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2}[a-z]?)*_\d{4}\.[a-z]\d?",  # GE
             r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{1,3}",
             r"[a-z]{2}\d\d_[a-z]{2,3}\.\d{1,3}|[a-z]{2,6}_\d\d(?:[a-z]\d)?\.\d{1,2}",
+            r"r\d\dx?\.\d_m\d[a-z]?_\d{4}\.[a-z]|v\dr\dm\d|v[a-z]\d\d[a-z]\d\d|[a-z]\d{1,2}\.\d\d-[a-z]\d\d",
             r"r\d{1,2}\.\d{1,2}(?:[a-z]\d{1,2}){1,3}|r\d{3}\*p\d{3}",  # Philips: R6.3V1L7; Canon
             r"[a-z]{2,5}_v\d{1,3}_r\d{1,4}",  # UIH: uPMR_V10_R003
             r"[a-z]{0,10}apps\d{2,4}(?:\.[a-z\d]{1,3}){1,3}(?:_[a-z]\d\.[a-z\d]{1,4})?",  # LightSpeedApps405.I_H3.1M5
@@ -206,9 +217,21 @@ def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
 def is_written_by_device(tag: int, text: str, texts: TextCleaner) -> bool:
     """Return whether a text has a form that only devices write there, and no number of the file's persons."""
     form = _forms().get(tag)
-    if form is None or not form.fullmatch(text.strip()):
+    if form is None or not (form.fullmatch(text.strip()) or (form is _PROBE and _is_probe(text))):
         return False
     return not texts.holds_personal_data(text) and not texts.is_identifier(re.sub(r"\D", "", text))
+
+
+@cache
+def are_codes() -> frozenset[int]:
+    """Return the tags of attributes in which nothing stays that has no form of them."""
+    return frozenset(tag_of(keyword, __name__) for keyword in _CODES.split())
+
+
+def _is_probe(text: str) -> bool:
+    """Return whether a text names a transducer among words of the technique and measures: L12-5 50 mm."""
+    others = [token for token in text.split() if not _PROBE.fullmatch(token) and not _MEASURE.fullmatch(token)]
+    return len(others) < len(text.split()) and all(token.isalpha() and is_word_of_machines(token) for token in others)
 
 
 @cache
@@ -222,10 +245,11 @@ def _forms() -> Mapping[int, re.Pattern[str]]:
         "ReceiveCoilName": _COIL,
         "TransmitCoilName": _COIL,
         "MultiCoilElementName": _COIL,
+        "ConvolutionKernel": _KERNEL,
         "SequenceName": _SEQUENCE,
         "PulseSequenceName": _SEQUENCE,
         "WedgeID": _WEDGE,
-        "AccessoryCode": _ACCESSORY,
+        **dict.fromkeys(_CODES.split(), _ACCESSORY),
         "ApplicatorID": _ACCESSORY,
         "BlockTrayID": _ACCESSORY,
         "GeneralAccessoryID": _ACCESSORY,
