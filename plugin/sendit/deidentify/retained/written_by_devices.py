@@ -12,8 +12,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.profile.table import version_texts
+from sendit.deidentify.retained.makes import is_model_with_number
 from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, likeness
+from sendit.deidentify.text.unknown_words import nominatives_of
 from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 _HELD = "\ue002"
 #: A transducer: letters and frequencies in MHz or the number of a model (PLT-1005BT, SL15-4, 9L-D, i18LX5).
 _PROBE = re.compile(
-    r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}|i\d{1,2}[A-Z]{2}\d{1,2}|UST-5\d{4}|88\d\d[a-z]?"
+    r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}|i\d{1,2}[A-Z]{2}\d{1,2}"
+    r"|UST-5\d{4}|88\d\d[a-z]?"
 )
 _MEASURE = re.compile(r"\d{1,3}(?:\.\d{1,2})?(?:-?(?:MHz|mm|cm|el|F))?", re.IGNORECASE)
 #: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
@@ -73,7 +76,7 @@ _DOTTED = re.compile(
     r"(?P<name>[A-Za-z]{1,20}(?:[_\-][A-Za-z]{2,20})?(?:\d?[_\-])?)??(?P<v>[vVrR]|[vV]er[._]?)?"
     r"(?P<numbers>\d{1,3}(?:\.\d{1,6}){1,5})"
     rf"(?P<day>[._\-]{_DAY})?"
-    rf"(?:[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:[A-Za-z]{{0,2}}\d?|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
+    rf"(?:[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:[A-Za-z]{{0,2}}\d?|_\d{{1,3}}|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
 )
 _OF_MAKERS = re.compile(
     "|".join(
@@ -81,7 +84,8 @@ _OF_MAKERS = re.compile(
             # Siemens: XA51A-SP01, VA48A_02_P12, N4_VE11C, SL01P21
             r"(?:syngo[_.])?[a-z]{1,4}\d\d[a-z]{0,2}(?:[_\-.](?:[a-z]{1,3}\d{1,3}(?:[a-z](?:\d\d)?)?|\d\d?[a-z]{0,2}\d?)){1,3}",
             r"sl\d\dp\d\d",
-            r"[a-z]\.\d\d\.\d\d",  # Canon: A.07.02
+            r"[a-z](?:\.\d\d){2,3}|[a-z]\d\d\.\d\d\.00\d\d",  # Canon: A.07.02; Fuji
+            r"20[0-3]\d[a-z]|r\d{3}\.\d{6}",
             r"20[0-3]\d(?:\.\d{1,2}){1,2}(?:\.\d{1,4})?",
             r"v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}){1,4}",  # V2.35*R011*P007*A
             r"(?:release:)?[a-z]{0,2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2}[a-z]?)*_\d{4}\.[a-z]\d?",  # GE
@@ -100,7 +104,7 @@ _BUILD = re.compile(rf"r(?:\d{{4,6}}|{_DAY})|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{{7
 #: The parts of a version text: the build of a system, a build that its label announces, any other token.
 _TOKEN = re.compile(
     r"(?P<windows>(?i:win(?:dows)?)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w))"
-    r"|(?P<numbered>(?i:build|revision|rev|svn|patch)[ .:#]{1,2}\d{2,5}(?![\w.]))|[^\s,;()\[\]]+"
+    r"|(?P<numbered>(?i:build|revision|rev|svn|patch)[ .:#]{1,2}\d{2,5}(?![\w.]))|[^\s,;:()\[\]]+"
 )
 #: A part of a long name of a release: freesurfer-linux-centos7_x86_64-7.1.1.
 _PART = re.compile(r"[A-Za-z]{2,}\d{0,2}|x?\d{1,2}")
@@ -108,10 +112,15 @@ _PART = re.compile(r"[A-Za-z]{2,}\d{0,2}|x?\d{1,2}")
 _WITH_DIGIT = re.compile(r"[A-Za-z]{2,}\d[A-Za-z]{1,}")
 #: What a version has at least, if nothing else says that a text is about one.
 _MARKED = re.compile(r"\d\.\d|[A-Za-z]\d\d")
-_LETTERS = re.compile(r"[A-Za-z]{4,}")
+_LETTERS = re.compile(r"(?<![^\W\d_])[A-Za-z]{4,}(?![^\W\d_])")
 _WITHIN = re.compile(r"[a-z][A-Z]")
 #: The likeness to words from which on a name that no list has may be a program's; with a capital within it.
-_LIKE_WORDS, _LIKE_WORDS_IN_PARTS = 0, -5
+_LIKE_WORDS, _LIKE_WORDS_IN_PARTS = -3, -8
+#: Ends of names of programs.
+_END_OF_PROGRAM = re.compile(
+    r"\w{2,}(?:scan|view|vue|max|pacs|link|soft|ware|tech|dicom|lab|cad|viz|plan|track|sys|net|tool|kit|gate|flow|quant"
+    r"|works)"
+)
 _FEWEST_PARTS = 2
 _LONG, _LONGEST_BUILD, _MOST_DIGITS = 3, 6, 13
 _LAST_OF_MONTH, _YEARS = 31, range(1900, 2100)
@@ -142,13 +151,7 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
         token = match[0]
         if any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
             return token
-        if (
-            match["windows"]
-            or match["numbered"]
-            or _is_version(token)
-            or _BUILD.fullmatch(token)
-            or _WITH_DIGIT.fullmatch(token)
-        ):
+        if match["windows"] or match["numbered"] or _is_beside_version(token):
             return aside(match)
         return _LETTERS.sub(lambda word: aside(word) if _may_be_program(word[0]) else word[0], token)
 
@@ -162,12 +165,23 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
     return re.sub(_HELD, lambda _: next(waiting), rest)
 
 
+def _is_beside_version(token: str) -> bool:
+    """Return whether a token is a version, or something else with digits that only stands beside one."""
+    if _is_version(token) or is_model_with_number(token):
+        return True
+    return any(form.fullmatch(token) for form in (_BUILD, _WITH_DIGIT))
+
+
 @lru_cache(maxsize=1024)
 def _may_be_program(word: str) -> bool:
     """Return whether a word beside a version that no table knows is nobody's name: HEYEX, Viewforum, DentiView."""
     folded = folded_word(word)
     if is_word_of_machines(word) or is_listed_name(folded) or folded in surnames():
         return False
+    if any(map(is_listed_name, nominatives_of(folded))):
+        return False
+    if _END_OF_PROGRAM.fullmatch(folded):
+        return True
     return likeness(folded) > (_LIKE_WORDS_IN_PARTS if _WITHIN.search(word) else _LIKE_WORDS)
 
 
