@@ -34,7 +34,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _WHOLE = re.compile(r"(?<![\w@\\/.\-])(?:Q\.(?=[A-Z]))?\w+(?:[\-’']\w+)*(?![\w@\\]|[./]\w)")
 #: Sizes of detectors in pixels and in cm (2800x3408, 4343W), and models behind the name of their series (CXDI-702C).
 _OF_DETECTOR = re.compile(
-    r"[1-9]\d{2,3}[x×][1-9]\d{2,3}|[1-4]\d[1-4]\d[A-Z]{1,3}|(?P<series>[A-Za-z]{2,9})-?\d{3,4}[A-Z]{0,3}"
+    r"[1-9]\d{2,3}[x×][1-9]\d{2,3}|(?:1012|1417|1717|1824|2430|2530|3543|3643|4336|4343)[A-Z]{1,3}|(?P<series>[A-Za-z]{2,9})-?\d{3,4}[A-Z]{0,3}"
 )
 
 #: Iodine and gadolinium in Chinese and Japanese, and what they are bound to.
@@ -85,7 +85,8 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
 
     def word_aside(match: re.Match[str]) -> str:
         word = match[0]
-        if not (word.lower() in terms or _is_coinage(tag, word)):  # Sato is a filter's, SATŌ a person's
+        is_term = word.lower() in terms and not _is_within_code(match)  # Sato is a filter's, SATŌ a person's
+        if not is_term and not _is_coinage(tag, word, whole[0]):
             return word
         held.append(word)
         return _HELD
@@ -93,13 +94,24 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
     return _WORD.sub(word_aside, whole[0])
 
 
-def _is_coinage(tag: int, word: str) -> bool:
-    """Return whether a word in no table is nobody's name, and made as words are made where it stands."""
-    return (
-        (tag in _of_machines() and is_coined(word))
-        or (tag in _agents() and is_agent(word))
-        or (tag in _structures() and is_like_words_only(word))
-    )
+def _is_within_code(match: re.Match[str]) -> bool:
+    """Return whether digits stand before and behind a word without a sign between them: 0CTP5V."""
+    return match.string[: match.start()][-1:].isdigit() and match.string[match.end() :][:1].isdigit()
+
+
+def _is_coinage(tag: int, word: str, whole: str) -> bool:
+    """Return whether a word in no table is nobody's name, and made as words are made where it stands.
+
+    Args:
+        tag: the attribute.
+        word: the word.
+        whole: the word with the digits and signs that are joined to it: letters of a code are no word.
+    """
+    if tag in _agents() and is_agent(word):
+        return True
+    if any(map(str.isdigit, whole)):
+        return False
+    return (tag in _of_machines() and is_coined(word)) or (tag in _structures() and is_like_words_only(word))
 
 
 def _is_of_detector(text: str) -> bool:
