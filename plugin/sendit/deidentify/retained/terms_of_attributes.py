@@ -18,7 +18,7 @@ from sendit.deidentify.tables import table_words, tag_of
 from sendit.deidentify.text.sections import any_of, cues, products, words_by_section
 from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
 from sendit.deidentify.text.unknown_words import is_behind_agent
-from sendit.deidentify.text.vocabulary import is_coined, is_like_words_only
+from sendit.deidentify.text.vocabulary import is_abbreviation_of_methods, is_coined, is_like_words_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ _CONFUSED = (
     ("ph", "f"), ("qu|[qc]", "k"), ("x", "ks"), ("[pvw]", "b"), ("l", "r"), ("z", "s"), ("ky", "ki"),
     ("^[jy](?=[aeiou])", "i"), ("[hjy]", ""),
 )  # fmt: skip
-_FEWEST_CONSONANTS = 3
+_FEWEST_CONSONANTS, _LONGEST_OF_CODE = 3, 3
 
 
 def with_terms(tag: int, text: str, texts: TextCleaner, clean: Callable[[str], str]) -> str:
@@ -95,8 +95,9 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
 
 
 def _is_within_code(match: re.Match[str]) -> bool:
-    """Return whether digits stand before and behind a word without a sign between them: 0CTP5V."""
-    return match.string[: match.start()][-1:].isdigit() and match.string[match.end() :][:1].isdigit()
+    """Return whether digits stand before a word without a sign between, and it is short or more stand behind it."""
+    before, behind = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return before.isdigit() and (behind.isdigit() or len(match[0]) <= _LONGEST_OF_CODE)
 
 
 def _is_coinage(tag: int, word: str, whole: str) -> bool:
@@ -111,7 +112,9 @@ def _is_coinage(tag: int, word: str, whole: str) -> bool:
         return True
     if any(map(str.isdigit, whole)):
         return False
-    return (tag in _of_machines() and is_coined(word)) or (tag in _structures() and is_like_words_only(word))
+    if tag in _of_machines() and (is_coined(word) or is_abbreviation_of_methods(word)):
+        return True
+    return tag in _structures() and is_like_words_only(word)
 
 
 def _is_of_detector(text: str) -> bool:

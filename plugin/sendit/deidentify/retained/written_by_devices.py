@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.profile.table import version_texts
 from sendit.deidentify.retained.makes import is_model_with_number
 from sendit.deidentify.tables import tag_of
+from sendit.deidentify.text.contact_details import without_hosts
 from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, likeness
 from sendit.deidentify.text.unknown_words import nominatives_of
 from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
@@ -196,7 +197,11 @@ def _is_version(token: str) -> bool:
             map(is_word_of_machines, _LETTERS.findall(bare))
         )
     match = _DOTTED.fullmatch(bare)
-    if match is None or not _are_of_version(match["numbers"].split("."), marked=bool(match["v"] or match["day"])):
+    if (
+        match is None
+        or without_hosts(bare) != bare
+        or not _are_of_version(match["numbers"].split("."), marked=bool(match["v"] or match["day"]))
+    ):
         return False
     words = re.findall(r"[^\W\d_]+", match["name"] or "")
     return all(map(is_word_of_machines, words))

@@ -543,15 +543,15 @@ def is_word_of_machines(run: str) -> bool:
 def is_coined(run: str) -> bool:
     """Return whether a word is nobody's name, and joined of a word of the technique and another or an abbreviation.
 
-    Makers coin so: QUADHEAD, SHARPIII, TOFSP, DentiView. Of capitals alone, up to five letters may be any abbreviation;
-    and what is much more like words than like names may be the name of a product.
+    Makers coin so: QUADHEAD, SHARPIII, TOFSP, DentiView. What is much more like words than like names may be the name
+    of a product, too.
     """
     word = folded_word(run)
     if len(word) <= _SHORT or not run.isascii() or not word.isalpha():
         return False
     if is_listed_name(word) or word in surnames() or is_eponym(run):
         return False
-    if (run.isupper() and len(run) <= _LONGEST_ABBREVIATION) or likeness(word) > _LIKE_A_MACHINE:
+    if likeness(word) > _LIKE_A_MACHINE:
         return True
     return _is_joined_by_makers(_VERSION_BEHIND.sub("", word)) or _is_of_parts(_parts_of(run))
 
@@ -562,6 +562,14 @@ def is_like_words_only(run: str) -> bool:
     if is_listed_name(word) or word in surnames() or is_eponym(run) or _is_inflected_name(run):
         return False
     return len(word) > _LONGEST_ABBREVIATION and likeness(word) > _LIKE_A_TERM
+
+
+def is_abbreviation_of_methods(run: str) -> bool:
+    """Return whether four or five capitals are nobody's name: where only methods are named, they abbreviate one."""
+    word = folded_word(run)
+    if not (run.isascii() and run.isalpha() and run.isupper()) or not _SHORT < len(run) <= _LONGEST_ABBREVIATION:
+        return False
+    return not is_listed_name(word) and word not in surnames() and not is_eponym(run)
 
 
 def _is_joined_by_makers(word: str) -> bool:
