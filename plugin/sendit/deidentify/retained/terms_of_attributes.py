@@ -18,7 +18,7 @@ from sendit.deidentify.tables import table_words, tag_of
 from sendit.deidentify.text.sections import any_of, cues, products, words_by_section
 from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
 from sendit.deidentify.text.unknown_words import is_behind_agent
-from sendit.deidentify.text.vocabulary import is_abbreviation_of_methods, is_coined, is_like_words_only
+from sendit.deidentify.text.vocabulary import is_abbreviation_of_methods, is_coined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ _DETECTOR = 0x00187006
 _TABLE = "terms_of_attributes.txt"
 #: Stands in for a term: neither letter nor space, and another one than that of eponyms.
 _HELD = "\ue001"
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD, _NUMBER = re.compile(r"[^\W\d_]+"), re.compile(r"\d{4}")
 #: A word with what is joined to it, in no path and no address; GE's Q.Clear has a point within it.
 _WHOLE = re.compile(r"(?<![\w@\\/.\-])(?:Q\.(?=[A-Z]))?\w+(?:[\-’']\w+)*(?![\w@\\]|[./]\w)")
 #: Sizes of detectors in pixels and in cm (2800x3408, 4343W), and models behind the name of their series (CXDI-702C).
@@ -83,6 +83,9 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
     if is_behind_agent(whole.string, whole.start()) or _behind_title().search(whole.string, 0, whole.start()):
         return whole[0]
 
+    if _NUMBER.search(whole[0]) and tag not in _agents():
+        return whole[0]  # a term beside a number does not explain it
+
     def word_aside(match: re.Match[str]) -> str:
         word = match[0]
         is_term = word.lower() in terms and not _is_within_code(match)  # Sato is a filter's, SATŌ a person's
@@ -112,9 +115,7 @@ def _is_coinage(tag: int, word: str, whole: str) -> bool:
         return True
     if any(map(str.isdigit, whole)):
         return False
-    if tag in _of_machines() and (is_coined(word) or is_abbreviation_of_methods(word)):
-        return True
-    return tag in _structures() and is_like_words_only(word)
+    return tag in _of_machines() and (is_coined(word) or is_abbreviation_of_methods(word))
 
 
 def _is_of_detector(text: str) -> bool:
@@ -152,11 +153,6 @@ def _for_software() -> frozenset[int]:
 def _of_machines() -> frozenset[int]:
     """Return the attributes for methods, detectors and collimators that people do not fill in with any text."""
     return (_tags_of("methods for") | _tags_of("detectors for") | _tags_of("collimators for")) - _free_texts()
-
-
-@cache
-def _structures() -> frozenset[int]:
-    return _tags_of("structures for") | _tags_of("applicators for")
 
 
 @cache

@@ -114,6 +114,8 @@ _WITH_DIGIT = re.compile(r"[A-Za-z]{2,}\d[A-Za-z]{1,}")
 #: What a version has at least, if nothing else says that a text is about one.
 _MARKED = re.compile(r"\d\.\d|[A-Za-z]\d\d")
 _LETTERS = re.compile(r"(?<![^\W\d_])[A-Za-z]{4,}(?![^\W\d_])")
+#: Between the name of a program and its version; a second word of the name may stand there.
+_BEFORE_VERSION = re.compile(r"[ _\-]?(?:[A-Za-z]{1,12}[ _\-])?(?:[vVrR]|[vV]er(?:sion)?\.?)?[ ]?\d{1,4}\.\d")
 _WITHIN = re.compile(r"[a-z][A-Z]")
 #: The likeness to words from which on a name that no list has may be a program's; with a capital within it.
 _LIKE_WORDS, _LIKE_WORDS_IN_PARTS = -3, -8
@@ -154,7 +156,15 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
             return token
         if match["windows"] or match["numbered"] or _is_beside_version(token):
             return aside(match)
-        return _LETTERS.sub(lambda word: aside(word) if _may_be_program(word[0]) else word[0], token)
+        behind = text[match.end() :]
+        return _LETTERS.sub(
+            lambda word: (
+                aside(word)
+                if _BEFORE_VERSION.match(token[word.end() :] + behind) and _may_be_program(word[0])
+                else word[0]
+            ),
+            token,
+        )
 
     apart = _TOKEN.sub(judged, text)
     rest = clean(apart) if re.search(r"\w", apart) else apart

@@ -89,7 +89,7 @@ _FRACTIONS = re.compile(r"\d{1,2}(?:\.\d{1,2})?c?Gy/\d{1,2}(?:fx|fr)?|\d{1,2}x\d
 _TARGET = re.compile(
     r"(?:(?:Eval|Opt|Prv|z)[_\-]?)?[CGPI]?TV(?:[A-Z]|[pn][1-9]?)?[1-4]?"
     r"(?:[_\-](?:SIB|Boost|Bst|Eval|Opt|High|Low|Mid|Int|Total|Cold|Hot))?[_\-]?[1-8]\d\d0"
-    r"|[CGPI]TV(?:[pn]?[1-9]?)(?:_[A-Z]{1,8})?_[1-8]\d{3}|(?:iso|dose|isodose)_?[1-9]\d[05]0"
+    r"|[CGPI]TV(?:[pn]?[1-9]?)_[A-Z]{1,8}_[1-8]\d{3}|(?:iso|dose|isodose)_?[1-9]\d[05]0"
     r"|[CGPI]TV[pn]?[1-9]?(?:_(?:(?:CT|MR|PT)[1-9]){1,3})",
     re.IGNORECASE,
 )

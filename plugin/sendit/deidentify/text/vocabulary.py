@@ -51,10 +51,6 @@ if TYPE_CHECKING:
 _SHORT = 3
 #: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
 LIKE_A_NAME, _LIKE_A_WORD = -6, 5
-#: The likeness from which on a word of no table and no list of names may be a maker's: Simulix.
-_LIKE_A_MACHINE = 2
-#: The same where people write names of structures: Goldmarker.
-_LIKE_A_TERM = 4
 #: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
 _OF_SUBJECT = "sub"
 _NEAR = 3  # characters between two words that belong together
@@ -543,25 +539,14 @@ def is_word_of_machines(run: str) -> bool:
 def is_coined(run: str) -> bool:
     """Return whether a word is nobody's name, and joined of a word of the technique and another or an abbreviation.
 
-    Makers coin so: QUADHEAD, SHARPIII, TOFSP, DentiView. What is much more like words than like names may be the name
-    of a product, too.
+    Makers coin so: QUADHEAD, SHARPIII, TOFSP, DentiView.
     """
     word = folded_word(run)
     if len(word) <= _SHORT or not run.isascii() or not word.isalpha():
         return False
     if is_listed_name(word) or word in surnames() or is_eponym(run):
         return False
-    if likeness(word) > _LIKE_A_MACHINE:
-        return True
     return _is_joined_by_makers(_VERSION_BEHIND.sub("", word)) or _is_of_parts(_parts_of(run))
-
-
-def is_like_words_only(run: str) -> bool:
-    """Return whether a word that no table and no list of names has is much more like words than like names."""
-    word = folded_word(run)
-    if is_listed_name(word) or word in surnames() or is_eponym(run) or _is_inflected_name(run):
-        return False
-    return len(word) > _LONGEST_ABBREVIATION and likeness(word) > _LIKE_A_TERM
 
 
 def is_abbreviation_of_methods(run: str) -> bool:
