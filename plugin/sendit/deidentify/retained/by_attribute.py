@@ -30,7 +30,7 @@ _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
 _TIME_ZONE = 0x00080201
 #: What a beam, a field or an arc is called.
 _BEAM_WORD = (
-    "(?:field|beam|arc|setup|feld|strahl|bogen|champ|faisceau|arc horaire|campo|haz|arco|fascio|veld|bundel|boog|felt"
+    "(?:field|beam|arc|setup|feld|strahl|bogen|champ|faisceau|arc horaire|campo|haz|arco|fascio|veld|boog|felt"
     "|stråle|fält|båge|kenttä|pole|wiązka|łuk|svazek|mező|nyaláb|câmp|camp|fascicul|alan|demet|ark|поле|пучок|дуга"
     "|射野|照射野)"
 )

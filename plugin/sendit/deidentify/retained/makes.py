@@ -42,7 +42,7 @@ _OF_SERIES = re.compile(
     r"(?: (?P<kind>[A-Za-z]{1,8}))?"
 )
 #: Before numbers of persons, orders and single devices.
-_LABELS = """acc ae bed case dob fall id ipp kis mrn nhs no nr num pat pid pin ref room ser sn ssn tel uid"""
+_LABELS = """acc ae bed case dob fall id ipp kis mrn nhs no nr num pat pid pin ref room sn ssn tel uid"""
 _MOST_UNKNOWN, _MOST_NAMES = 2, 1  # words
 _SHORTEST_SERIES = 4  # letters
 

@@ -47,7 +47,7 @@ _COIL = re.compile(
 )
 #: Philips' kernels, of which some are names elsewhere.
 _KERNEL = re.compile("[A-Z]{2}")
-#: Sequences as Toshiba and Canon call them: FE3D5_fc, FASE3D_mAA, SE2D6.
+#: Sequences as Toshiba and Canon call them: FE3D5_fc, SE2D6.
 _SEQUENCE = re.compile(r"(?P<stem>[A-Z]{2,5}|\d?[A-Z]{2,4})[23]D\d{0,2}(?:_[A-Za-z]{1,6}\d?){0,2}")
 #: Wedges as planning systems number them, by angle and side or size of the field: W30R20, W45IN30, EDW60OUT.
 _WEDGE = re.compile(
@@ -104,7 +104,7 @@ _OF_MAKERS = re.compile(
 _BUILD = re.compile(rf"r(?:\d{{4,6}}|{_DAY})|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{{7}}")
 #: The parts of a version text: the build of a system, a build that its label announces, any other token.
 _TOKEN = re.compile(
-    r"(?P<windows>(?i:win(?:dows)?)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w))"
+    r"(?P<windows>(?i:windows|win)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w))"
     r"|(?P<numbered>(?i:build|revision|rev|svn|patch)[ .:#]{1,2}\d{2,5}(?![\w.]))|[^\s,;:()\[\]]+"
 )
 #: A part of a long name of a release: freesurfer-linux-centos7_x86_64-7.1.1.
