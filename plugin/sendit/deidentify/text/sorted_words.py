@@ -20,7 +20,7 @@ from sendit.deidentify import tables
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ONLY_SMALL, _AT_BEGIN, _NAME = b" s", b" c", b" n"
+_ONLY_SMALL, _AT_BEGIN, _NAME, _RATHER_WORD = b" s", b" c", b" n", b" r"
 _MARKS = (_ONLY_SMALL, _AT_BEGIN, _NAME)
 #: What Hebrew and Arabic write in one word with the next: and, the, in, to, from, that, as.
 _PREFIXES = re.compile("[והבלמשכ]{1,3}|[وف]?(?:[بك]?ال|لل|[بكلس])|[وف]")
@@ -59,6 +59,12 @@ def is_of_languages(word: str, *, small: bool) -> bool:
         bare = (_line_of(bare.encode("utf-8"), _table("terms_of_languages.txt")) for bare in without_prefixes(word))
         return any(found is not None and not found.endswith(_MARKS) for found in bare)
     return not line.endswith(_MARKS) or (small and not line.endswith(_NAME))
+
+
+def is_rather_word(word: str) -> bool:
+    """Return whether a word, in lower case without accents, is also a name or like one, but much more often a word."""
+    line = _line_of(word.encode("utf-8"), _table("terms_of_languages.txt"))
+    return line is not None and line.endswith(_RATHER_WORD)
 
 
 def begins_sentence(word: str) -> bool:

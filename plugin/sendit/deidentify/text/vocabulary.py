@@ -34,6 +34,7 @@ from sendit.deidentify.text.sorted_words import (
     folded_word,
     is_listed_name,
     is_of_languages,
+    is_rather_word,
     is_skeleton_of_medicine,
     likeness,
     without_accents,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
 _SHORT = 3
 #: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
-_LIKE_A_NAME, _LIKE_A_WORD = -6, 5
+LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 #: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
 _OF_SUBJECT = "sub"
 _NEAR = 3  # characters between two words that belong together
@@ -85,6 +86,9 @@ _OF_UNITS = "\u00b5\u03bc\u2126\u03a9"  # micro, ohm
 _WITHOUT_VOWELS = re.compile("[BCDFGHJKMNPQSTVWXZ]{4,8}")
 _WITHOUT_VOWEL = re.compile("[^aeiouy]+")
 _LONGEST_PREFIX = 8
+_LONGEST_ABBREVIATION = 5
+#: A Roman number behind a name: SHARPIII.
+_VERSION_BEHIND = re.compile("(?<=[^iv]{3})(?:i{2,3}|iv|vi{0,3})$")
 _LONGEST_PART, _SHORTEST_COMPOUND, _LONG_STEM, _SHORTEST_JOINED = 24, 9, 6, 9
 #: Marks on letters, which `\\w` leaves out: of European, Semitic, Indian and South-East Asian scripts.
 MARKS = (
@@ -501,13 +505,72 @@ def _is_shortest_name(text: str) -> bool:
 
 def without_strangers_to_machines(text: str) -> str:
     """Return a technical text without unknown words; names of makes, models, programs and sequences stay."""
-
-    def is_usual(run: str) -> bool:
-        return is_ordinary(run) or _is_of_machines(run)
-
     if _is_shortest_name(text):
         return STRANGER
-    return RUN.sub(lambda match: match[0] if is_usual(match[0]) or _is_times_d(match, is_usual) else STRANGER, text)
+    return RUN.sub(
+        lambda match: (
+            match[0] if is_word_of_machines(match[0]) or _is_times_d(match, is_word_of_machines) else STRANGER
+        ),
+        text,
+    )
+
+
+@lru_cache(maxsize=8192)
+def is_word_of_machines(run: str) -> bool:
+    """Return whether a word may stand in a technical text: a known one, or one that makers joined of known ones."""
+    return is_ordinary(run) or _is_of_machines(run) or is_coined(run)
+
+
+def is_coined(run: str) -> bool:
+    """Return whether a word is nobody's name, and joined of a word of the technique and another or an abbreviation.
+
+    Makers coin so: QUADHEAD, SHARPIII, TOFSP, DentiView.
+    """
+    word = folded_word(run)
+    if len(word) <= _SHORT or not run.isascii() or not word.isalpha():
+        return False
+    if is_listed_name(word) or word in surnames() or is_eponym(run):
+        return False
+    return _is_joined_by_makers(_VERSION_BEHIND.sub("", word)) or _is_of_parts(_parts_of(run))
+
+
+def is_abbreviation_of_methods(run: str) -> bool:
+    """Return whether four or five capitals are nobody's name: where only methods are named, they abbreviate one."""
+    word = folded_word(run)
+    if not (run.isascii() and run.isalpha() and run.isupper()) or not _SHORT < len(run) <= _LONGEST_ABBREVIATION:
+        return False
+    return not is_listed_name(word) and word not in surnames() and not is_eponym(run)
+
+
+def _is_joined_by_makers(word: str) -> bool:
+    known, long = _words_of_technique(), _SHORT + 1  # letters
+    return word in known or any(
+        (word[:end] in known and (word[end:] in known or word[end:] in _abbreviations()))
+        or (word[end:] in known and (end == 1 or word[:end] in _abbreviations()))
+        or (long <= end < len(word) - _SHORT and word[:end] in _words() and word[end:] in _words())
+        for end in range(1, len(word) - 1)
+    )
+
+
+def _is_of_parts(parts: list[str]) -> bool:
+    """Return whether words that are written as one are known and no names, and one of them is of the technique."""
+    words = list(map(folded_word, parts))
+
+    def known(word: str) -> bool:
+        return word in _words_of_technique() or (len(word) > _SHORT and word in _words())
+
+    return (
+        len(parts) > 1
+        and any(map(known, words))
+        and all(len(word) <= _SHORT or known(word) or not is_listed_name(word) for word in words)
+    )
+
+
+@cache
+def _words_of_technique() -> frozenset[str]:
+    """Return the words of sequences, machines and programs of four letters and more, of three if they are stems."""
+    named = frozenset(word for section, words in products().items() for word in words) | _machines()
+    return frozenset(word for word in named if len(word) > _SHORT) | technique()["stems"] & technique()["abbreviations"]
 
 
 def _is_times_d(match: re.Match[str], is_usual: Callable[[str], bool]) -> bool:
@@ -526,8 +589,10 @@ def is_known(run: str) -> bool:
 
 
 def is_familiar(run: str) -> bool:
-    """Return whether a run of letters is in any table, including the wide ones."""
-    return is_known(run) or (len(run) > _SHORT and is_ordinary(run))
+    """Return whether a run of letters is in any table, including the wide ones; with a capital, and is no rare name."""
+    if is_known(run):
+        return True
+    return len(run) > _SHORT and is_ordinary(run) and (run.islower() or not is_rather_word(folded_word(run)))
 
 
 def _is_of_machines(run: str) -> bool:
@@ -584,9 +649,9 @@ def is_no_name(run: str) -> bool:
 
 
 def is_name_too(word: str) -> bool:
-    """Return whether a known word is a common name, too."""
+    """Return whether a known word is a name, too: a common one, or a rare one that is rather a word."""
     folded = word.lower()
-    return folded in technique()["names too"] or folded in _partners()
+    return folded in technique()["names too"] or folded in _partners() or is_rather_word(folded)
 
 
 def is_listed(run: str) -> bool:
@@ -632,9 +697,13 @@ def is_ordinary(run: str) -> bool:
             return _is_short_word(run)
     if len(run) <= _SHORT:
         return True
-    if run.istitle() and likeness(folded_word(run)) < _LIKE_A_NAME and not _is_narrow(run):
+    if run.istitle() and _is_like_name(folded_word(run)) and not _is_narrow(run):
         return False
     return _is_made_of(run, _is_word) and not _is_inflected_name(run)
+
+
+def _is_like_name(word: str) -> bool:
+    return likeness(word) < LIKE_A_NAME and not is_rather_word(word)
 
 
 def _is_inflected_name(run: str) -> bool:
