@@ -130,7 +130,7 @@ _DECLINED = re.compile(
 )
 _GIVEN = {"": 5_000}  # the rank of the names that gender-guesser and faker know
 #: Ages over 89 in one word, and hospitals, which stand beside their names.
-_AGES_AND_HOSPITALS = re.compile(
+AGES_AND_HOSPITALS = re.compile(
     "stolet|stulet|hundertjahr|neunzigjahr|hunderteinj|centenar|nonagenar|honderdjar|negentigjar|hundraar|nittiar|nittioar|hundrear"
     "|devadesatilet|devatdesiatroc|storocn|dziewiecdziesi[a-z]+letn|kilencven[a-z]*eves|szazeves|satavuot|yhdeksankymmenvuot"
     "|столетн|девяностолетн|сторичн|стогодишн|(?:sjuk|syk|syge)e?hus|krankenhaus|ziekenhuis|[a-z]hospital"
@@ -340,7 +340,7 @@ def _add_language(root: Path, names: Names, language: Language, found: _Found) -
     nouns = accepted(root, language.dictionary, map(str.capitalize, words)) if "de_DE" in language.dictionary else ()
     for word in in_small | {noun.lower() for noun in nouns}:
         plain, frequency = folded(word), listed.get(word, 0.0)
-        if _AGES_AND_HOSPITALS.search(plain):
+        if AGES_AND_HOSPITALS.search(plain):
             continue
         if language.caseless:
             name = names.has(plain) and not names.outweighs(plain, frequency, language.countries, _CASELESS)

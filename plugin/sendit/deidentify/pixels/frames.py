@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FORGET_AFTER = 16 << 20  # bytes
-#: Decoded frames of an instance that are kept, the last ones: the searches for text, barcodes and markers share them.
+#: Decoded frames of an instance that are kept: the first ones that fit, and the last one. The searches for text,
+#: barcodes and markers go through all frames one after the other; of the last ones, none would be left for the next.
 _KEPT = 64 << 20  # bytes
 #: Compressed frames may expand by this ratio, or more if neither one nor all of them exceed these bytes.
 _RATIO, _ALWAYS_ONE, _ALWAYS_ALL = 1000, 32 << 20, 256 << 20
 
 
 class Frames:
-    """Decoded frames; each is decoded on access, and the last compressed ones are kept: they cannot be written to.
+    """Decoded frames; each is decoded on access, and some compressed ones are kept: they cannot be written to.
 
     Attributes:
         instance: the instance.
@@ -89,7 +90,7 @@ class Frames:
                 return frame
             frame.setflags(write=False)
             while self._kept and sum(one.nbytes for one in self._kept.values()) + frame.nbytes > _KEPT:
-                del self._kept[next(iter(self._kept))]
+                self._kept.popitem()
             self._kept[index] = frame
         return self._kept[index]
 

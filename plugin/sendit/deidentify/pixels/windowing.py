@@ -26,6 +26,8 @@ Doubles = NDArray[np.float64]
 _FILLED = 0.3
 #: The most gaps between values that are narrowed, each to this share of all others together.
 _GAPS, _NARROWED = 8, 0.25
+#: Values are counted if they are whole and lie within so many numbers.
+_COUNTED = 1 << 16
 #: Percent of the values that the last view cuts off at each end.
 _CUT = 1.0
 
@@ -55,12 +57,22 @@ def views(frame: Array) -> Iterator[Shown]:
 
 def _narrowed(sample: Array) -> tuple[Doubles, Doubles]:
     """Return the values that occur, and their positions once the widest gaps between them are narrowed."""
-    values = np.unique(sample).astype(np.float64)
+    values = _present(sample)
     gaps = np.diff(values)
     rest = float(np.sort(gaps)[:-_GAPS].sum())
     if rest > 0:
         gaps = np.minimum(gaps, _NARROWED * rest)
     return values, np.concatenate(([0.0], np.cumsum(gaps)))
+
+
+def _present(sample: Doubles) -> Doubles:
+    """Return the values that occur, in order: whole numbers are counted, which takes a tenth of the time of sorting."""
+    low, high = float(sample.min()), float(sample.max())
+    if high - low >= _COUNTED:
+        return np.unique(sample)
+    above = (sample - low).astype(np.int32)
+    present = (np.flatnonzero(np.bincount(above.ravel())) + low).astype(np.float64)
+    return present if np.array_equal(above + low, sample) else np.unique(sample)
 
 
 def _numbers(frame: Array) -> Array:

@@ -30,12 +30,21 @@ if TYPE_CHECKING:
 _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
 _TIME_ZONE = 0x00080201
+#: What a beam, a field or an arc is called.
+_BEAM_WORD = (
+    "(?:field|beam|arc|setup|feld|strahl|bogen|champ|faisceau|arc horaire|campo|haz|arco|fascio|veld|boog|felt"
+    "|stråle|fält|båge|kenttä|pole|wiązka|łuk|svazek|mező|nyaláb|câmp|camp|fascicul|alan|demet|ark|поле|пучок|дуга"
+    "|射野|照射野)"
+)
+#: What goes with the number of a beam: 6X FFF, 9 MeV.
+_ENERGY = r"(?:e-? ?)?\d{1,2}[ ]?(?:x|mv|mev|e|fff|sfed)(?:[ \-]?fff)?"
 #: Beams as planning systems name them: by number, by the angles of gantry, collimator and table, tangents of a breast.
 _BEAM = re.compile(
     r"(?:\d{1,2}(?:\.\d{1,2})?[ _\-]{1,2})?"
-    r"(?:(?:field|beam|feld|champ|faisceau|campo|haz)[ _\-]?\d{1,2}[a-z]?|g\d{1,3}(?:[ _]?c\d{1,3})?[ _]?t\d{1,3}"
+    rf"(?:{_BEAM_WORD}[ _\-]?\d{{1,2}}[a-z]?|g\d{{1,3}}(?:[ _]?c\d{{1,3}})?[ _]?t\d{{1,3}}"
     r"|(?:(?:l|r|lt|rt|left|right)[ _]?)?(?:med|lat|medial|lateral)[ _]?tangs?|tangs?[ _]?(?:med|lat)"
-    r"|(?:arc|vmat)[ _]?(?:t?\d{1,2})?(?:[ _](?:cc?w|g?\d{1,3}-\d{1,3}))?)",
+    r"|(?:arc|vmat)[ _]?(?:t?\d{1,2})?(?:[ _](?:cc?w|g?\d{1,3}-\d{1,3}))?)"
+    rf"|\d{{1,2}}[ _.\-]{{0,2}}{_BEAM_WORD}|{_ENERGY}",
     re.IGNORECASE,
 )
 #: Days of a week with a fraction (1) and without (0), for as many weeks as the pattern has.

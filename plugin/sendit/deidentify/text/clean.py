@@ -17,7 +17,6 @@ from sendit.deidentify.dicom.dataset import Dataset, find
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import normalize as folding
 from sendit.deidentify.text.beside_names import without_belongings, without_second_name
-from sendit.deidentify.text.bids import is_bids_name
 from sendit.deidentify.text.contact_details import (
     without_contact_details,
     without_hosts,
@@ -66,6 +65,7 @@ from sendit.deidentify.text.vocabulary import (
     without_strangers,
     without_strangers_to_machines,
 )
+from sendit.deidentify.text.wards_and_subjects import is_bids_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

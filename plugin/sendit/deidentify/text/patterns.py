@@ -99,7 +99,7 @@ _PLAIN = re.compile(
             rf"\b{_MONTH}\b\.?[ \-]\d{{1,2}}(?:st|nd|rd|th)?(?![\w.])(?![ ,\-]+{_YEAR})"
             r"(?!\s*(?:mm|cm|ml|kv|mas|min|sec|s|w|years?|months?|days?)\b)",
             rf"(?<![\d.])(?:0[1-9]|1[0-2])[-/.]{_YEAR}(?!\d)|(?<!\d){_YEAR}-W\d{{2}}(?:-\d)?(?!\d)",
-            r"(?:\d{3,4}|[2-9]\d|(?:令和|平成|昭和|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
+            r"(?:\d{3,4}|[2-9]\d|(?:令和|平成|昭和|大正|明治|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
             r"\d{2}\s*[年년]\s*\d{1,2}\s*[月월]\s*(?:\d{1,2}\s*[日일])?",
             r"\d{1,2}\s*[月월]\s*\d{1,2}\s*[日号號일]",
             r"(?<![\w.])(?:9\d|1[0-2]\d)[\s\-]*(?:y\s?/?\s?o\b|years?|yrs?|yr|jahre?|ans|años|anni|jaar)|\bage[d:]?\s*(?:9\d|1[0-2]\d)\b",
@@ -263,11 +263,11 @@ def _is_abbreviation(word: str) -> bool:
 def _listed(match: re.Match[str]) -> str:
     """Return what stays of "Family, Given": one may also be a medical word, if both begin with a capital.
 
-    In small letters, the words are judged one by one.
+    In small letters, and in scripts without capitals, the words are judged one by one.
     """
     if any(map(str.isdigit, match[0])) and "," + match[2] in match[0]:  # unsigned,mono2
         return match[0]
-    if match[1].islower() or match[2].islower():
+    if match[1] == match[1].lower() or match[2] == match[2].lower():
         return match[0]
     if any(map(str.isdigit, match[1])):  # M0, Gleason
         return match[0]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT, behind_label
+from sendit.deidentify.text.scripts.names import without_cued_names
+from sendit.deidentify.text.scripts.vietnamese import without_names_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.vocabulary import (
     MARKS,
@@ -51,6 +53,7 @@ _EXTENSION = re.compile(r"[ ,]{1,2}(?:ext\.?[ ]?|x)?\d{4,6}(?!\w|[.,/]\d|\s?(?:k
 
 def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
     """Return the text with CUT in the place of what a cue gives away: names, places, numbers."""
+    text = without_names_of_vietnam(without_cued_names(text))
     if CUT in text or any(map(str.isdigit, text)):
         text = _numbers().sub(behind_label, text)
     words = set(_LETTERS.findall(text.casefold()))

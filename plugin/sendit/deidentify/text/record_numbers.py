@@ -32,7 +32,7 @@ _LONGEST_TOKEN = 16
 _LARGEST_LISTED, _LARGEST_FINE = 10_000, 3000
 _BRIGHTEST = 255
 #: Scripts without spaces, whose words are judged by themselves, as numbers and units stand among them: 径18mmの結節.
-DENSE_SCRIPTS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f"
+DENSE_SCRIPTS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0eff\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u17dc"
 _DENSE = re.compile(f"[{DENSE_SCRIPTS}]")
 _PLAIN_PART = re.compile(f"[^{DENSE_SCRIPTS}\u3001\u3002\uff0c\uff1a\uff1b\u300c\u300d]+")
 _DIGITS = re.compile(r"\d+")
@@ -67,8 +67,8 @@ _DIFFUSION = re.compile(r"dwi|dti|diff|adc|trace|ep2d|epi|resolve|noddi|dki|ivim
 _SPINE = re.compile(r"(?:[ctls](?:1[0-2]|\d)?[\-/])+[ctls]?(?:1[0-2]|\d)", re.IGNORECASE)
 _TNM = re.compile(r"[cpyra]{0,2}T(?:[0-4][a-d]?|is|x)(?:N(?:[0-3][a-c]?|x))?(?:M[01x][a-c]?)?")
 #: Scans and samples of optical coherence tomography: 512x49, 1024x7.
-_SCANS = re.compile(r"(?:256|384|496|512|768|1024|1536)x\d{1,2}")
-_DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*](\d{1,4}(?:\.\d+)?))(?:[x*](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
+_SCANS = re.compile(r"(?:256|384|496|512|768|1024|1536)x\d{1,2}|\d{1,2}x(?:256|384|496|512|768|1024|1536)")
+_DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*×](\d{1,4}(?:\.\d+)?))(?:[x*×](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
 _POINT = re.compile(r"(?<=\d)p(?=\d)")  # 3x3x3p5
 #: Sizes of detectors and cassettes, in cm and in inches.
 _DETECTORS = re.compile(
@@ -76,9 +76,10 @@ _DETECTORS = re.compile(
 )
 _CASSETTE = re.compile(r"\d{1,2}(cm|mm|in)x\d{1,2}\1", re.IGNORECASE)
 _VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
+_LARGEST_LESION, _LONGEST_SIZE = 300, 18  # mm; characters
 #: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
 _REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
-_CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S")  # iterations and subsets
+_CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S|i\d{1,2}s\d{1,2}")  # iterations and subsets
 #: Doses in Gy of one plan, from the high to the low, none of them a day: H&N_70/63/56.
 _DOSES = re.compile(
     r"(?<![^\W_])(?:3[2-9]|[4-8]\d)(?:\.\d)?(?:/(?:3[2-9]|[4-8]\d)(?:\.\d)?){1,3}(?:Gy)?(?![^\W_]|[./]\d)"
@@ -89,6 +90,7 @@ _FRACTIONS = re.compile(r"\d{1,2}(?:\.\d{1,2})?c?Gy/\d{1,2}(?:fx|fr)?|\d{1,2}x\d
 _TARGET = re.compile(
     r"(?:(?:Eval|Opt|Prv|z)[_\-]?)?[CGPI]?TV(?:[A-Z]|[pn][1-9]?)?[1-4]?"
     r"(?:[_\-](?:SIB|Boost|Bst|Eval|Opt|High|Low|Mid|Int|Total|Cold|Hot))?[_\-]?[1-8]\d\d0"
+    r"|[CGPI]TV(?:[pn]?[1-9]?)_[A-Z]{1,8}_[1-8]\d{3}|(?:iso|dose|isodose)_?[1-9]\d[05]0"
     r"|[CGPI]TV[pn]?[1-9]?(?:_(?:(?:CT|MR|PT)[1-9]){1,3})",
     re.IGNORECASE,
 )
@@ -121,8 +123,8 @@ _UNIT_BEHIND = re.compile(r"\s([µμ]?[A-Za-z]{1,4})(?![^\W_])")
 _SIZED = re.compile(r"([^\W\d_]{3,}?)\d{1,2}(?:mm|cm|Gy)")
 #: The name of a sequence as Siemens writes it; nobody's number begins like this: *tfl3d1_16ns, *ep_b1000#12, *svs_se.
 _OF_SIEMENS = re.compile(
-    r"\*(?:[A-Za-z]{1,8}\d{0,2}[A-Za-z]?[1-4]d\d{0,2}[A-Za-z]{0,4}\d{0,3}t?"
-    r"(?:[_#][A-Za-z]{0,3}\d{1,3}[a-z]{0,2}){0,2}(?:_[a-z]{1,3}){0,3}"
+    r"\*(?:[A-Za-z]{1,8}(?:\d{0,2}[A-Za-z]?|\d[a-z]{2,4})[1-4]d\d{0,2}[A-Za-z]{0,4}\d{0,3}t?"
+    r"(?:[_#][A-Za-z]{0,3}\d{1,3}[a-z]{0,2}){0,2}(?:_[a-z]{1,4}){0,3}"
     r"|[a-z]{2,4}_b\d{1,5}t?(?:#\d{1,3})?|[a-z]{2,4}_[a-z]{2,4}(?:_\d{1,3})?)"
 )
 #: A series of the National Lung Screening Trial, with or without commas: 1,OPA,GE,LSQX,STANDARD,360,2.5,120,80,0.1,1.5.
@@ -527,8 +529,10 @@ def _has_dimensions(word: str) -> bool:
         return False
     sides = [float(side) for side in match.groups() if side]
     collimation = len(sides) > 1 and sides[-1] <= _THICKEST and not sides[-1].is_integer()
+    sized = word.endswith(("mm", "cm")) and max(sides) <= _LARGEST_LESION and len(word) <= _LONGEST_SIZE
     return (
         max(sides) <= _VOXEL
+        or sized
         or collimation
         or all(side >= _MATRIX and (side == sides[0] or side % _MATRIX == sides[0] % _MATRIX == 0) for side in sides)
     )

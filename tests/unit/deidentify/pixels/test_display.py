@@ -11,7 +11,7 @@ import pytest
 
 from sendit.deidentify.pixels.display import displayed
 from sendit.deidentify.pixels.redaction import bands
-from sendit.deidentify.pixels.windowing import greatest, views
+from sendit.deidentify.pixels.windowing import _present, greatest, views
 from tests.unit.deidentify.pixels.ocr.test_instance import frames_of
 
 if TYPE_CHECKING:
@@ -100,3 +100,14 @@ def test_the_greatest_of_the_colours(kind: type[np.generic]) -> None:
     colours = np.random.default_rng(2).integers(0, 200, (7, 9, 3)).astype(kind)
     np.testing.assert_array_equal(greatest(colours), colours.max(axis=2), strict=True)
     np.testing.assert_array_equal(greatest(colours[..., 0]), colours[..., 0], strict=True)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[3, 3, 250, 7], [-900, 40, -900, 3071], [0.25, 7.5, 0.25, -3.0], [0, 5, 1 << 20, 5], [12, 12, 12, 12]],
+    ids=["bytes", "signed", "broken", "far apart", "one"],
+)
+def test_values_that_occur(values: list[float]) -> None:
+    """Counted or sorted, they are the same."""
+    frame = np.array([values, values])
+    assert _present(frame.astype(float)).tolist() == sorted(set(values))

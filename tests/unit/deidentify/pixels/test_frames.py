@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -11,6 +12,8 @@ import pytest
 from pydicom.pixels.utils import pixel_array
 
 from sendit.deidentify.dicom.reader import read_file
+from sendit.deidentify.pixels import frames as module
+from sendit.deidentify.pixels.codecs import decode
 from sendit.deidentify.pixels.frames import Frames
 from sendit.errors import Quarantine
 
@@ -45,3 +48,21 @@ def test_compressed_frames_are_decoded_once() -> None:
     assert frames[0] is frame
     with pytest.raises(ValueError, match="read-only"):
         frame[0, 0] = 1
+
+
+def test_frames_for_which_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a cine that does not fit, the first frames are there when it is looked at again, and so is the last one."""
+    decoded: list[int] = []
+
+    def counted(*given: Any) -> Any:
+        decoded.append(1)
+        return decode(*given)
+
+    cine = Frames(read_file(memoryview((FOLDER / "examples_ybr_color.dcm").read_bytes())))
+    monkeypatch.setattr(module, "decode", counted)
+    monkeypatch.setattr(module, "_KEPT", 10 * 240 * 320 * 3)
+    first = [frame.copy() for frame in cine]
+    assert cine[29] is cine[29]
+    assert len(decoded) == 30
+    assert all(np.array_equal(one, other) for one, other in zip(first, cine, strict=True))
+    assert len(decoded) == 30 + 21

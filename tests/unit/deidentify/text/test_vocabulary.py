@@ -172,7 +172,7 @@ def test_common_words_stay_in_small_letters_though_some_are_called_so(text: str)
     assert CLEANER.description(text) == text
 
 
-@pytest.mark.parametrize("name", ["Fingers", "Rivers", "smith", "walker", "martin"])
+@pytest.mark.parametrize("name", ["Rivers", "smith", "walker", "martin"])
 def test_with_a_capital_they_may_be_names_and_common_names_go(name: str) -> None:
     assert name.lower() not in CLEANER.description(f"knee {name}").lower()
 

@@ -22,7 +22,7 @@ import numpy as np
 from sendit.deidentify.pixels.ocr.api import DetectedText
 from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, rows_joined, same_joined
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
-from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_shape, is_varied
+from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_same, is_shape, is_varied
 from sendit.deidentify.pixels.ocr.salience import (
     CLEAR,
     CLEAR_FINE,
@@ -69,6 +69,9 @@ _SHAPE = 1 / 3
 _TALL, _WELL_READ = 1.2, 0.7
 #: Of a line that is longer than the first, its beginning is read first (times its height).
 _LONG, _BEGINNING = 6, 4
+#: A box is larger than its line, and much larger where that is short: what was read in it, but not for certain, is read
+#: again without so much of its height at each side, if the first reading was so sure. The same has to be read there.
+_CUT, _PARTLY_READ = (0.1, 0.25), 0.5
 _MOST_READ = 60  # lines of one frame; everything found is masked, read or not
 
 
@@ -173,13 +176,30 @@ class RapidTextDetector:
             return tight
         text, sureness = self.reading(frame, box.region)
         plain = box.short <= _SMALL or (strokes.line and (box.short <= _HIGH or sureness >= _SURELY_READ))
-        large = _LARGE <= box.short <= _SHAPE * min(frame.shape[:2])
-        if is_readable(text, sureness, sure=box.score >= _SURE, plain=plain, large=large):
+        highest = _SHAPE * min(frame.shape[:2])
+        large = _LARGE <= box.short <= highest
+        sure = box.score >= _SURE
+        if is_readable(text, sureness, sure=sure, plain=plain, large=large):
             return tight
-        if drawn and box.score >= _SURE:
+        if sure and self._is_read_otherwise(frame, box, text, sureness, plain=plain, large=large):
             return tight
-        unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN and box.short <= _LARGEST
+        if drawn and sure:
+            return tight
+        unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN
+        unread = unread and box.short <= min(_LARGEST, highest)
         return tight if unread and (strokes.line or strokes.writing) and not is_shape(text, sureness) else None
+
+    def _is_read_otherwise(
+        self, frame: Shown, box: Box, text: str, sureness: float, *, plain: bool, large: bool
+    ) -> bool:
+        """Return whether a line that the network is sure of is read for certain once it is cut closer, or mirrored."""
+        if sureness >= _PARTLY_READ and len(text) > 1:
+            for share in _CUT:
+                closer = self.reading(frame, box.region.with_margin(-round(share * box.short)))
+                if is_same(closer[0], text) and is_readable(*closer, sure=True, plain=plain, large=large):
+                    return True
+        mirrored = self.reading(frame, box.region, mirrored=True)
+        return is_readable(*mirrored, sure=True, plain=plain and box.score >= _CERTAIN, large=large)
 
     def _begins_readably(self, frame: Shown, box: Box) -> bool:
         """Return whether the beginning of a long line reads as text for certain: the rest of it need not be read."""
@@ -204,9 +224,10 @@ class RapidTextDetector:
             _remember(self._seen, key, tuple(boxes(probabilities(picture), scale, _HIGH)))
         return [box.moved(tile.x0, tile.y0) for box in self._seen[key]]
 
-    def reading(self, frame: Shown, region: Region) -> tuple[str, float]:
+    def reading(self, frame: Shown, region: Region, *, mirrored: bool = False) -> tuple[str, float]:
         """Return the text there and its confidence (0 to 1); of an upright region, the better of both rotations."""
         part = frame[region.y0 : region.y1, region.x0 : region.x1]
+        part = part[:, ::-1] if mirrored else part
         if not part.size:
             return "", 0.0
         key = _digest(part, 0)

@@ -54,7 +54,7 @@ class RapidTextSearch:
         regions: set[Region] = set()
         self._first = 0
         for shown in _ways(frames):
-            for index in frames_to_look_at(len(frames), shown, self.detector, identifiers):
+            for index in frames_to_look_at(len(frames), shown, self.detector, identifiers, regions):
                 frame = shown(index)
                 here = {one.region for one in text_in(frame, self.detector, identifiers)}
                 if 0 < index < len(frames) - 1:  # what led to it may only be visible in its strokes

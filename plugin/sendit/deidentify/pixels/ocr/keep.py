@@ -48,6 +48,8 @@ _ROUNDISH, _OF_PART, _ROUND = 1.6, 0.6, 0.7
 _HOLLOW, _INNER = 0.55, 0.8
 _FAINT_INK = 0.6  # of the difference from which on ink is clear
 _RING_SIDE = 96  # pixels to which the side of a smaller one is enlarged: its stroke may be one pixel wide
+#: What is cut off at each side of a part that was not read with confidence (share of its shorter side).
+_CUT = 0.2
 #: The greatest distance of a value from its label, beside it and below it (times the height of a line).
 _BESIDE, _BELOW = 12.0, 1.5
 
@@ -224,7 +226,7 @@ def _says_no_more(frames: Frames, one: Region, text: str, regions: Sequence[Regi
     left = max([one.x0 - more_of_it, *(other.x1 for other in row if other.x1 <= one.x0)])
     right = min([one.x1 + more_of_it, *(other.x0 for other in row if other.x0 >= one.x1)])
     wide = Region(left, one.y0, right, one.y1)
-    more, sureness = _read_in(frames, [frames[0]], [wide])[wide][0]
+    more, sureness = _reading(displayed(_part(frames[0], wide), frames), loose=False)
     letters = [character for character in normalized(more) if character.isalnum()]
     known = [character for character in normalized(text) if character.isalnum()]
     return sureness < _SURE or len(letters) <= len(known)
@@ -281,10 +283,14 @@ def _all(readings: Sequence[Reading], wanted: Callable[[str], bool]) -> bool:
     return bool(readings) and all(sureness >= _SURE and wanted(text) for text, sureness in readings)
 
 
-def _reading(part: Shown) -> Reading:
+def _reading(part: Shown, *, loose: bool = True) -> Reading:
     """Return the text in a part of a frame and its confidence; for a tall part, the better of both rotations.
 
     A letter in a ring is read without the ring: with it, an L reads as ①.
+
+    Args:
+        part: the part.
+        loose: whether it may be far larger than its line.
     """
     shown = list(views(part))
     if not shown:
@@ -293,7 +299,15 @@ def _reading(part: Shown) -> Reading:
     if within is not None and (reading := _read(within))[1] >= _SURE:
         return reading
     tall = part.shape[0] > 2 * part.shape[1]
-    return max((_read(np.rot90(shown[0], turn)) for turn in ((1, 3) if tall else (0,))), key=lambda one: one[1])
+    reading = max((_read(np.rot90(shown[0], turn)) for turn in ((1, 3) if tall else (0,))), key=lambda one: one[1])
+    return _read_closer(shown[0], reading) if loose and not tall and reading[1] < _SURE else reading
+
+
+def _read_closer(shown: Shown, reading: Reading) -> Reading:
+    """Return what is read without the outermost part, unless it has fewer characters: there may be more text."""
+    cut = round(_CUT * min(shown.shape[:2]))
+    closer = _read(shown[cut : shown.shape[0] - cut, cut : shown.shape[1] - cut])
+    return closer if closer[1] > reading[1] and len(closer[0]) >= len(reading[0]) else reading
 
 
 def _within_ring(shown: Shown) -> Shown | None:

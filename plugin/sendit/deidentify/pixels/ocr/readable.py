@@ -25,7 +25,7 @@ _READ_WORD = 0.94
 _READ_BESIDE = 0.5
 #: Characters that the same shape is read as, and ideographs that simple shapes are read as.
 _ALIKE = str.maketrans("OoQGCDcUIlti|!ļ", "000000001111111")
-_SHAPELESS = frozenset("十一二三口日田曰囗中丁工土士上下卜个小木米木不ー")
+_SHAPELESS = frozenset("十一二三口日田曰囗中丁工土士上下卜个小木米木不ー人入八乂丫")
 
 
 def is_readable(text: str, sureness: float, *, sure: bool, plain: bool, large: bool = False) -> bool:
@@ -71,6 +71,15 @@ def is_varied(text: str) -> bool:
     """Return whether a reading has several letters or digits that no single shape is read as."""
     characters = [one for one in text if _is_letter(one) and unicodedata.category(one) != "Lo"]
     return len(set("".join(characters).translate(_ALIKE))) >= _MANY
+
+
+def is_same(text: str, other: str) -> bool:
+    """Return whether two readings have the same letters and digits, however wide, and whatever stands between them."""
+    one, two = (
+        [character for character in unicodedata.normalize("NFKC", read) if _is_letter(character)]
+        for read in (text, other)
+    )
+    return one == two
 
 
 def goes_on(text: str, sureness: float) -> bool:

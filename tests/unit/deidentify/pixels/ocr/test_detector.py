@@ -246,3 +246,47 @@ def test_nothing_is_fetched() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def _bodies(seed: int) -> NDArray[np.uint8]:
+    """Soft bodies, as of a radiograph: no even ground."""
+    numbers = np.random.default_rng(seed)
+    y, x = np.mgrid[0:260, 0:320]
+    ground = np.full(y.shape, 70.0)
+    for _ in range(5):
+        middle, radius = numbers.uniform(60, 230, 2), numbers.uniform(20, 100, 2)
+        distance = ((x - middle[0]) / radius[0]) ** 2 + ((y - middle[1]) / radius[1]) ** 2
+        ground += numbers.uniform(20, 70) / (1 + np.exp(np.minimum(8 * (distance - 1), 60)))
+    return np.clip(ground, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_large_initials_over_anatomy_are_covered(detector: RapidTextDetector, seed: int) -> None:
+    """Three letters, wide apart, are no line by their strokes, and are read without confidence in so loose a box."""
+    frame = _bodies(seed)
+    ink, region = _drawn("L AB", (100, 110), 52, frame.shape)
+    frame[ink] = 5
+    assert _covered([one.region for one in detector(frame)], region, frame.shape)[0] >= 0.9
+
+
+@pytest.mark.parametrize("text", ["MRN6622778", "07/09/2021 15:48"])
+def test_mirrored_text_over_anatomy_is_covered(detector: RapidTextDetector, text: str) -> None:
+    """As in a film that was digitised from behind, or an image that was flipped: it is read as a mirror shows it."""
+    frame = _bodies(1)
+    ink, region = _drawn(text, (60, 110), 14, frame.shape)
+    frame[ink[:, ::-1]] = 5
+    mirrored = Region(320 - region.x1, region.y0, 320 - region.x0, region.y1)
+    assert _covered([one.region for one in detector(frame)], mirrored, frame.shape)[0] >= 0.9
+
+
+def test_what_a_mask_hides_makes_no_frame_new(detector: RapidTextDetector) -> None:
+    """A line that every frame has, and a clock beside it that changes; what another frame has beyond the mask does."""
+    frames = np.random.default_rng(1).normal(60, 4, (12, 128, 256)).clip(0, 255).astype(np.uint8)
+    ink, line = _drawn("SMITH, John", (20, 20), 14, frames.shape[1:])
+    frames[:, ink] = 255
+    for number, frame in enumerate(frames):
+        frame[_drawn(f"12:4{number % 10}:{number + 10}", (20, 60), 14, frame.shape)[0]] = 255
+    masked = [line.with_margin(1), Region(18, 60, 100, 78)]
+    assert list(frames_to_look_at(12, frames.__getitem__, detector, masked=masked)) == [0, 11]
+    frames[6][_drawn("SMITH, John Paul", (20, 20), 14, frames.shape[1:])[0]] = 255
+    assert 6 in list(frames_to_look_at(12, frames.__getitem__, detector, masked=masked))

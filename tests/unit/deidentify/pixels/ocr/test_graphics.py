@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,18 @@ def _perfusion() -> Image:
     return image
 
 
+def _phantom(seed: int) -> Image:
+    """A phantom of 64 × 64: inserts in a ring, on plain ground."""
+    chance, image = np.random.default_rng(seed), np.full((64, 64), 4, np.float32)
+    cv2.circle(image, (32, 32), 19, 120.0, 1)
+    for _ in range(int(chance.integers(6, 14))):
+        x, y = (int(one) for one in chance.integers(16, 44, 2))
+        width, height = int(chance.integers(1, 7)), int(chance.integers(2, 14))
+        grey, filled = float(chance.integers(120, 250)), -1 if chance.random() < 0.6 else 1
+        cv2.rectangle(image, (x, y), (min(x + width, 49), min(y + height, 49)), grey, filled)
+    return np.asarray(image, np.uint8)
+
+
 GRAPHICS: dict[str, Callable[[], Image]] = {
     "callipers": _callipers,
     "ruler": _ruler,
@@ -145,6 +158,7 @@ GRAPHICS: dict[str, Callable[[], Image]] = {
     "skull of 256": lambda: _skull(256),
     "mosaic": _mosaic,
     "perfusion": _perfusion,
+    **{f"phantom {seed}": partial(_phantom, seed) for seed in (5, 7, 15, 71)},
 }
 
 

@@ -179,6 +179,18 @@ def test_a_letter_that_touches_its_ring_is_read_without_it(size: float, radius: 
     assert (text, sureness > 0.9) == ("L", True)
 
 
+@pytest.mark.parametrize("size", [14, 20])
+def test_a_marker_in_a_loose_box_is_read(size: int) -> None:
+    """Over anatomy, a box may be three times as high as the letter in it."""
+    noise = np.random.default_rng(1).normal(0, 1, (60, 60)).astype(np.float32)
+    ground = 100 + 160 * np.asarray(cv2.GaussianBlur(noise, (0, 0), 4))
+    picture = Image.fromarray(np.clip(ground, 0, 255).astype(np.uint8))
+    ImageDraw.Draw(picture).text((26, 20), "L", fill=20, font=ImageFont.load_default(size))
+    box = Region(14, 10, 46, 52)
+    [(text, sureness)] = read_in_every_frame(frames_of("MONOCHROME2", np.asarray(picture)[np.newaxis]), [box])[box]
+    assert (text, sureness > 0.8) == ("L", True)
+
+
 @pytest.mark.parametrize("text", ["JS", "47"])
 def test_initials_in_a_ring_go(text: str) -> None:
     """And numbers."""
@@ -275,7 +287,7 @@ def test_a_table_keeps_labels_and_values() -> None:
     assert _masked(image, Keep("US"))[66:76, 92:160].mean() > 0.9
 
 
-@pytest.mark.parametrize("text", ["00000000", "0OO0", "★", "1", "十", "X", "", "··", "日"])
+@pytest.mark.parametrize("text", ["00000000", "0OO0", "★", "1", "十", "X", "", "··", "日", "人"])
 def test_what_shapes_are_read_as(text: str) -> None:
     """Rings, ticks, crosses, frames: however surely they are read."""
     assert not is_readable(text, 0.99, sure=True, plain=True)

@@ -12,8 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.spellings import Kind, spellings_of
 from sendit.deidentify.pixels.ocr import instance as text_search
+from sendit.deidentify.pixels.ocr import second_look
 from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
-from sendit.deidentify.pixels.ocr.second_look import contrast_view, identifiers_in, places_in
+from sendit.deidentify.pixels.ocr.models import probabilities
+from sendit.deidentify.pixels.ocr.second_look import Places, contrast_view, identifiers_in, places_in
 from sendit.deidentify.pixels.regions import Region
 from sendit.errors import Quarantine
 from tests.unit.deidentify.pixels.ocr.test_instance import frames_of
@@ -141,3 +143,26 @@ def test_what_stays_readable_is_held(identifiers: Identifiers, monkeypatch: pyte
     frame = _written("", 0)
     with pytest.raises(Quarantine, match="can still be read"):
         RapidTextSearch()(frames_of("MONOCHROME2", frame[np.newaxis], 12), identifiers, "")
+
+
+def test_very_large_frames_are_searched_in_half_of_their_size(
+    identifiers: Identifiers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only wide strokes stand out; the line is found where it stands all the same."""
+    looked_at: list[int] = []
+
+    def counted(shown: NDArray[np.uint8]) -> NDArray[np.float32]:
+        looked_at.append(shown.shape[0] * shown.shape[1])
+        return probabilities(shown)
+
+    monkeypatch.setattr(second_look, "probabilities", counted)
+    frame = np.full((2100, 2000), 128, np.uint8)
+    picture = Image.new("L", (500, 80), 0)
+    ImageDraw.Draw(picture).text((10, 10), "QUIXWORTH, Zebulon", fill=60, font=ImageFont.load_default(40))
+    frame[1500:1580, 900:1400] += np.asarray(picture)
+    nothing = np.zeros((132, 125), np.uint8)
+    wide = nothing.copy()
+    wide[80:110, 40:100] = 1
+    [found] = identifiers_in(frame, identifiers, Places(nothing, wide, nothing))
+    assert found.intersection(Region(915, 1522, 1280, 1548)).area > 0.9 * 365 * 26
+    assert sum(looked_at) < 0.3 * (30 * 16 * 60 * 16)

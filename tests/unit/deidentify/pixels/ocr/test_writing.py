@@ -85,7 +85,7 @@ def test_one_shape_repeated(text: str, sureness: float, *, shape: bool) -> None:
 @pytest.mark.parametrize(("behind", "found"), [(0.0, True), (12.0, False)], ids=["plain", "tissue"])
 def test_small_lines_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, behind: float, found: bool) -> None:
     """They are text where a mask hides nothing else; over tissue, what is so small has to be read."""
-    monkeypatch.setattr(RapidTextDetector, "reading", lambda *_: ("", 0.0))
+    monkeypatch.setattr(RapidTextDetector, "reading", lambda *_, **__: ("", 0.0))
     picture = Image.new("L", (320, 120), 40)
     ImageDraw.Draw(picture).text((30, 40), "Quixworth Zebulon", fill=240, font=ImageFont.load_default(13))
     noise = np.random.default_rng(3).normal(0, behind, (120, 320))

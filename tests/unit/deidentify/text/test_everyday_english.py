@@ -1,0 +1,38 @@
+"""Everyday words of English stay with a capital, and in capitals, though somebody somewhere is called so; names go."""
+
+from __future__ import annotations
+
+import pytest
+
+from sendit.deidentify.text.clean import PersonalData, TextCleaner
+
+CLEANER = TextCleaner(PersonalData())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SOME PAIN", "MUCH BETTER SINCE", "FELT LUMP", "PAIN ACCORDING TO PT", "SLOWLY GROWING NODULE", "OBESE PT",
+        "According to pt", "Obese patient, limited study", "Fragment of stone in ureter", "Retained Fragment Left Hip",
+        "Flexible sigmoidoscopy", "Colour Doppler", "CONSCIOUS SEDATION", "Conscious Sedation Given", "Pigment Stones",
+        "Complicated Cyst", "Aggressive Lesion", "ANXIOUS PATIENT", "Worker injury", "Drop foot", "Malaria",
+        "LESION ELIMINATED", "Portopulmonary Hypertension", "Devitalized Bone", "DÉVELOPPEMENT NORMAL",
+    ],
+)  # fmt: skip
+def test_words_stay_however_they_are_written(text: str) -> None:
+    """A dictionary has them, and they are far more often words than names."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Tom Crow", "Crow"), ("Crow, Tom", "Crow"), ("CROW TOM", "CROW"), ("Sarah Bench", "Bench"),
+        ("Dr. Hook", "Hook"), ("seen by Crow", "Crow"), ("per Fork", "Fork"), ("Hook^James", "Hook"),
+        ("Patient: Bench", "Bench"), ("pt Hook", "Hook"), ("f/u Crow", "Crow"), ("Crow", "Crow"), ("HOOK 1234", "HOOK"),
+        ("CT chest Whitlock", "Whitlock"), ("MR knee Abercrombies", "Abercrombies"),
+    ],
+)  # fmt: skip
+def test_names_that_are_words_go_where_something_tells(text: str, name: str) -> None:
+    """A title, a role, another name beside it, or nothing beside it at all."""
+    assert name not in CLEANER.description(text)
