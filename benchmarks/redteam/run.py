@@ -37,7 +37,7 @@ _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
 _NAMES = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
     *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
-    *("thirteenth", "fourteenth"),
+    *("thirteenth", "fourteenth", "seventeenth", "eighteenth"),
 )
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
 #: Leaked and lost before the rules were changed with any list (first, second), with the next two, and so on.
@@ -56,6 +56,8 @@ _BEFORE = {
     "twelfth": (13, 34),
     "thirteenth": (20, 24),
     "fourteenth": (33, 36),
+    "seventeenth": (6, 57),
+    "eighteenth": (7, 61),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
 _UNSEEN = {
@@ -66,6 +68,7 @@ _UNSEEN = {
     "tenth": (7, 24),
     "twelfth": (12, 27),
     "fourteenth": (33, 36),
+    "eighteenth": (3, 2),
 }
 #: Of the identifying.
 MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
@@ -79,6 +82,8 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "twelfth": 0.08,
     "thirteenth": 0.03,
     "fourteenth": 0.21,
+    "seventeenth": 0.02,
+    "eighteenth": 0.04,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
@@ -91,6 +96,8 @@ MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "twelfth": 0.22,
     "thirteenth": 0.1,
     "fourteenth": 0.25,
+    "seventeenth": 0.05,
+    "eighteenth": 0.05,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -116,6 +123,8 @@ _HARMLESS_TEXT = """
     ra dhr mevr mw pani fru dña md do phd np ass arzt bey https http ftp www com org net de gmail st sankt
     card per req by for via with room ward bed clinic hospital general lab tel call host sn no nr signed rt
     klinikum praxis universitätsspital uid dated kollegen mbbch mbbs ffrad frcr frcp fracr facs rn
+    年 月 日 년 월 일 号 號 ngày tháng năm bệnh viện bé bs مستشفى حي بیمارستان کودک خیابان پلاک ہسپتال בית חולים הילד
+    अस्पताल बालक হাসপাতাল மருத்துவமனை ఆసుపత్రి હોસ્પિટલ ሆስፒታል โรงพยาบาล นพ พญ คุณ นาย นางสาว หมู่ อ จ ต
 """
 _HARMLESS = frozenset(_HARMLESS_TEXT.split())
 
@@ -252,7 +261,7 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The lists were written in pairs, by six hands who had read no rule (the first four lists by one of them); each pair
+The lists were written in pairs, by seven hands who had read no rule (the first four lists by one of them); each pair
 is one list that was split by chance. The rules were changed with one of a pair, while the other one was left unseen
 until they stood, so these figures tell what to expect of new texts: {unseen}. The last pair, before any change: 19 of
 210 leaked and 51 of 202 were lost (eleventh), 13 of 166 and 34 of 145 (twelfth). Of the eleventh, 29 were lost once
@@ -262,14 +271,18 @@ thirteenth, 16 of 160 expectations were corrected, as they marked words that ide
 34 leaked. The same has not been done to the fourteenth: its leaks count such words, too (of 18 of the 33, nothing but
 words in small letters stays). It was measured before, once in between, and at the end, without a look at its texts.
 Afterwards, what the twelfth and the fourteenth lost and leaked was looked at, so no list is unseen any more: eponyms,
-abbreviations and words without their diacritics were added with these two.
+abbreviations and words without their diacritics were added with these two. The seventeenth and the eighteenth are of
+scripts without capitals or spaces, and of Vietnamese, in 21 languages; of the eighteenth, four texts were seen after it
+had been measured, and the rules were changed with texts of other hands besides. Words for a kind of hospital, titles
+and units of dates within their marks count as harmless.
 
 What they are about: descriptions and comments as they are typed (first, second); machines, programs, plans, coded
 meanings, more scripts, patients whose name is a word (third, fourth); a dental clinic, animals, trials, an emergency
 doctor, with beds, initials, offices and nicknames (fifth, sixth); clerks and radiographers, smaller makers, public
 data sets (seventh, eighth); archive administrators and physicists of 30 countries, whole sentences of reports (ninth,
 tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
-in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth).
+in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth);
+reports, histories and remarks from East Asia to Ethiopia (seventeenth, eighteenth).
 
 Leaked now: {leaked}.
 

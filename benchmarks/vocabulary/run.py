@@ -1,7 +1,8 @@
 """Counts the values of the field that stay whole in what leaves, and the family names that do not.
 
 `python -m benchmarks vocabulary` writes docs/benchmarks/vocabulary.md. Values go through `deidentify` in whole
-instances, with the options for research; family names stand in no attribute, so that only the words decide.
+instances, with the options for research; family names stand in no attribute, so that only the words decide. With
+`--sealed FILE` it only prints how many values of a file stay, so that nobody learns from it which ones do not.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from benchmarks.codes import OPTIONS, changed_phrases, phrases_in
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Mapping
 
 _HERE = Path(__file__).parent
@@ -25,8 +27,9 @@ LISTS: Mapping[str, tuple[Path, ...]] = {
     "held out": (_HERE / "held_out.txt",),
     "second": (_HERE / "held_out_later.txt", _HERE / "held_out_meanings.txt"),
     "third": (_HERE / "of_makers.txt",),
+    "fourth": (_HERE / "of_attributes.txt",),
 }
-_LEAST_KEPT = {"built on": 0.995, "held out": 0.9, "second": 0.9, "third": 0.9}
+_LEAST_KEPT = {"built on": 0.995, "held out": 0.9, "second": 0.9, "third": 0.9, "fourth": 0.9}
 #: Around a family name.
 AROUND = (
     "{}", "CT chest {}", "{} knee right", "{} MRI brain W/O", "AX T2 {}", "t1_{}_sag_p2", "CT_{}_1", "seen by {}",
@@ -94,8 +97,28 @@ def left_of(names: Iterable[str], around: Iterable[str] = AROUND) -> Left:
     return found
 
 
-def main() -> bool:
+def sealed(path: Path) -> tuple[int, int]:
+    """Return how many values of a file stay, and how many it has: attribute, tab, value, and anything behind a tab."""
+    values: dict[str, list[str]] = {}
+    for line in path.read_text("utf-8").splitlines():
+        keyword, _, rest = line.partition("\t")
+        if rest and not line.startswith("#"):
+            values.setdefault(keyword, []).append(rest.partition("\t")[0])
+    count = sum(map(len, values.values()))
+    return count - sum(map(len, changed_phrases(values).values())), count
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
+    parser.add_argument("--sealed", type=Path, help="a list of which only the counts are printed")
+
+
+def main(options: argparse.Namespace) -> bool:
     """Print and publish; whether no name stays, and enough of the values."""
+    if options.sealed:
+        stay, count = sealed(options.sealed)
+        print(f"vocabulary: {stay} of {count} stay ({stay / count:.1%})")
+        return True
     values = {which: kept(which) for which in LISTS}
     names = {language: left_of(listed) for language, listed in surnames().items()}
     fine = True
@@ -129,11 +152,15 @@ the same way, with more of animals, therapy, teeth, eyes, pathology, of other la
 that no code stands beside. Before anything was changed, 421 of its 477 values stayed (88.3 %: 82 of 103 meanings, 339
 of 374 others). Then the classes of words that were missing were added, so that it is no longer unseen.
 *Third*: `vocabulary/of_makers.txt`, by another hand: values of some hundred makers, in more attributes. Before anything
-was changed, 220 of its 268 values stayed (82.1 %). Then the classes of words that were missing were added. Whole
-instances go through `deidentify`; a value that is not exactly the same afterwards counts as lost.
+was changed, 220 of its 268 values stayed (82.1 %). Then the classes of words that were missing were added.
+*Fourth*: `vocabulary/of_attributes.txt`, by another hand again. Before anything was changed, 262 of its 292 values
+stayed (89.7 %). Then rules by attribute were made. A twin of that list by the same hand, of which nobody who worked on
+the rules saw a value, kept 271 of 300 values before and 277 afterwards (six are names of devices, which go with these
+options): that is what to expect of other values. Whole instances go through `deidentify`; a value that is not exactly
+the same afterwards counts as lost.
 
-| attribute | built on | lost | held out | lost | second | lost | third | lost |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| attribute | built on | lost | held out | lost | second | lost | third | lost | fourth | lost |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
 {verdict}

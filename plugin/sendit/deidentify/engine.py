@@ -48,7 +48,7 @@ from sendit.deidentify.replacements import DUMMIES, FUNCTIONS, VARIABLES, Subjec
 from sendit.deidentify.retained.beside_pixels import take_out
 from sendit.deidentify.retained.by_attribute import explained
 from sendit.deidentify.retained.clean_values import RetainedValues
-from sendit.deidentify.retained.coded_concepts import identifies
+from sendit.deidentify.retained.coded_concepts import attribute_of_concept, identifies
 from sendit.deidentify.retained.labels import keep_apart
 from sendit.deidentify.retained.lost_meaning import are_alike, lost_meaning, telling_values, with_doubt_of_lost
 from sendit.deidentify.retained.numbers import mend_numbers
@@ -451,7 +451,8 @@ class _Cleaner:
         """Clean a description. If nothing is left of a text, the profile without the option decides."""
         text = element.vr in TEXT_VRS or element.vr == "UN"
         if text and not (element.tag == _TEXT_VALUE and identifies(context.elements)):
-            clean = self.retained.described(rule, element.tag)
+            of_concept = attribute_of_concept(context.elements) if element.tag == _TEXT_VALUE else 0
+            clean = self.retained.described(rule, of_concept or element.tag)
             cleaned = bytes(self.retained.rewritten(element, clean, context.character_set))
             if cleaned or not element.value:
                 return cleaned

@@ -48,6 +48,7 @@ _WAVEFORM_DATA = 0x54001010
 #: VRs in which only a whole value is significant, and those that are searched as text.
 _VALUES = frozenset({"DS", "IS", "TM", "AS"})
 _TEXTS = TEXT_VRS | {"CS", "DA", "DT"}
+_DECIMALS = frozenset({"DS", "IS"})
 #: All others hold binary numbers, in which identifiers cannot be distinguished from chance.
 _SEARCHED = _VALUES | _TEXTS | BYTES_VRS | {"UI"}
 #: In bytes that are no text, shorter words occur by chance.
@@ -163,8 +164,9 @@ def search(
     rest = _bytes_of_file(output, chunks)
     if not same and not _kinds(haystack, identifiers) and not _in_bytes(rest, identifiers):
         return []
-    hits = list(dict.fromkeys(_locate(output, identifiers, b"", output.elements, "", explain)))
-    return hits or list(_outside(_without_explained(rest, haystack.explained, output.syntax.encoding), identifiers))
+    apart = [*haystack.explained]
+    hits = list(dict.fromkeys(_locate(output, identifiers, b"", output.elements, "", explain, apart)))
+    return hits or list(_outside(_without_explained(rest, apart, output.syntax.encoding), identifiers))
 
 
 def _without_explained(rest: bytes, explained: Iterable[tuple[Element, bytes]], encoding: Encoding) -> bytes:
@@ -216,7 +218,7 @@ def _gather(
         if value:
             if tag in by_tag and bytes(value).strip(b"\0 ").upper() in by_tag[tag][1]:
                 same.add((tag, by_tag[tag][0]))
-            _add(element, character_set, among or elements, identifiers, order, into)
+            _add(element, character_set, among or elements, identifiers, order, into, closely=among is not None)
 
 
 def _add(
@@ -226,10 +228,12 @@ def _add(
     identifiers: Identifiers,
     order: str,
     into: _Haystack,
+    *,
+    closely: bool,
 ) -> None:
-    """Add a value to what is searched in its way."""
+    """Add a value to what is searched in its way; closely, after a hit, with what stands beside it."""
     tag, value = element.tag, element.value
-    usual = isinstance(value, bytes) and len(value) <= _SHARED and tag not in _OF_ITEMS
+    usual = isinstance(value, bytes) and len(value) <= _SHARED and tag not in _OF_ITEMS and not closely
     if usual and (ready := _ready(tag, element.vr, value, into.explain)) is not None:
         into.lists[ready].append(value)  # type: ignore[arg-type]
     elif (explained := into.explain(element, siblings)) is not None:
@@ -438,21 +442,31 @@ def _locate(
     elements: Dataset,
     path: str,
     explain: Explain,
+    apart: list[tuple[Element, bytes]],
 ) -> Iterator[Hit]:
-    """Yield the hits, searching one element at a time."""
+    """Yield the hits, searching one element at a time; add values that only look like one as bytes to `apart`."""
     for element in elements:
         where = path + group_and_element(element.tag)
         if element.items is not None:
             for item in element.items:
-                yield from _locate(output, identifiers, character_set, item, f"{where} > ", explain)
+                yield from _locate(output, identifiers, character_set, item, f"{where} > ", explain, apart)
             continue
         if element.tag == _CHARACTER_SET:
             character_set = bytes(element.value)
         haystack, same = _Haystack(explain), set[tuple[int, Kind]]()
         _gather([element], character_set, identifiers, output.syntax.encoding.order, haystack, same, elements)
+        apart += haystack.explained
+        if element.vr in _DECIMALS and _in_bytes(bytes(element.value), identifiers):
+            apart.append((element, _without_points(element.value)))
         name = DicomDictionary.get(element.tag, ("", "", "", "", "a private or unknown attribute"))[4]
         for kind in sorted(_kinds(haystack, identifiers) | {kind for _, kind in same}):
             yield Hit(f"{where} {name}", kind)
+
+
+def _without_points(value: bytes | memoryview) -> bytes:
+    """Return a string of numbers without those that have a point: 0.70 is a phrase of two words in bytes."""
+    singles = bytes(value).split(b"\\")
+    return b"\\".join(one for one in singles if b"." not in one or not _DECIMAL.fullmatch(one.strip(b"\0 ")))
 
 
 def _outside(rest: bytes, identifiers: Identifiers) -> Iterator[Hit]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -110,6 +110,22 @@ def listed_attribute(tag: PrivateTag) -> VendorAttribute | None:
     """Return the row of an attribute in the lists; older software writes its creator in capitals."""
     attribute = vendor_attributes().get(tag)
     return attribute if attribute is not None else _in_capitals().get((tag[0], tag[1].upper(), tag[2]))
+
+
+def is_creator(tag: int) -> bool:
+    """Return whether a private element names the creator of a block."""
+    return bool(tag >> 16 & 1) and 0x10 <= tag & 0xFFFF <= 0xFF
+
+
+@lru_cache(maxsize=1024)
+def is_listed_creator(text: str) -> bool:
+    """Return whether the lists of vendors have a creator."""
+    return text.strip(" \0").upper() in _creators_of_lists()
+
+
+@cache
+def _creators_of_lists() -> frozenset[str]:
+    return frozenset(name.upper() for _, name, _ in vendor_attributes())
 
 
 @cache
@@ -248,7 +264,7 @@ def _creators(
     """Return the creators of blocks, by group and number of the block."""
     creators = dict(inherited or {})
     for element in elements:
-        if element.tag >> 16 & 1 and 0x10 <= element.tag & 0xFFFF <= 0xFF and element.items is None:
+        if is_creator(element.tag) and element.items is None:
             creators[element.tag] = decoded(element.value, character_set).strip("\0 ")
     return creators
 

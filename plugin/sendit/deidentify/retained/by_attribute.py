@@ -8,18 +8,20 @@ by attribute, not word by word.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.dicom.dataset import Dataset, Element, find
 from sendit.deidentify.dicom.text import ascii_text
+from sendit.deidentify.profile.private import is_creator, is_listed_creator
 from sendit.deidentify.profile.table import technical_texts
 from sendit.deidentify.retained.coded_concepts import meaning_of
 from sendit.deidentify.retained.makes import is_make_or_model
 from sendit.deidentify.tables import table_rows, tag_of
 from sendit.deidentify.text.record_numbers import TextKind, without_record_numbers
+from sendit.deidentify.text.sorted_words import is_listed_name
 from sendit.deidentify.text.vocabulary import is_known, is_of_machines
 
 if TYPE_CHECKING:
@@ -28,11 +30,36 @@ if TYPE_CHECKING:
 _CODE_VALUE, _CODE_SCHEME, _CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _SERIES_NUMBER, _LONGEST_SERIES_NUMBER = 0x00200011, 6
 _TIME_ZONE = 0x00080201
+#: What a beam, a field or an arc is called.
+_BEAM_WORD = (
+    "(?:field|beam|arc|setup|feld|strahl|bogen|champ|faisceau|arc horaire|campo|haz|arco|fascio|veld|boog|felt"
+    "|stråle|fält|båge|kenttä|pole|wiązka|łuk|svazek|mező|nyaláb|câmp|camp|fascicul|alan|demet|ark|поле|пучок|дуга"
+    "|射野|照射野)"
+)
+#: What goes with the number of a beam: 6X FFF, 9 MeV.
+_ENERGY = r"(?:e-? ?)?\d{1,2}[ ]?(?:x|mv|mev|e|fff|sfed)(?:[ \-]?fff)?"
 #: Beams as planning systems name them: by number, by the angles of gantry, collimator and table, tangents of a breast.
 _BEAM = re.compile(
-    r"(?:field|beam|feld|champ|faisceau|campo|haz)[ _\-]?\d{1,2}[a-z]?|g\d{1,3}(?:[ _]?c\d{1,3})?[ _]?t\d{1,3}"
-    r"|(?:(?:l|r|lt|rt|left|right)[ _]?)?(?:med|lat|medial|lateral)[ _]?tangs?",
+    r"(?:\d{1,2}(?:\.\d{1,2})?[ _\-]{1,2})?"
+    rf"(?:{_BEAM_WORD}[ _\-]?\d{{1,2}}[a-z]?|g\d{{1,3}}(?:[ _]?c\d{{1,3}})?[ _]?t\d{{1,3}}"
+    r"|(?:(?:l|r|lt|rt|left|right)[ _]?)?(?:med|lat|medial|lateral)[ _]?tangs?|tangs?[ _]?(?:med|lat)"
+    r"|(?:arc|vmat)[ _]?(?:t?\d{1,2})?(?:[ _](?:cc?w|g?\d{1,3}-\d{1,3}))?)"
+    rf"|\d{{1,2}}[ _.\-]{{0,2}}{_BEAM_WORD}|{_ENERGY}",
     re.IGNORECASE,
+)
+#: Days of a week with a fraction (1) and without (0), for as many weeks as the pattern has.
+_FRACTIONS = re.compile(r"[01]{7,112}")
+#: Wedges, trays, applicators, snouts and range shifters, by what they are and a size or number: EDW15IN, A10X10, RS=5.
+_ACCESSORY = re.compile(
+    r"(?:e?dw|w|mw|vw|wedge|a|app|cone|ffda|applicator|tray|cust(?:om)?|bolus|snout|s|rs|rangeshifter|shifter|mask|frame|ident|f|e"
+    r"|mlc|fitment|comp|block|b)[ _=\-]?"
+    r"\(?[a-z]?\d{1,3}(?:x\d{1,2})?(?:[ _]?(?:cm|mm|deg|°|in|out|[lrudab](?:\d{1,2})?))?\)?",
+    re.IGNORECASE,
+)
+#: Trials by their group and number.
+_TRIAL = re.compile(
+    r"(?:RTOG|NRG|EORTC|SWOG|ECOG|NSABP|COG|CALGB|ACOSOG|GOG|TROG|NCIC|ARTSCAN|SIOP|UKCCSG|AHOD|ACNS|ARST)[ _\-]{0,2}"
+    r"(?:[A-Z]{1,4}[ _\-]?)?\d{2,5}(?:-\d{2,3})?"
 )
 #: Canon's scanners write b-value and direction of diffusion there; readers (dcm2niix) take the vector from it.
 _DIFFUSION = re.compile(r"b=\d{1,5}(?:\.\d+)?(?:\((?:[ ]?[+\-]?[01]?(?:\.\d{1,8})?(?:,|(?=\)))){3}\))?")
@@ -52,8 +79,13 @@ _STANDARD = re.compile(
     r"(?:[ +,/]{1,2}(?:AMD|A|Amd\.?)[ ]?\d{1,2}(?:[: ](?:19|20)\d\d)?){0,3}"
     r"(?:[ ,]{1,2}(?:[Ee]d(?:ition|\.)?[ ]?\d(?:\.\d)?|\d(?:st|nd|rd|th)[ ][Ee]d(?:ition|\.)?))?"
 )
+_ACCESSORIES = """WedgeID AccessoryCode TrayAccessoryCode PatientSupportAccessoryCode ApplicatorID BlockTrayID
+    CompensatorTrayID SnoutID RangeShifterID GeneralAccessoryID ApplicatorDescription"""
 #: Attributes whose values have a form of their own: such a value says nothing about a person.
 _FORMS: Mapping[int, Callable[[str], object]] = {
+    tag_of("FractionPattern", "by_attribute.py"): _FRACTIONS.fullmatch,
+    tag_of("TreatmentProtocols", "by_attribute.py"): _TRIAL.fullmatch,
+    **{tag_of(keyword, "by_attribute.py"): _ACCESSORY.fullmatch for keyword in _ACCESSORIES.split()},
     tag_of("BeamName", "by_attribute.py"): _BEAM.fullmatch,
     tag_of("ImageComments", "by_attribute.py"): _DIFFUSION.fullmatch,
     tag_of("PaddleDescription", "by_attribute.py"): lambda text: text and not _PADDLE.sub("", text),
@@ -63,12 +95,26 @@ _OFFSET = re.compile(r"[+\-](?:0\d|1[0-4])(?:00|15|30|45)")
 #: Longer values (bytes) are rarely seen twice.
 _SHARED = 256
 _WORD = re.compile(r"[^\W_]+")
+_MANY = 20  # attributes that have the same term
 
 
 def is_defined_term(tag: int, value: str) -> bool:
     """Return whether one value is a defined term or an enumerated value of its attribute (PS3.3)."""
     terms = _terms().get(tag)
     return terms is not None and value.strip(" \0") in terms
+
+
+@lru_cache(maxsize=4096)
+def is_term_of_any_attribute(value: str) -> bool:
+    """Return whether a code string is a word of PS3.3 for some attribute, and no name, or for many: MAGNITUDE, NONE."""
+    word = value.strip(" \0")
+    attributes = _attributes_by_term().get(word, 0)
+    return word.isalpha() and attributes > 0 and (attributes >= _MANY or not is_listed_name(word.lower()))
+
+
+@cache
+def _attributes_by_term() -> Mapping[str, int]:
+    return Counter(term for terms in _terms().values() for term in terms)
 
 
 def is_made_of_machine_words(tag: int, value: str) -> bool:
@@ -113,6 +159,14 @@ def is_meaning_of_its_code(element: Element, elements: Dataset) -> bool:
     return bool(meaning) and ascii_text(element.value).strip() == meaning
 
 
+def _is_code_of_standard(element: Element, elements: Dataset) -> bool:
+    """Return whether the standard says what a code means; it may equal somebody's number by chance."""
+    scheme = find(elements, _CODE_SCHEME)
+    if scheme is None or scheme.items is not None:
+        return False
+    return bool(meaning_of(ascii_text(scheme.value).strip(), ascii_text(element.value).strip()))
+
+
 def is_series_number(tag: int, value: str) -> bool:
     """Return whether a value numbers a series: up to six digits, which may equal part of an identifier by chance."""
     return tag == _SERIES_NUMBER and value.isdigit() and len(value) <= _LONGEST_SERIES_NUMBER
@@ -134,12 +188,26 @@ def explained(element: Element, elements: Dataset) -> Explained | None:
         elements: the dataset that the element stands in.
     """
     tag = element.tag
+    if element.items is None and is_creator(tag):
+        return Explained(b"") if is_listed_creator(ascii_text(element.value)) else None
+    if element.vr == "CS" and element.items is None and len(element.value) <= _SHARED:
+        return _explained_codes(tag, bytes(element.value))
     if tag not in _compared() or element.items is not None:
         return None
+    if tag == _CODE_VALUE:
+        return Explained(b"") if _is_code_of_standard(element, elements) else None
     if tag == _CODE_MEANING and tag not in _terms() and is_meaning_of_its_code(element, elements):
         return Explained(b"")
     value = bytes(element.value)
     return _explained_alone(tag, value) if len(value) <= _SHARED else _explained_alone.__wrapped__(tag, value)
+
+
+@lru_cache(maxsize=4096)  # the instances of a study share nearly all of these values
+def _explained_codes(tag: int, value: bytes) -> Explained | None:
+    """Return the same of a code string."""
+    singles = ascii_text(value).split("\\")
+    left = [single for single in singles if not (is_defined_term(tag, single) or is_term_of_any_attribute(single))]
+    return None if len(left) == len(singles) else Explained("\\".join(left).encode("latin-1"))
 
 
 @lru_cache(maxsize=4096)  # the instances of a study share nearly all of these values
@@ -157,7 +225,7 @@ def _explained_alone(tag: int, value: bytes) -> Explained | None:
 
 @cache
 def _compared() -> frozenset[int]:
-    return frozenset(_terms()) | technical_texts() | {_SERIES_NUMBER, _CODE_MEANING}
+    return frozenset(_terms()) | technical_texts() | {_SERIES_NUMBER, _CODE_MEANING, _CODE_VALUE}
 
 
 @cache

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydicom._dicom_dict import DicomDictionary
@@ -31,18 +32,25 @@ from sendit.deidentify.retained.by_attribute import (
     is_made_of_machine_words,
     is_no_false_time_zone,
     is_series_number,
+    is_term_of_any_attribute,
     is_time_zone,
     is_whole_description,
 )
 from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
-from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings, joined
-from sendit.deidentify.retained.hidden_text import as_text, is_hidden_text
+from sendit.deidentify.retained.hidden_text import as_text, digits_of_bytes, digits_of_strings, is_hidden_text, joined
 from sendit.deidentify.retained.icc import without_texts
-from sendit.deidentify.retained.makes import is_company, is_for_makes, is_make_or_model, make_within, without_room
+from sendit.deidentify.retained.makes import (
+    is_company,
+    is_for_makes,
+    is_make_or_model,
+    is_number_of_model,
+    make_within,
+    without_room,
+)
 from sendit.deidentify.retained.numbers import gives_meaning
 from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
-from sendit.deidentify.retained.terms_of_attributes import is_written_by_device, with_terms
+from sendit.deidentify.retained.terms_of_attributes import with_terms
 from sendit.deidentify.retained.vr_rules import YEARS, is_age_over_89, top_coded, valid, years_of_top
 from sendit.deidentify.retained.whole_meanings import (
     is_animal_of_attribute,
@@ -50,6 +58,7 @@ from sendit.deidentify.retained.whole_meanings import (
     is_of_locale,
     is_whole_meaning,
 )
+from sendit.deidentify.retained.written_by_devices import are_codes, is_written_by_device, with_versions
 from sendit.deidentify.text.sections import technique
 from sendit.deidentify.text.vocabulary import is_name_too, is_term
 from sendit.errors import Quarantine, Reject
@@ -175,6 +184,10 @@ class RetainedValues:
 
     def described(self, rule: Rule, tag: int = 0) -> Callable[[str], str]:
         """Return how a text is cleaned that somebody typed or a vendor's software wrote: its fixed texts stay."""
+        if tag in are_codes():
+            return lambda text: text if is_written_by_device(tag, text, self.texts) else ""
+        if not rule.values and tag in technical_texts():  # what a report says of a program or device
+            return self._way(tag, [])
         if not rule.values:
             clean = self.texts.description
             return lambda text: text if self._is_whole(tag, text) else with_terms(tag, text, self.texts, clean)
@@ -182,6 +195,8 @@ class RetainedValues:
 
     def _is_whole(self, tag: int, text: str) -> bool:
         of_attribute = is_animal_of_attribute(tag, text) or is_whole_description(tag, text)
+        if is_written_by_device(tag, text, self.texts):
+            return True
         return is_time_zone(tag, text) or (of_attribute and not self.texts.holds_personal_data(text))
 
     def _is_written_so(self, pattern: str, value: bytes | memoryview) -> bool:
@@ -222,13 +237,12 @@ class RetainedValues:
         """Return the value without personal data and words that are no term; defined terms of the attribute stay."""
         text = ascii_text(value)
         singles = text.split("\\")
-        others = "\\".join(single for single in singles if not is_defined_term(tag, single))
+        terms = [is_defined_term(tag, single) or is_term_of_any_attribute(single) for single in singles]
+        others = "\\".join(single for single, term in zip(singles, terms, strict=True) if not term)
         known = bool(others) and self.texts.holds_personal_data(others)
         kept = [
-            single
-            if is_defined_term(tag, single) or (_is_term_of(tag, single) and not known and self._is_plain(single))
-            else ""
-            for single in singles
+            single if term or (_is_term_of(tag, single) and not known and self._is_plain(single)) else ""
+            for single, term in zip(singles, terms, strict=True)
         ]
         if kept == singles or not text.strip(" \\"):
             return value
@@ -250,8 +264,10 @@ class RetainedValues:
         if tag in _CODE_VALUES or tag == _CODE_MEANING:
             return self._way_of_code(tag, elements)
         clean = self.texts.description
-        if tag in technical_texts():
-            clean = self.texts.version if tag in version_texts() else self.texts.technical
+        if tag in version_texts():
+            clean = partial(with_versions, tag, texts=self.texts, clean=self.texts.version)
+        elif tag in technical_texts():
+            clean = self.texts.technical
         if is_for_makes(tag):
             return lambda text: text if is_make_or_model(tag, text) else self._make(text)
 
@@ -278,6 +294,8 @@ class RetainedValues:
             return not self.texts.is_identifier(text.strip()) and not self.texts.holds_personal_data(text)
         if is_written_by_device(tag, text, self.texts):
             return True
+        if is_number_of_model(tag, text):
+            return not self.texts.holds_personal_data(text) and not self.texts.knows_name(text)
         return is_made_of_machine_words(tag, text) and not self.texts.knows_name(text)
 
     def _way_of_code(self, tag: int, elements: Dataset) -> Callable[[str], str]:

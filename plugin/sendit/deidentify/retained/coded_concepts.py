@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.dicom.dataset import Dataset, find
 from sendit.deidentify.dicom.text import ascii_text
 from sendit.deidentify.retained.whole_meanings import meaning_of_locale
+from sendit.deidentify.tables import tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,13 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
         ("UMLS", r"C\d{7}"),
         ("NCIt NCI", r"C\d{3,6}"),
         ("RADLEX RadLex", r"R(?:ID|PID)\d{1,6}"),
-        ("FMA", r"\d{3,6}"),
+        ("FMA", r"(?:FMA:?)?\d{3,6}"),
+        ("UBERON", r"UBERON:\d{7}"),
+        ("HPO", r"HP:\d{7}"),
+        ("HGNC", r"HGNC:\d{1,5}"),
+        ("MIM", r"[1-6]\d{5}"),
+        ("DOID", r"DOID:\d{1,7}"),
+        ("ICDO ICDO2 ICD-O ICD-O-2", r"M?-?\d{4}/\d|C\d\d\.\d"),
         ("NEU", r"\d{1,5}"),
         ("BI BARI ACR MAMMO", r"[A-Z0-9.]{1,6}"),
         (
@@ -98,6 +105,17 @@ _IDENTIFYING = frozenset(
     | {"121028", "121029", "121030", "121031", "121040", "121041", "121043", "121081", "121114", "121193", "121196"}
     | {"110119", "111700", "111705", "113870", "113871", "113872", "113873", "113877", "113880", "128774"}
 )
+
+#: Codes of DCM: what content items say of a program or device that attributes of images say, too.
+_ATTRIBUTES: Mapping[str, str] = {
+    "111001": "AlgorithmName",
+    "111002": "AlgorithmParameters",
+    "111003": "AlgorithmVersion",
+    "113878": "Manufacturer",
+    "113879": "ManufacturerModelName",
+    "121014": "Manufacturer",
+    "121015": "ManufacturerModelName",
+}
 
 
 @lru_cache(maxsize=4096)
@@ -222,10 +240,21 @@ def _mod10(code: str) -> bool:
 
 def identifies(item: Dataset) -> bool:
     """Return whether the value of a content item is an identifier, by the code of its concept name."""
+    return _concept_of(item) in _IDENTIFYING
+
+
+def attribute_of_concept(item: Dataset) -> int:
+    """Return the attribute that a content item gives by its concept name; 0 if there is none for it."""
+    keyword = _ATTRIBUTES.get(_concept_of(item))
+    return tag_of(keyword, __name__) if keyword else 0
+
+
+def _concept_of(item: Dataset) -> str:
+    """Return the code of DCM that names the concept of a content item; "" if it has none."""
     name = find(item, _CONCEPT_NAME)
     if name is None or not name.items:
-        return False
+        return ""
     value, scheme = (find(name.items[0], tag) for tag in (_CODE_VALUE, _CODE_SCHEME))
-    if value is None or scheme is None:
-        return False
-    return bytes(scheme.value).strip(b" \0") == b"DCM" and ascii_text(value.value) in _IDENTIFYING
+    if value is None or scheme is None or bytes(scheme.value).strip(b" \0") != b"DCM":
+        return ""
+    return ascii_text(value.value)

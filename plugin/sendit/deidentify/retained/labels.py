@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.dicom.dataset import Dataset, Element, find
+from sendit.deidentify.replacements import DUMMIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +62,7 @@ class _Name:
 
 
 def keep_apart(sequence: int, before: Sequence[Dataset], after: Sequence[list[Element]], order: str) -> int:
-    """Append a number to names of items that differed before cleaning and are the same afterwards.
+    """Append a number to names of items that differed before cleaning and are the same, or empty, afterwards.
 
     Args:
         sequence: the tag of the sequence that the items belong to.
@@ -77,7 +78,9 @@ def keep_apart(sequence: int, before: Sequence[Dataset], after: Sequence[list[El
     number_tag, name_tags = _NAMED[sequence]
     changed = 0
     for tag in name_tags:
-        names = [name for name in _names(tag, before, after) if name.after.value]
+        names = [name for name in _names(tag, before, after) if name.after.value or name.before]
+        if not any(name.after.value for name in names):  # none was cleaned: the profile removes all
+            continue
         texts: dict[bytes, set[bytes]] = {}
         for name in names:
             texts.setdefault(_bare(name.after.value), set()).add(name.before)
@@ -117,7 +120,7 @@ def _replace(item: list[Element], name: Element, number: str) -> None:
     """Append a number to a name, within the length that its VR allows; characters of several bytes are never split."""
     behind = f" [{number}]".encode("ascii")
     room = _LONGEST.get(name.vr, 64) - len(behind)
-    bare = _bare(name.value)
+    bare = _bare(name.value) or DUMMIES[name.vr].strip()
     short = bare if len(bare) <= room or not bare.isascii() else bare[:room].rstrip()
     value = short + behind if len(short) <= room else behind.strip()
     item[next(place for place, element in enumerate(item) if element is name)] = Element(name.tag, name.vr, value)

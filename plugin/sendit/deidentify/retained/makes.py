@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.tables import tag_of
-from sendit.deidentify.text.sections import cues, sections, words_by_section
-from sendit.deidentify.text.vocabulary import is_anybodys_name, is_no_name
+from sendit.deidentify.text.sections import cues, products, sections, words_by_section
+from sendit.deidentify.text.vocabulary import is_anybodys_name, is_name_too, is_no_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,8 @@ _MAKES = """Manufacturer SecondaryCaptureDeviceManufacturer DetectorManufacturer
     SourceApplicatorManufacturer"""
 _MODELS = """ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName DetectorManufacturerModelName
     ManufacturerRelatedModelGroup"""
+#: They name a program, its address or its maker; anything but a make is cleaned as a description.
+_OFTEN_MAKES = "AlgorithmSource"
 #: Signs between the words of a make or model.
 _BETWEEN = re.compile(r"[\s_,./&()\-\u00ae\u2122]+")
 _WORD = re.compile(r"[^\W_]+")
@@ -32,7 +34,19 @@ _COMPANY = re.compile(r"[A-Za-zÀ-ÿĀ-ž'’.&\-]+(?:,? [A-Za-zÀ-ÿĀ-ž'’.,
 _ROOM = re.compile(
     r"[\s(（]*[\u3040-\u30ff\u3400-\u9fff\d]*(?:医院|病院|医學?院|放射[科線]|影像科|机房|機房|[科室樓楼])[\u3400-\u9fff\d]*[)）]*"
 )
+#: The number of a model: letters, a dash and three or four digits (TSX-301C/1, CR-IR 392), or Toshiba's magnets.
+_NUMBER = re.compile(
+    r"(?P<label>[A-Z]{2,5})(?:-[A-Z]{2})?[\- ]\d{3,4}[A-Za-z]{0,3}(?:/\d)?|(?P<series>[A-Z]{2,4})\d{3}[A-Z]{2}\d"
+)
+#: A series, its number, and what it is made for: Innova 4100IQ, Integris H5000F, Skyscan1176.
+_OF_SERIES = re.compile(
+    r"(?P<series>[A-Za-z]{4,}(?: [A-Za-z]{1,8}){0,2})[ \-]?[A-Z]?\d{2,4}(?:-?[A-Za-z]{1,3})?"
+    r"(?: (?P<kind>[A-Za-z]{1,8}))?"
+)
+#: Before numbers of persons, orders and single devices.
+_LABELS = """acc ae bed case dob fall id ipp kis mrn nhs no nr num pat pid pin ref room sn ssn tel uid"""
 _MOST_UNKNOWN, _MOST_NAMES = 2, 1  # words
+_SHORTEST_SERIES = 4  # letters
 
 
 def is_for_makes(tag: int) -> bool:
@@ -42,9 +56,14 @@ def is_for_makes(tag: int) -> bool:
 
 def is_make_or_model(tag: int, value: str) -> bool:
     """Return whether a whole value is a make in an attribute for makes, or a model in one for models."""
-    if tag in _tags(_MAKES):
+    if tag in _tags(_MAKES) or tag in _tags(_OFTEN_MAKES):
         return _is_make(_plain(value))
     return tag in _tags(_MODELS) and _is_model(_plain(value))
+
+
+def is_number_of_model(tag: int, value: str) -> bool:
+    """Return whether a whole value is the number of a model, alone or behind the name of its series."""
+    return tag in _tags(_MODELS) and is_model_with_number(value.strip())
 
 
 @lru_cache(maxsize=1024)
@@ -146,6 +165,30 @@ def _is_model(text: str) -> bool:
         " ".join(words[:end]) in _listed()["makes"] and " ".join(words[end:]) in models
         for end in range(1, min(len(words), 5))
     )
+
+
+@lru_cache(maxsize=1024)
+def is_model_with_number(text: str) -> bool:
+    """Return whether a text is the number of a model, alone or behind the name of its series."""
+    number = _NUMBER.fullmatch(text)
+    if number is not None:
+        return (number["label"] or number["series"]).lower() not in _LABELS.split()
+    of_series = _OF_SERIES.fullmatch(text)
+    if of_series is None or (of_series["kind"] or "").lower() in _LABELS.split():
+        return False
+    words = _plain(of_series["series"]).split()
+    if of_series["kind"] and len(of_series["kind"]) >= _SHORTEST_SERIES:
+        words.append(of_series["kind"].lower())
+    return words[0] in _words_of_series() and all(
+        word in _words_of_series() if len(word) >= _SHORTEST_SERIES else not is_name_too(word) for word in words
+    )
+
+
+@cache
+def _words_of_series() -> frozenset[str]:
+    """Return the words for series of models."""
+    models = (word for model in _listed()["models"] for word in model.split())
+    return products()["machines"] | {word for word in models if word.isalpha() and len(word) >= _SHORTEST_SERIES}
 
 
 def _plain(text: str) -> str:

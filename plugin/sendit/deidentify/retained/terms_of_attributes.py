@@ -9,13 +9,16 @@ one that goes.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from anyascii import anyascii
+
 from sendit.deidentify.tables import table_words, tag_of
-from sendit.deidentify.text.sections import any_of, cues, words_by_section
+from sendit.deidentify.text.sections import any_of, cues, products, words_by_section
 from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
 from sendit.deidentify.text.unknown_words import is_behind_agent
+from sendit.deidentify.text.vocabulary import is_abbreviation_of_methods, is_coined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,24 +30,27 @@ _TABLE = "terms_of_attributes.txt"
 #: Stands in for a term: neither letter nor space, and another one than that of eponyms.
 _HELD = "\ue001"
 _DIGITS, _FEWEST_DIGITS = re.compile(r"\d+"), 4
-_WORD = re.compile(r"[^\W\d_]+")
-#: A word with what is joined to it, in no path and no address.
-_WHOLE = re.compile(r"(?<![\w@\\/.\-])\w+(?:[\-’']\w+)*(?![\w@\\]|[./]\w)")
-#: A transducer: letters and frequencies in MHz or the number of a model (PLT-1005BT, SL15-4, 9L-D).
-_PROBE = re.compile(r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}")
+_WORD, _NUMBER = re.compile(r"[^\W\d_]+"), re.compile(r"\d{4}")
+#: A word with what is joined to it, in no path and no address; GE's Q.Clear has a point within it.
+_WHOLE = re.compile(r"(?<![\w@\\/.\-])(?:Q\.(?=[A-Z]))?\w+(?:[\-’']\w+)*(?![\w@\\]|[./]\w)")
 #: Letters between digits: of a code, in which a term stands by chance.
 _MIXED = re.compile(r"\d[^\W\d_]+\d")
 #: Sizes of detectors in pixels, in cm and in inches (2800x3408, 4343W), and models behind the name of their series
 #: (CXDI-702C).
 _OF_DETECTOR = re.compile(
     r"[1-9]\d{2,3}[x×][1-9]\d{2,3}"
-    r"|(?:1012|1014|1417|1717|1824|2430|2530|2532|3025|3030|3543|3643|4030|4143|4336|4343)(?:[A-Z]|H?[CFRW][CEFTWX])|(?P<series>[A-Za-z]{2,9})-?\d{3,4}[A-Z]{0,3}"
+    r"|(?:1012|1014|1417|1717|1824|2430|2530|2532|3025|3030|3543|3643|4030|4143|4336|4343)(?:[A-Z]|H?[CFRW][CEFTWX])"
+    r"|(?P<series>[A-Za-z]{2,9})-?\d{3,4}[A-Z]{0,3}"
 )
-#: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
-_SETTING = r"(?:[A-Z]{1,4}[+\-]?(?:\d{1,2}(?:\.\d{1,2})?)?|[+\-]?\d{1,2}\.\d{1,2})"
-_SETTINGS = re.compile(rf"{_SETTING}(?:[:;,/ ]{{1,2}}{_SETTING})+")
-#: A version by the commit it was built from, or by the day behind the word for it.
-_COMMIT = re.compile(r"(?i:git|commit|sha|rev|hash)[ :\-_]{1,2}g?[0-9a-f]{7,40}|[\w.\-+]{1,24}-\d{1,4}-g[0-9a-f]{7,12}")
+
+#: Iodine and gadolinium in Chinese and Japanese, and what they are bound to.
+_OF_ELEMENT = re.compile("[碘钆釓][\u4e00-\u9fff]{1,8}|[沃ヨ][素ー][\u3040-\u30ff\u4e00-\u9fff]{1,8}")
+#: Letters of one sound, in the order of their replacement.
+_CONFUSED = (
+    ("ph", "f"), ("qu|[qc]", "k"), ("x", "ks"), ("[pvw]", "b"), ("l", "r"), ("z", "s"), ("ky", "ki"),
+    ("^[jy](?=[aeiou])", "i"), ("[hjy]", ""),
+)  # fmt: skip
+_FEWEST_CONSONANTS, _LONGEST_OF_CODE = 3, 3
 
 
 def with_terms(tag: int, text: str, texts: TextCleaner, clean: Callable[[str], str]) -> str:
@@ -92,13 +98,39 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
     ):
         return whole[0]
 
+    if _NUMBER.search(whole[0]) and tag not in _agents():
+        return whole[0]  # a term beside a number does not explain it
+
     def word_aside(match: re.Match[str]) -> str:
-        if match[0].lower() not in terms:  # Sato is a filter's, SATŌ a person's
-            return match[0]
-        held.append(match[0])
+        word = match[0]
+        is_term = word.lower() in terms and not _is_within_code(match)  # Sato is a filter's, SATŌ a person's
+        if not is_term and not _is_coinage(tag, word, whole[0]):
+            return word
+        held.append(word)
         return _HELD
 
     return _WORD.sub(word_aside, whole[0])
+
+
+def _is_within_code(match: re.Match[str]) -> bool:
+    """Return whether digits stand before a word without a sign between, and it is short or more stand behind it."""
+    before, behind = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return before.isdigit() and (behind.isdigit() or len(match[0]) <= _LONGEST_OF_CODE)
+
+
+def _is_coinage(tag: int, word: str, whole: str) -> bool:
+    """Return whether a word in no table is nobody's name, and made as words are made where it stands.
+
+    Args:
+        tag: the attribute.
+        word: the word.
+        whole: the word with the digits and signs that are joined to it: letters of a code are no word.
+    """
+    if tag in _agents() and is_agent(word):
+        return True
+    if any(map(str.isdigit, whole)):
+        return False
+    return tag in _of_machines() and (is_coined(word) or is_abbreviation_of_methods(word))
 
 
 def _is_of_detector(text: str) -> bool:
@@ -107,32 +139,15 @@ def _is_of_detector(text: str) -> bool:
     return found is not None and (found["series"] is None or found["series"].lower() in _words()[_DETECTOR])
 
 
-def is_written_by_device(tag: int, text: str, texts: TextCleaner) -> bool:
-    """Return whether a text has a form that only devices write there, and no number of the file's persons."""
-    form = _forms().get(tag)
-    if form is None or not form.fullmatch(text.strip()):
-        return False
-    return not texts.holds_personal_data(text) and not texts.is_identifier(re.sub(r"\D", "", text))
-
-
-@cache
-def _forms() -> Mapping[int, re.Pattern[str]]:
-    forms = {
-        "TransducerData": _PROBE,
-        "AcquisitionDeviceProcessingCode": _SETTINGS,
-        "AlgorithmVersion": _COMMIT,
-        "SoftwareVersions": _COMMIT,
-        "ApplicationVersion": _COMMIT,
-    }
-    return {tag_of(keyword, __name__): form for keyword, form in forms.items()}
-
-
 @cache
 def _words() -> Mapping[int, frozenset[str]]:
     """Return the terms of every attribute that has some."""
     named = words_by_section(_TABLE)
     found: dict[int, frozenset[str]] = {}
-    for kind in ("methods", "views", "colours", "detectors", "collimators", "stains", "schemes", "plans"):
+    for kind in (
+        *("methods", "views", "colours", "detectors", "collimators", "stains", "schemes", "plans"),
+        *("agents", "structures", "beams", "applicators"),
+    ):
         for keyword in named[f"{kind} for"]:
             tag = tag_of(keyword, _TABLE)
             found[tag] = found.get(tag, frozenset()) | named[kind]
@@ -147,6 +162,47 @@ def _behind_title() -> re.Pattern[str]:
 @cache
 def _for_software() -> frozenset[int]:
     return _tags_of("software for")
+
+
+@cache
+def _of_machines() -> frozenset[int]:
+    """Return the attributes for methods, detectors and collimators that people do not fill in with any text."""
+    return (_tags_of("methods for") | _tags_of("detectors for") | _tags_of("collimators for")) - _free_texts()
+
+
+@cache
+def _agents() -> frozenset[int]:
+    return _tags_of("agents for")
+
+
+@lru_cache(maxsize=1024)
+def is_agent(word: str) -> bool:
+    """Return whether a word of another script is an agent's name: 碘海醇, Омнипак, イオパミドール.
+
+    Chinese names say the element. Others are compared by their consonants in Latin letters, as scripts write the same
+    sound in several ways, and by whether they begin with a vowel.
+    """
+    if _OF_ELEMENT.fullmatch(word):
+        return True
+    if word.isascii() or not word.isalpha() or is_listed_name(folded_word(word)):
+        return False
+    latin = re.sub("[^a-z]", "", anyascii(word).lower())
+    sounds = {_consonants(way) for way in (latin, re.sub("(?<=.)g", "", latin))}
+    return any(sound in _agents_by_sound() for sound in sounds)
+
+
+def _consonants(word: str) -> str:
+    """Return the consonants of a word, those that scripts confuse as one, behind a sign for a vowel in front."""
+    for letters, one in _CONFUSED:
+        word = re.sub(letters, one, word)
+    bare = re.sub(r"(.)\1+", r"\1", re.sub("[aeiou]", "", word))
+    return ("-" if word[:1] in tuple("aeiou") else "") + bare
+
+
+@cache
+def _agents_by_sound() -> frozenset[str]:
+    sounds = map(_consonants, filter(str.isascii, products()["agents"]))
+    return frozenset(sound for sound in sounds if len(sound.lstrip("-")) >= _FEWEST_CONSONANTS)
 
 
 @cache

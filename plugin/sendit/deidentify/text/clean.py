@@ -17,7 +17,6 @@ from sendit.deidentify.dicom.dataset import Dataset, find
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import normalize as folding
 from sendit.deidentify.text.beside_names import without_belongings, without_second_name
-from sendit.deidentify.text.bids import is_bids_name
 from sendit.deidentify.text.contact_details import (
     without_contact_details,
     without_hosts,
@@ -52,6 +51,7 @@ from sendit.deidentify.text.persons import without_cued
 from sendit.deidentify.text.record_numbers import (
     CUT,
     TextKind,
+    is_labelled_version,
     is_sequence_name,
     is_series_of_trial,
     remains,
@@ -68,6 +68,7 @@ from sendit.deidentify.text.vocabulary import (
     without_strangers,
     without_strangers_to_machines,
 )
+from sendit.deidentify.text.wards_and_subjects import is_bids_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -421,7 +422,8 @@ def _without_strange_to_machines(text: str, kind: TextKind) -> str:
     if "^" in cleaned:
         cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)
     if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
-        cleaned = LINKS.sub(CUT, cleaned)
+        of_version = is_labelled_version if kind is TextKind.VERSION else lambda _: False
+        cleaned = LINKS.sub(lambda match: match[0] if of_version(match) else CUT, cleaned)
     return without_strangers_to_machines(LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned)))
 
 

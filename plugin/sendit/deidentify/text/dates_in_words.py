@@ -99,10 +99,29 @@ _SPELLED_YEAR = (
 )
 
 
+#: A date of Vietnam, and one of China or Japan in numerals of theirs: 14 tháng 3 năm 2024, 二〇二四年三月十八日.
+_OF_VIETNAM = re.compile(
+    r"(?<!\w)(?:ngày\s\d{1,2}\s)?(?:\d{1,2}\s)?tháng\s\d{1,2}(?:\s(?:năm\s)|[/\-])\d{2,4}(?!\w)"
+    r"|(?<!\w)(?:ngày\s)?\d{1,2}\stháng\s\d{1,2}(?!\w)|(?<!\w)năm\s(?:19|20)\d\d(?!\w)",
+    re.IGNORECASE,
+)
+#: Ages over 89 in Chinese, Japanese and Korean.
+_OLD_IN_HAN = re.compile(
+    r"(?:(?<!\d)(?:9\d|1[0-2]\d)|(?<![一二三四五六七八])(?:九十|一?百)[零〇]?[一二三四五六七八九十]{0,2})(?:[多余餘]|有余)?\s?(?:周|週|虛|虚|满|滿)?[岁歲歳才세]"
+    r"|九旬|期颐|期頤|卒寿|白寿|百寿|(?<![가-힣])(?:아흔|백)\s?(?:한|두|세|네|다섯|여섯|일곱|여덟|아홉)?\s?살"
+)
+_IN_HAN_NUMERALS = re.compile(
+    r"(?:令和|平成|昭和|大正|明治|民國|民国)?\s?[〇○零一二三四五六七八九十百元]{2,5}年(?:[一二三四五六七八九十]{1,3}月(?:[一二三四五六七八九十]{1,3}[日号號])?)"
+    r"|(?:令和|平成|昭和|大正|明治|民國|民国)\s?[〇○零一二三四五六七八九十百元]{1,3}年|[一二三四五六七八九十]{1,3}月[一二三四五六七八九十]{1,3}[日号號]"
+)
+
+
 def without_dates_in_words(text: str) -> str:
     """Return the text with CUT in the place of dates in words and of ages over 89."""
     if "(" in text:
         text = _BORN_SO.sub(CUT, text)
+    if not text.isascii():
+        text = _IN_HAN_NUMERALS.sub(CUT, _OLD_IN_HAN.sub(CUT, _OF_VIETNAM.sub(CUT, text)))
     told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text) or _feast_days().search(text)
     if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
         return text

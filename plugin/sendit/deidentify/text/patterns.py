@@ -76,8 +76,9 @@ NUMBERS_OF_PERSONS = re.compile(
 #: Six or more digits in a row or in groups, and dates before 1995, with the letters around them. The build date of a
 #: program is later, and stays; so does a part number of Philips.
 _BUILT = r"(?:199[5-9]|20\d\d)(?:[\-/]?(?:0[1-9]|1[0-2])[\-/]?(?:0[1-9]|[12]\d|3[01]))(?!\d)"
+_OF_SIEMENS = r"(?<=V[A-F]\d\d[A-Z][ ])[0-2]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\w)"  # VD11E 210325
 LONG_NUMBERS = re.compile(
-    rf"(?<![^\W_])[^\W_]*(?<!\d)(?!{_BUILT})(?!4535\d{{8}}(?!\d))\d{{6,}}[^\W_]*|(?!{_BUILT})(?:{GROUPED})"
+    rf"(?<![^\W_])[^\W_]*(?<!\d)(?!{_BUILT})(?!4535\d{{8}}(?!\d))(?!{_OF_SIEMENS})\d{{6,}}[^\W_]*|(?!{_BUILT})(?:{GROUPED})"
     r"|(?<!\d)19(?:[0-8]\d|9[0-4])([\-/.])\d{1,2}\1\d{1,2}(?!\d)"
     r"|(?<![\d.])\d{1,2}([\-/.])\d{1,2}\2(?:19[0-8]\d|199[0-4])(?![\d.])"
 )
@@ -108,7 +109,7 @@ _PLAIN = re.compile(
             rf"(?<![^\W_]){_MONTH}(?![^\W_])\.?[ \-]\d{{1,2}}(?:st|nd|rd|th)?(?![\w.])(?![ ,\-]+{_YEAR})"
             r"(?!\s*(?:mm|cm|ml|kv|mas|min|sec|s|w|years?|months?|days?)\b)",
             rf"(?<![\d.])(?:0[1-9]|1[0-2])[-/.]{_YEAR}(?!\d)|(?<!\d){_YEAR}-W\d{{2}}(?:-\d)?(?!\d)",
-            r"(?:\d{3,4}|[2-9]\d|(?:令和|平成|昭和|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
+            r"(?:\d{3,4}|[2-9]\d|(?:令和|平成|昭和|大正|明治|民國|民国)\s*(?:\d{1,2}|元))\s*[年년]\s*(?:\d{1,2}\s*[月월]\s*)?(?:\d{1,2}\s*[日일])?",
             r"\d{2}\s*[年년]\s*\d{1,2}\s*[月월]\s*(?:\d{1,2}\s*[日일])?",
             r"\d{1,2}\s*[月월]\s*\d{1,2}\s*[日号號일]",
             r"(?<![\w.])(?:9\d|1[0-2]\d)[\s\-]*(?:y\s?/?\s?o\b|years?|yrs?|yr|jahre?|ans|años|anni|jaar)|\bage[d:]?\s*(?:9\d|1[0-2]\d)\b",
@@ -166,20 +167,43 @@ COMPOUND_UNIT = re.compile(
 )
 #: Stands in for a compound unit while everything else is judged: a character that is neither letter nor space.
 _HELD_UNIT = "\ue001"
+#: Flip angles, times, delays, energies and b-values that one series was measured with.
+_UNIT_OR_LIST = re.compile(
+    rf"{COMPOUND_UNIT.pattern}"
+    r"|(?<![^\W_])(?:FAs?|TIs?|TEs?|PLDs?|LDs?|TSLs?|VMIs?|[Mm]onoE|[Bb](?:-?val(?:ue)?s?)?)[ =:]{0,2}"
+    r"(?P<list>\d{1,4}(?:/\d{1,4}){2,9})(?![\w/.])",
+    COMPOUND_UNIT.flags,
+)
+_LARGEST_OF_YEAR = 99
 
 
 def with_units(text: str, clean: Callable[[str], str]) -> str:
-    """Return a text cleaned by a function that sees a sign instead of each compound unit.
+    """Return a text cleaned by a function that sees a sign instead of each compound unit, and each list of settings.
 
-    A part of a unit is another unit: the ml of Bq/ml.
+    A part of a unit is another unit: the ml of Bq/ml. A part of a list may be a day: FA 2/5/10/15.
     """
-    units = COMPOUND_UNIT.findall(text) if _HELD_UNIT not in text else []
+    units: list[str] = []
+
+    def aside(match: re.Match[str]) -> str:
+        if match["list"] and not _ascends(match["list"]):
+            return match[0]
+        units.append(match[0])
+        return _HELD_UNIT
+
+    held = _UNIT_OR_LIST.sub(aside, text) if _HELD_UNIT not in text else text
     if units:
-        cleaned = clean(COMPOUND_UNIT.sub(_HELD_UNIT, text))
+        cleaned = clean(held)
         if cleaned.count(_HELD_UNIT) == len(units):  # else they could not be put back in order
             waiting = iter(units)
             return re.sub(_HELD_UNIT, lambda _: next(waiting), cleaned)
     return clean(text)
+
+
+def _ascends(listed: str) -> bool:
+    """Return whether numbers between slashes are settings in their order: 2/5/10/15, 100/200/400, and no day."""
+    numbers = [int(number) for number in listed.split("/")]
+    round_ = all(number % 10 == 0 for number in numbers) and numbers[-1] > _LARGEST_OF_YEAR
+    return numbers == sorted(set(numbers)) and (round_ or len(numbers) > len(("day", "month", "year")))
 
 
 def medical(text: str) -> bool:
@@ -301,11 +325,11 @@ def _is_abbreviation(word: str) -> bool:
 def _listed(match: re.Match[str]) -> str:
     """Return what stays of "Family, Given": one may also be a medical word, if both begin with a capital.
 
-    In small letters, the words are judged one by one.
+    In small letters, and in scripts without capitals, the words are judged one by one.
     """
     if any(map(str.isdigit, match[0])) and "," + match[2] in match[0]:  # unsigned,mono2
         return match[0]
-    if match[1].islower() or match[2].islower():
+    if match[1] == match[1].lower() or match[2] == match[2].lower():
         return match[0]
     if any(map(str.isdigit, match[1])):  # M0, Gleason
         return match[0]

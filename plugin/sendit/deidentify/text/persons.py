@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT, behind_label
+from sendit.deidentify.text.scripts.names import without_cued_names
+from sendit.deidentify.text.scripts.vietnamese import without_names_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.vocabulary import (
     MARKS,
@@ -32,6 +34,10 @@ _MOST_PLACES = 3
 _SHORT = 3
 _LONGEST_ABBREVIATION = 5  # letters, of a hospital
 _LETTERS = re.compile(r"[^\W\d_]+")
+#: Volumes that are irradiated or spared (ICRU 83): boost to PTV_6000.
+_VOLUME = re.compile(
+    r"(?:z?(?:HR|IR|[IL])?[PCG]TV(?:[a-z]{1,5})?(?:[_ \-]?\d{1,4})?|[IP]RV(?:[_ ]?\d{1,2})?|ITV)(?![^\W_])"
+)
 _TOKEN = re.compile(r"(\s*[\-,(]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
 #: Roles and services, not single persons.
 _ROLE = re.compile(
@@ -47,6 +53,7 @@ _EXTENSION = re.compile(r"[ ,]{1,2}(?:ext\.?[ ]?|x)?\d{4,6}(?!\w|[.,/]\d|\s?(?:k
 
 def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
     """Return the text with CUT in the place of what a cue gives away: names, places, numbers."""
+    text = without_names_of_vietnam(without_cued_names(text))
     if CUT in text or any(map(str.isdigit, text)):
         text = _numbers().sub(behind_label, text)
     words = set(_LETTERS.findall(text.casefold()))
@@ -175,6 +182,8 @@ def _end_of_name(
         if "(" in match[1] and (count or takes.small or not match[2].istitle()):
             break  # of a relative, a name may stand in parentheses
         word = match[2]
+        if _VOLUME.match(text, match.start(2)):
+            break
         if word.rstrip(".").lower() in _small_titles():
             takes, place = replace(takes, known=True, title=True), match.end()
             continue

@@ -32,7 +32,7 @@ _LONGEST_TOKEN = 16
 _LARGEST_LISTED, _LARGEST_FINE = 10_000, 3000
 _BRIGHTEST = 255
 #: Scripts without spaces, whose words are judged by themselves, as numbers and units stand among them: 径18mmの結節.
-DENSE_SCRIPTS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f"
+DENSE_SCRIPTS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0eff\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u17dc"
 _DENSE = re.compile(f"[{DENSE_SCRIPTS}]")
 _PLAIN_PART = re.compile(f"[^{DENSE_SCRIPTS}\u3001\u3002\uff0c\uff1a\uff1b\u300c\u300d]+")
 _DIGITS = re.compile(r"\d+")
@@ -67,8 +67,8 @@ _DIFFUSION = re.compile(r"dwi|dti|diff|adc|trace|ep2d|epi|resolve|noddi|dki|ivim
 _SPINE = re.compile(r"(?:[ctls](?:1[0-2]|\d)?[\-/])+[ctls]?(?:1[0-2]|\d)", re.IGNORECASE)
 _TNM = re.compile(r"[cpyra]{0,2}T(?:[0-4][a-d]?|is|x)(?:N(?:[0-3][a-c]?|x))?(?:M[01x][a-c]?)?")
 #: Scans and samples of optical coherence tomography: 512x49, 1024x7.
-_SCANS = re.compile(r"(?:256|384|496|512|768|1024|1536)x\d{1,2}")
-_DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*](\d{1,4}(?:\.\d+)?))(?:[x*](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
+_SCANS = re.compile(r"(?:256|384|496|512|768|1024|1536)x\d{1,2}|\d{1,2}x(?:256|384|496|512|768|1024|1536)")
+_DIMENSIONS = re.compile(r"(\d{1,4}(?:\.\d+)?)(?:[x*×](\d{1,4}(?:\.\d+)?))(?:[x*×](\d{1,4}(?:\.\d+)?))?(?:mm|cm|um)?")
 _POINT = re.compile(r"(?<=\d)p(?=\d)")  # 3x3x3p5
 #: Sizes of detectors and cassettes, in cm and in inches.
 _DETECTORS = re.compile(
@@ -76,9 +76,10 @@ _DETECTORS = re.compile(
 )
 _CASSETTE = re.compile(r"\d{1,2}(cm|mm|in)x\d{1,2}\1", re.IGNORECASE)
 _VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
+_LARGEST_LESION, _LONGEST_SIZE = 300, 18  # mm; characters
 #: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
 _REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
-_CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S")  # iterations and subsets
+_CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S|i\d{1,2}s\d{1,2}")  # iterations and subsets
 #: Doses in Gy of one plan, from the high to the low, none of them a day: H&N_70/63/56.
 _DOSES = re.compile(
     r"(?<![^\W_])(?:3[2-9]|[4-8]\d)(?:\.\d)?(?:/(?:3[2-9]|[4-8]\d)(?:\.\d)?){1,3}(?:Gy)?(?![^\W_]|[./]\d)"
@@ -89,6 +90,7 @@ _FRACTIONS = re.compile(r"\d{1,2}(?:\.\d{1,2})?c?Gy/\d{1,2}(?:fx|fr)?|\d{1,2}x\d
 _TARGET = re.compile(
     r"(?:(?:Eval|Opt|Prv|z)[_\-]?)?[CGPI]?TV(?:[A-Z]|[pn][1-9]?)?[1-4]?"
     r"(?:[_\-](?:SIB|Boost|Bst|Eval|Opt|High|Low|Mid|Int|Total|Cold|Hot))?[_\-]?[1-8]\d\d0"
+    r"|[CGPI]TV(?:[pn]?[1-9]?)_[A-Z]{1,8}_[1-8]\d{3}|(?:iso|dose|isodose)_?[1-9]\d[05]0"
     r"|[CGPI]TV[pn]?[1-9]?(?:_(?:(?:CT|MR|PT)[1-9]){1,3})",
     re.IGNORECASE,
 )
@@ -121,8 +123,8 @@ _UNIT_BEHIND = re.compile(r"\s([µμ]?[A-Za-z]{1,4})(?![^\W_])")
 _SIZED = re.compile(r"([^\W\d_]{3,}?)\d{1,2}(?:mm|cm|Gy)")
 #: The name of a sequence as Siemens writes it; nobody's number begins like this: *tfl3d1_16ns, *ep_b1000#12, *svs_se.
 _OF_SIEMENS = re.compile(
-    r"\*(?:[A-Za-z]{1,8}\d{0,2}[A-Za-z]?[1-4]d\d{0,2}[A-Za-z]{0,4}\d{0,3}t?"
-    r"(?:[_#][A-Za-z]{0,3}\d{1,3}[a-z]{0,2}){0,2}(?:_[a-z]{1,3})?"
+    r"\*(?:[A-Za-z]{1,8}(?:\d{0,2}[A-Za-z]?|\d[a-z]{2,4})[1-4]d\d{0,2}[A-Za-z]{0,4}\d{0,3}t?"
+    r"(?:[_#][A-Za-z]{0,3}\d{1,3}[a-z]{0,2}){0,2}(?:_[a-z]{1,4}){0,3}"
     r"|[a-z]{2,4}_b\d{1,5}t?(?:#\d{1,3})?|[a-z]{2,4}_[a-z]{2,4}(?:_\d{1,3})?)"
 )
 #: A series of the National Lung Screening Trial, with or without commas: 1,OPA,GE,LSQX,STANDARD,360,2.5,120,80,0.1,1.5.
@@ -148,6 +150,7 @@ _HEXADECIMAL = re.compile(r"(?<![^\W_])[0-9A-F]{2}(?:([:\-])[0-9A-F]{2})(?:\1[0-
 _LABELLED_PAIR = re.compile(
     r"((?<![\w.])v?\d{1,2}(?:\.\d{1,2}){1,3}[ ]\((?:r|rev\.?[ ]?|svn[ :]?|build[ :]?|b)[1-9]\d{1,4}\)"
     r"|(?<!\w)syngo[ ](?:[A-Z&/]{2,6}[ ])20[0-3]\d[A-Z](?!\w)"
+    r"|(?<!\w)V[A-F]\d\d[A-Z][ ][0-2]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\w)"  # Siemens, a day behind
     r"|(?<!\w)(?:T[REI](?:/T[REI]){1,2}|WW?/W?L|W?L/WW?|C/W|W/C)[ \t:=]*\d{1,5}(?:[/\-]{1,2}\d{1,5}){1,2}(?!\w)"
     r"|(?<![^\W_])(?i:b-?val(?:ue)?s?)[_ =:]{1,2}(?:[1-9]\d?[05]0|[1-9]\d0)(?![^\W_])"
     r"|(?<!\w)WW?[ :=]?[1-9]\d{0,2}[05][ ,/]{1,2}(?:W?L|C)[ :=]?-?\d{1,4}(?!\w))"
@@ -158,14 +161,26 @@ _TIMES_D = re.compile(r"(?:[1-5]d)?([^\W\d_]{3,})(?:[1-5]d[a-z]?)?", re.IGNORECA
 
 _BUILT = r"(?:199[5-9]|20\d\d)[\-./]?(?:0[1-9]|1[0-2])[\-./]?(?:0[1-9]|[12]\d|3[01])"
 _DOTTED = r"(?=(?:\D*\d){2,7}\D*$)[vr]?\d{1,2}(?:\.\d{1,2}){1,4}(?:[-_.]?(?:[a-z]{1,5}\d{0,3}|\d{1,2}))?"
+#: Three to five numbers of which one has a single digit: those of persons have groups of two and more, or thousands
+#: (3.456.789), days have their year behind (3.12.1966), and hosts of a hospital their networks (192.168., 10.).
+_NUMBERED = (
+    r"(?!\d{1,3}(?:\.\d{3})+(?:\.\d)?$)(?!\d{1,2}\.\d{1,2}\.(?:\d{4}$|(?:19|20)\d\d\.))(?!192\.168\.|10\.\d+\.\d+\.\d+$|172\.(?:1[6-9]|2\d|3[01])\.)"
+    r"(?=(?:.*\.)?\d(?:\.|$))(?=(?:\D*\d){3,10}\D*$)"
+    r"(?:\d{1,3}(?:\.\d{1,3}){1,3}\.\d{1,4}|\d{1,2}\.\d{1,3}(?:\.\d{1,3}\.\d{5}|\.\d{4}\.\d{1,2}))"
+)
 _VERSION = re.compile(
     "|".join(
         (
             rf"(?!\d\d\.\d\d\.\d\d(?!\.)){_DOTTED}",
+            _NUMBERED,
+            r"[a-z]{2,5}:\d{1,2}(?:\.\d{1,2}){2,3}",  # a part of a program, and its version: AWS:1.11.2.0
+            r"(?=[a-f]*\d+[a-f]+\d+[a-f]|\d+[a-f]+\d+)(?-i:[\da-f]{7,8}|[\da-f]{40})",  # a commit of git
+            r"v?\d{1,2}(?:\.\d{1,3}){1,3}(?:\.dev\d{1,4})?[+\-](?:git\.?|g)[\da-f]{7,10}",
+            r"[a-z]\.\d\d\.\d\d",
             r"[vr]?\d{1,2}\.\d\.\d{1,2}\.\d{1,5}",  # a build number after three small numbers
             r"[vr]?(?:19|20)\d\d\.\d{1,2}(?:\.\d{1,2}){0,2}[a-z]?",
             # semver.org and its like: 1.2.840-alpha+build.77, 2.1.0-rc.1, 2023.1.2-SNAPSHOT
-            r"v?(?:\d{1,2}|20\d\d)\.\d{1,3}(?:\.\d{1,3})?[\-_.](?:alpha|beta|rc|pre|preview|dev|snapshot|nightly|build|post|release|final|lts|ga|hotfix|patch)"
+            r"v?(?:\d{1,2}|20\d\d)\.\d{1,3}(?:\.\d{1,3}){0,2}[\-_.](?:alpha|beta|rc|pre|preview|dev|snapshot|nightly|build|post|release|final|lts|ga|hotfix|patch)"
             r"(?:[.\-]?\d{1,3})?(?:\+(?:build|rev|exp|sha|cu|cpu|r|b)?[.\-]?\d{0,4})?",
             rf"v?\d{{1,2}}(?:\.\d{{1,3}}){{1,3}}(?:[_\-]r\d{{2,5}}|[._\-]{_BUILT})",  # a revision, a day
             r"(?:5|6|10)\.[0-3]\.(?:2195|[2679]\d{3}|[12]\d{4})(?:\.\d{1,5})?",  # Windows
@@ -179,15 +194,16 @@ _VERSION = re.compile(
             r"\d\d[a-z]{2}\d\d\.\d{1,2}(?:[._\-][a-z]{1,3}\d{0,2}){0,6}",
             r"(?:syngo_?)?(?:n4_)?v[a-z]\d\d[a-z]?(?:_[a-z]{2,6}\d{0,2}|_\d\d[a-z]){0,3}(?:_20\d{6})?",  # Siemens
             r"[a-z]{1,4}\d{1,2}\.\d{1,2}(?:_ext\.?\d{1,2})?",
-            r"v\d{1,2}\.\d{1,2}(?:(?:sp|er|r|p|u|b)\d{1,4})?(?:\*[rp]\d{1,4})?",  # Canon
-            r"r\d{3}\.\d{1,2}(?:\.\d{1,2})*",
+            r"(?:[a-z]{2}_)?v\d{1,2}\.\d{1,2}(?:(?:sp|er|r|p|u|b)\d{1,4})?(?:\*[rp]\d{1,4})?",  # Canon
+            r"v\d{1,2}\.\d{1,2}[a-z](?:-[a-z]\d{2})?",  # Hitachi
+            r"r\d{3}(?:\.\d{1,2})+(?:\.\d{4,5})?",  # UIH
             r"r20\d\d[ab]",
             r"offis_dcmtk_\d{3}",
-            r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{2,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
+            r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
             r"(?=(?:\D*\d){2,6}\D*$)(?:[a-z]{2,16}\d{1,3}(?:\.\d{1,2}){1,3}[a-z]?|\d{1,3}[a-z]\.\d{1,2})",
             r"(?=(?:\D*\d){2,6}\D*$)[a-z]?\d{1,2}(?:\.\d{1,2}){1,2}[a-z]\d{0,2}",
             r"(?:[a-z]{2,5}_)?v0\d\dr0\d\d(?:c\d{2})?",  # UIH
-            r"[vx][a-z]\d\d[a-z]?-\d\d[a-z]\d{1,2}",  # Siemens: XA50A-04B6
+            r"[vxn][a-z]\d\d[a-z]?-(?:\d\d[a-z]\d{1,2}|sp\d{1,2})",  # Siemens: XA50A-04B6, XA51A-SP01
             r"v\d{1,2}\.\d{1,2}\*[rp]\d{1,4}(?:sp\d{1,2})?",  # Canon
             r"n\d\.\d-b\d{1,2}|x86_64",
             r"v\d\.\d{1,2}sp\d{4}[a-z]?",  # Canon
@@ -198,6 +214,8 @@ _VERSION = re.compile(
     ),
     re.IGNORECASE,
 )
+
+_PART_OF_PROGRAM, _SMALL_NUMBERS = re.compile(r"(?<![^\W_])[A-Za-z]{2,5}:$"), re.compile(r"\d{1,2}(?:\.\d{1,2}){3}")
 
 
 class TextKind(Enum):
@@ -223,6 +241,12 @@ def is_series_of_trial(text: str) -> bool:
     return _OF_LUNG_TRIAL.fullmatch(text) is not None
 
 
+def is_labelled_version(match: re.Match[str]) -> bool:
+    """Return whether four numbers with points are the version of a part of a program (AWS:1.11.2.0), and no host."""
+    before = match.string[max(0, match.start() - _LONGEST_TOKEN) : match.start()]
+    return _PART_OF_PROGRAM.search(before) is not None and _SMALL_NUMBERS.fullmatch(match[0]) is not None
+
+
 def without_record_numbers(text: str, kind: TextKind, is_term: Callable[[str], bool]) -> str:
     """Return the text with CUT in the place of every word that could be somebody's number.
 
@@ -245,7 +269,11 @@ def without_lettered_groups(text: str, is_term: Callable[[str], bool]) -> str:
 
 
 def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
-    text = _BESIDE.sub(_without_groups, _HEXADECIMAL.sub(_without_bytes, text))
+    versions = kind is TextKind.VERSION
+    text = _BESIDE.sub(
+        lambda match: match[0] if versions and _are_versions(match[0]) else _without_groups(match),
+        _HEXADECIMAL.sub(_without_bytes, text),
+    )
     text = without_lettered_groups(text, is_term)
     return _WORD.sub(
         lambda match: (
@@ -253,6 +281,10 @@ def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffu
         ),
         text,
     )
+
+
+def _are_versions(word: str) -> bool:
+    return all(map(_VERSION.fullmatch, word.split("/")))
 
 
 def _is_model(match: re.Match[str]) -> bool:
@@ -449,7 +481,7 @@ def _is_explained(word: str, kind: TextKind, *, diffusion: bool) -> bool:
     known = technique()
     if folded in known["tokens"] or _DECIMAL.fullmatch(word):
         return True
-    if kind is TextKind.VERSION and _VERSION.fullmatch(word):
+    if kind is TextKind.VERSION and _are_versions(word):
         return True
     if kind is not TextKind.DESCRIPTION and (folded in known["models"] or _TRANSDUCER.fullmatch(word)):
         return True
@@ -502,8 +534,10 @@ def _has_dimensions(word: str) -> bool:
         return False
     sides = [float(side) for side in match.groups() if side]
     collimation = len(sides) > 1 and sides[-1] <= _THICKEST and not sides[-1].is_integer()
+    sized = word.endswith(("mm", "cm")) and max(sides) <= _LARGEST_LESION and len(word) <= _LONGEST_SIZE
     return (
         max(sides) <= _VOXEL
+        or sized
         or collimation
         or all(side >= _MATRIX and (side == sides[0] or side % _MATRIX == sides[0] % _MATRIX == 0) for side in sides)
     )

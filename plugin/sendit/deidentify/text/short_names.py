@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.record_numbers import CUT
+from sendit.deidentify.text.scripts.endings import is_written_by_hand
+from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.vocabulary import (
     begins_sentence_of,
@@ -73,7 +75,7 @@ def without_short_names(text: str) -> str:
         lambda match: match[0] if _stays_though_short(match) else CUT,
         text,
     )
-    text = _short_name().sub(CUT, text)
+    text = _short_name().sub(lambda match: match[0] if is_syllable_of_vietnam(match) else CUT, text)
     return _shortest_name().sub(_without_shortest_name, text)
 
 
@@ -81,7 +83,12 @@ def _stays_though_short(match: re.Match[str]) -> bool:
     """Return whether a short word with a capital is an abbreviation or a word, or names a day or a level."""
     if _LEVEL.fullmatch(match[0]) and _OF_LEVEL.search(match.string, max(0, match.start() - 16), match.start()):
         return True
-    return _is_usual(match[0]) or _is_day(match) or begins_sentence_of(match[0], match)
+    return (
+        _is_usual(match[0])
+        or _is_day(match)
+        or begins_sentence_of(match[0], match)
+        or (not match[0].isascii() and is_written_by_hand(match[0]))
+    )
 
 
 def _without_unknown(match: re.Match[str]) -> str:

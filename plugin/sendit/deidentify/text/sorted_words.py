@@ -25,6 +25,8 @@ _MARKS = (_ONLY_SMALL, _AT_BEGIN, _NAME)
 #: What Hebrew and Arabic write in one word with the next: and, the, in, to, from, that, as.
 _PREFIXES = re.compile("[והבלמשכ]{1,3}|[وف]?(?:[بك]?ال|لل|[بكلس])|[وف]")
 _SHORTEST_BARE = 3
+#: What a word is, and how rare it is.
+_COST = re.compile(r"([a-z]?)(\d+)")
 #: Letters without a separable accent.
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ð": "d"}
                          | {"Ø": "O", "Ł": "L", "Đ": "D", "ẞ": "SS", "Æ": "AE", "Œ": "OE", "Ð": "D"})  # fmt: skip
@@ -79,9 +81,10 @@ def without_prefixes(word: str) -> Iterator[str]:
             yield word[end:]
 
 
-def is_of_dense_script(word: str) -> bool:
-    """Return whether a word is in the table of words of scripts without spaces."""
-    return _line_of(word.encode("utf-8"), _table("dense_words.txt")) is not None
+def costs_of(word: str) -> dict[str, int]:
+    """Return how rare a word of a script without spaces is, by what it may be: "" a word, f, g and n a name."""
+    line = _line_of(word.encode("utf-8"), _table("dense_words.txt"))
+    return {} if line is None else {kind: int(cost) for kind, cost in _COST.findall(line.rpartition(b" ")[2].decode())}
 
 
 def is_skeleton_of_medicine(skeleton: str) -> bool:

@@ -24,12 +24,15 @@ from sendit.deidentify.tables import table_rows, table_words
 from sendit.deidentify.text.cognates import is_drug, skeleton
 from sendit.deidentify.text.eponyms import is_eponym, stays_alone
 from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS, STRANGER, TextKind, without_record_numbers
+from sendit.deidentify.text.scripts.dense import is_of_words
+from sendit.deidentify.text.scripts.endings import is_written_by_hand
+from sendit.deidentify.text.scripts.names import with_neighbours
+from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
 from sendit.deidentify.text.sections import medicine, products, sections, technique, vocabulary, words_by_section
 from sendit.deidentify.text.sorted_words import (
     begins_sentence,
     folded_word,
     is_listed_name,
-    is_of_dense_script,
     is_of_languages,
     is_rather_word,
     is_skeleton_of_medicine,
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SHORT = 3
+_SHORTEST_TRANSLITERATED = 5
 #: The likeness of a word that is like names though a wide table has it; of one that is no name with a capital either.
 LIKE_A_NAME, _LIKE_A_WORD = -6, 5
 #: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
@@ -83,6 +87,9 @@ _OF_UNITS = "\u00b5\u03bc\u2126\u03a9"  # micro, ohm
 _WITHOUT_VOWELS = re.compile("[BCDFGHJKMNPQSTVWXZ]{4,8}")
 _WITHOUT_VOWEL = re.compile("[^aeiouy]+")
 _LONGEST_PREFIX = 8
+_LONGEST_ABBREVIATION = 5
+#: A Roman number behind a name: SHARPIII.
+_VERSION_BEHIND = re.compile("(?<=[^iv]{3})(?:i{2,3}|iv|vi{0,3})$")
 _LONGEST_PART, _SHORTEST_COMPOUND, _LONG_STEM, _SHORTEST_JOINED = 24, 9, 6, 9
 #: Marks on letters, which `\\w` leaves out: of European, Semitic, Indian and South-East Asian scripts.
 MARKS = (
@@ -97,36 +104,13 @@ MARKS = (
 _DENSE = DENSE_SCRIPTS + "\uf900-\ufaff"  # with ideographs for compatibility
 RUN = re.compile(rf"[{_DENSE}]+|(?:(?![{_DENSE}])[^\W\d_])(?:(?![{_DENSE}])[^\W\d_]|[{MARKS}])*")
 _IS_DENSE = re.compile(f"[{_DENSE}]")
-#: A Japanese particle behind a kanji or a katakana (behind other hiragana it could be a syllable of a name); Korean o
-_PARTICLE = re.compile(
-    "(?<=[\u30a0-\u30ff\u4e00-\u9fff])[のにをはがでとやもへ]|(?<=[\uac00-\ud7a3]{2})(?:에서|으로|[을를의에이가은는도로와과전후중내])"
-)
 _PARTICLE_BEHIND_LATIN = re.compile("[のにをはがでとやもへ]|에서|으로|로|를|의|에|가|는|와|상(?=\\b)|후|전")
 _NUMERAL = "[一二三四五六七八九十半数數几幾兩两]{1,2}"
 _UNIT_OF_TIME = (
     "(?:[个個ヶケカか]月|小时|小時|分钟|分鐘|時間|日間|日目|週間|分間|개월|시간|일째|주째|주간|일간|년전|[天周週日年次回期歳岁歲才세일주년회차])"
     "(?:半|前|后|後|来|來|余|餘|間|전|후|째|간)?(?:から|より|부터)?"
 )
-#: How long something lasts, or how often it was: after a number in words, and after digits.
-_SPAN = re.compile(_NUMERAL + _UNIT_OF_TIME.replace("日年", "年"))
 _COUNTED = re.compile(f"{_UNIT_OF_TIME}|[列排层層枚片例级級度型]")
-#: Words of one character between others, which nobody is called: is, seen, not, and, with, of, pregnant, in and out.
-_BETWEEN = frozenset("呈见見未及较較伴示孕约約类類形状狀样樣快慢进進出入侧側处處缘緣旁区區部位性化")
-#: Words of one character that are family names of China: with one or two others they are a name (高大中).
-_FAMILIES, _LONGEST_NAME = (
-    "高余餘金方白石毛向江夏周常安严嚴时時明成马馬万萬文温平水林花路连連单單双雙元全边邊",
-    3,
-)
-_FIRST_OF_THAI, _LAST_OF_THAI, _LONGEST_OF_THAI, _LONGEST_DENSE = "\u0e00", "\u0e7f", 24, 8
-#: A family name of Korea, and two syllables as given names have them: a word only if a table written by hand has it.
-_NAME_OF_KOREA = re.compile(
-    "[김이박최정강조윤장임한오서신권황안송류유홍전고문양손배백허남심노하곽성차주우구민진지]"
-    "[가-힣][희훈호준현진민수영철석우원은혜미아연윤경정숙자순옥환규태식용빈후서온율린별지예나라리람주선]"
-)
-#: Two syllables, of which names in hiragana are made, too: words behind others only.
-_KANA_PAIR = re.compile("[\u3040-\u309f]{2}")
-#: A syllable of Korean, of which names are made, too: a word by itself only.
-_SYLLABLE = re.compile("[\uac00-\ud7a3]")
 _PARTS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
 _NEAR_BREED = 8  # words
 _TEETH = frozenset(
@@ -264,11 +248,13 @@ def without_strangers(text: str) -> str:
                 or _is_adjective(runs, place)
                 or _is_breed(runs, place)
                 or _is_tooth(runs[place])
+                or _is_transliterated(runs[place][0])
+                or is_syllable_of_vietnam(runs[place])
                 or _is_behind_prefix_and_hyphen(runs, place)
                 or begins_sentence_of(runs[place][0], runs[place])
                 or (capitals and _is_beside_usual(runs, usual, place))
             )
-    usual = with_words_of_sentences(runs, usual)
+    usual = with_neighbours(runs, with_words_of_sentences(runs, usual))
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
         for place in alone:  # and the next one may have stood beside it: May Price
@@ -279,6 +265,27 @@ def without_strangers(text: str) -> str:
             cleaned += [text[position : match.start()], STRANGER]
             position = match.end()
     return "".join((*cleaned, text[position:]))
+
+
+def _is_transliterated(word: str) -> bool:
+    """Return whether a word is one of German or a Nordic language with ae, oe and ue for its umlauts: Hueftkopf.
+
+    It is nobody's name, whichever way it is written: Mueller and Boettcher are.
+    """
+    folded = folded_word(word)
+    plain = _UMLAUT_IN_TWO.sub(r"\1", folded)
+    return (
+        len(plain) > _SHORTEST_TRANSLITERATED
+        and plain != folded
+        and (
+            is_of_languages(plain, small=False)
+            or _is_narrow(plain)
+            or _is_compound(plain)
+            or _is_compound_of_words(plain)
+        )
+        and not is_listed_name(folded)
+        and not is_listed_name(plain)
+    )
 
 
 def _is_behind_initial(match: re.Match[str]) -> bool:
@@ -305,6 +312,8 @@ def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
         word: the word.
         match: where it stands.
     """
+    if is_syllable_of_vietnam(match):
+        return True
     if not word.istitle() or _is_behind_initial(match):
         return False
     if begins_in_language(word, match):
@@ -356,6 +365,8 @@ def _is_beside_usual(runs: list[re.Match[str]], usual: list[bool], place: int) -
 def _without_disguised(match: re.Match[str]) -> str:
     """Return STRANGER for a name with signs for letters; a term has a known word or a unit beside its digit."""
     word = match[0]
+    if _IS_DENSE.search(word):  # a number among words: 第5腰椎
+        return word
     runs = re.findall(r"[^\W\d_]+", word)
     signs = sum(not character.isalpha() for character in word)
     titled = word[0].isupper() and len(runs) > 1 and all(run.islower() for run in (runs[0][1:], *runs[1:]) if run)
@@ -442,11 +453,11 @@ def _is_usual(match: re.Match[str]) -> bool:
         return True
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     if before.isascii() and before.isalnum() and (particle := _PARTICLE_BEHIND_LATIN.match(run)):
-        return particle.end() == len(run) or _is_of_dense_words(run[particle.end() :])
-    if before in ("X", "x") and run[0] in "선線线" and (len(run) == 1 or _is_of_dense_words(run[1:])):
+        return particle.end() == len(run) or is_of_words(run[particle.end() :])
+    if before in ("X", "x") and run[0] in "선線线光" and (len(run) == 1 or is_of_words(run[1:])):
         return True
     if before.isdigit() and (counted := _COUNTED.match(run)):
-        return counted.end() == len(run) or _is_of_dense_words(run[counted.end() :])
+        return counted.end() == len(run) or is_of_words(run[counted.end() :])
     if _BEFORE_T.fullmatch(run) and match.string[match.end() : match.end() + 1] in ("1", "2"):
         return True
     return run.islower() and run in technique()["small"]
@@ -517,13 +528,72 @@ def _is_shortest_name(text: str) -> bool:
 
 def without_strangers_to_machines(text: str) -> str:
     """Return a technical text without unknown words; names of makes, models, programs and sequences stay."""
-
-    def is_usual(run: str) -> bool:
-        return is_ordinary(run) or _is_of_machines(run)
-
     if _is_shortest_name(text):
         return STRANGER
-    return RUN.sub(lambda match: match[0] if is_usual(match[0]) or _is_times_d(match, is_usual) else STRANGER, text)
+    return RUN.sub(
+        lambda match: (
+            match[0] if is_word_of_machines(match[0]) or _is_times_d(match, is_word_of_machines) else STRANGER
+        ),
+        text,
+    )
+
+
+@lru_cache(maxsize=8192)
+def is_word_of_machines(run: str) -> bool:
+    """Return whether a word may stand in a technical text: a known one, or one that makers joined of known ones."""
+    return is_ordinary(run) or _is_of_machines(run) or is_coined(run)
+
+
+def is_coined(run: str) -> bool:
+    """Return whether a word is nobody's name, and joined of a word of the technique and another or an abbreviation.
+
+    Makers coin so: QUADHEAD, SHARPIII, TOFSP, DentiView.
+    """
+    word = folded_word(run)
+    if len(word) <= _SHORT or not run.isascii() or not word.isalpha():
+        return False
+    if is_listed_name(word) or word in surnames() or is_eponym(run):
+        return False
+    return _is_joined_by_makers(_VERSION_BEHIND.sub("", word)) or _is_of_parts(_parts_of(run))
+
+
+def is_abbreviation_of_methods(run: str) -> bool:
+    """Return whether four or five capitals are nobody's name: where only methods are named, they abbreviate one."""
+    word = folded_word(run)
+    if not (run.isascii() and run.isalpha() and run.isupper()) or not _SHORT < len(run) <= _LONGEST_ABBREVIATION:
+        return False
+    return not is_listed_name(word) and word not in surnames() and not is_eponym(run)
+
+
+def _is_joined_by_makers(word: str) -> bool:
+    known, long = _words_of_technique(), _SHORT + 1  # letters
+    return word in known or any(
+        (word[:end] in known and (word[end:] in known or word[end:] in _abbreviations()))
+        or (word[end:] in known and (end == 1 or word[:end] in _abbreviations()))
+        or (long <= end < len(word) - _SHORT and word[:end] in _words() and word[end:] in _words())
+        for end in range(1, len(word) - 1)
+    )
+
+
+def _is_of_parts(parts: list[str]) -> bool:
+    """Return whether words that are written as one are known and no names, and one of them is of the technique."""
+    words = list(map(folded_word, parts))
+
+    def known(word: str) -> bool:
+        return word in _words_of_technique() or (len(word) > _SHORT and word in _words())
+
+    return (
+        len(parts) > 1
+        and any(map(known, words))
+        and all(len(word) <= _SHORT or known(word) or not is_listed_name(word) for word in words)
+    )
+
+
+@cache
+def _words_of_technique() -> frozenset[str]:
+    """Return the words of sequences, machines and programs of four letters and more, of three if they are stems."""
+    named = frozenset(word for section, words in products().items() for word in words) | _machines()
+    return frozenset(word for word in named if len(word) > _SHORT) | technique()["stems"] & technique()["abbreviations"]
 
 
 def _is_times_d(match: re.Match[str], is_usual: Callable[[str], bool]) -> bool:
@@ -641,7 +711,9 @@ def is_ordinary(run: str) -> bool:
         if _OF_FATHER.fullmatch(run):
             return False
         if _IS_DENSE.match(run):
-            return _is_of_dense_words(run)
+            return is_of_words(run)
+        if is_written_by_hand(run):
+            return True
         if run[0] in _OF_UNITS and f"u{run[1:]}".lower() in technique()["units"]:
             return True
         if len(run) <= _SHORT:
@@ -913,7 +985,7 @@ def _everyday() -> frozenset[str]:
 
     These words may stay in a text, but are searched for if somebody in the file has that name.
     """
-    words = table_words("words.txt") | table_words("languages.txt")
+    words = table_words("words.txt") | table_words("languages.txt") | table_words("words_of_scripts.txt")
     spelled = {word.translate(_SPELLED_OUT) for word in words if not word.isascii() and len(word) > _SHORT + 2}
     return words | (spelled - surnames())
 
@@ -980,44 +1052,3 @@ def _acronyms() -> frozenset[str]:
 def surnames() -> frozenset[str]:
     """Return `tables/surnames.txt`: family names that look like forms of a word."""
     return table_words("surnames.txt")
-
-
-def _is_of_dense_words(run: str) -> bool:
-    """Return whether a run is made of known words, in a script without spaces."""
-    if _SYLLABLE.fullmatch(run):
-        return run in _dense_words()
-    if run[0] in _FAMILIES and len(run) <= _LONGEST_NAME:
-        of_hand = any(part in _dense_words() for part in (run, run[:2], run[1:]))
-        return of_hand or (len(run) < _LONGEST_NAME and is_of_dense_script(run))
-    if _NAME_OF_KOREA.fullmatch(run):
-        return run in _dense_words() or (run[:2] in _dense_words() and _PARTICLE.fullmatch(run, 2) is not None)
-    longest = _LONGEST_OF_THAI if run[0] >= _FIRST_OF_THAI and run[0] <= _LAST_OF_THAI else _LONGEST_DENSE
-    ends = {0}
-    for start in range(len(run)):
-        if start in ends:
-            ends |= {
-                end
-                for end in range(start + 1, min(len(run), start + longest) + 1)
-                if _is_dense_word(run[start:end])
-                and not _SYLLABLE.fullmatch(run, start, end)
-                and not (start == 0 and end < len(run) and _KANA_PAIR.fullmatch(run, start, end))
-            }
-            ends |= {start + 1} if run[start] in _BETWEEN else set()
-            ends |= {match.end() for match in (_PARTICLE.match(run, start), _SPAN.match(run, start)) if match}
-    return len(run) in ends
-
-
-@lru_cache(maxsize=16384)
-def _is_dense_word(word: str) -> bool:
-    return word in _dense_words() or is_of_dense_script(word)
-
-
-@cache
-def _dense_words() -> frozenset[str]:
-    """Return the words of scripts without spaces that stand in tables of words, and not in the sorted one."""
-    return frozenset(filter(_IS_DENSE.match, _everyday())) | table_words("traditional_words.txt")
-
-
-def dense_words() -> frozenset[str]:
-    """Return the words of scripts without spaces, of Chinese in the characters that their tables have."""
-    return frozenset(filter(_IS_DENSE.match, _everyday())) | table_words("dense_words.txt")

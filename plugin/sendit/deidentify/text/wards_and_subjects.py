@@ -1,6 +1,8 @@
 """Find the numbers of wards, beds, roads, crews, plates and subjects of trials in free text, and names in networks.
 
-Each has a label that says what the number is; the label stays. The numbers may be short: "leito 07", "subj113".
+Each has a label that says what the number is; the label stays. The numbers may be short: "leito 07", "subj113". A name
+of a file or a series in the form of the Brain Imaging Data Structure (sub-012_ses-01_task-rest_bold) stays whole if it
+has nothing but entities and suffixes of its schema (`technique.txt`), small numbers and words that are nobody's name.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import re
 
 from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.sections import medicine, technique
+from sendit.deidentify.text.vocabulary import is_familiar, is_no_name
 
 _NO = r"(?:(?:no|nr|č|№|n°|nº)\.?\s?)?"
 _MEASURED = (
@@ -179,3 +182,44 @@ def _without_initials(match: re.Match[str]) -> str:
 def without_handles(text: str) -> str:
     """Return the text with CUT in the place of a name in a social network."""
     return _HANDLES.sub(behind_label, text)
+
+
+# --- names in the form of BIDS
+
+_BIDS = re.compile(r"(?:sub-\d{1,3}_)?(?:[a-z]+-[A-Za-z0-9]+_)*[A-Za-z0-9]+(?:\.nii(?:\.gz)?|\.json|\.tsv)?")
+_PAIR = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
+_SMALL_NUMBER = re.compile(r"\d{1,3}")
+_FEWEST_PARTS, _MOST_DIGITS, _SHORT = 2, 3, 3
+
+
+def is_bids_name(text: str) -> bool:
+    """Return whether a text is such a name, of nothing but numbers, terms and words that are nobody's name."""
+    if "-" not in text or not _BIDS.fullmatch(text):
+        return False
+    *pairs, suffix = text.partition(".")[0].split("_")
+    if len(pairs) < _FEWEST_PARTS - 1 or suffix not in _suffixes():
+        return False
+    return all(map(_is_pair, pairs))
+
+
+def _suffixes() -> frozenset[str]:
+    return technique()["bids suffixes"]
+
+
+def _is_pair(pair: str) -> bool:
+    match = _PAIR.fullmatch(pair)
+    if match is None or match[1] not in technique()["bids entities"]:
+        return False
+    label = match[2]
+    if label.isdigit() or match[1] == "sub":
+        return _SMALL_NUMBER.fullmatch(label) is not None
+    digits = sum(map(str.isdigit, label))
+    return label.lower() in technique()["tokens"] or (
+        digits <= _MOST_DIGITS and all(map(_is_term, re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", label)))
+    )
+
+
+def _is_term(word: str) -> bool:
+    if len(word) <= _SHORT:
+        return word.lower() in technique()["abbreviations"] | technique()["stems"] | technique()["units"]
+    return is_no_name(word) or is_familiar(word)

@@ -334,3 +334,38 @@ def test_a_code_of_the_device_that_is_an_identifier_goes() -> None:
     before.PatientID = "410090"
     before.AcquisitionDeviceProcessingCode = "410090"
     assert "410090" not in str(output(file_of(before)))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("FractionPattern", "11111001111100"),
+        ("TreatmentProtocols", "RTOG 0617"),
+        ("WedgeID", "EDW20IN"),
+        ("AccessoryCode", "A15X15"),
+        ("AccessoryCode", "RS=3"),
+        ("BeamName", "1.2 Tang Med"),
+        ("AlgorithmSource", "MIM Software Inc."),
+        ("ASLBolusCutoffTechnique", "QUIPSSII"),
+    ],
+)
+def test_what_plans_and_programs_write_in_their_attributes_stays(keyword: str, value: str) -> None:
+    """Fractions, trials, accessories, beams, makers of programs: by their forms."""
+    assert output(file_of(_of(**{keyword: value})), _RESEARCH)[keyword].value == value
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("AccessoryCode", "Quennesbury"), ("AccessoryCode", "4711882"), ("WedgeID", "QA4711882")]
+)
+def test_accessories_are_not_called_as_persons(keyword: str, value: str) -> None:
+    """Nor by their numbers."""
+    assert keyword not in output(file_of(_of(**{keyword: value})), _RESEARCH)
+
+
+@pytest.mark.parametrize("term", ["NONE", "MAGNITUDE", "CHROMIUM", "ENDOVASCULAR"])
+def test_terms_of_any_attribute_stay_in_code_strings(term: str) -> None:
+    """Whatever the patient's number is; from a description they go."""
+    whole = _of(Tagging=term, FieldOfViewShape=term, SeriesDescription=f"Knee {term}")
+    whole.PatientID = term
+    left = output(file_of(whole), _RESEARCH)
+    assert (left.Tagging, left.FieldOfViewShape, left.SeriesDescription) == (term, term, "Knee")

@@ -17,7 +17,8 @@ CLEANER = TextCleaner(PersonalData())
     ("scheme", "value"),
     [("DCM", "121071"), ("SCT", "39607008"), ("LN", "18748-4"), ("SRT", "T-28000"), ("UMLS", "C0205447"),
      ("SCPECG", "5.10.2.1-3"), ("MDC", "2:4752"), ("ICD-10-CM", "C50.911"), ("CPT", "71260"), ("99QIICR", "120001"),
-     ("99SMS_CTMR", "UV4242"), ("99GEMS", "GEU-1005-5"), ("99PMSBLUS", "C12203-22")],
+     ("99SMS_CTMR", "UV4242"), ("99GEMS", "GEU-1005-5"), ("99PMSBLUS", "C12203-22"), ("FMA", "FMA50801"),
+     ("UBERON", "UBERON:0002107"), ("HPO", "HP:0002664"), ("HGNC", "HGNC:1101"), ("MIM", "114480"), ("ICDO", "8140/3")],
 )  # fmt: skip
 def test_codes_of_their_schemes(scheme: str, value: str) -> None:
     """They have the form, and the check digit where there is one."""
@@ -26,7 +27,16 @@ def test_codes_of_their_schemes(scheme: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "value"),
-    [("DCM", "HX178334"), ("SCT", "83920174"), ("LN", "12345-6"), ("SRT", "Quxbarry"), ("UMLS", "1961-12-15")],
+    [
+        ("DCM", "HX178334"),
+        ("SCT", "83920174"),
+        ("LN", "12345-6"),
+        ("SRT", "Quxbarry"),
+        ("UMLS", "1961-12-15"),
+        ("UBERON", "4711882"),
+        ("HGNC", "4711882"),
+        ("MIM", "4711882"),
+    ],
 )
 def test_no_codes_of_their_schemes(scheme: str, value: str) -> None:
     """Numbers of patients, names and dates."""

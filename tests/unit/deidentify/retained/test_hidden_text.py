@@ -16,8 +16,7 @@ from pydicom.tag import BaseTag
 from sendit.config.schema import Option
 from sendit.deidentify import compile_plan, deidentify
 from sendit.deidentify.pixels.codestreams.encoder_comments import is_signature
-from sendit.deidentify.retained.digits import digits_of_bytes, digits_of_strings, joined
-from sendit.deidentify.retained.hidden_text import is_hidden_text
+from sendit.deidentify.retained.hidden_text import digits_of_bytes, digits_of_strings, is_hidden_text, joined
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output, plan
 

@@ -119,3 +119,12 @@ def test_names_that_others_refer_to_stay_distinct_and_the_same(
     )
     assert first == third != second
     assert not {first, second} & {"", "Removed", "Quxbarry", "Zanthrop"}
+
+
+def test_a_name_of_which_nothing_is_left_gets_its_number() -> None:
+    """Else several structures would have no name; where the profile removes all names, it stays so."""
+    before = dataset()
+    before.StructureSetROISequence = _items("ROINumber", "ROIName", ["Quxbarry", "Zanthrop", "Lung_L"])
+    names = [item.ROIName for item in output(file_of(before), PLAN).StructureSetROISequence]
+    assert names == ["Removed [3]", "Removed [4]", "Lung_L"]
+    assert [item.ROIName for item in output(file_of(before)).StructureSetROISequence] == ["", "", ""]

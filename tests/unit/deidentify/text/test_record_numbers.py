@@ -180,3 +180,52 @@ def test_versions_with_builds_and_revisions_stay(text: str) -> None:
 def test_numbers_that_only_look_like_those_go(text: str) -> None:
     left = CLEANER.description(text)
     assert not any(len(digits) > 3 for digits in "".join(c if c.isdigit() else " " for c in left).split()), left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4.8.512.3", "3.9.417.7006", "4.02.017.0001", "207.65.3", "11.0.120.47", "R004.2.1.0.51277", "V3.1B-T04",
+        "syngo MR XA62A-SP03", "rev_ct_23c.21", "AC_V7.1*R002", "B.06.03", "AWS:1.12.3.0", "DXM:4.0.0.1", "7d1ab3c",
+        "VE12C 200617", "11.6.2.54633", "1.8.1304.2", "3.12.0.5+git.bc12de4", "v24.1.3.0-release",
+        "Acme MR 2.1/4.8.612.7004",
+    ],
+)  # fmt: skip
+def test_versions_of_makers_stay(text: str) -> None:
+    """Several numbers of which one has a single digit; labels of parts of a program; commits; days of builds."""
+    assert CLEANER.version(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3.12.1966", "3.1.1967.12", "3.456.789", "4.711.882.1", "756.4821.3377.05", "456.123.789-01", "192.168.7.20",
+        "10.2.113.45", "172.16.4.9", "IP:134.76.12.133", "192.168.7.1:104", "8841273a", "A1234567",
+    ],
+)  # fmt: skip
+def test_days_numbers_of_persons_and_hosts_are_no_versions(text: str) -> None:
+    """Though their numbers stand between points."""
+    assert CLEANER.version(text) in ("", "IP")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("T1 VIBE FA 2/5/10/15", None), ("VMI 40/70/190 keV", None), ("TI 100/200/400", None), ("b 0/50/400/800", None),
+        ("b 12/5/1967", "b"), ("FA 2/5/10", "FA"), ("TE 4/7/11/88/1", "TE"), ("FA 2/5/10/15 12/5/67", "FA 2/5/10/15"),
+    ],
+)  # fmt: skip
+def test_settings_behind_their_label_stay(text: str, left: str | None) -> None:
+    """In ascending order, and no day."""
+    assert CLEANER.description(text) == (text if left is None else left)
+
+
+@pytest.mark.parametrize("text", ["60 Gy to PTV_6000, D95>=57 Gy", "dose to CTV_5040 and PTV_5040", "boost to PTV2"])
+def test_volumes_are_nobody_to_whom_something_is_sent(text: str) -> None:
+    """Behind "to", a name goes."""
+    assert CLEANER.description(text) == text
+
+
+def test_names_of_sequences_have_several_suffixes() -> None:
+    """As Siemens writes them."""
+    assert CLEANER.technical("*fi3d1_ns_mt") == "*fi3d1_ns_mt"

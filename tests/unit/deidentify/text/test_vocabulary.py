@@ -175,3 +175,17 @@ def test_common_words_stay_in_small_letters_though_some_are_called_so(text: str)
 @pytest.mark.parametrize("name", ["Rivers", "smith", "walker", "martin"])
 def test_with_a_capital_they_may_be_names_and_common_names_go(name: str) -> None:
     assert name.lower() not in CLEANER.description(f"knee {name}").lower()
+
+
+@pytest.mark.parametrize("text", ["Hueftkopf_L", "HUEFTKOPF", "Beckenuebersicht", "Schraegaufnahme", "Haemangiom"])
+def test_german_words_stay_without_their_umlauts(text: str) -> None:
+    """As keyboards without them have them, in joined words too."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    "name", ["Kuehnemann", "Schoenfelder", "Muehlbauer", "HUETTENRAUCH", "Vogelsaenger", "Zondecoeter"]
+)
+def test_names_go_however_their_umlauts_are_written(name: str) -> None:
+    """Also those that are joined of words."""
+    assert CLEANER.description(f"Knie {name}") == "Knie"

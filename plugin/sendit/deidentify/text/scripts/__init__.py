@@ -1,0 +1,1 @@
+"""Tell words from names in scripts that have no capitals, or no spaces between words."""

@@ -1,0 +1,101 @@
+"""Texts in forms that only devices and programs write stay in their attributes; names, numbers and days go."""
+
+from __future__ import annotations
+
+import pytest
+
+from sendit.config.schema import Option
+from sendit.deidentify import compile_plan
+from tests.unit.deidentify.samples import dataset, file_of, output
+
+_RESEARCH = compile_plan([Option.CLEAN_DESCRIPTORS, Option.RETAIN_PATIENT_CHARACTERISTICS], [])
+
+
+def _left(keyword: str, value: str, **others: str) -> str:
+    whole = dataset()
+    whole.SpecificCharacterSet = "ISO_IR 192"
+    for name, text in ({keyword: value} | others).items():
+        setattr(whole, name, text)
+    return str(output(file_of(whole), _RESEARCH).get(keyword, ""))
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "5.8.613.4402", "4.4.613", "XB42A-SP02", "VB38A_03_P07", "A.08.03", "V2.61*R007*P003*B", "fm08_xr.14",
+        "release:15.0_M3B_0917.c", "uXPR_V08_R004", "LightSpeedApps307.J_H2.2M4", "BX4.1.7350", "QX-450.2.7",
+        "4.06.017.0000", "11.0.2.13B-XTK", "1.4.0+cu121", "Sphere 4.1 SP17", "HEVYX 3.1.4", "DentaView 2.7.5",
+        "3.4.1 r41207", "Slicer-4.13.20220315", "7.12.2.3 (Build 40713)", "R5.2V2L4",
+        "freesurfer-linux-centos8_x86_64-7.2.0", "DFX-7000C V8.4", "wsi4dcm 2.0.1", "2.4.0.dev20220314",
+    ],
+)  # fmt: skip
+def test_versions_stay(version: str) -> None:
+    """As consoles, programs and revision controls number them."""
+    assert _left("SoftwareVersions", version) == version
+
+
+@pytest.mark.parametrize(
+    ("version", "gone"),
+    [
+        ("14.05.1961", "1961"), ("3.4.1961", "1961"), ("12.34.567", "567"), ("14.36.582", "582"),
+        ("756.1234.5678.97", "5678"), ("Kowalska 3.1.2", "Kowalska"), ("syngo MR E11 Kowalska", "Kowalska"),
+        ("Gavalierova 2.0.1", "Gavalierova"), ("LJMC_1.0", "LJMC"), ("VE11C 10.44.7.19", "44.7"),
+        ("E4711 5.2.1", "4711"), ("3.1.2 AB12345", "12345"), ("3.1.2 4F7A9C21", "4F7A9C21"), ("0CTP5V", "0CTP5V"),
+    ],
+)  # fmt: skip
+def test_what_is_no_version_goes(version: str, gone: str) -> None:
+    """Days, numbers of persons, names, hospitals, addresses."""
+    assert gone not in _left("SoftwareVersions", version)
+
+
+def test_an_identifier_of_the_file_is_no_version() -> None:
+    """Whatever its form."""
+    assert "4402" not in _left("SoftwareVersions", "5.8.613.4402", PatientID="4402")
+    assert "DFX-7000" not in _left("ManufacturerModelName", "DFX-7000C", PatientID="DFX-7000C")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ManufacturerModelName", "QRT-1604"), ("ManufacturerModelName", "TSX-402C/1"),
+        ("ManufacturerModelName", "MRT300SP4"), ("ManufacturerModelName", "Innova 3100IQ"),
+        ("ManufacturerModelName", "Integris H3000F"), ("ManufacturerModelName", "Simulix"),
+        ("TransducerData", "i12LX6"), ("TransducerData", "ACUSON 12L4SP"), ("TransducerData", "L11-4 45 mm"),
+        ("ReceiveCoilName", "22HNA+36HP"), ("ReceiveCoilName", "CTLTOP123"), ("TransmitCoilName", "QUADKNEE"),
+        ("SequenceName", "FE3D4_fc"), ("SequenceName", "*B1map3d1"), ("SequenceName", "*fi2d1_ns_mt"),
+        ("ConvolutionKernel", "YE"), ("ConvolutionKernel", "B_SHARPIII"), ("ReconstructionMethod", "OSEM:i3s12"),
+        ("ReconstructionMethod", "VSREM Q.Clear beta 300"), ("AcquisitionDeviceProcessingDescription", "GRADATION 3"),
+        ("WedgeID", "W15R10"), ("WedgeID", "W60IN20"), ("AccessoryCode", "BLK TRAY 4"), ("AccessoryCode", "MLC80"),
+        ("ApplicatorID", "Fletcher"), ("ApplicatorID", "25X25 CONE"), ("BeamName", "Arco 3"), ("BeamName", "4 Feld"),
+        ("BeamName", "9 MeV"), ("ROIName", "Auge re"), ("ROIName", "Rygmarv"), ("ROIName", "Goldmarker"),
+        ("ROIName", "CTVn_R_5438"), ("ScanOptions", "DUAL_SCANO"),
+    ],
+)  # fmt: skip
+def test_forms_of_attributes_stay(keyword: str, value: str) -> None:
+    """Models, probes, coils, sequences, kernels, accessories, beams and structures."""
+    assert _left(keyword, value) == value
+
+
+@pytest.mark.parametrize(
+    "agent", ["碘普罗胺", "Омнипак 300", "Ультравист", "イオヘキソール", "ガドビスト", "가도비스트", "欧乃派克"]
+)
+def test_agents_of_other_scripts_stay(agent: str) -> None:
+    """They are known by the element or by their sounds."""
+    assert _left("ContrastBolusAgent", agent) == agent
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "gone"),
+    [
+        ("ContrastBolusAgent", "Ковальчук", "Ковальчук"), ("ContrastBolusAgent", "ヤマモト", "ヤマモト"),
+        ("ManufacturerModelName", "MRN-1234", "1234"), ("ManufacturerModelName", "syngo MR E11 Andresen", "Andresen"),
+        ("FilterType", "8279FFDD", "8279"), ("FilterType", "LEE 2", "LEE"), ("DetectorDescription", "3012KM", "3012"),
+        ("AccessoryCode", "Kowalska", "Kowalska"), ("AccessoryCode", "MAI", "MAI"),
+        ("AccessoryCode", "4711882", "4711"),
+        ("ROIName", "Kowalska", "Kowalska"), ("BeamName", "Kowalska 2", "Kowalska"), ("ROIName", "PTV_4821", "4821"),
+        ("RTPlanLabel", "Tang", "Tang"), ("WedgeID", "E4711", "4711"), ("ReceiveCoilName", "K7Q2M", "K7Q2M"),
+    ],
+)  # fmt: skip
+def test_names_and_codes_go(keyword: str, value: str, gone: str) -> None:
+    """From the same attributes."""
+    assert gone not in _left(keyword, value)
