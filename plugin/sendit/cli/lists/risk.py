@@ -35,7 +35,7 @@ def risk(
     if as_json and as_csv:
         raise typer.BadParameter("give either --json or --csv")
     answer = client(config, timeout=_TIMEOUT).call(
-        "GET", f"/api/projects/{quote(project, safe='')}/risk?k={k}&l={diverse}"
+        "GET", f"/api/projects/{quote(project, safe='')}/risk?k={k}&l={diverse}&fresh=true"
     )
     if as_json:
         print_json(answer)
