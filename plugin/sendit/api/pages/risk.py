@@ -103,7 +103,7 @@ class RiskReports:
         reports = self._of((project, k, diverse))
         state, report = self._state(project), reports.last
         if report is None or report.state != state:
-            report = reports.first()
+            report, state = reports.first(), self._state(project)
         return report.answer.model_copy(update={"current": report.state == state})
 
     def current(self, project: str, k: int, diverse: int) -> RiskAnswer:
