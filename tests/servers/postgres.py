@@ -28,7 +28,7 @@ class PostgresServer:
     """One cluster; `database()` makes an empty database in it."""
 
     def __init__(self, kept: Path | None = None) -> None:
-        """Take a folder in which the cluster is kept, and is found by the next server; or make one that goes with it."""
+        """Take a folder that stays, for the next server to go on in; or make one that goes with this one."""
         self._kept = kept is not None
         self._folder = kept or Path(tempfile.mkdtemp(prefix="sendit-postgres-"))
         self._folder.mkdir(mode=0o700, exist_ok=True)

@@ -54,6 +54,7 @@ def add(app: FastAPI, sources: Sources) -> None:
         _viewer: Viewer,
         k: _K = 5,
         diverse: _L = 2,
+        *,
         fresh: Annotated[bool, Query(description="wait for a report of the journal as it is now")] = False,
         form: Annotated[Literal["json", "csv"] | None, Query(alias="format")] = None,
     ) -> Response | RiskAnswer:
