@@ -206,7 +206,7 @@ class Audit:
         """
         a = t.audit.c
         with reading(self._engine) as c:
-            where = sa.true()
+            where: sa.ColumnElement[bool] = sa.true()
             bound = c.execute(sa.select(a.at).where(a.number == before)).scalar()
             if bound is not None:
                 where = (a.at < bound) | (a.number < before)

@@ -41,10 +41,10 @@ class Glance(Generic[T]):
         wait([asked], self._patience)
         return self.last if not asked.done() else asked.result()
 
-    def first(self) -> T:
-        """Return the newest answer; wait for it if there was none yet."""
+    def first(self, patience: float | None = None) -> T:
+        """Return the newest answer; wait for it if there was none yet, else no longer than `patience`."""
         asked, last = self._begin(), self.last
-        wait([asked], None if last is None else self._patience)
+        wait([asked], None if last is None else self._patience if patience is None else patience)
         return last if last is not None and not asked.done() else asked.result()
 
     def _begin(self) -> Future[T]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import Annotated, Literal, TypeAlias
 
 from fastapi import FastAPI, Query, Request, Response
@@ -34,7 +35,7 @@ _SHOWN = 50
 _Wanted: TypeAlias = tuple[str, int, int]
 #: So many reports are kept.
 _KEPT = 50
-#: Seconds to wait for a newer report: those of small projects are made in less.
+#: Seconds to wait for a newer report. A project whose last one took longer is not waited for.
 _PATIENCE = 0.1
 
 
@@ -86,6 +87,7 @@ class _Report:
 
     answer: RiskAnswer
     state: tuple[str, frozenset[str] | None]
+    seconds: float  # that it took to make
 
 
 class RiskReports:
@@ -104,7 +106,8 @@ class RiskReports:
         reports = self._of((project, k, diverse))
         state, report = self._state(project), reports.last
         if report is None or report.state != state:
-            report, state = reports.first(), self._state(project)
+            slow = report is not None and report.seconds > _PATIENCE
+            report, state = reports.first(0.0 if slow else _PATIENCE), self._state(project)
         return report.answer.model_copy(update={"current": report.state == state})
 
     def current(self, project: str, k: int, diverse: int) -> RiskAnswer:
@@ -122,7 +125,7 @@ class RiskReports:
         with self._lock:
             if wanted not in self._kept and len(self._kept) == _KEPT:
                 del self._kept[next(iter(self._kept))]
-            return self._kept.setdefault(wanted, Glance(partial(self._make, wanted), 0.0, _PATIENCE))
+            return self._kept.setdefault(wanted, Glance(partial(self._make, wanted), fresh=0.0))
 
     def _is_in_journal(self, project: str) -> bool:
         return any(count.name == project for count in self._pipeline.services.journal.counts.of(PROJECT))
@@ -138,10 +141,15 @@ class RiskReports:
         from sendit.journal.lists.risk import risk_of  # noqa: PLC0415
 
         project, k, diverse = wanted
-        at, state = datetime.now(UTC), self._state(project)  # before the studies: a change meanwhile counts as later
+        begun, at, state = (
+            monotonic(),
+            datetime.now(UTC),
+            self._state(project),
+        )  # before the studies: a change meanwhile counts as later
         studies, unknown = self._pipeline.services.journal.characteristics.released(project)
         report = risk_of(studies, unknown, k, diverse, state[1])
-        return _Report(RiskAnswer(project=project, as_of=at, current=True, **asdict(report)), state)
+        answer = RiskAnswer(project=project, as_of=at, current=True, **asdict(report))
+        return _Report(answer, state, monotonic() - begun)
 
 
 def as_csv(risk: RiskAnswer) -> Iterator[str]:
