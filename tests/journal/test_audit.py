@@ -141,8 +141,8 @@ def test_pages_while_a_clock_goes_back(journal: Journal, monkeypatch: pytest.Mon
 def test_no_filter_reads_more_than_it_shows(journal: Journal) -> None:
     """An index has what is asked for in its order, however many entries there are: nothing is scanned or sorted."""
     filled(journal)
-    names = {"project": "irb", "actor": "orthanc:ada", "action": "look"}
-    span = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2100, 2, 1, tzinfo=UTC)}
+    names: dict[str, Any] = {"project": "irb", "actor": "orthanc:ada", "action": "look"}
+    span: dict[str, Any] = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2100, 2, 1, tzinfo=UTC)}
     asked: list[tuple[str, Any]] = []
 
     @sa.event.listens_for(journal.engine, "before_cursor_execute")

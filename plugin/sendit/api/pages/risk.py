@@ -23,6 +23,7 @@ from sendit.api.pages.shell import Sources
 from sendit.api.problems import NOT_FOUND, problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import RiskAnswer
+from sendit.deidentify.options import Option
 from sendit.journal.lists.counts import PROJECT
 from sendit.pipeline.batch import Pipeline
 
@@ -86,7 +87,7 @@ class _Report:
     """A report, and the state of journal and configuration that it was made of."""
 
     answer: RiskAnswer
-    state: tuple[str, frozenset[str] | None]
+    state: tuple[str, frozenset[Option] | None]
     seconds: float  # that it took to make
 
 
@@ -130,7 +131,7 @@ class RiskReports:
     def _is_in_journal(self, project: str) -> bool:
         return any(count.name == project for count in self._pipeline.services.journal.counts.of(PROJECT))
 
-    def _state(self, project: str) -> tuple[str, frozenset[str] | None]:
+    def _state(self, project: str) -> tuple[str, frozenset[Option] | None]:
         """Return what differs once a report may have to: any change of the journal, or of the project's options."""
         configured = self._pipeline.services.settings.projects.get(project)
         options = None if configured is None else frozenset(configured.options)
