@@ -142,11 +142,8 @@ class RiskReports:
         from sendit.journal.lists.risk import risk_of  # noqa: PLC0415
 
         project, k, diverse = wanted
-        begun, at, state = (
-            monotonic(),
-            datetime.now(UTC),
-            self._state(project),
-        )  # before the studies: a change meanwhile counts as later
+        begun, at = monotonic(), datetime.now(UTC)
+        state = self._state(project)  # before the studies: a change meanwhile counts as later
         studies, unknown = self._pipeline.services.journal.characteristics.released(project)
         report = risk_of(studies, unknown, k, diverse, state[1])
         answer = RiskAnswer(project=project, as_of=at, current=True, **asdict(report))
