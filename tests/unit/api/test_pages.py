@@ -122,6 +122,8 @@ def test_a_report_of_risk_says_how_old_it_is() -> None:
         assert "2026-01-02 03:04" in text
         assert ("The journal has changed since then." in text) is not current
         assert "<script>alert" not in text
+    text, _ = page_of("risk_first.html", "/projects/x/risk", project=EVIL)
+    assert ("The first report is being made." in text, "<script>alert" in text) == (True, False)
 
 
 def alarms(view: AlarmsView | None, **keys: Any) -> str:

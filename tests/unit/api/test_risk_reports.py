@@ -103,6 +103,18 @@ def test_a_recall_is_never_left_out_without_a_word(bench: Bench) -> None:
     assert bench.made == 2  # it was kept, though nobody waited for it
 
 
+def test_a_page_does_not_wait_for_the_first_report(bench: Bench) -> None:
+    """Others do, and all of them have one and the same."""
+    bench.release(1)
+    bench.free.clear()
+    assert bench.reports.at_once("irb", 2, 2) is None
+    bench.free.set()
+    report = bench.reports.latest("irb", 2, 2)
+    assert (report.patients, bench.made) == (1, 1)
+    assert bench.reports.at_once("irb", 2, 2) == report
+    assert bench.made == 1
+
+
 def test_a_change_while_a_report_is_made_counts_as_later(bench: Bench) -> None:
     bench.release(1)
     read = bench.journal.characteristics.released

@@ -32,6 +32,8 @@ _L = Annotated[
     int, Query(alias="l", ge=2, le=1000, description="smallest number of different sensitive values in a class")
 ]
 _SHOWN = 50
+#: Seconds until the page looks again whether the first report is there.
+_AGAIN = 4
 #: Project, k and l.
 _Wanted: TypeAlias = tuple[str, int, int]
 #: So many reports are kept.
@@ -72,14 +74,10 @@ def add(app: FastAPI, sources: Sources) -> None:
 
     @app.get("/projects/{name}/risk", include_in_schema=False)
     def get_risk_page(request: Request, name: str, _viewer: Viewer, k: _K = 5, diverse: _L = 2) -> HTMLResponse:
-        return sources.shell.page(
-            request,
-            "risk.html",
-            "projects",
-            refresh=0,
-            risk=reports.latest(name, k, diverse),
-            shown=_SHOWN,
-        )
+        page, report = sources.shell.page, reports.at_once(name, k, diverse)
+        if report is None:
+            return page(request, "risk_first.html", "projects", refresh=_AGAIN, project=name)
+        return page(request, "risk.html", "projects", refresh=0, risk=report, shown=_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +108,11 @@ class RiskReports:
             slow = report is not None and report.seconds > _PATIENCE
             report, state = reports.first(0.0 if slow else _PATIENCE), self._state(project)
         return report.answer.model_copy(update={"current": report.state == state})
+
+    def at_once(self, project: str, k: int, diverse: int) -> RiskAnswer | None:
+        """Return the same; None if the first report takes longer than a moment to make."""
+        reports = self._of((project, k, diverse))
+        return None if reports.last is None and reports.now() is None else self.latest(project, k, diverse)
 
     def current(self, project: str, k: int, diverse: int) -> RiskAnswer:
         """Return a report of the journal as it is now, however long it takes to make."""
