@@ -2,7 +2,7 @@
 
 `python -m benchmarks large-journal [--batches N] [--small N]` fills two journals on each kind of database by SQL, one
 small and one large (ten instances a batch), and asks both of them in turn. With `--folder` the large ones are kept
-there, and asked again by the next run. Wall time per question: the raw numbers go to
+there, and asked again by the next run, which with `--more` adds its passes to the former ones. Wall time per question: the raw numbers go to
 benchmarks/results/large-journal.json, the table to docs/benchmarks/large-journal.md.
 """
 
@@ -327,16 +327,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--small", type=int, default=100)
     parser.add_argument("--databases", default="sqlite,postgresql")
     parser.add_argument("--folder", type=Path, help="where journals are kept for the next run; default: nowhere")
+    parser.add_argument("--more", action="store_true", help="add to the figures of the former run")
 
 
 def main(options: argparse.Namespace) -> bool:
     """Return whether every limit was kept."""
-    results: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text("utf-8")) if options.more else {}
     for kind in options.databases.split(","):
         with ExitStack() as closing:
             journals = _Journals(kind, options.folder, closing)
             small, large = journals.filled(options.small, anew=True), journals.filled(options.batches)
-            results[kind] = _asked(small, large, (options.small, options.batches))
+            asked = _asked(small, large, (options.small, options.batches))
+            results[kind] = _joined(results[kind], asked) if kind in results else asked
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(_table(results), encoding="utf-8")
@@ -369,6 +371,7 @@ class _Journals:
         directory.mkdir(mode=0o700, exist_ok=True)
         database = self._server.database(name=name) if self._server else "sqlite"
         journal = Journal.open(database, directory)
+        journal.counts.fold()  # as the worker does each minute; the last run left its batches
         self._closing.callback(journal.close)
         if not mark.exists():
             begun = time.monotonic()
@@ -382,7 +385,16 @@ def _asked(small: Journal, large: Journal, sizes: tuple[int, int]) -> dict[str, 
     asked = measure(small, large, sizes)
     medians = {name: [statistics.median(times) for times in both] for name, both in asked.items()}
     fastest = {name: [min(times) for times in both] for name, both in asked.items()}
-    return {"batches": sizes, "medians": medians, "fastest": fastest}
+    return {"batches": sizes, "passes": PASSES, "medians": medians, "fastest": fastest}
+
+
+def _joined(former: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of a run with the faster ones of former runs. Medians are those of the run."""
+    fastest = {
+        name: [min(pair) for pair in zip(both, former["fastest"].get(name, both), strict=True)]
+        for name, both in asked["fastest"].items()
+    }
+    return {**asked, "passes": former["passes"] + asked["passes"], "fastest": fastest}
 
 
 def _compared(result: dict[str, Any]) -> dict[str, list[float]]:
@@ -403,12 +415,13 @@ def _missed(result: dict[str, Any]) -> list[str]:
 
 def _table(results: dict[str, dict[str, Any]]) -> str:
     kinds = list(results)
+    passes = min(result["passes"] for result in results.values())
     head = " | ".join("{}: {:,} | {:,} | ×".format(kind, *results[kind]["batches"]) for kind in kinds)
     lines = [
         "# A large journal",
         "",
         "Written by `python -m benchmarks large-journal`: milliseconds of wall time, both journals asked in turn. Of",
-        f"{PASSES * ROUNDS} rounds in {PASSES} passes the fastest, as whatever else a machine does only adds. "
+        f"{passes * ROUNDS} rounds in {passes} passes the fastest, as whatever else a machine does only adds. "
         f"Of {BATCHES} batches on their way the median:",
         "each waits for the disk some ten times, and the fastest is the luckiest. "
         "Lists show equally many batches of both journals. Ten instances a batch.",
