@@ -2,8 +2,8 @@
 
 `python -m benchmarks large-journal [--batches N] [--small N]` fills two journals on each kind of database by SQL, one
 small and one large (ten instances a batch), and asks both of them in turn. With `--folder` the large ones are kept
-there, and asked again by the next run, which with `--more` adds its passes to the former ones. Wall time per question: the raw numbers go to
-benchmarks/results/large-journal.json, the table to docs/benchmarks/large-journal.md.
+there, and asked again by the next run, which with `--more` adds its passes to the former ones. Wall time per question:
+the raw numbers go to benchmarks/results/large-journal.json, the table to docs/benchmarks/large-journal.md.
 """
 
 from __future__ import annotations
