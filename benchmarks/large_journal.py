@@ -282,6 +282,8 @@ def measure(
         for name, wanted in filters().items()
     }
     with served(small) as of_small, served(large) as of_large:
+        for ask in (of_small, of_large):
+            ask("/api/projects/irb3/risk")  # the page does not wait for the first report
         visits: list[dict[str, Callable[[Journal], object]]] = [
             {name: partial(_visit, ask, address) for name, address in addresses(size).items()}
             for size, ask in zip(sizes, (of_small, of_large), strict=True)
