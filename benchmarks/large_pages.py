@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sendit.pipeline.batch import Pipeline
 
 _TOKEN = "0123456789abcdef"
-#: The only one that reads every released study of a project, and grows with them.
-RISK = "risk report of a project"
 
 
 def addresses(batches: int) -> Mapping[str, str]:
@@ -32,19 +30,23 @@ def addresses(batches: int) -> Mapping[str, str]:
     return {
         "page Needs me": "/",
         "page Batches": "/batches",
-        "page Batches of a project": "/batches?project=irb3",
-        "page Batches of a destination": "/batches?destination=bucket",
+        "page Batches of a project": "/batches?project=irb3&limit=14",
+        "page Batches of a destination": "/batches?destination=bucket&limit=25",
         "page Batches of a patient": "/batches?coded=P10",
+        "page Batches by states, modality and project": "/batches?state=DONE,EMPTY&modality=CT&project=irb3&limit=5",
         "page of one batch": f"/batches/{middle}",
         "page of a recall": f"/batches/{middle}/recall",
-        "page Batches by states, modality and project": "/batches?state=DONE,EMPTY&modality=CT&project=irb3",
         "page Review": "/review",
-        "page Review of what is held": "/review?state=QUARANTINED",
+        "page Review of what is held": f"/review?state=QUARANTINED&after={max(0, batches - 1000) + 7}",
+        "page of a review": f"/batches/{middle}/review",
         "page Imports": "/imports",
         "page Cohorts": "/pulls",
+        "page of a project's risk": "/projects/irb3/risk",
         "page Totals": "/totals",
         "page Audit": "/audit",
         "page Audit of a person": "/audit?actor=ada",
+        "page Audit of a project": "/audit?project=irb3",
+        "page Audit of an act on days without it": "/audit?action=look&since=2100-01-01",
         "page Destinations": "/destinations",
         "page Alarms": "/alarms",
         "page Crosswalk": "/crosswalk",
@@ -54,8 +56,9 @@ def addresses(batches: int) -> Mapping[str, str]:
         "counts": "/api/counts",
         "totals": "/api/totals",
         "list of the audit log": "/api/audit?limit=50",
+        "audit log by project, person and act": "/api/audit?project=irb3&actor=bea&action=retry&limit=1",
+        "residual risk of a project": "/api/projects/irb3/residual-risk",
         "health": "/api/health",
-        RISK: "/projects/irb3/risk",
     }
 
 

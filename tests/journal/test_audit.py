@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from sendit.journal import Journal
+from sendit.journal import Journal, audit
 from sendit.journal import tables as t
 from sendit.journal.audit import Act, AuditFilter, Entry
 from sendit.journal.database import alembic_config, open_engine
@@ -117,29 +118,57 @@ def test_what_is_asked_for(journal: Journal) -> None:
         assert [entry.number for entry in journal.audit.page(one, 10)] == numbers, one
 
 
+def test_pages_while_a_clock_goes_back(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newest first by their times; each entry stands on one page, also where two have the same time."""
+    times = [datetime(2026, 1, 2, hour, tzinfo=UTC) for hour in (1, 5, 5, 2, 3, 5, 6)]
+    for at in times:
+        monkeypatch.setattr(audit, "now", lambda at=at: at)
+        journal.audit.record(Act("orthanc:ada", "look", project="irb"))
+    for wanted in (AuditFilter(), AuditFilter(project="irb"), AuditFilter(actor="ada", action="look")):
+        shown, before = [], None
+        while page := journal.audit.page(wanted, 2, before):
+            shown += [one.number for one in page]
+            before = page[-1].number
+        assert shown == [7, 6, 3, 2, 5, 4, 1]
+    since = AuditFilter(action="look", since=times[4], until=times[6])
+    assert [one.number for one in journal.audit.page(since, 10)] == [6, 3, 2, 5]
+    assert [one.number for one in journal.audit.page(since, 10, before=3)] == [2, 5]
+    assert len(journal.audit.page(AuditFilter(), 10, before=99)) == 7
+    assert journal.audit.verify().ok
+
+
 @pytest.mark.parametrize("database", ["sqlite"])
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        AuditFilter(action="unlink"),
-        AuditFilter(action="unlink", actor="ada"),
-        AuditFilter(action="unlink", project="irb"),
-    ],
-)
-def test_an_act_that_nobody_did_is_not_searched_for(journal: Journal, wanted: AuditFilter) -> None:
-    """An index tells, however many entries there are; PostgreSQL decides by the size of the table."""
+def test_no_filter_reads_more_than_it_shows(journal: Journal) -> None:
+    """An index has what is asked for in its order, however many entries there are: nothing is scanned or sorted."""
+    filled(journal)
+    names: dict[str, Any] = {"project": "irb", "actor": "orthanc:ada", "action": "look"}
+    span: dict[str, Any] = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2100, 2, 1, tzinfo=UTC)}
     asked: list[tuple[str, Any]] = []
 
+    @sa.event.listens_for(journal.engine, "before_cursor_execute")
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         asked.append((statement, parameters))
 
-    sa.event.listen(journal.engine, "before_cursor_execute", note)
-    assert journal.audit.page(wanted, 50) == []
-    sa.event.remove(journal.engine, "before_cursor_execute", note)
-    [(statement, parameters)] = [one for one in asked if "FROM audit" in one[0]]
+    for given in (given for size in range(4) for given in combinations(names, size)):
+        for days in ({}, span):
+            wanted = AuditFilter(**{name: names[name] for name in given}, **days)
+            journal.audit.page(wanted, 50, before=2)
+            statement, parameters = asked[-1]
+            with journal.engine.connect() as c:
+                [plan] = [row[-1] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            columns = "".join(rf"{name}=\? AND " for name in given)
+            assert re.fullmatch(rf"SEARCH audit USING INDEX ix_audit\w*_at \({columns}at.*\)", plan), plan
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_names_of_projects_are_found_without_reading_the_log(journal: Journal) -> None:
+    """Only names that are there, with variants; no other project that begins in the same way."""
+    for project in ("irb", "irb@faces", "irb", "irb2", None, "other", "irb@x"):
+        journal.audit.record(Act("orthanc:ada", "look", project=project))
     with journal.engine.connect() as c:
-        plan = " ".join(str(row) for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters))
-    assert re.search(r"USING INDEX ix_audit_(actor_)?action", plan), plan
+        assert audit._projects(c, "irb") == ["irb", "irb@faces", "irb@x"]
+        assert audit._projects(c, "irb@faces") == ["irb@faces"]
+        assert audit._projects(c, "none") == []
 
 
 def test_looks(journal: Journal) -> None:

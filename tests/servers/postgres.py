@@ -27,9 +27,12 @@ def _binaries() -> Path:
 class PostgresServer:
     """One cluster; `database()` makes an empty database in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Path | None = None) -> None:
+        """Take a folder that stays, for the next server to go on in; or make one that goes with this one."""
+        self._kept = kept is not None
+        self._folder = kept or Path(tempfile.mkdtemp(prefix="sendit-postgres-"))
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         # PostgreSQL refuses to run as root, and its own user must be able to reach the folder.
-        self._folder = Path(tempfile.mkdtemp(prefix="sendit-postgres-"))
         self._as: list[str] = []
         if os.getuid() == 0:
             user = pwd.getpwnam("postgres")
@@ -41,6 +44,9 @@ class PostgresServer:
 
     def start(self) -> PostgresServer:
         data = self._folder / "data"
+        if data.exists():
+            self._run()
+            return self
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "--locale=C.UTF-8"]
         command = [*self._as, str(_binaries() / "initdb"), "-D", str(data), *options]
         subprocess.run(command, check=True, capture_output=True, cwd="/")
@@ -94,15 +100,22 @@ class PostgresServer:
     def url(self, name: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
-    def database(self, encoding: str = "UTF8") -> str:
-        """The URL of a new, empty database."""
+    def database(self, encoding: str = "UTF8", name: str = "") -> str:
+        """The URL of a new, empty database; of one that is there, if it is named."""
         self._count += 1
-        name = f"test{self._count}"
+        name = name or f"test{self._count}"
         locale = "" if encoding == "UTF8" else "LC_COLLATE 'C' LC_CTYPE 'C'"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                return self.url(name)
             statement = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' {locale}"
             connection.execute(statement.encode())
         return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Drop a database that nobody is connected to, if it is there."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
 
     def fill(self, url: str, template: str) -> None:
         """Make an empty database anew, as a copy of another one that nobody is connected to."""
@@ -114,4 +127,5 @@ class PostgresServer:
     def stop(self) -> None:
         if self._process is not None:
             self._end(signal.SIGINT)  # "fast": do not wait for clients
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if not self._kept:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -457,6 +457,8 @@ class RiskAnswer(BaseModel):
     """How many patients of a project's releases can be singled out by what was retained."""
 
     project: str
+    as_of: datetime = Field(description="when the journal was read")
+    current: bool = Field(description="whether nothing in the journal has changed since then")
     k: int
     diverse: int = Field(description="l of l-diversity")
     patients: int

@@ -13,8 +13,8 @@ import hashlib
 import hmac
 import json
 import secrets
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -199,12 +199,27 @@ class Audit:
         self.record(Act(actor, LOOK, batch=batch, subject=subject, details={"what": what}))
 
     def page(self, wanted: AuditFilter, limit: int, before: int | None = None) -> list[Entry]:
-        """Return the newest entries, at most `limit`, with numbers below `before`."""
+        """Return the newest entries, at most `limit`, of those before the entry with the number `before`.
+
+        In the order of their times, which is that of their numbers as long as no clock goes back: then each filter
+        reads from the end of an index no more than it returns.
+        """
         a = t.audit.c
-        where = _where(wanted) if before is None else _where(wanted) & (a.number < before)
         with reading(self._engine) as c:
-            rows = c.execute(sa.select(t.audit).where(where).order_by(a.number.desc()).limit(limit))
-            return [_entry(row) for row in rows]
+            where: sa.ColumnElement[bool] = sa.true()
+            bound = c.execute(sa.select(a.at).where(a.number == before)).scalar()
+            if bound is not None:
+                where = (a.at < bound) | (a.number < before)
+                # SQLite seeks one end of a span: the nearer one.
+                beyond = bound + timedelta(microseconds=1)
+                wanted = replace(wanted, until=min(beyond, wanted.until or beyond))
+            where &= _where(wanted)
+            rows: list[sa.Row[Any]] = []
+            for part in _parts(c, wanted):
+                newest_first = sa.select(t.audit).where(where & part).order_by(a.at.desc(), a.number.desc())
+                rows += c.execute(newest_first.limit(limit))
+        rows.sort(key=lambda row: (row.at, row.number), reverse=True)
+        return [_entry(row) for row in rows[:limit]]
 
     def all(self, wanted: AuditFilter) -> Iterator[Entry]:
         """Yield all entries, newest first, without keeping a transaction open meanwhile."""
@@ -287,15 +302,9 @@ class _Chain:
 
 
 def _where(wanted: AuditFilter) -> sa.ColumnElement[bool]:
+    """Return the conditions that hold for all `_parts` of a filter."""
     a = t.audit.c
     where: sa.ColumnElement[bool] = sa.true()
-    if wanted.batch is not None:
-        where &= a.batch_id == wanted.batch
-    if wanted.project is not None:
-        variants = a.project.startswith(wanted.project + VARIANT_MARK, autoescape=True)
-        where &= (a.project == wanted.project) | variants
-    if wanted.actor is not None:
-        where &= a.actor.in_(_actors(wanted.actor))
     if wanted.action is not None:
         where &= a.action == wanted.action
     if wanted.since is not None:
@@ -303,6 +312,28 @@ def _where(wanted: AuditFilter) -> sa.ColumnElement[bool]:
     if wanted.until is not None:
         where &= a.at < wanted.until
     return where
+
+
+def _parts(c: sa.Connection, wanted: AuditFilter) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield conditions of which one at most holds for an entry: an index gives one name's entries in their order."""
+    a = t.audit.c
+    projects = [None] if wanted.project is None else _projects(c, wanted.project)
+    actors = [None] if wanted.actor is None else _actors(wanted.actor)
+    for project in projects:
+        for actor in actors:
+            where: sa.ColumnElement[bool] = sa.true() if wanted.batch is None else a.batch_id == wanted.batch
+            where &= sa.true() if project is None else a.project == project
+            yield where & (sa.true() if actor is None else a.actor == actor)
+
+
+def _projects(c: sa.Connection, name: str) -> list[str]:
+    """Return a project and its variants, of those in the log: each name is found in an index, none is read twice."""
+    p = t.audit.c.project
+    names = sa.select(sa.func.min(p).label("name")).cte("names", recursive=True)
+    following = sa.select(sa.func.min(p)).where(p > names.c.name).scalar_subquery()
+    names = names.union_all(sa.select(following).where(names.c.name.is_not(None)))
+    there = c.execute(sa.select(names.c.name).where(names.c.name.is_not(None))).scalars()
+    return [one for one in there if one == name or one.startswith(name + VARIANT_MARK)]
 
 
 def _actors(name: str) -> list[str]:

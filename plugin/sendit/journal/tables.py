@@ -197,9 +197,9 @@ audit = sa.Table(
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),  # 1, 2, 3, … without a gap
     sa.Column("at", UtcDateTime, nullable=False, index=True),
-    sa.Column("actor", sa.String(128), nullable=False, index=True),
+    sa.Column("actor", sa.String(128), nullable=False),
     sa.Column("action", sa.String(32), nullable=False),
-    sa.Column("project", sa.String(64), index=True),
+    sa.Column("project", sa.String(64)),
     # The content: it can be blanked, and nothing else, when the project is unlinked.
     sa.Column("batch_id", sa.Integer),
     sa.Column("subject", sa.String(128), nullable=False),  # what was acted on, by a code or a number
@@ -208,9 +208,15 @@ audit = sa.Table(
     sa.Column("salt", sa.String(32), nullable=False),  # "" where the content was blanked
     sa.Column("content_sha256", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False, unique=True),
-    sa.Index("ix_audit_batch_id_subject", "batch_id", "subject"),
-    sa.Index("ix_audit_action", "action"),  # acts that hardly anybody did
-    sa.Index("ix_audit_actor_action", "actor", "action"),
+    sa.Index("ix_audit_batch_id_subject", "batch_id", "subject"),  # those of a batch are few
+    # One for each filter, in the order of the list: what is frequent alone may be rare together, or at that time.
+    sa.Index("ix_audit_action_at", "action", "at"),
+    sa.Index("ix_audit_actor_at", "actor", "at"),
+    sa.Index("ix_audit_project_at", "project", "at"),
+    sa.Index("ix_audit_actor_action_at", "actor", "action", "at"),
+    sa.Index("ix_audit_project_action_at", "project", "action", "at"),
+    sa.Index("ix_audit_project_actor_at", "project", "actor", "at"),
+    sa.Index("ix_audit_project_actor_action_at", "project", "actor", "action", "at"),
 )
 
 #: Projects that have coded something: their key may never be made anew.

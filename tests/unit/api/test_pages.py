@@ -18,7 +18,7 @@ from sendit.api.pages import words
 from sendit.api.pages.audit import ACTS
 from sendit.api.pages.needs_me import Down
 from sendit.api.pages.shell import Shell, documentation_page
-from sendit.api.schemas import BatchAnswer
+from sendit.api.schemas import BatchAnswer, RiskAnswer
 from sendit.config.alarms import Alarms
 from sendit.journal.lists.acknowledgements import SEEN, Unacknowledged
 from sendit.journal.writing import Event
@@ -110,6 +110,20 @@ def test_what_needs_a_person_leads_on() -> None:
 
 def previews(*shown: Shown) -> tuple[str, str]:
     return page_of("previews.html", "/batches/7/pictures", batch=batch(), previews=shown, most=MOST)
+
+
+def test_a_report_of_risk_says_how_old_it_is() -> None:
+    """And that there is something newer, if there is."""
+    nothing: dict[str, Any] = {"combinations": [], "classes": [], "drivers": [], "options": [], "diversity": []}
+    numbers: dict[str, Any] = dict.fromkeys(("patients", "studies", "unknown", "singled_out", "unique", "smallest"), 0)
+    for current in (True, False):
+        report = RiskAnswer(project=EVIL, as_of=NOW, current=current, k=5, diverse=2, **numbers, **nothing)
+        text, _ = page_of("risk.html", "/projects/x/risk", risk=report, shown=50)
+        assert "2026-01-02 03:04" in text
+        assert ("The journal has changed since then." in text) is not current
+        assert "<script>alert" not in text
+    text, _ = page_of("risk_first.html", "/projects/x/risk", project=EVIL)
+    assert ("The first report is being made." in text, "<script>alert" in text) == (True, False)
 
 
 def alarms(view: AlarmsView | None, **keys: Any) -> str:

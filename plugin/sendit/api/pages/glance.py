@@ -22,6 +22,9 @@ class Glance(Generic[T]):
         ask: returns the answer.
         fresh: seconds for which an answer is shown again.
         patience: seconds to wait for a newer answer.
+
+    Attributes:
+        last: the newest answer; None if there was none yet.
     """
 
     def __init__(self, ask: Callable[[], T], fresh: float = 1.0, patience: float = 0.3) -> None:
@@ -30,23 +33,19 @@ class Glance(Generic[T]):
         self._lock = threading.Lock()
         self._asked: Future[T] | None = None
         self._begun = 0.0
-        self._last: T | None = None
+        self.last: T | None = None
 
     def now(self) -> T | None:
         """Return the newest answer; None if there was none yet."""
         asked = self._begin()
         wait([asked], self._patience)
-        return self._last if not asked.done() else self._keep(asked)
+        return self.last if not asked.done() else asked.result()
 
-    def first(self) -> T:
-        """Return the newest answer; wait for it if there was none yet."""
-        asked, last = self._begin(), self._last
-        wait([asked], None if last is None else self._patience)
-        return last if last is not None and not asked.done() else self._keep(asked)
-
-    def _keep(self, asked: Future[T]) -> T:
-        self._last = asked.result()
-        return self._last
+    def first(self, patience: float | None = None) -> T:
+        """Return the newest answer; wait for it if there was none yet, else no longer than `patience`."""
+        asked, last = self._begin(), self.last
+        wait([asked], None if last is None else self._patience if patience is None else patience)
+        return last if last is not None and not asked.done() else asked.result()
 
     def _begin(self) -> Future[T]:
         with self._lock:
@@ -57,6 +56,7 @@ class Glance(Generic[T]):
 
     def _answer(self, asked: Future[T]) -> None:
         try:
-            asked.set_result(self._ask())
+            self.last = answer = self._ask()  # whoever looks next has it, though nobody may have waited so long
+            asked.set_result(answer)
         except BaseException as error:  # noqa: BLE001 - whoever waits for the answer raises it
             asked.set_exception(error)
