@@ -19,18 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SHORTEST = 4  # letters
-#: The least likeness of a word (`sorted_words.likeness`): anywhere, in a sentence, and in one with three known words.
-_ANYWHERE, _IN_SENTENCE, _IN_LONG_SENTENCE = 2, -3, -5
+#: The least likeness of a word (`sorted_words.likeness`): anywhere, beside known words, in a sentence, and in one with
+#: three known words.
+_ANYWHERE, _IN_NOTE, _IN_SENTENCE, _IN_LONG_SENTENCE = 2, -3, -4, -7
+_BEHIND_COMPANY = -1
 _FEWEST, _MANY = 2, 3  # known words in small letters
 _LONGEST_BEGIN = 8  # characters
 _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
 #: Words that say who did something.
 _LONGEST_AGENT = 14
 _AGENT = re.compile(
-    r"(?<!\w)(?:by|von|vom|durch|par|por|pelo|pela|da|dal|dalla|door|av|af|przez|od|för|für|for|pour|para|per|with|mit|avec|con|com"
-    r"|from|at|in|bei|chez|hos|u|при|от|из|у|c|с)\s(?:the\s|dr\.?\s)?$",
+    r"(?<!\w)(?:by|von|vom|durch|par|por|pelo|pela|da|dal|dalla|door|av|af|przez|od|from|at|bei|chez|hos|от|из"
+    r"|for|för|für|pour|para|per)\s(?:the\s|dr\.?\s)?$",
     re.IGNORECASE,
 )
+#: Words before what somebody did or has as often as before somebody.
+_COMPANY = re.compile(r"(?<!\w)(?:with|mit|avec|con|com|in|u|при|у|c|с)\s(?:the\s|dr\.?\s)?$", re.IGNORECASE)
 #: Endings of names in the cases of Slavic, Baltic and Finnic languages and of Hungarian, folded, and what the name has
 #: in their place where it is not inflected: Ковальчука, Kučeru, Wieczorka, Laineen. Endings of Romance plurals and of
 #: Germanic adjectives are none of them.
@@ -48,6 +52,9 @@ _LONGEST_ENDING = max(map(len, _CASES))
 _NAME_AT_MOST = 2
 _BEGIN = re.compile(r"(?:^|[.!?;:]\s|[\r\n])\W*$")
 _WORD = re.compile(r"[^\W\d_]+")
+_BEFORE_WORD = re.compile(r"(?:^|[\s(,;:/.])$")
+_BEHIND_WORD = re.compile(r"[),;:/.?!]*(?:\s|$)")
+_POSSESSIVE = re.compile(r"['’]s(?!\w)")
 _GOES_ON = re.compile(r",? ([^\W\d_]+)")
 #: Ages over 89, days, houses and streets.
 _IDENTIFYING = re.compile(
@@ -124,14 +131,39 @@ def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
         return False
     if known >= _FEWEST and is_word_of_language(word, run.string):
         return True
-    if not word.islower() or not run.string[:1].isupper() or is_behind_agent(run.string, run.start()):
+    if not word.islower() or _is_behind(_AGENT, run):
         return False
-    return _is_likely(folded_word(word), _IN_LONG_SENTENCE if known >= _MANY else _IN_SENTENCE)
+    folded = folded_word(word)
+    if _is_behind(_COMPANY, run):
+        return _is_likely(folded, _BEHIND_COMPANY)
+    if not run.string[:1].isupper():
+        return _is_likely(folded, _IN_NOTE) and _stands_free(run) and not _is_of_user(folded)
+    if is_word_of_language(word, run.string) and not _POSSESSIVE.match(run.string, run.end()):
+        return True
+    return _is_likely(folded, _IN_LONG_SENTENCE if known >= _MANY else _IN_SENTENCE)
+
+
+def _stands_free(run: re.Match[str]) -> bool:
+    """Return whether a word is joined to nothing, as names of users and of subjects are: t2_jansen, sub-kovacs."""
+    return _BEFORE_WORD.search(run.string, max(0, run.start() - 1), run.start()) is not None and bool(_BEHIND_WORD.match(run.string, run.end()))
+
+
+@lru_cache(maxsize=4096)
+def _is_of_user(folded: str) -> bool:
+    """Return whether a word is a name behind an initial or a title, as users are called: tnovak, drnovak."""
+    return any(
+        len(folded) - start >= _SHORTEST and is_listed_name(folded[start:]) and likeness(folded[start:]) < 0
+        for start in (1, 2)
+    )
 
 
 def is_behind_agent(text: str, start: int) -> bool:
-    """Return whether a word says who did something, as "by" or "from" stands before it."""
-    return _AGENT.search(text, max(0, start - _LONGEST_AGENT), start) is not None
+    """Return whether a word says who did something, or with whom, as "by", "from" or "with" stands before it."""
+    return any(words.search(text, max(0, start - _LONGEST_AGENT), start) for words in (_AGENT, _COMPANY))
+
+
+def _is_behind(words: re.Pattern[str], run: re.Match[str]) -> bool:
+    return words.search(run.string, max(0, run.start() - _LONGEST_AGENT), run.start()) is not None
 
 
 def is_word_of_language(word: str, text: str) -> bool:

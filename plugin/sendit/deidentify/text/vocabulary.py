@@ -292,6 +292,8 @@ def _is_behind_initial(match: re.Match[str]) -> bool:
     initial = _INITIAL.search(match.string, max(0, match.start() - _LONGEST_INITIAL), match.start())
     if not initial:
         return False
+    if initial[0][0].islower() and match.string[: initial.start()].endswith("."):
+        return False  # Z.n.
     folded = folded_word(word)
     of_person = (
         initial[0][0].isupper() and initial[0][0] not in _OF_ANATOMY and match.string[initial.start() - 1 :][:1] != "."
