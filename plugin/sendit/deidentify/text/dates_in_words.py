@@ -168,7 +168,7 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w)(?!\d{{1,2}}\s?[x*]\s)\d{{1,2}}[\s.\-/]{{1,2}}{_ROMAN}[\s.\-/]{{1,2}}(?:(?:19|20)\d\d|\d\d)(?!\w)",
         r"(?<![^\W_])(?-i:(?:0?[1-9]|[12]\d|3[01])-?(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Okt|Dez|Mrz)(?:\d\d|(?:19|20)\d\d)?)(?![^\W_])",
         rf"(?<!\w){_WEEKDAY}\s(?:the\s)?\d{{1,2}}(?:st|nd|rd|th)(?!\w|\s(?:of\s)?(?:{month}))",
-        rf"(?<!\w){_WEEKDAY}\s(?:the\s|der?\s|den\s|le\s|el\s|dia\s|día\s)?{_DAY}(?!\w|[.,/:]\d|\s?(?:h|uhr|mm|cm|ml|x)(?!\w))\.?",
+        rf"(?<!\w){_WEEKDAY}\s(?:the\s|der?\s|den\s|le\s|el\s|dia\s|día\s)?{_DAY}(?!\w|[.,/:]\d|\s?(?:h|uhr|mm|cm|ml|x)(?!\w))\.?(?:\s(?:d[ei]\s)?(?:{month})(?!\w)(?:\s(?:19|20)\d\d)?)?",
         rf"(?<!\w){_ROMAN}/(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<![\w.])(?<!\d\s){_DAY}\s{_MONTH}\s\d\d(?![\w.]|\s\d)",
         r"(?<![\w.])(?:19|20)\d\d[/\-](?:0?[1-9]|1[0-2])(?![\w.])",

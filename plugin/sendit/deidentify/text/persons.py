@@ -33,6 +33,8 @@ _SHORT = 3
 _LONGEST_ABBREVIATION = 5  # letters, of a hospital
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"(\s*[\-,(]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
+#: Of a house, before the name of its street: lives at 14 …
+_HOUSE_NUMBER = re.compile(r"\s\d{1,4}[A-Za-z]?(?=,?\s[^\W\d_a-z])")
 #: Roles and services, not single persons.
 _ROLE = re.compile(
     r"(?:\w*(?:olog(?:y|ie|ía|ia|ist|iste|o|a|ue)s?|iatr(?:y|ics|ie|ist)|surgery|surgeons?|medicine|chirurgie|anesthesia)"
@@ -167,6 +169,9 @@ def _end_of_name(
 ) -> int:
     """Return where the name after a cue ends; the end of the cue if there is none."""
     end = place = cue.end()
+    house = _HOUSE_NUMBER.match(text, place) if takes.known and not takes.title else None
+    if house:
+        place = house.end()
     stops = cue[0].istitle() and takes.cue_stays
     for count in range(_MOST_WORDS + 2):
         match = _TOKEN.match(text, place)

@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.eponyms import is_eponym
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, languages_of, likeness
+from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, languages_of, likeness, shares_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
 _SHORTEST = 4  # letters
 #: The least likeness of a word (`sorted_words.likeness`): anywhere, beside known words, in a sentence, and in one with
@@ -26,6 +26,10 @@ _BEHIND_COMPANY = -1
 _FEWEST, _MANY = 2, 3  # known words in small letters
 _LONGEST_BEGIN = 8  # characters
 _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
+#: The least share that the languages of a word have of a text; of one in small letters, where names have no capital, too.
+_SHARE, _SHARE_OF_SMALL = 0.5, 0.7
+_TELLING = 256  # characters of a text that tell its language
+_OF_GERMAN = "De"
 #: Words that say who did something.
 _LONGEST_AGENT = 14
 _AGENT = re.compile(
@@ -55,7 +59,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _BEFORE_WORD = re.compile(r"(?:^|[\s(,;:/.])$")
 _BEHIND_WORD = re.compile(r"[),;:/.?!]*(?:\s|$)")
 _POSSESSIVE = re.compile(r"['’]s(?!\w)")
-_GOES_ON = re.compile(r",? ([^\W\d_]+)")
+_GOES_ON = re.compile(r"[,:]? ([^\W\d_]+)")
 #: Ages over 89, days, houses and streets.
 _IDENTIFYING = re.compile(
     "stolet|stulet|hundertjahr|neunzigjahr|hunderteinj|centenar|nonagenar|honderdjar|negentigjar|hundraar|nittiar"
@@ -168,8 +172,17 @@ def _is_behind(words: re.Pattern[str], run: re.Match[str]) -> bool:
 
 def is_word_of_language(word: str, text: str) -> bool:
     """Return whether a word in small letters is one of the language of a text, though somebody may be called so."""
-    codes = languages_of(word)
-    return bool(codes) and not _languages_of_text(text, word).isdisjoint(map(str.lower, codes))
+    return _is_of_text({code.lower() for code in languages_of(word)}, text, word)
+
+
+def _is_of_text(codes: Set[str], text: str, without: str) -> bool:
+    """Return whether a text is of one of some languages, by its frequent words or by the parts of all its words."""
+    if not codes:
+        return False
+    if not _languages_of_text(text, without).isdisjoint(codes):
+        return True
+    shares = shares_of(text[:_TELLING], without)
+    return sum(shares.get(code, 0.0) for code in codes) >= (_SHARE_OF_SMALL if text.islower() else _SHARE)
 
 
 def begins_in_language(word: str, match: re.Match[str]) -> bool:
@@ -183,9 +196,22 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
     if not codes or not is_at_begin(match):
         return False
     goes_on = _GOES_ON.match(match.string, match.end())
-    return bool(goes_on and goes_on[1].islower()) and not codes.isdisjoint(
-        _languages_of_text(match.string, word.lower())
-    )
+    return bool(goes_on and goes_on[1].islower()) and _is_of_text(codes, match.string, word.lower())
+
+
+def is_german(text: str) -> bool:
+    """Return whether a text is German, which writes its nouns with a capital."""
+    return _is_of_text({"de"}, text, "")
+
+
+def is_noun_with_capital(word: str, match: re.Match[str]) -> bool:
+    """Return whether a word with a capital is a noun of German, in a text of German.
+
+    Args:
+        word: the word.
+        match: where it stands.
+    """
+    return _OF_GERMAN in languages_of(word.lower()) and _is_of_text({"de"}, match.string, word.lower())
 
 
 def is_at_begin(match: re.Match[str]) -> bool:

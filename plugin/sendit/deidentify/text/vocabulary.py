@@ -41,6 +41,7 @@ from sendit.deidentify.text.unknown_words import (
     is_at_begin,
     is_like_words,
     is_name_of_person,
+    is_noun_with_capital,
     nominatives_of,
     with_words_of_sentences,
 )
@@ -269,6 +270,7 @@ def without_strangers(text: str) -> str:
                 or _is_tooth(runs[place])
                 or _is_behind_prefix_and_hyphen(runs, place)
                 or begins_sentence_of(runs[place][0], runs[place])
+                or _is_noun_of_text(runs, usual, place)
                 or (capitals and _is_beside_usual(runs, usual, place))
             )
     usual = with_words_of_sentences(runs, usual)
@@ -331,6 +333,18 @@ def _may_begin(word: str) -> bool:
     if len(word) <= _SHORT or is_listed_name(plain):
         return False
     return (likeness(plain) > _LIKE_A_WORD or plain in _terms()) and is_ordinary(word.lower())
+
+
+def _is_noun_of_text(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
+    """Return whether a word is a noun of German with its capital, and no unknown word stands beside it."""
+    here = runs[place]
+    if not here[0].istitle() or not is_noun_with_capital(here[0], here) or _is_behind_initial(here):
+        return False
+    return all(
+        usual[other] or max(here.start() - runs[other].end(), runs[other].start() - here.end()) > _NEAR
+        for other in (place - 1, place + 1)
+        if 0 <= other < len(runs)
+    )
 
 
 def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
