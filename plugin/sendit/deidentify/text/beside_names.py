@@ -14,7 +14,7 @@ from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT, STRANGER
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.sorted_words import is_of_languages
-from sendit.deidentify.text.unknown_words import is_german
+from sendit.deidentify.text.unknown_words import hardly_has_capitals
 from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports, terms
 
 _GONE = f"[{CUT}{STRANGER}]"
@@ -77,12 +77,10 @@ _OF_HOUSE = re.compile(
 #: A word with a capital beside what was cut out, in a text that writes hardly any word with one: Великі, Surgery.
 _CAPITAL = re.compile(
     rf"(?<={_GONE})(?:[ \-]|\s(?:&|and|und|et|e|y|i|en|och|og|ja|és|и|і|та|και)\s)(?P<word>[^\W\d_a-zа-яα-ω][^\W\d_A-ZА-ЯΑ-Ω]{{2,}})(?![^\W_])"
-    rf"|(?<=[^\W\d_][ ,])(?P<before>[^\W\d_a-zа-яα-ω][^\W\d_A-ZА-ЯΑ-Ω]{{2,}})[ \-](?={_GONE})"
+    rf"|(?:(?<=[^\W\d_][ ,])|(?<=\b\w\.\s))(?P<before>[^\W\d_a-zа-яα-ω][^\W\d_A-ZА-ЯΑ-Ω]{{2,}})[ \-](?={_GONE})"
 )
 #: The kind of a house, in small letters behind its name: X high court.
 _KIND = re.compile(rf"(?<={_GONE})\s(?P<kind>(?:(?:high|primary|secondary|middle|crown|supreme|county)\s)?[^\W\d_]+)(?![^\W_])")
-_WORDS = re.compile(r"[^\W\d_]{2,}")
-_FEWEST_SMALL, _MOST_CAPITALS = 2, 0.5
 #: A calendar week behind a place or a name.
 _WEEK = re.compile(
     rf"(?<={_GONE})[ ,]{{1,2}}(?:week|wk|woche|kw|semaine|semana|settimana|week|tydzień|uge|uke|vecka|v\.|viikko|viikolla|týden|hét|săptămâna|неделя|тиждень)"
@@ -117,7 +115,7 @@ def without_belongings(text: str) -> str:
     text = _TOWN.sub(_without_town, without_second_name(text))
     text = _WEEK.sub(CUT, _OF_ACCOUNT.sub(CUT, text))
     text = _KIND.sub(_without_kind, text)
-    if _hardly_has_capitals(text):
+    if hardly_has_capitals(text):
         text = _CAPITAL.sub(_without_capital, text)
     return _number_beside().sub(CUT, _HOUSE.sub(CUT, text))
 
@@ -153,13 +151,6 @@ def _without_town(match: re.Match[str]) -> str:
 def _without_kind(match: re.Match[str]) -> str:
     kind = match["kind"].split()
     return CUT if len(kind) > 1 and kind[-1].lower() in _houses() else match[0]
-
-
-def _hardly_has_capitals(text: str) -> bool:
-    """Return whether most words of a text are in small letters, and its language writes no noun with a capital."""
-    words = [word for word in _WORDS.findall(text) if not word.isupper()]
-    small = sum(word.islower() for word in words)
-    return small >= _FEWEST_SMALL and small >= _MOST_CAPITALS * len(words) and not is_german(text)
 
 
 def _without_capital(match: re.Match[str]) -> str:

@@ -171,7 +171,7 @@ def _end_of_name(
     end = place = cue.end()
     house = _HOUSE_NUMBER.match(text, place) if takes.known and not takes.title else None
     if house:
-        place = house.end()
+        place, titled = house.end(), False
     stops = cue[0].istitle() and takes.cue_stays
     for count in range(_MOST_WORDS + 2):
         match = _TOKEN.match(text, place)

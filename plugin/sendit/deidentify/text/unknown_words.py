@@ -28,6 +28,8 @@ _LONGEST_BEGIN = 8  # characters
 _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
 #: The least share that the languages of a word have of a text; of one in small letters, where names have no capital, too.
 _SHARE, _SHARE_OF_SMALL = 0.5, 0.7
+#: Fewest words in small letters, and their least share, of a text where a capital means something.
+_FEWEST_SMALL, _SHARE_OF_CAPITALS = 2, 0.5
 _TELLING = 256  # characters of a text that tell its language
 _OF_GERMAN = "De"
 #: Words that say who did something.
@@ -199,9 +201,12 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
     return bool(goes_on and goes_on[1].islower()) and _is_of_text(codes, match.string, word.lower())
 
 
-def is_german(text: str) -> bool:
-    """Return whether a text is German, which writes its nouns with a capital."""
-    return _is_of_text({"de"}, text, "")
+@lru_cache(maxsize=512)
+def hardly_has_capitals(text: str) -> bool:
+    """Return whether most words of a text are in small letters, and its language writes no noun with a capital."""
+    words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isupper()]
+    small = sum(word.islower() for word in words)
+    return small >= _FEWEST_SMALL and small >= _SHARE_OF_CAPITALS * len(words) and not _is_of_text({"de"}, text, "")
 
 
 def is_noun_with_capital(word: str, match: re.Match[str]) -> bool:

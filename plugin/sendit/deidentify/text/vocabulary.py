@@ -38,6 +38,7 @@ from sendit.deidentify.text.sorted_words import (
 )
 from sendit.deidentify.text.unknown_words import (
     begins_in_language,
+    hardly_has_capitals,
     is_at_begin,
     is_like_words,
     is_name_of_person,
@@ -273,6 +274,8 @@ def without_strangers(text: str) -> str:
                 or _is_noun_of_text(runs, usual, place)
                 or (capitals and _is_beside_usual(runs, usual, place))
             )
+    if hardly_has_capitals(text):
+        usual = [stays and not _is_proper(match) for match, stays in zip(runs, usual, strict=True)]
     usual = with_words_of_sentences(runs, usual)
     names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
@@ -333,6 +336,15 @@ def _may_begin(word: str) -> bool:
     if len(word) <= _SHORT or is_listed_name(plain):
         return False
     return (likeness(plain) > _LIKE_A_WORD or plain in _terms()) and is_ordinary(word.lower())
+
+
+def _is_proper(match: re.Match[str]) -> bool:
+    """Return whether a word has a capital within a sentence, and no other table than that of languages has it."""
+    word = match[0]
+    if not word.istitle() or len(word) <= _SHORT or is_at_begin(match) or not is_of_languages(folded_word(word), small=False):
+        return False
+    folded = folded_word(word)
+    return not (folded in _terms() or _is_narrow(word) or folded in _made() or is_of_reports(word) or is_eponym(word))
 
 
 def _is_noun_of_text(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
