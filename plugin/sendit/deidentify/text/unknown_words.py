@@ -31,7 +31,9 @@ _SHARE, _SHARE_OF_SMALL = 0.5, 0.7
 #: Fewest words in small letters, and their least share, of a text where a capital means something.
 _FEWEST_SMALL, _SHARE_OF_CAPITALS = 2, 0.5
 _TELLING = 256  # characters of a text that tell its language
-_OF_GERMAN = "De"
+#: Where no language has this share, a text is of abbreviations, and of the words of English that all notes have.
+_SHARE_OF_NONE = 0.6
+_OF_GERMAN, _ENGLISH = "De", "en"
 #: Words that say who did something.
 _LONGEST_AGENT = 14
 _AGENT = re.compile(
@@ -184,6 +186,8 @@ def _is_of_text(codes: Set[str], text: str, without: str) -> bool:
     if not _languages_of_text(text, without).isdisjoint(codes):
         return True
     shares = shares_of(text[:_TELLING], without)
+    if _ENGLISH in codes and max(shares.values(), default=0.0) < _SHARE_OF_NONE:
+        return True
     return sum(shares.get(code, 0.0) for code in codes) >= (_SHARE_OF_SMALL if text.islower() else _SHARE)
 
 
@@ -216,7 +220,9 @@ def is_noun_with_capital(word: str, match: re.Match[str]) -> bool:
         word: the word.
         match: where it stands.
     """
-    return _OF_GERMAN in languages_of(word.lower()) and _is_of_text({"de"}, match.string, word.lower())
+    if _OF_GERMAN not in languages_of(word.lower()):
+        return False
+    return shares_of(match.string[:_TELLING], word.lower()).get("de", 0.0) >= _SHARE
 
 
 def is_at_begin(match: re.Match[str]) -> bool:
