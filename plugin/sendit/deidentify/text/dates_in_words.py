@@ -20,9 +20,12 @@ _BORN = (
 #: Before a day and a month as numbers, which elsewhere are a fraction.
 _ON = (
     r"(?:died|born|dob|dated?|on|since|until|am|vom|le|du|el|il|op|dnia|adm(?:itted|ission)?|disch(?:arged)?|seen|surgery|doa|dos|appt|visit"
-    r"|στις|στο|από|την|den|d\.|dne|dňa|dana|dnia|od|do|pada|tanggal|tgl|tarihinde|fra|siden|sedan|gang|kl|от|до|на|від|з|с|pe|din|data|dated|datum|datert|datiert"
-    r"|date|fecha|signed|signert|signiert|signé|firmado|firmato|assinado|vidimert|utført|udført|utfört|podpisano"
     r"|exam|mdt|tumou?r\s?board|meeting|konsil|besprechung|conference|konferenz|lmp|edd|dum|dpp|opened|closed|due|replaced|installed|serviced|injured|fell|scanned|aufn(?:ahme)?|entl(?:assen)?|geplant|alta|ingreso|vu|rdv|ricovero)\.?"
+)
+#: The same in more languages, and words that a signature or a date stands behind; some of them stand before amounts, too.
+_ON_IN_OTHERS = (
+    r"(?:στις|από|την|den|dne|dňa|dana|od|do|pada|tanggal|tgl|tarihinde|fra|siden|sedan|от|до|на|від|с|pe|din|data|dated|datum|datert|datiert"
+    r"|date|fecha|signed|signert|signiert|signé|firmado|firmato|assinado|vidimert|utført|udført|utfört|podpisano)"
 )
 #: A day of the week beside a date that was cut out.
 _WEEKDAY = (
@@ -159,6 +162,7 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w){_ON}\s+{_DAY}[.\s\-]{{0,2}}{_SHORT_MONTH}(?![^\W_])(?!\.?\s*,?\s*['’]?\d\d)\.?",
         rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w|ok\.|около|ca\.?|circa|approx\.?|around|about|um|vers)?\s*:?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
+        rf"(?<!\w){_ON_IN_OTHERS}\s+{_DAY}/{_DAY}(?!\w|[/.,]\d|\s?(?:mm|cm|ml|мм|см|%|x))",
         # A day or a month with a zero, which no measurement begins with or has behind its point: 03.11., 7.09.
         rf"(?<![\w.,])(?:0[1-9]\.{_MONTH}|{_DAY}\.0[1-9])\.(?![\d\w])",
         r"(?<!\w)(?:am|vom|zum|ab|bis(?:\szum)?|den)\s(?:[1-9]|[12]\d|3[01])\.(?=\s*$|\s(?!post|prä|op)[a-zäöü])",

@@ -202,7 +202,11 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
     if not codes or not is_at_begin(match):
         return False
     goes_on = _GOES_ON.match(match.string, match.end())
-    return bool(goes_on and goes_on[1].islower()) and _is_of_text(codes, match.string, word.lower())
+    if not goes_on or not goes_on[1].islower():
+        return False
+    text, small = match.string, word.lower()
+    shares = shares_of(text[:_TELLING], small)
+    return not _languages_of_text(text, small).isdisjoint(codes) or any(shares.get(one, 0.0) >= _SHARE for one in codes)
 
 
 @lru_cache(maxsize=512)
