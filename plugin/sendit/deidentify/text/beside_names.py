@@ -80,7 +80,9 @@ _CAPITAL = re.compile(
     rf"|(?:(?<=[^\W\d_][ ,])|(?<=\b\w\.\s))(?P<before>[^\W\d_a-zа-яα-ω][^\W\d_A-ZА-ЯΑ-Ω]{{2,}})[ \-](?={_GONE})"
 )
 #: The kind of a house, in small letters behind its name: X high court.
-_KIND = re.compile(rf"(?<={_GONE})\s(?P<kind>(?:(?:high|primary|secondary|middle|crown|supreme|county)\s)?[^\W\d_]+)(?![^\W_])")
+_KIND = re.compile(
+    rf"(?<={_GONE})\s(?P<kind>(?:(?:high|primary|secondary|middle|crown|supreme|county)\s)?[^\W\d_]+)(?![^\W_])"
+)
 #: A calendar week behind a place or a name.
 _WEEK = re.compile(
     rf"(?<={_GONE})[ ,]{{1,2}}(?:week|wk|woche|kw|semaine|semana|settimana|week|tydzień|uge|uke|vecka|v\.|viikko|viikolla|týden|hét|săptămâna|неделя|тиждень)"

@@ -22,7 +22,7 @@ _ON = (
     r"(?:died|born|dob|dated?|on|since|until|am|vom|le|du|el|il|op|dnia|adm(?:itted|ission)?|disch(?:arged)?|seen|surgery|doa|dos|appt|visit"
     r"|exam|mdt|tumou?r\s?board|meeting|konsil|besprechung|conference|konferenz|lmp|edd|dum|dpp|opened|closed|due|replaced|installed|serviced|injured|fell|scanned|aufn(?:ahme)?|entl(?:assen)?|geplant|alta|ingreso|vu|rdv|ricovero)\.?"
 )
-#: The same in more languages, and words that a signature or a date stands behind; some of them stand before amounts, too.
+#: The same in more languages, and words before a signature's date; some of them stand before amounts, too.
 _ON_IN_OTHERS = (
     r"(?:στις|από|την|den|dne|dňa|dana|od|do|pada|tanggal|tgl|tarihinde|fra|siden|sedan|от|до|на|від|с|pe|din|data|dated|datum|datert|datiert"
     r"|date|fecha|signed|signert|signiert|signé|firmado|firmato|assinado|vidimert|utført|udført|utfört|podpisano)"

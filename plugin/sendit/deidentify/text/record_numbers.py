@@ -263,7 +263,9 @@ def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffu
     text = _LETTERED.sub(lambda match: match[0] if len(match[1]) >= _SHORTEST_TERM and is_term(match[1]) else CUT, text)
     return _WORD.sub(
         lambda match: (
-            match[0] if _is_model(match) or _is_range(match) or _is_share(match) else _judged(match[0], kind, is_term, diffusion=diffusion)
+            match[0]
+            if _is_model(match) or _is_range(match) or _is_share(match)
+            else _judged(match[0], kind, is_term, diffusion=diffusion)
         ),
         text,
     )

@@ -26,7 +26,7 @@ _BEHIND_COMPANY = -1
 _FEWEST, _MANY = 2, 3  # known words in small letters
 _LONGEST_BEGIN = 8  # characters
 _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
-#: The least share that the languages of a word have of a text; of one in small letters, where names have no capital, too.
+#: The least share that the languages of a word have of a text; of one in small letters, where names have no capital.
 _SHARE, _SHARE_OF_SMALL = 0.5, 0.7
 #: Fewest words in small letters, and their least share, of a text where a capital means something.
 _FEWEST_SMALL, _SHARE_OF_CAPITALS = 2, 0.5
@@ -62,6 +62,8 @@ _BEGIN = re.compile(r"(?:^|[.!?;:]\s|[\r\n])\W*$")
 _WORD = re.compile(r"[^\W\d_]+")
 _BEFORE_WORD = re.compile(r"(?:^|[\s(,;:/.])$")
 _BEHIND_WORD = re.compile(r"[),;:/.?!]*(?:\s|$)")
+#: How many there are of what follows: 3 cores, 30 Grad.
+_BEHIND_COUNT, _LONGEST_COUNT = re.compile(r"(?<![\w.,/\-])\d{1,3}(?:[.,]\d)?\s$"), 7
 _POSSESSIVE = re.compile(r"['’]s(?!\w)")
 _GOES_ON = re.compile(r"[,:]? ([^\W\d_]+)")
 #: Ages over 89, days, houses and streets.
@@ -135,6 +137,12 @@ def _known(runs: Sequence[re.Match[str]], stays: Sequence[bool]) -> int:
 
 def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
     word = run[0]
+    if (
+        word.islower()
+        and languages_of(word)
+        and _BEHIND_COUNT.search(run.string, max(0, run.start() - _LONGEST_COUNT), run.start())
+    ):
+        return not is_eponym(word) and _stands_free(run)
     if known < 1 or is_eponym(word) or word != word.lower():
         return False
     if known >= _FEWEST and is_word_of_language(word, run.string):
@@ -153,7 +161,9 @@ def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
 
 def _stands_free(run: re.Match[str]) -> bool:
     """Return whether a word is joined to nothing, as names of users and of subjects are: t2_jansen, sub-kovacs."""
-    return _BEFORE_WORD.search(run.string, max(0, run.start() - 1), run.start()) is not None and bool(_BEHIND_WORD.match(run.string, run.end()))
+    return _BEFORE_WORD.search(run.string, max(0, run.start() - 1), run.start()) is not None and bool(
+        _BEHIND_WORD.match(run.string, run.end())
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -224,9 +234,15 @@ def is_noun_with_capital(word: str, match: re.Match[str]) -> bool:
         word: the word.
         match: where it stands.
     """
-    if _OF_GERMAN not in languages_of(word.lower()):
+    small = word.lower()
+    if _OF_GERMAN not in languages_of(small):
         return False
-    return shares_of(match.string[:_TELLING], word.lower()).get("de", 0.0) >= _SHARE
+    if _BEHIND_COUNT.search(match.string, max(0, match.start() - _LONGEST_COUNT), match.start()):
+        return True
+    shares = shares_of(match.string[:_TELLING], small)
+    german = shares.get("de", 0.0)
+    near = "de" in _languages_of_text(match.string, small) and german + shares.get("nl", 0.0) >= _SHARE
+    return near or german >= _SHARE
 
 
 def is_at_begin(match: re.Match[str]) -> bool:

@@ -341,7 +341,12 @@ def _may_begin(word: str) -> bool:
 def _is_proper(match: re.Match[str]) -> bool:
     """Return whether a word has a capital within a sentence, and no other table than that of languages has it."""
     word = match[0]
-    if not word.istitle() or len(word) <= _SHORT or is_at_begin(match) or not is_of_languages(folded_word(word), small=False):
+    if (
+        not word.istitle()
+        or len(word) <= _SHORT
+        or is_at_begin(match)
+        or not is_of_languages(folded_word(word), small=False)
+    ):
         return False
     folded = folded_word(word)
     return not (folded in _terms() or _is_narrow(word) or folded in _made() or is_of_reports(word) or is_eponym(word))
