@@ -75,9 +75,11 @@ _OF_HOUSE = re.compile(
     rf"(?<=\bthe\s)((?:[A-Z][\w'’]+\s(?:(?:&|and)\s)?){{1,2}})(?={_GONE})|(?<=\bthe\s{_GONE})\s(?:(?:&|and)\s)?([A-Z][a-z]{{2,}})(?!\w)"
 )
 #: A word with a capital beside what was cut out, in a text that writes hardly any word with one: Великі, Surgery.
+_SMALL, _LARGE = "a-zа-яα-ω", "A-ZА-ЯΑ-Ω"
+_AND = r"\s(?:&|and|und|et|e|y|i|en|och|og|ja|és|и|і|та|και)\s"
 _CAPITAL = re.compile(
-    rf"(?<={_GONE})(?:[ \-]|\s(?:&|and|und|et|e|y|i|en|och|og|ja|és|и|і|та|και)\s)(?P<word>[^\W\d_a-zа-яα-ω][^\W\d_A-ZА-ЯΑ-Ω]{{2,}})(?![^\W_])"
-    rf"|(?:(?<=[^\W\d_][ ,])|(?<=\b\w\.\s))(?P<before>[^\W\d_a-zа-яα-ω][^\W\d_A-ZА-ЯΑ-Ω]{{2,}})[ \-](?={_GONE})"
+    rf"(?<={_GONE})(?:[ \-]|{_AND})(?P<word>[^\W\d_{_SMALL}][^\W\d_{_LARGE}]{{2,}})(?![^\W_])"
+    rf"|(?:(?<=[^\W\d_][ ,])|(?<=\b\w\.\s))(?P<before>[^\W\d_{_SMALL}][^\W\d_{_LARGE}]{{2,}})[ \-](?={_GONE})"
 )
 #: The kind of a house, in small letters behind its name: X high court.
 _KIND = re.compile(
@@ -85,8 +87,8 @@ _KIND = re.compile(
 )
 #: A calendar week behind a place or a name.
 _WEEK = re.compile(
-    rf"(?<={_GONE})[ ,]{{1,2}}(?:week|wk|woche|kw|semaine|semana|settimana|week|tydzień|uge|uke|vecka|v\.|viikko|viikolla|týden|hét|săptămâna|неделя|тиждень)"
-    r"\s?(?:[1-9]|[1-4]\d|5[0-3])(?![\w%]|[.,]\d)",
+    rf"(?<={_GONE})[ ,]{{1,2}}(?:week|wk|woche|kw|semaine|semana|settimana|tydzień|uge|uke|vecka|v\.|viikko|viikolla|týden"
+    r"|hét|săptămâna|неделя|тиждень)\s?(?:[1-9]|[1-4]\d|5[0-3])(?![\w%]|[.,]\d)",
     re.IGNORECASE,
 )
 #: A town behind the name of a house and a comma.
