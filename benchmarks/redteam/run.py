@@ -68,6 +68,7 @@ _UNSEEN = {
     "tenth": (7, 24),
     "twelfth": (12, 27),
     "fourteenth": (33, 36),
+    "sixteenth": (8, 16),
 }
 #: Of the identifying.
 MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
@@ -81,8 +82,8 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "twelfth": 0.08,
     "thirteenth": 0.03,
     "fourteenth": 0.21,
-    "fifteenth": 0.05,
-    "sixteenth": 0.2,
+    "fifteenth": 0.04,
+    "sixteenth": 0.07,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
@@ -96,7 +97,7 @@ MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "thirteenth": 0.1,
     "fourteenth": 0.25,
     "fifteenth": 0.1,
-    "sixteenth": 0.25,
+    "sixteenth": 0.15,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -258,7 +259,7 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The lists were written in pairs, by six hands who had read no rule (the first four lists by one of them); each pair
+The lists were written in pairs, by seven hands who had read no rule (the first four lists by one of them); each pair
 is one list that was split by chance. The rules were changed with one of a pair, while the other one was left unseen
 until they stood, so these figures tell what to expect of new texts: {unseen}. The last pair, before any change: 19 of
 210 leaked and 51 of 202 were lost (eleventh), 13 of 166 and 34 of 145 (twelfth). Of the eleventh, 29 were lost once
@@ -269,13 +270,15 @@ thirteenth, 16 of 160 expectations were corrected, as they marked words that ide
 words in small letters stays). It was measured before, once in between, and at the end, without a look at its texts.
 Afterwards, what the twelfth and the fourteenth lost and leaked was looked at, so no list is unseen any more: eponyms,
 abbreviations and words without their diacritics were added with these two.
+Of the fifteenth and the sixteenth, by a seventh hand, the former was learnt from; nobody has looked at the latter, which was scored as
+counts only: before, in between and at the end ([decision 34](../decisions/0034-language-of-a-note.md)).
 
 What they are about: descriptions and comments as they are typed (first, second); machines, programs, plans, coded
 meanings, more scripts, patients whose name is a word (third, fourth); a dental clinic, animals, trials, an emergency
 doctor, with beds, initials, offices and nicknames (fifth, sixth); clerks and radiographers, smaller makers, public
 data sets (seventh, eighth); archive administrators and physicists of 30 countries, whole sentences of reports (ninth,
 tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
-in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth).
+in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth), and in 30 (fifteenth, sixteenth).
 
 Leaked now: {leaked}.
 

@@ -87,8 +87,8 @@ _KIND = re.compile(
 )
 #: A calendar week behind a place or a name.
 _WEEK = re.compile(
-    rf"(?<={_GONE})[ ,]{{1,2}}(?:week|wk|woche|kw|semaine|semana|settimana|tydzień|uge|uke|vecka|v\.|viikko|viikolla|týden"
-    r"|hét|săptămâna|неделя|тиждень)\s?(?:[1-9]|[1-4]\d|5[0-3])(?![\w%]|[.,]\d)",
+    rf"(?<={_GONE})[ ,]{{1,2}}(?:week|wk|woche|kw|semaine|semana|settimana|tydzień|uge|uke|vecka|v\.|viikko|viikolla"
+    r"|týden|hét|săptămâna|неделя|тиждень)\s?(?:[1-9]|[1-4]\d|5[0-3])(?![\w%]|[.,]\d)",
     re.IGNORECASE,
 )
 #: A town behind the name of a house and a comma.
