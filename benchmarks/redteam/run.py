@@ -270,15 +270,17 @@ thirteenth, 16 of 160 expectations were corrected, as they marked words that ide
 words in small letters stays). It was measured before, once in between, and at the end, without a look at its texts.
 Afterwards, what the twelfth and the fourteenth lost and leaked was looked at, so no list is unseen any more: eponyms,
 abbreviations and words without their diacritics were added with these two.
-Of the fifteenth and the sixteenth, by a seventh hand, the former was learnt from; nobody has looked at the latter, which was scored as
-counts only: before, in between and at the end ([decision 34](../decisions/0034-language-of-a-note.md)).
+Of the fifteenth and the sixteenth, by a seventh hand, the former was learnt from; nobody has looked at the latter,
+which was scored as counts only: before, in between and at the end
+([decision 34](../decisions/0034-language-of-a-note.md)).
 
 What they are about: descriptions and comments as they are typed (first, second); machines, programs, plans, coded
 meanings, more scripts, patients whose name is a word (third, fourth); a dental clinic, animals, trials, an emergency
 doctor, with beds, initials, offices and nicknames (fifth, sixth); clerks and radiographers, smaller makers, public
 data sets (seventh, eighth); archive administrators and physicists of 30 countries, whole sentences of reports (ninth,
 tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
-in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth), and in 30 (fifteenth, sixteenth).
+in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth)
+and in 30 languages (fifteenth, sixteenth).
 
 Leaked now: {leaked}.
 
