@@ -277,7 +277,11 @@ def without_strangers(text: str) -> str:
     if hardly_has_capitals(text):
         usual = [stays and not _is_proper(match) for match, stays in zip(runs, usual, strict=True)]
     usual = with_words_of_sentences(runs, usual)
-    names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
+    names = [
+        place
+        for place, match in enumerate(runs)
+        if usual[place] and _may_be_name(match[0]) and not is_noun_with_capital(match[0], match)
+    ]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
         for place in alone:  # and the next one may have stood beside it: May Price
             usual[place] = False
