@@ -37,7 +37,7 @@ _PAGE_PATH = _HERE.parents[1] / "docs" / "benchmarks" / "redteam.md"
 _NAMES = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
     *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
-    *("thirteenth", "fourteenth", "seventeenth", "eighteenth"),
+    *("thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth"),
 )
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
 #: Leaked and lost before the rules were changed with any list (first, second), with the next two, and so on.
@@ -56,6 +56,8 @@ _BEFORE = {
     "twelfth": (13, 34),
     "thirteenth": (20, 24),
     "fourteenth": (33, 36),
+    "fifteenth": (15, 21),
+    "sixteenth": (9, 16),
     "seventeenth": (6, 57),
     "eighteenth": (7, 61),
 }
@@ -68,6 +70,7 @@ _UNSEEN = {
     "tenth": (7, 24),
     "twelfth": (12, 27),
     "fourteenth": (33, 36),
+    "sixteenth": (8, 16),
     "eighteenth": (3, 2),
 }
 #: Of the identifying.
@@ -82,6 +85,8 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "twelfth": 0.08,
     "thirteenth": 0.03,
     "fourteenth": 0.21,
+    "fifteenth": 0.04,
+    "sixteenth": 0.07,
     "seventeenth": 0.02,
     "eighteenth": 0.04,
 }
@@ -96,6 +101,8 @@ MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "twelfth": 0.22,
     "thirteenth": 0.1,
     "fourteenth": 0.25,
+    "fifteenth": 0.1,
+    "sixteenth": 0.15,
     "seventeenth": 0.05,
     "eighteenth": 0.05,
 }
@@ -271,7 +278,11 @@ thirteenth, 16 of 160 expectations were corrected, as they marked words that ide
 34 leaked. The same has not been done to the fourteenth: its leaks count such words, too (of 18 of the 33, nothing but
 words in small letters stays). It was measured before, once in between, and at the end, without a look at its texts.
 Afterwards, what the twelfth and the fourteenth lost and leaked was looked at, so no list is unseen any more: eponyms,
-abbreviations and words without their diacritics were added with these two. The seventeenth and the eighteenth are of
+abbreviations and words without their diacritics were added with these two.
+Of the fifteenth and the sixteenth, by a seventh hand, the former was learnt from; nobody has looked at the latter,
+which was scored as counts only: before, in between and at the end
+([decision 34](../decisions/0034-language-of-a-note.md)).
+The seventeenth and the eighteenth are of
 scripts without capitals or spaces, and of Vietnamese, in 21 languages; of the eighteenth, four texts were seen after it
 had been measured, and the rules were changed with texts of other hands besides. Words for a kind of hospital, titles
 and units of dates within their marks count as harmless.
@@ -281,8 +292,9 @@ meanings, more scripts, patients whose name is a word (third, fourth); a dental 
 doctor, with beds, initials, offices and nicknames (fifth, sixth); clerks and radiographers, smaller makers, public
 data sets (seventh, eighth); archive administrators and physicists of 30 countries, whole sentences of reports (ninth,
 tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
-in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth);
-reports, histories and remarks from East Asia to Ethiopia (seventeenth, eighteenth).
+in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth)
+and in 30 languages (fifteenth, sixteenth); reports, histories and remarks from East Asia
+to Ethiopia (seventeenth, eighteenth).
 
 Leaked now: {leaked}.
 

@@ -10,9 +10,11 @@ import re
 from functools import cache
 
 from sendit.deidentify.tables import table_words
+from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT, STRANGER
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.sorted_words import is_of_languages
+from sendit.deidentify.text.unknown_words import hardly_has_capitals
 from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports, terms
 
 _GONE = f"[{CUT}{STRANGER}]"
@@ -72,6 +74,23 @@ _OTHER_HALF = re.compile(
 _OF_HOUSE = re.compile(
     rf"(?<=\bthe\s)((?:[A-Z][\w'’]+\s(?:(?:&|and)\s)?){{1,2}})(?={_GONE})|(?<=\bthe\s{_GONE})\s(?:(?:&|and)\s)?([A-Z][a-z]{{2,}})(?!\w)"
 )
+#: A word with a capital beside what was cut out, in a text that writes hardly any word with one: Великі, Surgery.
+_SMALL, _LARGE = "a-zа-яα-ω", "A-ZА-ЯΑ-Ω"
+_AND = r"\s(?:&|and|und|et|e|y|i|en|och|og|ja|és|и|і|та|και)\s"
+_CAPITAL = re.compile(
+    rf"(?<={_GONE})(?:[ \-]|{_AND})(?P<word>[^\W\d_{_SMALL}][^\W\d_{_LARGE}]{{2,}})(?![^\W_])"
+    rf"|(?:(?<=[^\W\d_][ ,])|(?<=\b\w\.\s))(?P<before>[^\W\d_{_SMALL}][^\W\d_{_LARGE}]{{2,}})[ \-](?={_GONE})"
+)
+#: The kind of a house, in small letters behind its name: X high court.
+_KIND = re.compile(
+    rf"(?<={_GONE})\s(?P<kind>(?:(?:high|primary|secondary|middle|crown|supreme|county)\s)?[^\W\d_]+)(?![^\W_])"
+)
+#: A calendar week behind a place or a name.
+_WEEK = re.compile(
+    rf"(?<={_GONE})[ ,]{{1,2}}(?:week|wk|woche|kw|semaine|semana|settimana|tydzień|uge|uke|vecka|v\.|viikko|viikolla"
+    r"|týden|hét|săptămâna|неделя|тиждень)\s?(?:[1-9]|[1-4]\d|5[0-3])(?![\w%]|[.,]\d)",
+    re.IGNORECASE,
+)
 #: A town behind the name of a house and a comma.
 _TOWN = re.compile(rf"(?<={_GONE}),\s([A-ZÀ-Ý][a-zß-ÿ]{{3,}}(?:[ \-][A-ZÀ-Ý][a-zß-ÿ]{{3,}})?)(?=\s*(?:$|[.;,)\r\n]))")
 #: The number of a house before the name of its street; in Greek and Cyrillic, with a word before the unknown one.
@@ -98,7 +117,10 @@ def without_belongings(text: str) -> str:
     text = _SECOND_SYLLABLE.sub(CUT, _OTHER_HALF.sub(_without_half, text))
     text = _OF_HOUSE.sub(CUT, _OF_ORIGIN.sub(_without_town, text))
     text = _TOWN.sub(_without_town, without_second_name(text))
-    text = _OF_ACCOUNT.sub(CUT, text)
+    text = _WEEK.sub(CUT, _OF_ACCOUNT.sub(CUT, text))
+    text = _KIND.sub(_without_kind, text)
+    if hardly_has_capitals(text):
+        text = _CAPITAL.sub(_without_capital, text)
     return _number_beside().sub(CUT, _HOUSE.sub(CUT, text))
 
 
@@ -128,6 +150,28 @@ def _without_half(match: re.Match[str]) -> str:
 
 def _without_town(match: re.Match[str]) -> str:
     return match[0] if any(map(_is_noun, re.split(r"[ \-]", match[1]))) else CUT
+
+
+def _without_kind(match: re.Match[str]) -> str:
+    kind = match["kind"].split()
+    return CUT if len(kind) > 1 and kind[-1].lower() in _houses() else match[0]
+
+
+def _without_capital(match: re.Match[str]) -> str:
+    """Return CUT for a part of a name or an address; a word of medicine stays, and an abbreviation."""
+    word = match["word"] or match["before"]
+    folded = word.lower()
+    if folded in cues()["facility"] or (match["word"] and folded in _houses()):
+        return CUT
+    if folded in medicine() or is_of_reports(word) or is_eponym(word) or folded in technique()["abbreviations"]:
+        return match[0]
+    return CUT
+
+
+@cache
+def _houses() -> frozenset[str]:
+    """Return what houses, companies and offices are called by their kind."""
+    return cues()["facility"] | cues()["house"]
 
 
 def _is_of_the_field(word: str) -> bool:

@@ -25,6 +25,11 @@ _ON = (
     r"(?:died|born|dob|dated?|on|since|until|am|vom|le|du|el|il|op|dnia|adm(?:itted|ission)?|disch(?:arged)?|seen|surgery|doa|dos|appt|visit"
     r"|exam|mdt|tumou?r\s?board|meeting|konsil|besprechung|conference|konferenz|lmp|edd|dum|dpp|opened|closed|due|replaced|installed|serviced|injured|fell|scanned|aufn(?:ahme)?|entl(?:assen)?|geplant|alta|ingreso|vu|rdv|ricovero)\.?"
 )
+#: The same in more languages, and words before a signature's date; some of them stand before amounts, too.
+_ON_IN_OTHERS = (
+    r"(?:στις|από|την|den|dne|dňa|dana|od|do|pada|tanggal|tgl|tarihinde|fra|siden|sedan|от|до|на|від|с|pe|din|data|dated|datum|datert|datiert"
+    r"|date|fecha|signed|signert|signiert|signé|firmado|firmato|assinado|vidimert|utført|udført|utfört|podpisano)"
+)
 #: A day of the week beside a date that was cut out.
 _WEEKDAY = (
     r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend|lundi|mardi|mercredi|jeudi|vendredi"
@@ -36,6 +41,17 @@ _SHORT_MONTH = (
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|janv|févr?|fev|avr|juin|juil|août|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|out"
     r"|mrt|mei|okt|mär|märz|mai|dez|jän|sty|lut|kwi|maj|cze|lip|sie|wrz|paź|lis|gru|янв|фев|мар|апр|мая|июн|июл|авг|сен|окт|ноя|дек|oca|şub|nis"
     r"|haz|tem|ağu|eyl|eki|kas|led|úno|bře|dub|kvě|čvn|srp|zář|říj)"
+)
+#: A month alone, in full and behind a preposition of its language: since March, de agosto, im August.
+_OF_MONTH_ALONE = (
+    r"(?:in|since|of|from|last|next|until|before|early|late|mid|end\sof)\s(?-i:January|February|March|April|May|June|July|August|September|October|November|December)"
+    r"|(?:im|seit|vom|ab|bis|anfang|mitte|ende)\s(?-i:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)"
+    r"|(?:en|de|depuis|fin|début|mi|du\smois\sde)\s(?-i:janvier|février|avril|juin|juillet|août|septembre|octobre|novembre|décembre)"
+    r"|(?:en|de|del|desde|em|do|da|desde|in|di|a|dal)\s(?-i:enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre"
+    r"|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|novembre|dicembre)"
+    r"|(?:in|van|sinds|begin|eind)\s(?-i:januari|februari|maart|april|juni|juli|augustus|september|oktober|november|december)"
+    r"|(?:i|från|fra|sedan|siden)\s(?-i:januari?|februari?|april|juni|juli|augusti?|september|oktober|november|december|desember)"
+    r"|(?:w|we|od|z|в|с|от|за|у|в|з|від)\s(?:{locative})"
 )
 #: Initials and a year of the last century: (LM 1948).
 _BORN_SO = re.compile(r"\(\s*(?!(?:CT|MR|MRI|CR|DX|US|NM|PT|PET|XA|XR)\b)[A-Z]{2,3}[\s,*]+19\d\d\s*\)")
@@ -150,6 +166,7 @@ def _feast_days() -> re.Pattern[str]:
 @cache
 def _dates() -> re.Pattern[str]:
     month, locative, ordinal, feast = (any_of(cues()[name]) for name in ("month", "locative", "ordinal", "feast"))
+    alone = _OF_MONTH_ALONE.replace("{locative}", locative)
     ordinals = rf"(?:{ordinal})(?:[\s\-](?:{ordinal}))?"
     forms = (
         rf"(?<![^\W_])(?:the\s+|le\s+|el\s+|il\s+|den\s+|am\s+)?\d{{1,2}}(?:st|nd|rd|th|er|º|°|ª|e|de|ste|-?(?:го|ого|е|й|о)|\.)?[\s\-]*"
@@ -171,12 +188,17 @@ def _dates() -> re.Pattern[str]:
         rf"(?<!\w){_ON}\s+{_DAY}[.\s\-]{{0,2}}{_SHORT_MONTH}(?![^\W_])(?!\.?\s*,?\s*['’]?\d\d)\.?",
         rf"(?<!\w){_BORN}\s*(?:in|im|en|nel|em|w|ok\.|около|ca\.?|circa|approx\.?|around|about|um|vers)?\s*:?\s*{_YEAR}(?!\d)",
         rf"(?<!\w){_ON}\s+{_DAY}[/.]{_DAY}(?!\w|[/.]\d)",
+        rf"(?<!\w){_ON_IN_OTHERS}\s+{_DAY}/{_DAY}(?!\w|[/.,]\d|\s?(?:mm|cm|ml|мм|см|%|x))",
+        # A day or a month with a zero, which no measurement begins with or has behind its point: 03.11., 7.09.
+        rf"(?<![\w.,])(?:0[1-9]\.{_MONTH}|{_DAY}\.0[1-9])\.(?![\d\w])",
+        r"(?<!\w)(?:am|vom|zum|ab|bis(?:\szum)?|den)\s(?:[1-9]|[12]\d|3[01])\.(?=\s*$|\s(?!post|prä|op)[a-zäöü])",
+        rf"(?<=\s)(?:{alone})(?!\w|\s(?:of|der|des|di|de)\s)",
         rf"(?<!\w)(?:on|until|since|by)\s+(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)(?=\s*(?:$|[.,;)]|(?:of(?!\s(?:{month})\b)|and|at|for|to|inst|ult|prox)\b))",
         r"(?<!\w)(?:geb(?:oren|\.)?|jg\.?|jahrgang|né[e]?|ur\.|dob|born(?:\sin)?|nacid[oa](?:\sen)?|nat[oa](?:\snel)?)\s\d\d(?![\w%]|[.,/\-]\d|\s?(?:mm|cm|ml|kg|g|w|wks?|weeks?|days?|min|h))",
         rf"(?<!\w)(?!\d{{1,2}}\s?[x*]\s)\d{{1,2}}[\s.\-/]{{1,2}}{_ROMAN}[\s.\-/]{{1,2}}(?:(?:19|20)\d\d|\d\d)(?!\w)",
         r"(?<![^\W_])(?-i:(?:0?[1-9]|[12]\d|3[01])-?(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Okt|Dez|Mrz)(?:\d\d|(?:19|20)\d\d)?)(?![^\W_])",
         rf"(?<!\w){_WEEKDAY}\s(?:the\s)?\d{{1,2}}(?:st|nd|rd|th)(?!\w|\s(?:of\s)?(?:{month}))",
-        rf"(?<!\w){_WEEKDAY}\s(?:the\s|der?\s|den\s|le\s|el\s|dia\s|día\s)?{_DAY}(?!\w|[.,/:]\d|\s?(?:h|uhr|mm|cm|ml|x)(?!\w))\.?",
+        rf"(?<!\w){_WEEKDAY}\s(?:the\s|der?\s|den\s|le\s|el\s|dia\s|día\s)?{_DAY}(?!\w|[.,/:]\d|\s?(?:h|uhr|mm|cm|ml|x)(?!\w))\.?(?:\s(?:d[ei]\s)?(?:{month})(?!\w)(?:\s(?:19|20)\d\d)?)?",
         rf"(?<!\w){_ROMAN}/(?:(?:19|20)\d\d|\d\d)(?!\w)",
         rf"(?<![\w.])(?<!\d\s){_DAY}\s{_MONTH}\s\d\d(?![\w.]|\s\d)",
         r"(?<![\w.])(?:19|20)\d\d[/\-](?:0?[1-9]|1[0-2])(?![\w.])",

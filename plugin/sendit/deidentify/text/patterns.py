@@ -100,7 +100,7 @@ _PLAIN = re.compile(
     "|".join(
         (
             rf"(?<!\d){_YEAR}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_CLOCK}",
-            rf"(?<![\d.])(?<!pgar\s)(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]){_CLOCK}",
+            rf"(?<![\d.])(?<!\d/)(?<!pgar\s)(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]|/\d){_CLOCK}",
             rf"(?<!\d){_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?(?:\.\d+)?(?!\d){_CLOCK}",
             rf"(?<!\d){_YEAR}([-/.])\s?\d{{1,2}}\3\s?\d{{1,2}}(?!\d)\.?|(?<!\d)\d{{1,2}}([-/.])\s\d{{1,2}}\4\s{_YEAR}(?!\d)",
             rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/]*{_ANY_MONTH}[\s\-/,]*{_YEAR}(?!\d){_CLOCK}",
@@ -154,6 +154,9 @@ _LABELLED = re.compile(rf"\b({_LABEL})\s*[:=]\s*((?:{_NAME_WORD}[ ,]*){{1,4}})",
 _TITLED = re.compile(rf"\b({_TITLE})\b\.?\s+((?:{_NAME_WORD}\s*){{1,3}})", re.IGNORECASE)
 _LISTED = re.compile(r"\b([^\W\d_][\w'’\-]+),\s*(?![A-Z]-[a-z])([^\W\d_][\w'’\-]+)(?:\s+[^\W\d_]\.?(?!\w))?")
 
+#: Behind two parts of a list, its next one.
+_ONE_OF_MANY = re.compile(r",\s[^\W\d_]{3,}\s*(?:$|[,;.])")
+
 #: A unit of the SI or of UCUM, with its prefix and its exponent.
 _ONE_UNIT = (
     r"(?:(?:da|[kMGTdcmµμunph])?(?:Gy|Sv|Bq|Ci|Hz|Pa|mol|eV|rad|ohm|kat|[mgsTVAWJNKLlUΩ])|min|h|deg|°C|cc|IU|%|counts?|cts|pixels?|px|voxels?)"
@@ -163,7 +166,7 @@ _ONE_UNIT = (
 #: exponent may be somebody's initials: J/S, A.M.
 COMPOUND_UNIT = re.compile(
     rf"(?<![^\W\d_])(?<!\d/)(?!(?:[A-Za-z][/.·*])+[A-Za-z](?![^\W_]|[\^²³]))(?:{_ONE_UNIT}(?:[/·*.]\(?(?:100\s?)?{_ONE_UNIT}\)?){{1,3}}"
-    r"|(?:[kcmµμun]?[mgs])(?:\^[\-−]?[1-4]|⁻?[¹²³⁴]))(?![^\W_]|\^)"
+    r"|(?:[kcmµμun]?[mgs])(?:\^[\-−]?[1-4]|⁻?[¹²³⁴])|[mcdµμu]?Gy[*·.]?c?m(?:²|\^?2)?)(?![^\W_]|\^)"
 )
 #: Stands in for a compound unit while everything else is judged: a character that is neither letter nor space.
 _HELD_UNIT = "\ue001"
@@ -331,7 +334,9 @@ def _listed(match: re.Match[str]) -> str:
         return match[0]
     if match[1] == match[1].lower() or match[2] == match[2].lower():
         return match[0]
-    if any(map(str.isdigit, match[1])):  # M0, Gleason
+    if any(map(str.isdigit, match[1] + match[2])):  # M0, Gleason
+        return match[0]
+    if _ONE_OF_MANY.match(match.string, match.end()):  # each is judged by itself
         return match[0]
     if any(map(_is_abbreviation, (match[1], match[2]))):  # each is judged by itself
         return match[0]

@@ -18,6 +18,7 @@ from sendit.deidentify.text.scripts.vietnamese import without_names_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.vocabulary import (
     MARKS,
+    is_anybodys_name,
     is_compound_of_medicine,
     is_derived,
     is_listed,
@@ -39,6 +40,10 @@ _VOLUME = re.compile(
     r"(?:z?(?:HR|IR|[IL])?[PCG]TV(?:[a-z]{1,5})?(?:[_ \-]?\d{1,4})?|[IP]RV(?:[_ ]?\d{1,2})?|ITV)(?![^\W_])"
 )
 _TOKEN = re.compile(r"(\s*[\-,(]?\s*)((?:[^\W\d_]\.)+|[^\W\d_][^\W\d_'’\-]*\.?)")
+#: Of a house, before the name of its street: lives at 14 …
+_HOUSE_NUMBER = re.compile(r"\s\d{1,4}[A-Za-z]?(?=,?\s[^\W\d_a-z])")
+#: Behind a stadium that is a stage: Sarkoidose Stadium II, Stadium ARCO II.
+_STAGE = re.compile(r"\s(?:[IVX]{1,4}[a-c]?|\d[a-c]?|[A-Z]{2,})(?!\w)")
 #: Roles and services, not single persons.
 _ROLE = re.compile(
     r"(?:\w*(?:olog(?:y|ie|ía|ia|ist|iste|o|a|ue)s?|iatr(?:y|ics|ie|ist)|surgery|surgeons?|medicine|chirurgie|anesthesia)"
@@ -107,7 +112,8 @@ def _without_facilities(text: str) -> str:
 
 def _without_facility(match: re.Match[str]) -> str:
     name = match["name"] or match["name2"]
-    return match[0] if _is_kind(name) else match[0].replace(name, CUT)
+    stage = match["name2"] and match[0].endswith("Stadium") and _STAGE.match(match.string, match.end())
+    return match[0] if stage or _is_kind(name) else match[0].replace(name, CUT)
 
 
 @cache
@@ -174,6 +180,9 @@ def _end_of_name(
 ) -> int:
     """Return where the name after a cue ends; the end of the cue if there is none."""
     end = place = cue.end()
+    house = _HOUSE_NUMBER.match(text, place) if takes.known and not takes.title else None
+    if house:
+        place, titled = house.end(), False
     stops = cue[0].istitle() and takes.cue_stays
     for count in range(_MOST_WORDS + 2):
         match = _TOKEN.match(text, place)
@@ -231,7 +240,8 @@ def _is_of_name(
         return takes.known or strange or later or short or not term
     if bare.isupper():
         return strange or ((takes.small or takes.known) and not later)
-    return takes.small and (strange or (not later and (len(bare) <= _SHORT or folded not in medicine())))
+    complaint = is_derived(folded) and not is_anybodys_name(folded)  # c/o giddiness
+    return takes.small and (strange or (not later and (len(bare) <= _SHORT or not (complaint or folded in medicine()))))
 
 
 @cache

@@ -119,6 +119,24 @@ _ACCESSION = re.compile(r"(?<![^\W_])\d{3,6}[./\-]\d{2}[./\-][A-Z]{2}(?![^\W_])"
 _MATRICES = frozenset({"1024", "2048", "4096"})
 _RANGE = re.compile(r"([1-9]\d{0,3})[\-–]([1-9]\d{0,3})")
 _UNIT_BEHIND = re.compile(r"\s([µμ]?[A-Za-z]{1,4})(?![^\W_])")
+_SHARE = re.compile(r"\d{1,4}/\d{1,4}")
+_COUNTED = re.compile(
+    r"\s(?:projections?|views?|frames?|slices?|images?|coils?|channels?|directions?|nodes?|cores?|fields?|sections?|segments?|points?|fractions?|fx"
+    r"|projektionen|bilder|schichten|lymphknoten|coupes|images|cortes|imágenes|imagens|fette|immagini|beelden|plakjes|snitt|bilder|warstw)(?!\w)",
+    re.IGNORECASE,
+)
+#: Voltages of both tubes, with the tin filter of one: 80/Sn150.
+_DUAL_ENERGY = re.compile(r"(?:70|80|90|100|110|120)/(?:Sn)?(?:1[0-5]0)(?:kVp?)?")
+#: The extent of a Barrett's oesophagus (Prague criteria).
+_PRAGUE = re.compile(r"C\d{1,2}M\d{1,2}")
+#: Antigens of cells, which antibodies stain: CD3/CD20/BCL6.
+_ANTIGEN = (
+    r"(?:CD\d{1,3}[a-z]?|(?:CK|GCDFP|HMB|MUC|PAX|SOX|BCL|MUM|OCT|SALL|SF|WT|TTF|GATA|NKX|MSH|MLH|PMS|IDH|HER|S|p|AE|CAM|CA|Ki|MIB|PD-?L?|INI|STAT)"
+    r"-?\d{1,3}(?:[./]\d)?)"
+)
+_ANTIGENS = re.compile(rf"{_ANTIGEN}(?:[/+,]{_ANTIGEN}){{0,6}}")
+#: Several small numbers, each larger than the one before, as of flip angles: 2/5/10/15. Three may be a date.
+_RISING = re.compile(r"\d{1,2}(?:/\d{1,2}){3,7}")
 #: A word and a size: ring2cm, Bolus5mm.
 _SIZED = re.compile(r"([^\W\d_]{3,}?)\d{1,2}(?:mm|cm|Gy)")
 #: The name of a sequence as Siemens writes it; nobody's number begins like this: *tfl3d1_16ns, *ep_b1000#12, *svs_se.
@@ -277,7 +295,9 @@ def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffu
     text = without_lettered_groups(text, is_term)
     return _WORD.sub(
         lambda match: (
-            match[0] if _is_model(match) or _is_range(match) else _judged(match[0], kind, is_term, diffusion=diffusion)
+            match[0]
+            if _is_model(match) or _is_range(match) or _is_share(match)
+            else _judged(match[0], kind, is_term, diffusion=diffusion)
         ),
         text,
     )
@@ -304,6 +324,11 @@ def _is_range(match: re.Match[str]) -> bool:
     if not numbers or not unit or int(numbers[1]) >= int(numbers[2]):
         return False
     return re.sub("^[µμ]", "u", unit[1]).lower() in technique()["units"]
+
+
+def _is_share(match: re.Match[str]) -> bool:
+    """Return whether a word says how many of all views or samples: 184/360 projections."""
+    return _SHARE.fullmatch(match[0]) is not None and _COUNTED.match(match.string, match.end()) is not None
 
 
 def _without_bytes(match: re.Match[str]) -> str:
@@ -445,6 +470,9 @@ def _is_long(word: str) -> bool:
     groups = re.findall(r"\d+", word)
     if not groups or _PRESSURE.fullmatch(word):  # superscripts, circled numbers
         return False
+    values = [int(group) for group in groups]
+    if _RISING.fullmatch(word) and values == sorted(set(values)):
+        return False
     colour = re.fullmatch(r"\d{1,3}(?:,\d{1,3}){2}", word) and max(map(int, groups)) <= _BRIGHTEST
     if colour or re.fullmatch(rf"{_B_VALUE}(?:,{_B_VALUE}){{1,5}}", word):
         return False
@@ -505,6 +533,9 @@ def _is_explained(word: str, kind: TextKind, *, diffusion: bool) -> bool:
         _FRAMES,
         _PREGNANCY,
         _IN_PROGRESS,
+        _DUAL_ENERGY,
+        _PRAGUE,
+        _ANTIGENS,
         _measured(),
         _sequence(),
     )

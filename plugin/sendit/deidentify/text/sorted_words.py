@@ -15,10 +15,14 @@ from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+import numpy as np
+
 from sendit.deidentify import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
 
 _ONLY_SMALL, _AT_BEGIN, _NAME, _RATHER_WORD = b" s", b" c", b" n", b" r"
 _MARKS = (_ONLY_SMALL, _AT_BEGIN, _NAME)
@@ -34,6 +38,16 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ß": "ss"
 BITS_OF_NAMES, _BITS_OF_ONE = 1 << 24, 8
 #: Of `word_likeness.bin`: lengths of the parts of words that have a weight, number of weights, steps to one.
 _LENGTHS_OF_PARTS, PLACES_OF_PARTS, STEPS_OF_LIKENESS = (2, 3, 4, 5), 1 << 18, 16
+
+#: Of `languages_of_parts.bin`: the languages of its columns; its rows; steps of a weight to one; lengths of parts.
+LANGUAGES_OF_PARTS = (
+    *("de", "fr", "es", "it", "pt", "nl", "pl", "ru", "sv", "da", "nb", "cs", "tr", "uk", "hu", "ro", "el", "ca"),
+    *("bg", "mk", "sh", "sl", "sk", "lt", "lv", "is", "id", "ms", "fil", "fi", "vi", "en"),
+)
+ROWS_OF_PARTS, STEPS_OF_LANGUAGES, _LENGTHS_OF_LANGUAGES = 1 << 15, 12, (2, 3, 4)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+#: Parts of a word tell the same thing several times.
+_WORTH_OF_PART = 0.35
 
 
 def folded_word(text: str) -> str:
@@ -119,6 +133,43 @@ def parts_of_word(word: str) -> Iterator[str]:
 def place_of_part(part: str) -> int:
     """Return where the weight of some letters of a word stands in the table of likeness."""
     return crc32(part.encode("utf-8")) % PLACES_OF_PARTS
+
+
+def shares_of(text: str, without: str) -> Mapping[str, float]:
+    """Return how likely a text is of each language, leaving one word out; nothing if no word is left.
+
+    Args:
+        text: the text.
+        without: the word, in lower case.
+    """
+    return _shares_of_words(tuple(sorted({word for word in map(str.lower, _WORD.findall(text)) if word != without})))
+
+
+@lru_cache(maxsize=512)
+def _shares_of_words(words: tuple[str, ...]) -> Mapping[str, float]:
+    places = [row_of_part(part) for word in words for part in parts_of_language(word)]
+    if not places:
+        return {}
+    weights = _rows()[places].sum(axis=0, dtype=np.int32) * (_WORTH_OF_PART / STEPS_OF_LANGUAGES)
+    odds = np.exp(weights - weights.max())
+    return dict(zip(LANGUAGES_OF_PARTS, (odds / odds.sum()).tolist(), strict=True))
+
+
+def parts_of_language(word: str) -> Iterator[str]:
+    """Yield the parts of a word that have a row: two to four letters, with its bounds."""
+    text = f"^{word}$"
+    return (text[start : start + length] for length in _LENGTHS_OF_LANGUAGES for start in range(len(text) - length + 1))
+
+
+def row_of_part(part: str) -> int:
+    """Return the row of a part."""
+    return crc32(part.encode("utf-8")) % ROWS_OF_PARTS
+
+
+@cache
+def _rows() -> npt.NDArray[np.int8]:
+    raw = np.frombuffer(_table("languages_of_parts.bin"), np.int8)
+    return raw.reshape(ROWS_OF_PARTS, len(LANGUAGES_OF_PARTS))
 
 
 @lru_cache(maxsize=4096)

@@ -13,24 +13,36 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.eponyms import is_eponym
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, languages_of, likeness
+from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, languages_of, likeness, shares_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
 _SHORTEST = 4  # letters
-#: The least likeness of a word (`sorted_words.likeness`): anywhere, in a sentence, and in one with three known words.
-_ANYWHERE, _IN_SENTENCE, _IN_LONG_SENTENCE = 2, -3, -5
+#: The least likeness of a word (`sorted_words.likeness`): anywhere, beside known words, in a sentence, and in one with
+#: three known words.
+_ANYWHERE, _IN_NOTE, _IN_SENTENCE, _IN_LONG_SENTENCE = 2, -3, -4, -7
+_BEHIND_COMPANY = -1
 _FEWEST, _MANY = 2, 3  # known words in small letters
 _LONGEST_BEGIN = 8  # characters
 _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
+#: The least share that the languages of a word have of a text; of one in small letters, where names have no capital.
+_SHARE, _SHARE_OF_SMALL = 0.5, 0.7
+#: Fewest words in small letters, and their least share, of a text where a capital means something.
+_FEWEST_SMALL, _SHARE_OF_CAPITALS = 2, 0.5
+_TELLING = 256  # characters of a text that tell its language
+#: Where no language has this share, a text is of abbreviations, and of the words of English that all notes have.
+_SHARE_OF_NONE = 0.6
+_OF_GERMAN, _ENGLISH = "De", "en"
 #: Words that say who did something.
 _LONGEST_AGENT = 14
 _AGENT = re.compile(
-    r"(?<!\w)(?:by|von|vom|durch|par|por|pelo|pela|da|dal|dalla|door|av|af|przez|od|för|für|for|pour|para|per|with|mit|avec|con|com"
-    r"|from|at|in|bei|chez|hos|u|при|от|из|у|c|с)\s(?:the\s|dr\.?\s)?$",
+    r"(?<!\w)(?:by|von|vom|durch|par|por|pelo|pela|da|dal|dalla|door|av|af|przez|od|from|at|bei|chez|hos|от|из"
+    r"|for|för|für|pour|para|per)\s(?:the\s|dr\.?\s)?$",
     re.IGNORECASE,
 )
+#: Words before what somebody did or has as often as before somebody.
+_COMPANY = re.compile(r"(?<!\w)(?:with|mit|avec|con|com|in|u|при|у|c|с)\s(?:the\s|dr\.?\s)?$", re.IGNORECASE)
 #: Endings of names in the cases of Slavic, Baltic and Finnic languages and of Hungarian, folded, and what the name has
 #: in their place where it is not inflected: Ковальчука, Kučeru, Wieczorka, Laineen. Endings of Romance plurals and of
 #: Germanic adjectives are none of them.
@@ -48,7 +60,12 @@ _LONGEST_ENDING = max(map(len, _CASES))
 _NAME_AT_MOST = 2
 _BEGIN = re.compile(r"(?:^|[.!?;:]\s|[\r\n])\W*$")
 _WORD = re.compile(r"[^\W\d_]+")
-_GOES_ON = re.compile(r",? ([^\W\d_]+)")
+_BEFORE_WORD = re.compile(r"(?:^|[\s(,;:/.])$")
+_BEHIND_WORD = re.compile(r"[),;:/.?!]*(?:\s|$)")
+#: How many there are of what follows: 3 cores, 30 Grad.
+_BEHIND_COUNT, _LONGEST_COUNT = re.compile(r"(?<![\w.,/\-])\d{1,3}(?:[.,]\d)?\s$"), 7
+_POSSESSIVE = re.compile(r"['’]s(?!\w)")
+_GOES_ON = re.compile(r"[,:]? ([^\W\d_]+)")
 #: Ages over 89, days, houses and streets.
 _IDENTIFYING = re.compile(
     "stolet|stulet|hundertjahr|neunzigjahr|hunderteinj|centenar|nonagenar|honderdjar|negentigjar|hundraar|nittiar"
@@ -120,24 +137,68 @@ def _known(runs: Sequence[re.Match[str]], stays: Sequence[bool]) -> int:
 
 def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
     word = run[0]
+    if (
+        word.islower()
+        and languages_of(word)
+        and _BEHIND_COUNT.search(run.string, max(0, run.start() - _LONGEST_COUNT), run.start())
+    ):
+        return not is_eponym(word) and _stands_free(run)
     if known < 1 or is_eponym(word) or word != word.lower():
         return False
     if known >= _FEWEST and is_word_of_language(word, run.string):
         return True
-    if not word.islower() or not run.string[:1].isupper() or is_behind_agent(run.string, run.start()):
+    if not word.islower() or _is_behind(_AGENT, run):
         return False
-    return _is_likely(folded_word(word), _IN_LONG_SENTENCE if known >= _MANY else _IN_SENTENCE)
+    folded = folded_word(word)
+    if _is_behind(_COMPANY, run):
+        return _is_likely(folded, _BEHIND_COMPANY)
+    if not run.string[:1].isupper():
+        return _is_likely(folded, _IN_NOTE) and _stands_free(run) and not _is_of_user(folded)
+    if is_word_of_language(word, run.string) and not _POSSESSIVE.match(run.string, run.end()):
+        return True
+    return _is_likely(folded, _IN_LONG_SENTENCE if known >= _MANY else _IN_SENTENCE)
+
+
+def _stands_free(run: re.Match[str]) -> bool:
+    """Return whether a word is joined to nothing, as names of users and of subjects are: t2_jansen, sub-kovacs."""
+    return _BEFORE_WORD.search(run.string, max(0, run.start() - 1), run.start()) is not None and bool(
+        _BEHIND_WORD.match(run.string, run.end())
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_of_user(folded: str) -> bool:
+    """Return whether a word is a name behind an initial or a title, as users are called: tnovak, drnovak."""
+    return any(
+        len(folded) - start >= _SHORTEST and is_listed_name(folded[start:]) and likeness(folded[start:]) < 0
+        for start in (1, 2)
+    )
 
 
 def is_behind_agent(text: str, start: int) -> bool:
-    """Return whether a word says who did something, as "by" or "from" stands before it."""
-    return _AGENT.search(text, max(0, start - _LONGEST_AGENT), start) is not None
+    """Return whether a word says who did something, or with whom, as "by", "from" or "with" stands before it."""
+    return any(words.search(text, max(0, start - _LONGEST_AGENT), start) for words in (_AGENT, _COMPANY))
+
+
+def _is_behind(words: re.Pattern[str], run: re.Match[str]) -> bool:
+    return words.search(run.string, max(0, run.start() - _LONGEST_AGENT), run.start()) is not None
 
 
 def is_word_of_language(word: str, text: str) -> bool:
     """Return whether a word in small letters is one of the language of a text, though somebody may be called so."""
-    codes = languages_of(word)
-    return bool(codes) and not _languages_of_text(text, word).isdisjoint(map(str.lower, codes))
+    return _is_of_text({code.lower() for code in languages_of(word)}, text, word)
+
+
+def _is_of_text(codes: Set[str], text: str, without: str) -> bool:
+    """Return whether a text is of one of some languages, by its frequent words or by the parts of all its words."""
+    if not codes:
+        return False
+    if not _languages_of_text(text, without).isdisjoint(codes):
+        return True
+    shares = shares_of(text[:_TELLING], without)
+    if _ENGLISH in codes and max(shares.values(), default=0.0) < _SHARE_OF_NONE:
+        return True
+    return sum(shares.get(code, 0.0) for code in codes) >= (_SHARE_OF_SMALL if text.islower() else _SHARE)
 
 
 def begins_in_language(word: str, match: re.Match[str]) -> bool:
@@ -151,9 +212,37 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
     if not codes or not is_at_begin(match):
         return False
     goes_on = _GOES_ON.match(match.string, match.end())
-    return bool(goes_on and goes_on[1].islower()) and not codes.isdisjoint(
-        _languages_of_text(match.string, word.lower())
-    )
+    if not goes_on or not goes_on[1].islower():
+        return False
+    text, small = match.string, word.lower()
+    shares = shares_of(text[:_TELLING], small)
+    return not _languages_of_text(text, small).isdisjoint(codes) or any(shares.get(one, 0.0) >= _SHARE for one in codes)
+
+
+@lru_cache(maxsize=512)
+def hardly_has_capitals(text: str) -> bool:
+    """Return whether most words of a text are in small letters, and its language writes no noun with a capital."""
+    words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isupper()]
+    small = sum(word.islower() for word in words)
+    return small >= _FEWEST_SMALL and small >= _SHARE_OF_CAPITALS * len(words) and not _is_of_text({"de"}, text, "")
+
+
+def is_noun_with_capital(word: str, match: re.Match[str]) -> bool:
+    """Return whether a word with a capital is a noun of German, in a text of German.
+
+    Args:
+        word: the word.
+        match: where it stands.
+    """
+    small = word.lower()
+    if _OF_GERMAN not in languages_of(small):
+        return False
+    if _BEHIND_COUNT.search(match.string, max(0, match.start() - _LONGEST_COUNT), match.start()):
+        return True
+    shares = shares_of(match.string[:_TELLING], small)
+    german = shares.get("de", 0.0)
+    near = "de" in _languages_of_text(match.string, small) and german + shares.get("nl", 0.0) >= _SHARE
+    return near or german >= _SHARE
 
 
 def is_at_begin(match: re.Match[str]) -> bool:

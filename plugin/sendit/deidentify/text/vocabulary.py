@@ -41,9 +41,11 @@ from sendit.deidentify.text.sorted_words import (
 )
 from sendit.deidentify.text.unknown_words import (
     begins_in_language,
+    hardly_has_capitals,
     is_at_begin,
     is_like_words,
     is_name_of_person,
+    is_noun_with_capital,
     nominatives_of,
     with_words_of_sentences,
 )
@@ -252,10 +254,17 @@ def without_strangers(text: str) -> str:
                 or is_syllable_of_vietnam(runs[place])
                 or _is_behind_prefix_and_hyphen(runs, place)
                 or begins_sentence_of(runs[place][0], runs[place])
+                or _is_noun_of_text(runs, usual, place)
                 or (capitals and _is_beside_usual(runs, usual, place))
             )
+    if hardly_has_capitals(text):
+        usual = [stays and not _is_proper(match) for match, stays in zip(runs, usual, strict=True)]
     usual = with_neighbours(runs, with_words_of_sentences(runs, usual))
-    names = [place for place, match in enumerate(runs) if usual[place] and _may_be_name(match[0])]
+    names = [
+        place
+        for place, match in enumerate(runs)
+        if usual[place] and _may_be_name(match[0]) and not is_noun_with_capital(match[0], match)
+    ]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
         for place in alone:  # and the next one may have stood beside it: May Price
             usual[place] = False
@@ -296,6 +305,8 @@ def _is_behind_initial(match: re.Match[str]) -> bool:
     initial = _INITIAL.search(match.string, max(0, match.start() - _LONGEST_INITIAL), match.start())
     if not initial:
         return False
+    if initial[0][0].islower() and match.string[: initial.start()].endswith("."):
+        return False  # Z.n.
     folded = folded_word(word)
     of_person = (
         initial[0][0].isupper() and initial[0][0] not in _OF_ANATOMY and match.string[initial.start() - 1 :][:1] != "."
@@ -335,6 +346,32 @@ def _may_begin(word: str) -> bool:
     if len(word) <= _SHORT or is_listed_name(plain):
         return False
     return (likeness(plain) > _LIKE_A_WORD or plain in _terms()) and is_ordinary(word.lower())
+
+
+def _is_proper(match: re.Match[str]) -> bool:
+    """Return whether a word has a capital within a sentence, and no other table than that of languages has it."""
+    word = match[0]
+    if (
+        not word.istitle()
+        or len(word) <= _SHORT
+        or is_at_begin(match)
+        or not is_of_languages(folded_word(word), small=False)
+    ):
+        return False
+    folded = folded_word(word)
+    return not (folded in _terms() or _is_narrow(word) or folded in _made() or is_of_reports(word) or is_eponym(word))
+
+
+def _is_noun_of_text(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
+    """Return whether a word is a noun of German with its capital, and no unknown word stands beside it."""
+    here = runs[place]
+    if not here[0].istitle() or not is_noun_with_capital(here[0], here) or _is_behind_initial(here):
+        return False
+    return all(
+        usual[other] or max(here.start() - runs[other].end(), runs[other].start() - here.end()) > _NEAR
+        for other in (place - 1, place + 1)
+        if 0 <= other < len(runs)
+    )
 
 
 def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:

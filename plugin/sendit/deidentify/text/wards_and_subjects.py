@@ -68,6 +68,11 @@ _LABELLED = tuple(
         rf"((?<!\w){_WARD}(?!\w)[\s.:#]*{_NO})\d{{1,4}}[A-Z]?{_MEASURED}",
         rf"((?<!\w){_UNIT}[\s\-]?\d{{0,2}}[\s\-,]+(?:l|b|bx|box|leito|bed|bett|cama|lit)[.\s#]*)\d{{1,3}}(?!\w)",
         r"((?<!\w)(?:bay|ward|cubicle)[\s#]+)(?:[A-Z](?![\w\-])|\d{1,3}[A-Z]?(?!\w|[.,]\d))",
+        # The name of a room and its number, the number of a player, a flight.
+        r"((?<!\w)(?:room|ward|bay|suite|zimmer|station|chambre|habitación|stanza|kamer|sala)\s)(?-i:[A-ZÀ-Ý][^\W\d_A-Z]{2,})\s\d{1,3}[A-Z]?(?!\w|[.,]\d|\s?(?:mm|cm|ml)(?!\w))",
+        r"((?<!\w)(?:trikot|jersey|dorsal|maillot|maglia|camis(?:et)?a|rugnummer|startnummer|bib|koszulka)\s(?:n[ro°º]?\.?\s?|#\s?)?)\d{1,4}(?!\w)",
+        r"((?<!\w)(?:flight|flug|vol|vuelo|voo|volo|vlucht|rejs|рейс)\s(?:n[ro°º]?\.?\s?)?)(?-i:[A-Z]{1,3}|[A-Z]\d)[\s\-]?\d{1,4}(?!\w)",
+        r"((?<!\w)(?:travel\w*|arriv\w*|flew|flown|came|transfer\w*|landed)\s(?:[^\W\d_]+\s){0,4}on\s)(?-i:[A-Z]{2})\s?\d{2,4}(?!\w)",
         r"((?<!\w)bed[\s.:#]*)\d{1,3}(?=[\s,]+(?:bay|ward|room|rm|icu|itu|hdu)(?!\w))",  # alone, of a scanner's table
         r"((?<!\w)(?:stat|zi)\.\s?)\d{1,3}[A-Z]?(?!\w)|((?<!\w)ch\.\s?)\d{3}(?!\w)",
         r"((?<!\w)д\.\s?)\d{1,4}(?=,\s*(?:кв|корп))",
@@ -112,14 +117,15 @@ _LABELLED = tuple(
 _CORNER = re.compile(
     rf"((?<!\w)(?:corner|intersection|junction|crossing)\sof\s)(?-i:[A-Z0-9])[\w'’]+{_CROSSING}", re.IGNORECASE
 )
-#: British plates; those of the Mercosur.
+#: British plates; those of the Mercosur and of East Africa.
 _PLATES = re.compile(
     r"(?<![^\W_])(?!(?:TR|TE|TI|FA|TD|PD|WL|WW|SL|KV|MA|CT|MR|PT|FS|ST)\d)[A-Z]{2}\d{2}\s[A-HJ-PR-Z]{3}(?![^\W_])"
     r"|(?<![^\W_])[A-Z]{3}-?\d[A-J]\d{2}(?![^\W_])"
+    r"|(?<![^\W_])[KUT][A-Z]{2}\s\d{3}[A-Z](?![^\W_])"
 )
 #: Any plate behind a word for a vehicle: car KR 5JX21.
 _PLATE_OF_VEHICLE = re.compile(
-    r"((?<!\w)(?i:car|cars|van|vehicle|truck|lorry|taxi|scooter|motorbike|motorcycle|plates?|reg|auto|wagen|fahrzeug|pkw|kennzeichen|voiture"
+    r"((?<!\w)(?i:(?:plate|reg(?:istration)?|kennzeichen|matrícula|placa|targa|plaque|tablica)\s(?:[^\W\d_]{2,9}\s){1,4}?|car|cars|van|vehicle|truck|lorry|taxi|scooter|motorbike|motorcycle|plates?|reg|auto|wagen|fahrzeug|pkw|kennzeichen|voiture"
     r"|immat\w*|coche|carro|moto|matrícula|placa|targa|kenteken|samochód|rejestracja|nr rej)\.?[\s:]+)"
     r"(?=[A-Z0-9\-]*[\s\-]?[A-Z0-9]*\d)(?=[\d\-\s]*[A-Z])[A-Z0-9]{1,4}[\s\-]?(?=[A-Z0-9]*\d)[A-Z0-9]{2,6}(?:[\s\-][A-Z]{2,3})?(?![^\W_])"
 )

@@ -176,3 +176,46 @@ def test_every_character_set(path: str) -> None:
     assert name not in str(after.StudyDescription)
     assert str(after.StudyDescription).startswith("CT chest")
     assert len(str(after.StudyDescription)) < 12
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Lives at 27 Tinkers Row", "Lives at"),
+        ("works for Wetherby Logistics, back pain", "works for , back pain"),
+        ("Befund mit Kollege Ostermann am 23. besprochen", "Befund mit besprochen"),
+        ("signert 04.10.", "signert"),
+        ("πτώση στις 7/4, πόνος", "πτώση , πόνος"),
+        ("estudio de septiembre", "estudio"),
+        ("plate of the van was KDA 412M today", "plate of the van was today"),
+        ("arrived on QF412, chest pain", "arrived on , chest pain"),
+        ("room Lavender 6, seen", "room , seen"),
+        ("jersey 23, knee", "jersey , knee"),
+        ("opereret i Vejle uge 14", "opereret i"),
+        ("forwarded by the Thornaby high court", "forwarded by the"),
+    ],
+)
+def test_what_tells_where_and_when_goes_from_a_note(text: str, left: str) -> None:
+    """Houses, employers, days and months without a year, plates, flights, rooms, players, weeks, courts."""
+    assert TextCleaner(PersonalData()).description(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "incomplete, 120/360 projections",
+        "CD4/CD8/BCL2 panel",
+        "Barrett's C3M5",
+        "FA 3/6/9/12",
+        "dose 54 Gycm²",
+        "90/Sn150, ratio 2",
+        "Lymphom Stadium III",
+        "c/o dizziness",
+        "до 2.5 см",
+        "Z.n. Hemikolektomie re.",
+        "Unverträglichkeit: Latex, Pollen, Jod",
+    ],
+)
+def test_numbers_and_lists_of_notes_stay(text: str) -> None:
+    """Shares of views, antigens, rising flip angles, doses, voltages of two tubes, stages, complaints, amounts."""
+    assert TextCleaner(PersonalData()).description(text) == text

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long
     [
         *("first", "second", "third", "fourth", "fifth", "sixth"),
         *("seventh", "eighth", "ninth", "tenth", "eleventh"),
-        "thirteenth",
+        *("thirteenth", "fifteenth"),
     ],
 )
 def test_texts_of_the_red_team(which: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
-from sendit.deidentify.text.sorted_words import is_listed_name, languages_of, likeness
+from sendit.deidentify.text.sorted_words import is_listed_name, languages_of, likeness, shares_of
 
 CLEANER = TextCleaner(PersonalData())
 
@@ -126,3 +126,69 @@ def test_words_of_medicine_stay_in_their_cases_with_a_capital(text: str) -> None
 def test_a_name_goes_from_a_sentence_in_capitals(name: str) -> None:
     """Between words that stay, as a word of a language would."""
     assert CLEANER.description(f"MR L-SPINE {name} POST OP") == "MR L-SPINE POST OP"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ei murtumaa",
+        "2 cortes, 3 cores",
+        "Biopsi, 3 cores",
+        "Knoten am Rand des Feldes",
+        "Aufnahme, 30 Grad nach links",
+        "Eco cardiaco nella norma",
+    ],
+)
+def test_a_word_stays_in_the_language_of_a_note(text: str) -> None:
+    """The parts of the other words tell which it is: a note hardly has the frequent ones."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("axiala snitt genom mjukdelar", "sv"),
+        ("Winkel nach links geneigt", "de"),
+        ("corte fino del pulmón derecho", "es"),
+        ("хворий на інсуліні вдома", "uk"),
+        ("ei murtumaa", "fi"),
+    ],
+)
+def test_the_language_of_a_note_is_told_by_the_parts_of_its_words(text: str, code: str) -> None:
+    """Without a single one of its frequent words."""
+    shares = shares_of(text, "")
+    assert max(shares, key=lambda language: shares[language]) == code
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_a_text_without_words_has_no_language() -> None:
+    """Neither has one whose only word is left out."""
+    assert shares_of("3 / 4", "") == shares_of("Rand", "rand") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("sjakobsen test av sekvens", "sjakobsen"),
+        ("sub-andersen run 2 motion", "andersen"),
+        ("t2_pavlovic test ax", "pavlovic"),
+        ("Villa knee right", "Villa"),
+        ("Zeus, knee pain", "Zeus"),
+    ],
+)
+def test_a_note_lets_no_user_and_no_name_stay(text: str, name: str) -> None:
+    """Names behind an initial, joined ones, and nouns of German in a text of another language."""
+    assert name not in CLEANER.description(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("kaatui Sokoksen edessä, kipu", "Sokoksen"),
+        ("fell near the Brauerei yesterday, pain", "Brauerei"),
+        ("satte på Stranden igår, smärta", "Stranden"),
+    ],
+)
+def test_a_word_with_a_capital_within_a_sentence_is_a_name(text: str, name: str) -> None:
+    """Where no noun has one, and nothing but the dictionaries of languages has the word: a shop, an inn, a road."""
+    assert name not in CLEANER.description(text)
