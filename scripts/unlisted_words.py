@@ -4,7 +4,7 @@ python -m scripts.unlisted_words SOURCES       adds them; needs the program huns
 
 SOURCES is the folder of `scripts.rare_names`, with PyPI's philter-lite (BSD-3), too. A word counts with a capital, too,
 if none of the 1.4 million names of `listed_names.bin` equals it, and if its language's dictionary has it and wordfreq
-knows it (eliminated, fonction, accumulation), or if it is one of the words of clinical notes by which Philter tells
+knows it (eliminated, accumulation), or if it is one of the words of clinical notes by which Philter tells
 what is no name, and its parts are those of words (portopulmonary, resec).
 The other scripts leave out what `is_ordinary` derives, which it does in small letters only.
 """

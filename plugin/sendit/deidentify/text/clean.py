@@ -116,6 +116,8 @@ _GAP = r"[\W_]*"
 #: No word is this long, nor any sentence in a script without spaces. On longer runs, patterns would take minutes.
 _ENDLESS = re.compile(r"[^\s\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff01\uff1f]{257,}")
 _WORDS = re.compile(r"[^\W_]+")
+#: A word with numbers and points in it, and the parts of it that are long enough to be an identifier.
+_NUMBERED, _LONG_PART = re.compile(r"[\w.\-]*\d{4}[\w.\-]*"), re.compile(r"\d{4,}")
 #: The number of a subject behind that of a study.
 _BEHIND_NUMBER = re.compile(rf"{CUT}[\s,/\-]*[A-Z]{{1,2}}-?0\d{{1,3}}(?!\w)")
 
@@ -374,6 +376,8 @@ class TextCleaner:
         if named and not self.holds_personal_data(plain):
             return text
         known = self._without_personal_data(_ENDLESS.sub(CUT, plain))
+        if kind is TextKind.VERSION:
+            known = _NUMBERED.sub(lambda match: CUT if self._has_identifier(match[0]) else match[0], known)
         return _left(
             text, plain, with_units(known, partial(_without_strange_to_machines, kind=kind)), without_second_name
         )
@@ -397,6 +401,10 @@ class TextCleaner:
     def is_identifier(self, number: str) -> bool:
         """Return whether a whole number is one of the identifiers."""
         return number in self._identifiers or number.lstrip("0") in self._numbers
+
+    def _has_identifier(self, version: str) -> bool:
+        """Return whether a number of a version is one of the identifiers: 5.8.613.4402."""
+        return any(map(self.is_identifier, _LONG_PART.findall(version)))
 
     def is_within_identifier(self, number: str) -> bool:
         """Return whether a whole number is a part of one of the identifiers."""
