@@ -17,7 +17,7 @@ import numpy as np
 
 from scripts.terms import TABLES
 from scripts.terms_of_languages import LANGUAGES, frequencies
-from sendit.deidentify.text.sorted_words import (
+from sendit.deidentify.text.words.sorted_words import (
     LANGUAGES_OF_PARTS,
     ROWS_OF_PARTS,
     STEPS_OF_LANGUAGES,

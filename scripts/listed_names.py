@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts.terms import TABLES
 from scripts.terms_of_languages import Names
-from sendit.deidentify.text.sorted_words import BITS_OF_NAMES, bits_of_name
+from sendit.deidentify.text.words.sorted_words import BITS_OF_NAMES, bits_of_name
 
 _SHORTEST = 4  # letters; shorter words are judged by tables of their own
 

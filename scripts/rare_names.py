@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from scripts.terms import TABLES
 from scripts.terms_of_languages import AGES_AND_HOSPITALS, Language, Names, accepted, frequencies
-from sendit.deidentify.text.sorted_words import likeness
 from sendit.deidentify.text.vocabulary import LIKE_A_NAME, is_ordinary
+from sendit.deidentify.text.words.sorted_words import likeness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

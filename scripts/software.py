@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendit.deidentify.text.sorted_words import is_listed_name
 from sendit.deidentify.text.vocabulary import is_known
+from sendit.deidentify.text.words.sorted_words import is_listed_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

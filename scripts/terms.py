@@ -34,7 +34,7 @@ from xml.etree import ElementTree
 from pydicom.sr._concepts_dict import concepts
 
 from sendit.deidentify.text import sections, vocabulary
-from sendit.deidentify.text.cognates import skeleton
+from sendit.deidentify.text.words.cognates import skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

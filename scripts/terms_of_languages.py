@@ -28,7 +28,7 @@ import msgpack
 
 from scripts.terms import TABLES, folded
 from sendit.deidentify.text import vocabulary
-from sendit.deidentify.text.sorted_words import without_prefixes
+from sendit.deidentify.text.words.sorted_words import without_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

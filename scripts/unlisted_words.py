@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from scripts.rare_names import ENGLISH, is_telling
 from scripts.terms import TABLES, folded
 from scripts.terms_of_languages import LANGUAGES, Language, Names, accepted, frequencies
-from sendit.deidentify.text.sorted_words import is_listed_name, likeness
 from sendit.deidentify.text.vocabulary import is_ordinary
+from sendit.deidentify.text.words.sorted_words import is_listed_name, likeness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

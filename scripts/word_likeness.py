@@ -20,7 +20,7 @@ import numpy as np
 from scripts.terms import TABLES
 from scripts.terms_of_languages import Names
 from sendit.deidentify.tables import table_lines, table_words
-from sendit.deidentify.text.sorted_words import PLACES_OF_PARTS, STEPS_OF_LIKENESS, parts_of_word, place_of_part
+from sendit.deidentify.text.words.sorted_words import PLACES_OF_PARTS, STEPS_OF_LIKENESS, parts_of_word, place_of_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

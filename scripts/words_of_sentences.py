@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from scripts.terms import TABLES, folded
 from scripts.terms_of_languages import LANGUAGES, Names, accepted, frequencies
-from sendit.deidentify.text.sorted_words import begins_sentence, likeness
 from sendit.deidentify.text.vocabulary import is_ordinary
+from sendit.deidentify.text.words.sorted_words import begins_sentence, likeness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

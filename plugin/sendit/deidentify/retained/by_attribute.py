@@ -21,8 +21,8 @@ from sendit.deidentify.retained.coded_concepts import meaning_of
 from sendit.deidentify.retained.makes import is_make_or_model
 from sendit.deidentify.tables import table_rows, tag_of
 from sendit.deidentify.text.record_numbers import TextKind, without_record_numbers
-from sendit.deidentify.text.sorted_words import is_listed_name
 from sendit.deidentify.text.vocabulary import is_known, is_of_machines
+from sendit.deidentify.text.words.sorted_words import is_listed_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,9 +16,9 @@ from anyascii import anyascii
 
 from sendit.deidentify.tables import table_words, tag_of
 from sendit.deidentify.text.sections import any_of, cues, products, words_by_section
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
-from sendit.deidentify.text.unknown_words import is_behind_agent
 from sendit.deidentify.text.vocabulary import is_abbreviation_of_methods, is_coined
+from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name
+from sendit.deidentify.text.words.unknown_words import is_behind_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,9 +15,9 @@ from sendit.deidentify.profile.table import version_texts
 from sendit.deidentify.retained.makes import is_model_with_number
 from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.contact_details import without_hosts
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, likeness
-from sendit.deidentify.text.unknown_words import nominatives_of
 from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
+from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, likeness
+from sendit.deidentify.text.words.unknown_words import nominatives_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

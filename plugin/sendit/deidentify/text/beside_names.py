@@ -13,9 +13,9 @@ from sendit.deidentify.tables import table_words
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT, STRANGER
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
-from sendit.deidentify.text.sorted_words import is_of_languages
-from sendit.deidentify.text.unknown_words import hardly_has_capitals
 from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports, terms
+from sendit.deidentify.text.words.sorted_words import is_of_languages
+from sendit.deidentify.text.words.unknown_words import hardly_has_capitals
 
 _GONE = f"[{CUT}{STRANGER}]"
 #: Initials and short forms of given names before a name, a number behind it.

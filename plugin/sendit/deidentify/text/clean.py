@@ -17,6 +17,7 @@ from sendit.deidentify.dicom.dataset import Dataset, find
 from sendit.deidentify.plan import Action, Plan
 from sendit.deidentify.text import normalize as folding
 from sendit.deidentify.text.beside_names import without_belongings, without_second_name
+from sendit.deidentify.text.characters import readable
 from sendit.deidentify.text.contact_details import (
     without_contact_details,
     without_hosts,
@@ -60,14 +61,8 @@ from sendit.deidentify.text.record_numbers import (
 )
 from sendit.deidentify.text.sections import medicine
 from sendit.deidentify.text.short_names import without_initials, without_short_names
-from sendit.deidentify.text.vocabulary import (
-    is_familiar,
-    is_known,
-    is_listed,
-    readable,
-    without_strangers,
-    without_strangers_to_machines,
-)
+from sendit.deidentify.text.strangers import without_strangers, without_strangers_to_machines
+from sendit.deidentify.text.vocabulary import is_familiar, is_known, is_listed
 from sendit.deidentify.text.wards_and_subjects import is_bids_name
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from itertools import permutations
 
 from anyascii import anyascii
 
+from sendit.deidentify.text.characters import MARKS
 from sendit.deidentify.text.encodings import is_dense, script_of
-from sendit.deidentify.text.vocabulary import MARKS
 
 #: Between unrelated values; no match reaches over it.
 BREAK = b"\x1e"

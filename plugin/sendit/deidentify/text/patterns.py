@@ -13,11 +13,12 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from sendit.deidentify.text.characters import RUN
 from sendit.deidentify.text.encodings import is_dense
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import any_of, medicine, sections, technique
-from sendit.deidentify.text.vocabulary import RUN, is_anybodys_name, is_no_name, is_nobodys_name
+from sendit.deidentify.text.vocabulary import is_anybodys_name, is_no_name, is_nobodys_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

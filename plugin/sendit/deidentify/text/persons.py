@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from sendit.deidentify.text.characters import MARKS
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT, behind_label
 from sendit.deidentify.text.scripts.names import without_cued_names
 from sendit.deidentify.text.scripts.vietnamese import without_names_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.vocabulary import (
-    MARKS,
     is_anybodys_name,
     is_compound_of_medicine,
     is_derived,

@@ -13,13 +13,8 @@ from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.scripts.endings import is_written_by_hand
 from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
-from sendit.deidentify.text.vocabulary import (
-    begins_sentence_of,
-    is_acronym,
-    is_nobody,
-    is_of_machines,
-    is_of_reports,
-)
+from sendit.deidentify.text.strangers import begins_sentence_of
+from sendit.deidentify.text.vocabulary import is_acronym, is_nobody, is_of_machines, is_of_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
-from sendit.deidentify.text.cognates import is_drug, skeleton
+from sendit.deidentify.text.words.cognates import is_drug, skeleton
 
 CLEANER = TextCleaner(PersonalData())
 

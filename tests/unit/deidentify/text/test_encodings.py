@@ -21,8 +21,8 @@ from sendit.deidentify.dicom.charset import looks_foreign, text_in, unreadable
 from sendit.deidentify.dicom.reader import read_file
 from sendit.deidentify.dicom.vietnamese import forms_in_vietnamese
 from sendit.deidentify.retained.remembered import remembered_in
+from sendit.deidentify.text.characters import readable
 from sendit.deidentify.text.encodings import forms_of, is_plausible, parts_of_dense, readings_of
-from sendit.deidentify.text.vocabulary import readable
 from sendit.model import Quarantined, Rejected, Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of
 

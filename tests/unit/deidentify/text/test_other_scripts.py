@@ -10,7 +10,7 @@ import pytest
 from sendit.deidentify import compile_plan, deidentify
 from sendit.deidentify.options import PRESETS
 from sendit.deidentify.text.normalize import in_latin, phrases_in_latin
-from sendit.deidentify.text.vocabulary import without_strangers, without_strangers_to_machines
+from sendit.deidentify.text.strangers import without_strangers, without_strangers_to_machines
 from sendit.model import Released
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.redteam.run import MOST_LEAKED, MOST_LOST, Text, left_of, measured, texts_of
-from sendit.deidentify.text import sorted_words
-from sendit.deidentify.text.sorted_words import begins_sentence, is_of_languages
+from sendit.deidentify.text.words import sorted_words
+from sendit.deidentify.text.words.sorted_words import begins_sentence, is_of_languages
 
 pytestmark = pytest.mark.long
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
-from sendit.deidentify.text.sorted_words import is_of_languages, without_prefixes
+from sendit.deidentify.text.words.sorted_words import is_of_languages, without_prefixes
 
 CLEANER = TextCleaner(PersonalData())
 

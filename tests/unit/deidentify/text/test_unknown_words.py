@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
-from sendit.deidentify.text.sorted_words import is_listed_name, languages_of, likeness, shares_of
+from sendit.deidentify.text.words.sorted_words import is_listed_name, languages_of, likeness, shares_of
 
 CLEANER = TextCleaner(PersonalData())
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sendit.deidentify.text.characters import readable
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
-from sendit.deidentify.text.vocabulary import is_term, readable
+from sendit.deidentify.text.vocabulary import is_term
 
 CLEANER = TextCleaner(PersonalData(names=frozenset({"quimbarto"}), identifiers=frozenset({"mrn7741905"})))
 

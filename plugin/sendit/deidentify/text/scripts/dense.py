@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendit.deidentify.tables import table_words
 from sendit.deidentify.text.record_numbers import DENSE_SCRIPTS
 from sendit.deidentify.text.sections import cues
-from sendit.deidentify.text.sorted_words import costs_of
+from sendit.deidentify.text.words.sorted_words import costs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

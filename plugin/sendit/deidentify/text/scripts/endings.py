@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.tables import table_words
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, without_prefixes
+from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, without_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from sendit.deidentify.text.record_numbers import CUT, DENSE_SCRIPTS
 from sendit.deidentify.text.scripts.dense import is_made_by_hand, is_of_common_words, is_titled
 from sendit.deidentify.text.scripts.endings import is_written_by_hand
 from sendit.deidentify.text.sections import any_of, cues
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name
+from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

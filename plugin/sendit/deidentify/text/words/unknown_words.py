@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.eponyms import is_eponym
-from sendit.deidentify.text.sorted_words import folded_word, is_listed_name, languages_of, likeness, shares_of
+from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, languages_of, likeness, shares_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
