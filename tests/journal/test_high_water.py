@@ -412,7 +412,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
     folder = tmp_path / "small"
     folder.mkdir()
-    options = ["-o", "size=1m,mode=0700"]
+    options = ["-o", "size=4m,mode=0700"]
     if subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)], capture_output=True).returncode:
         pytest.skip("a small file system can be mounted by root alone")
     yield folder
