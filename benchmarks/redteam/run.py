@@ -281,7 +281,7 @@ Afterwards, what the twelfth and the fourteenth lost and leaked was looked at, s
 abbreviations and words without their diacritics were added with these two.
 Of the fifteenth and the sixteenth, by a seventh hand, the former was learnt from; nobody has looked at the latter,
 which was scored as counts only: before, in between and at the end
-([decision 34](../decisions/0034-language-of-a-note.md)).
+([decision 33](../decisions/0033-language-of-a-note.md)).
 The seventeenth and the eighteenth are of
 scripts without capitals or spaces, and of Vietnamese, in 21 languages; of the eighteenth, four texts were seen after it
 had been measured, and the rules were changed with texts of other hands besides. Words for a kind of hospital, titles
