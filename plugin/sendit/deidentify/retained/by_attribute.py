@@ -79,8 +79,9 @@ _STANDARD = re.compile(
     r"(?:[ +,/]{1,2}(?:AMD|A|Amd\.?)[ ]?\d{1,2}(?:[: ](?:19|20)\d\d)?){0,3}"
     r"(?:[ ,]{1,2}(?:[Ee]d(?:ition|\.)?[ ]?\d(?:\.\d)?|\d(?:st|nd|rd|th)[ ][Ee]d(?:ition|\.)?))?"
 )
-_ACCESSORIES = """WedgeID AccessoryCode TrayAccessoryCode PatientSupportAccessoryCode ApplicatorID BlockTrayID
-    CompensatorTrayID SnoutID RangeShifterID GeneralAccessoryID ApplicatorDescription"""
+#: Bar codes of accessories have narrower forms (`written_by_devices`).
+_ACCESSORIES = """WedgeID ApplicatorID BlockTrayID CompensatorTrayID SnoutID RangeShifterID GeneralAccessoryID
+    ApplicatorDescription"""
 #: Attributes whose values have a form of their own: such a value says nothing about a person.
 _FORMS: Mapping[int, Callable[[str], object]] = {
     tag_of("FractionPattern", "by_attribute.py"): _FRACTIONS.fullmatch,

@@ -44,7 +44,8 @@ _OF_SERIES = re.compile(
     r"(?: (?P<kind>[A-Za-z]{1,8}))?"
 )
 #: Before numbers of persons, orders and single devices.
-_LABELS = """acc ae bed case dob fall id ipp kis mrn nhs no nr num pat pid pin ref room sn ssn tel uid"""
+_LABELS = """acc ae ahv bed case cns cpf dni dob eid fall fn hic hn id ipd ipp kis kvnr mpi mrn nhs nie nif no nr nric
+    nss num opd pat patid patnr pid pin ptid ref room sn ssn subj svnr tel uhid uid vn"""
 _MOST_UNKNOWN, _MOST_NAMES = 2, 1  # words
 _SHORTEST_SERIES = 4  # letters
 
@@ -172,7 +173,8 @@ def is_model_with_number(text: str) -> bool:
     """Return whether a text is the number of a model, alone or behind the name of its series."""
     number = _NUMBER.fullmatch(text)
     if number is not None:
-        return (number["label"] or number["series"]).lower() not in _LABELS.split()
+        label = (number["label"] or number["series"]).lower()
+        return label not in _LABELS.split() and (len(label) < _SHORTEST_SERIES or not is_anybodys_name(label))
     of_series = _OF_SERIES.fullmatch(text)
     if of_series is None or (of_series["kind"] or "").lower() in _LABELS.split():
         return False

@@ -1,7 +1,8 @@
 """Recognise texts that devices and programs write, and no person: versions, probes, coils, settings, accessories.
 
 Each attribute has forms of its own. Versions are judged token by token, so that a number of a record beside one still
-goes. The forms are narrower than what numbers of persons look like: a day, `12.34.567` and `E4711` have none of them.
+goes. The forms are narrower than what numbers of persons look like: a day and `12.34.567` have none of them; `E4711`
+has that of a transducer.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sendit.deidentify.profile.table import version_texts
 from sendit.deidentify.retained.makes import is_model_with_number
 from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.contact_details import without_hosts
+from sendit.deidentify.text.record_numbers import COMMIT
 from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
 from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, likeness
 from sendit.deidentify.text.words.unknown_words import nominatives_of
@@ -34,11 +36,11 @@ _PROBE = re.compile(
 _MEASURE = re.compile(r"\d{1,3}(?:\.\d{1,2})?(?:-?(?:MHz|mm|cm|el|F))?", re.IGNORECASE)
 #: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
 _SETTING = r"(?:[A-Z]{1,4}[+\-]?(?:\d{1,2}(?:\.\d{1,2})?)?|[+\-]?\d{1,2}\.\d{1,2})"
-_SETTINGS = re.compile(rf"{_SETTING}(?:[:;,/ ]{{1,2}}{_SETTING})+")
-#: A version by the commit it was built from, or by the day behind the word for it.
+_SETTINGS = re.compile(rf"(?=\D*\d){_SETTING}(?:[:;,/ ]{{1,2}}{_SETTING})+")
+#: A version by the commit it was built from.
 _COMMIT = re.compile(
     r"(?i:git|commit|sha|rev|hash)[ :\-_]{1,2}g?[0-9a-f]{7,40}|[\w.\-+]{1,24}-\d{1,4}-g[0-9a-f]{7,12}"
-    r"|(?=[a-f]*\d)(?=\d*[a-f])(?:[0-9a-f]{7}|[0-9a-f]{40})"
+    rf"|{COMMIT}"
 )
 #: Coils by elements and parts of the body (21HNA+48HP), GE's by part of the spine, Bruker's by part number and bores.
 _COIL = re.compile(
@@ -48,7 +50,7 @@ _COIL = re.compile(
 #: Philips' kernels, of which some are names elsewhere.
 _KERNEL = re.compile("[A-Z]{2}")
 #: Sequences as Toshiba and Canon call them: FE3D5_fc, SE2D6.
-_SEQUENCE = re.compile(r"(?P<stem>[A-Z]{2,5}|\d?[A-Z]{2,4})[23]D\d{0,2}(?:_[A-Za-z]{1,6}\d?){0,2}")
+_SEQUENCE = re.compile(r"(?:[A-Z]{2,5}|\d?[A-Z]{2,4})[23]D\d{0,2}(?:_[A-Za-z]{1,6}\d?){0,2}")
 #: Wedges as planning systems number them, by angle and side or size of the field: W30R20, W45IN30, EDW60OUT.
 _WEDGE = re.compile(
     r"(?:E?D?W|WEDGE)[ _\-]?(?:10|15|20|25|30|45|60)(?:[ _\-]?(?:L|R|IN|OUT|UP|DN|X|Y|N|S|E|W)(?:\d{1,2})?)?"
@@ -67,6 +69,7 @@ _ACCESSORY = re.compile(
     r"|[A-Z]\d{1,2}(?:[ ]?x[ ]?\d{1,2})?",
     re.IGNORECASE,
 )
+_CODE = re.compile(rf"{_WEDGE.pattern}|{_ACCESSORY.pattern}", re.IGNORECASE)
 
 # --- versions ---
 
@@ -82,10 +85,10 @@ _DOTTED = re.compile(
 _OF_MAKERS = re.compile(
     "|".join(
         (
-            # Siemens: XA51A-SP01, VA48A_02_P12, N4_VE11C, SL01P21
-            r"(?:syngo[_.])?[a-z]{1,4}\d\d[a-z]{0,2}(?:[_\-.](?:[a-z]{1,3}\d{1,3}(?:[a-z](?:\d\d)?)?|\d\d?[a-z]{0,2}\d?)){1,3}",
+            # Siemens: XA51A-SP01, VA48A_02_P12, N4_VE11C, SL01P21; no initials and a day
+            r"(?![a-z]+\d\d[_\-.]\d\d[_\-.]\d\d$)(?:syngo[_.])?[a-z]{1,4}\d\d[a-z]{0,2}(?:[_\-.](?:[a-z]{1,3}\d{1,3}(?:[a-z](?:\d\d)?)?|\d\d?[a-z]{0,2}\d?)){1,3}",
             r"sl\d\dp\d\d",
-            r"[a-z](?:\.\d\d){2,3}|[a-z]\d\d\.\d\d\.00\d\d",  # Canon: A.07.02; Fuji
+            r"[a-z](?:\.\d\d){2}|[a-z]\d\d\.\d\d\.00\d\d",  # Canon: A.07.02; Fuji
             r"20[0-3]\d[a-z]|r\d{3}\.\d{6}",
             r"20[0-3]\d(?:\.\d{1,2}){1,2}(?:\.\d{1,4})?",
             r"v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}){1,4}",  # V2.35*R011*P007*A
@@ -100,8 +103,8 @@ _OF_MAKERS = re.compile(
     ),
     re.IGNORECASE,
 )
-#: The build of a revision control, behind a version: r32438, 9a3fbb5.
-_BUILD = re.compile(rf"r(?:\d{{4,6}}|{_DAY})|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{{7}}")
+#: The build of a revision control, behind a version: r32438, 9a3fbb5. Six digits may be a day of birth.
+_BUILD = re.compile(rf"r(?:\d{{4,5}}|{_DAY})|{COMMIT}")
 #: The parts of a version text: the build of a system, a build that its label announces, any other token.
 _TOKEN = re.compile(
     r"(?P<windows>(?i:windows|win)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w))"
@@ -124,6 +127,8 @@ _END_OF_PROGRAM = re.compile(
     r"\w{2,}(?:scan|view|vue|max|pacs|link|soft|ware|tech|dicom|lab|cad|viz|plan|track|sys|net|tool|kit|gate|flow|quant"
     r"|works)"
 )
+#: Initials and a number, which is a model's where nothing but models are: beside a version it may be a person's.
+_LIKE_INITIALS = re.compile(r"[A-Z]{2}-\d{3,4}")
 _FEWEST_PARTS = 2
 _LONG, _LONGEST_BUILD, _MOST_DIGITS = 3, 6, 13
 _LAST_OF_MONTH, _YEARS = 31, range(1900, 2100)
@@ -178,7 +183,7 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
 
 def _is_beside_version(token: str) -> bool:
     """Return whether a token is a version, or something else with digits that only stands beside one."""
-    if _is_version(token) or is_model_with_number(token):
+    if _is_version(token) or (is_model_with_number(token) and not _LIKE_INITIALS.fullmatch(token)):
         return True
     return any(form.fullmatch(token) for form in (_BUILD, _WITH_DIGIT))
 
@@ -224,7 +229,10 @@ def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
         numbers: their digits.
         marked: whether a `v` before them, or the day of the build behind them, says that they are one.
     """
-    first, second, *_ = numbers
+    first, second, *others = numbers
+    # Groups of a day, a phone number or a person's number have two digits and more.
+    if others and not marked and all(len(number) > 1 for number in numbers):
+        return False
     few = len(first) + len(second) <= _LONG  # digits, so that what follows may be a build
     if len(numbers) == 2:
         return marked and len(first) + len(second) <= _LONGEST_BUILD
@@ -235,6 +243,8 @@ def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
         if len(last) < _LONG:
             return len(second) < _LONG and sum(map(len, numbers)) <= _LONGEST_BUILD
         return few and len(last) < _LONGEST_BUILD
+    if any(len(number) >= _LONGEST_BUILD for number in numbers):
+        return False
     long = [len(number) >= _LONG for number in numbers]
     beside = any(one and other for one, other in pairwise(long))
     return (len(first) < _LONG or not any(long[1:])) and (few or not beside) and sum(map(len, numbers)) <= _MOST_DIGITS
@@ -248,7 +258,14 @@ def is_written_by_device(tag: int, text: str, texts: TextCleaner) -> bool:
     form = _forms().get(tag)
     if form is None or not (form.fullmatch(text.strip()) or (form is _PROBE and _is_probe(text))):
         return False
+    if form in (_PROBE, _SETTINGS, _COIL, _SEQUENCE) and any(map(_may_be_name, _LETTERS.findall(text))):
+        return False
     return not texts.holds_personal_data(text) and not texts.is_identifier(re.sub(r"\D", "", text))
+
+
+def _may_be_name(word: str) -> bool:
+    """Return whether letters of a form are somebody's name, and no word of machines: the first of JOHN3D_fc."""
+    return is_listed_name(folded_word(word)) and not is_word_of_machines(word)
 
 
 @cache
@@ -278,7 +295,7 @@ def _forms() -> Mapping[int, re.Pattern[str]]:
         "SequenceName": _SEQUENCE,
         "PulseSequenceName": _SEQUENCE,
         "WedgeID": _WEDGE,
-        **dict.fromkeys(_CODES.split(), _ACCESSORY),
+        **dict.fromkeys(_CODES.split(), _CODE),
         "ApplicatorID": _ACCESSORY,
         "BlockTrayID": _ACCESSORY,
         "GeneralAccessoryID": _ACCESSORY,

@@ -186,13 +186,15 @@ _NUMBERED = (
     r"(?=(?:.*\.)?\d(?:\.|$))(?=(?:\D*\d){3,10}\D*$)"
     r"(?:\d{1,3}(?:\.\d{1,3}){1,3}\.\d{1,4}|\d{1,2}\.\d{1,3}(?:\.\d{1,3}\.\d{5}|\.\d{4}\.\d{1,2}))"
 )
+#: A commit of git, as it is shortened or whole. Digits with one letter, or behind letters, may be a person's: 1234e56.
+COMMIT = r"(?=\d*[a-f]\d*[a-f])(?=[a-f]*\d+[a-f]+\d+[a-f]|\d+[a-f]+\d+)(?:[\da-f]{7,8}|[\da-f]{40})(?![\da-f])"
 _VERSION = re.compile(
     "|".join(
         (
             rf"(?!\d\d\.\d\d\.\d\d(?!\.)){_DOTTED}",
             _NUMBERED,
             r"[a-z]{2,5}:\d{1,2}(?:\.\d{1,2}){2,3}",  # a part of a program, and its version: AWS:1.11.2.0
-            r"(?=[a-f]*\d+[a-f]+\d+[a-f]|\d+[a-f]+\d+)(?-i:[\da-f]{7,8}|[\da-f]{40})",  # a commit of git
+            rf"(?-i:{COMMIT})",
             r"v?\d{1,2}(?:\.\d{1,3}){1,3}(?:\.dev\d{1,4})?[+\-](?:git\.?|g)[\da-f]{7,10}",
             r"[a-z]\.\d\d\.\d\d",
             r"[vr]?\d{1,2}\.\d\.\d{1,2}\.\d{1,5}",  # a build number after three small numbers

@@ -40,6 +40,9 @@ def test_versions_stay(version: str) -> None:
         ("14.05.1961", "1961"), ("3.4.1961", "1961"), ("12.34.567", "567"), ("14.36.582", "582"),
         ("756.1234.5678.97", "5678"), ("Kowalska 3.1.2", "Kowalska"), ("syngo MR E11 Kowalska", "Kowalska"),
         ("Gavalierova 2.0.1", "Gavalierova"), ("LJMC_1.0", "LJMC"), ("VE11C 10.44.7.19", "44.7"),
+        ("14.03.61", "61"), ("02.47.11.88.20", "47"), ("A.14.03.61", "61"), ("km14_03_61", "61"),
+        ("61.03.14.4711", "4711"), ("1.2.3.610314", "610314"), ("3.1.2 r610314", "610314"), ("3.1.2 4711e88", "4711"),
+        ("3.1.2 ada1961", "1961"), ("3.1.2 KM-4711", "4711"), ("Serviced 14.03.61", "61"),
         ("E4711 5.2.1", "4711"), ("3.1.2 AB12345", "12345"), ("3.1.2 4F7A9C21", "4F7A9C21"), ("0CTP5V", "0CTP5V"),
     ],
 )  # fmt: skip
@@ -66,6 +69,7 @@ def test_an_identifier_of_the_file_is_no_version() -> None:
         ("ConvolutionKernel", "YE"), ("ConvolutionKernel", "B_SHARPIII"), ("ReconstructionMethod", "OSEM:i3s12"),
         ("ReconstructionMethod", "VSREM Q.Clear beta 300"), ("AcquisitionDeviceProcessingDescription", "GRADATION 3"),
         ("WedgeID", "W15R10"), ("WedgeID", "W60IN20"), ("AccessoryCode", "BLK TRAY 4"), ("AccessoryCode", "MLC80"),
+        ("AccessoryCode", "EDW15IN"),
         ("ApplicatorID", "Fletcher"), ("ApplicatorID", "25X25 CONE"), ("BeamName", "Arco 3"), ("BeamName", "4 Feld"),
         ("BeamName", "9 MeV"), ("ROIName", "Auge re"), ("ROIName", "Rygmarv"), ("ROIName", "Goldmarker"),
         ("ROIName", "CTVn_R_5438"), ("ScanOptions", "DUAL_SCANO"),
@@ -93,6 +97,10 @@ def test_agents_of_other_scripts_stay(agent: str) -> None:
         ("AccessoryCode", "Kowalska", "Kowalska"), ("AccessoryCode", "MAI", "MAI"),
         ("AccessoryCode", "4711882", "4711"),
         ("ROIName", "Kowalska", "Kowalska"), ("BeamName", "Kowalska 2", "Kowalska"), ("ROIName", "PTV_4821", "4821"),
+        ("SequenceName", "OLGA2D", "OLGA"), ("SequenceName", "FE3D_Olga", "Olga"),
+        ("ReceiveCoilName", "12OLGA", "OLGA"), ("AcquisitionDeviceProcessingCode", "OLGA KOWA", "OLGA"),
+        ("TransducerData", "OLGA-1961", "OLGA"), ("ManufacturerModelName", "OLGA-1961", "OLGA"),
+        ("ManufacturerModelName", "KVNR-4711", "4711"),
         ("RTPlanLabel", "Tang", "Tang"), ("WedgeID", "E4711", "4711"), ("ReceiveCoilName", "K7Q2M", "K7Q2M"),
     ],
 )  # fmt: skip
