@@ -36,6 +36,8 @@ _ESCAPED_BYTES = re.compile(r"(?:=[0-9A-Fa-f]{2}){3,}|(?:\\x[0-9A-Fa-f]{2}){3,}|
 _SIGNS_OF_DIGITS = re.compile(
     "[\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u2460-\u2468\u2474-\u247c\u2488-\u2490\u24ea\u2776-\u277e\u2780-\u2788]{3,}"
 )
+#: Letters in circles and parentheses; radicals of Chinese, which look like the letters that they are parts of.
+_SIGNS_OF_LETTERS = re.compile("[\u249c-\u24e9\u2e80-\u2fd5\U0001f110-\U0001f189]")
 
 
 def readable(text: str) -> str:
@@ -49,10 +51,6 @@ def readable(text: str) -> str:
         text = _QUOTED.sub(lambda match: chr(int(match[1], 16)), text)
         text = html.unescape(unquote(text, errors="replace"))
     return text
-
-
-#: Letters in circles and parentheses; radicals of Chinese, which look like the letters that they are parts of.
-_SIGNS_OF_LETTERS = re.compile("[\u249c-\u24e9\u2e80-\u2fd5\U0001f110-\U0001f189]")
 
 
 def _from_bytes(match: re.Match[str]) -> str:

@@ -47,11 +47,11 @@ _OF_MONTH_ALONE = (
     r"(?:in|since|of|from|last|next|until|before|early|late|mid|end\sof)\s(?-i:January|February|March|April|May|June|July|August|September|October|November|December)"
     r"|(?:im|seit|vom|ab|bis|anfang|mitte|ende)\s(?-i:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)"
     r"|(?:en|de|depuis|fin|début|mi|du\smois\sde)\s(?-i:janvier|février|avril|juin|juillet|août|septembre|octobre|novembre|décembre)"
-    r"|(?:en|de|del|desde|em|do|da|desde|in|di|a|dal)\s(?-i:enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre"
+    r"|(?:en|de|del|desde|em|do|da|in|di|a|dal)\s(?-i:enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre"
     r"|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|novembre|dicembre)"
     r"|(?:in|van|sinds|begin|eind)\s(?-i:januari|februari|maart|april|juni|juli|augustus|september|oktober|november|december)"
     r"|(?:i|från|fra|sedan|siden)\s(?-i:januari?|februari?|april|juni|juli|augusti?|september|oktober|november|december|desember)"
-    r"|(?:w|we|od|z|в|с|от|за|у|в|з|від)\s(?:{locative})"
+    r"|(?:w|we|od|z|в|с|от|за|у|з|від)\s(?:{locative})"
 )
 #: Initials and a year of the last century: (LM 1948).
 _BORN_SO = re.compile(r"\(\s*(?!(?:CT|MR|MRI|CR|DX|US|NM|PT|PET|XA|XR)\b)[A-Z]{2,3}[\s,*]+19\d\d\s*\)")

@@ -77,6 +77,8 @@ _DETECTORS = re.compile(
 _CASSETTE = re.compile(r"\d{1,2}(cm|mm|in)x\d{1,2}\1", re.IGNORECASE)
 _VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
 _LARGEST_LESION, _LONGEST_SIZE = 300, 18  # mm; characters
+#: A zero in front, as days have it and no size: 14x03x61mm.
+_DAY_IN_SIZE = re.compile(r"(?:\d{1,4}[x*×])*0\d")
 #: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
 _REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
 _CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S|i\d{1,2}s\d{1,2}")  # iterations and subsets
@@ -567,7 +569,12 @@ def _has_dimensions(word: str) -> bool:
         return False
     sides = [float(side) for side in match.groups() if side]
     collimation = len(sides) > 1 and sides[-1] <= _THICKEST and not sides[-1].is_integer()
-    sized = word.endswith(("mm", "cm")) and max(sides) <= _LARGEST_LESION and len(word) <= _LONGEST_SIZE
+    sized = (
+        word.endswith(("mm", "cm"))
+        and max(sides) <= _LARGEST_LESION
+        and len(word) <= _LONGEST_SIZE
+        and not _DAY_IN_SIZE.match(word)
+    )
     return (
         max(sides) <= _VOXEL
         or sized

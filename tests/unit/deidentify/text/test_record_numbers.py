@@ -176,7 +176,9 @@ def test_versions_with_builds_and_revisions_stay(text: str) -> None:
     assert CLEANER.version(text) == text
 
 
-@pytest.mark.parametrize("text", ["r4471", "3.0.1 (84711882)", "PTV_4821", "V8-47118823", "TE20_TR4412", "70/12/56"])
+@pytest.mark.parametrize(
+    "text", ["r4471", "3.0.1 (84711882)", "PTV_4821", "V8-47118823", "TE20_TR4412", "70/12/56", "14x03x61mm"]
+)
 def test_numbers_that_only_look_like_those_go(text: str) -> None:
     left = CLEANER.description(text)
     assert not any(len(digits) > 3 for digits in "".join(c if c.isdigit() else " " for c in left).split()), left
@@ -201,6 +203,7 @@ def test_versions_of_makers_stay(text: str) -> None:
     [
         "3.12.1966", "3.1.1967.12", "3.456.789", "4.711.882.1", "756.4821.3377.05", "456.123.789-01", "192.168.7.20",
         "10.2.113.45", "172.16.4.9", "IP:134.76.12.133", "192.168.7.1:104", "8841273a", "A1234567",
+        "4711e88", "ada1961",
     ],
 )  # fmt: skip
 def test_days_numbers_of_persons_and_hosts_are_no_versions(text: str) -> None:

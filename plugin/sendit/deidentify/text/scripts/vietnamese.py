@@ -37,6 +37,11 @@ _HOUSED = re.compile(
 )
 _ADDRESS = re.compile(r"((?<!\w)(?i:địa chỉ|đ/c|ngụ tại|sống tại|sống ở|trú tại|quê|quê quán)\s?:?\s)([^;.\n\r]+)")
 _MARKS = re.compile("[àáâãèéêìíòóôõùúýăđĩũơưạ-ỹ]", re.IGNORECASE)
+#: Family names that are hardly ever words, in small letters, and up to three syllables behind them.
+_SMALL = re.compile(
+    r"(?<!\w)(?:nguyễn|trần|phạm|huỳnh|đặng|bùi|ngô|trịnh|phan|võ|vũ|đoàn|đinh|trương|dương|lê|hoàng|lý)(?:\s(?:văn|thị|hữu|đức|minh|ngọc|thanh|quốc|thu|kim|xuân|hoàng|công|đình"
+    r"|mỹ|bảo|gia|anh|tuấn|hồng|phương|thùy|quang|trung|mai|lan|hùng|dũng|hoa|hương|linh|nam|long|sơn|tâm|hà|hải|thảo|trang|vân|yến))+(?:\s[a-zà-ỹđ]{1,7})?(?!\w)"
+)
 
 
 def without_names_of_vietnam(text: str) -> str:
@@ -47,13 +52,6 @@ def without_names_of_vietnam(text: str) -> str:
     text = _HOUSED.sub(rf"\1{CUT}", text)
     text = _SMALL.sub(CUT, _TITLED.sub(rf"\1{CUT}", text))
     return text if text.istitle() and text.count(" ") > _LONGEST_NAME else _CHAIN.sub(_without_name, text)
-
-
-#: Family names that are hardly ever words, in small letters, and up to three syllables behind them.
-_SMALL = re.compile(
-    r"(?<!\w)(?:nguyễn|trần|phạm|huỳnh|đặng|bùi|ngô|trịnh|phan|võ|vũ|đoàn|đinh|trương|dương|lê|hoàng|lý)(?:\s(?:văn|thị|hữu|đức|minh|ngọc|thanh|quốc|thu|kim|xuân|hoàng|công|đình"
-    r"|mỹ|bảo|gia|anh|tuấn|hồng|phương|thùy|quang|trung|mai|lan|hùng|dũng|hoa|hương|linh|nam|long|sơn|tâm|hà|hải|thảo|trang|vân|yến))+(?:\s[a-zà-ỹđ]{1,7})?(?!\w)"
-)
 
 
 def _without_name(match: re.Match[str]) -> str:
