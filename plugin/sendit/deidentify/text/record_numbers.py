@@ -77,8 +77,8 @@ _DETECTORS = re.compile(
 _CASSETTE = re.compile(r"\d{1,2}(cm|mm|in)x\d{1,2}\1", re.IGNORECASE)
 _VOXEL, _MATRIX, _THICKEST = 20, 32, 1.5
 _LARGEST_LESION, _LONGEST_SIZE = 300, 18  # mm; characters
-#: A zero in front, as days have it and no size: 14x03x61mm.
-_DAY_IN_SIZE = re.compile(r"(?:\d{1,4}[x*×])*0\d")
+#: Three numbers, one of them with a zero in front, as days have it: 14x03x61mm.
+_DAY_IN_SIZE = re.compile(r"(?=.*[x*×].*[x*×])(?:\d{1,4}[x*×])*0\d")
 #: 5s3s3s. In capitals, as codes are, only in the form of MOLLI.
 _REPEATED = re.compile(r"[1-9]([shb])(?:[1-9]\1){1,4}|\d{1,2}(mm|ms|te|sl|ch|ph)(?:\d{1,2}\2){1,4}|(?:[1-5]S){3}")
 _CLOCKED = re.compile(r"\d{1,2}i\d{1,2}s|\dI\d{1,2}S|i\d{1,2}s\d{1,2}")  # iterations and subsets
