@@ -13,7 +13,7 @@ from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.scripts.endings import is_written_by_hand
 from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
-from sendit.deidentify.text.strangers import begins_sentence_of
+from sendit.deidentify.text.strangers import begins_sentence_of, stands_before_noun
 from sendit.deidentify.text.vocabulary import is_acronym, is_nobody, is_of_machines, is_of_reports
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def _stays_though_short(match: re.Match[str]) -> bool:
         _is_usual(match[0])
         or _is_day(match)
         or begins_sentence_of(match[0], match)
+        or stands_before_noun(match)
         or (not match[0].isascii() and is_written_by_hand(match[0]))
     )
 

@@ -7,6 +7,7 @@ descriptions, `without_strangers_to_machines` for technical texts; `TextCleaner`
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.characters import RUN
@@ -15,18 +16,20 @@ from sendit.deidentify.text.record_numbers import CUT, STRANGER
 from sendit.deidentify.text.scripts.dense import is_of_words
 from sendit.deidentify.text.scripts.names import with_neighbours
 from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
-from sendit.deidentify.text.sections import medicine, products, technique, words_by_section
+from sendit.deidentify.text.sections import cues, medicine, products, sections, technique, words_by_section
 from sendit.deidentify.text.vocabulary import (
     IS_DENSE,
     LIKE_A_WORD,
     SHORT,
     UMLAUT_IN_TWO,
     abbreviations,
+    is_anybodys_name,
     is_compound,
     is_compound_of_words,
     is_known,
     is_name_too,
     is_narrow,
+    is_no_name,
     is_nobody,
     is_of_reports,
     is_ordinary,
@@ -42,6 +45,7 @@ from sendit.deidentify.text.words.sorted_words import (
     folded_word,
     is_listed_name,
     is_of_languages,
+    languages_of,
     likeness,
 )
 from sendit.deidentify.text.words.unknown_words import (
@@ -49,6 +53,7 @@ from sendit.deidentify.text.words.unknown_words import (
     hardly_has_capitals,
     is_at_begin,
     is_noun_with_capital,
+    is_word_in_capitals,
     with_words_of_sentences,
 )
 
@@ -88,6 +93,10 @@ _UNIT_OF_TIME = (
 )
 _COUNTED = re.compile(f"{_UNIT_OF_TIME}|[列排层層枚片例级級度型]")
 _NEAR_BREED = 8  # words
+_SHORTEST_END = 5  # letters of a finding that another one is joined with: Pleuraerguss
+#: The word behind another one, and the one before it, which may be a given name; CUT stands for one, too.
+_NEXT, _PREVIOUS = re.compile(r" ([^\W\d_]+)"), re.compile(rf"([^\W\d_]+|[{CUT}{STRANGER}])[ ,.]{{1,2}}$")
+_JOINING = frozenset(["and", "or", "of", "the", "in"])
 _TEETH = frozenset(
     ["zahn", "zähne", "regio", "endo", "dens", "dente", "dent", "tooth", "teeth", "ząb", "dent", "element"]
 )
@@ -124,6 +133,7 @@ def without_strangers(text: str) -> str:
                 or _is_beside_machine(runs, place)
                 or _is_beside_partner(runs, place)
                 or _is_adjective(runs, place)
+                or stands_before_noun(runs[place])
                 or _is_breed(runs, place)
                 or _is_tooth(runs[place])
                 or _is_transliterated(runs[place][0])
@@ -263,15 +273,33 @@ def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
 
 def _is_in_capitals(text: str, runs: list[re.Match[str]]) -> bool:
     """Return whether a text is a sentence of nothing but capitals."""
-    return text.isupper() and sum(len(run[0]) > SHORT for run in runs) >= _FEWEST_OF_SENTENCE
+    return text.isupper() and sum(len(run[0]) > SHORT or _joins(run[0]) for run in runs) >= _FEWEST_OF_SENTENCE
+
+
+def _joins(word: str) -> bool:
+    """Return whether a short word joins others in a sentence and is no abbreviation of medicine: LES, VOM."""
+    folded = folded_word(word)
+    return len(word) > 1 and folded in cues()["stop"] and folded not in medicine()
 
 
 def _is_beside_usual(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
-    """Return whether a word in capitals is one of languages, and stands between known words."""
-    word = folded_word(runs[place][0])
-    if not _may_begin(runs[place][0]) or not (is_of_languages(word, small=True) or word in terms()):
-        return False  # what is only like words may be a name in capitals
-    return all(usual[other] for other in (place - 1, place + 1) if 0 <= other < len(runs))
+    """Return whether a word in capitals is one of languages, and stands between words that are known or are such."""
+    if not _is_of_capitals(runs[place]):
+        return False
+    return all(
+        usual[other]
+        or (_is_of_capitals(runs[other]) and any(languages_of(runs[one][0].lower()) for one in (place, other)))
+        for other in (place - 1, place + 1)
+        if 0 <= other < len(runs)
+    )
+
+
+def _is_of_capitals(match: re.Match[str]) -> bool:
+    """Return whether a word in capitals is rather one of a language; what is only like words may be a name."""
+    word = folded_word(match[0])
+    if _may_begin(match[0]) and (is_of_languages(word, small=True) or word in terms()):
+        return True
+    return is_word_in_capitals(match)
 
 
 def _without_disguised(match: re.Match[str]) -> str:
@@ -304,7 +332,9 @@ def _may_be_name(run: str) -> bool:
 def _is_without_context(text: str, runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
     """Return whether a word that is also a common family name stands alone, or beside one that is cut out."""
     here = runs[place]
-    if _is_adjective(runs, place) or _is_breed(runs, place) or _is_tooth(here):
+    if _is_adjective(runs, place) or stands_before_noun(here):
+        return False
+    if _is_breed(runs, place) or _is_tooth(here):
         return False
     if here[0].lower() in partners():
         return not _is_beside_partner(runs, place)
@@ -323,11 +353,15 @@ def _is_without_context(text: str, runs: list[re.Match[str]], usual: list[bool],
 def _is_beside_partner(runs: list[re.Match[str]], place: int) -> bool:
     """Return whether a word that is also a name stands beside one that makes it a word: Fall from, COPD GOLD."""
     beside = partners().get(runs[place][0].lower(), frozenset())
-    return any(
-        folded_word(runs[number][0]).removesuffix("s") in beside
-        for number in (place - 1, place + 1)
-        if 0 <= number < len(runs)
-    )
+    return any(_partner_at(runs, place, step) in beside for step in (-1, 1))
+
+
+def _partner_at(runs: list[re.Match[str]], place: int, step: int) -> str:
+    """Return the word beside another one, or behind what joins the two: pins and needles, hook of the hamate."""
+    place += step
+    while 0 <= place < len(runs) and runs[place][0].lower() in _JOINING:
+        place += step
+    return folded_word(runs[place][0]).removesuffix("s") if 0 <= place < len(runs) else ""
 
 
 def _is_adjective(runs: list[re.Match[str]], place: int) -> bool:
@@ -339,6 +373,39 @@ def _is_adjective(runs: list[re.Match[str]], place: int) -> bool:
     if noun.start() - here.end() != 1 or not here.string[here.end()].isspace() or not noun[0].islower():
         return False
     return not _VERB.fullmatch(noun[0]) and (noun[0] in medicine() or is_nobody(noun[0]))
+
+
+def stands_before_noun(match: re.Match[str]) -> bool:
+    """Return whether a word that is also a name stands before one that makes it none: Kleiner Erguss, Cat scratch.
+
+    Behind a word that may be a given name, it is a family name: Hans Kleiner Erguss.
+    """
+    nouns = _nouns().get(folded_word(match[0]))
+    noun = _NEXT.match(match.string, match.end()) if nouns else None
+    if not nouns or not noun or not is_ordinary(noun[1]):
+        return False
+    folded = folded_word(noun[1])
+    if not any(folded == one or (len(one) >= _SHORTEST_END and folded.endswith(one)) for one in nouns):
+        return False
+    before = _PREVIOUS.search(match.string, 0, match.start())
+    return before is None or _is_no_given_name(before[1])
+
+
+def _is_no_given_name(word: str) -> bool:
+    if not word.isalpha():  # cut out
+        return False
+    return folded_word(word) in medicine() or (is_no_name(word) and (word.islower() or not is_anybodys_name(word)))
+
+
+@cache
+def _nouns() -> dict[str, frozenset[str]]:
+    """Return, by word that is also a name, the words before which it is none."""
+    found: dict[str, frozenset[str]] = {}
+    for line in sections("technique.txt")["before others"]:
+        words, _, nouns = line.partition(":")
+        for word in map(folded_word, words.split()):
+            found[word] = found.get(word, frozenset()) | frozenset(map(folded_word, nouns.split()))
+    return found
 
 
 def _is_tooth(match: re.Match[str]) -> bool:

@@ -36,3 +36,44 @@ def test_words_stay_however_they_are_written(text: str) -> None:
 def test_names_that_are_words_go_where_something_tells(text: str, name: str) -> None:
     """A title, a role, another name beside it, or nothing beside it at all."""
     assert name not in CLEANER.description(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEST OBTAINABLE", "Best images possible", "LONG STANDING COUGH", "Pins and needles", "Crown and bridge",
+        "Hook of hamate", "HIGH POWER FIELD", "Berry aneurysm", "MALLET FINGER", "Fish bone", "Cat scratch", "Peg view",
+        "Mum held child", "Gross ascites", "Fair quality",
+    ],
+)  # fmt: skip
+def test_surnames_stay_in_phrases(text: str) -> None:
+    """The word beside them makes them words, in capitals and behind what joins the two, too."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kleiner Erguss", "GROSSER BEFUND", "Kurzer Verlauf", "Langer Gelenkerguss", "Alte Fraktur", "Petit kyste",
+        "PETIT ÉPANCHEMENT", "Piccolo versamento", "KLEIN BEELD", "Mała torbiel", "Liten Cysta",
+        "ATEMSTILLSTAND NICHT MÖGLICH", "CHUTE DANS LES ESCALIERS", "STURZ VOM FAHRRAD",
+    ],
+)  # fmt: skip
+def test_words_of_other_languages_stay_with_a_capital(text: str) -> None:
+    """An adjective before a finding that it agrees with, and words of a language in a sentence of capitals."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Kleiner Thorax", "Kleiner"), ("Klein Erguss", "Klein"), ("Hans Kleiner Erguss", "Kleiner"),
+        ("Dr. Kleiner Erguss", "Kleiner"), ("Kleiner, Erguss", "Kleiner"), ("Petit, kyste", "Petit"),
+        ("Jean Petit kyste", "Petit"), ("John Gross ascites", "Gross"), ("Erguss Kleiner", "Kleiner"),
+        ("KLEINER THORAX", "KLEINER"), ("CT KNIE NAGEL", "NAGEL"), ("BERRY CHEST", "BERRY"), ("Knee of Hook", "Hook"),
+        ("Power, chest", "Power"), ("Chase abdomen", "Chase"),
+    ],
+)  # fmt: skip
+def test_names_that_are_adjectives_go_elsewhere(text: str, name: str) -> None:
+    """Before a part of the body, behind a given name or a comma, or where they do not agree."""
+    assert name not in CLEANER.description(text)
