@@ -353,7 +353,17 @@ def _is_without_context(text: str, runs: list[re.Match[str]], usual: list[bool],
 def _is_beside_partner(runs: list[re.Match[str]], place: int) -> bool:
     """Return whether a word that is also a name stands beside one that makes it a word: Fall from, COPD GOLD."""
     beside = partners().get(runs[place][0].lower(), frozenset())
-    return any(_partner_at(runs, place, step) in beside for step in (-1, 1))
+    if _partner_at(runs, place, -1) in beside:
+        return True
+    return _partner_at(runs, place, 1) in beside and not _is_behind_name(runs, place)
+
+
+def _is_behind_name(runs: list[re.Match[str]], place: int) -> bool:
+    """Return whether a given name stands directly before a word, which is a family name then: Mary Winter cough."""
+    if not place or runs[place].start() - runs[place - 1].end() != 1:
+        return False
+    before = runs[place - 1][0]
+    return not before.islower() and is_anybodys_name(before) and not is_ordinary(before) and not is_eponym(before)
 
 
 def _partner_at(runs: list[re.Match[str]], place: int, step: int) -> str:

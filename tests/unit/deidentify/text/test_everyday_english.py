@@ -69,7 +69,9 @@ def test_words_of_other_languages_stay_with_a_capital(text: str) -> None:
     [
         ("Kleiner Thorax", "Kleiner"), ("Klein Erguss", "Klein"), ("Hans Kleiner Erguss", "Kleiner"),
         ("Dr. Kleiner Erguss", "Kleiner"), ("Kleiner, Erguss", "Kleiner"), ("Petit, kyste", "Petit"),
-        ("Jean Petit kyste", "Petit"), ("John Gross ascites", "Gross"), ("Erguss Kleiner", "Kleiner"),
+        ("Jean Petit nodule", "Petit"), ("Mary Winter cough", "Winter"),
+        ("Rose Berry aneurysm", "Berry"), ("Luca Piccolo versamento", "Piccolo"),
+        ("John Gross ascites", "Gross"), ("Erguss Kleiner", "Kleiner"),
         ("KLEINER THORAX", "KLEINER"), ("CT KNIE NAGEL", "NAGEL"), ("BERRY CHEST", "BERRY"), ("Knee of Hook", "Hook"),
         ("Power, chest", "Power"), ("Chase abdomen", "Chase"),
     ],
