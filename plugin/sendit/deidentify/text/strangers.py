@@ -16,7 +16,7 @@ from sendit.deidentify.text.record_numbers import CUT, STRANGER
 from sendit.deidentify.text.scripts.dense import is_of_words
 from sendit.deidentify.text.scripts.names import with_neighbours
 from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
-from sendit.deidentify.text.sections import cues, medicine, products, sections, technique, words_by_section
+from sendit.deidentify.text.sections import medicine, products, sections, technique, words_by_section
 from sendit.deidentify.text.vocabulary import (
     IS_DENSE,
     LIKE_A_WORD,
@@ -45,7 +45,6 @@ from sendit.deidentify.text.words.sorted_words import (
     folded_word,
     is_listed_name,
     is_of_languages,
-    languages_of,
     likeness,
 )
 from sendit.deidentify.text.words.unknown_words import (
@@ -53,7 +52,6 @@ from sendit.deidentify.text.words.unknown_words import (
     hardly_has_capitals,
     is_at_begin,
     is_noun_with_capital,
-    is_word_in_capitals,
     with_words_of_sentences,
 )
 
@@ -273,33 +271,15 @@ def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
 
 def _is_in_capitals(text: str, runs: list[re.Match[str]]) -> bool:
     """Return whether a text is a sentence of nothing but capitals."""
-    return text.isupper() and sum(len(run[0]) > SHORT or _joins(run[0]) for run in runs) >= _FEWEST_OF_SENTENCE
-
-
-def _joins(word: str) -> bool:
-    """Return whether a short word joins others in a sentence and is no abbreviation of medicine: LES, VOM."""
-    folded = folded_word(word)
-    return len(word) > 1 and folded in cues()["stop"] and folded not in medicine()
+    return text.isupper() and sum(len(run[0]) > SHORT for run in runs) >= _FEWEST_OF_SENTENCE
 
 
 def _is_beside_usual(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
-    """Return whether a word in capitals is one of languages, and stands between words that are known or are such."""
-    if not _is_of_capitals(runs[place]):
-        return False
-    return all(
-        usual[other]
-        or (_is_of_capitals(runs[other]) and any(languages_of(runs[one][0].lower()) for one in (place, other)))
-        for other in (place - 1, place + 1)
-        if 0 <= other < len(runs)
-    )
-
-
-def _is_of_capitals(match: re.Match[str]) -> bool:
-    """Return whether a word in capitals is rather one of a language; what is only like words may be a name."""
-    word = folded_word(match[0])
-    if _may_begin(match[0]) and (is_of_languages(word, small=True) or word in terms()):
-        return True
-    return is_word_in_capitals(match)
+    """Return whether a word in capitals is one of languages, and stands between known words."""
+    word = folded_word(runs[place][0])
+    if not _may_begin(runs[place][0]) or not (is_of_languages(word, small=True) or word in terms()):
+        return False  # what is only like words may be a name in capitals
+    return all(usual[other] for other in (place - 1, place + 1) if 0 <= other < len(runs))
 
 
 def _without_disguised(match: re.Match[str]) -> str:

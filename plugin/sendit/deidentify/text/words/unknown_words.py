@@ -219,20 +219,6 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
     return not _languages_of_text(text, small).isdisjoint(codes) or any(shares.get(one, 0.0) >= _SHARE for one in codes)
 
 
-def is_word_in_capitals(match: re.Match[str]) -> bool:
-    """Return whether a word of a text in capitals is rather a word than a name in the language of that text.
-
-    Args:
-        match: where the word stands.
-    """
-    text, small = match.string, match[0].lower()
-    codes = {code.lower() for code in languages_of(small) if code[-1].isupper()}
-    if codes.isdisjoint(_languages_of_text(text, small)) or _is_behind(_AGENT, match):
-        return False
-    shares = shares_of(text[:_TELLING], small)
-    return any(shares.get(code, 0.0) >= _SHARE for code in codes)
-
-
 @lru_cache(maxsize=512)
 def hardly_has_capitals(text: str) -> bool:
     """Return whether most words of a text are in small letters, and its language writes no noun with a capital."""
