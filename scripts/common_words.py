@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.terms import TABLES, folded
-from scripts.terms_of_languages import Names, accepted, frequencies
+from scripts.terms import folded
+from scripts.terms_of_languages import Names, accepted, frequencies, read_table, write_table
 from sendit.deidentify.text.vocabulary import is_ordinary
 
 if TYPE_CHECKING:
@@ -30,13 +30,10 @@ _SHORTEST = 4
 
 def main(root: Path) -> None:
     """Add the words to the table."""
-    path = TABLES / "terms_of_languages.txt"
-    lines = path.read_bytes().splitlines()
-    head = [line for line in lines if line.startswith(b"#")]
-    have = {line.partition(b" ")[0]: line for line in lines if not line.startswith(b"#")}
+    head, have = read_table()
     for word in _words(root, Names(root)):
         have.setdefault(word.encode(), f"{word} s".encode())
-    path.write_bytes(b"\n".join((*head, *sorted(have.values()))) + b"\n")
+    write_table(head, have)
 
 
 def _words(root: Path, names: Names) -> Iterator[str]:

@@ -15,8 +15,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.terms import TABLES
-from scripts.terms_of_languages import AGES_AND_HOSPITALS, Language, Names, accepted, frequencies
+from scripts.terms_of_languages import (
+    AGES_AND_HOSPITALS,
+    Language,
+    Names,
+    accepted,
+    frequencies,
+    read_table,
+    write_table,
+)
 from sendit.deidentify.text.vocabulary import LIKE_A_NAME, is_ordinary
 from sendit.deidentify.text.words.sorted_words import likeness
 
@@ -38,17 +45,14 @@ _FREQUENT = 4.5  # words of this frequency are no town
 
 def main(root: Path) -> None:
     """Add the words to the table."""
-    path = TABLES / "terms_of_languages.txt"
-    lines = path.read_bytes().splitlines()
-    head = [line for line in lines if line.startswith(b"#")]
-    have = {line.partition(b" ")[0]: line for line in lines if not line.startswith(b"#")}
+    head, have = read_table()
     names = Names(root)
     for word in _words(root, names):
         is_doubtful = word in names.american or word in names.chosen or likeness(word) < LIKE_A_NAME
         if have.get(word.encode(), b"").endswith(b" n"):
             continue
         have[word.encode()] = f"{word} r".encode() if is_doubtful else word.encode()
-    path.write_bytes(b"\n".join((*head, *sorted(have.values()))) + b"\n")
+    write_table(head, have)
 
 
 def _words(root: Path, names: Names) -> Iterator[str]:

@@ -28,11 +28,13 @@ import msgpack
 
 from scripts.terms import TABLES, folded
 from sendit.deidentify.text import vocabulary
+from sendit.deidentify.text.characters import MARKS
 from sendit.deidentify.text.words.sorted_words import without_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_TABLE = TABLES / "terms_of_languages.txt"
 _ROOTS = Path(__file__).with_name("medical_roots.txt")
 
 
@@ -115,7 +117,7 @@ _OF_VIETNAM, _OF_VIETNAM_AT_BEGIN = 4.2, 5.0
 #: Letters and frequencies of words with accents that are shorter than others.
 _SHORT_WORD, _VERY_COMMON, _OF_FUNCTION_WORDS = 2, 4.2, 5.3
 _FINAL_SIGMA = re.compile("(?<=[^\\W\\d_])σ$")  # wordfreq has folded it
-_LETTERS = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{vocabulary.MARKS}])*")
+_LETTERS = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{MARKS}])*")
 _RANKED_OF_USER, _SHORTEST_OF_USER = 100, 6
 _OF_VIETNAM_TEXT = """
     nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mạc đào đoàn lâm mai tô hà
@@ -312,6 +314,18 @@ def _roots() -> re.Pattern[str]:
     return re.compile("|".join(" ".join(lines).split()))
 
 
+def read_table() -> tuple[list[bytes], dict[bytes, bytes]]:
+    """Return the comments of the table as it is, and its lines by their words."""
+    lines = _TABLE.read_bytes().splitlines()
+    head = [line for line in lines if line.startswith(b"#")]
+    return head, {line.partition(b" ")[0]: line for line in lines if not line.startswith(b"#")}
+
+
+def write_table(head: Iterable[bytes], lines: Mapping[bytes, bytes]) -> None:
+    """Write the table: comments, and the lines of its words in their order."""
+    _TABLE.write_bytes(b"\n".join((*head, *sorted(lines.values()))) + b"\n")
+
+
 class _Found(NamedTuple):
     """Words by how they have to be written to count: anyhow; at the beginning of a sentence or small; small."""
 
@@ -435,7 +449,8 @@ def _is_of_medicine(plain: str) -> bool:
 
 _HEAD = """# Words of other languages than English that nobody is called by, sorted: sorted_words.py halves it. Some are
 # a name without their accents. Behind an s: in small letters only; behind a c: also where a sentence begins;
-# behind an n: a name that would be taken for a word with a prefix.
+# behind an n: a name that would be taken for a word with a prefix; behind an r: also a name, or
+# like one, stays beside others only.
 # Written by python -m scripts.terms_of_languages, from Debian's dictionaries of hunspell (de, da, no, sv: GPL and LGPL;
 # fr, es, it, pt, pl, ru, cs, tr, uk, hu, ro, el, ca, bg, hr, sl, sk, lt, lv, id, vi, ar, he, hi, bn: MPL, LGPL and GPL;
 # nl: BSD) and of voikko (fi: GPL), which say what is a word, and, only to choose, PyPI's wordfreq, names-dataset,
@@ -446,7 +461,7 @@ _HEAD = """# Words of other languages than English that nobody is called by, sor
 
 def main(root: Path) -> None:
     """Write the table; its words are none of the other tables, so these are read first."""
-    (TABLES / "terms_of_languages.txt").write_text(_HEAD + "\n".join(terms(root)) + "\n", "utf-8")
+    _TABLE.write_text(_HEAD + "\n".join(terms(root)) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.rare_names import ENGLISH, is_telling
-from scripts.terms import TABLES, folded
-from scripts.terms_of_languages import LANGUAGES, Language, Names, accepted, frequencies
+from scripts.terms import folded
+from scripts.terms_of_languages import LANGUAGES, Language, Names, accepted, frequencies, read_table, write_table
 from sendit.deidentify.text.vocabulary import is_ordinary
 from sendit.deidentify.text.words.sorted_words import is_listed_name, likeness
 
@@ -35,15 +35,12 @@ _ENDINGS = (1, 2)  # letters
 
 def main(root: Path) -> None:
     """Add the words to the table."""
-    path = TABLES / "terms_of_languages.txt"
-    lines = path.read_bytes().splitlines()
-    head = [line for line in lines if line.startswith(b"#")]
-    have = {line.partition(b" ")[0]: line for line in lines if not line.startswith(b"#")}
+    head, have = read_table()
     names = Names(root)
     for word in (*_of_languages(root), *_of_notes(root)):
         if not is_telling(names, word) and word not in _NEVER:
             have.setdefault(word.encode(), word.encode())
-    path.write_bytes(b"\n".join((*head, *sorted(have.values()))) + b"\n")
+    write_table(head, have)
 
 
 def _of_languages(root: Path) -> Iterator[str]:
