@@ -197,7 +197,7 @@ def test_a_name_that_nobody_has_checked_is_no_role(make_stack: MakeStack, roles:
         f"{stack.source.url}/sendit/api/acknowledgements", json={"batches": [1]}, timeout=30
     )
     assert answer.status_code == 403
-    assert answer.json()["detail"].startswith("anonymous does not have the role administer")
+    assert answer.json()["detail"].startswith("anonymous does not have the role Administer")
 
 
 def _wait_for_refusal(stack: Stack) -> None:

@@ -35,9 +35,9 @@ from sendit.api.pages import (
 from sendit.api.pages import projects as projects_page
 from sendit.api.pages import review as review_page
 from sendit.api.pages.shell import DOCUMENTATION_FILES, Shell, Sources, documentation_page, static_files
-from sendit.api.problems import ALWAYS, MISSING, refuse_unknown_parameters, translate_errors
+from sendit.api.problems import ALWAYS, MISSING, REFUSED, refuse_unknown_parameters, translate_errors
 from sendit.api.queries import Views
-from sendit.api.roles import Anyone, Viewer, refuse_undeclared
+from sendit.api.roles import Anyone, Role, Viewer, refuse_undeclared
 from sendit.api.routes import StartImport, add_routes
 from sendit.api.service import alarms, configuration, export, status
 from sendit.api.viewer import images, projects
@@ -151,6 +151,11 @@ def _add_pages(app: FastAPI, sources: Sources) -> None:
     @app.get(f"/{MISSING}", include_in_schema=False)
     def get_missing(request: Request, _viewer: Viewer) -> HTMLResponse:
         return sources.shell.page(request, "missing.html", "", refresh=0)
+
+    @app.get(f"/{REFUSED}", include_in_schema=False)
+    def get_refused(request: Request, _anyone: Anyone, roles: str = "") -> HTMLResponse:
+        lacking = [role.key for role in Role if role in roles.split(",")]
+        return sources.shell.page(request, "refused.html", "", refresh=0, lacking=lacking)
 
 
 def _add_documentation(app: FastAPI) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.dependencies.models import Dependant
@@ -17,8 +18,8 @@ from sendit.api.guard import ProblemResponse, add_headers, problem_details
 from sendit.api.schemas import Problem
 from sendit.errors import Misconfigured, Retry
 
-#: The page that stands for pages which do not exist, below /sendit/.
-MISSING = "missing"
+#: The pages that stand for those which do not exist, and for those that the user may not see; below /sendit/.
+MISSING, REFUSED = "missing", "refused"
 #: Possible answers of a route, by status.
 Responses = dict[int | str, dict[str, Any]]
 
@@ -86,14 +87,23 @@ def _answer(
 ) -> Response:
     """Return a problem as JSON; below a page's address as text for a person (Orthanc sends no HTML with an error).
 
-    A person who follows a link to what is no longer there is led to a page from which there is a way on.
+    A person in a browser is led to a page from which there is a way on: by a link to what is no longer there, an
+    address that was mistyped, or one that they may not see.
     """
     path = request.url.path.removeprefix(str(request.scope.get("root_path", "")))
-    if path.startswith("/api/"):
+    if path == "/api" or path.startswith("/api/"):
         return ProblemResponse(problem_details(status, detail, remedy, **members), status, headers)
-    if status == 404 and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse("../" * (path.strip("/").count("/")) + MISSING, 303)
+    if request.method == "GET" and "text/html" in request.headers.get("accept", "") and status in (403, 404, 422):
+        page = f"{REFUSED}?roles={','.join(members.get('roles', ()))}" if status == 403 else MISSING
+        return RedirectResponse("../" * (path.strip("/").count("/")) + quote(page, safe="?=,"), 303)
     return PlainTextResponse(f"{detail[:1].upper()}{detail[1:]}.\n{remedy}\n", status, headers)
+
+
+#: Problem and remedy where no route takes a request.
+_UNROUTED = {
+    404: ("there is nothing at this address", "/sendit/api/docs describes all addresses."),
+    405: ("this address does not take this method", "/sendit/api/docs describes all addresses."),
+}
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -109,6 +119,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     members: dict[str, Any] = (
         dict(error.detail) if isinstance(error.detail, dict) else {}
     )  # of `problem`; else another library's words
+    if not members and error.status_code in _UNROUTED:
+        members = dict(zip(("detail", "cure"), _UNROUTED[error.status_code], strict=True))
     detail, remedy = str(members.pop("detail", error.detail)), str(members.pop("cure", ""))
     return _answer(request, error.status_code, detail, remedy, error.headers, **members)
 

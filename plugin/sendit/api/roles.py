@@ -32,7 +32,7 @@ class Role(StrEnum):
 
     VIEW = "view"  # see batches, destinations, the audit log: codes only
     REVIEW = "review"  # see images and headers before cleaning, decide about what is held for review
-    RELEASE = "release"  # release what was accepted
+    RELEASE = "release"  # see outputs that wait for a review, and release them
     LOOK_UP = "look up"  # see values of originals
     ADMINISTER = "administer"  # retry, cancel, acknowledge, pause, recall, import, reload
 
@@ -123,7 +123,7 @@ class Needs:
 
 
 def _lacks(actor: str, roles: tuple[Role, ...]) -> HTTPException:
-    names = " or ".join(role.value for role in roles)
+    names = " or ".join(role.key for role in roles)
     keys = " or ".join(f"SendIt.Roles.{role.key}" for role in roles)
     detail = f"{actor} does not have the role {names}"
     return problem(403, detail, f"Ask for it: the administrator of Orthanc grants it in {keys}.", roles=list(roles))
@@ -131,6 +131,8 @@ def _lacks(actor: str, roles: tuple[Role, ...]) -> HTTPException:
 
 #: Roles that see what was not cleaned: a reviewer has to.
 ORIGINALS = (Role.REVIEW, Role.LOOK_UP)
+#: Roles that see outputs which wait for a review: also who releases them.
+UNRELEASED = (*ORIGINALS, Role.RELEASE)
 
 Anyone: TypeAlias = Annotated[str, Depends(Needs())]
 Viewer: TypeAlias = Annotated[str, Depends(Needs(Role.VIEW))]

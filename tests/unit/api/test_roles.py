@@ -66,15 +66,15 @@ def served(app: FastAPI, path: Path, posted: Any = None) -> Iterator[Ask]:
     server = Server(app, path)
     server.start()
 
-    def ask(method: str, address: str, user: str = "eve") -> Answer:
+    def ask(method: str, address: str, user: str = "eve", accept: str = "*/*") -> Answer:
         connection = http.client.HTTPConnection("localhost")
         with socket.socket(socket.AF_UNIX) as connection.sock:
             connection.sock.connect(str(path))
             kind = "application/x-www-form-urlencoded" if address.endswith("/decision") else "application/json"
-            headers = {"X-SendIt-Token": TOKEN, "X-SendIt-User": user, "Content-Type": kind}
+            headers = {"X-SendIt-Token": TOKEN, "X-SendIt-User": user, "Content-Type": kind, "Accept": accept}
             connection.request(method, address, None if method == "GET" else json.dumps(posted or {}), headers)
             answer = connection.getresponse()
-            kind, body = answer.headers["Content-Type"], answer.read()
+            kind, body = answer.headers["Content-Type"] or answer.headers["Location"], answer.read()
             return Answer(answer.status, kind, json.loads(body or b"null") if "json" in kind else body.decode())
 
     try:
@@ -184,17 +184,17 @@ def test_who_lacks_the_role_is_refused(route: APIRoute, nobody: Ask) -> None:
     path = re.sub(r"\{[^}]*\}", "1", route.path)
     [method] = route.methods or set()
     if not needed:
-        assert path in ("/api/me", "/api/docs")
+        assert path in ("/api/me", "/api/docs", "/refused")
         return
     answer = nobody(method, path)
     if not path.startswith("/api/"):  # a page: words for a person
         assert (answer.status, answer.kind) == (403, "text/plain; charset=utf-8")
-        assert needed[0].value in answer.body
+        assert needed[0].key in answer.body
         return
     assert (answer.status, answer.kind) == (403, "application/problem+json")
     problem = answer.body
     assert problem["roles"] == [role.value for role in needed]
-    assert needed[0].value in problem["detail"]
+    assert needed[0].key in problem["detail"]
     assert f"SendIt.Roles.{needed[0].key}" in problem["cure"]
 
 
@@ -230,6 +230,44 @@ def test_a_route_that_was_forgotten(tmp_path: Path) -> None:
     with served(app, tmp_path / "s") as ask:
         answer = ask("GET", "/api/forgotten")
     assert (answer.status, "originals" in str(answer.body)) == (403, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "leads_to"),
+    [
+        ("/crosswalk", "refused?roles=look%20up"),
+        ("/nonsense/", "missing"),
+        ("/batches/none", "../missing"),
+        ("/batches?state=LOST", "missing"),
+    ],
+)
+def test_a_browser_is_led_to_a_page(tmp_path: Path, address: str, leads_to: str) -> None:
+    """Where an address is mistyped, or the user may not see it: no bare line of text, from which there is no way on."""
+    with served(make(), tmp_path / "s") as ask:
+        answer = ask("GET", address, "eve", "text/html,*/*")
+        assert (answer.status, answer.kind) == (303, leads_to)
+        assert ask("GET", address, "eve").status in (403, 404, 422)
+
+
+def test_the_page_for_who_may_not_see_another(nobody: Ask) -> None:
+    """It names the role and the user, shows nothing else of SendIt, and repeats nothing of its address."""
+    answer = nobody("GET", "/refused?roles=look%20up,<b>x</b>", "eve", "text/html")
+    assert (answer.status, "text/html" in answer.kind) == (200, True)
+    for words in ("You may not see this page", "SendIt.Roles.LookUp", "eve", "Orthanc Explorer"):
+        assert words in answer.body
+    for words in ("<b>x</b>", "&lt;b&gt;x", 'href="batches"', "Needs me"):
+        assert words not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status"), [("GET", "/api/nothing", 404), ("GET", "/api", 404), ("DELETE", "/api/me", 405)]
+)
+def test_an_address_of_the_api_that_does_not_exist(nobody: Ask, method: str, address: str, status: int) -> None:
+    """It is a problem like any other, with its remedy."""
+    answer = nobody(method, address)
+    assert (answer.status, answer.kind) == (status, "application/problem+json")
+    assert answer.body["detail"].startswith("th")
+    assert "/sendit/api/docs" in answer.body["cure"]
 
 
 def test_me(tmp_path: Path, nobody: Ask) -> None:

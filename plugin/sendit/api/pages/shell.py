@@ -49,6 +49,10 @@ _MOVING = (BatchState.RECEIVING, BatchState.QUEUED, BatchState.PROCESSING, Batch
 _BUSY, _IDLE = 4, 20
 
 
+#: What a person without any role sees of SendIt's health: nothing.
+_UNSEEN: Mapping[str, Any] = {"works": True, "problems": [], "faults": [], "unseen_batches": [], "unseen_imports": []}
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """An entry of the navigation."""
@@ -138,7 +142,7 @@ class Shell:
             values: what the template shows.
         """
         me, root = self.me(request), root_of(request)
-        health, counts = self.health(), self._counts()
+        health, counts = (self.health(), self._counts()) if me.may("VIEW") else (_UNSEEN, {})
         start = not _path(request)
         page = render(
             template,

@@ -141,7 +141,7 @@
   document.addEventListener('htmx:timeout', () => offline('SendIt does not answer.'))
   document.addEventListener('htmx:responseError', event => {
     const status = event.detail.xhr.status
-    offline(status === 401 || status === 403 ? 'You are no longer logged in.' : `SendIt is not running (${status}).`)
+    offline({401: 'You are no longer logged in.', 403: 'You may not see this page any more.'}[status] || `SendIt is not running (${status}).`)
   })
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) waiting?.abort()
