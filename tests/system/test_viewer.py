@@ -187,7 +187,10 @@ def _left(stack: Stack) -> tuple[Any, ...]:
 
 
 def test_who_sees_originals(make_stack: MakeStack) -> None:
-    """Reviewers and those who look up; each look is in the audit log. Others see codes, and what was released."""
+    """Reviewers and those who look up; each look is in the audit log. Others see codes, and what was released.
+
+    Who may release what waits sees it as it would leave, and nothing of the originals.
+    """
     stack = started(make_stack(), Pixels={"OnText": "Review"})
     maker = CaptureMaker()
     stack.source.upload(maker.capture(1))
@@ -210,6 +213,11 @@ def test_who_sees_originals(make_stack: MakeStack) -> None:
         ("orthanc:lee", "instance 1", "header"),
         ("orthanc:rita", "instance 1", "frame"),
     ]
+    assert ask(stack, "bea", "api/batches/1/instances/1/frames").status_code == 200
+    assert ask(stack, "bea", "api/batches/1/instances/1/frames/1").status_code == 200
+    assert ask(stack, "bea", frames[0]).status_code == 403
+    [newest, *_] = ask(stack, "vera", "api/audit?action=look").json()["entries"]
+    assert (newest["actor"], newest["details"]) == ("orthanc:bea", {"what": "frame of the output"})
     body = {"study": stack.batches()[0]["study"]}
     assert ask(stack, "vera", f"api/projects/{PROJECT}/preview", "POST", body).status_code == 403
     assert maker.person.patient_id in ask(stack, "lee", f"api/projects/{PROJECT}/preview", "POST", body).text

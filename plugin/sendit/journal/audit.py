@@ -179,7 +179,7 @@ class Audit:
             add(c, *acts)
 
     def record_look(self, actor: str, batch: int, subject: str, what: str) -> None:
-        """Record that a person looks at an original, before it is shown.
+        """Record that a person looks at an original, or an output before its release, before it is shown.
 
         The same person, instance and kind of look make one entry a day (UTC): scrolling through 500 frames of an
         instance is one look.
@@ -188,7 +188,7 @@ class Audit:
             actor: who looks.
             batch: the batch of the instance.
             subject: the instance, by its coded SOPInstanceUID, or the name of its preview.
-            what: "header", "frame" or "preview".
+            what: "header", "frame", "sheet" or "preview"; with " of the output" if it is not the original.
         """
         a = t.audit.c
         day = now().replace(hour=0, minute=0, second=0, microsecond=0)

@@ -43,7 +43,7 @@ ACTS = {
     "resume": "resumed",
     "deidentify-now": "had a study de-identified now",
     "import": "imported a folder",
-    "look": "looked at an original",
+    "look": "looked at an original or unreleased output",
     "look-up": "looked up in the crosswalk",
     "export-crosswalk": "exported the crosswalk",
     "show-file-names": "looked at names of files",

@@ -81,9 +81,7 @@ def _lists(app: FastAPI, views: Views, viewer: InstanceViewer) -> None:
         batch_id: Number, number: InstanceNumber, looking: Looker, which: WhichParameter = "after"
     ) -> FramesAnswer:
         """Return size, windows and boxes of an instance: what a viewer needs before it shows a frame."""
-        batch = views.row(batch_id)
-        if which == "before" or batch.state not in _RELEASED:
-            looking.require_originals()
+        _require(looking, views.row(batch_id).state, which)
         image = viewer.instance(batch_id, number)
         if image is None:
             raise _no_instance(batch_id, number)
@@ -107,10 +105,23 @@ class _Pixels:
 
     def admit(self, looking: Looking, batch_id: int, which: str, subject: str, what: str) -> None:
         """Refuse who may not see them; record a look at what may identify a patient."""
-        batch = self.views.row(batch_id)
-        if which == "before" or batch.state not in _RELEASED:
-            looking.require_originals()
-            looking.record(self.pipeline, batch_id, subject, what)
+        if _require(looking, self.views.row(batch_id).state, which):
+            shown = what if which == "before" else f"{what} of the output"
+            looking.record(self.pipeline, batch_id, subject, shown)
+
+
+def _require(looking: Looking, state: BatchState, which: str) -> bool:
+    """Refuse who may not see these pixels; return whether they may identify a patient.
+
+    Who may release what waits for a review sees it as it would leave: nobody is to release what they cannot see.
+    """
+    if which == "after" and state in _RELEASED:
+        return False
+    if which == "after" and state is BatchState.REVIEW:
+        looking.require_unreleased()
+    else:
+        looking.require_originals()
+    return True
 
 
 def _frames(app: FastAPI, viewer: InstanceViewer, pixels: _Pixels) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends
 
-from sendit.api.roles import ORIGINALS, Person, Someone, Viewer
+from sendit.api.roles import ORIGINALS, UNRELEASED, Person, Someone, Viewer
 from sendit.pipeline.batch import Pipeline
 
 
@@ -26,6 +26,10 @@ class Looking:
         """Raise the problem 403 unless they may see originals."""
         self.person.require(*ORIGINALS)
 
+    def require_unreleased(self) -> None:
+        """Raise the problem 403 unless they may see outputs that wait for a review."""
+        self.person.require(*UNRELEASED)
+
     def record(self, pipeline: Pipeline, batch: int, subject: str, what: str) -> None:
         """Record a look at originals of a batch, before they are shown.
 
@@ -33,7 +37,7 @@ class Looking:
             pipeline: has the journal.
             batch: number of the batch.
             subject: the instance, by its number in the batch.
-            what: frame, sheet or header.
+            what: "frame", "sheet" or "header", with " of the output" if it is not the original.
         """
         pipeline.services.journal.audit.record_look(self.person.actor, batch, subject, what)
 
