@@ -503,7 +503,7 @@ class Supervisor:
                 self._problem = Problem(error_text, "Install SendIt's environment, or name it in SendIt.Python.")
                 return None
         status = worker.wait()
-        reason = str(worker.stopped.get("reason") or worker.last_line or "it gave no reason")
+        reason = str(worker.stopped.get("reason") or worker.last_line or _unexplained(status))
         if status == EX_CONFIG and not worker.stopped.get("retry"):
             place = str(worker.stopped.get("place", ""))
             text = reason if reason.startswith(place) else f"{place}: {reason}"
@@ -514,13 +514,20 @@ class Supervisor:
         return worker
 
 
+def _unexplained(status: int) -> str:
+    """Return why a worker may have ended that said nothing."""
+    if status == -signal.SIGKILL:
+        return "it was killed, as the kernel does when memory runs out (dmesg says so)"
+    return "it gave no reason" if status >= 0 else f"it was ended by {signal.Signals(-status).name}"
+
+
 #: Headers of the connection between this proxy and the worker, and headers that Orthanc writes itself.
 _NOT_PASSED = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "set-cookie"}
 #: Statuses that Orthanc can send with a body (measured with 1.10.1 and 1.12.7); any other closes the connection.
 _ANSWERABLE = {*range(200, 209), 226, 300, *range(302, 306), 307, *range(400, 418), 422, 423, 424, 426} - {405}
 _ANSWERABLE |= {*range(500, 508), 509, 510}
 _NEAREST = {301: 307, 308: 307, 429: 503}
-_PAGE = "SendIt is not running\n\n{error}\n{cure}\n\nOrthanc continues to receive; nothing is forwarded meanwhile.\n"
+_PAGE = "SendIt does not answer\n\n{error}\n{cure}\n\nOrthanc continues to receive; nothing is forwarded meanwhile.\n"
 
 
 #: Headers of a request that are forwarded. Origin and the others tell whether a page of another site sent it.
@@ -618,13 +625,21 @@ class Pulse:
             raise Silent
         try:
             if self._asked < begun:
-                self._silent = "" if _is_alive(path) else path
+                self._note("" if _is_alive(path) else path)
                 self._asked = time.monotonic()
             silent = self._silent == path
         finally:
             self._asking.release()
         if silent:
             raise Silent
+
+    def _note(self, silent: str) -> None:
+        """Remember the outcome of a check, and log it where it is another one than before."""
+        if silent and not self._silent:
+            log("error", f"the worker hangs: it does not respond. {_HANGS}")
+        elif self._silent and not silent:
+            log("warning", "the worker responds again")
+        self._silent = silent
 
     def before(self, path: str) -> None:
         """Check a worker that was silent before it gets another request.
@@ -647,6 +662,10 @@ def _is_alive(path: str) -> bool:
         return False
 
 
+#: What to do about a worker that hangs.
+_HANGS = "If it does so for minutes, restart Orthanc: nothing is lost, and nothing is sent twice."
+
+
 class Proxied:
     """A request for /sendit/*, answered with the worker's answer, or with the reason why there is none."""
 
@@ -667,9 +686,7 @@ class Proxied:
         except Busy:
             return self.explain(503, Problem("SendIt has too many requests at once.", "Try again in a moment."))
         except Silent:
-            return self.explain(
-                503, Problem("SendIt's worker hangs: it does not respond.", self._look("See Orthanc's log."))
-            )
+            return self.explain(503, Problem("SendIt's worker hangs: it does not respond.", self._look(_HANGS)))
         except TimeoutError:
             return self.explain(
                 504, Problem("SendIt's worker does not answer in time.", self._look("See Orthanc's log."))

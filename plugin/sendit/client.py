@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pwd
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from sendit.errors import Misconfigured, Retry, SendItError
 SOCKET_FILE = "sendit.sock"
 #: sun_path holds 108 bytes on Linux, the last of them zero.
 _LONGEST = 107
+#: Seconds after which a worker that does not answer a small request hangs.
+_ALIVE = 10.0
 
 
 def socket_path(data_directory: Path) -> Path:
@@ -60,15 +63,16 @@ class Client:
         """Return the JSON answer. A POST always sends JSON: `{}` without a body.
 
         Raises:
-            Retry: no worker listens.
+            Retry: no worker listens, or it hangs.
             Misconfigured: the user may not open its socket.
             Refused: it answered with an error.
         """
-        connection = _UnixConnection(self._path, self._timeout)
-        headers = {"Content-Type": "application/json"}
         if method == "POST" and body is None:
             body = {}
+        connection, sent = _UnixConnection(self._path, self._timeout), False
         try:
+            self._see_it_alive()
+            headers, sent = {"Content-Type": "application/json"}, True
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             content = _content(answer.read())
@@ -76,15 +80,55 @@ class Client:
             problem = f"you may not open {self._path}"
             raise Misconfigured("SendIt.DataDirectory", problem, "Run this as Orthanc's user or as root.") from None
         except (OSError, http.client.HTTPException) as error:
-            raise Retry(
-                f"the SendIt worker does not answer at {self._path} ({type(error).__name__}); is Orthanc running? "
-                "If it is, its log shows why SendIt is not."
-            ) from None
+            why = f"{_why_silent(error)}. The worker was asked at {self._path}"
+            perhaps = ". Perhaps it is done all the same: look first, before you do it again"
+            raise Retry(why + perhaps if sent and method == "POST" else why) from None
         finally:
             connection.close()
         if answer.status >= 400:
             raise Refused(_message(content))
         return content
+
+    def _see_it_alive(self) -> None:
+        """Ask for something small first: an answer may take long, but a worker that hangs is to be noticed soon."""
+        connection = _UnixConnection(self._path, min(self._timeout, _ALIVE))
+        try:
+            connection.request("GET", "/alive")
+            connection.getresponse().read()  # 404 is an answer, too
+        finally:
+            connection.close()
+
+
+#: Where a value stands in a request, and an address that a remedy of the API names.
+_PLACE = re.compile(r"^(?:body|query|path)\.")
+_ADDRESS = re.compile(r"GET /sendit/api/(?P<what>\w+)(?:/(?P<which>[^/\s]+))?(?:/images)?|/sendit/api/docs")
+#: The commands that show what the API lists, and one of it.
+_COMMANDS = {"health": "projects", "pauses": "pause"}
+_COMMANDS_OF_ONE = {"batches": "review show"}
+
+
+def _command(address: re.Match[str]) -> str:
+    """Return what a person at a terminal calls instead of an address of the API."""
+    what, which = address["what"], address["which"]
+    if what is None:
+        return "--help of the command"
+    if which is None:
+        return f"sendit {_COMMANDS.get(what, what)}"
+    return f"sendit {_COMMANDS_OF_ONE.get(what, what)} {which}"
+
+
+def _why_silent(error: Exception) -> str:
+    """Return why no worker answered, and what to do."""
+    if isinstance(error, TimeoutError):
+        remedy = "If it does so for minutes, restart Orthanc: nothing is lost, and nothing is sent twice"
+        return f"SendIt's worker hangs, or the machine is very busy. {remedy}"
+    if isinstance(error, FileNotFoundError):
+        return "SendIt is not running. Start Orthanc; if it is running, its log shows why SendIt is not"
+    if isinstance(error, ConnectionError):
+        return (
+            "SendIt's worker has ended. If Orthanc is running, it starts the worker again; its log shows why it ended"
+        )
+    return f"SendIt's worker does not answer ({type(error).__name__}). Orthanc's log may show why"
 
 
 def _content(body: bytes) -> Any:
@@ -96,7 +140,8 @@ def _content(body: bytes) -> Any:
 
 def _message(content: Any) -> str:
     if isinstance(content, dict) and "detail" in content:
-        return f"{content['detail']}. {content.get('cure') or ''}".strip()
+        detail = _PLACE.sub("", str(content["detail"]))
+        return f"{detail}. {_ADDRESS.sub(_command, content.get('cure') or '')}".strip()
     return f"unexpected answer: {content}"
 
 

@@ -367,7 +367,7 @@ def test_restart(stack: Stack, tmp_path: Path) -> None:
     os.kill(first["pid"], signal.SIGKILL)
     second = stack.wait_for_worker(2)
     assert second["pid"] != first["pid"]
-    assert "The worker ended (exit status -9)" in stack.orthanc.log()
+    assert "The worker ended (exit status -9): it was killed" in stack.orthanc.log()
     uploaded = stack.orthanc.upload(_instance(tmp_path, generate_uid()))
     wait_for(lambda: {"event": "stored", "instances": [uploaded["ID"]]} in stack.events(), "the new worker to be told")
     assert stack.ask("/x").status_code == 200
@@ -502,6 +502,8 @@ def test_a_worker_that_thaws_is_asked_again(frozen: Stack) -> None:
     assert "Refresh" not in changing.headers
     os.kill(frozen.workers()[0]["pid"], signal.SIGCONT)
     wait_for(lambda: frozen.ask("/x").status_code == 200, "a request to pass")
+    frozen.wait_for_log("the worker responds again")
+    assert frozen.orthanc.log().count("the worker hangs: it does not respond. If it does so for minutes") == 1
 
 
 def test_a_slow_answer_of_a_worker_that_lives_arrives(stack: Stack) -> None:

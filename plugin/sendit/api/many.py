@@ -202,7 +202,11 @@ def _pauses(app: FastAPI, pipeline: Pipeline) -> None:
     def post_resume(request: PauseRequest, actor: Administrator) -> PausesAnswer:
         """Resume what was paused."""
         if not pipeline.resume(request.kind, request.name, actor, request.reason):
-            raise problem(404, f"{request.kind} {request.name}".strip() + " is not paused", "GET /sendit/api/pauses.")
+            raise problem(
+                404,
+                f"{request.kind} {request.name}".strip() + " is not paused",
+                "GET /sendit/api/pauses lists what is.",
+            )
         return answer()
 
 

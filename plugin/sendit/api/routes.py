@@ -190,7 +190,7 @@ def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> Non
     def _import(import_id: int) -> ImportAnswer:
         summary = imports.summary(import_id)
         if summary is None:
-            raise problem(404, f"there is no import {import_id}", "POST /sendit/api/imports starts one.")
+            raise problem(404, f"there is no import {import_id}", "GET /sendit/api/imports lists them.")
         return ImportAnswer(**summary)
 
 

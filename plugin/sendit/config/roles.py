@@ -37,7 +37,7 @@ class Roles(Section):
     review: Users = []
     """Users who see images and headers before cleaning, and decide about what is held for review."""
     release: Users = []
-    """Users who see outputs that wait for a review, as they would leave, and release them; they verify what was sent."""
+    """Users who see outputs that wait for a review, as they would leave, and release them; and verify what was sent."""
     look_up: Users = []
     """Users who see values of originals: images and headers before cleaning, what the rows of a pull asked for."""
     administer: Users = []
