@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -90,6 +91,27 @@ def test_a_batch_opens_counts_and_is_queued(journal: Journal) -> None:
     assert found is not None
     assert (found.state, found.received, found.project, found.follows) == (BatchState.QUEUED, 4, "irb", None)
     assert journal.batches.tallies([batch.id]) == {batch.id: {InstanceState.PENDING: 4}}
+
+
+def test_a_change_that_is_not_committed_is_not_logged(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk is full at the very end: what was to be is not, so no line says that it is."""
+    caplog.set_level(logging.INFO, "sendit.journal.writing")
+    queued(journal, "a")
+    assert caplog.messages == ["batch 1: QUEUED (irb)"]
+    dialect = journal.engine.dialect
+
+    def fail(_connection: object) -> None:
+        raise dialect.loaded_dbapi.OperationalError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(dialect, "do_commit", fail)
+        with pytest.raises((sa.exc.OperationalError, Retry)):
+            queued(journal, "b")
+    assert caplog.messages == ["batch 1: QUEUED (irb)"]
+    queued(journal, "b")
+    assert [message.partition(": ")[2] for message in caplog.messages] == ["QUEUED (irb)"] * 2
 
 
 def test_the_same_instances_are_queued_once(journal: Journal) -> None:

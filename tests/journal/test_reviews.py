@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sendit.config.schema import Settings
 from sendit.deidentify.pixels.regions import Region
 from sendit.errors import Misconfigured
 from sendit.journal import Superseded
@@ -16,6 +17,7 @@ from sendit.journal.audit import AuditFilter
 from sendit.journal.release.gate import ReviewWish
 from sendit.journal.release.reviews import Drawing, Judgement
 from sendit.model import BatchState, Decision, DeliveryState, InstanceState, Receipt, Scope
+from sendit.pipeline.reload import consequences
 from tests.journal.test_journal import queued, receipt, state
 
 if TYPE_CHECKING:
@@ -376,3 +378,14 @@ def _check_released(journal: Journal, batch_id: int, now: BatchState) -> None:
         assert all(one.receipt is not None and one.receipt.released and one.receipt.review for one in left)
     if now is BatchState.REVIEW:
         assert not any(one.receipt is not None and one.receipt.released for one in left)
+
+
+def test_a_reload_says_what_becomes_of_reviews(journal: Journal) -> None:
+    """Of a project that goes: nothing can be accepted without it; one that stays is not mentioned."""
+    _reviewed(journal)
+    folder, project = {"Type": "Folder", "Path": "/nowhere"}, {"Destinations": ["d"]}
+    before = Settings.model_validate({"Destinations": {"d": folder}, "Projects": {"irb": project, "other": project}})
+    after = before.model_copy(update={"projects": {}})
+    [warning] = consequences(journal, before, after)
+    assert warning == "project irb is removed: batches of it wait for a review, and cannot be accepted without it"
+    assert list(consequences(journal, before, before)) == []

@@ -35,7 +35,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 def _show(worker: Client, health: dict[str, Any]) -> None:
     head = f"SendIt {health['version']}, running since {health['started_at'][:16].replace('T', ' ')} UTC: "
     if health["status"] == "ok":
-        say(f"{head}[green]ok[/], nothing needs a person", markup=True)
+        say(f"{head}[green]ok[/], {_nothing_wrong(health)}", markup=True)
     else:
         say(f"{head}[red]needs a person[/]", markup=True)
         _show_needs(worker, health)
@@ -47,6 +47,15 @@ def _show(worker: Client, health: dict[str, Any]) -> None:
     say(f"running, queued or waiting: {health['active']}")
     for state, count in sorted(health["batches"].items()):
         say(f"  {count:7} [{STYLES.get(state, 'default')}]{state}[/]", markup=True)
+
+
+def _nothing_wrong(health: dict[str, Any]) -> str:
+    """Return what is said where nothing is wrong; a review is work for a person, and not a problem."""
+    reviews = health["batches"].get("REVIEW", 0)
+    if not reviews:
+        return "nothing needs a person"
+    waiting = "a batch waits" if reviews == 1 else f"{reviews} batches wait"
+    return f"but {waiting} for a reviewer: sendit review list"
 
 
 def _show_needs(worker: Client, health: dict[str, Any]) -> None:
@@ -64,7 +73,7 @@ def _show_needs(worker: Client, health: dict[str, Any]) -> None:
         )
     for number in imports[:_SHOWN]:
         say(f"  import {number}: not all of its files were imported")
-        say(f"    see Orthanc's log; then import the folder again, or: sendit acknowledge --import {number}")
+        say(f"    see: sendit imports {number}; then import them again, or: sendit acknowledge --import {number}")
     if len(imports) > _SHOWN:
         say(f"  and {len(imports) - _SHOWN} more imports: sendit acknowledge --all")
     for problem in health["problems"]:

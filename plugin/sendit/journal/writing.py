@@ -110,8 +110,17 @@ def note_state(connection: sa.Connection, batch_id: int, state: BatchState, proj
     connection.info.setdefault(_CHANGED, {})[batch_id] = (state, project)
 
 
+def forget_commit(connection: sa.Connection | None) -> None:
+    """Take back that a transaction was committed: SQLAlchemy announces it before it tries, and the disk may be full."""
+    if connection is not None:
+        connection.info.pop(_ENDED, None)
+
+
 def log_states(engine: sa.Engine) -> None:
-    """Have each change of a batch's state logged, once its transaction has come to its end."""
+    """Have each change of a batch's state logged, once its transaction has come to its end.
+
+    Whoever listens for errors of this engine calls `forget_commit`.
+    """
 
     @sa.event.listens_for(engine, "commit")
     def commit(connection: sa.Connection) -> None:

@@ -19,6 +19,7 @@ from sendit.config.schema import SECTION, load
 from sendit.destinations import open_destination
 from sendit.errors import Misconfigured
 from sendit.journal.audit import Act
+from sendit.model import BatchState
 from sendit.pipeline.projects import check_projects, recipes_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from sendit.config.orthanc import OrthancConfig
     from sendit.config.schema import Settings
+    from sendit.journal import Journal
     from sendit.pipeline.context import Services
 
 #: Keys beside "SendIt" that SendIt uses as the files have them now. For Orthanc itself they need a restart.
@@ -122,7 +124,7 @@ class Reloader:
                 *changes.of_orthanc(self._orthanc, type(orthanc).read({**self._running, **written})),
             ],
             fixed=fixed,
-            warnings=list(self._warnings(settings)),
+            warnings=list(consequences(self._services.journal, before, settings)),
         )
 
     def begin(self, reload: Reload, actor: str, reason: str, *, interrupt_imports: bool) -> None:
@@ -166,14 +168,18 @@ class Reloader:
                 if recipe.name in old and recipe != old[recipe.name]:
                     yield f"project {name}: {recipe.name} has changed"
 
-    def _warnings(self, settings: Settings) -> Iterator[str]:
-        """Yield what becomes of batches under way whose project or destination goes."""
-        journal = self._services.journal
-        waiting = Counter(batch.project for batch in journal.batches.unfinished())
-        for name, count in waiting.items():
-            if name is not None and name not in settings.projects and name in self._services.settings.projects:
-                yield f"project {name} is removed: {count} of its batches that are not sent yet will fail"
-        deliveries = Counter(delivery.destination for delivery in journal.deliveries.open())
-        for name, count in deliveries.items():
-            if name not in settings.destinations and name in self._services.settings.destinations:
-                yield f"destination {name} is removed: {count} of its deliveries that are not made yet will fail"
+
+def consequences(journal: Journal, before: Settings, after: Settings) -> Iterator[str]:
+    """Yield what becomes of batches whose project or destination goes."""
+    waiting = Counter(batch.project for batch in journal.batches.unfinished())
+    for name in before.projects:
+        if name in after.projects:
+            continue
+        if count := waiting[name]:
+            yield f"project {name} is removed: {count} of its batches that are not sent yet will fail"
+        if journal.batches.in_queue(BatchState.REVIEW, name):
+            yield f"project {name} is removed: batches of it wait for a review, and cannot be accepted without it"
+    deliveries = Counter(delivery.destination for delivery in journal.deliveries.open())
+    for name in before.destinations:
+        if name not in after.destinations and (count := deliveries[name]):
+            yield f"destination {name} is removed: {count} of its deliveries that are not made yet will fail"

@@ -161,6 +161,7 @@ def test_status_says_what_needs_a_person() -> None:
         "batch 1234567, project IRB12345: QUARANTINED: a reason",
         "sendit retry 1234567",
         "import 12",
+        "see: sendit imports 12",
         WHY[:60],
     ):
         assert words in done.stdout, words
@@ -173,6 +174,12 @@ def test_status_without_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sendit.config.file.data_directory", lambda path: path)
     done = CliRunner().invoke(app, ["status"])
     assert (done.exit_code, "nothing needs a person" in done.stdout, "1234567 DONE" in done.stdout) == (0, True, True)
+
+    well = {**well, "batches": {"DONE": 1, "REVIEW": 3}}
+    done = CliRunner().invoke(app, ["status"])
+    assert done.exit_code == 0
+    assert "3 batches wait for a reviewer: sendit review list" in " ".join(done.stdout.split())
+    assert "nothing needs" not in done.stdout
 
     def away(*_: Any) -> Any:
         raise Retry("not running")

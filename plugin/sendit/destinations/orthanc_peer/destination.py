@@ -39,6 +39,7 @@ class OrthancPeerDestination(Destination, PassportHolder):
         self._orthanc = orthanc
         self._threads = settings.concurrency
         self._attachment = settings.passport_attachment
+        self._version: object = None  # of the peer's Orthanc, as it was logged last
 
     def check(self) -> None:
         """Check that the peer is a reachable Orthanc that lets us read. Only a delivery can tell if we may store."""
@@ -54,7 +55,9 @@ class OrthancPeerDestination(Destination, PassportHolder):
             if system.get("ReadOnly"):
                 raise Misconfigured(place, "the peer is a read-only Orthanc", "Set its ReadOnly to false.")
             peer.get(f"/instances/{orthanc_id('', '', '', '')}/attachments/dicom/md5")
-            log.info("the peer %s is Orthanc %s", self._peer.name, system.get("Version"))
+            if self._version != (version := system.get("Version")):  # it is checked every few seconds by an open page
+                self._version = version
+                log.info("the peer %s is Orthanc %s", self._peer.name, version)
 
     def deliver(self, shipment: Shipment, progress: Progress) -> int:
         """See `Destination`. The peer is asked for its study and its series, and compared only in what it holds."""

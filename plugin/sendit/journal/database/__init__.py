@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sendit.errors import Misconfigured, SendItError
 from sendit.journal.database.faults import PLACE, JournalFault, damaged, gone, is_there, refused_or_silent, translate
 from sendit.journal.database.migrating import NotMade, Seal, alembic_config, migrate
+from sendit.journal.writing import forget_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +111,7 @@ def _translate_errors(
 
     @sa.event.listens_for(engine, "handle_error")
     def handle(context: sa.engine.ExceptionContext) -> None:
+        forget_commit(context.connection)
         ours = translate(context, path, identity)
         if isinstance(ours, JournalFault):
             on_fault(ours)
