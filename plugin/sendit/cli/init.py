@@ -81,6 +81,8 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Write a first orthanc.json and a recipe. Asks for what no option gives. No file is overwritten."""
+    if (there := folder / "orthanc.json").exists():  # before anything is asked
+        raise _unwritten(there, "it exists already")
     data = Path(_ask("Folder for SendIt's journal, keys and staged files", data_directory, "/var/lib/sendit"))
     name = _ask("Name of the project", project, "IRB12345")
     chosen = _ask(f"Studies that belong to it ({_STUDIES})", studies, f"called:{name}"[:23])
@@ -203,7 +205,11 @@ def _write(files: Mapping[Path, str]) -> None:
             path.unlink()
         existing = isinstance(error, FileExistsError)
         problem = "it exists already" if existing else f"it cannot be written ({error.strerror})"
-        raise Misconfigured(str(error.filename), problem, "Name another folder. Nothing was written.") from None
+        raise _unwritten(error.filename, problem) from None
+
+
+def _unwritten(path: Path, problem: str) -> Misconfigured:
+    return Misconfigured(str(path), problem, "Name another folder. Nothing was written.")
 
 
 def _give(file: int) -> None:

@@ -119,6 +119,12 @@ def in_the_order_written(document: Mapping[str, Any], path: Path) -> dict[str, A
     return {**document, "SendIt": {**section, "Projects": ordered}}
 
 
+def _in_words(error: ValueError) -> str:
+    """Return what the parser says, with the place as an editor shows it, not as `<string>:2 … at column 6`."""
+    found = re.fullmatch(r"<string>:(\d+) (.*) at column (\d+)", str(error), re.DOTALL)
+    return str(error) if found is None else f"line {found[1]}, column {found[3]}: {found[2]}"
+
+
 def _read_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -129,7 +135,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     try:
         document = json5.loads(_substitute(text, path), allow_duplicate_keys=False)
     except ValueError as error:
-        raise Misconfigured(str(path), f"is not JSON ({error})", "Correct it.") from None
+        raise Misconfigured(str(path), f"is not JSON ({_in_words(error)})", "Correct it.") from None
     if not isinstance(document, dict):
         raise Misconfigured(str(path), "is not a JSON object", "It must begin with {.")
     return document

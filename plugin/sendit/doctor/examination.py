@@ -95,7 +95,8 @@ def _run(name: str, check: Callable[[], str]) -> CheckResult:
     try:
         return CheckResult(name, ok=True, message=check())
     except Misconfigured as error:
-        return _failure(name, f"{error.place}: {error.problem}", error.remedy)
+        problem = error.problem if error.place == name else f"{error.place}: {error.problem}"
+        return _failure(name, problem, error.remedy)
     except SendItError as error:
         return _failure(name, str(error))
     except PermissionError as error:  # a folder of another user: the keys, a watched folder, the data directory

@@ -38,7 +38,7 @@ Outcomes = Mapping[str, Outcomed]
 Record = Callable[[int, int, Outcomes], None]
 
 #: In a batch's history, behind the number of instances.
-MADE_AHEAD = "de-identified while their study arrived"
+MADE_AHEAD = "de-identified while the study arrived"
 #: Of jobs whose paths are chosen later.
 _NOWHERE = Path()
 #: So many outcomes are written to the journal at once: a kill costs no more than their work.

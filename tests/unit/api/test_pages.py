@@ -16,7 +16,7 @@ from hatchling.builders.wheel import WheelBuilder
 
 from sendit.api.pages import words
 from sendit.api.pages.audit import ACTS
-from sendit.api.pages.needs_me import Down
+from sendit.api.pages.needs_me import Down, reviews_of
 from sendit.api.pages.shell import Shell, documentation_page
 from sendit.api.schemas import BatchAnswer, RiskAnswer
 from sendit.config.alarms import Alarms
@@ -90,7 +90,15 @@ def needs_me() -> tuple[str, str]:
     group = Unacknowledged(BatchState.FAILED, EVIL, EVIL, NOW, [7])
     reasons, down = {7: EVIL}, [Down(EVIL, "unreachable", EVIL, waiting=1, retrying=1, failed=1, batches=[7])]
     return page_of(
-        "needs_me.html", groups=[group], reasons=reasons, down=down, review=[batch()], imports=[], in_review=1, **quiet
+        "needs_me.html",
+        groups=[group],
+        reasons=reasons,
+        down=down,
+        review=reviews_of([batch()]),
+        imports=[],
+        in_review=1,
+        listed=1,
+        **quiet,
     )
 
 
@@ -102,10 +110,33 @@ def test_what_needs_a_person_leads_on() -> None:
     for reason, first in (("held by a reviewer", "Review"), ("the leak check found an identifier", "Retry")):
         group = Unacknowledged(BatchState.QUARANTINED, "irb", reason, NOW, [7])
         text, _ = page_of("needs_me.html", groups=[group], reasons={7: reason}, down=[], review=[], imports=[],
-                          in_review=0, today=NOW.date(), delivered={"studies": 1, "instances": 1, "size": 1},
+                          in_review=0, listed=0, today=NOW.date(), delivered={"studies": 1, "instances": 1, "size": 1},
                           at_work=1, unmatched=0)  # fmt: skip
         main = re.findall(r'class="[^"]*\bmain\b[^"]*"[^>]*>([^<]*)', text)
         assert [label.strip() for label in main if label.strip()] == [first]
+
+
+def test_what_waits_for_a_reviewer_is_grouped() -> None:
+    """By project and reason, however many instances of each it is about; and what failed comes before it."""
+    found = "waits for a person: text was found"
+    waiting = [
+        batch("a", f"{found} (3 instances)").model_copy(update={"id": 9}),
+        batch("b", f"{found} (1 instance)").model_copy(update={"id": 8}),
+        batch("a", f"{found} (1 instance)").model_copy(update={"id": 5}),
+    ]
+    groups = reviews_of(waiting)
+    assert [(one.why, [each.id for each in one.batches]) for one in groups] == [
+        ("text was found", [5, 9]),
+        ("text was found", [8]),
+    ]
+    failed = Unacknowledged(BatchState.FAILED, "irb", "the disk", NOW, [4])
+    text, _ = page_of(
+        "needs_me.html", groups=[failed], reasons={4: "the disk"}, down=[], review=groups, imports=[], in_review=30,
+        listed=3, today=NOW.date(), delivered={"studies": 1, "instances": 1, "size": 1}, at_work=1, unmatched=0,
+    )  # fmt: skip
+    said = ("Batch 4 failed", "2 batches wait for a reviewer", "Batch 8 waits for a reviewer", "All 30 that wait")
+    places = [text.index(words) for words in said]
+    assert places == sorted(places)
 
 
 def previews(*shown: Shown) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from tests.unit.deidentify.converters.test_ctp_pixels import SCRIPT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from typer.testing import Result
 
 WHOLE = (
@@ -65,11 +66,13 @@ def test_each_kind_of_script(tmp_path: Path) -> None:
     assert (rules.exit_code, "KEEP PatientSex" in rules.stdout) == (0, True)
 
 
-def test_settings(tmp_path: Path) -> None:
+def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.py").write_text(CONFIG)
     made = call("config", "from-sendit", tmp_path / "config.py", "-o", tmp_path / "orthanc.json")
     assert made.exit_code == 0, made.stderr
     assert call("config", "check", tmp_path / "orthanc.json").exit_code == 0
+    monkeypatch.setenv("SENDIT_CONFIG", str(tmp_path / "orthanc.json"))
+    assert call("config", "check").stdout == f"{tmp_path / 'orthanc.json'}: ok\n"
     assert "config.py:9 DATA_BASE" in made.stderr
     (tmp_path / "other.py").write_text("UNHEARD_OF = 1\n")
     both = call("config", "from-sendit", tmp_path / "config.py", tmp_path / "other.py")

@@ -109,3 +109,12 @@ def test_it_asks(tmp_path: Path) -> None:
     assert "sendit doctor" in done.stdout
     settings, _ = load(read_configuration(tmp_path / "etc" / "orthanc.json"))
     assert [*map(str, settings.projects["IRB7"].options)] == ["CleanPixelData"]
+
+
+def test_a_folder_that_has_a_configuration(tmp_path: Path) -> None:
+    """It is refused before anything is asked."""
+    (tmp_path / "orthanc.json").write_text("{}")
+    done = CliRunner().invoke(app, ["init", str(tmp_path)], input="")
+    assert isinstance(done.exception, Misconfigured)
+    assert "it exists already" in str(done.exception)
+    assert "Folder for" not in done.output

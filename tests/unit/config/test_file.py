@@ -93,7 +93,13 @@ def test_a_key_twice_in_one_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [('{"A": ', "is not JSON"), ("", "is not JSON"), ("[1]", "is not a JSON object"), ('"x"', "is not a JSON object")],
+    [
+        ('{"A": ', "is not JSON"),
+        ('{"A": 1,\n "B" 2}', r"is not JSON \(line 2, column 6: "),
+        ("", "is not JSON"),
+        ("[1]", "is not a JSON object"),
+        ('"x"', "is not a JSON object"),
+    ],
 )
 def test_what_is_no_configuration(tmp_path: Path, text: str, words: str) -> None:
     """The file is named."""

@@ -34,6 +34,16 @@ def test_a_folder_that_may_not_be_read() -> None:
     assert "Orthanc's user" in result.remedy
 
 
+def test_a_place_is_named_once() -> None:
+    """The name of the check, or what is wrong within it."""
+
+    def fail(place: str) -> str:
+        raise Misconfigured(place, "it is not well", "Do something.")
+
+    assert _run("worker", lambda: fail("worker")).message == "it is not well"
+    assert _run("disk", lambda: fail("SendIt.DataDirectory")).message == "SendIt.DataDirectory: it is not well"
+
+
 def test_traces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the collector's address only the host is shown; packages that are missing are a failure with its remedy."""
     collector = TracingSettings.model_validate({"Url": "http://127.0.0.1:9/v1/traces?token=T0K3N"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,9 +13,10 @@ from fastapi.responses import HTMLResponse
 from sendit.api.filters import BatchQuery
 from sendit.api.pages.shell import Sources
 from sendit.api.pages.totals import summed
-from sendit.api.pages.words import is_destination_problem, set_aside, split_destination
+from sendit.api.pages.words import because, is_destination_problem, set_aside, split_destination, why
 from sendit.api.queries import Views
 from sendit.api.roles import Viewer
+from sendit.api.schemas import BatchAnswer
 from sendit.journal import Journal
 from sendit.journal.lists.acknowledgements import Unacknowledged
 from sendit.model import UNFINISHED, BatchState, DeliveryState
@@ -33,10 +35,20 @@ class Down:
     batches: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """Batches of a project that wait for a reviewer for the same reason."""
+
+    why: str
+    batches: list[BatchAnswer]
+
+
 #: Maximum number of batches in review, and of imports, that are listed by themselves.
 _MOST = 20
 #: Maximum number of batches that are named of those that wait for a destination.
 _NAMED = 8
+#: The part of a reason that says of how many instances of the batch it is true.
+_COUNT = re.compile(r" \(\d+ instances?\)")
 _WAITING = (DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.RETRYING)
 #: In these SendIt is at work.
 _AT_WORK = UNFINISHED | {BatchState.RECEIVING}
@@ -51,6 +63,7 @@ def add(app: FastAPI, sources: Sources) -> None:
         health, counts, today = shell.health(), views.counts(), datetime.now(UTC).date()
         imports = [summary for n in health["unseen_imports"][-_MOST:] if (summary := journal.imports.summary(n))]
         groups = journal.acknowledgements.waiting()
+        in_review = views.page(BatchQuery(limit=_MOST, state=[BatchState.REVIEW])).batches
         of_no_project = BatchQuery(limit=1, state=[BatchState.EMPTY], opened_from=today, reason="no project's Match")
         return shell.page(
             request,
@@ -59,7 +72,8 @@ def add(app: FastAPI, sources: Sources) -> None:
             groups=groups,
             reasons={one.batches[0]: _reason(journal, one) for one in groups},
             down=_down(journal, views, health["problems"]),
-            review=views.page(BatchQuery(limit=_MOST, state=[BatchState.REVIEW])).batches,
+            review=reviews_of(in_review),
+            listed=len(in_review),
             in_review=counts.get(BatchState.REVIEW, 0),
             imports=imports[::-1],
             today=today,
@@ -67,6 +81,15 @@ def add(app: FastAPI, sources: Sources) -> None:
             at_work=sum(counts.get(state, 0) for state in _AT_WORK),
             unmatched=views.page(of_no_project).total,
         )
+
+
+def reviews_of(batches: Iterable[BatchAnswer]) -> list[Reviews]:
+    """Return the batches in groups of one project and one reason, the oldest first."""
+    groups: dict[tuple[str | None, str], list[BatchAnswer]] = {}
+    for batch in sorted(batches, key=lambda one: one.id):
+        reason = _COUNT.sub("", because(why(batch)))
+        groups.setdefault((batch.project, reason), []).append(batch)
+    return [Reviews(reason, group) for (_, reason), group in groups.items()]
 
 
 def _reason(journal: Journal, group: Unacknowledged) -> str:

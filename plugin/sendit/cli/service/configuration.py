@@ -13,6 +13,7 @@ from sendit.cli.common import (
     ConfigOption,
     JsonOption,
     client,
+    config_path,
     errors,
     load_settings,
     print_json,
@@ -58,7 +59,14 @@ def schema() -> None:
 
 @config_app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="orthanc.json, or its folder.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="orthanc.json, or its folder. Default: the one that the other commands use.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a configuration and its recipes; nothing has to run. Exit code 2: there is an error.
@@ -69,6 +77,7 @@ def check(
     from sendit.config.schema import load
     from sendit.pipeline.projects import recipes_of
 
+    file = config_path(file)
     try:
         settings = load(read_configuration(file))[0]
         for name, project in settings.projects.items():
