@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -198,12 +199,19 @@ def _database(loaded: Settings) -> str:
     try:
         if loaded.database == "sqlite":
             check_pages(journal.engine, file)
+            _refuse_read_only(file)
         examine_mark(journal, loaded.data_directory)
         total = sum(journal.counts.by_state().values())
     finally:
         journal.close()
     kind = "SQLite" if loaded.database == "sqlite" else "PostgreSQL"
     return f"{kind}, {total} batches; it is not behind its high-water mark"
+
+
+def _refuse_read_only(file: Path) -> None:
+    """Raise Misconfigured if the journal can be read, and not be written."""
+    if not os.access(file, os.W_OK):
+        raise Misconfigured(str(file), "the journal cannot be written", "Check its owner, its mode and its disk.")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from sendit.api.pages.needs_me import Down, reviews_of
 from sendit.api.pages.shell import Shell, documentation_page
 from sendit.api.schemas import BatchAnswer, RiskAnswer
 from sendit.config.alarms import Alarms
+from sendit.journal.audit import Entry
 from sendit.journal.lists.acknowledgements import SEEN, Unacknowledged
 from sendit.journal.writing import Event
 from sendit.model import BatchState
@@ -137,6 +138,14 @@ def test_what_waits_for_a_reviewer_is_grouped() -> None:
     said = ("Batch 4 failed", "2 batches wait for a reviewer", "Batch 8 waits for a reviewer", "All 30 that wait")
     places = [text.index(words) for words in said]
     assert places == sorted(places)
+
+
+def test_details_of_the_audit_log_are_words() -> None:
+    """Several are a list for a person, not for Python."""
+    details = {"changes": ["project a: added", "project b: removed"]}
+    entry = Entry(1, NOW, "cli:root", "reload", None, None, "", "", details, redacted=False, hash="")
+    text, _ = page_of("audit.html", "/audit", entries=[entry], older="", newest=None, csv="", chosen={}, acts=ACTS)
+    assert "Changes: project a: added; project b: removed<" in text
 
 
 def previews(*shown: Shown) -> tuple[str, str]:

@@ -13,8 +13,9 @@ from sendit.config.orthanc import OrthancConfig
 from sendit.config.schema import Settings
 from sendit.config.types import TracingSettings
 from sendit.doctor import surroundings
-from sendit.doctor.examination import CheckResult, _roles, _run, _traces
+from sendit.doctor.examination import CheckResult, _database, _roles, _run, _traces
 from sendit.errors import Misconfigured
+from sendit.journal import Journal
 from sendit.orthanc import certificates
 from tests.servers.certificates import write_certificate
 
@@ -42,6 +43,22 @@ def test_a_place_is_named_once() -> None:
 
     assert _run("worker", lambda: fail("worker")).message == "it is not well"
     assert _run("disk", lambda: fail("SendIt.DataDirectory")).message == "SendIt.DataDirectory: it is not well"
+
+
+def test_a_journal_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctor only reads it, and would find nothing wrong; root may write whatever its mode, so the system is asked."""
+    loaded = settings(DataDirectory=str(tmp_path))
+    Journal.open("sqlite", tmp_path).close()
+    monkeypatch.setattr("sendit.doctor.examination.examine_mark", lambda *_: None)
+    monkeypatch.setattr("sendit.doctor.examination.refuse_missing", lambda *_: None)
+    assert _run("database", lambda: _database(loaded)).ok
+    monkeypatch.setattr("os.access", lambda *_: False)
+    result = _run("database", lambda: _database(loaded))
+    assert (result.ok, "the journal cannot be written" in result.message, "disk" in result.remedy) == (
+        False,
+        True,
+        True,
+    )
 
 
 def test_traces(monkeypatch: pytest.MonkeyPatch) -> None:
