@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ def test_a_journal_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sendit.doctor.examination.examine_mark", lambda *_: None)
     monkeypatch.setattr("sendit.doctor.examination.refuse_missing", lambda *_: None)
     assert _run("database", lambda: _database(loaded)).ok
-    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)
     result = _run("database", lambda: _database(loaded))
     assert (result.ok, "the journal cannot be written" in result.message, "disk" in result.remedy) == (
         False,
