@@ -507,6 +507,8 @@ class Supervisor:
         if status == EX_CONFIG and not worker.stopped.get("retry"):
             place = str(worker.stopped.get("place", ""))
             text = reason if reason.startswith(place) else f"{place}: {reason}"
+            # A remedy may end with a command, into which the next sentence would run.
+            text = text if text.endswith(".") else f"{text}."
             self._problem, self.hopeless = Problem(text, "Correct this, then restart Orthanc."), True
         else:
             text = f"The worker ended (exit status {status}): {reason.rstrip('.')}."

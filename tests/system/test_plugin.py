@@ -400,7 +400,7 @@ def test_misconfigured(stack: Stack, tmp_path: Path) -> None:
     assert stack.orthanc.upload(_instance(tmp_path, generate_uid()))["Status"] == "Success"
     answer = stack.ask("/api/health")
     assert answer.status_code == 503
-    assert answer.json()["detail"] == "SendIt.Projects.P: the recipe <p.deid> is not there"
+    assert answer.json()["detail"] == "SendIt.Projects.P: the recipe <p.deid> is not there."
     assert "restart Orthanc" in answer.json()["cure"]
     page = stack.ask("/", headers={"Accept": "text/html"})
     assert page.status_code == 503

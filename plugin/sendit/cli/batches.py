@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say
+from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say, utc
 from sendit.cli.lists.filters import Chosen, filtered
 from sendit.cli.lists.tables import STYLES, print_batches
 
@@ -50,15 +50,27 @@ def batch(
         _show(detail)
 
 
+#: What a person does about a batch that waits for one, by its state.
+_NEXT = {
+    "REVIEW": "sendit review show {0}; then: sendit review accept {0}, or reject, or hold",
+    "QUARANTINED": "Remove the cause; then: sendit retry {0}, or: sendit acknowledge {0}",
+    "FAILED": "Remove the cause; then: sendit retry {0}, or: sendit acknowledge {0}",
+    "RECALL_FAILED": "Remove the rest at the destination by hand; then: sendit acknowledge {0}",
+    "CANCELLED": "sendit retry {0} resumes it",
+}
+
+
 def _show(detail: dict[str, Any]) -> None:
     style = STYLES.get(detail["state"], "default")
     head = f"batch {detail['id']} of project {escape(detail['project'] or '–')}: [{style}]{detail['state']}[/]"
     say(head, markup=True)
     if detail["reason"]:
         say(f"  {detail['reason']}")
+    if (then := _NEXT.get(detail["state"])) and not detail["acknowledged"]:
+        say(f"  → {then.format(detail['id'])}")
     if seen := detail["acknowledged"]:
         reason = f": {seen['reason']}" if seen["reason"] else ""
-        say(f"  acknowledged by {seen['actor']}, {seen['at'][:16]} UTC{reason}")
+        say(f"  acknowledged by {seen['actor']}, {utc(seen['at'])}{reason}")
     if detail["follows"]:
         say(f"  late instances of the study of batch {detail['follows']}")
     say(
@@ -74,8 +86,8 @@ def _show(detail: dict[str, Any]) -> None:
         say(f"  {lost['count']} without {lost['name']}, which a recipient can no longer read")
     for message, events in groupby(detail["events"], _event_text):
         first, *more = events  # a destination that is down for days repeats the same message
-        times = f" ({len(more) + 1} times, until {more[-1]['at'][:19]})" if more else ""
-        say(f"  [dim]{first['at'][:19]}[/] {escape(message)}{times}", markup=True)
+        times = f" ({len(more) + 1} times, until {utc(more[-1]['at'], seconds=True)})" if more else ""
+        say(f"  [dim]{utc(first['at'], seconds=True)}[/] {escape(message)}{times}", markup=True)
 
 
 def _event_text(event: dict[str, Any]) -> str:
@@ -86,7 +98,7 @@ def _event_text(event: dict[str, Any]) -> str:
 
 def _show_delivery(delivery: dict[str, Any]) -> None:
     state, until = delivery["state"], delivery["next_attempt_at"]
-    shown = "paused" + (f" until {until[:16]} UTC" if until else "") if state == "PAUSED" else state
+    shown = "paused" + (f" until {utc(until)}" if until else "") if state == "PAUSED" else state
     count = f"{delivery['sent']} acknowledged"
     if state in ("RECALLING", "RECALLED", "RECALL_FAILED"):
         left = f", up to {delivery['sent']} left" if state != "RECALLED" else ""
@@ -95,7 +107,7 @@ def _show_delivery(delivery: dict[str, Any]) -> None:
     if delivery["last_error"]:
         failures = delivery["failures"]
         times = f"failed {failures} time{'s' * (failures != 1)}" if failures else "failed"
-        again = f"; next try at {until[:19]} UTC" if until else ""
+        again = f"; next try at {utc(until, seconds=True)}" if until else ""
         say(f"    {times}: {delivery['last_error']}{again}")
 
 

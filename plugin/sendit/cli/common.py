@@ -58,6 +58,11 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
+def utc(at: str, *, seconds: bool = False) -> str:
+    """Return a time of the API as a person reads it: `2026-01-02 03:04 UTC`."""
+    return f"{at[: 19 if seconds else 16].replace('T', ' ')} UTC"
+
+
 def say(text: str, *, markup: bool = False) -> None:
     """Print a line; on a terminal, break it between words, never within one. Without `markup`, brackets are text."""
     line = Text.from_markup(text) if markup else Text(text)

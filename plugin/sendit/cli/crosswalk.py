@@ -210,7 +210,7 @@ def looks(project: ProjectOption, as_json: JsonOption = False, config: ConfigOpt
     if as_json:
         print_json({"lookups": [dict(zip(columns, row, strict=True)) for row in rows]})
     elif rows:
-        print_table(columns, [[escape(printable(cell)) for cell in row] for row in rows])
+        print_table(("at (UTC)", *columns[1:]), [[escape(printable(cell)) for cell in row] for row in rows])
     else:
         say("no lookups yet")
 

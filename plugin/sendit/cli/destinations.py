@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from sendit.cli.common import ConfigOption, JsonOption, client, destination_names, print_json, print_table, say
+from sendit.cli.common import ConfigOption, JsonOption, client, destination_names, print_json, print_table, say, utc
 
 _STYLES = {"reachable": "green", "refused": "red", "unreachable": "red"}
 _COUNTS = ("waiting", "retrying", "failed", "recalling", "delivered")
@@ -64,7 +64,7 @@ def _print_states(all_: list[dict[str, Any]]) -> None:
     print_table(("destination", "state", *counts), rows, counts)
     for one in all_:
         if one["until"]:
-            say(f"  {one['name']}: until {one['until'][:16]} UTC")
+            say(f"  {one['name']}: until {utc(one['until'])}")
 
 
 def verify(

@@ -74,7 +74,13 @@ def _print_imports(all_: list[dict[str, Any]]) -> None:
         say("No folder was imported.")
         return
     rows = [
-        [str(one["id"]), one["started_at"][:16], escape(one["project"]), one["state"], escape(_outcomes(one))]
+        [
+            str(one["id"]),
+            one["started_at"][:16].replace("T", " "),
+            escape(one["project"]),
+            one["state"],
+            escape(_outcomes(one)),
+        ]
         for one in all_
     ]
     print_table(("import", "began (UTC)", "project", "state", "files"), rows, ("import",))

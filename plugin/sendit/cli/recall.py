@@ -20,6 +20,7 @@ from sendit.cli.common import (
     project_names,
     required_reason,
     say,
+    utc,
 )
 from sendit.client import Client
 
@@ -145,7 +146,7 @@ def certificate(
         print_json(recall)
     else:
         say(f"Recall of batch {recall['batch']} of {recall['project']}, study {recall['study']} of Orthanc")
-        say(f"By {recall['actor']} at {recall['recalled_at'][:16]} UTC: {recall['reason']}")
+        say(f"By {recall['actor']} at {utc(recall['recalled_at'])}: {recall['reason']}")
         say(f"Audit log: entry {recall['entry']}, {recall['entry_hash']}. Manifest: {recall['manifest'] or 'none'}")
         rows = [
             [

@@ -17,6 +17,7 @@ from sendit.cli.common import (
     print_table,
     required_reason,
     say,
+    utc,
 )
 
 review_app = typer.Typer(
@@ -52,7 +53,7 @@ def list_(
         since = one["changed_at"][:16].replace("T", " ")
         why = (one["reason"] or "").removeprefix("waits for a person: ")
         rows.append([str(one["id"]), escape(one["project"]), str(one["under_way"]), since, escape(why)])
-    print_table(("batch", "project", "instances", "since", "why"), rows, ["instances"])
+    print_table(("batch", "project", "instances", "since (UTC)", "why"), rows, ["instances"])
 
 
 @review_app.command()
@@ -70,7 +71,7 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
     for one in detail["decisions"]:
         count = f" of {one['instances']} instance(s)" if one["instances"] else ""
         reason = f": {one['reason']}" if one["reason"] else ""
-        say(f"  {one['at'][:19]} {one['decision']}{count} by {one['actor']}{reason}")
+        say(f"  {utc(one['at'], seconds=True)} {one['decision']}{count} by {one['actor']}{reason}")
 
 
 def _show_instance(one: dict[str, Any]) -> None:

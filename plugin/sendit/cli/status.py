@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say
+from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say, utc
 from sendit.cli.lists.tables import STYLES
 from sendit.client import Client
 
@@ -33,7 +33,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def _show(worker: Client, health: dict[str, Any]) -> None:
-    head = f"SendIt {health['version']}, running since {health['started_at'][:16].replace('T', ' ')} UTC: "
+    head = f"SendIt {health['version']}, running since {utc(health['started_at'])}: "
     if health["status"] == "ok":
         say(f"{head}[green]ok[/], {_nothing_wrong(health)}", markup=True)
     else:

@@ -152,6 +152,24 @@ def test_help_at_80_columns(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 
 @pytest.mark.usefixtures("answered")
+@pytest.mark.parametrize("name", CALLS)
+def test_times_say_that_they_are_of_utc(name: str) -> None:
+    """Each time on a line has UTC beside it, or the column's heading says so; and none has the T of ISO 8601."""
+    output = CliRunner().invoke(app, CALLS[name]).output
+    assert not re.search(r"\d{4}-\d\d-\d\dT\d\d", output)
+    for line in output.splitlines():
+        for found in re.finditer(r"\d\d-\d\d \d\d:\d\d(:\d\d)?", line):
+            assert line[found.end() :].startswith(" UTC") or "(UTC)" in output, line
+
+
+@pytest.mark.usefixtures("answered")
+def test_a_batch_that_waits_for_a_person_names_the_command() -> None:
+    """Which answers it; one that goes on by itself names none."""
+    held = CliRunner().invoke(app, ["batch", "1234567"]).output
+    assert "sendit retry 1234567" in held
+
+
+@pytest.mark.usefixtures("answered")
 def test_status_says_what_needs_a_person() -> None:
     """In words, with the commands that answer it, and exit code 1; 0 if nothing does."""
     done = CliRunner().invoke(app, ["status"])

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sendit.cli.common import ConfigOption, JsonOption, client, print_json, required_reason, say
+from sendit.cli.common import ConfigOption, JsonOption, client, print_json, required_reason, say, utc
 
 _ProjectOption = Annotated[str | None, typer.Option("--project", help="This project, with its variants.")]
 _DestinationOption = Annotated[str | None, typer.Option("--destination", help="This destination.")]
@@ -62,6 +62,6 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
     for one in answer["pauses"]:
         named = f"{one['kind']} {one['name']}".strip()
         reason = f": {one['reason']}" if one["reason"] else ""
-        say(f"paused: {named}, by {one['actor']}, {one['at'][:16]} UTC{reason}")
+        say(f"paused: {named}, by {one['actor']}, {utc(one['at'])}{reason}")
     if not answer["pauses"]:
         say("Nothing is paused.")

@@ -18,6 +18,7 @@ from sendit.cli.common import (
     project_names,
     required_reason,
     say,
+    utc,
 )
 
 _StudyArgument = Annotated[str, typer.Argument(help="The study in Orthanc: Orthanc's identifier, from its Explorer.")]
@@ -69,7 +70,7 @@ def _print_project(one: dict[str, Any]) -> None:
     if one["unlinked"]:
         say("  Permanently unlinked: it has no key and accepts no studies.")
     for version in one["versions"]:
-        used = f"first used {version['first_used_at'][:16]} UTC" if version["first_used_at"] else "not used yet"
+        used = f"first used {utc(version['first_used_at'])}" if version["first_used_at"] else "not used yet"
         say(f"  rules {version['digest'][:12]}: {used}{', current' if version['current'] else ''}")
     for sentence in one["residual_risk"] or ["not measured: no study was reviewed by chance"]:
         say(f"  residual risk: {sentence}")

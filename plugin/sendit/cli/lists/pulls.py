@@ -190,7 +190,7 @@ def _list(page: dict[str, Any], *, as_json: bool) -> None:
         began = one["started_at"][5:16].replace("T", " ")
         cells.append([str(one["id"]), began, escape(one["project"]), escape(one["source"]), state, done])
     if cells:
-        print_table(("pull", "began", "project", "from", "state", "studies"), cells, ("pull", "studies"))
+        print_table(("pull", "began (UTC)", "project", "from", "state", "studies"), cells, ("pull", "studies"))
     else:
         say("No cohort was pulled yet.")
     if page["next"]:

@@ -36,7 +36,7 @@ def print_batches(rows: list[dict[str, Any]]) -> None:
         numbers = [str(row[name]) for name in counts]
         cells.append([str(row["id"]), opened, escape(row["project"] or "–"), state, *numbers])
     headings = [_HEADINGS.get(name, name) for name in counts]
-    print_table(("batch", "opened", "project", "state", *headings), cells, headings)
+    print_table(("batch", "opened (UTC)", "project", "state", *headings), cells, headings)
     for row in rows:
         if why := _why(row):
             say(f"  {row['id']}: {why}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say
+from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say, utc
 
 alarms = typer.Typer(help="List open alarms, and test the channels by which they are sent.", no_args_is_help=True)
 
@@ -17,7 +17,7 @@ def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(answer)
     else:
         for one in answer["alarms"]:
-            say(f"{one['kind']}: {one['text']} (since {one['since'][:16]} UTC)")
+            say(f"{one['kind']}: {one['text']} (since {utc(one['since'])})")
         if not answer["alarms"]:
             say("No open alarms." if answer["configured"] else "No alarms are configured (SendIt.Alarms).")
         for one in answer["channels"]:
