@@ -125,7 +125,8 @@ def read_keys(paths: Iterable[Path]) -> dict[str, str]:
             if isinstance(key, Ed25519PublicKey):
                 keys[key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()] = f"a key of {path.name}"
         if not keys:
-            raise Unusable(f"{path} holds no Ed25519 public key in PEM")
+            made_by = "whoever released the studies has it from: sendit passport key PROJECT --public"
+            raise Unusable(f"{path} holds no Ed25519 public key in PEM; {made_by}")
     return keys
 
 

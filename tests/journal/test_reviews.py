@@ -73,6 +73,7 @@ def test_what_waits_says_that_it_is_not_released(journal: Journal) -> None:
         BatchState.REVIEW,
         "waits for a person: the project has every study reviewed",
     )
+    assert journal.batches.history(batch_id)[-1].message.startswith("de-identified: 3 cleaned; waits for a person")
     assert journal.deliveries.of([batch_id])[batch_id] == []
     assert {one.released for one in _receipts(journal, batch_id)} == {False}
     assert batch not in journal.batches.unfinished()

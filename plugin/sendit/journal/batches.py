@@ -268,7 +268,8 @@ class Batches:
                 hold_all(c, batch_id)
             elif state is BatchState.DELIVERING and (why := gate(c, batch_id, wish)):
                 state, reason = BatchState.REVIEW, f"waits for a person: {why}"
-            add_event(c, batch_id, f"de-identified: {_words(tally)}" + (f"; {reason}" if reason else ""))
+            outcomes = _words(tally, leave=state is BatchState.DELIVERING)
+            add_event(c, batch_id, f"de-identified: {outcomes}" + (f"; {reason}" if reason else ""))
             lost = lost_meaning_of(c, batch_id)
             if lost:
                 add_event(c, batch_id, f"a recipient can no longer read: {_named(lost)}")
@@ -496,5 +497,9 @@ def _conclusion(tally: Mapping[str, int], why_held: str, why_rejected: str) -> t
     return BatchState.EMPTY, "every instance was rejected" + (f": {why_rejected}" if why_rejected else "")
 
 
-def _words(tally: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {state.lower()}" for state, count in sorted(tally.items()))
+def _words(tally: Mapping[str, int], *, leave: bool) -> str:
+    """Return the outcomes; `leave`: what was cleaned leaves now. Nothing else is said to be released."""
+    words = {} if leave else {InstanceState.RELEASED: "cleaned"}
+    return ", ".join(
+        f"{count} {words.get(InstanceState(state), state.lower())}" for state, count in sorted(tally.items())
+    )
