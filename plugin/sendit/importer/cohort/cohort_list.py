@@ -7,6 +7,7 @@ right. No value of the list is repeated in what is reported.
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import json
 import re
@@ -35,6 +36,8 @@ MOST_FAULTS = 100
 #: So many rows a list may have: each is at least one question to the PACS.
 MOST_ROWS = 100_000
 _LONGEST = 64
+#: How much alike names of columns are, from 0 to 1, of which one may be meant by the other.
+_LIKE = 0.85
 _UID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _MODALITY = re.compile(r"[A-Z0-9_]{1,16}")
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
@@ -160,10 +163,21 @@ def _places(header: Sequence[str]) -> Mapping[str, int]:
     if twice := sorted({name for name in known if known.count(name) > 1}):
         called = next(column for column in COLUMNS if column.lower() == twice[0])
         raise WrongList([Fault(1, f"more than one column is called {called}")])
+    if faults := list(_misspelt(names)):
+        raise WrongList(faults)
     if not {"accessionnumber", "patientid", "studyinstanceuid"} & set(known):
         problem = "no column is called AccessionNumber, PatientID or StudyInstanceUID: name the columns in this line"
         raise WrongList([Fault(1, problem)])
     return {_COLUMNS[name]: names.index(name) for name in known}
+
+
+def _misspelt(names: Sequence[str]) -> Iterator[Fault]:
+    """Yield columns that nearly have the name of one which the list lacks: unread, they would not narrow its rows."""
+    for number, name in enumerate(names, 1):
+        for meant in difflib.get_close_matches(name, _COLUMNS, n=1, cutoff=_LIKE):
+            if meant not in names:
+                called = COLUMNS[list(_COLUMNS).index(meant)]
+                yield Fault(1, f"column {number} is not read, and its name is like {called}: call it so, or otherwise")
 
 
 def _problem(given: Mapping[str, str]) -> str:
