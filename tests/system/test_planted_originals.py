@@ -111,5 +111,7 @@ def test_no_page_or_answer_without_the_role_holds_an_original(make_stack: MakeSt
     header = ask(stack, "rita", "api/batches/2/instances/1/header").text.lower()
     assert "plant9931" in header
     looks = ask(stack, "ada", "api/audit?action=look").json()["entries"]
-    assert {one["actor"] for one in looks} == {"orthanc:rita"}
+    originals = {one["actor"] for one in looks if not one["details"]["what"].endswith(" of the output")}
+    assert originals == {"orthanc:rita"}
+    assert {one["actor"] for one in looks} == {"orthanc:rita", "orthanc:bea"}  # who releases sees what would leave
     assert not any(word in stack.source.log().lower() for word in WORDS)
