@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from sendit.cli.common import ConfigOption, JsonOption, client, print_json, say, utc
-from sendit.cli.lists.filters import Chosen, filtered
+from sendit.cli.lists.filters import Chosen, filtered, nothing_matches
 from sendit.cli.lists.tables import STYLES, print_batches
 
 _ALL = Chosen()
@@ -24,14 +24,16 @@ def batches(
     as_json: JsonOption = False,
 ) -> None:
     """List the batches that match all given filters, newest first."""
-    page = client(config).call("GET", f"/api/batches?{chosen.as_query(limit=limit, before=before)}")
+    worker = client(config)
+    page = worker.call("GET", f"/api/batches?{chosen.as_query(limit=limit, before=before)}")
     if as_json:
         print_json(page)
         return
     if page["batches"]:
         print_batches(page["batches"])
     elif not page["next"]:
-        say("No batch matches." if chosen.as_dict() or before else "No batch yet: send a study to Orthanc.")
+        filtered_by = chosen.as_dict() or before
+        say(nothing_matches(chosen, worker) if filtered_by else "No batch yet: send a study to Orthanc.")
     if page["next"]:
         count = f"{page['total']:,}" if page["total_is_exact"] else f"more than {page['total']:,}"
         say(f"{count} batches; older ones: sendit batches --before {page['next']}")

@@ -90,6 +90,7 @@ def examine(path: Path) -> Iterator[CheckResult]:
     for name, check in checks:
         yield _run(name, check)
     yield _roles(document, loaded)
+    yield from _not_applied(loaded)
 
 
 def _run(name: str, check: Callable[[], str]) -> CheckResult:
@@ -320,3 +321,18 @@ def _worker(loaded: Settings) -> str:
             "worker", "; ".join(health["problems"]), "Run: sendit status. Orthanc's log has the details."
         )
     return f"version {health['version']} responds"
+
+
+def _not_applied(loaded: Settings) -> Iterator[CheckResult]:
+    """Warn where the files were changed since SendIt has read them: what was examined is not what runs."""
+    if not data_directory.was_used(loaded.data_directory):
+        return
+    try:
+        worker = Client(socket_path(loaded.data_directory), timeout=10)
+        seen = worker.call("POST", "/api/reload", {"preview": True})
+    except SendItError:  # the check of the worker, or of the configuration, says it
+        return
+    if changes := [*seen["changes"], *seen["restart_needed"]]:
+        remedy = "Restart Orthanc." if seen["restart_needed"] else "Run: sendit reload"
+        message = f"SendIt runs with an older configuration than its files have: {'; '.join(changes)}"
+        yield CheckResult("changes", ok=True, message=message, remedy=remedy, warning=True)

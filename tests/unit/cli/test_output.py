@@ -152,6 +152,18 @@ def test_help_at_80_columns(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 
 @pytest.mark.usefixtures("answered")
+@pytest.mark.parametrize("command", [["batches"], ["retry"]])
+def test_a_filter_that_names_nothing_known(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project that is mistyped is said to be none; one that is configured has no batch."""
+    empty = {"batches": [], "next": None, "total": 0, "total_is_exact": True}
+    monkeypatch.setitem(ANSWERS, "/api/batches", empty)
+    monkeypatch.setitem(ANSWERS, "/api/batches/actions", empty)
+    shown = CliRunner().invoke(app, [*command, "--project", "IRB1234", "--destination", "research"]).output
+    assert shown.strip() == "No batch matches. No project is called IRB1234. Did you mean IRB12345?"
+    assert CliRunner().invoke(app, [*command, "--project", "IRB12345"]).output.strip() == "No batch matches."
+
+
+@pytest.mark.usefixtures("answered")
 @pytest.mark.parametrize("name", CALLS)
 def test_times_say_that_they_are_of_utc(name: str) -> None:
     """Each time on a line has UTC beside it, or the column's heading says so; and none has the T of ISO 8601."""

@@ -10,11 +10,12 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from sendit.client import Client
 from sendit.config.orthanc import OrthancConfig
 from sendit.config.schema import Settings
 from sendit.config.types import TracingSettings
 from sendit.doctor import surroundings
-from sendit.doctor.examination import CheckResult, _database, _roles, _run, _traces
+from sendit.doctor.examination import CheckResult, _database, _not_applied, _roles, _run, _traces
 from sendit.errors import Misconfigured
 from sendit.journal import Journal
 from sendit.orthanc import certificates
@@ -60,6 +61,34 @@ def test_a_journal_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyP
         True,
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "restart", "remedy"),
+    [
+        (["project a: added"], [], "Run: sendit reload"),
+        ([], ["DicomPort"], "Restart Orthanc."),
+        ([], [], None),
+    ],
+)
+def test_files_that_were_changed_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: list[str], restart: list[str], remedy: str | None
+) -> None:
+    """What runs is not what was examined: a note, and what to do. Nothing is asked where nothing has run yet."""
+    asked: list[Any] = []
+
+    def call(_: Client, *request: Any) -> dict[str, Any]:
+        asked.append(request)
+        return {"changes": changes, "restart_needed": restart}
+
+    monkeypatch.setattr(Client, "call", call)
+    loaded = settings(DataDirectory=str(tmp_path))
+    assert (list(_not_applied(loaded)), asked) == ([], [])
+    monkeypatch.setattr("sendit.storage.data_directory.was_used", lambda _: True)
+    results = list(_not_applied(loaded))
+    assert asked == [("POST", "/api/reload", {"preview": True})]
+    assert [(one.ok, one.warning, one.remedy) for one in results] == ([] if remedy is None else [(True, True, remedy)])
+    assert all(words in results[0].message for words in [*changes, *restart])
 
 
 def test_traces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sendit.cli.common import ConfigOption, JsonOption, YesOption, client, confirm, print_json, required_reason, say
-from sendit.cli.lists.filters import Chosen, filtered
+from sendit.cli.lists.filters import Chosen, filtered, nothing_matches
 from sendit.client import Client
 from sendit.errors import counted
 
@@ -80,7 +80,7 @@ def _act(
     request |= {"batches": numbers} if numbers else {"filter": chosen.as_dict()}
     expected = api.call("POST", "/api/batches/actions", {**request, "preview": True})["total"]
     if not expected:
-        say("No batch matches.")
+        say(nothing_matches(chosen, api))
         return
     if not yes and not numbers:
         confirm(f"{action} {counted(expected, 'batch', 'batches')}?")

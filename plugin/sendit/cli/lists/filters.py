@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 import typer
 
+from sendit.client import Client
+from sendit.config.guesses import did_you_mean
 from sendit.model import BatchState, DeliveryState
 
 Command: TypeAlias = Callable[..., None]
@@ -79,6 +81,19 @@ class Chosen:
         given = {name: value for name, value in more.items() if value is not None}
         values = {**self.as_dict(), **given}
         return urlencode({name: ",".join(one) if isinstance(one, list) else one for name, one in values.items()})
+
+
+def nothing_matches(chosen: Chosen, worker: Client) -> str:
+    """Return what is said where no batch matches: also that a name of the filter is none that is configured."""
+    said = "No batch matches."
+    if chosen.project is None and chosen.destination is None:
+        return said
+    health = worker.call("GET", "/api/health")
+    for kind, name in (("project", chosen.project), ("destination", chosen.destination)):
+        known = health[f"{kind}s"]
+        if name is not None and name not in known:
+            said += f" No {kind} is called {name}. {did_you_mean(name, known)}".rstrip()
+    return said
 
 
 def filtered(*, without: Collection[str] = ()) -> Callable[[Command], Command]:

@@ -7,7 +7,6 @@ right. No value of the list is repeated in what is reported.
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import re
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from sendit.config.guesses import nearest
 from sendit.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -174,10 +174,10 @@ def _places(header: Sequence[str]) -> Mapping[str, int]:
 def _misspelt(names: Sequence[str]) -> Iterator[Fault]:
     """Yield columns that nearly have the name of one which the list lacks: unread, they would not narrow its rows."""
     for number, name in enumerate(names, 1):
-        for meant in difflib.get_close_matches(name, _COLUMNS, n=1, cutoff=_LIKE):
-            if meant not in names:
-                called = COLUMNS[list(_COLUMNS).index(meant)]
-                yield Fault(1, f"column {number} is not read, and its name is like {called}: call it so, or otherwise")
+        meant = nearest(name, _COLUMNS, _LIKE)
+        if meant is not None and meant not in names:
+            called = COLUMNS[list(_COLUMNS).index(meant)]
+            yield Fault(1, f"column {number} is not read, and its name is like {called}: call it so, or otherwise")
 
 
 def _problem(given: Mapping[str, str]) -> str:
