@@ -155,7 +155,7 @@ def test_help_at_80_columns(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 @pytest.mark.parametrize("command", [["batches"], ["retry"]])
 def test_a_filter_that_names_nothing_known(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A project that is mistyped is said to be none; one that is configured has no batch."""
-    empty = {"batches": [], "next": None, "total": 0, "total_is_exact": True}
+    empty: dict[str, Any] = {"batches": [], "next": None, "total": 0, "total_is_exact": True}
     monkeypatch.setitem(ANSWERS, "/api/batches", empty)
     monkeypatch.setitem(ANSWERS, "/api/batches/actions", empty)
     shown = CliRunner().invoke(app, [*command, "--project", "IRB1234", "--destination", "research"]).output
