@@ -107,6 +107,8 @@ _OF_AGES = re.compile(rf"9\d|1[0-2]\d|(?i:{_STEMS}|quatre)")
 #: A date or an age without a digit contains one of these.
 _IN_LETTERS = re.compile(rf"(?i)th\b|vingt|{_STEMS}|day\b|mil[le]?\b|millenove|{_HEBREW_MONTH}")
 _LETTERS = re.compile(r"[^\W\d_]+")
+#: Adjectives of Romanian, behind mai as "more".
+_BEHIND_MORE = re.compile(r"\s(?:mar|mic|mult|puțin|vech|nou|lung|scurt|larg|sub|gros|den|int|pro|rec|acc)")
 #: Years of the last century, and of this one, in words.
 _SPELLED_YEAR = (
     r"(?:nineteen[\s\-](?:hundred(?:\s+and)?[\s\-]|oh[\s\-])?[a-z]+ty(?:[\s\-][a-z]{3,5})?|neunzehnhundert\w*|zweitausend\w+"
@@ -147,8 +149,10 @@ def without_dates_in_words(text: str) -> str:
 
 
 def _dated(match: re.Match[str]) -> str:
-    """Return CUT for a date: "lesion 2 may represent" is none."""
+    """Return CUT for a date: "lesion 2 may represent" is none, and "doi mai mari" are two that are larger."""
     behind = match.string[match.end() :]
+    if match[0].endswith(" mai") and _BEHIND_MORE.match(behind):
+        return match[0]
     return match[0] if match[0].endswith("may") and re.match(r"\s+[a-z]", behind) else CUT
 
 
@@ -203,5 +207,8 @@ def _dates() -> re.Pattern[str]:
         rf"(?<![\w.])(?<!\d\s){_DAY}\s{_MONTH}\s\d\d(?![\w.]|\s\d)",
         r"(?<![\w.])(?:19|20)\d\d[/\-](?:0?[1-9]|1[0-2])(?![\w.])",
         rf"(?<!\w){_SPELLED_YEAR}(?!\w)",
+        # A calendar week of German, and one of Swedish where it is no week of a pregnancy.
+        r"(?<![\w.,])(?<!\d\s)(?-i:KW\s?(?:[1-9]|[1-4]\d|5[0-3])(?:/(?:\d\d){1,2})?)(?!\w|[.,]\d)",
+        r"(?:(?<=\bjfr\s)|(?<=\bjämfört\s)|(?<=\båter\s)|(?<=\båterbesök\s)|(?<=\bfrån\s)|(?<=\bsedan\s))v(?:ecka|\.)?\s?(?:[1-9]|[1-4]\d|5[0-3])(?!\w|[.,]\d)",
     )
     return re.compile("|".join(forms), re.IGNORECASE)

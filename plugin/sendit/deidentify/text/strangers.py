@@ -52,6 +52,7 @@ from sendit.deidentify.text.words.unknown_words import (
     hardly_has_capitals,
     is_at_begin,
     is_noun_with_capital,
+    is_word_in_capitals,
     with_words_of_sentences,
 )
 
@@ -62,7 +63,6 @@ _SHORTEST_TRANSLITERATED = 5
 #: A prefix, and the entity of a subject in names of series: sub-dural, sub-jansen.
 _OF_SUBJECT = "sub"
 _NEAR = 3  # characters between two words that belong together
-_FEWEST_OF_SENTENCE = 3  # long words
 _INITIAL, _LONGEST_INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]\.[\s\-]?$"), 4
 #: Abbreviations before a structure, and sides: A. carotis, N. vagus, L. Knie.
 _OF_ANATOMY = "AVNMLRTS"
@@ -122,7 +122,6 @@ def without_strangers(text: str) -> str:
         return STRANGER
     text = _DISGUISED.sub(_without_disguised, _SPELLED.sub(CUT, text))
     runs = list(RUN.finditer(text))
-    capitals = _is_in_capitals(text, runs)
     usual = [_is_usual(match) and not is_eponym(match[0]) and not _is_behind_initial(match) for match in runs]
     for place in range(len(runs)):
         if not usual[place]:
@@ -139,7 +138,7 @@ def without_strangers(text: str) -> str:
                 or _is_behind_prefix_and_hyphen(runs, place)
                 or begins_sentence_of(runs[place][0], runs[place])
                 or _is_noun_of_text(runs, usual, place)
-                or (capitals and _is_beside_usual(runs, usual, place))
+                or (is_word_in_capitals(runs[place][0], text) and _is_beside_usual(runs, usual, place))
             )
     if hardly_has_capitals(text):
         usual = [stays and not _is_proper(match) for match, stays in zip(runs, usual, strict=True)]
@@ -269,16 +268,8 @@ def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
     return joined and prefix in words_by_section("compounds.txt")["prefixes"]
 
 
-def _is_in_capitals(text: str, runs: list[re.Match[str]]) -> bool:
-    """Return whether a text is a sentence of nothing but capitals."""
-    return text.isupper() and sum(len(run[0]) > SHORT for run in runs) >= _FEWEST_OF_SENTENCE
-
-
 def _is_beside_usual(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
-    """Return whether a word in capitals is one of languages, and stands between known words."""
-    word = folded_word(runs[place][0])
-    if not _may_begin(runs[place][0]) or not (is_of_languages(word, small=True) or word in terms()):
-        return False  # what is only like words may be a name in capitals
+    """Return whether a word stands between known words."""
     return all(usual[other] for other in (place - 1, place + 1) if 0 <= other < len(runs))
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+#: Behind a language in words_of_sentences.txt: also in a text of nothing but capitals.
+IN_CAPITALS = "*"
 _ONLY_SMALL, _AT_BEGIN, _NAME, _RATHER_WORD = b" s", b" c", b" n", b" r"
 _MARKS = (_ONLY_SMALL, _AT_BEGIN, _NAME)
 #: What Hebrew and Arabic write in one word with the next: and, the, in, to, from, that, as.
@@ -109,8 +111,17 @@ def is_skeleton_of_medicine(skeleton: str) -> bool:
 @lru_cache(maxsize=4096)
 def languages_of(word: str) -> frozenset[str]:
     """Return the languages in whose sentences a word in lower case is a word; capitals: also where one begins."""
+    return frozenset(code for code in _codes_of(word) if not code.endswith(IN_CAPITALS))
+
+
+def languages_in_capitals_of(word: str) -> frozenset[str]:
+    """Return the languages in whose texts of nothing but capitals a word, given in lower case, is rather no name."""
+    return frozenset(code.removesuffix(IN_CAPITALS) for code in _codes_of(word) if code.endswith(IN_CAPITALS))
+
+
+def _codes_of(word: str) -> list[str]:
     line = _line_of(word.encode("utf-8"), _table("words_of_sentences.txt"))
-    return frozenset(line.decode("utf-8").partition(" ")[2].split(",")) if line else frozenset()
+    return line.decode("utf-8").partition(" ")[2].split(",") if line else []
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.eponyms import is_eponym
-from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, languages_of, likeness, shares_of
+from sendit.deidentify.text.words.sorted_words import (
+    folded_word,
+    is_listed_name,
+    languages_in_capitals_of,
+    languages_of,
+    likeness,
+    shares_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -30,6 +37,8 @@ _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
 _SHARE, _SHARE_OF_SMALL = 0.5, 0.7
 #: Fewest words in small letters, and their least share, of a text where a capital means something.
 _FEWEST_SMALL, _SHARE_OF_CAPITALS = 2, 0.5
+#: Fewest long words of a sentence in capitals.
+_FEWEST_OF_CAPITALS, _SHORT = 3, 3
 _TELLING = 256  # characters of a text that tell its language
 #: Where no language has this share, a text is of abbreviations, and of the words of English that all notes have.
 _SHARE_OF_NONE = 0.6
@@ -217,6 +226,21 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
     text, small = match.string, word.lower()
     shares = shares_of(text[:_TELLING], small)
     return not _languages_of_text(text, small).isdisjoint(codes) or any(shares.get(one, 0.0) >= _SHARE for one in codes)
+
+
+def is_in_capitals(text: str) -> bool:
+    """Return whether a text is a sentence of nothing but capitals."""
+    return text.isupper() and sum(len(word) > _SHORT for word in _WORD.findall(text)) >= _FEWEST_OF_CAPITALS
+
+
+def is_word_in_capitals(word: str, text: str) -> bool:
+    """Return whether a word of a sentence in capitals is rather a word of its language than a name in it.
+
+    Args:
+        word: the word.
+        text: the whole text.
+    """
+    return is_in_capitals(text) and _is_of_text(languages_in_capitals_of(word.lower()), text, word.lower())
 
 
 @lru_cache(maxsize=512)
