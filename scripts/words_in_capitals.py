@@ -3,9 +3,10 @@
 python -m scripts.words_in_capitals SOURCES       adds the marks; needs the program hunspell
 
 SOURCES is the folder of `scripts.terms_of_languages`. Where everything has a capital, any word may be a name: FALL I
-TRAPPA, CHUTE DE VELO. A word is marked, for a language, that other tables have in small letters at most, if it is ten
-times as likely to be meant as somebody who is called so: by how frequent it is in the language, and by how common a
-name is of its rank where the language is spoken. One word of a note in ten is taken for a name.
+TRAPPA, CHUTE DE VELO. A word is marked, for a language, that other tables have in small letters at most, if it is
+three times as likely to be meant as somebody who is called so: by how frequent it is in the language, and by how common
+a name is of its rank where the language is spoken. One word of a note in ten is taken for a name. The words that are
+marked have no accents, as capitals often have none.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 _TABLE = TABLES / "words_of_sentences.txt"
 _LEAST = 3.0  # frequency (Zipf)
-#: Frequency of a word that is as likely as the most common name of a country is, times ten.
-_OF_FIRST_NAME = 8.0
+#: Frequency of a word that is as likely as the most common name of a country is, times three.
+_OF_FIRST_NAME = 7.5
 _RARE = 25_000  # the rank of a name that names-dataset does not rank in a country
 _RANK_ANYWHERE = 60  # names up to this rank in any country are known all over the world
 _LEAST_CHOSEN = 4.5  # of a word that is a name typical of some country
@@ -68,7 +69,7 @@ def _words(root: Path, names: Names, language: Language) -> Iterator[str]:
     found = set(accepted(root, language.dictionary, asked))
     if language.words.endswith(f"_{_GERMAN}"):
         found |= {noun.lower() for noun in accepted(root, language.dictionary, map(str.capitalize, asked))}
-    yield from (word for word in asked if word in found)
+    yield from (folded(word) for word in asked if word in found)
 
 
 def _outweighs(names: Names, word: str, frequency: float, countries: str) -> bool:

@@ -19,6 +19,7 @@ from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
 from sendit.deidentify.text.sections import any_of, medicine, sections, technique
 from sendit.deidentify.text.vocabulary import is_anybodys_name, is_no_name, is_nobodys_name
+from sendit.deidentify.text.words.unknown_words import is_word_in_capitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -346,6 +347,8 @@ def _listed(match: re.Match[str]) -> str:
         return match[0]
     both = (match[1], match[2])
     if any(map(is_nobodys_name, both)) or not any(map(is_anybodys_name, both)):  # each is judged by itself
+        return match[0]
+    if all(is_word_in_capitals(word, match.string) for word in both):
         return match[0]
     titles = match[1].istitle() and match[2].istitle()
     return match[0] if (one and other) or ((one or other) and not titles) else CUT

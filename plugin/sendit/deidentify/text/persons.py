@@ -26,6 +26,7 @@ from sendit.deidentify.text.vocabulary import (
     is_of_machines,
     is_of_reports,
 )
+from sendit.deidentify.text.words.unknown_words import is_word_in_capitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,12 +163,16 @@ def _without_names(
     text: str, cue: re.Pattern[str], takes: _Taking, is_known: Callable[[str], bool], *, titled: bool
 ) -> str:
     pieces, position = [], 0
+
+    def is_word(word: str) -> bool:
+        return is_known(word) or is_word_in_capitals(word, text)
+
     for match in cue.finditer(text):
         if match.end() < position:
             continue
         if match[0] == "M." and (disease := _LETTERS.search(text, match.end())) and is_eponym(disease[0]):
             continue  # Morbus Crohn
-        end = _end_of_name(text, match, takes, is_known, titled=titled)
+        end = _end_of_name(text, match, takes, is_word, titled=titled)
         if end > match.end():
             pieces += [text[position : match.end() if takes.cue_stays else match.start()], CUT]
             number = _EXTENSION.match(text, end)

@@ -15,6 +15,7 @@ from sendit.deidentify.text.scripts.vietnamese import is_syllable_of_vietnam
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.strangers import begins_sentence_of, stands_before_noun
 from sendit.deidentify.text.vocabulary import is_acronym, is_nobody, is_of_machines, is_of_reports
+from sendit.deidentify.text.words.unknown_words import is_surely_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +71,12 @@ def without_short_names(text: str) -> str:
         lambda match: match[0] if _stays_though_short(match) else CUT,
         text,
     )
-    text = _short_name().sub(lambda match: match[0] if is_syllable_of_vietnam(match) else CUT, text)
+    text = _short_name().sub(
+        lambda match: (
+            match[0] if is_syllable_of_vietnam(match) or is_surely_word(match[0], match.string) else CUT
+        ),
+        text,
+    )
     return _shortest_name().sub(_without_shortest_name, text)
 
 

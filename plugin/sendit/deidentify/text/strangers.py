@@ -45,6 +45,7 @@ from sendit.deidentify.text.words.sorted_words import (
     folded_word,
     is_listed_name,
     is_of_languages,
+    languages_of,
     likeness,
 )
 from sendit.deidentify.text.words.unknown_words import (
@@ -66,7 +67,7 @@ _NEAR = 3  # characters between two words that belong together
 _INITIAL, _LONGEST_INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]\.[\s\-]?$"), 4
 #: Abbreviations before a structure, and sides: A. carotis, N. vagus, L. Knie.
 _OF_ANATOMY = "AVNMLRTS"
-_GOES_ON = re.compile(r",? ([^\W\d_]+)(?: ([^\W\d_]+))?")
+_GOES_ON = re.compile(r",?(?: \d[\d.,]*)? ([^\W\d_]+)(?: ([^\W\d_]+))?")
 _MAKERS = frozenset(
     [
         "siemens",
@@ -138,7 +139,7 @@ def without_strangers(text: str) -> str:
                 or _is_behind_prefix_and_hyphen(runs, place)
                 or begins_sentence_of(runs[place][0], runs[place])
                 or _is_noun_of_text(runs, usual, place)
-                or (is_word_in_capitals(runs[place][0], text) and _is_beside_usual(runs, usual, place))
+                or is_word_in_capitals(runs[place][0], text)
             )
     if hardly_has_capitals(text):
         usual = [stays and not _is_proper(match) for match, stays in zip(runs, usual, strict=True)]
@@ -146,7 +147,10 @@ def without_strangers(text: str) -> str:
     names = [
         place
         for place, match in enumerate(runs)
-        if usual[place] and _may_be_name(match[0]) and not is_noun_with_capital(match[0], match)
+        if usual[place]
+        and _may_be_name(match[0])
+        and not is_noun_with_capital(match[0], match)
+        and not is_word_in_capitals(match[0], text)
     ]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
         for place in alone:  # and the next one may have stood beside it: May Price
@@ -214,9 +218,11 @@ def begins_sentence_of(word: str, match: re.Match[str]) -> bool:
     if not is_at_begin(match):
         return False
     goes_on = _GOES_ON.match(match.string, match.end())
-    if not goes_on or not goes_on[0].islower():
+    if not goes_on or not goes_on[1].islower():
         return False
-    return bool(goes_on[2]) or (len(goes_on[1]) > SHORT and is_ordinary(goes_on[1]))
+    if goes_on[2]:
+        return goes_on[2].islower() or is_no_name(goes_on[2])
+    return bool(languages_of(goes_on[1])) or (len(goes_on[1]) > SHORT and is_ordinary(goes_on[1]))
 
 
 def _may_begin(word: str) -> bool:
@@ -266,11 +272,6 @@ def _is_behind_prefix_and_hyphen(runs: list[re.Match[str]], place: int) -> bool:
     if prefix == _OF_SUBJECT and is_listed_name(folded) and not is_word(prefix + folded):
         return False
     return joined and prefix in words_by_section("compounds.txt")["prefixes"]
-
-
-def _is_beside_usual(runs: list[re.Match[str]], usual: list[bool], place: int) -> bool:
-    """Return whether a word stands between known words."""
-    return all(usual[other] for other in (place - 1, place + 1) if 0 <= other < len(runs))
 
 
 def _without_disguised(match: re.Match[str]) -> str:

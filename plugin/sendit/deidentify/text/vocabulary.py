@@ -63,6 +63,12 @@ _MEDICAL = re.compile(
     r"\w{2,}(?:itis|[ao]path(?:y|ies|ic)|megaly|ectomy|ostomy|otomy|ogra(?:phy|phie|fia|fie|m|ms|mm)|osis|oses|emia|plasty|"
     r"scop(?:y|ic|ie)|ological|trophy|plasia|algia|rrh?age|rrhea|sclero\w+|stenosis|ectas(?:is|ia)|iform|oid)s?"
 )
+#: The same in Cyrillic and Greek, without accents.
+_MEDICAL_IN_OTHERS = re.compile(
+    r"\w{3,}(?:(?:граф|скоп|эктом|ектом|стом|мегал|пат|алг|плег|фоб|кард|ур|эм|ем|терап|плаз)и(?:я|и|ю|еи|ею|ии)|(?:стен|склер|некр|фибр|цирр)оз[аеуы]?"
+    r"|γραφ(?:ια|ιας|ιες|ημα|ηματος|ηματα|ικ\w{1,3})|σκοπησ(?:η|ης|εις)|εκτομ(?:η|ης|ες)|παθειας?|αλγιας?|φοβιας?|ουριας?|αιμιας?|πληγιας?|σκληρυνσ(?:η|ης)"
+    r"|στενωσ(?:η|ης|εις)|πλασιας?|θεραπειας?|μεγαλιας?|κηλης?|ωμα|ωματ(?:α|ος|ων)|ιτιδ(?:α|ας|ες))"
+)
 _GENERAL = re.compile(r"[a-z]{3,}(?:tion|tions|ment|ity|able|ible|ated|ular|ous|ive|ness|ized|ised|ically)")
 #: Endings of medical words of Latin and Greek origin, and those of the same words in English: médullaire, medullary.
 _COGNATES = (
@@ -437,8 +443,11 @@ def is_narrow(text: str) -> bool:
 @lru_cache(maxsize=8192)
 def is_built_of_medicine(word: str) -> bool:
     """Return whether a word of no table names a drug, is a cognate of a medical word, or is joined of two words."""
-    if len(word) > 3 * _LONGEST_PART or word in surnames() or not word.isascii():
+    if len(word) > 3 * _LONGEST_PART or word in surnames():
         return False
+    if not word.isascii():
+        built = _MEDICAL_IN_OTHERS.fullmatch(word) is not None or _is_skeleton(word)
+        return built and not is_listed_name(word)
     return is_drug(word) or _is_skeleton(word) or is_compound_of_words(word) or _has_prefix_of_medicine(word)
 
 

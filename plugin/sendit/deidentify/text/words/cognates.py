@@ -18,6 +18,14 @@ _SPELLINGS = (
     ("pt", "t"),
     ("cs", "s"), ("sc", "c"), ("ce", "se"), ("ci", "si"),
 )  # fmt: skip
+#: What is an h in Latin letters, and a z that is an s: гидронефроз.
+_FIRST_H, _LAST_Z = re.compile("^г(?=[иіе])"), re.compile("(?<=o)z$")
+_PAIRS_OF_GREEK = (("ου", "u"), ("αι", "e"), ("ει", "i"), ("οι", "i"), ("ευ", "eu"), ("αυ", "au"), ("μπ", "b"))
+_IN_LATIN = str.maketrans(
+    dict(zip("αβγδεζηθικλμνξοπρσςτυφχω", "abgdezitiklmnxoprsstifco", strict=True))
+    | dict(zip("абвгдежзийклмнопрстуфхцчшщыэіїєґ", "abvgdejziiklmnoprstufczcssieiieg", strict=True))
+    | {"ψ": "ps", "ю": "iu", "я": "ia", "ь": "", "ъ": "", "ё": "e"}
+)
 _DOUBLED = re.compile(r"(.)\1")
 #: Endings of one meaning, as they are after that, and one for all. The longest first.
 _ENDINGS = tuple(
@@ -159,7 +167,7 @@ def skeleton(word: str) -> str:
     """
     if len(word) < _SHORTEST:
         return ""
-    word = word.removeprefix("h")
+    word = in_latin_letters(word).removeprefix("h")
     for written, one in _SPELLINGS:
         if written in word:
             word = word.replace(written, one)
@@ -171,6 +179,19 @@ def skeleton(word: str) -> str:
             break
     telling = _OF_MEDICINE.search(word) or word.startswith(_BEGINNINGS)
     return word if telling and len(word) >= _SHORTEST_SKELETON else ""
+
+
+def in_latin_letters(word: str) -> str:
+    """Return a word of Greek or Cyrillic as Latin languages spell it, so that they share skeletons: холецистит.
+
+    Args:
+        word: the word, in lower case without accents.
+    """
+    if word.isascii():
+        return word
+    for written, one in _PAIRS_OF_GREEK:
+        word = word.replace(written, one)
+    return _LAST_Z.sub("s", _FIRST_H.sub("", word).translate(_IN_LATIN))
 
 
 def is_drug(word: str) -> bool:

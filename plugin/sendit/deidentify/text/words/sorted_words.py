@@ -115,7 +115,7 @@ def languages_of(word: str) -> frozenset[str]:
 
 
 def languages_in_capitals_of(word: str) -> frozenset[str]:
-    """Return the languages in whose texts of nothing but capitals a word, given in lower case, is rather no name."""
+    """Return the languages in whose texts of nothing but capitals a word, in lower case without accents, is rather no name."""
     return frozenset(code.removesuffix(IN_CAPITALS) for code in _codes_of(word) if code.endswith(IN_CAPITALS))
 
 

@@ -37,8 +37,14 @@ _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
 _SHARE, _SHARE_OF_SMALL = 0.5, 0.7
 #: Fewest words in small letters, and their least share, of a text where a capital means something.
 _FEWEST_SMALL, _SHARE_OF_CAPITALS = 2, 0.5
-#: Fewest long words of a sentence in capitals.
-_FEWEST_OF_CAPITALS, _SHORT = 3, 3
+#: Fewest words of a sentence in capitals.
+_FEWEST_OF_CAPITALS = 3
+#: Languages that share most words of a note, and are hardly told from each other in a few words.
+_KIN = {
+    code: frozenset(kin.split())
+    for kin in ("da nb sv", "cs sk", "sh sl", "ru uk", "bg mk", "es pt ca", "id ms")
+    for code in kin.split()
+}
 _TELLING = 256  # characters of a text that tell its language
 #: Where no language has this share, a text is of abbreviations, and of the words of English that all notes have.
 _SHARE_OF_NONE = 0.6
@@ -140,8 +146,15 @@ def with_words_of_sentences(runs: Sequence[re.Match[str]], usual: Sequence[bool]
 
 
 def _known(runs: Sequence[re.Match[str]], stays: Sequence[bool]) -> int:
-    """Return how many words in small letters stay."""
-    return sum(one and len(run[0]) > 1 and run[0] == run[0].lower() for run, one in zip(runs, stays, strict=True))
+    """Return how many words stay that are in small letters, or begin the text and are nobody's name."""
+    return sum(
+        one and len(run[0]) > 1 and (run[0] == run[0].lower() or (not run.start() and _begins_note(run[0])))
+        for run, one in zip(runs, stays, strict=True)
+    )
+
+
+def _begins_note(word: str) -> bool:
+    return len(word) >= _SHORTEST and word.istitle() and not is_listed_name(folded_word(word))
 
 
 def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
@@ -230,7 +243,7 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
 
 def is_in_capitals(text: str) -> bool:
     """Return whether a text is a sentence of nothing but capitals."""
-    return text.isupper() and sum(len(word) > _SHORT for word in _WORD.findall(text)) >= _FEWEST_OF_CAPITALS
+    return text.isupper() and sum(len(word) > 1 for word in _WORD.findall(text)) >= _FEWEST_OF_CAPITALS
 
 
 def is_word_in_capitals(word: str, text: str) -> bool:
@@ -240,7 +253,22 @@ def is_word_in_capitals(word: str, text: str) -> bool:
         word: the word.
         text: the whole text.
     """
-    return is_in_capitals(text) and _is_of_text(languages_in_capitals_of(word.lower()), text, word.lower())
+    return is_in_capitals(text) and _is_rather_of_text(word, text)
+
+
+def is_surely_word(word: str, text: str) -> bool:
+    """Return whether a word in small letters, or in a sentence in capitals, is rather no name in its language.
+
+    Args:
+        word: the word.
+        text: the whole text.
+    """
+    return (word.islower() or is_in_capitals(text)) and _is_rather_of_text(word, text)
+
+
+def _is_rather_of_text(word: str, text: str) -> bool:
+    codes = languages_in_capitals_of(folded_word(word))
+    return _is_of_text(codes.union(*(_KIN[code] for code in codes & _KIN.keys())), text, word.lower())
 
 
 @lru_cache(maxsize=512)
