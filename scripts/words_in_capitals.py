@@ -4,7 +4,7 @@ python -m scripts.words_in_capitals SOURCES       adds the marks; needs the prog
 
 SOURCES is the folder of `scripts.terms_of_languages`. Where everything has a capital, any word may be a name: FALL I
 TRAPPA, CHUTE DE VELO. A word is marked, for a language, that other tables have in small letters at most, if it is
-three times as likely to be meant as somebody who is called so: by how frequent it is in the language, and by how common
+five times as likely to be meant as somebody who is called so: by how frequent it is in the language, and by how common
 a name is of its rank where the language is spoken. One word of a note in ten is taken for a name. The words that are
 marked have no accents, as capitals often have none.
 """
@@ -20,6 +20,7 @@ from scripts.terms import TABLES, folded
 from scripts.terms_of_languages import LANGUAGES, Names, accepted, frequencies
 from sendit.deidentify.text.vocabulary import is_ordinary
 from sendit.deidentify.text.words.sorted_words import IN_CAPITALS
+from sendit.deidentify.text.words.unknown_words import KIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
 _TABLE = TABLES / "words_of_sentences.txt"
 _LEAST = 3.0  # frequency (Zipf)
-#: Frequency of a word that is as likely as the most common name of a country is, times three.
-_OF_FIRST_NAME = 7.5
+#: Frequency of a word that is as likely as the most common name of a country is, times five.
+_OF_FIRST_NAME = 7.7
 _RARE = 25_000  # the rank of a name that names-dataset does not rank in a country
 _RANK_ANYWHERE = 60  # names up to this rank in any country are known all over the world
-_LEAST_CHOSEN = 4.5  # of a word that is a name typical of some country
+_RANK = 300  # the same where the language is spoken
+_LEAST_CHOSEN = 5.5  # of a word that is a name typical of some country
 _GERMAN = "de"
 
 
@@ -45,17 +47,24 @@ def main(root: Path) -> None:
     for line in lines[len(head) :]:
         word, _, codes = line.partition(" ")
         table[word] = {code for code in codes.split(",") if not code.endswith(IN_CAPITALS)}
+    countries = {_code(language): language.countries for language in LANGUAGES}
     for language in LANGUAGES:
         is_here = (root / language.dictionary.partition("/")[0]).is_dir()
         if language.words and is_here and not language.caseless and not language.words.endswith("_vi"):
-            for word in _words(root, names, language):
-                table.setdefault(word, set()).add(language.words.rpartition("_")[2] + IN_CAPITALS)
+            code = _code(language)
+            spoken = " ".join(countries[kin] for kin in {code, *KIN.get(code, ())})
+            for word in _words(root, names, language, spoken):
+                table.setdefault(word, set()).add(code + IN_CAPITALS)
     rows = (f"{word} {','.join(sorted(table[word]))}" for word in sorted(table, key=str.encode) if table[word])
     _TABLE.write_text("\n".join((*head, *rows)) + "\n", "utf-8")
 
 
-def _words(root: Path, names: Names, language: Language) -> Iterator[str]:
-    """Yield the words of a language that are to be marked."""
+def _code(language: Language) -> str:
+    return language.words.rpartition("_")[2]
+
+
+def _words(root: Path, names: Names, language: Language, countries: str) -> Iterator[str]:
+    """Yield the words of a language that are to be marked, by the names of the countries where it or a like one is spoken."""
     listed = frequencies(root, language.words)
     asked = [
         word
@@ -63,7 +72,7 @@ def _words(root: Path, names: Names, language: Language) -> Iterator[str]:
         if frequency >= _LEAST
         and len(word) > 1
         and word.isalpha()
-        and _outweighs(names, word, frequency, language.countries)
+        and _outweighs(names, word, frequency, countries)
         and not (is_ordinary(word.upper()) and len(word) > len("abc"))
     ]
     found = set(accepted(root, language.dictionary, asked))
@@ -77,9 +86,10 @@ def _outweighs(names: Names, word: str, frequency: float, countries: str) -> boo
     plain = folded(word)
     if names.is_declined(plain) or names.is_of_user(plain) or names.rank(plain) <= _RANK_ANYWHERE:
         return False
-    if plain in names.chosen and frequency < _LEAST_CHOSEN:
+    rank = min(names.rank_in(plain, countries), _RARE)
+    if rank <= _RANK or (plain in names.chosen and frequency < _LEAST_CHOSEN):
         return False
-    return frequency >= _OF_FIRST_NAME - math.log10(min(names.rank_in(plain, countries), _RARE))
+    return frequency >= _OF_FIRST_NAME - math.log10(rank)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from sendit.deidentify.text.record_numbers import CUT, STRANGER
 from sendit.deidentify.text.sections import any_of, cues, medicine, technique
 from sendit.deidentify.text.vocabulary import is_nobody, is_of_reports, terms
 from sendit.deidentify.text.words.sorted_words import is_of_languages
-from sendit.deidentify.text.words.unknown_words import hardly_has_capitals
+from sendit.deidentify.text.words.unknown_words import capitals_tell
 
 _GONE = f"[{CUT}{STRANGER}]"
 #: Initials and short forms of given names before a name, a number behind it.
@@ -81,6 +81,15 @@ _CAPITAL = re.compile(
     rf"(?<={_GONE})(?:[ \-]|{_AND})(?P<word>[^\W\d_{_SMALL}][^\W\d_{_LARGE}]{{2,}})(?![^\W_])"
     rf"|(?:(?<=[^\W\d_][ ,])|(?<=\b\w\.\s))(?P<before>[^\W\d_{_SMALL}][^\W\d_{_LARGE}]{{2,}})[ \-](?={_GONE})"
 )
+#: The rank of a constable or a soldier, and the kind of a club, before a name.
+_RANK = re.compile(
+    rf"(?<![^\W_])(?:PC|PCSO|DC|WPC|Cst|Const|Sgt|Cpl|LCpl|Pte|Pvt|Spc|Lt|Capt|Cpt|Maj|Col|Cmdr|TSV|SV|FC|VfB|VfL|TuS|SpVgg|KS|MKS|FK|IFK|SK|TJ|HK|CD|UD|AFC|RFC)\s(?={_GONE})"
+)
+#: A particle between two parts of a name, and what is somebody's: Virgen del Prado, Holden's Butchers.
+_BETWEEN = re.compile(
+    rf"(?<={_GONE})\s(?:del?|d[aeiou]s?|della|delle|van|von|der|den|la|le|las|los|cha|ya|wa|el|al)\s(?={_GONE})"
+    rf"|(?<={_GONE})['’]s(?P<own>(?:\s[A-ZÀ-Ý][\w'’]{{2,}}){{1,2}})(?!\w)"
+)
 #: The kind of a house, in small letters behind its name: X high court.
 _KIND = re.compile(
     rf"(?<={_GONE})\s(?P<kind>(?:(?:high|primary|secondary|middle|crown|supreme|county)\s)?[^\W\d_]+)(?![^\W_])"
@@ -113,13 +122,14 @@ def without_belongings(text: str) -> str:
     text = _BEHIND_NUMBER.sub(CUT, _OF_NAME.sub(CUT, _INITIALS.sub(CUT, text)))
     text = _WARD_AND_BED.sub(CUT, _GROUPS.sub(CUT, text))
     text = _TWO_LETTERS.sub(_without_initials, _short_name_beside().sub(CUT, text))
+    text = _BETWEEN.sub(_without_particle, _RANK.sub(CUT, text))
     text = _WITH_PARTICLE.sub(_without_word, text)
     text = _SECOND_SYLLABLE.sub(CUT, _OTHER_HALF.sub(_without_half, text))
     text = _OF_HOUSE.sub(CUT, _OF_ORIGIN.sub(_without_town, text))
     text = _TOWN.sub(_without_town, without_second_name(text))
     text = _WEEK.sub(CUT, _OF_ACCOUNT.sub(CUT, text))
     text = _KIND.sub(_without_kind, text)
-    if hardly_has_capitals(text):
+    if capitals_tell(text):
         text = _CAPITAL.sub(_without_capital, text)
     return _number_beside().sub(CUT, _HOUSE.sub(CUT, text))
 
@@ -141,6 +151,11 @@ def _without_initials(match: re.Match[str]) -> str:
 
 def _without_word(match: re.Match[str]) -> str:
     return match[0] if _is_of_the_field(match[1]) else CUT
+
+
+def _without_particle(match: re.Match[str]) -> str:
+    own = (match["own"] or "").split()
+    return match[0] if any(map(_is_of_the_field, own)) else CUT
 
 
 def _without_half(match: re.Match[str]) -> str:

@@ -141,7 +141,7 @@ def without_dates_in_words(text: str) -> str:
     if not text.isascii():
         text = _IN_HAN_NUMERALS.sub(CUT, _OLD_IN_HAN.sub(CUT, _OF_VIETNAM.sub(CUT, text)))
     told = any(map(str.isdigit, text)) or _IN_LETTERS.search(text) or _feast_days().search(text)
-    if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.casefold())):
+    if not told and cues()["month"].isdisjoint(_LETTERS.findall(text.lower())):
         return text
     dated = _dates().sub(_dated, _SINCE.sub(lambda match: f"{match[1]}{CUT}", text))
     text = _BESIDE_DATE.sub("", dated) if dated != text else text

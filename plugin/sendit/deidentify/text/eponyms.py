@@ -56,6 +56,12 @@ _OPERATION = re.compile(
 )
 #: Behind a sign: whether it was found.
 _SIGN = re.compile(r"\s?(?:\+{1,3}|[\-−])(?=\s*(?:$|[,.;)]))|\s[+\-]ve(?!\w)")
+#: The same in words, with the side before it: Lasègue re pos., Homans dx negativo.
+_OUTCOME = re.compile(
+    r"\s(?:(?:re|li|rechts|links|bds|beidseits|bilat|dx|sin|sn|der|izq|dir|esq|dr|dt|g|d|l|r|hø|ve|vä)\.?\s)?"
+    r"(?:pos|neg|(?:posit|negat|pozit|negat)[iíy][vf]\w{0,3}|dodatni\w*|ujemn\w+|полож\w*|отриц\w*|позит\w*|негат\w*|θετικ\w+|αρνητικ\w+)(?!\w)",
+    re.IGNORECASE,
+)
 #: Endings of a declined name, and of the name itself.
 _DECLINED = (
     ("skiego", "ski"), ("ckiego", "cki"), ("ova", ""), ("owa", ""), ("ove", ""), ("ovy", ""), ("ego", ""), ("ho", ""),
@@ -205,6 +211,8 @@ def _is_behind_name(text: str, match: re.Match[str]) -> bool:
 def _has_noun(text: str, match: re.Match[str], *, firm: bool) -> bool:
     """Return whether a noun of its kind stands beside an eponym, or an operation is joined to it."""
     if _OPERATION.match(text, match.end()) or _SIGN.match(text, match.end()):
+        return True
+    if (not firm or text[: match.start()].endswith(", ")) and _OUTCOME.match(text, match.end()):
         return True
     if _is_disease(text, match) or _ACCORDING.search(text, max(0, match.start() - _LONGEST_BEFORE), match.start()):
         return True

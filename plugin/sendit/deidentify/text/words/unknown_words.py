@@ -40,7 +40,7 @@ _FEWEST_SMALL, _SHARE_OF_CAPITALS = 2, 0.5
 #: Fewest words of a sentence in capitals.
 _FEWEST_OF_CAPITALS = 3
 #: Languages that share most words of a note, and are hardly told from each other in a few words.
-_KIN = {
+KIN = {
     code: frozenset(kin.split())
     for kin in ("da nb sv", "cs sk", "sh sl", "ru uk", "bg mk", "es pt ca", "id ms")
     for code in kin.split()
@@ -146,11 +146,9 @@ def with_words_of_sentences(runs: Sequence[re.Match[str]], usual: Sequence[bool]
 
 
 def _known(runs: Sequence[re.Match[str]], stays: Sequence[bool]) -> int:
-    """Return how many words stay that are in small letters, or begin the text and are nobody's name."""
-    return sum(
-        one and len(run[0]) > 1 and (run[0] == run[0].lower() or (not run.start() and _begins_note(run[0])))
-        for run, one in zip(runs, stays, strict=True)
-    )
+    """Return how many words in small letters stay; one if only the first word does, and it is nobody's name."""
+    small = sum(one and len(run[0]) > 1 and run[0] == run[0].lower() for run, one in zip(runs, stays, strict=True))
+    return small or int(bool(runs) and stays[0] and _begins_note(runs[0][0]))
 
 
 def _begins_note(word: str) -> bool:
@@ -168,6 +166,8 @@ def _belongs_to_sentence(run: re.Match[str], known: int) -> bool:
     if known < 1 or is_eponym(word) or word != word.lower():
         return False
     if known >= _FEWEST and is_word_of_language(word, run.string):
+        return True
+    if is_surely_word(word, run.string):
         return True
     if not word.islower() or _is_behind(_AGENT, run):
         return False
@@ -220,7 +220,8 @@ def _is_of_text(codes: Set[str], text: str, without: str) -> bool:
     shares = shares_of(text[:_TELLING], without)
     if _ENGLISH in codes and max(shares.values(), default=0.0) < _SHARE_OF_NONE:
         return True
-    return sum(shares.get(code, 0.0) for code in codes) >= (_SHARE_OF_SMALL if text.islower() else _SHARE)
+    least = _SHARE_OF_SMALL if text.islower() or text.isupper() else _SHARE
+    return sum(shares.get(code, 0.0) for code in codes) >= least
 
 
 def begins_in_language(word: str, match: re.Match[str]) -> bool:
@@ -230,7 +231,7 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
         word: the word.
         match: where it stands.
     """
-    codes = {code.lower() for code in languages_of(word.lower()) if code.isupper()}
+    codes = {code.lower() for code in languages_of(word.lower()) if code.isupper()} | _surely_of(word)
     if not codes or not is_at_begin(match):
         return False
     goes_on = _GOES_ON.match(match.string, match.end())
@@ -238,7 +239,8 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
         return False
     text, small = match.string, word.lower()
     shares = shares_of(text[:_TELLING], small)
-    return not _languages_of_text(text, small).isdisjoint(codes) or any(shares.get(one, 0.0) >= _SHARE for one in codes)
+    near = not _languages_of_text(text, small).isdisjoint(codes)
+    return near or sum(shares.get(one, 0.0) for one in codes) >= _SHARE
 
 
 def is_in_capitals(text: str) -> bool:
@@ -267,8 +269,12 @@ def is_surely_word(word: str, text: str) -> bool:
 
 
 def _is_rather_of_text(word: str, text: str) -> bool:
+    return _is_of_text(_surely_of(word), text, word.lower())
+
+
+def _surely_of(word: str) -> frozenset[str]:
     codes = languages_in_capitals_of(folded_word(word))
-    return _is_of_text(codes.union(*(_KIN[code] for code in codes & _KIN.keys())), text, word.lower())
+    return codes.union(*(KIN[code] for code in codes & KIN.keys()))
 
 
 @lru_cache(maxsize=512)
@@ -277,6 +283,14 @@ def hardly_has_capitals(text: str) -> bool:
     words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isupper()]
     small = sum(word.islower() for word in words)
     return small >= _FEWEST_SMALL and small >= _SHARE_OF_CAPITALS * len(words) and not _is_of_text({"de"}, text, "")
+
+
+@lru_cache(maxsize=512)
+def capitals_tell(text: str) -> bool:
+    """Return whether half of the words behind the first one are in small letters, as where a capital tells a name."""
+    words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isupper()][1:]
+    small = sum(word.islower() for word in words)
+    return small >= 1 and small >= _SHARE_OF_CAPITALS * len(words) and not _is_of_text({"de"}, text, "")
 
 
 def is_noun_with_capital(word: str, match: re.Match[str]) -> bool:
@@ -308,5 +322,5 @@ def _languages_of_text(text: str, without: str) -> frozenset[str]:
     words = [word for word in map(str.lower, _WORD.findall(text)) if word != without]
     counts = Counter(code.lower() for word in words for code in languages_of(word))
     most = max(counts.values(), default=0)
-    least = _FEWEST_TELLING if text.islower() else 1  # without capitals, names are not told from words
+    least = _FEWEST_TELLING if text.islower() or text.isupper() else 1  # names are not told from words
     return frozenset(code for code, count in counts.items() if count == most >= least)
