@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from scripts.terms import TABLES, folded
 from scripts.terms_of_languages import LANGUAGES, Names, accepted, frequencies
-from sendit.deidentify.text.vocabulary import is_ordinary
+from sendit.deidentify.text.vocabulary import is_name_too, is_ordinary
 from sendit.deidentify.text.words.sorted_words import IN_CAPITALS
 from sendit.deidentify.text.words.unknown_words import KIN
 
@@ -35,6 +35,8 @@ _RARE = 25_000  # the rank of a name that names-dataset does not rank in a count
 _RANK_ANYWHERE = 60  # names up to this rank in any country are known all over the world
 _RANK = 300  # the same where the language is spoken
 _LEAST_CHOSEN = 5.5  # of a word that is a name typical of some country
+_OF_FUNCTION_WORDS = 6.0  # words of this frequency count although all the world knows the name
+_SHORT = 3
 _GERMAN = "de"
 
 
@@ -64,7 +66,7 @@ def _code(language: Language) -> str:
 
 
 def _words(root: Path, names: Names, language: Language, countries: str) -> Iterator[str]:
-    """Yield the words of a language that are to be marked, by the names of the countries where it or a like one is spoken."""
+    """Yield the words of a language that are to be marked; names are those of the countries where its kin is spoken."""
     listed = frequencies(root, language.words)
     asked = [
         word
@@ -73,7 +75,7 @@ def _words(root: Path, names: Names, language: Language, countries: str) -> Iter
         and len(word) > 1
         and word.isalpha()
         and _outweighs(names, word, frequency, countries)
-        and not (is_ordinary(word.upper()) and len(word) > len("abc"))
+        and (len(word) <= _SHORT or is_name_too(word) or not is_ordinary(word.upper()))
     ]
     found = set(accepted(root, language.dictionary, asked))
     if language.words.endswith(f"_{_GERMAN}"):
@@ -84,7 +86,9 @@ def _words(root: Path, names: Names, language: Language, countries: str) -> Iter
 def _outweighs(names: Names, word: str, frequency: float, countries: str) -> bool:
     """Return whether a word is far more likely meant than somebody who is called so."""
     plain = folded(word)
-    if names.is_declined(plain) or names.is_of_user(plain) or names.rank(plain) <= _RANK_ANYWHERE:
+    if names.is_declined(plain) or names.is_of_user(plain):
+        return False
+    if names.rank(plain) <= _RANK_ANYWHERE and frequency < _OF_FUNCTION_WORDS:
         return False
     rank = min(names.rank_in(plain, countries), _RARE)
     if rank <= _RANK or (plain in names.chosen and frequency < _LEAST_CHOSEN):

@@ -25,7 +25,7 @@ _INITIALS = re.compile(
 )
 #: Beginnings of family names before a name; credentials and initials behind it.
 _OF_NAME = re.compile(
-    rf"(?<![^\W_])(?:O|D|Mac|Mc|Ah|Al|El|Abu|Ibn|Bin|Fitz|S[ãa]o|San|Santa|Santo|Saint|Sainte|Sankt|Bad)\s(?={_GONE})"
+    rf"(?<![^\W_])(?:O|D|Mac|Mc|Ah|Al|El|Abu|Ibn|Bin|Fitz|S[ãa]o|San|Santa|Santo|Saint|Sainte|Sankt|Bad|SAN|SANT|SANTA|SANTO|S[ÃA]O|SAINTE?|SANKT|STA|STE)\s(?={_GONE})"
     rf"|(?<![^\W_])(?:Van|Von|Den|Der|Ten|Ter|Della|Dos|Du|Des)\s?(?:(?:de[nr]?|het|la|las|los|zu|'t)\s)?(?={_GONE})"
     rf"|[\"“„][^\W\d_]+[\"”]\s(?={_GONE})"
     rf"|(?<={_GONE})\s?,?\sRT(?:\([A-Z]{{1,4}}\))+"
@@ -87,7 +87,7 @@ _RANK = re.compile(
 )
 #: A particle between two parts of a name, and what is somebody's: Virgen del Prado, Holden's Butchers.
 _BETWEEN = re.compile(
-    rf"(?<={_GONE})\s(?:del?|d[aeiou]s?|della|delle|van|von|der|den|la|le|las|los|cha|ya|wa|el|al)\s(?={_GONE})"
+    rf"(?<={_GONE})\s(?:del?|d[aeiou]s?|della|delle|van|von|der|den|la|le|las|los|cha|ya|wa|el|al)\s?(?={_GONE})"
     rf"|(?<={_GONE})['’]s(?P<own>(?:\s[A-ZÀ-Ý][\w'’]{{2,}}){{1,2}})(?!\w)"
 )
 #: The kind of a house, in small letters behind its name: X high court.

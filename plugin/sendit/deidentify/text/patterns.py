@@ -348,7 +348,8 @@ def _listed(match: re.Match[str]) -> str:
     both = (match[1], match[2])
     if any(map(is_nobodys_name, both)) or not any(map(is_anybodys_name, both)):  # each is judged by itself
         return match[0]
-    if all(is_word_in_capitals(word, match.string) for word in both):
+    spoken = [is_word_in_capitals(word, match.string) for word in both]
+    if any(spoken) and all(one or is_no_name(word) for one, word in zip(spoken, both, strict=True)):
         return match[0]
     titles = match[1].istitle() and match[2].istitle()
     return match[0] if (one and other) or ((one or other) and not titles) else CUT

@@ -72,9 +72,7 @@ def without_short_names(text: str) -> str:
         text,
     )
     text = _short_name().sub(
-        lambda match: (
-            match[0] if is_syllable_of_vietnam(match) or is_surely_word(match[0], match.string) else CUT
-        ),
+        lambda match: match[0] if is_syllable_of_vietnam(match) or is_surely_word(match[0], match.string) else CUT,
         text,
     )
     return _shortest_name().sub(_without_shortest_name, text)

@@ -147,10 +147,7 @@ def without_strangers(text: str) -> str:
     names = [
         place
         for place, match in enumerate(runs)
-        if usual[place]
-        and _may_be_name(match[0])
-        and not is_noun_with_capital(match[0], match)
-        and not is_word_in_capitals(match[0], text)
+        if usual[place] and _may_be_name(match[0]) and not is_noun_with_capital(match[0], match)
     ]
     while alone := [place for place in names if usual[place] and _is_without_context(text, runs, usual, place)]:
         for place in alone:  # and the next one may have stood beside it: May Price
@@ -309,7 +306,10 @@ def _is_without_context(text: str, runs: list[re.Match[str]], usual: list[bool],
     if _is_breed(runs, place) or _is_tooth(here):
         return False
     if here[0].lower() in partners():
-        return not _is_beside_partner(runs, place)
+        if _is_beside_partner(runs, place):
+            return False
+        if not is_word_in_capitals(here[0], text):
+            return True
     if all(len(run[0]) == 1 or number == place for number, run in enumerate(runs)):
         return not any(map(str.isdigit, text))
     before, after = text[: here.start()].rstrip(" ,.-_^"), text[here.end() :].lstrip(" ,.-_^")

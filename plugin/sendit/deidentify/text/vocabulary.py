@@ -61,7 +61,7 @@ _ENDINGS = ("s", "es", "ed", "d", "ing", "ly", "al", "er", "ers", "ic", "en", "e
 _VOWELS = ("a", "e", "o")
 _MEDICAL = re.compile(
     r"\w{2,}(?:itis|[ao]path(?:y|ies|ic)|megaly|ectomy|ostomy|otomy|ogra(?:phy|phie|fia|fie|m|ms|mm)|osis|oses|emia|plasty|"
-    r"scop(?:y|ic|ie)|ological|trophy|plasia|algia|rrh?age|rrhea|sclero\w+|stenosis|ectas(?:is|ia)|iform|oid)s?"
+    r"scop(?:y|ic|ie)|ological|trophy|plasia|algia|phob(?:ia|ie|ic)|fob(?:ia|ie|ija|ije|i)|al{1,2}erg(?:y|ies|ia|ie|ii|ija|ije)|rrh?age|rrhea|sclero\w+|stenosis|ectas(?:is|ia)|iform|oid)s?"
 )
 #: The same in Cyrillic and Greek, without accents.
 _MEDICAL_IN_OTHERS = re.compile(
@@ -448,7 +448,16 @@ def is_built_of_medicine(word: str) -> bool:
     if not word.isascii():
         built = _MEDICAL_IN_OTHERS.fullmatch(word) is not None or _is_skeleton(word)
         return built and not is_listed_name(word)
-    return is_drug(word) or _is_skeleton(word) or is_compound_of_words(word) or _has_prefix_of_medicine(word)
+    built = is_drug(word) or _is_skeleton(word) or is_compound_of_words(word)
+    return built or _has_prefix_of_medicine(word) or _has_head_of_medicine(word)
+
+
+def _has_head_of_medicine(word: str) -> bool:
+    """Return whether a word that is no name ends like a complaint, an examination or a finding: Penicillinallergi."""
+    if len(word) < _SHORTEST_JOINED or is_listed_name(word) or likeness(word) <= 0:
+        return False
+    heads = words_by_section("compounds.txt")["heads"]
+    return any(word[start:] in heads for start in range(SHORT + 1, len(word) - SHORT))
 
 
 def _has_prefix_of_medicine(word: str) -> bool:

@@ -20,7 +20,17 @@ _SPELLINGS = (
 )  # fmt: skip
 #: What is an h in Latin letters, and a z that is an s: гидронефроз.
 _FIRST_H, _LAST_Z = re.compile("^г(?=[иіе])"), re.compile("(?<=o)z$")
-_PAIRS_OF_GREEK = (("ου", "u"), ("αι", "e"), ("ει", "i"), ("οι", "i"), ("ευ", "eu"), ("αυ", "au"), ("μπ", "b"))
+_PAIRS = (
+    ("ου", "u"),
+    ("αι", "e"),
+    ("ει", "i"),
+    ("οι", "i"),
+    ("ευ", "eu"),
+    ("αυ", "au"),
+    ("μπ", "b"),
+    ("ля", "la"),
+    ("лю", "lu"),
+)
 _IN_LATIN = str.maketrans(
     dict(zip("αβγδεζηθικλμνξοπρσςτυφχω", "abgdezitiklmnxoprsstifco", strict=True))
     | dict(zip("абвгдежзийклмнопрстуфхцчшщыэіїєґ", "abvgdejziiklmnoprstufczcssieiieg", strict=True))
@@ -189,7 +199,7 @@ def in_latin_letters(word: str) -> str:
     """
     if word.isascii():
         return word
-    for written, one in _PAIRS_OF_GREEK:
+    for written, one in _PAIRS:
         word = word.replace(written, one)
     return _LAST_Z.sub("s", _FIRST_H.sub("", word).translate(_IN_LATIN))
 

@@ -287,8 +287,9 @@ def hardly_has_capitals(text: str) -> bool:
 
 @lru_cache(maxsize=512)
 def capitals_tell(text: str) -> bool:
-    """Return whether half of the words behind the first one are in small letters, as where a capital tells a name."""
-    words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isupper()][1:]
+    """Return whether half of the words are in small letters, so that a capital tells a name, but for the first one."""
+    words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isupper()]
+    words = words if not words or words[0].islower() else words[1:]
     small = sum(word.islower() for word in words)
     return small >= 1 and small >= _SHARE_OF_CAPITALS * len(words) and not _is_of_text({"de"}, text, "")
 
