@@ -38,6 +38,7 @@ _NAMES = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
     *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
     *("thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth"),
+    *("nineteenth", "twentieth"),
 )
 LISTS: Mapping[str, Path] = {which: _HERE / f"{which}.txt" for which in _NAMES}
 #: Leaked and lost before the rules were changed with any list (first, second), with the next two, and so on.
@@ -129,6 +130,7 @@ _HARMLESS_TEXT = """
     miss master dr drs prof pr herr herrn hr frau oa mme mlle madame monsieur sr sra sig dott dottssa ssa na
     ra dhr mevr mw pani fru dña md do phd np ass arzt bey https http ftp www com org net de gmail st sankt
     card per req by for via with room ward bed clinic hospital general lab tel call host sn no nr signed rt
+    infirmary surgery cubicle ubs ch nem spitalul județean
     klinikum praxis universitätsspital uid dated kollegen mbbch mbbs ffrad frcr frcp fracr facs rn
     年 月 日 년 월 일 号 號 ngày tháng năm bệnh viện bé bs مستشفى حي بیمارستان کودک خیابان پلاک ہسپتال בית חולים הילד
     अस्पताल बालक হাসপাতাল மருத்துவமனை ఆసుపత్రి હોસ્પિટલ ሆስፒታል โรงพยาบาล นพ พญ คุณ นาย นางสาว หมู่ อ จ ต

@@ -25,7 +25,7 @@ _INITIALS = re.compile(
 )
 #: Beginnings of family names before a name; credentials and initials behind it.
 _OF_NAME = re.compile(
-    rf"(?<![^\W_])(?:O|D|Mac|Mc|Ah|Al|El|Abu|Ibn|Bin|Fitz|S[ãa]o|San|Santa|Santo|Saint|Sainte|Sankt|Bad|SAN|SANT|SANTA|SANTO|S[ÃA]O|SAINTE?|SANKT|STA|STE)\s(?={_GONE})"
+    rf"(?<![^\W_])(?:O|D|Mac|Mc|Ah|Al|El|Abu|Ibn|Bin|Fitz|S[ãa]o|San|Santa|Santo|Saint|Sainte|Sankt|Bad|SAN|SANT|SANTA|SANTO|S[ÃA]O|SAINTE?|SANKT|STA|STE|Las?|Los|Les?|Gli)\s(?={_GONE})"
     rf"|(?<![^\W_])(?:Van|Von|Den|Der|Ten|Ter|Della|Dos|Du|Des)\s?(?:(?:de[nr]?|het|la|las|los|zu|'t)\s)?(?={_GONE})"
     rf"|[\"“„][^\W\d_]+[\"”]\s(?={_GONE})"
     rf"|(?<={_GONE})\s?,?\sRT(?:\([A-Z]{{1,4}}\))+"

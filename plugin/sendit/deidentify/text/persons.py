@@ -103,6 +103,8 @@ def _without_houses_and_offices(text: str, words: set[str]) -> str:
         text = _ANIMAL.sub(_without_animal, text)
     if not words.isdisjoint(_begins("called")):
         text = _called().sub(CUT, text)
+    if "'" in text or "’" in text:
+        text = _IN_TURKISH_CASE.sub(_without_turkish, text)
     return _SAINT.sub(_without_saint, _nickname().sub(_without_nickname, text))
 
 
@@ -343,6 +345,17 @@ _SAINT = re.compile(r"(?<!\w)(St\.\s)([A-ZÀ-Ý][a-zß-ÿ]{2,}(?:['’]s)?)(?!\w
 def _without_saint(match: re.Match[str]) -> str:
     folded = match[2].lower()
     return match[0] if folded in medicine() or is_of_reports(match[2]) or is_eponym(match[2]) else f"{match[1]}{CUT}"
+
+
+#: A name in a case of Turkish, which parts the ending of names alone from them: Akşehir'den.
+_IN_TURKISH_CASE = re.compile(
+    r"(?<!\w)([A-ZÇĞİÖŞÜ][a-zçğıöşü]{2,})['’](?:[dt][ae]n?|y?[aeıiuü]|n?[ıiuü]n|l[ıiuü]|y?l[ae])(?!\w)"
+)
+
+
+def _without_turkish(match: re.Match[str]) -> str:
+    word = match[1]
+    return match[0] if word.lower() in medicine() or is_of_machines(word) or is_eponym(word) else CUT
 
 
 #: A shop, a tavern, a place with a name of several words, of which each is a word: at Home Depot, outside the Red Lion.

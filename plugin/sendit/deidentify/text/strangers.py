@@ -50,7 +50,7 @@ from sendit.deidentify.text.words.sorted_words import (
 )
 from sendit.deidentify.text.words.unknown_words import (
     begins_in_language,
-    hardly_has_capitals,
+    capitals_tell,
     is_at_begin,
     is_noun_with_capital,
     is_word_in_capitals,
@@ -141,7 +141,7 @@ def without_strangers(text: str) -> str:
                 or _is_noun_of_text(runs, usual, place)
                 or is_word_in_capitals(runs[place][0], text)
             )
-    if hardly_has_capitals(text):
+    if capitals_tell(text):
         usual = [stays and not _is_proper(match) for match, stays in zip(runs, usual, strict=True)]
     usual = with_neighbours(runs, with_words_of_sentences(runs, usual))
     names = [

@@ -71,6 +71,8 @@ _LABELLED = tuple(
         # The name of a room and its number, the number of a player, a flight.
         r"((?<!\w)(?:room|ward|bay|suite|zimmer|station|chambre|habitación|stanza|kamer|sala)\s)(?-i:[A-ZÀ-Ý][^\W\d_A-Z]{2,})\s\d{1,3}[A-Z]?(?!\w|[.,]\d|\s?(?:mm|cm|ml)(?!\w))",
         r"((?<!\w)(?:trikot|jersey|dorsal|maillot|maglia|camis(?:et)?a|rugnummer|startnummer|bib|koszulka)\s(?:n[ro°º]?\.?\s?|#\s?)?)\d{1,4}(?!\w)",
+        # The letters and the number of a fishing boat, behind its kind or its crew: visser op de X 12.
+        r"((?<!\w)(?:visser|kotter|trawler|fish(?:ing|er)\s(?:boat|vessel)|skipper|fisker|fiskare|fischer|kutter|patrón|pesquero|chalutier|peschereccio|pescador|traineira|rybak|kuter)\s(?:[^\W\d_]{2,4}\s){0,2})(?-i:[A-Z]{1,3})[\s\-]?\d{1,4}(?!\w)",
         r"((?<!\w)(?:flight|flug|vol|vuelo|voo|volo|vlucht|rejs|рейс)\s(?:n[ro°º]?\.?\s?)?)(?-i:[A-Z]{1,3}|[A-Z]\d)[\s\-]?\d{1,4}(?!\w)",
         r"((?<!\w)(?:travel\w*|arriv\w*|flew|flown|came|transfer\w*|landed)\s(?:[^\W\d_]+\s){0,4}on\s)(?-i:[A-Z]{2})\s?\d{2,4}(?!\w)",
         r"((?<!\w)bed[\s.:#]*)\d{1,3}(?=[\s,]+(?:bay|ward|room|rm|icu|itu|hdu)(?!\w))",  # alone, of a scanner's table

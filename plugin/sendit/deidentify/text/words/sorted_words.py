@@ -114,8 +114,9 @@ def languages_of(word: str) -> frozenset[str]:
     return frozenset(code for code in _codes_of(word) if not code.endswith(IN_CAPITALS))
 
 
+@lru_cache(maxsize=4096)
 def languages_in_capitals_of(word: str) -> frozenset[str]:
-    """Return the languages in whose texts of nothing but capitals a word, in lower case without accents, is rather no name."""
+    """Return the languages in which a word, in lower case without accents, is no name where everything has a capital."""
     return frozenset(code.removesuffix(IN_CAPITALS) for code in _codes_of(word) if code.endswith(IN_CAPITALS))
 
 

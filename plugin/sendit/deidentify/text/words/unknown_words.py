@@ -35,8 +35,8 @@ _LONGEST_BEGIN = 8  # characters
 _FEWEST_TELLING = 2  # words that tell the language of a text in small letters
 #: The least share that the languages of a word have of a text; of one in small letters, where names have no capital.
 _SHARE, _SHARE_OF_SMALL = 0.5, 0.7
-#: Fewest words in small letters, and their least share, of a text where a capital means something.
-_FEWEST_SMALL, _SHARE_OF_CAPITALS = 2, 0.5
+#: The least share of words in small letters that a text has where a capital tells a name.
+_SHARE_OF_CAPITALS = 0.5
 #: Fewest words of a sentence in capitals.
 _FEWEST_OF_CAPITALS = 3
 #: Languages that share most words of a note, and are hardly told from each other in a few words.
@@ -275,14 +275,6 @@ def _is_rather_of_text(word: str, text: str) -> bool:
 def _surely_of(word: str) -> frozenset[str]:
     codes = languages_in_capitals_of(folded_word(word))
     return codes.union(*(KIN[code] for code in codes & KIN.keys()))
-
-
-@lru_cache(maxsize=512)
-def hardly_has_capitals(text: str) -> bool:
-    """Return whether most words of a text are in small letters, and its language writes no noun with a capital."""
-    words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isupper()]
-    small = sum(word.islower() for word in words)
-    return small >= _FEWEST_SMALL and small >= _SHARE_OF_CAPITALS * len(words) and not _is_of_text({"de"}, text, "")
 
 
 @lru_cache(maxsize=512)
