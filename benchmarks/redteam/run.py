@@ -61,6 +61,8 @@ _BEFORE = {
     "sixteenth": (9, 16),
     "seventeenth": (6, 57),
     "eighteenth": (7, 61),
+    "nineteenth": (12, 16),
+    "twentieth": (10, 15),
 }
 #: The same of the lists that were left unseen while the rules were changed with the one before.
 _UNSEEN = {
@@ -73,6 +75,7 @@ _UNSEEN = {
     "fourteenth": (33, 36),
     "sixteenth": (8, 16),
     "eighteenth": (3, 2),
+    "twentieth": (8, 15),
 }
 #: Of the identifying.
 MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02, "fourth": 0.02} | {
@@ -90,6 +93,8 @@ MOST_LEAKED: Mapping[str, float] = {"first": 0.01, "second": 0.01, "third": 0.02
     "sixteenth": 0.07,
     "seventeenth": 0.02,
     "eighteenth": 0.04,
+    "nineteenth": 0.04,
+    "twentieth": 0.07,
 }
 MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "fifth": 0.12,
@@ -106,6 +111,8 @@ MOST_LOST: Mapping[str, float] = dict.fromkeys(LISTS, 0.1) | {
     "sixteenth": 0.15,
     "seventeenth": 0.05,
     "eighteenth": 0.05,
+    "nineteenth": 0.1,
+    "twentieth": 0.13,
 }
 _PIECE = re.compile("«(.*?)»")
 _PATIENT = re.compile("^@patient (.*)$", re.MULTILINE)
@@ -270,7 +277,7 @@ the same afterwards.
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-The lists were written in pairs, by seven hands who had read no rule (the first four lists by one of them); each pair
+The lists were written in pairs, by nine hands who had read no rule (the first four lists by one of them); each pair
 is one list that was split by chance. The rules were changed with one of a pair, while the other one was left unseen
 until they stood, so these figures tell what to expect of new texts: {unseen}. The last pair, before any change: 19 of
 210 leaked and 51 of 202 were lost (eleventh), 13 of 166 and 34 of 145 (twelfth). Of the eleventh, 29 were lost once
@@ -286,8 +293,12 @@ which was scored as counts only: before, in between and at the end
 ([decision 33](../decisions/0033-language-of-a-note.md)).
 The seventeenth and the eighteenth are of
 scripts without capitals or spaces, and of Vietnamese, in 21 languages; of the eighteenth, four texts were seen after it
-had been measured, and the rules were changed with texts of other hands besides. Words for a kind of hospital, titles
-and units of dates within their marks count as harmless.
+had been measured, and the rules were changed with texts of other hands besides.
+The nineteenth and the twentieth are of clinics again, in many languages of Latin, Cyrillic and Greek letters. The former
+was learnt from; nobody has looked at the latter, which was scored as counts only: of it, 8 instead of 10 leaked, and as
+many were lost as before ([decision 37](../decisions/0037-words-in-capitals.md)). Words for a kind of hospital (to
+which seven were added with these two), titles and units of dates within their marks count as harmless; without the
+seven, 19 of the nineteenth leaked before.
 
 What they are about: descriptions and comments as they are typed (first, second); machines, programs, plans, coded
 meanings, more scripts, patients whose name is a word (third, fourth); a dental clinic, animals, trials, an emergency
@@ -296,7 +307,7 @@ data sets (seventh, eighth); archive administrators and physicists of 30 countri
 tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
 in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth)
 and in 30 languages (fifteenth, sixteenth); reports, histories and remarks from East Asia
-to Ethiopia (seventeenth, eighteenth).
+to Ethiopia (seventeenth, eighteenth); descriptions and remarks of clinics in 20 languages (nineteenth, twentieth).
 
 Leaked now: {leaked}.
 

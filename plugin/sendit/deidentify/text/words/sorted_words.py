@@ -116,7 +116,7 @@ def languages_of(word: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def languages_in_capitals_of(word: str) -> frozenset[str]:
-    """Return the languages in which a word, in lower case without accents, is no name where everything has a capital."""
+    """Return the languages in which a word, in lower case without accents, is no name though all have capitals."""
     return frozenset(code.removesuffix(IN_CAPITALS) for code in _codes_of(word) if code.endswith(IN_CAPITALS))
 
 
