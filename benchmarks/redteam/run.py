@@ -294,11 +294,11 @@ which was scored as counts only: before, in between and at the end
 The seventeenth and the eighteenth are of
 scripts without capitals or spaces, and of Vietnamese, in 21 languages; of the eighteenth, four texts were seen after it
 had been measured, and the rules were changed with texts of other hands besides.
-The nineteenth and the twentieth are of clinics again, in many languages of Latin, Cyrillic and Greek letters. The former
-was learnt from; nobody has looked at the latter, which was scored as counts only: of it, 8 instead of 10 leaked, and as
-many were lost as before ([decision 37](../decisions/0037-words-in-capitals.md)). Words for a kind of hospital (to
-which seven were added with these two), titles and units of dates within their marks count as harmless; without the
-seven, 19 of the nineteenth leaked before.
+The nineteenth and the twentieth are of clinics again, in many languages of Latin, Cyrillic and Greek letters. The
+former was learnt from; nobody has looked at the latter, which was scored as counts only: of it, 8 instead of 10
+leaked, and as many were lost as before ([decision 37](../decisions/0037-words-in-capitals.md)). Words for a kind of
+hospital (to which eight were added with these two), titles and units of dates within their marks count as harmless;
+without the eight, 19 of the nineteenth leaked before.
 
 What they are about: descriptions and comments as they are typed (first, second); machines, programs, plans, coded
 meanings, more scripts, patients whose name is a word (third, fourth); a dental clinic, animals, trials, an emergency
@@ -307,7 +307,8 @@ data sets (seventh, eighth); archive administrators and physicists of 30 countri
 tenth); clinics, practices, laboratories and trials of 30 countries, with employers, schools, plates, handles, reports
 in 25 languages (eleventh, twelfth); the notes of clinics as they are typed in 25 countries (thirteenth, fourteenth)
 and in 30 languages (fifteenth, sixteenth); reports, histories and remarks from East Asia
-to Ethiopia (seventeenth, eighteenth); descriptions and remarks of clinics in 20 languages (nineteenth, twentieth).
+to Ethiopia (seventeenth, eighteenth); descriptions and remarks of clinics in 20 languages (nineteenth,
+twentieth).
 
 Leaked now: {leaked}.
 
