@@ -465,5 +465,5 @@ def _numbers() -> re.Pattern[str]:
 def _is_titled(text: str) -> bool:
     """Return whether most words of a text are capitalised, as in protocol names: capitals then mean nothing."""
     words = [word for word in re.findall(r"[^\W\d_]{2,}", text) if not word.isupper()]
-    within = words[1:]  # the first one begins a sentence
-    return bool(within) and sum(word[0].isupper() for word in within) > 0.6 * len(within)
+    within = words[1:] if words and words[0][0].isupper() else words  # the first one begins a sentence
+    return bool(within) and sum(word[0].isupper() for word in within) > 0.6 * len(within) and len(words) > 1

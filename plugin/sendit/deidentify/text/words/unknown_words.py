@@ -231,7 +231,7 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
         word: the word.
         match: where it stands.
     """
-    codes = {code.lower() for code in languages_of(word.lower()) if code.isupper()} | _surely_of(word)
+    codes = {code.lower() for code in languages_of(word.lower()) if code.isupper()}
     if not codes or not is_at_begin(match):
         return False
     goes_on = _GOES_ON.match(match.string, match.end())
@@ -239,10 +239,10 @@ def begins_in_language(word: str, match: re.Match[str]) -> bool:
         return False
     text, small = match.string, word.lower()
     shares = shares_of(text[:_TELLING], small)
-    near = not _languages_of_text(text, small).isdisjoint(codes)
-    return near or sum(shares.get(one, 0.0) for one in codes) >= _SHARE
+    return not _languages_of_text(text, small).isdisjoint(codes) or any(shares.get(one, 0.0) >= _SHARE for one in codes)
 
 
+@lru_cache(maxsize=512)
 def is_in_capitals(text: str) -> bool:
     """Return whether a text is a sentence of nothing but capitals."""
     return text.isupper() and sum(len(word) > 1 for word in _WORD.findall(text)) >= _FEWEST_OF_CAPITALS
@@ -269,7 +269,8 @@ def is_surely_word(word: str, text: str) -> bool:
 
 
 def _is_rather_of_text(word: str, text: str) -> bool:
-    return _is_of_text(_surely_of(word), text, word.lower())
+    codes = _surely_of(word)
+    return bool(codes) and _is_of_text(codes, text[:_TELLING], word.lower())
 
 
 def _surely_of(word: str) -> frozenset[str]:
