@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from anyascii import anyascii
 
 from sendit.deidentify.tables import table_words, tag_of
+from sendit.deidentify.text.characters import Aside
 from sendit.deidentify.text.sections import any_of, cues, products, words_by_section
 from sendit.deidentify.text.vocabulary import is_abbreviation_of_methods, is_coined
 from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 _DETECTOR = 0x00187006
 _TABLE = "terms_of_attributes.txt"
-#: Stands in for a term: neither letter nor space, and another one than that of eponyms.
-_HELD = "\ue001"
 _DIGITS, _FEWEST_DIGITS = re.compile(r"\d+"), 4
 _WORD, _NUMBER = re.compile(r"[^\W\d_]+"), re.compile(r"\d{4}")
 #: A word with what is joined to it, in no path and no address; GE's Q.Clear has a point within it.
@@ -65,18 +64,17 @@ def with_terms(tag: int, text: str, texts: TextCleaner, clean: Callable[[str], s
     cleaned = clean(text)
     if cleaned == text or tag not in _words() or texts.holds_personal_data(text) or texts.knows_name(text):
         return cleaned
-    held: list[str] = []
+    held = Aside(Aside.TERMS)
     apart = _WHOLE.sub(lambda match: _aside(match, tag, held), text)
-    if not held:
+    if not held.parts:
         return cleaned
     rest = clean(apart) if re.search(r"\w", apart) else apart
-    if rest.count(_HELD) != len(held) or _digits_that_came_back(rest, cleaned) >= _FEWEST_DIGITS:
+    if _digits_that_came_back(rest, cleaned) >= _FEWEST_DIGITS:
         return cleaned
-    alone = tag in _free_texts() and not _WORD.search(rest.replace(_HELD, " "))
-    if (alone or rest != apart) and any(is_listed_name(folded_word(word)) for word in held):
+    alone = tag in _free_texts() and not _WORD.search(rest)
+    if (alone or rest != apart) and any(is_listed_name(folded_word(word)) for word in held.parts):
         return cleaned  # all that a text of any content says may be a name, and what had to go the other part of one
-    waiting = iter(held)
-    return re.sub(_HELD, lambda _: next(waiting), rest)
+    return held.put_back(rest) or cleaned
 
 
 def _digits_that_came_back(rest: str, cleaned: str) -> int:
@@ -84,13 +82,12 @@ def _digits_that_came_back(rest: str, cleaned: str) -> int:
     return sum(map(len, set(_DIGITS.findall(rest)) - set(_DIGITS.findall(cleaned))))
 
 
-def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
+def _aside(whole: re.Match[str], tag: int, held: Aside) -> str:
     """Return a name with digits and signs, in which terms are set aside: itself, or words of it."""
     terms = _words()[tag]
     is_program = tag in _for_software() and whole[0].lower() in _software()  # nobody's name, also behind "by"
     if is_program or (tag == _DETECTOR and _is_of_detector(whole[0])):
-        held.append(whole[0])
-        return _HELD
+        return held.take(whole[0])
     if (
         _MIXED.search(whole[0])
         or is_behind_agent(whole.string, whole.start())
@@ -104,10 +101,7 @@ def _aside(whole: re.Match[str], tag: int, held: list[str]) -> str:
     def word_aside(match: re.Match[str]) -> str:
         word = match[0]
         is_term = word.lower() in terms and not _is_within_code(match)  # Sato is a filter's, SATŌ a person's
-        if not is_term and not _is_coinage(tag, word, whole[0]):
-            return word
-        held.append(word)
-        return _HELD
+        return held.take(word) if is_term or _is_coinage(tag, word, whole[0]) else word
 
     return _WORD.sub(word_aside, whole[0])
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sendit.deidentify.profile.table import version_texts
 from sendit.deidentify.retained.makes import is_model_with_number
 from sendit.deidentify.tables import tag_of
+from sendit.deidentify.text.characters import Aside
 from sendit.deidentify.text.contact_details import without_hosts
 from sendit.deidentify.text.record_numbers import COMMIT
 from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from sendit.deidentify.text.clean import TextCleaner
 
-#: Stands in for a version: neither letter nor space, and another one than those of eponyms and terms.
-_HELD = "\ue002"
 #: A transducer: letters and frequencies in MHz or the number of a model (PLT-1005BT, SL15-4, 9L-D, i18LX5).
 _PROBE = re.compile(
     r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}|i\d{1,2}[A-Z]{2}\d{1,2}"
@@ -149,22 +148,18 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
     tokens = [match[0] for match in _TOKEN.finditer(text)]
     if not any(_is_version(token) or (_MARKED.search(token) and clean(token) == token) for token in tokens):
         return cleaned
-    held: list[str] = []
-
-    def aside(match: re.Match[str]) -> str:
-        held.append(match[0])
-        return _HELD
+    held = Aside(Aside.VERSIONS)
 
     def judged(match: re.Match[str]) -> str:
         token = match[0]
         if any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
             return token
         if match["windows"] or match["numbered"] or _is_beside_version(token):
-            return aside(match)
+            return held.take(token)
         behind = text[match.end() :]
         return _LETTERS.sub(
             lambda word: (
-                aside(word)
+                held.take(word[0])
                 if _BEFORE_VERSION.match(token[word.end() :] + behind) and _may_be_program(word[0])
                 else word[0]
             ),
@@ -173,12 +168,7 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
 
     apart = _TOKEN.sub(judged, text)
     rest = clean(apart) if re.search(r"\w", apart) else apart
-    if rest.count(_HELD) != len(held):
-        return cleaned
-    if rest == apart:
-        return text
-    waiting = iter(held)
-    return re.sub(_HELD, lambda _: next(waiting), rest)
+    return text if rest == apart else held.put_back(rest) or cleaned
 
 
 def _is_beside_version(token: str) -> bool:

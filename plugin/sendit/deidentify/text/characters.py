@@ -1,4 +1,4 @@
-"""Read a text as a person sees it, and part it into runs of letters with their marks."""
+"""Read a text as a person sees it, part it into runs of letters with their marks, and set parts of it aside."""
 
 from __future__ import annotations
 
@@ -38,6 +38,29 @@ _SIGNS_OF_DIGITS = re.compile(
 )
 #: Letters in circles and parentheses; radicals of Chinese, which look like the letters that they are parts of.
 _SIGNS_OF_LETTERS = re.compile("[\u249c-\u24e9\u2e80-\u2fd5\U0001f110-\U0001f189]")
+
+
+class Aside:
+    """Parts of a text that are set aside while the rest of it is judged: a sign, which no text has, stands for each."""
+
+    #: One sign for each kind, as parts of several kinds are set aside within each other.
+    EPONYMS, UNITS, TERMS, VERSIONS = ("\ue000", "\ue001", "\ue002", "\ue003")
+
+    def __init__(self, sign: str) -> None:
+        self.sign = sign
+        self.parts: list[str] = []
+
+    def take(self, part: str) -> str:
+        """Set a part aside, and return its sign."""
+        self.parts.append(part)
+        return self.sign
+
+    def put_back(self, text: str) -> str | None:
+        """Return a text with the parts in their places; None if a sign is missing, so that their order is unknown."""
+        if text.count(self.sign) != len(self.parts):
+            return None
+        waiting = iter(self.parts)
+        return re.sub(self.sign, lambda _: next(waiting), text)
 
 
 def readable(text: str) -> str:

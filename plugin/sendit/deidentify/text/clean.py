@@ -25,7 +25,7 @@ from sendit.deidentify.text.contact_details import (
 )
 from sendit.deidentify.text.dates_in_words import without_dates_in_words
 from sendit.deidentify.text.encodings import is_dense, parts_of_dense, readings_of
-from sendit.deidentify.text.eponyms import Eponyms
+from sendit.deidentify.text.eponyms import with_eponyms
 from sendit.deidentify.text.meanings import without_strangers_to_meanings
 from sendit.deidentify.text.normalize import (
     NAME_WORD,
@@ -357,9 +357,7 @@ class TextCleaner:
         cleaned = without_base64(cleaned)
         cleaned = _RUN.sub(lambda match: CUT if self._is_mistyped(match[0]) else match[0], cleaned)
         cleaned = _BEHIND_NUMBER.sub(CUT, without_record_numbers(cleaned, TextKind.DESCRIPTION, is_known))
-        eponyms = Eponyms()
-        held = finish(_without_forms(eponyms.held(cleaned)))
-        return eponyms.restored(held) if eponyms.all_stay(held) else finish(_without_forms(cleaned))
+        return with_eponyms(cleaned, lambda apart: finish(_without_forms(apart)))
 
     def _is_mistyped(self, run: str) -> bool:
         """Return whether an unlisted word differs from a known name by one letter only, or by two exchanged ones."""

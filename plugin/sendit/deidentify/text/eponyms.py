@@ -12,13 +12,12 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from sendit.deidentify.text.characters import Aside
 from sendit.deidentify.text.sections import eponyms, medicine, technique
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-#: Stands in for an eponym while cues and patterns look for names: a character that is neither letter nor space.
-_HELD = "\ue000"
 _WORD = re.compile(r"[^\W\d_]+")
 #: Words and signs between the parts of an eponym, and between an eponym and its noun.
 _JOINT = re.compile(r"\s?[\-‐‑–/]\s?| ")
@@ -112,41 +111,25 @@ _MOST_PARTS = 4
 _LONGEST_BEFORE = 64
 
 
-class Eponyms:
-    """The certain eponyms of a text, which are taken out and put back."""
+def with_eponyms(text: str, clean: Callable[[str], str]) -> str:
+    """Return a text cleaned by a function that sees a sign instead of each certain eponym.
 
-    def __init__(self) -> None:
-        self._held: list[str] = []
-
-    def held(self, text: str) -> str:
-        """Return the text with a placeholder for every eponym beside its noun, and for every one of several names."""
-        words = list(_WORD.finditer(text))
-        if not any(_is_begin(match[0]) for match in words):
-            return text
-        pieces, position, place = [], 0, 0
-        while place < len(words):
-            end, parts = _end_of(text, words, place) if _is_begin(words[place][0]) else (None, 1)
-            if end is None:
-                place += 1
-                continue
-            start = _start_of(text, words[place].start())
-            self._held.append(text[start:end])
-            pieces += [text[position:start], _HELD]
-            position, place = end, place + parts
-            while place < len(words) and words[place].start() < end:  # its class
-                place += 1
-        return "".join((*pieces, text[position:])) if pieces else text
-
-    def restored(self, text: str) -> str:
-        """Return a text that came from `held` with its eponyms back in their places."""
-        if not self._held:
-            return text
-        waiting = iter(self._held)
-        return re.sub(_HELD, lambda _: next(waiting, ""), text)
-
-    def all_stay(self, text: str) -> bool:
-        """Return whether no placeholder was cut out, so that the eponyms can be put back in order."""
-        return text.count(_HELD) == len(self._held)
+    That is every eponym beside its noun, and every one of several names.
+    """
+    words = list(_WORD.finditer(text))
+    eponyms, pieces, position, place = Aside(Aside.EPONYMS), [], 0, 0
+    while place < len(words):
+        end, parts = _end_of(text, words, place) if _is_begin(words[place][0]) else (None, 1)
+        if end is None:
+            place += 1
+            continue
+        start = _start_of(text, words[place].start())
+        pieces += [text[position:start], eponyms.take(text[start:end])]
+        position, place = end, place + parts
+        while place < len(words) and words[place].start() < end:  # its class
+            place += 1
+    whole = eponyms.put_back(clean("".join((*pieces, text[position:])))) if pieces else None
+    return clean(text) if whole is None else whole
 
 
 def _start_of(text: str, start: int) -> int:

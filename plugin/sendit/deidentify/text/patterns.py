@@ -13,7 +13,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sendit.deidentify.text.characters import RUN
+from sendit.deidentify.text.characters import RUN, Aside
 from sendit.deidentify.text.encodings import is_dense
 from sendit.deidentify.text.eponyms import is_eponym
 from sendit.deidentify.text.record_numbers import CUT
@@ -170,8 +170,6 @@ COMPOUND_UNIT = re.compile(
     rf"(?<![^\W\d_])(?<!\d/)(?!(?:[A-Za-z][/.·*])+[A-Za-z](?![^\W_]|[\^²³]))(?:{_ONE_UNIT}(?:[/·*.]\(?(?:100\s?)?{_ONE_UNIT}\)?){{1,3}}"
     r"|(?:[kcmµμun]?[mgs])(?:\^[\-−]?[1-4]|⁻?[¹²³⁴])|[mcdµμu]?Gy[*·.]?c?m(?:²|\^?2)?)(?![^\W_]|\^)"
 )
-#: Stands in for a compound unit while everything else is judged: a character that is neither letter nor space.
-_HELD_UNIT = "\ue001"
 #: Flip angles, times, delays, energies and b-values that one series was measured with.
 _UNIT_OR_LIST = re.compile(
     rf"{COMPOUND_UNIT.pattern}"
@@ -187,21 +185,12 @@ def with_units(text: str, clean: Callable[[str], str]) -> str:
 
     A part of a unit is another unit: the ml of Bq/ml. A part of a list may be a day: FA 2/5/10/15.
     """
-    units: list[str] = []
-
-    def aside(match: re.Match[str]) -> str:
-        if match["list"] and not _ascends(match["list"]):
-            return match[0]
-        units.append(match[0])
-        return _HELD_UNIT
-
-    held = _UNIT_OR_LIST.sub(aside, text) if _HELD_UNIT not in text else text
-    if units:
-        cleaned = clean(held)
-        if cleaned.count(_HELD_UNIT) == len(units):  # else they could not be put back in order
-            waiting = iter(units)
-            return re.sub(_HELD_UNIT, lambda _: next(waiting), cleaned)
-    return clean(text)
+    units = Aside(Aside.UNITS)
+    apart = _UNIT_OR_LIST.sub(
+        lambda match: match[0] if match["list"] and not _ascends(match["list"]) else units.take(match[0]), text
+    )
+    whole = units.put_back(clean(apart)) if units.parts else None
+    return clean(text) if whole is None else whole
 
 
 def _ascends(listed: str) -> bool:
