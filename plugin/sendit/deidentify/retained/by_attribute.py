@@ -20,6 +20,7 @@ from sendit.deidentify.profile.table import technical_texts
 from sendit.deidentify.retained.coded_concepts import meaning_of
 from sendit.deidentify.retained.makes import is_make_or_model
 from sendit.deidentify.tables import table_rows, tag_of
+from sendit.deidentify.text.patterns import without_old_dates
 from sendit.deidentify.text.record_numbers import TextKind, without_record_numbers
 from sendit.deidentify.text.vocabulary import is_known, is_of_machines
 from sendit.deidentify.text.words.sorted_words import is_listed_name
@@ -49,13 +50,6 @@ _BEAM = re.compile(
 )
 #: Days of a week with a fraction (1) and without (0), for as many weeks as the pattern has.
 _FRACTIONS = re.compile(r"[01]{7,112}")
-#: Wedges, trays, applicators, snouts and range shifters, by what they are and a size or number: EDW15IN, A10X10, RS=5.
-_ACCESSORY = re.compile(
-    r"(?:e?dw|w|mw|vw|wedge|a|app|cone|ffda|applicator|tray|cust(?:om)?|bolus|snout|s|rs|rangeshifter|shifter|mask|frame|ident|f|e"
-    r"|mlc|fitment|comp|block|b)[ _=\-]?"
-    r"\(?[a-z]?\d{1,3}(?:x\d{1,2})?(?:[ _]?(?:cm|mm|deg|°|in|out|[lrudab](?:\d{1,2})?))?\)?",
-    re.IGNORECASE,
-)
 #: Trials by their group and number.
 _TRIAL = re.compile(
     r"(?:RTOG|NRG|EORTC|SWOG|ECOG|NSABP|COG|CALGB|ACOSOG|GOG|TROG|NCIC|ARTSCAN|SIOP|UKCCSG|AHOD|ACNS|ARST)[ _\-]{0,2}"
@@ -79,14 +73,10 @@ _STANDARD = re.compile(
     r"(?:[ +,/]{1,2}(?:AMD|A|Amd\.?)[ ]?\d{1,2}(?:[: ](?:19|20)\d\d)?){0,3}"
     r"(?:[ ,]{1,2}(?:[Ee]d(?:ition|\.)?[ ]?\d(?:\.\d)?|\d(?:st|nd|rd|th)[ ][Ee]d(?:ition|\.)?))?"
 )
-#: Bar codes of accessories have narrower forms (`written_by_devices`).
-_ACCESSORIES = """WedgeID ApplicatorID BlockTrayID CompensatorTrayID SnoutID RangeShifterID GeneralAccessoryID
-    ApplicatorDescription"""
 #: Attributes whose values have a form of their own: such a value says nothing about a person.
 _FORMS: Mapping[int, Callable[[str], object]] = {
     tag_of("FractionPattern", "by_attribute.py"): _FRACTIONS.fullmatch,
     tag_of("TreatmentProtocols", "by_attribute.py"): _TRIAL.fullmatch,
-    **{tag_of(keyword, "by_attribute.py"): _ACCESSORY.fullmatch for keyword in _ACCESSORIES.split()},
     tag_of("BeamName", "by_attribute.py"): _BEAM.fullmatch,
     tag_of("ImageComments", "by_attribute.py"): _DIFFUSION.fullmatch,
     tag_of("PaddleDescription", "by_attribute.py"): lambda text: text and not _PADDLE.sub("", text),
@@ -125,6 +115,8 @@ def is_made_of_machine_words(tag: int, value: str) -> bool:
     words = _WORD.findall(value)
     if not any(map(str.isalpha, value)) or without_record_numbers(value, TextKind.MACHINE, is_known) != value:
         return False  # a machine's serial number, or somebody's number
+    if without_old_dates(value) != value:
+        return False
     return bool(words) and all(is_of_machines(word) for word in words)
 
 

@@ -265,7 +265,7 @@ class RetainedValues:
             return self._way_of_code(tag, elements)
         clean = self.texts.description
         if tag in version_texts():
-            clean = partial(with_versions, tag, texts=self.texts, clean=self.texts.version)
+            clean = partial(with_versions, tag, texts=self.texts, clean=self.texts.technical)
         elif tag in technical_texts():
             clean = self.texts.technical
         if is_for_makes(tag):

@@ -17,7 +17,7 @@ from sendit.deidentify.retained.makes import is_model_with_number
 from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.characters import Aside
 from sendit.deidentify.text.contact_details import without_hosts
-from sendit.deidentify.text.record_numbers import COMMIT
+from sendit.deidentify.text.patterns import without_old_dates
 from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
 from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, likeness
 from sendit.deidentify.text.words.unknown_words import nominatives_of
@@ -27,20 +27,22 @@ if TYPE_CHECKING:
 
     from sendit.deidentify.text.clean import TextCleaner
 
-#: A transducer: letters and frequencies in MHz or the number of a model (PLT-1005BT, SL15-4, 9L-D, i18LX5).
+#: A transducer: letters and frequencies in MHz, its radius, or the number of a model (PLT-1005BT, SL15-4, 9L-D, i18LX5,
+#: L14-5/38, rP19x/5-1). A letter before four digits has the form of many record numbers.
 _PROBE = re.compile(
-    r"(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}|i\d{1,2}[A-Z]{2}\d{1,2}"
+    r"(?![A-Z]{1,2}\d{4}[A-Z]?$)(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}"
+    r"|i\d{1,2}[A-Z]{2}\d{1,2}|[a-z]?[A-Z]{1,3}\d{1,2}(?:-\d{1,2}/\d{1,2}|x?/\d{1,2}-\d{1,2})"
     r"|UST-5\d{4}|88\d\d[a-z]?"
 )
 _MEASURE = re.compile(r"\d{1,3}(?:\.\d{1,2})?(?:-?(?:MHz|mm|cm|el|F))?", re.IGNORECASE)
 #: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
 _SETTING = r"(?:[A-Z]{1,4}[+\-]?(?:\d{1,2}(?:\.\d{1,2})?)?|[+\-]?\d{1,2}\.\d{1,2})"
 _SETTINGS = re.compile(rf"(?=\D*\d){_SETTING}(?:[:;,/ ]{{1,2}}{_SETTING})+")
-#: A version by the commit it was built from.
-_COMMIT = re.compile(
-    r"(?i:git|commit|sha|rev|hash)[ :\-_]{1,2}g?[0-9a-f]{7,40}|[\w.\-+]{1,24}-\d{1,4}-g[0-9a-f]{7,12}"
-    rf"|{COMMIT}"
-)
+#: A commit of git, as it is shortened or whole. Digits with one letter, or behind letters, may be a person's: 1234e56.
+_SHORT_COMMIT = r"(?=\d*[a-f]\d*[a-f])(?=[a-f]*\d+[a-f]+\d+[a-f]|\d+[a-f]+\d+)(?:[\da-f]{7,8}|[\da-f]{40})(?![\da-f])"
+#: A version by the commit it was built from; as `git describe` has it, by a version before it.
+_DESCRIBED = r"[\w.\-+]{1,24}-\d{1,4}-g[0-9a-f]{7,12}"
+_COMMIT = re.compile(rf"(?i:git|commit|sha|rev|hash)[ :\-_]{{1,2}}g?[0-9a-f]{{7,40}}|{_DESCRIBED}|{_SHORT_COMMIT}")
 #: Coils by elements and parts of the body (21HNA+48HP), GE's by part of the spine, Bruker's by part number and bores.
 _COIL = re.compile(
     r"\d{1,2}[A-Z]{2,4}(?:[+ ]\d{0,2}[A-Z]{2,4}){0,3}|[A-Z]{2,4}(?:TOP|MID|BOT|ALL)\d{3}|(?:\d[A-Z]_)?T\d{4,5}V\d"
@@ -50,64 +52,71 @@ _COIL = re.compile(
 _KERNEL = re.compile("[A-Z]{2}")
 #: Sequences as Toshiba and Canon call them: FE3D5_fc, SE2D6.
 _SEQUENCE = re.compile(r"(?:[A-Z]{2,5}|\d?[A-Z]{2,4})[23]D\d{0,2}(?:_[A-Za-z]{1,6}\d?){0,2}")
-#: Wedges as planning systems number them, by angle and side or size of the field: W30R20, W45IN30, EDW60OUT.
-_WEDGE = re.compile(
-    r"(?:E?D?W|WEDGE)[ _\-]?(?:10|15|20|25|30|45|60)(?:[ _\-]?(?:L|R|IN|OUT|UP|DN|X|Y|N|S|E|W)(?:\d{1,2})?)?"
-)
-#: Accessories by kind and small number, or by the leaves of a collimator: BLK TRAY 6, MLC120, A15, CONE_10x10.
-_KIND_OF_ACCESSORY = (
-    "(?:BLK|BLOCK|TRAY|H?D?MLCI?|CONE|APP|APPL|APPLICATOR|WEDGE|BOLUS|COMP|GRID|SHIELD|TABLE|COUCH|MASK|CYL|VAGCYL|PLATE"
-    "|HOLDER|SNOUT|RS|RM|RNGSHFT|SLOT|CUTOUT|INSERT|CIRC|RING|TANDEM|OVOID|NEEDLE|SPHERE|FFDA|EDW|APERTURE|AGILITY"
-    "|MILLENNIUM|TYPE I{1,3}|MA|HD|A|C)"
-)
-#: Attributes that hold what a bar code says: nothing else than such a form stays there.
+#: Attributes that hold what a bar code says: nothing else than the form of an accessory stays there.
 _CODES = """AccessoryCode TrayAccessoryCode PatientSupportAccessoryCode"""
-_SIDES = r"\(?[AC]?\d{1,2}(?:\.\d)?(?:[ ]?x[ ]?\d{1,2}(?:\.\d)?)?\)?"
+#: Attributes for wedges, trays, applicators, snouts and range shifters.
+_ACCESSORIES = f"""WedgeID ApplicatorID ApplicatorDescription BlockTrayID CompensatorID CompensatorTrayID SnoutID
+    RangeShifterID GeneralAccessoryID {_CODES}"""
+_KIND_OF_ACCESSORY = (
+    r"(?:E?D?W(?=[ _\-]?(?:10|15|20|25|30|45|60)(?!\d))|APP|APPL|APPLICATOR|AGILITY|APERTURE|BLK|BLOCK|BOLUS|CIRC|COMP"
+    "|CONE|COUCH|CUST|CUSTOM|CUTOUT|V?CYL|VAGCYL|ELEC|FFDA|FITMENT|FRAME|GRID|HD|HOLDER|IDENT|INSERT|H?D?MLCI?|MA|MASK"
+    "|MILLENNIUM|MOT|MW|NEEDLE|OVOID|PLATE|RANGESHIFTER|RING|RM|RNGSHFT|RS|SHIELD|SHIFTER|SLOT|SNOUT|SPHERE|TABLE"
+    "|TANDEM|TRAY|TYPE I{1,3}|VW|WEDGE)"
+)
+#: A size or an angle: 30mm, 10x10, (A10X10), 6.0 x 6.0.
+_SIZE = r"\(?[AC]?\d{1,3}(?:\.\d)?(?:[ ]?x[ ]?\d{1,2}(?:\.\d)?)?(?:[ _]?(?:[cm]m|deg|°))?\)?"
+#: Accessories by kind, size and side (CustomFFDA, CONE_10x10, W30R20, EDW45IN30), by one letter and a number (A15), or
+#: by their size alone (25 x 25). Two letters and a number may be somebody's initials.
 _ACCESSORY = re.compile(
-    rf"(?:{_KIND_OF_ACCESSORY}[ _\-=]?){{1,3}}(?:\d{{1,3}}|{_SIDES})?(?:[ ]?[cm]m)?|{_SIDES}[ ]?{_KIND_OF_ACCESSORY}"
-    r"|[A-Z]\d{1,2}(?:[ ]?x[ ]?\d{1,2})?",
+    rf"(?:{_KIND_OF_ACCESSORY}[ _\-=]?){{1,3}}(?:{_SIZE})?"
+    r"(?:(?<=\d)[ _\-]?(?:L|R|IN|OUT|UP|DN|X|Y|N|S|E|W|A|B|D|U|LEFT|RIGHT|UPPER|LOWER)\d{0,2})?"
+    rf"|[A-Z]\d{{1,2}}(?:[ ]?x[ ]?\d{{1,2}})?|{_SIZE}[ ]?{_KIND_OF_ACCESSORY}"
+    r"|\d{1,2}(?:\.\d)?[ ]?x[ ]?\d{1,2}(?:\.\d)?(?:[ ]?[cm]m)?",
     re.IGNORECASE,
 )
-_CODE = re.compile(rf"{_WEDGE.pattern}|{_ACCESSORY.pattern}", re.IGNORECASE)
 
 # --- versions ---
 
-_DAY = r"(?:199[5-9]|20\d\d)[\-.]?(?:0[1-9]|1[0-2])[\-.]?(?:0[1-9]|[12]\d|3[01])"
-_STAGE = "alpha|beta|rc|pre|dev|post|build|rev|release|final|patch|hotfix|sp|hf|ext|svn|cu|rocm|cpu|er|a|b|p|r|s|u"
+_DAY = r"(?:199[5-9]|20\d\d)[\-.]?(?:0[1-9]|1[0-2])(?:[\-.]?(?:0[1-9]|[12]\d|3[01]))?"
+_STAGE = "alpha|beta|rc|pre|dev|post|build|rev|release|final|patch|hotfix|sp|hf|ext|svn|cu|rocm|cpu|er|gr|a|b|p|r|s|u"
 #: A name, or none, and numbers with points between them; behind them what stage, patch or build it is.
 _DOTTED = re.compile(
-    r"(?P<name>[A-Za-z]{1,20}(?:[_\-][A-Za-z]{2,20})?(?:\d?[_\-])?)??(?P<v>[vVrR]|[vV]er[._]?)?"
+    r"(?P<name>[A-Za-z]{1,20}(?:\d[A-Za-z]{1,6})?(?:[_\-][A-Za-z]{2,20})?(?:\d?[_\-])?|\d[A-Z]_)??(?P<v>[vVrR]|[vV]er[._]?)?"
     r"(?P<numbers>\d{1,3}(?:\.\d{1,6}){1,5})"
     rf"(?P<day>[._\-]{_DAY})?"
-    rf"(?:[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:[A-Za-z]{{0,2}}\d?|_\d{{1,3}}|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
+    rf"(?P<stage>[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:(?:[A-Za-z]{{1,2}}\d?)?|_\d{{1,3}}|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
 )
 _OF_MAKERS = re.compile(
     "|".join(
         (
             # Siemens: XA51A-SP01, VA48A_02_P12, N4_VE11C, SL01P21; no initials and a day
-            r"(?![a-z]+\d\d[_\-.]\d\d[_\-.]\d\d$)(?:syngo[_.])?[a-z]{1,4}\d\d[a-z]{0,2}(?:[_\-.](?:[a-z]{1,3}\d{1,3}(?:[a-z](?:\d\d)?)?|\d\d?[a-z]{0,2}\d?)){1,3}",
-            r"sl\d\dp\d\d",
+            r"(?![a-z]+\d\d[_\-.]\d\d[_\-.]\d\d$)(?:syngo[_.])?[a-z]{1,4}\d\d[a-z]{0,2}(?:[_\-.](?:[a-z]{1,3}\d{1,3}(?:[a-z](?:\d\d)?)?|\d\d?(?:[a-z]{1,2}\d{1,2}|[a-z]{0,2}\d?))){1,3}|\d?v[a-f]\d\d[a-f]{1,2}",
+            r"sl\d\dp\d\d|(?:n4_)?v[a-z]\d\d[a-z]?(?:_[a-z]{2,6})?_20\d{6}(?:_p\d{1,2})?",
             r"[a-z](?:\.\d\d){2}|[a-z]\d\d\.\d\d\.00\d\d",  # Canon: A.07.02; Fuji
-            r"20[0-3]\d[a-z]|r\d{3}\.\d{6}",
+            r"r?20[0-3]\d[a-z]|r\d{3}(?:\.\d{1,2}){0,3}\.\d{6}",
             r"20[0-3]\d(?:\.\d{1,2}){1,2}(?:\.\d{1,4})?",
             r"v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}){1,4}",  # V2.35*R011*P007*A
-            r"(?:release:)?[a-z]{0,2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2}[a-z]?)*_\d{4}\.[a-z]\d?",  # GE
+            r"(?:release:|signa_lx\d\.)?[a-z]{0,2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2}[a-z]?)*_\d{4}\.[a-z]\d?",  # GE
             r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{1,3}",
             r"[a-z]{2}\d\d_[a-z]{2,3}\.\d{1,3}|[a-z]{2,6}_\d\d(?:[a-z]\d)?\.\d{1,2}",
             r"r\d\dx?\.\d_m\d[a-z]?_\d{4}\.[a-z]|v\dr\dm\d|v[a-z]\d\d[a-z]\d\d|[a-z]\d{1,2}\.\d\d-[a-z]\d\d",
             r"r\d{1,2}\.\d{1,2}(?:[a-z]\d{1,2}){1,3}|r\d{3}\*p\d{3}",  # Philips: R6.3V1L7; Canon
-            r"[a-z]{2,5}_v\d{1,3}_r\d{1,4}",  # UIH: uPMR_V10_R003
+            r"(?:[a-z]{2,5}_){0,2}v\d{1,3}_?r\d{1,4}(?:c\d\d)?",  # UIH: uPMR_V10_R003, V012R001C01
+            r"\d\d[a-z]{2}\d\d\.\d{1,2}(?:[._][a-z]{1,3}\d{0,2}){0,6}",  # GE: 16HW44.8.V40_H_H64_G_GTL
             r"[a-z]{0,10}apps\d{2,4}(?:\.[a-z\d]{1,3}){1,3}(?:_[a-z]\d\.[a-z\d]{1,4})?",  # LightSpeedApps405.I_H3.1M5
         )
     ),
     re.IGNORECASE,
 )
 #: The build of a revision control, behind a version: r32438, 9a3fbb5. Six digits may be a day of birth.
-_BUILD = re.compile(rf"r(?:\d{{4,5}}|{_DAY})|{COMMIT}")
+_NAMED_BUILD = re.compile(rf"r?{_DAY}|{_DESCRIBED}")
+_BUILD = re.compile(rf"r\d{{4,5}}|{_NAMED_BUILD.pattern}|{_SHORT_COMMIT}|{_DESCRIBED}")
 #: The parts of a version text: the build of a system, a build that its label announces, any other token.
 _TOKEN = re.compile(
     r"(?P<windows>(?i:windows|win)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w))"
-    r"|(?P<numbered>(?i:build|revision|rev|svn|patch)[ .:#]{1,2}\d{2,5}(?![\w.]))|[^\s,;:()\[\]]+"
+    r"|(?P<bracketed>[A-Za-z]?\d{1,2}(?:\.\d{1,3}){1,3}[ ]?\((?:[A-Za-z]{1,5}[. ]?)?\d{1,5}(?:-[A-Za-z]\d{1,2})?\))"
+    r"|(?P<numbered>(?i:build|revision|rev|svn|patch)[ .:#]{1,2}"
+    rf"(?:{_DAY}\.?\d{{0,4}}|\d{{2,5}}|\d{{1,3}}(?:\.\d{{1,5}}){{1,4}})(?![\w.]))|[^\s,;:()\[\]]+"
 )
 #: A part of a long name of a release: freesurfer-linux-centos7_x86_64-7.1.1.
 _PART = re.compile(r"[A-Za-z]{2,}\d{0,2}|x?\d{1,2}")
@@ -118,7 +127,7 @@ _MARKED = re.compile(r"\d\.\d|[A-Za-z]\d\d")
 _LETTERS = re.compile(r"(?<![^\W\d_])[A-Za-z]{4,}(?![^\W\d_])")
 #: Between the name of a program and its version; a second word of the name may stand there.
 _BEFORE_VERSION = re.compile(r"[ _\-]?(?:[A-Za-z]{1,12}[ _\-])?(?:[vVrR]|[vV]er(?:sion)?\.?)?[ ]?\d{1,4}\.\d")
-_WITHIN = re.compile(r"[a-z][A-Z]")
+_WITHIN = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
 #: The likeness to words from which on a name that no list has may be a program's; with a capital within it.
 _LIKE_WORDS, _LIKE_WORDS_IN_PARTS = -3, -8
 #: Ends of names of programs.
@@ -129,6 +138,8 @@ _END_OF_PROGRAM = re.compile(
 #: Initials and a number, which is a model's where nothing but models are: beside a version it may be a person's.
 _LIKE_INITIALS = re.compile(r"[A-Z]{2}-\d{3,4}")
 _FEWEST_PARTS = 2
+#: Two digits of a year, and the day in it: 66.0314.
+_YEAR_AND_DAY = re.compile(r"\d\d\.(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _LONG, _LONGEST_BUILD, _MOST_DIGITS = 3, 6, 13
 _LAST_OF_MONTH, _YEARS = 31, range(1900, 2100)
 
@@ -145,16 +156,17 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
     cleaned = clean(text)
     if cleaned == text or tag not in version_texts() or texts.holds_personal_data(text):
         return cleaned
-    tokens = [match[0] for match in _TOKEN.finditer(text)]
-    if not any(_is_version(token) or (_MARKED.search(token) and clean(token) == token) for token in tokens):
+    if not any(_names_version(match, clean) for match in _TOKEN.finditer(text)):
         return cleaned
+    if not re.search(r"\w", without_old_dates(text)):
+        return cleaned  # nothing but a day
     held = Aside(Aside.VERSIONS)
 
     def judged(match: re.Match[str]) -> str:
         token = match[0]
         if any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
             return token
-        if match["windows"] or match["numbered"] or _is_beside_version(token):
+        if match.lastgroup or _is_beside_version(token):
             return held.take(token)
         behind = text[match.end() :]
         return _LETTERS.sub(
@@ -171,6 +183,14 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
     return text if rest == apart else held.put_back(rest) or cleaned
 
 
+def _names_version(match: re.Match[str], clean: Callable[[str], str]) -> bool:
+    """Return whether a token says that the text around it is about a version."""
+    token = match[0]
+    if match.lastgroup or _is_version(token) or _NAMED_BUILD.fullmatch(token):
+        return True
+    return _MARKED.search(token) is not None and clean(token) == token
+
+
 def _is_beside_version(token: str) -> bool:
     """Return whether a token is a version, or something else with digits that only stands beside one."""
     if _is_version(token) or (is_model_with_number(token) and not _LIKE_INITIALS.fullmatch(token)):
@@ -181,14 +201,21 @@ def _is_beside_version(token: str) -> bool:
 @lru_cache(maxsize=1024)
 def _may_be_program(word: str) -> bool:
     """Return whether a word beside a version that no table knows is nobody's name: HEYEX, Viewforum, DentiView."""
+    if is_word_of_machines(word) or not _is_nobodys(word):
+        return False
     folded = folded_word(word)
-    if is_word_of_machines(word) or is_listed_name(folded) or folded in surnames():
-        return False
-    if any(map(is_listed_name, nominatives_of(folded))):
-        return False
     if _END_OF_PROGRAM.fullmatch(folded):
         return True
     return likeness(folded) > (_LIKE_WORDS_IN_PARTS if _WITHIN.search(word) else _LIKE_WORDS)
+
+
+@lru_cache(maxsize=1024)
+def _is_nobodys(word: str) -> bool:
+    """Return whether no list has a word as a name, also in no case that it may be in."""
+    folded = folded_word(word)
+    if is_listed_name(folded) or folded in surnames():
+        return False
+    return not any(map(is_listed_name, nominatives_of(folded)))
 
 
 @lru_cache(maxsize=1024)
@@ -202,14 +229,15 @@ def _is_version(token: str) -> bool:
             map(is_word_of_machines, _LETTERS.findall(bare))
         )
     match = _DOTTED.fullmatch(bare)
-    if (
-        match is None
-        or without_hosts(bare) != bare
-        or not _are_of_version(match["numbers"].split("."), marked=bool(match["v"] or match["day"]))
-    ):
+    if match is None:
+        return False
+    numbers = match["numbers"].split(".")
+    if max(map(len, numbers)) >= _LONG and without_hosts(bare) != bare:
+        return False
+    if not _are_of_version(numbers, marked=bool(match["v"] or match["day"] or match["stage"])):
         return False
     words = re.findall(r"[^\W\d_]+", match["name"] or "")
-    return all(map(is_word_of_machines, words))
+    return all(is_word_of_machines(word) or _is_nobodys(word) for word in words)  # nobody is joined to a version
 
 
 def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
@@ -225,7 +253,8 @@ def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
         return False
     few = len(first) + len(second) <= _LONG  # digits, so that what follows may be a build
     if len(numbers) == 2:
-        return marked and len(first) + len(second) <= _LONGEST_BUILD
+        day = _YEAR_AND_DAY.fullmatch(f"{first}.{second}")
+        return marked and len(first) + len(second) <= _LONGEST_BUILD and day is None
     if len(numbers) == 3:
         last = numbers[2]
         if int(last) in _YEARS and max(int(first), int(second)) <= _LAST_OF_MONTH:
@@ -284,14 +313,6 @@ def _forms() -> Mapping[int, re.Pattern[str]]:
         "ConvolutionKernel": _KERNEL,
         "SequenceName": _SEQUENCE,
         "PulseSequenceName": _SEQUENCE,
-        "WedgeID": _WEDGE,
-        **dict.fromkeys(_CODES.split(), _CODE),
-        "ApplicatorID": _ACCESSORY,
-        "BlockTrayID": _ACCESSORY,
-        "GeneralAccessoryID": _ACCESSORY,
-        "CompensatorID": _ACCESSORY,
-        "CompensatorTrayID": _ACCESSORY,
-        "RangeShifterID": _ACCESSORY,
-        "SnoutID": _ACCESSORY,
+        **dict.fromkeys(_ACCESSORIES.split(), _ACCESSORY),
     }
     return {tag_of(keyword, __name__): form for keyword, form in forms.items()}

@@ -52,7 +52,6 @@ from sendit.deidentify.text.persons import without_cued
 from sendit.deidentify.text.record_numbers import (
     CUT,
     TextKind,
-    is_labelled_version,
     is_sequence_name,
     is_series_of_trial,
     remains,
@@ -111,8 +110,6 @@ _GAP = r"[\W_]*"
 #: No word is this long, nor any sentence in a script without spaces. On longer runs, patterns would take minutes.
 _ENDLESS = re.compile(r"[^\s\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff01\uff1f]{257,}")
 _WORDS = re.compile(r"[^\W_]+")
-#: A word with numbers and points in it, and the parts of it that are long enough to be an identifier.
-_NUMBERED, _LONG_PART = re.compile(r"[\w.\-]*\d{4}[\w.\-]*"), re.compile(r"\d{4,}")
 #: The number of a subject behind that of a study.
 _BEHIND_NUMBER = re.compile(rf"{CUT}[\s,/\-]*[A-Z]{{1,2}}-?0\d{{1,3}}(?!\w)")
 
@@ -282,7 +279,6 @@ class TextCleaner:
         "_own_words",
         "_real",
         "_technical",
-        "_versions",
     )
 
     def __init__(self, personal_data: PersonalData) -> None:
@@ -300,7 +296,6 @@ class TextCleaner:
         self._meanings: dict[str, str] = {}
         self._real: dict[str, str] = {}
         self._technical: dict[str, str] = {}
-        self._versions: dict[str, str] = {}
 
     def description(self, text: str) -> str:
         """Clean a text that a person typed: without personal data, and without what looks like it. May be empty."""
@@ -320,11 +315,7 @@ class TextCleaner:
 
     def technical(self, text: str) -> str:
         """Clean a technical text: without personal data, names, links, and numbers that may be a person's."""
-        return _once(text, self._technical, partial(self._technically, kind=TextKind.MACHINE))
-
-    def version(self, text: str) -> str:
-        """Clean a text that names the version of a program."""
-        return _once(text, self._versions, partial(self._technically, kind=TextKind.VERSION))
+        return _once(text, self._technical, self._technically)
 
     def _described(self, text: str) -> str:
         plain = readable(text)
@@ -363,17 +354,13 @@ class TextCleaner:
         """Return whether an unlisted word differs from a known name by one letter only, or by two exchanged ones."""
         return bool(self._long_names) and not is_listed(run) and any(_is_near(fold(run), n) for n in self._long_names)
 
-    def _technically(self, text: str, kind: TextKind) -> str:
+    def _technically(self, text: str) -> str:
         plain = readable(text)
         named = SOURCE_OF_PROGRAM.fullmatch(plain.strip()) or is_sequence_name(plain.strip())
         if named and not self.holds_personal_data(plain):
             return text
         known = self._without_personal_data(_ENDLESS.sub(CUT, plain))
-        if kind is TextKind.VERSION:
-            known = _NUMBERED.sub(lambda match: CUT if self._has_identifier(match[0]) else match[0], known)
-        return _left(
-            text, plain, with_units(known, partial(_without_strange_to_machines, kind=kind)), without_second_name
-        )
+        return _left(text, plain, with_units(known, _without_strange_to_machines), without_second_name)
 
     def _without_personal_data(self, text: str) -> str:
         if self._accented is not None:
@@ -395,10 +382,6 @@ class TextCleaner:
         """Return whether a whole number is one of the identifiers."""
         return number in self._identifiers or number.lstrip("0") in self._numbers
 
-    def _has_identifier(self, version: str) -> bool:
-        """Return whether a number of a version is one of the identifiers: 5.8.613.4402."""
-        return any(map(self.is_identifier, _LONG_PART.findall(version)))
-
     def is_within_identifier(self, number: str) -> bool:
         """Return whether a whole number is a part of one of the identifiers."""
         return any(number in re.sub(r"\D", "", identifier) for identifier in self._identifiers)
@@ -415,16 +398,15 @@ def _without_forms(text: str) -> str:
     return without_short_names(without_patterns(without_cued(without_dates_in_words(text), is_familiar)))
 
 
-def _without_strange_to_machines(text: str, kind: TextKind) -> str:
+def _without_strange_to_machines(text: str) -> str:
     """Return a technical text without what looks personal. Whole numbers go before an age that may be their end."""
     cleaned = without_lettered_groups(without_numbers_of_persons(without_disguise(text)), is_known)
     cleaned = without_hosts(without_old_dates(without_dates_in_words(cleaned)))
-    cleaned = without_record_numbers(without_base64(cleaned), kind, is_known)
+    cleaned = without_record_numbers(without_base64(cleaned), TextKind.MACHINE, is_known)
     if "^" in cleaned:
         cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)
     if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
-        of_version = is_labelled_version if kind is TextKind.VERSION else lambda _: False
-        cleaned = LINKS.sub(lambda match: match[0] if of_version(match) else CUT, cleaned)
+        cleaned = LINKS.sub(CUT, cleaned)
     return without_strangers_to_machines(LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned)))
 
 

@@ -84,9 +84,16 @@ LONG_NUMBERS = re.compile(
     r"|(?<!\d)19(?:[0-8]\d|9[0-4])([\-/.])\d{1,2}\1\d{1,2}(?!\d)"
     r"|(?<![\d.])\d{1,2}([\-/.])\d{1,2}\2(?:19[0-8]\d|199[0-4])(?![\d.])"
 )
-#: The same with the name of a month.
+_DAY_OF_MONTH, _MONTH_OF_YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
+#: Day, month and year of two digits behind points and spaces: 4. 7. 58.
+_SPACED_DAY = rf"(?<![\d.]){_DAY_OF_MONTH}\. {_MONTH_OF_YEAR}\. \d\d(?!\d)"
+#: The same with the name of a month, or with two digits of the year between slashes and, where no version has such
+#: numbers, points: with two digits of the day, or alone.
 _OLD_DATES = re.compile(
-    rf"(?<![^\W_]){_MONTH}(?![^\W_])\.?[ \-_]*\d{{1,2}}(?:st|nd|rd|th)?[ ,\-_]+{_OLD_YEAR}(?!\d)"
+    rf"{_SPACED_DAY}|(?<![\d/]){_DAY_OF_MONTH}/{_DAY_OF_MONTH}/\d\d(?![\d/])"
+    rf"|(?<![\w.])(?:[12]\d|3[01])\.{_MONTH_OF_YEAR}\.[3-9]\d(?![\w.])|^\s*[1-9]\.{_MONTH_OF_YEAR}\.[3-9]\d\s*$"
+    rf"|(?<![^\W_]){_MONTH}(?![^\W_])[ \-_.]*{_OLD_YEAR}(?!\d)"
+    rf"|(?<![^\W_]){_MONTH}(?![^\W_])\.?[ \-_]*\d{{1,2}}(?:st|nd|rd|th)?[ ,\-_]+{_OLD_YEAR}(?!\d)"
     rf"|(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/._]*{_MONTH}(?![^\W_])[\s\-/.,_]*(?:{_OLD_YEAR}|['’]\d{{2}})(?!\d)",
     re.IGNORECASE,
 )
@@ -103,6 +110,7 @@ _PLAIN = re.compile(
         (
             rf"(?<!\d){_YEAR}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_CLOCK}",
             rf"(?<![\d.])(?<!\d/)(?<!pgar\s)(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:{_YEAR}|\d{{2}})(?![\d.]|/\d){_CLOCK}",
+            _SPACED_DAY,
             rf"(?<!\d){_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}|\d{{6}})?(?:\.\d+)?(?!\d){_CLOCK}",
             rf"(?<!\d){_YEAR}([-/.])\s?\d{{1,2}}\3\s?\d{{1,2}}(?!\d)\.?|(?<!\d)\d{{1,2}}([-/.])\s\d{{1,2}}\4\s{_YEAR}(?!\d)",
             rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?[\s\-/]*{_ANY_MONTH}[\s\-/,]*{_YEAR}(?!\d){_CLOCK}",

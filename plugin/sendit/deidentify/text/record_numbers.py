@@ -92,7 +92,7 @@ _FRACTIONS = re.compile(r"\d{1,2}(?:\.\d{1,2})?c?Gy/\d{1,2}(?:fx|fr)?|\d{1,2}x\d
 _TARGET = re.compile(
     r"(?:(?:Eval|Opt|Prv|z)[_\-]?)?[CGPI]?TV(?:[A-Z]|[pn][1-9]?)?[1-4]?"
     r"(?:[_\-](?:SIB|Boost|Bst|Eval|Opt|High|Low|Mid|Int|Total|Cold|Hot))?[_\-]?[1-8]\d\d0"
-    r"|[CGPI]TV(?:[pn]?[1-9]?)_[A-Z]{1,8}_[1-8]\d{3}|(?:iso|dose|isodose)_?[1-9]\d[05]0"
+    r"|[CGPI]TV(?:[pn]?[1-9]?)_[A-Z]{1,8}_[1-8]\d{3}|(?:iso|dose|isodose)_?(?!19[3-9]0)[1-9]\d[05]0"
     r"|[CGPI]TV[pn]?[1-9]?(?:_(?:(?:CT|MR|PT)[1-9]){1,3})",
     re.IGNORECASE,
 )
@@ -121,7 +121,7 @@ _ACCESSION = re.compile(r"(?<![^\W_])\d{3,6}[./\-]\d{2}[./\-][A-Z]{2}(?![^\W_])"
 _MATRICES = frozenset({"1024", "2048", "4096"})
 _RANGE = re.compile(r"([1-9]\d{0,3})[\-–]([1-9]\d{0,3})")
 _UNIT_BEHIND = re.compile(r"\s([µμ]?[A-Za-z]{1,4})(?![^\W_])")
-_SHARE = re.compile(r"\d{1,4}/\d{1,4}")
+_SHARE = re.compile(r"[1-9]\d{0,3}/[1-9]\d{0,3}")
 _COUNTED = re.compile(
     r"\s(?:projections?|views?|frames?|slices?|images?|coils?|channels?|directions?|nodes?|cores?|fields?|sections?|segments?|points?|fractions?|fx"
     r"|projektionen|bilder|schichten|lymphknoten|coupes|images|cortes|imágenes|imagens|fette|immagini|beelden|plakjes|snitt|bilder|warstw)(?!\w)",
@@ -155,6 +155,8 @@ _OF_LUNG_TRIAL = re.compile(
     rf"|[A-Z]{{1,6}}\d{{0,4}}{_KERNEL_OF_TRIAL}\d{{3}}(?:\.\d)?\d(?:\.\d{{1,2}})?(?:80|1[0-4]0)(?:\d{{1,3}}(?:\.\d{{1,2}})?|na)(?:\d?\.\d|na){{2}})"
 )
 _IN_PROGRESS = re.compile(r"(?:WIP|wip)_?\d{3}[A-Za-z]?")  # works in progress of Siemens
+#: The day of a program's build.
+_BUILT = r"(?:199[5-9]|20\d\d)[\-./]?(?:0[1-9]|1[0-2])[\-./]?(?:0[1-9]|[12]\d|3[01])"
 #: Several numbers with little between them.
 _BESIDE = re.compile(
     r"(?<![^\W_])(?<!\d\.)(?:\(\d{1,5}\)[ \t]?)?\d{1,6}(?:(?:[ \t]|[ \t]?[-./][ \t]?)\d{1,6}){1,9}(?![^\W_]|\.\d)"
@@ -177,75 +179,12 @@ _LABELLED_PAIR = re.compile(
 )
 _TIMES_D = re.compile(r"(?:[1-5]d)?([^\W\d_]{3,})(?:[1-5]d[a-z]?)?", re.IGNORECASE)
 
-# --- versions -------------------------------------------------------------------------------------------------------
-
-_BUILT = r"(?:199[5-9]|20\d\d)[\-./]?(?:0[1-9]|1[0-2])[\-./]?(?:0[1-9]|[12]\d|3[01])"
-_DOTTED = r"(?=(?:\D*\d){2,7}\D*$)[vr]?\d{1,2}(?:\.\d{1,2}){1,4}(?:[-_.]?(?:[a-z]{1,5}\d{0,3}|\d{1,2}))?"
-#: Three to five numbers of which one has a single digit: those of persons have groups of two and more, or thousands
-#: (3.456.789), days have their year behind (3.12.1966), and hosts of a hospital their networks (192.168., 10.).
-_NUMBERED = (
-    r"(?!\d{1,3}(?:\.\d{3})+(?:\.\d)?$)(?!\d{1,2}\.\d{1,2}\.(?:\d{4}$|(?:19|20)\d\d\.))(?!192\.168\.|10\.\d+\.\d+\.\d+$|172\.(?:1[6-9]|2\d|3[01])\.)"
-    r"(?=(?:.*\.)?\d(?:\.|$))(?=(?:\D*\d){3,10}\D*$)"
-    r"(?:\d{1,3}(?:\.\d{1,3}){1,3}\.\d{1,4}|\d{1,2}\.\d{1,3}(?:\.\d{1,3}\.\d{5}|\.\d{4}\.\d{1,2}))"
-)
-#: A commit of git, as it is shortened or whole. Digits with one letter, or behind letters, may be a person's: 1234e56.
-COMMIT = r"(?=\d*[a-f]\d*[a-f])(?=[a-f]*\d+[a-f]+\d+[a-f]|\d+[a-f]+\d+)(?:[\da-f]{7,8}|[\da-f]{40})(?![\da-f])"
-_VERSION = re.compile(
-    "|".join(
-        (
-            rf"(?!\d\d\.\d\d\.\d\d(?!\.)){_DOTTED}",
-            _NUMBERED,
-            r"[a-z]{2,5}:\d{1,2}(?:\.\d{1,2}){2,3}",  # a part of a program, and its version: AWS:1.11.2.0
-            rf"(?-i:{COMMIT})",
-            r"v?\d{1,2}(?:\.\d{1,3}){1,3}(?:\.dev\d{1,4})?[+\-](?:git\.?|g)[\da-f]{7,10}",
-            r"[a-z]\.\d\d\.\d\d",
-            r"[vr]?\d{1,2}\.\d\.\d{1,2}\.\d{1,5}",  # a build number after three small numbers
-            r"[vr]?(?:19|20)\d\d\.\d{1,2}(?:\.\d{1,2}){0,2}[a-z]?",
-            # semver.org and its like: 1.2.840-alpha+build.77, 2.1.0-rc.1, 2023.1.2-SNAPSHOT
-            r"v?(?:\d{1,2}|20\d\d)\.\d{1,3}(?:\.\d{1,3}){0,2}[\-_.](?:alpha|beta|rc|pre|preview|dev|snapshot|nightly|build|post|release|final|lts|ga|hotfix|patch)"
-            r"(?:[.\-]?\d{1,3})?(?:\+(?:build|rev|exp|sha|cu|cpu|r|b)?[.\-]?\d{0,4})?",
-            rf"v?\d{{1,2}}(?:\.\d{{1,3}}){{1,3}}(?:[_\-]r\d{{2,5}}|[._\-]{_BUILT})",  # a revision, a day
-            r"(?:5|6|10)\.[0-3]\.(?:2195|[2679]\d{3}|[12]\d{4})(?:\.\d{1,5})?",  # Windows
-            r"v\d{1,2}-\d{3}\.\d{3}\.\d{4}",  # UIH
-            rf"(?:(?:rc|build|release|rel|rev)[.\-_]?)?{_BUILT}(?:\.\d{{1,4}})?",
-            r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?",  # a time of day
-            r"ver(?:sion)?[._]?\d{1,2}(?:\.\d{1,2}){1,3}",
-            r"\d?[a-z]{1,4}\d{0,2}_\d{1,2}(?:\.\d{1,2}){2,3}",
-            r"4535\d{8}(?:__[a-z]{2,12}(?:\.\d{1,3}){0,2}|__\d\.\d{1,2}\.\d{1,2}\.\d{1,3})*",  # parts of Philips
-            r"(?:release:|signa_lx\d\.|[a-z]{2,8}_)*[a-z]{2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2})*_\d{4}\.[a-z]\d?",  # GE
-            r"\d\d[a-z]{2}\d\d\.\d{1,2}(?:[._\-][a-z]{1,3}\d{0,2}){0,6}",
-            r"(?:syngo_?)?(?:n4_)?v[a-z]\d\d[a-z]?(?:_[a-z]{2,6}\d{0,2}|_\d\d[a-z]){0,3}(?:_20\d{6})?",  # Siemens
-            r"[a-z]{1,4}\d{1,2}\.\d{1,2}(?:_ext\.?\d{1,2})?",
-            r"(?:[a-z]{2}_)?v\d{1,2}\.\d{1,2}(?:(?:sp|er|r|p|u|b)\d{1,4})?(?:\*[rp]\d{1,4})?",  # Canon
-            r"v\d{1,2}\.\d{1,2}[a-z](?:-[a-z]\d{2})?",  # Hitachi
-            r"r\d{3}(?:\.\d{1,2})+(?:\.\d{4,5})?",  # UIH
-            r"r20\d\d[ab]",
-            r"offis_dcmtk_\d{3}",
-            r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{2,3}",  # GE's consoles: revo_ct_22bc.42
-            r"(?=(?:\D*\d){2,6}\D*$)(?:[a-z]{2,16}\d{1,3}(?:\.\d{1,2}){1,3}[a-z]?|\d{1,3}[a-z]\.\d{1,2})",
-            r"(?=(?:\D*\d){2,6}\D*$)[a-z]?\d{1,2}(?:\.\d{1,2}){1,2}[a-z]\d{0,2}",
-            r"(?:[a-z]{2,5}_)?v0\d\dr0\d\d(?:c\d{2})?",  # UIH
-            r"[vxn][a-z]\d\d[a-z]?-(?:\d\d[a-z]\d{1,2}|sp\d{1,2})",  # Siemens: XA50A-04B6, XA51A-SP01
-            r"v\d{1,2}\.\d{1,2}\*[rp]\d{1,4}(?:sp\d{1,2})?",  # Canon
-            r"n\d\.\d-b\d{1,2}|x86_64",
-            r"v\d\.\d{1,2}sp\d{4}[a-z]?",  # Canon
-            r"(?:4(?=v[ab][1-3]))?v[a-f]\d\d[a-f]{1,2}",  # Siemens; Numaris 4
-            r"(?:b\d{2,3}|build\d{2,4})(?:-sp\d)?",
-            r"[a-z][a-z\d]{1,11}[_\-][vr]?\d{1,2}(?:\.\d{1,2}){1,3}",  # a program and its version: dcm4che-5.23.1
-        )
-    ),
-    re.IGNORECASE,
-)
-
-_PART_OF_PROGRAM, _SMALL_NUMBERS = re.compile(r"(?<![^\W_])[A-Za-z]{2,5}:$"), re.compile(r"\d{1,2}(?:\.\d{1,2}){3}")
-
 
 class TextKind(Enum):
     """Name the kinds of text, which differ in what a number in them can be."""
 
     DESCRIPTION = "description"
-    MACHINE = "machine"  # makes, models, sequences, kernels
-    VERSION = "version"
+    MACHINE = "machine"  # makes, models, sequences, kernels, programs
 
 
 def behind_label(match: re.Match[str]) -> str:
@@ -261,12 +200,6 @@ def is_sequence_name(text: str) -> bool:
 def is_series_of_trial(text: str) -> bool:
     """Return whether a text describes a series in the form of the National Lung Screening Trial."""
     return _OF_LUNG_TRIAL.fullmatch(text) is not None
-
-
-def is_labelled_version(match: re.Match[str]) -> bool:
-    """Return whether four numbers with points are the version of a part of a program (AWS:1.11.2.0), and no host."""
-    before = match.string[max(0, match.start() - _LONGEST_TOKEN) : match.start()]
-    return _PART_OF_PROGRAM.search(before) is not None and _SMALL_NUMBERS.fullmatch(match[0]) is not None
 
 
 def without_record_numbers(text: str, kind: TextKind, is_term: Callable[[str], bool]) -> str:
@@ -291,11 +224,7 @@ def without_lettered_groups(text: str, is_term: Callable[[str], bool]) -> str:
 
 
 def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
-    versions = kind is TextKind.VERSION
-    text = _BESIDE.sub(
-        lambda match: match[0] if versions and _are_versions(match[0]) else _without_groups(match),
-        _HEXADECIMAL.sub(_without_bytes, text),
-    )
+    text = _BESIDE.sub(_without_groups, _HEXADECIMAL.sub(_without_bytes, text))
     text = without_lettered_groups(text, is_term)
     return _WORD.sub(
         lambda match: (
@@ -305,10 +234,6 @@ def _without(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffu
         ),
         text,
     )
-
-
-def _are_versions(word: str) -> bool:
-    return all(map(_VERSION.fullmatch, word.split("/")))
 
 
 def _is_model(match: re.Match[str]) -> bool:
@@ -384,8 +309,6 @@ def _is_number_of_somebody(word: str, kind: TextKind, is_term: Callable[[str], b
         return _is_long(word)
     if _is_composite(word, kind, is_term, diffusion=diffusion) or _is_all_measures(word):
         return False
-    if kind is TextKind.VERSION and _is_versions(word, kind, is_term, diffusion=diffusion):
-        return False
     word = _DOSES.sub("", word)
     word = (_B_VALUES_OF_DIFFUSION if diffusion else _B_VALUES).sub("", word)
     parts = [part for part in _PARTS.split(word) if any(map(str.isdigit, part))]
@@ -455,20 +378,6 @@ def _is_all_measures(word: str) -> bool:
     )
 
 
-def _is_versions(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
-    """Return whether a word consists of versions, most of them explained, and names: 5G_1.5.6.850."""
-    parts = [part for part in _PARTS.split(word) if any(map(str.isdigit, part))]
-    others = [part for part in parts if not _is_explained(part, kind, diffusion=diffusion)]
-    return (
-        len(parts) > 1
-        and 2 * len(others) <= len(parts)
-        and all(
-            sum(map(str.isdigit, part)) < _MOST_UNEXPLAINED and _is_among(part, kind, is_term, diffusion=diffusion)
-            for part in others
-        )
-    )
-
-
 def _is_long(word: str) -> bool:
     """Return whether a word without letters has five digits in a row, or six in groups that are no b-values."""
     groups = re.findall(r"\d+", word)
@@ -513,9 +422,7 @@ def _is_explained(word: str, kind: TextKind, *, diffusion: bool) -> bool:
     known = technique()
     if folded in known["tokens"] or _DECIMAL.fullmatch(word):
         return True
-    if kind is TextKind.VERSION and _are_versions(word):
-        return True
-    if kind is not TextKind.DESCRIPTION and (folded in known["models"] or _TRANSDUCER.fullmatch(word)):
+    if kind is TextKind.MACHINE and (folded in known["models"] or _TRANSDUCER.fullmatch(word)):
         return True
     if (
         _B_VALUES.fullmatch(word)
