@@ -92,7 +92,7 @@ _MANY = 20  # attributes that have the same term
 def is_defined_term(tag: int, value: str) -> bool:
     """Return whether one value is a defined term or an enumerated value of its attribute (PS3.3)."""
     terms = _terms().get(tag)
-    return terms is not None and value.strip(" \0") in terms
+    return terms is not None and value.strip(" \0").upper() in terms
 
 
 @lru_cache(maxsize=4096)

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from sendit.deidentify.text.clean import TextCleaner
 
 #: A transducer: letters and frequencies in MHz, its radius, or the number of a model (PLT-1005BT, SL15-4, 9L-D, i18LX5,
-#: L14-5/38, rP19x/5-1). A letter before four digits has the form of many record numbers.
+#: L14-5/38, rP19x/5-1). Letters and digits in turn, and a letter before four digits, have the form of record numbers.
 _PROBE = re.compile(
-    r"(?![A-Z]{1,2}\d{4}[A-Z]?$)(?=(?:\D*\d){1,4}\D*$)[A-Z\d]{1,4}-?[A-Z\d]{1,6}(?:-[A-Z\d]{1,3})?[a-z]{0,2}"
-    r"|i\d{1,2}[A-Z]{2}\d{1,2}|[a-z]?[A-Z]{1,3}\d{1,2}(?:-\d{1,2}/\d{1,2}|x?/\d{1,2}-\d{1,2})"
-    r"|UST-5\d{4}|88\d\d[a-z]?"
+    r"[a-zA-Z]{1,4}-?\d{1,2}(?:-\d{1,2})?[A-Za-z]{0,3}(?:-[A-Z]{1,2}\d{0,2}[A-Z]?)?"
+    r"|\d{1,2}[A-Z]{1,3}(?:\d{0,2}|\d[A-Z])[a-z]{0,2}(?:-[A-Z]{1,3})?|[A-Z]\d{1,2}[A-Z]{1,3}\d[a-z]|i\d{1,2}[A-Z]{2}\d{1,2}"
+    r"|[A-Z]{3,4}-[A-Z]?\d{2,4}[A-Z]{0,2}|[A-Z]{2}-\d{2,3}[A-Z]{1,2}|[A-Z]{2,4}\d{3}[A-Z]{1,2}"
+    r"|[a-z]?[A-Z]{1,3}\d{1,2}(?:-\d{1,2}/\d{1,2}|x?/\d{1,2}-\d{1,2})|UST-5\d{4}|88\d\d[a-z]?"
 )
-_MEASURE = re.compile(r"\d{1,3}(?:\.\d{1,2})?(?:-?(?:MHz|mm|cm|el|F))?", re.IGNORECASE)
+_MEASURE = re.compile(r"\d{1,3}(?:\.\d{1,2})?-?(?:MHz|mm|cm|el|F)", re.IGNORECASE)
 #: Settings of a processing, short labels with short numbers, as Fuji writes them: GA1.0:GTE:GS-0.08.
 _SETTING = r"(?:[A-Z]{1,4}[+\-]?(?:\d{1,2}(?:\.\d{1,2})?)?|[+\-]?\d{1,2}\.\d{1,2})"
 _SETTINGS = re.compile(rf"(?=\D*\d){_SETTING}(?:[:;,/ ]{{1,2}}{_SETTING})+")
@@ -95,13 +96,14 @@ _OF_MAKERS = re.compile(
             r"[a-z](?:\.\d\d){2}|[a-z]\d\d\.\d\d\.00\d\d",  # Canon: A.07.02; Fuji
             r"r?20[0-3]\d[a-z]|r\d{3}(?:\.\d{1,2}){0,3}\.\d{6}",
             r"20[0-3]\d(?:\.\d{1,2}){1,2}(?:\.\d{1,4})?",
-            r"v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}){1,4}",  # V2.35*R011*P007*A
+            r"v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}(?:sp\d{1,2})?){1,4}",  # V2.35*R011*P007*A
             r"(?:release:|signa_lx\d\.)?[a-z]{0,2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2}[a-z]?)*_\d{4}\.[a-z]\d?",  # GE
             r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{1,3}",
             r"[a-z]{2}\d\d_[a-z]{2,3}\.\d{1,3}|[a-z]{2,6}_\d\d(?:[a-z]\d)?\.\d{1,2}",
             r"r\d\dx?\.\d_m\d[a-z]?_\d{4}\.[a-z]|v\dr\dm\d|v[a-z]\d\d[a-z]\d\d|[a-z]\d{1,2}\.\d\d-[a-z]\d\d",
             r"r\d{1,2}\.\d{1,2}(?:[a-z]\d{1,2}){1,3}|r\d{3}\*p\d{3}",  # Philips: R6.3V1L7; Canon
             r"(?:[a-z]{2,5}_){0,2}v\d{1,3}_?r\d{1,4}(?:c\d\d)?",  # UIH: uPMR_V10_R003, V012R001C01
+            r"v\d{1,2}-\d{3}\.\d{3}\.\d{4}",
             r"\d\d[a-z]{2}\d\d\.\d{1,2}(?:[._][a-z]{1,3}\d{0,2}){0,6}",  # GE: 16HW44.8.V40_H_H64_G_GTL
             r"[a-z]{0,10}apps\d{2,4}(?:\.[a-z\d]{1,3}){1,3}(?:_[a-z]\d\.[a-z\d]{1,4})?",  # LightSpeedApps405.I_H3.1M5
         )
@@ -232,9 +234,9 @@ def _is_version(token: str) -> bool:
     if match is None:
         return False
     numbers = match["numbers"].split(".")
-    if max(map(len, numbers)) >= _LONG and without_hosts(bare) != bare:
-        return False
-    if not _are_of_version(numbers, marked=bool(match["v"] or match["day"] or match["stage"])):
+    if without_hosts(bare) != bare or not _are_of_version(
+        numbers, marked=bool(match["v"] or match["day"] or match["stage"])
+    ):
         return False
     words = re.findall(r"[^\W\d_]+", match["name"] or "")
     return all(is_word_of_machines(word) or _is_nobodys(word) for word in words)  # nobody is joined to a version
@@ -295,8 +297,9 @@ def are_codes() -> frozenset[int]:
 
 def _is_probe(text: str) -> bool:
     """Return whether a text names a transducer among words of the technique and measures: L12-5 50 mm."""
-    others = [token for token in text.split() if not _PROBE.fullmatch(token) and not _MEASURE.fullmatch(token)]
-    return len(others) < len(text.split()) and all(token.isalpha() and is_word_of_machines(token) for token in others)
+    tokens = re.sub(r"(?<=\d) (?=MHz|mm|cm)", "", text).split()
+    others = [token for token in tokens if not _PROBE.fullmatch(token) and not _MEASURE.fullmatch(token)]
+    return any(map(_PROBE.fullmatch, tokens)) and all(t.isalpha() and is_word_of_machines(t) for t in others)
 
 
 @cache

@@ -22,6 +22,7 @@ from sendit.deidentify.text.scripts.dense import is_of_words
 from sendit.deidentify.text.scripts.endings import is_written_by_hand
 from sendit.deidentify.text.sections import products, sections, technique, vocabulary, words_by_section
 from sendit.deidentify.text.words.cognates import is_drug, skeleton
+from sendit.deidentify.text.words.shortened import ShortenedWords
 from sendit.deidentify.text.words.sorted_words import (
     folded_word,
     is_listed_name,
@@ -383,6 +384,8 @@ def is_word(text: str) -> bool:
         return True
     if small and len(word) >= _SHORTEST_COGNATE + 1 and word.endswith(_VOWELS) and word[:-1] in terms():
         return word not in surnames()  # tamoxifeno
+    if word not in surnames() and (_shortened().has(word) or (is_compound(word) and not is_listed_name(word))):
+        return True
     if (small and _is_plural(word)) or _is_british(word, small=small) or _is_like_words(text, word):
         return True
     return (
@@ -604,6 +607,12 @@ def _everyday() -> frozenset[str]:
 def machines() -> frozenset[str]:
     """Return `tables/machines.txt`: words that may stay in technical texts."""
     return frozenset(map(folded_word, table_words("machines.txt"))) | products()["beside others"]
+
+
+@cache
+def _shortened() -> ShortenedWords:
+    """Return what is left of the words of the narrow tables that are shortened."""
+    return ShortenedWords(_words())
 
 
 @cache
