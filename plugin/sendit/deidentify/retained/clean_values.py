@@ -60,7 +60,7 @@ from sendit.deidentify.retained.whole_meanings import (
 )
 from sendit.deidentify.retained.written_by_devices import are_codes, is_written_by_device, with_versions
 from sendit.deidentify.text.sections import technique
-from sendit.deidentify.text.vocabulary import is_name_too, is_term
+from sendit.deidentify.text.vocabulary import is_abbreviation_of_methods, is_name_too, is_term
 from sendit.errors import Quarantine, Reject
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ _PROCESSING_CODE = 0x00181401  # AcquisitionDeviceProcessingCode: a number from 
 _CODE_OF_DEVICE = re.compile(r"\d{1,6}")
 _FIVE_DIGITS = re.compile(r"\d{5}")
 _SCAN_OPTIONS = 0x00180022
+#: ImageType, FrameType, ScanOptions, ScanningSequence, SequenceVariant: abbreviations in them are no names.
+_WRITTEN_BY_DEVICES, _WORD_OF_CODE = (*_IMAGE_TYPES, _SCAN_OPTIONS, 0x00180020, 0x00180021), re.compile("[A-Z]+")
 _OPTION_OF_GE = re.compile(r"[A-Z][A-Z\d_]{0,9}_GEMS")
 #: Initials behind a word for who was at the machine: TECH JMB, MTRA_KK.
 _OPERATOR = re.compile(
@@ -395,6 +397,8 @@ def _is_term_of(tag: int, single: str) -> bool:
         return True
     if is_name_too(single.strip()):  # LONG, PARK: a defined term of the attribute is none of these
         return False
+    if tag in _WRITTEN_BY_DEVICES:
+        single = _WORD_OF_CODE.sub(lambda word: "" if is_abbreviation_of_methods(word[0]) else word[0], single)
     return is_term(single) and (tag in _TABLES or not _FIVE_DIGITS.fullmatch(single.strip()))
 
 

@@ -139,7 +139,7 @@ def _words() -> Mapping[int, frozenset[str]]:
     named = words_by_section(_TABLE)
     found: dict[int, frozenset[str]] = {}
     for kind in (
-        *("methods", "views", "colours", "detectors", "collimators", "stains", "schemes", "plans"),
+        *("methods", "views", "colours", "detectors", "collimators", "devices", "stains", "schemes", "plans"),
         *("agents", "structures", "beams", "applicators"),
     ):
         for keyword in named[f"{kind} for"]:
@@ -160,8 +160,9 @@ def _for_software() -> frozenset[int]:
 
 @cache
 def _of_machines() -> frozenset[int]:
-    """Return the attributes for methods, detectors and collimators that people do not fill in with any text."""
-    return (_tags_of("methods for") | _tags_of("detectors for") | _tags_of("collimators for")) - _free_texts()
+    """Return the attributes for methods and parts of devices that people do not fill in with any text."""
+    kinds = ("methods for", "detectors for", "collimators for", "devices for")
+    return frozenset().union(*map(_tags_of, kinds)) - _free_texts()
 
 
 @cache

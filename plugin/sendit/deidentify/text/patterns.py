@@ -105,6 +105,9 @@ NAME_FORM = re.compile(_PARTICLE + r"[^\W\d_][\w'’.\-]+\^[\w'’.\-^]*[^\W\d_]
 #: The same in a description, where a caret marks a name, or joins two words ("Head^Routine").
 _CARETS = re.compile(rf"{_PARTICLE}[^\s,;:^]*\^[^\s,;:]*", re.IGNORECASE)
 
+#: An examination as Siemens' scanners name it: its region, the protocol, and for whom. The caret joins no name.
+_EXAMINATION = re.compile(r"[A-Za-z_ ]{3,24}\^[^^]{1,48} ?\((?:Adult|Child|Infant|Neonate|Baby)\)", re.IGNORECASE)
+
 _PLAIN = re.compile(
     "|".join(
         (
@@ -279,13 +282,18 @@ def _is_printable(raw: bytes) -> bool:
 def without_patterns(text: str) -> str:
     """Return a description without what looks personal."""
     text = LINKS.sub(CUT, text)
-    if "^" in text:
+    if "^" in text and not _is_examination(text):
         text = _CARETS.sub(lambda match: match[0] if medical(match[0]) or _is_about_technique(match[0]) else CUT, text)
     if _OF_PLAIN.search(text):
         text = _ZERO_LED.sub(CUT, _PLAIN.sub(CUT, text))
     text = _LABELLED.sub(lambda m: f"{m[1]} {_words(m[2])}", text)
     text = _TITLED.sub(_titled, text)
     return _LISTED.sub(_listed, text)
+
+
+def _is_examination(text: str) -> bool:
+    """Return whether a caret stands between the region of an examination and its protocol."""
+    return _EXAMINATION.fullmatch(text.strip()) is not None and _is_about_technique(text.partition("^")[0])
 
 
 def _is_about_technique(text: str) -> bool:

@@ -51,7 +51,7 @@ _OF_UNITS = "\u00b5\u03bc\u2126\u03a9"  # micro, ohm
 _WITHOUT_VOWELS = re.compile("[BCDFGHJKMNPQSTVWXZ]{4,8}")
 _WITHOUT_VOWEL = re.compile("[^aeiouy]+")
 _LONGEST_PREFIX = 8
-_LONGEST_ABBREVIATION = 5
+_LONGEST_ABBREVIATION = 6
 #: A Roman number behind a name: SHARPIII.
 _VERSION_BEHIND = re.compile("(?<=[^iv]{3})(?:i{2,3}|iv|vi{0,3})$")
 _LONGEST_PART, _SHORTEST_COMPOUND, _LONG_STEM, _SHORTEST_JOINED = 24, 9, 6, 9
@@ -166,7 +166,7 @@ def is_coined(run: str) -> bool:
 
 
 def is_abbreviation_of_methods(run: str) -> bool:
-    """Return whether four or five capitals are nobody's name: where only methods are named, they abbreviate one."""
+    """Return whether four to six capitals are nobody's name: what only devices write may be abbreviated so."""
     word = folded_word(run)
     if not (run.isascii() and run.isalpha() and run.isupper()) or not SHORT < len(run) <= _LONGEST_ABBREVIATION:
         return False
