@@ -288,7 +288,7 @@ def technical_texts() -> frozenset[int]:
 
 #: Those of them that name the version of a program, beside its name or alone.
 _VERSIONS = """SoftwareVersions SecondaryCaptureDeviceSoftwareVersions ApplicationVersion AlgorithmVersion
-    ManufacturerModelVersion CodingSchemeVersion SecondaryCaptureDeviceManufacturerModelName"""
+    ManufacturerModelVersion CodingSchemeVersion ManufacturerModelName SecondaryCaptureDeviceManufacturerModelName"""
 
 
 @cache

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.tables import tag_of
+from sendit.deidentify.text.patterns import without_old_dates
 from sendit.deidentify.text.sections import cues, products, sections, words_by_section
 from sendit.deidentify.text.vocabulary import is_anybodys_name, is_name_too, is_no_name
 
@@ -176,7 +177,7 @@ def is_model_with_number(text: str) -> bool:
         label = (number["label"] or number["series"]).lower()
         return label not in _LABELS.split() and (len(label) < _SHORTEST_SERIES or not is_anybodys_name(label))
     of_series = _OF_SERIES.fullmatch(text)
-    if of_series is None or (of_series["kind"] or "").lower() in _LABELS.split():
+    if of_series is None or without_old_dates(text) != text or (of_series["kind"] or "").lower() in _LABELS.split():
         return False
     words = _plain(of_series["series"]).split()
     if of_series["kind"] and len(of_series["kind"]) >= _SHORTEST_SERIES:

@@ -82,10 +82,10 @@ _DAY = r"(?:199[5-9]|20\d\d)[\-.]?(?:0[1-9]|1[0-2])(?:[\-.]?(?:0[1-9]|[12]\d|3[0
 _STAGE = "alpha|beta|rc|pre|dev|post|build|rev|release|final|patch|hotfix|sp|hf|ext|svn|cu|rocm|cpu|er|gr|a|b|p|r|s|u"
 #: A name, or none, and numbers with points between them; behind them what stage, patch or build it is.
 _DOTTED = re.compile(
-    r"(?P<name>[A-Za-z]{1,20}(?:\d[A-Za-z]{1,6})?(?:[_\-][A-Za-z]{2,20})?(?:\d?[_\-])?|\d[A-Z]_)??(?P<v>[vVrR]|[vV]er[._]?)?"
+    r"(?P<name>[A-Za-z]{1,20}(?:\d[A-Za-z]{1,6})?(?:[_\-][A-Za-z]{2,20})?(?:\d{0,2}[_\-])?|\d[A-Z]_)??(?P<v>[vVrR]|[vV]er[._]?)?"
     r"(?P<numbers>\d{1,3}(?:\.\d{1,6}){1,5})"
     rf"(?P<day>[._\-]{_DAY})?"
-    rf"(?P<stage>[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:(?:[A-Za-z]{{1,2}}\d?)?|_\d{{1,3}}|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
+    rf"(?P<stage>[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:(?:[A-Za-z]{{1,2}}\d?)?|[_\-]\d{{1,2}}|_\d{{3}}|-[A-Z]\d{{1,2}}(?:[A-Z]\d)?|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
 )
 _OF_MAKERS = re.compile(
     "|".join(
@@ -93,6 +93,7 @@ _OF_MAKERS = re.compile(
             # Siemens: XA51A-SP01, VA48A_02_P12, N4_VE11C, SL01P21; no initials and a day
             r"(?![a-z]+\d\d[_\-.]\d\d[_\-.]\d\d$)(?:syngo[_.])?[a-z]{1,4}\d\d[a-z]{0,2}(?:[_\-.](?:[a-z]{1,3}\d{1,3}(?:[a-z](?:\d\d)?)?|\d\d?(?:[a-z]{1,2}\d{1,2}|[a-z]{0,2}\d?))){1,3}|\d?v[a-f]\d\d[a-f]{1,2}",
             r"sl\d\dp\d\d|(?:n4_)?v[a-z]\d\d[a-z]?(?:_[a-z]{2,6})?_20\d{6}(?:_p\d{1,2})?",
+            r"v[a-z]\d\d[a-z]?(?:_(?:sp|hf|p)\d\d)?_[012]\d(?:0[1-9]|1[0-2])",
             r"[a-z](?:\.\d\d){2}|[a-z]\d\d\.\d\d\.00\d\d",  # Canon: A.07.02; Fuji
             r"r?20[0-3]\d[a-z]|r\d{3}(?:\.\d{1,2}){0,3}\.\d{6}",
             r"20[0-3]\d(?:\.\d{1,2}){1,2}(?:\.\d{1,4})?",
@@ -121,7 +122,7 @@ _TOKEN = re.compile(
     rf"(?:{_DAY}\.?\d{{0,4}}|\d{{2,5}}|\d{{1,3}}(?:\.\d{{1,5}}){{1,4}})(?![\w.]))|[^\s,;:()\[\]]+"
 )
 #: A part of a long name of a release: freesurfer-linux-centos7_x86_64-7.1.1.
-_PART = re.compile(r"[A-Za-z]{2,}\d{0,2}|x?\d{1,2}")
+_PART = re.compile(r"[A-Za-z]+\d{0,2}|\d{1,2}")
 #: A word with a digit in it: OnDemand3D, wsi2dcm.
 _WITH_DIGIT = re.compile(r"[A-Za-z]{2,}\d[A-Za-z]{1,}")
 #: What a version has at least, if nothing else says that a text is about one.

@@ -98,7 +98,9 @@ _OLD_DATES = re.compile(
     re.IGNORECASE,
 )
 #: Open software (dcmqi) names itself as the model of a device by the address of its source, which is nobody's.
-SOURCE_OF_PROGRAM = re.compile(r"https?://(?:github|gitlab|bitbucket)\.(?:com|org)/[\w.\-]+/[\w.\-]+\.git")
+SOURCE_OF_PROGRAM = re.compile(
+    r"(?:(?:https?|git)://|git@)(?:github|gitlab|bitbucket)\.(?:com|org)[/:][\w.\-]+/[\w.\-]+"
+)
 #: The form of PN in technical texts: at least two characters before the caret, and a letter after it.
 NAME_FORM = re.compile(_PARTICLE + r"[^\W\d_][\w'’.\-]+\^[\w'’.\-^]*[^\W\d_][\w'’.\-^]*", re.IGNORECASE)
 

@@ -317,7 +317,8 @@ def is_ordinary(run: str) -> bool:
             return _is_short_word(run)
     if len(run) <= SHORT:
         return True
-    if run.istitle() and _is_like_name(folded_word(run)) and not is_narrow(run):
+    word = folded_word(run)
+    if run.istitle() and _is_like_name(word) and not is_narrow(run) and not _is_of_known(run, word):
         return False
     return _is_made_of(run, is_word) and not _is_inflected_name(run)
 
@@ -384,13 +385,20 @@ def is_word(text: str) -> bool:
         return True
     if small and len(word) >= _SHORTEST_COGNATE + 1 and word.endswith(_VOWELS) and word[:-1] in terms():
         return word not in surnames()  # tamoxifeno
-    if word not in surnames() and (_shortened().has(word) or (is_compound(word) and not is_listed_name(word))):
+    if _is_of_known(text, word):
         return True
     if (small and _is_plural(word)) or _is_british(word, small=small) or _is_like_words(text, word):
         return True
     return (
         small and not text.isascii() and is_of_languages(text, small=small)
     )  # días: Dias is a name, with an accent it is not
+
+
+def _is_of_known(text: str, word: str) -> bool:
+    """Return whether a word is nobody's name, and a known one that is shortened, or two known ones without a space."""
+    if word in surnames() or is_listed_name(word) or is_listed_name(word[1:]):  # nor a user: jsmith
+        return False
+    return _shortened().has(word) or is_compound(word) or is_coined(text)
 
 
 def _is_like_words(text: str, word: str) -> bool:
