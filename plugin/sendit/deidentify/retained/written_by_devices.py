@@ -18,7 +18,7 @@ from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.characters import Aside
 from sendit.deidentify.text.contact_details import without_hosts
 from sendit.deidentify.text.patterns import without_old_dates
-from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
+from sendit.deidentify.text.vocabulary import is_word_of_machines, made_words, surnames
 from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, likeness
 from sendit.deidentify.text.words.unknown_words import nominatives_of
 
@@ -140,6 +140,8 @@ _END_OF_PROGRAM = re.compile(
 )
 #: Initials and a number, which is a model's where nothing but models are: beside a version it may be a person's.
 _LIKE_INITIALS = re.compile(r"[A-Z]{2}-\d{3,4}")
+#: A version that an address in a network may be.
+_LIKE_HOST = re.compile(r"\d{2,3}\.\d\.\d\.\d{1,2}")
 _FEWEST_PARTS = 2
 #: Two digits of a year, and the day in it: 66.0314.
 _YEAR_AND_DAY = re.compile(r"\d\d\.(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
@@ -169,7 +171,7 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
         token = match[0]
         if any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
             return token
-        if match.lastgroup or _is_beside_version(token):
+        if match.lastgroup or _is_beside_version(token) or _is_behind_make(match):
             return held.take(token)
         behind = text[match.end() :]
         return _LETTERS.sub(
@@ -189,9 +191,15 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
 def _names_version(match: re.Match[str], clean: Callable[[str], str]) -> bool:
     """Return whether a token says that the text around it is about a version."""
     token = match[0]
-    if match.lastgroup or _is_version(token) or _NAMED_BUILD.fullmatch(token):
+    if match.lastgroup or _is_version(token) or _NAMED_BUILD.fullmatch(token) or _is_behind_make(match):
         return True
     return _MARKED.search(token) is not None and clean(token) == token
+
+
+def _is_behind_make(match: re.Match[str]) -> bool:
+    """Return whether four numbers stand behind a name that makers made: RayStation 10.1.1.54 is no host."""
+    before = _LETTERS.findall(match.string[: match.start()])
+    return _LIKE_HOST.fullmatch(match[0]) is not None and any(word.lower() in made_words() for word in before)
 
 
 def _is_beside_version(token: str) -> bool:

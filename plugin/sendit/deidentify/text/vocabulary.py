@@ -398,8 +398,8 @@ def is_word(text: str) -> bool:
 
 def _is_of_known(text: str, word: str) -> bool:
     """Return whether a word is nobody's name, and a known one that is shortened, or two known ones without a space."""
-    if word in surnames() or is_listed_name(word) or is_listed_name(word[1:]):  # nor a user: jsmith
-        return False
+    if word in surnames() or is_listed_name(word) or (is_listed_name(word[1:]) and not is_narrow(word[1:])):
+        return False  # jsmith
     return _shortened().has(word) or is_compound(word) or is_coined(text)
 
 
