@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: L14-5/38, rP19x/5-1). Letters and digits in turn, and a letter before four digits, have the form of record numbers.
 _PROBE = re.compile(
     r"[a-zA-Z]{1,4}-?\d{1,2}(?:-\d{1,2})?[A-Za-z]{0,3}(?:-[A-Z]{1,2}\d{0,2}[A-Z]?)?"
-    r"|\d{1,2}[A-Z]{1,3}(?:\d{0,2}|\d[A-Z])[a-z]{0,2}(?:-[A-Z]{1,3})?|[A-Z]\d{1,2}[A-Z]{1,3}\d[a-z]|i\d{1,2}[A-Z]{2}\d{1,2}"
+    r"|\d{1,2}[A-Z]{1,3}(?:\d{0,2}|\d[A-Z]{1,2})[a-z]{0,2}(?:-[A-Z]{1,3})?|[A-Z]\d{1,2}[A-Z]{1,3}\d[a-z]|i\d{1,2}[A-Z]{2}\d{1,2}"
     r"|[A-Z]{3,4}-[A-Z]?\d{2,4}[A-Z]{0,2}|[A-Z]{2}-\d{2,3}[A-Z]{1,2}|[A-Z]{2,4}\d{3}[A-Z]{1,2}"
     r"|[a-z]?[A-Z]{1,3}\d{1,2}(?:-\d{1,2}/\d{1,2}|x?/\d{1,2}-\d{1,2})|UST-5\d{4}|88\d\d[a-z]?"
 )

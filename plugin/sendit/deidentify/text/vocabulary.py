@@ -170,7 +170,7 @@ def is_abbreviation_of_methods(run: str) -> bool:
     word = folded_word(run)
     if not (run.isascii() and run.isalpha() and run.isupper()) or not SHORT < len(run) <= _LONGEST_ABBREVIATION:
         return False
-    if len(word) > SHORT + 1 and is_listed_name(word[1:]):  # a user: vmehta
+    if len(word) == _LONGEST_ABBREVIATION and is_listed_name(word[1:]):  # a user: vmehta
         return False
     return not is_listed_name(word) and word not in surnames() and not is_eponym(run)
 

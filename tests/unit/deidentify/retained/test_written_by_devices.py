@@ -27,6 +27,8 @@ def _left(keyword: str, value: str, **others: str) -> str:
         "4.06.017.0000", "11.0.2.13B-XTK", "1.4.0+cu121", "Sphere 4.1 SP17", "HEVYX 3.1.4", "DentaView 2.7.5",
         "3.4.1 r41207", "Slicer-4.13.20220315", "7.12.2.3 (Build 40713)", "R5.2V2L4",
         "freesurfer-linux-centos8_x86_64-7.2.0", "DFX-7000C V8.4", "wsi4dcm 2.0.1", "2.4.0.dev20220314",
+        "XB47A_03P02", "5VD17A", "dcmtool v1.3.7-22-g7ab4c1d", "V11.0(0002-B07)", "V2.1.0.14-202203", "R002.1.4.417022",
+        "VB30A_SP03_2207", "NM_4.01.2_b07", "RayStation 10.1.2.33", "XLARED-2.41.3", "QX12_4.1.7.17002", "R6.1.2-L3P2",
     ],
 )  # fmt: skip
 def test_versions_stay(version: str) -> None:
@@ -44,6 +46,8 @@ def test_versions_stay(version: str) -> None:
         ("61.03.14.4711", "4711"), ("1.2.3.610314", "610314"), ("3.1.2 r610314", "610314"), ("3.1.2 4711e88", "4711"),
         ("3.1.2 ada1961", "1961"), ("3.1.2 KM-4711", "4711"), ("Serviced 14.03.61", "61"),
         ("E4711 5.2.1", "4711"), ("3.1.2 AB12345", "12345"), ("3.1.2 4F7A9C21", "4F7A9C21"), ("0CTP5V", "0CTP5V"),
+        ("3.12.61", "61"), ("31.12.61", "61"), ("v61.0314", "0314"), ("61.0314", "0314"), ("4/7/61", "61"),
+        ("Kowalska-2.41.3", "Kowalska"), ("ADA1 10.44.7.19", "44.7"),
     ],
 )  # fmt: skip
 def test_what_is_no_version_goes(version: str, gone: str) -> None:
@@ -73,6 +77,11 @@ def test_an_identifier_of_the_file_is_no_version() -> None:
         ("ApplicatorID", "Fletcher"), ("ApplicatorID", "25X25 CONE"), ("BeamName", "Arco 3"), ("BeamName", "4 Feld"),
         ("BeamName", "9 MeV"), ("ROIName", "Auge re"), ("ROIName", "Rygmarv"), ("ROIName", "Goldmarker"),
         ("ROIName", "CTVn_R_5438"), ("ScanOptions", "DUAL_SCANO"),
+        ("TransducerData", "L15-4/42"), ("TransducerData", "rC21x/6-2"), ("AccessoryCode", "CustomFFDA"),
+        ("ApplicatorID", "VCyl 25mm"), ("ApplicatorID", "20 x 25"), ("WedgeID", "VW30"), ("RescaleType", "mgml"),
+        ("DetectorDescription", "Pixium 4343FQE"), ("DetectorDescription", "Samsung S4343-Q"),
+        ("SequenceName", "QRTFX"), ("ImageType", "QRTFX"), ("ViewName", "A4C Stress Pk"), ("BeamName", "RtTang_FiF"),
+        ("ManufacturerModelName", "CADstream 4.2.1.517"),
     ],
 )  # fmt: skip
 def test_forms_of_attributes_stay(keyword: str, value: str) -> None:
@@ -102,6 +111,12 @@ def test_agents_of_other_scripts_stay(agent: str) -> None:
         ("TransducerData", "OLGA-1961", "OLGA"), ("ManufacturerModelName", "OLGA-1961", "OLGA"),
         ("ManufacturerModelName", "KVNR-4711", "4711"),
         ("RTPlanLabel", "Tang", "Tang"), ("WedgeID", "E4711", "4711"), ("ReceiveCoilName", "K7Q2M", "K7Q2M"),
+        ("TransducerData", "K4711", "4711"), ("TransducerData", "MRN05Q10", "05Q"), 
+        ("TransducerData", "9097ZN", "9097"), ("TransducerData", "28 920 346", "920"), ("AccessoryCode", "C 188", "188"),
+        ("SequenceName", "4/7/61", "61"), ("ConvolutionKernel", "syngo Mar 1961", "1961"),
+        ("ManufacturerModelName", "syngo Mar 1961", "1961"), ("ReceiveCoilName", "4. 7. 61", "61"),
+        ("ROIName", "iso_1960", "1960"), ("SequenceName", "VMEHTA", "MEHTA"),
+        ("ImageType", "ORIGINAL\\PRIMARY\\KOWALSKA", "KOWALSKA"), ("ViewName", "Kowalska", "Kowalska"),
     ],
 )  # fmt: skip
 def test_names_and_codes_go(keyword: str, value: str, gone: str) -> None:

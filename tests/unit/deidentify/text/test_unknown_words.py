@@ -192,3 +192,27 @@ def test_a_note_lets_no_user_and_no_name_stay(text: str, name: str) -> None:
 def test_a_word_with_a_capital_within_a_sentence_is_a_name(text: str, name: str) -> None:
     """Where no noun has one, and nothing but the dictionaries of languages has the word: a shop, an inn, a road."""
     assert name not in CLEANER.description(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CT ABDMN W CNTRST", "MR KNEE SPECTROSC", "US CHESTPELVIS", "Sag Oblq", "HNVMAT plan",
+        "Thorax^02_LungLow (Adult)", "Abdomen^DUO_TX_VOL (Adult)",
+    ],
+)  # fmt: skip
+def test_shortened_and_joined_words_stay(text: str) -> None:
+    """Without vowels, cut off, without the space between two, and behind the region of an examination."""
+    assert CLEANER.description(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("CT chest KWLSK", "KWLSK"), ("knee JKOWALSKI", "KOWALSKI"),
+        ("Thorax^Kowalska (Adult)", "Kowalska"), ("Kowalska^Head (Adult)", "Kowalska"), ("Head^Kowalska", "Kowalska"),
+    ],
+)  # fmt: skip
+def test_a_name_that_looks_shortened_or_joined_goes(text: str, name: str) -> None:
+    """Where a list has it, and where a person stands in the form of an examination."""
+    assert name not in CLEANER.description(text)
