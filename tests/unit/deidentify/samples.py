@@ -11,12 +11,15 @@ import pydicom
 from pydicom.data import get_testdata_file
 
 from sendit.deidentify import KeyedIdentities, Plan, RecipeText, compile_plan, deidentify
+from sendit.deidentify.retained.written_by_devices import with_versions
+from sendit.deidentify.text.clean import PersonalData, TextCleaner
 from sendit.model import Released
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
 
 KEY = bytes(range(32))
+_SOFTWARE_VERSIONS = 0x00181020
 IDENTITIES = KeyedIdentities(KEY)
 
 #: Different modalities, transfer syntaxes and structures.
@@ -83,3 +86,9 @@ def released(source: bytes, by: Plan | None = None, identities: KeyedIdentities 
 def output(source: bytes, by: Plan | None = None) -> FileDataset:
     """What leaves, read again."""
     return pydicom.dcmread(io.BytesIO(b"".join(released(source, by).chunks)))
+
+
+def version_of(text: str) -> str:
+    """What is left of a text that names a version, of a file that names nobody."""
+    cleaner = TextCleaner(PersonalData())
+    return with_versions(_SOFTWARE_VERSIONS, text, cleaner, cleaner.technical)

@@ -142,7 +142,7 @@ _END_OF_PROGRAM = re.compile(
 _LIKE_INITIALS = re.compile(r"[A-Z]{2}-\d{3,4}")
 #: A version that an address in a network may be.
 _LIKE_HOST = re.compile(r"\d{2,3}\.\d\.\d\.\d{1,2}")
-_FEWEST_PARTS = 2
+_FEWEST_PARTS, _LONGEST_TEXT = 2, 1024
 #: Two digits of a year, and the day in it: 66.0314.
 _YEAR_AND_DAY = re.compile(r"\d\d\.(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _LONG, _LONGEST_BUILD, _MOST_DIGITS = 3, 6, 13
@@ -159,7 +159,7 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
         clean: cleans the rest of the text.
     """
     cleaned = clean(text)
-    if cleaned == text or tag not in version_texts() or texts.holds_personal_data(text):
+    if cleaned == text or tag not in version_texts() or len(text) > _LONGEST_TEXT or texts.holds_personal_data(text):
         return cleaned
     if not any(_names_version(match, clean) for match in _TOKEN.finditer(text)):
         return cleaned

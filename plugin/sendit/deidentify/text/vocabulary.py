@@ -51,7 +51,7 @@ _OF_UNITS = "\u00b5\u03bc\u2126\u03a9"  # micro, ohm
 _WITHOUT_VOWELS = re.compile("[BCDFGHJKMNPQSTVWXZ]{4,8}")
 _WITHOUT_VOWEL = re.compile("[^aeiouy]+")
 _LONGEST_PREFIX = 8
-_LONGEST_ABBREVIATION = 6
+_LONGEST_ABBREVIATION = 5
 #: A Roman number behind a name: SHARPIII.
 _VERSION_BEHIND = re.compile("(?<=[^iv]{3})(?:i{2,3}|iv|vi{0,3})$")
 _LONGEST_PART, _SHORTEST_COMPOUND, _LONG_STEM, _SHORTEST_JOINED = 24, 9, 6, 9
@@ -166,11 +166,9 @@ def is_coined(run: str) -> bool:
 
 
 def is_abbreviation_of_methods(run: str) -> bool:
-    """Return whether four to six capitals are nobody's name: what only devices write may be abbreviated so."""
+    """Return whether four or five capitals are nobody's name: what only devices write may be abbreviated so."""
     word = folded_word(run)
     if not (run.isascii() and run.isalpha() and run.isupper()) or not SHORT < len(run) <= _LONGEST_ABBREVIATION:
-        return False
-    if len(word) == _LONGEST_ABBREVIATION and is_listed_name(word[1:]):  # a user: vmehta
         return False
     return not is_listed_name(word) and word not in surnames() and not is_eponym(run)
 
@@ -400,7 +398,7 @@ def _is_of_known(text: str, word: str) -> bool:
     """Return whether a word is nobody's name, and a known one that is shortened, or two known ones without a space."""
     if word in surnames() or is_listed_name(word) or (is_listed_name(word[1:]) and not is_narrow(word[1:])):
         return False  # jsmith
-    return _shortened().has(word) or is_compound(word) or is_coined(text)
+    return _shortened().has(word) or (not text.istitle() and (is_compound(word) or is_coined(text)))
 
 
 def _is_like_words(text: str, word: str) -> bool:

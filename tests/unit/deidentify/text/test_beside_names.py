@@ -7,6 +7,7 @@ import pytest
 from sendit.deidentify.text.beside_names import without_belongings, without_second_name
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
 from sendit.deidentify.text.record_numbers import CUT, STRANGER
+from tests.unit.deidentify.samples import version_of
 
 CLEANER = TextCleaner(PersonalData())
 
@@ -143,12 +144,12 @@ def test_terms_of_the_same_form_stay(text: str) -> None:
     ],
 )
 def test_networks_rooms_and_users_go_from_versions(text: str, left: str) -> None:
-    assert CLEANER.version(text) == left
+    assert version_of(text) == left
 
 
 @pytest.mark.parametrize("text", ["10A 10.1.1.54", "syngo 10.2.3.4", "5.4.0.2", "17.2.0.0", "25.1.0.51"])
 def test_versions_of_four_numbers_stay(text: str) -> None:
-    assert CLEANER.version(text) == text
+    assert version_of(text) == text
 
 
 @pytest.mark.parametrize(

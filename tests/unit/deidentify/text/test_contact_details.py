@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
+from tests.unit.deidentify.samples import version_of
 
 CLEANER = TextCleaner(PersonalData())
 
@@ -116,7 +117,7 @@ def test_dates_in_words_go(date: str) -> None:
     ],
 )
 def test_addresses_and_names_of_machines_go_from_versions(text: str, left: str) -> None:
-    assert CLEANER.version(text) == left
+    assert version_of(text) == left
 
 
 @pytest.mark.parametrize("text", ["Gadovist LOT 4471", "Gadovist S/N 4471", "Gadovist serial no. 4471"])
