@@ -18,7 +18,7 @@ from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.characters import Aside
 from sendit.deidentify.text.contact_details import without_hosts
 from sendit.deidentify.text.patterns import without_old_dates
-from sendit.deidentify.text.vocabulary import is_word_of_machines, made_words, surnames
+from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
 from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, likeness
 from sendit.deidentify.text.words.unknown_words import nominatives_of
 
@@ -79,13 +79,16 @@ _ACCESSORY = re.compile(
 # --- versions ---
 
 _DAY = r"(?:199[5-9]|20\d\d)[\-.]?(?:0[1-9]|1[0-2])(?:[\-.]?(?:0[1-9]|[12]\d|3[01]))?"
-_STAGE = "alpha|beta|rc|pre|dev|post|build|rev|release|final|patch|hotfix|sp|hf|ext|svn|cu|rocm|cpu|er|gr|a|b|p|r|s|u"
+_STAGE = (
+    "snapshot|nightly|lts|ga|alpha|beta|rc|pre|dev|post|build|rev|release|final|patch|hotfix|sp|hf|ext|svn|cu|rocm|cpu"
+    "|er|gr|a|b|p|r|s|u"
+)
 #: A name, or none, and numbers with points between them; behind them what stage, patch or build it is.
 _DOTTED = re.compile(
     r"(?P<name>[A-Za-z]{1,20}(?:\d[A-Za-z]{1,6})?(?:[_\-][A-Za-z]{2,20})?(?:\d{0,2}[_\-])?|\d[A-Z]_)??(?P<v>[vVrR]|[vV]er[._]?)?"
     r"(?P<numbers>\d{1,3}(?:\.\d{1,6}){1,5})"
     rf"(?P<day>[._\-]{_DAY})?"
-    rf"(?P<stage>[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:(?:[A-Za-z]{{1,2}}\d?)?|[_\-]\d{{1,2}}|_\d{{3}}|-[A-Z]\d{{1,2}}(?:[A-Z]\d)?|-[A-Z]{{2,4}}|\+g?[0-9a-f]{{7}}|\+\d{{1,4}})"
+    rf"(?P<stage>[._\-+]?(?i:{_STAGE})[.\-]?(?:{_DAY}|\d{{0,4}})){{0,3}}(?:(?:[A-Za-z]{{1,2}}\d?)?|[_\-]\d{{1,2}}|_\d{{3}}|-[A-Z]\d{{1,2}}(?:[A-Z]\d)?|-[A-Z]{{2,4}}|\+(?:git\.|g)?[0-9a-f]{{7}}|\+\d{{1,4}})"
 )
 _OF_MAKERS = re.compile(
     "|".join(
@@ -95,9 +98,9 @@ _OF_MAKERS = re.compile(
             r"sl\d\dp\d\d|(?:n4_)?v[a-z]\d\d[a-z]?(?:_[a-z]{2,6})?_20\d{6}(?:_p\d{1,2})?",
             r"v[a-z]\d\d[a-z]?(?:_(?:sp|hf|p)\d\d)?_[012]\d(?:0[1-9]|1[0-2])",
             r"[a-z](?:\.\d\d){2}|[a-z]\d\d\.\d\d\.00\d\d",  # Canon: A.07.02; Fuji
-            r"r?20[0-3]\d[a-z]|r\d{3}(?:\.\d{1,2}){0,3}\.\d{6}",
-            r"20[0-3]\d(?:\.\d{1,2}){1,2}(?:\.\d{1,4})?",
-            r"v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}(?:sp\d{1,2})?){1,4}",  # V2.35*R011*P007*A
+            r"r?20[0-3]\d[a-z]|r\d{3}(?:\.\d{1,2}){0,3}\.\d{5,6}",
+            r"20[0-3]\d(?:\.\d{1,2}){1,2}(?:\.\d{1,4})?(?:-(?:snapshot|rc\d?|beta\d?))?",
+            r"(?:[a-z]{2,5}_)?v\d{1,2}\.\d{1,2}(?:\*[a-z]\d{0,4}(?:sp\d{1,2})?){1,4}",  # V2.35*R011*P007*A
             r"(?:release:|signa_lx\d\.)?[a-z]{0,2}\d\d\.\d(?:_[a-z]{1,3}\d{0,2}[a-z]?)*_\d{4}\.[a-z]\d?",  # GE
             r"(?:[a-z]{2,4}_){1,2}\d{0,2}[a-z]{1,3}\.\d{1,3}",
             r"[a-z]{2}\d\d_[a-z]{2,3}\.\d{1,3}|[a-z]{2,6}_\d\d(?:[a-z]\d)?\.\d{1,2}",
@@ -106,18 +109,19 @@ _OF_MAKERS = re.compile(
             r"(?:[a-z]{2,5}_){0,2}v\d{1,3}_?r\d{1,4}(?:c\d\d)?",  # UIH: uPMR_V10_R003, V012R001C01
             r"v\d{1,2}-\d{3}\.\d{3}\.\d{4}",
             r"\d\d[a-z]{2}\d\d\.\d{1,2}(?:[._][a-z]{1,3}\d{0,2}){0,6}",  # GE: 16HW44.8.V40_H_H64_G_GTL
-            r"[a-z]{0,10}apps\d{2,4}(?:\.[a-z\d]{1,3}){1,3}(?:_[a-z]\d\.[a-z\d]{1,4})?",  # LightSpeedApps405.I_H3.1M5
+            r"[a-z]{0,10}apps\d{2,4}(?:\.[a-z\d]{1,3}){1,3}(?:_[a-z\d.]{1,6}){0,2}",  # LightSpeedApps405.I_H3.1M5
         )
     ),
     re.IGNORECASE,
 )
 #: The build of a revision control, behind a version: r32438, 9a3fbb5. Six digits may be a day of birth.
 _NAMED_BUILD = re.compile(rf"r?{_DAY}|{_DESCRIBED}")
-_BUILD = re.compile(rf"r\d{{4,5}}|{_NAMED_BUILD.pattern}|{_SHORT_COMMIT}|{_DESCRIBED}")
+_BUILD = re.compile(rf"r\d{{4,5}}|b\d{{2,3}}(?:-SP\d)?|{_NAMED_BUILD.pattern}|{_SHORT_COMMIT}")
 #: The parts of a version text: the build of a system, a build that its label announces, any other token.
 _TOKEN = re.compile(
     r"(?P<windows>(?i:windows|win)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w))"
     r"|(?P<bracketed>[A-Za-z]?\d{1,2}(?:\.\d{1,3}){1,3}[ ]?\((?:[A-Za-z]{1,5}[. ]?)?\d{1,5}(?:-[A-Za-z]\d{1,2})?\))"
+    r"|(?P<part>(?!(?i:ip|ris|pacs|host|srv):)[A-Za-z]{2,5}:\d{1,2}(?:\.\d{1,2}){2,3}(?![\w.]))"
     r"|(?P<numbered>(?i:build|revision|rev|svn|patch)[ .:#]{1,2}"
     rf"(?:{_DAY}\.?\d{{0,4}}|\d{{2,5}}|\d{{1,3}}(?:\.\d{{1,5}}){{1,4}})(?![\w.]))|[^\s,;:()\[\]]+"
 )
@@ -141,7 +145,8 @@ _END_OF_PROGRAM = re.compile(
 #: Initials and a number, which is a model's where nothing but models are: beside a version it may be a person's.
 _LIKE_INITIALS = re.compile(r"[A-Z]{2}-\d{3,4}")
 #: A version that an address in a network may be.
-_LIKE_HOST = re.compile(r"\d{2,3}\.\d\.\d\.\d{1,2}")
+_LIKE_HOST, _QUAD = re.compile(r"\d{2,3}\.\d\.\d\.\d{1,2}"), re.compile(r"\d+(?:\.\d+){3}")
+_BEFORE_HOST = re.compile(r"(?:server|srv|host|ip|pacs|ris|node|ws|workstation|gateway|router)[\s:=#]*$", re.IGNORECASE)
 _FEWEST_PARTS, _LONGEST_TEXT = 2, 1024
 #: Two digits of a year, and the day in it: 66.0314.
 _YEAR_AND_DAY = re.compile(r"\d\d\.(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
@@ -169,9 +174,9 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
 
     def judged(match: re.Match[str]) -> str:
         token = match[0]
-        if any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
+        if _is_host(match) or any(map(texts.is_identifier, re.findall(r"\d{4,}", token))):
             return token
-        if match.lastgroup or _is_beside_version(token) or _is_behind_make(match):
+        if match.lastgroup or _is_beside_version(token) or _is_behind_name(match):
             return held.take(token)
         behind = text[match.end() :]
         return _LETTERS.sub(
@@ -191,15 +196,19 @@ def with_versions(tag: int, text: str, texts: TextCleaner, clean: Callable[[str]
 def _names_version(match: re.Match[str], clean: Callable[[str], str]) -> bool:
     """Return whether a token says that the text around it is about a version."""
     token = match[0]
-    if match.lastgroup or _is_version(token) or _NAMED_BUILD.fullmatch(token) or _is_behind_make(match):
+    if match.lastgroup or _is_version(token) or _NAMED_BUILD.fullmatch(token) or _is_behind_name(match):
         return True
     return _MARKED.search(token) is not None and clean(token) == token
 
 
-def _is_behind_make(match: re.Match[str]) -> bool:
-    """Return whether four numbers stand behind a name that makers made: RayStation 10.1.1.54 is no host."""
-    before = _LETTERS.findall(match.string[: match.start()])
-    return _LIKE_HOST.fullmatch(match[0]) is not None and any(word.lower() in made_words() for word in before)
+def _is_behind_name(match: re.Match[str]) -> bool:
+    """Return whether four numbers that an address may have stand behind a name: RayStation 10.1.1.54."""
+    return match.start() > 0 and _LIKE_HOST.fullmatch(match[0]) is not None and not _is_host(match)
+
+
+def _is_host(match: re.Match[str]) -> bool:
+    """Return whether four numbers stand behind a word for a machine in a network."""
+    return _BEFORE_HOST.search(match.string, 0, match.start()) is not None and _QUAD.fullmatch(match[0]) is not None
 
 
 def _is_beside_version(token: str) -> bool:
@@ -234,6 +243,9 @@ def _is_version(token: str) -> bool:
     bare = token.strip(".:-_/")
     if _OF_MAKERS.fullmatch(bare):
         return True
+    if "/" in bare:
+        parts = bare.split("/")
+        return all(map(_DOTTED.fullmatch, parts)) and any(map(_is_version, parts))
     parts = re.split("[_\\-]", bare)
     if len(parts) > _FEWEST_PARTS and any(map(_DOTTED.fullmatch, parts)):
         return all(_PART.fullmatch(part) or _is_version(part) for part in parts) and all(
@@ -263,13 +275,13 @@ def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
     if others and not marked and all(len(number) > 1 for number in numbers):
         return False
     few = len(first) + len(second) <= _LONG  # digits, so that what follows may be a build
+    if others and int(others[0]) in _YEARS and max(int(first), int(second)) <= _LAST_OF_MONTH:
+        return False
     if len(numbers) == 2:
         day = _YEAR_AND_DAY.fullmatch(f"{first}.{second}")
         return marked and len(first) + len(second) <= _LONGEST_BUILD and day is None
     if len(numbers) == 3:
         last = numbers[2]
-        if int(last) in _YEARS and max(int(first), int(second)) <= _LAST_OF_MONTH:
-            return False
         if len(last) < _LONG:
             return len(second) < _LONG and sum(map(len, numbers)) <= _LONGEST_BUILD
         return few and len(last) < _LONGEST_BUILD

@@ -398,7 +398,9 @@ def _is_of_known(text: str, word: str) -> bool:
     """Return whether a word is nobody's name, and a known one that is shortened, or two known ones without a space."""
     if word in surnames() or is_listed_name(word) or (is_listed_name(word[1:]) and not is_narrow(word[1:])):
         return False  # jsmith
-    return _shortened().has(word) or (not text.istitle() and (is_compound(word) or is_coined(text)))
+    if _shortened().has(word):
+        return True
+    return not text.istitle() and all(map(_is_part, _parts_of(text))) and (is_compound(word) or is_coined(text))
 
 
 def _is_like_words(text: str, word: str) -> bool:
