@@ -121,7 +121,7 @@ _BUILD = re.compile(rf"r\d{{4,5}}|b\d{{2,3}}(?:-SP\d)?|{_NAMED_BUILD.pattern}|{_
 _TOKEN = re.compile(
     r"(?P<windows>(?i:windows|win)[ _]?(?:XP|7|8|8\.1|10|11|20[0-3]\d)[ ](?:7601|9\d{3}|[12]\d{4})(?!\w))"
     r"|(?P<bracketed>[A-Za-z]?\d{1,2}(?:\.\d{1,3}){1,3}[ ]?\((?:[A-Za-z]{1,5}[. ]?)?\d{1,5}(?:-[A-Za-z]\d{1,2})?\))"
-    r"|(?P<part>(?!(?i:ip|ris|pacs|host|srv):)[A-Za-z]{2,5}:\d{1,2}(?:\.\d{1,2}){2,3}(?![\w.]))"
+    r"|(?P<part>(?!(?:IP|RIS|PACS|HOST|SRV|REF|ID):)[A-Z]{2,5}:(?=[\d.]*(?<!\d)\d(?!\d))\d{1,2}(?:\.\d{1,2}){2,3}(?![\w.\-/]))"
     r"|(?P<numbered>(?i:build|revision|rev|svn|patch)[ .:#]{1,2}"
     rf"(?:{_DAY}\.?\d{{0,4}}|\d{{2,5}}|\d{{1,3}}(?:\.\d{{1,5}}){{1,4}})(?![\w.]))|[^\s,;:()\[\]]+"
 )

@@ -28,7 +28,8 @@ def _left(keyword: str, value: str, **others: str) -> str:
         "3.4.1 r41207", "Slicer-4.13.20220315", "7.12.2.3 (Build 40713)", "R5.2V2L4",
         "freesurfer-linux-centos8_x86_64-7.2.0", "DFX-7000C V8.4", "wsi4dcm 2.0.1", "2.4.0.dev20220314",
         "XB47A_03P02", "5VD17A", "dcmtool v1.3.7-22-g7ab4c1d", "V11.0(0002-B07)", "V2.1.0.14-202203", "R002.1.4.417022",
-        "VB30A_SP03_2207", "NM_4.01.2_b07", "RayStation 10.1.2.33", "XLARED-2.41.3", "7d1ab3c", "QX12_4.1.7.17002", "R6.1.2-L3P2",
+        "VB30A_SP03_2207", "NM_4.01.2_b07", "RayStation 10.1.2.33", "XLARED-2.41.3", "7d1ab3c",
+        "QX12_4.1.7.17002", "R6.1.2-L3P2",
     ],
 )  # fmt: skip
 def test_versions_stay(version: str) -> None:
@@ -47,7 +48,7 @@ def test_versions_stay(version: str) -> None:
         ("3.1.2 ada1961", "1961"), ("3.1.2 KM-4711", "4711"), ("Serviced 14.03.61", "61"),
         ("E4711 5.2.1", "4711"), ("3.1.2 AB12345", "12345"), ("3.1.2 4F7A9C21", "4F7A9C21"), ("0CTP5V", "0CTP5V"),
         ("3.12.61", "61"), ("31.12.61", "61"), ("v61.0314", "0314"), ("61.0314", "0314"), ("4/7/61", "61"),
-        ("Kowalska-2.41.3", "Kowalska"), ("ADA1 10.44.7.19", "44.7"),
+        ("Kowalska-2.41.3", "Kowalska"), ("ADA1 10.44.7.19", "44.7"), ("REF:81.60.36-217.93", "60"),
     ],
 )  # fmt: skip
 def test_what_is_no_version_goes(version: str, gone: str) -> None:
