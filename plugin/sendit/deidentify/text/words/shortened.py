@@ -18,7 +18,7 @@ _VOWELS = re.compile("(?<!^)[aeiou]")
 
 
 class ShortenedWords:
-    """What is left of words that are shortened."""
+    """Words that are left of longer ones."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = sorted(word for word in words if word.isascii() and word.isalpha() and len(word) > _SHORTEST)
