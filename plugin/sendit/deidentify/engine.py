@@ -65,6 +65,7 @@ from sendit.deidentify.retained.remembered import (
     remembered_in,
 )
 from sendit.deidentify.retained.vr_rules import are_uids
+from sendit.deidentify.retained.written_by_devices import TextsOfBlocks
 from sendit.deidentify.text.clean import cleaner_for, personal_data_of
 from sendit.deidentify.validate import check_accepted, check_pixels, subject_of, text_of
 from sendit.errors import Misconfigured, Quarantine, Reject
@@ -144,7 +145,7 @@ def _release(
     )
     animal = is_animal(instance.elements)
     required = required_attributes(subject.sop_class_uid, animal=animal)
-    entries = entry_cleaner(plan, retained.texts, identities.uid)
+    entries = entry_cleaner(plan, TextsOfBlocks(retained.texts), identities.uid)
     cleaner = _Cleaner(
         plan, identities, subject, instance.syntax.encoding, retained, entries, decisions, required, pixels
     )

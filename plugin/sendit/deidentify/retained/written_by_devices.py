@@ -148,6 +148,7 @@ _LIKE_INITIALS = re.compile(r"[A-Z]{2}-\d{3,4}")
 _LIKE_HOST, _QUAD = re.compile(r"\d{2,3}\.\d\.\d\.\d{1,2}"), re.compile(r"\d+(?:\.\d+){3}")
 _BEFORE_HOST = re.compile(r"(?:server|srv|host|ip|pacs|ris|node|ws|workstation|gateway|router)[\s:=#]*$", re.IGNORECASE)
 _FEWEST_PARTS, _LONGEST_TEXT = 2, 1024
+_SOFTWARE_VERSIONS = 0x00181020
 #: Two digits of a year, and the day in it: 66.0314.
 _YEAR_AND_DAY = re.compile(r"\d\d\.(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _LONG, _LONGEST_BUILD, _MOST_DIGITS = 3, 6, 13
@@ -290,6 +291,19 @@ def _are_of_version(numbers: list[str], *, marked: bool) -> bool:
     long = [len(number) >= _LONG for number in numbers]
     beside = any(one and other for one, other in pairwise(long))
     return (len(first) < _LONG or not any(long[1:])) and (few or not beside) and sum(map(len, numbers)) <= _MOST_DIGITS
+
+
+class TextsOfBlocks:
+    """Cleans the texts of vendors' blocks as `TextCleaner` does, and versions by their grammar."""
+
+    def __init__(self, texts: TextCleaner) -> None:
+        self.technical, self.description = texts.technical, texts.description
+        self.holds_personal_data, self.is_identifier = texts.holds_personal_data, texts.is_identifier
+        self._texts = texts
+
+    def version(self, text: str) -> str:
+        """Return the version of a program without what may be a person's."""
+        return with_versions(_SOFTWARE_VERSIONS, text, self._texts, self._texts.technical)
 
 
 # --- other forms ---
