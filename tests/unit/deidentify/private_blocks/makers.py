@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from sendit.deidentify.private_blocks.entries import EntryCleaner
+from sendit.deidentify.retained.written_by_devices import TextsOfBlocks
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
 
 #: Everything that may not leave, as it is planted.
@@ -87,7 +88,7 @@ set USERCV0 "19610307"
 
 def cleaner(descriptions: bool = True, uid: str = "2.25.7") -> EntryCleaner:
     """What cleans entries for a study of the planted patient."""
-    return EntryCleaner(TextCleaner(KNOWN), descriptions, lambda original: uid)
+    return EntryCleaner(TextsOfBlocks(TextCleaner(KNOWN)), descriptions, lambda original: uid)
 
 
 def csa(

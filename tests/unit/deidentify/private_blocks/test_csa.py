@@ -10,6 +10,7 @@ import pytest
 from sendit.deidentify.private_blocks import csa
 from sendit.deidentify.private_blocks.blocks import cleaned_block, values_in
 from sendit.deidentify.private_blocks.entries import EntryCleaner, Unreadable, table
+from sendit.deidentify.retained.written_by_devices import TextsOfBlocks
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
 from tests.unit.deidentify.private_blocks import makers
 
@@ -122,7 +123,7 @@ def test_vector_without_one_of_its_numbers_goes_whole() -> None:
 def test_entry_that_is_called_as_the_patient_goes() -> None:
     personal_data = PersonalData(names=frozenset({"lim"}))
     entries: makers.Entries = {"Stim_lim": ("DS", ["42.7"]), "B_value": ("IS", ["1000"])}
-    cleaner = EntryCleaner(TextCleaner(personal_data))
+    cleaner = EntryCleaner(TextsOfBlocks(TextCleaner(personal_data)))
     assert read_as_gdcm(cleaned_block("CSA", makers.csa(entries), cleaner)) == {"B_value": ["1000"]}
 
 

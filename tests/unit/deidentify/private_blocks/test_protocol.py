@@ -7,6 +7,7 @@ import pytest
 from sendit.deidentify.private_blocks import protocol
 from sendit.deidentify.private_blocks.blocks import cleaned_block
 from sendit.deidentify.private_blocks.entries import EntryCleaner
+from sendit.deidentify.retained.written_by_devices import TextsOfBlocks
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
 from tests.unit.deidentify.private_blocks import makers
 
@@ -95,5 +96,7 @@ def test_what_one_project_may_keep_is_not_remembered_for_another() -> None:
     for code in ("2.25.8", "2.25.9"):
         cleaned = cleaned_block("MrProtocol", block, makers.cleaner(uid=code))
         assert _lines(cleaned)["tReferenceImage0"] == f'""{code}""'
-    other = EntryCleaner(TextCleaner(PersonalData(names=frozenset({"headneck"}))), True, lambda uid: "2.25.9")
+    other = EntryCleaner(
+        TextsOfBlocks(TextCleaner(PersonalData(names=frozenset({"headneck"})))), True, lambda uid: "2.25.9"
+    )
     assert "HeadNeck_64" not in cleaned_block("MrProtocol", block, other).decode()
