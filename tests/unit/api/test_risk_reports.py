@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import wait
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import HTTPException
 
-from sendit.api.pages import risk
+from sendit.api.pages import glance, risk
 from sendit.api.pages.risk import RiskReports
 from sendit.deidentify.options import Option
 from sendit.journal import Journal
@@ -128,6 +129,32 @@ def test_a_change_while_a_report_is_made_counts_as_later(bench: Bench) -> None:
     cast("Any", bench.journal.characteristics).released = change_meanwhile
     assert bench.latest() == (1, False)
     assert bench.latest() == (0, True)
+
+
+def test_an_older_report_never_replaces_a_newer_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older one is being made while somebody asks for the journal as it is now."""
+    bench.release(1)
+    read, waits_for_it = bench.journal.characteristics.released, threading.Event()
+    reports = bench.reports._of(("irb", 2, 2))
+
+    def hesitate_at_first(project: str) -> tuple[list[ReleasedStudy], int]:
+        studies = read(project)
+        if bench.made == 1:
+            wait_for(lambda: waits_for_it.is_set() or reports.last is not None, "the other reader")
+        return studies
+
+    def wait_and_tell(futures: Any, timeout: float | None = None) -> Any:
+        if timeout is None:
+            waits_for_it.set()
+        return wait(futures, timeout)
+
+    cast("Any", bench.journal.characteristics).released = hesitate_at_first
+    monkeypatch.setattr(glance, "wait", wait_and_tell)
+    assert bench.reports.at_once("irb", 2, 2) is None
+    bench.recall(1)
+    assert bench.reports.current("irb", 2, 2).patients == 0
+    assert bench.latest() == (0, True)
+    assert bench.made == 2
 
 
 def test_other_options_make_another_report(bench: Bench) -> None:

@@ -47,12 +47,27 @@ class Glance(Generic[T]):
         wait([asked], None if last is None else self._patience if patience is None else patience)
         return last if last is not None and not asked.done() else asked.result()
 
+    def anew(self) -> T:
+        """Return the answer to a question that is asked after this call, however long that takes."""
+        with self._lock:
+            before = self._asked
+        if before is not None:
+            wait([before])
+        with self._lock:
+            asked = self._start() if self._asked is None or self._asked is before else self._asked
+        return asked.result()
+
     def _begin(self) -> Future[T]:
         with self._lock:
             if self._asked is None or (self._asked.done() and monotonic() - self._begun > self._fresh):
-                self._asked, self._begun = Future(), monotonic()
-                threading.Thread(target=self._answer, args=(self._asked,), name="glance", daemon=True).start()
+                return self._start()
             return self._asked
+
+    def _start(self) -> Future[T]:
+        asked: Future[T] = Future()
+        self._asked, self._begun = asked, monotonic()
+        threading.Thread(target=self._answer, args=(asked,), name="glance", daemon=True).start()
+        return asked
 
     def _answer(self, asked: Future[T]) -> None:
         try:

@@ -119,7 +119,7 @@ class RiskReports:
         reports = self._of((project, k, diverse))
         report = reports.last
         if report is None or report.state != self._state(project):
-            report = reports.last = self._make((project, k, diverse))
+            report = reports.anew()
         return report.answer
 
     def _of(self, wanted: _Wanted) -> Glance[_Report]:
