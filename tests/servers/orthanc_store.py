@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import requests
 
 from sendit.errors import Reject, Retry
 from sendit.model import StoreAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class OrthancStore:
@@ -48,3 +51,10 @@ class OrthancStore:
         except requests.RequestException as error:
             raise Retry(f"Orthanc does not answer ({type(error).__name__})") from None
         return answer.status_code == 200 and answer.text.strip() == md5
+
+    def read(self, instance: str) -> Iterator[bytes]:
+        try:
+            with self._session().get(f"{self.url}/instances/{instance}/file", timeout=60, stream=True) as answer:
+                yield from answer.iter_content(1 << 20)
+        except requests.RequestException as error:
+            raise Retry(f"Orthanc does not answer ({type(error).__name__})") from None

@@ -233,6 +233,20 @@ def test_a_loose_file_that_grows(store: OrthancStore, folder: Path) -> None:
     assert watching.told.directories == ["."]
 
 
+def test_what_came_another_way_is_there_already(store: OrthancStore, folder: Path) -> None:
+    """Whoever receives by DICOM writes file meta information of its own; the dataset behind it decides."""
+    data = study(1)["IM1"]
+    received, buffer = pydicom.dcmread(io.BytesIO(data)), io.BytesIO()
+    received.file_meta.ImplementationVersionName = "ANOTHER"
+    received.save_as(buffer)
+    assert buffer.getvalue() != data
+    store.store(buffer.getvalue())
+    drop(folder, "ST-1", {"IM1": data})
+    with Watching(folder, store) as watching:
+        watching.wait_for(".done/ST-1")
+    assert watching.told.outcome("IM1") is FileOutcome.ALREADY_THERE
+
+
 def test_everything_that_can_be_bad(store: OrthancStore, folder: Path, tmp_path: Path) -> None:
     """Each bad file is named in the reasons file with its outcome; the good ones are imported."""
     good, truncated, original, without = study(4).values()

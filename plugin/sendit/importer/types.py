@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
@@ -10,7 +10,7 @@ from sendit.model import BAD_OUTCOMES, FileOutcome, StoreAnswer
 
 
 class Store(Protocol):
-    """Our own Orthanc. Both methods are called from several threads at once."""
+    """Our own Orthanc. Its methods are called from several threads at once."""
 
     def store(self, data: bytes | BinaryIO) -> StoreAnswer:
         """Upload one DICOM file. A stream is read from where it stands to its end, and is not closed.
@@ -24,6 +24,13 @@ class Store(Protocol):
 
     def same_content(self, instance: str, md5: str) -> bool:
         """Return whether Orthanc holds exactly these bytes (`md5` in hexadecimal) under this identifier.
+
+        Raises Retry.
+        """
+        ...
+
+    def read(self, instance: str) -> Iterator[bytes]:
+        """Yield the bytes that Orthanc holds under this identifier, a piece at a time; nothing if it was deleted.
 
         Raises Retry.
         """

@@ -17,6 +17,7 @@ from sendit.importer.types import FileResult, ImportLog, ImportSummary, Stopped,
 from sendit.importer.walk import FoundFile, open_regular, refusal
 from sendit.importer.zip import Member, decide_by_kind, members
 from sendit.model import FileOutcome
+from sendit.storage import dataset_digests
 
 if TYPE_CHECKING:
     import threading
@@ -169,7 +170,7 @@ def outcome_of_member(member: Member, store: Store) -> FileResult:
 
 
 def _outcome_of_stream(stream: BinaryIO, name: str, kind: FileKind, store: Store) -> FileResult:
-    """Store it; what Orthanc has already is compared by its MD5."""
+    """Store it; what Orthanc has already is compared with it."""
     try:
         answer = store.store(stream)
     except Reject as error:
@@ -182,11 +183,23 @@ def _outcome_of_stream(stream: BinaryIO, name: str, kind: FileKind, store: Store
         return FileResult(
             name, FileOutcome.NOT_STORED, f"Orthanc did not store it ({answer.status})", answer.study or None
         )
-    stream.seek(0)
-    if store.same_content(answer.instance, _md5(stream)):
+    if _is_there(answer.instance, stream, store):
         return FileResult(name, FileOutcome.ALREADY_THERE, None, answer.study, answer.instance)
     reason = "Orthanc holds another content under the same UIDs; it was left as it is"
     return FileResult(name, FileOutcome.CONFLICT, reason, answer.study)
+
+
+def _is_there(instance: str, stream: BinaryIO, store: Store) -> bool:
+    """Return whether Orthanc has these bytes, or the same dataset behind a file meta information of its own.
+
+    It writes that anew for what came by DICOM. The MD5 is asked for first: Orthanc has it without reading the file.
+    """
+    stream.seek(0)
+    if store.same_content(instance, _md5(stream)):
+        return True
+    stream.seek(0)
+    dataset = dataset_digests.of_stream(stream)
+    return dataset is not None and dataset_digests.of_chunks(store.read(instance)) == dataset
 
 
 def _md5(stream: BinaryIO) -> str:

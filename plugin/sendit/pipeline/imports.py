@@ -13,7 +13,7 @@ from sendit.journal.writing import SYSTEM
 from sendit.pipeline.file_names import FileNames
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Iterator, Mapping, Set
     from pathlib import Path
 
     from sendit.journal.intake import Intake
@@ -101,6 +101,10 @@ class RoutedStore:
     def same_content(self, instance: str, md5: str) -> bool:
         """Return whether Orthanc holds the instance with this content."""
         return self._source.same_content(instance, md5)
+
+    def read(self, instance: str) -> Iterator[bytes]:
+        """Yield the bytes of an instance."""
+        return self._source.read(instance)
 
 
 class Importing:

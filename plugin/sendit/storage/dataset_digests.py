@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from sendit.deidentify.dicom.chunks import pieces
 
@@ -36,13 +36,18 @@ def of_chunks(chunks: Iterable[bytes | memoryview]) -> str | None:
 def of_file(path: Path) -> str | None:
     """Return the digest of a file on the disk; None if it is not a DICOM file."""
     with path.open("rb") as file:
-        start = _start(file.read(_HEAD))
-        if start < 0:
-            return None
-        file.seek(start)
-        digest = hashlib.sha256()
-        while piece := file.read(_PIECE):
-            digest.update(piece)
+        return of_stream(file)
+
+
+def of_stream(file: BinaryIO) -> str | None:
+    """Return the digest of a file that is open at its beginning; None if it is not a DICOM file."""
+    start = _start(file.read(_HEAD))
+    if start < 0:
+        return None
+    file.seek(start)
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
     return digest.hexdigest()
 
 
