@@ -97,7 +97,7 @@ class Problem(NamedTuple):
     """Why nothing is forwarded, and the remedy."""
 
     error: str
-    cure: str
+    remedy: str
 
 
 def find_problem(configuration: Mapping[str, Any]) -> Problem | None:
@@ -410,7 +410,7 @@ class Supervisor:
     def start(self) -> None:
         """Start the worker, or log why it must not start."""
         if self.hopeless:
-            log("error", f"nothing is forwarded. {self._problem.error} {self._problem.cure}")
+            log("error", f"nothing is forwarded. {self._problem.error} {self._problem.remedy}")
         else:
             self._thread = start_thread(self._run, greet(self.configuration))
 
@@ -448,7 +448,7 @@ class Supervisor:
                 greeting = other
                 continue
             if self.hopeless:
-                log("error", f"nothing is forwarded. {self._problem.error} {self._problem.cure}")
+                log("error", f"nothing is forwarded. {self._problem.error} {self._problem.remedy}")
                 return
             if worker and time.monotonic() - worker.ready_since > HEALTHY:
                 delay = FIRST_DELAY
@@ -471,7 +471,7 @@ class Supervisor:
                 "See that the authorization plugin is loaded, and who is anonymous there, then restart Orthanc.",
             )
             self.hopeless = True
-            log("error", f"nothing is forwarded. {self._problem.error} {self._problem.cure}")
+            log("error", f"nothing is forwarded. {self._problem.error} {self._problem.remedy}")
         return not everybody
 
     def _other_greeting(self, greeting: Mapping[str, Any], worker: Worker | None) -> Mapping[str, Any] | None:
@@ -529,7 +529,7 @@ _NOT_PASSED = {"connection", "keep-alive", "transfer-encoding", "content-length"
 _ANSWERABLE = {*range(200, 209), 226, 300, *range(302, 306), 307, *range(400, 418), 422, 423, 424, 426} - {405}
 _ANSWERABLE |= {*range(500, 508), 509, 510}
 _NEAREST = {301: 307, 308: 307, 429: 503}
-_PAGE = "SendIt does not answer\n\n{error}\n{cure}\n\nOrthanc continues to receive; nothing is forwarded meanwhile.\n"
+_PAGE = "SendIt does not answer\n\n{error}\n{remedy}\n\nOrthanc continues to receive; nothing is forwarded meanwhile.\n"
 
 
 #: Headers of a request that are forwarded. Origin and the others tell whether a page of another site sent it.
@@ -797,7 +797,7 @@ class Proxied:
         """
         about = {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status}
         mime = "application/problem+json"
-        body = json.dumps({**about, "detail": problem.error, "cure": problem.cure})
+        body = json.dumps({**about, "detail": problem.error, "cure": problem.remedy})
         if "text/html" in self._client_headers.get("accept", ""):
             mime, body = "text/plain; charset=utf-8", _PAGE.format(**problem._asdict())
         headers = {"content-type": mime, **_UNSHARED}

@@ -209,7 +209,7 @@ def test_ties_that_were_cut_stay_cut(settings: Settings) -> None:
     note(journal, settings)
     mark = MarkFile(settings.data_directory).read()
     assert mark.level.studies == set()
-    assert mark.level.cut == {"irb": {"study", "other", "under way"}}
+    assert mark.level.unlinked == {"irb": {"study", "other", "under way"}}
     journal.close()
     back()
     (keys / "irb.key").write_bytes(key)

@@ -1,4 +1,4 @@
-"""`cut-ties` on both databases: what leads back is gone, what was sent can still be verified, a kill loses nothing."""
+"""`sendit unlink` on both databases: what leads back is gone, what was sent can still be verified, a kill loses nothing."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines, wants_csv
-from sendit.api.filters import LARGEST, Before, cut
+from sendit.api.filters import LARGEST, Before, one_page
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
 from sendit.api.schemas import Words
@@ -112,7 +112,7 @@ def add_routes(app: FastAPI, audit: Audit) -> None:
             text = as_csv(audit.all(wanted))
             return StreamingResponse(text, media_type=CSV, headers=attachment("audit.csv"))
         size = limit or _PAGE
-        entries, after = cut(lambda most: audit.page(wanted, most, before), size, lambda one: one.number)
+        entries, after = one_page(lambda most: audit.page(wanted, most, before), size, lambda one: one.number)
         return AuditPage(entries=[AuditEntry(**asdict(one)) for one in entries], next=after)
 
     @app.get("/api/audit/verify", tags=["audit"])

@@ -27,7 +27,7 @@ Before: TypeAlias = Annotated[int | None, Query(ge=1, le=LARGEST, description="`
 Row = TypeVar("Row")
 
 
-def cut(
+def one_page(
     read: Callable[[int], Sequence[Row]], most: int, number: Callable[[Row], int]
 ) -> tuple[Sequence[Row], int | None]:
     """Return the rows of a page, and where the next page begins.

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query
 
-from sendit.api.filters import BatchQuery, Before, Day, Name, cut
+from sendit.api.filters import BatchQuery, Before, Day, Name, one_page
 from sendit.api.problems import CHANGING, NOT_FOUND, no_batch, problem
 from sendit.api.queries import Views
 from sendit.api.roles import Administrator, Verifier, Viewer
@@ -178,7 +178,7 @@ def _imports(app: FastAPI, pipeline: Pipeline, start_import: StartImport) -> Non
         before: Before = None,
     ) -> ImportsAnswer:
         """List the imports of folders, the newest first."""
-        numbers, after = cut(lambda most: imports.page(most, before), limit, int)
+        numbers, after = one_page(lambda most: imports.page(most, before), limit, int)
         return ImportsAnswer(imports=[_import(number) for number in numbers], next=after)
 
     @app.get("/api/imports/{import_id}", tags=["imports"], responses=NOT_FOUND)

@@ -107,10 +107,12 @@ class CrosswalkRows:
     def _lock(self, c: sa.Connection, project: str, fingerprint: str) -> None:
         """Lock the project's rows for this transaction (on SQLite, no one else writes anyhow)."""
         p = t.crosswalk_projects.c
-        row = c.execute(sa.select(p.key_fingerprint, p.cut_at).where(p.project == project).with_for_update()).first()
+        row = c.execute(
+            sa.select(p.key_fingerprint, p.unlinked_at).where(p.project == project).with_for_update()
+        ).first()
         if row is None:
             c.execute(sa.insert(t.crosswalk_projects).values(project=project, key_fingerprint=fingerprint))
-        elif row.cut_at is not None:
+        elif row.unlinked_at is not None:
             raise Misconfigured(
                 f"project {project}", "it was permanently unlinked", "Give its studies to another project."
             )

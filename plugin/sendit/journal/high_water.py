@@ -44,7 +44,7 @@ class Level:
     counts: dict[str, ProjectCounts] = field(default_factory=dict)
     studies: set[tuple[str, str]] = field(default_factory=set)  # recalled: project and Orthanc's identifier
     patients: set[tuple[str, str]] = field(default_factory=set)  # recalled: project and coded PatientID
-    cut: dict[str, set[str]] = field(default_factory=dict)  # unlinked projects → their studies
+    unlinked: dict[str, set[str]] = field(default_factory=dict)  # projects → their studies
 
 
 def lacking(mark: Level, journal: Level) -> Level:
@@ -52,7 +52,7 @@ def lacking(mark: Level, journal: Level) -> Level:
 
     Empty if the journal is not behind.
 
-    A recalled study of a project that was cut since is among the studies of the cut.
+    A recalled study of a project that was unlinked since is among the studies of that project.
     """
     missing = Level()
     for name, counts in mark.counts.items():
@@ -62,11 +62,11 @@ def lacking(mark: Level, journal: Level) -> Level:
         )
         if short != ProjectCounts():
             missing.counts[name] = short
-    missing.studies = {s for s in beyond(mark.studies, journal.studies) if s[0] not in journal.cut}
+    missing.studies = {s for s in beyond(mark.studies, journal.studies) if s[0] not in journal.unlinked}
     missing.patients = beyond(mark.patients, journal.patients)
-    for name, studies in mark.cut.items():
-        if name not in journal.cut or beyond(studies, journal.cut[name]):
-            missing.cut[name] = studies
+    for name, studies in mark.unlinked.items():
+        if name not in journal.unlinked or beyond(studies, journal.unlinked[name]):
+            missing.unlinked[name] = studies
     return missing
 
 
@@ -82,7 +82,7 @@ def _numbers(counts: ProjectCounts) -> tuple[int, int, int]:
 def in_words(lack: Level) -> str:
     """Return what a journal lacks, project by project; "" if nothing."""
     sentences = []
-    for name in sorted({*lack.counts, *(p for p, _ in lack.studies | lack.patients), *lack.cut}):
+    for name in sorted({*lack.counts, *(p for p, _ in lack.studies | lack.patients), *lack.unlinked}):
         count = lack.counts.get(name, ProjectCounts())
         withdrawn = sum(p == name for p, _ in lack.studies) + sum(p == name for p, _ in lack.patients)
         parts = [
@@ -91,7 +91,7 @@ def in_words(lack: Level) -> str:
             (withdrawn, "recalled study or patient", "recalled studies or patients"),
         ]
         words = [counted(number, one, many) for number, one, many in parts if number]
-        words += ["its unlinking"] if name in lack.cut else []
+        words += ["its unlinking"] if name in lack.unlinked else []
         words = words or [counted(count.withdrawn, "withdrawal")]
         sentences.append(f"project {name} lacks {', '.join(words)}")
     return "; ".join(sentences)
@@ -117,15 +117,15 @@ class HighWater:
         The counts are read first: what comes to be meanwhile is told once more, and never missed.
         """
         identity, counts = self.counts()
-        s, p, x, k = t.recalled_studies.c, t.recalled_patients.c, t.crosswalk_projects.c, t.cut_studies.c
+        s, p, x, k = t.recalled_studies.c, t.recalled_patients.c, t.crosswalk_projects.c, t.unlinked_studies.c
         with reading(self._engine) as c:
             studies = {(project, study) for project, study in c.execute(sa.select(s.project, s.study))}
             patients = {(project, patient) for project, patient in c.execute(sa.select(p.project, p.patient_id))}
-            done = c.execute(sa.select(x.project).where(x.cut_done_at.is_not(None))).scalars()
-            cut: dict[str, set[str]] = {name: set() for name in done}
-            for study, project in c.execute(sa.select(k.study, k.project).where(k.project.in_(cut))):
-                cut[project].add(study)
-        return Level(identity, counts, studies, patients, cut)
+            done = c.execute(sa.select(x.project).where(x.unlinked_done_at.is_not(None))).scalars()
+            unlinked: dict[str, set[str]] = {name: set() for name in done}
+            for study, project in c.execute(sa.select(k.study, k.project).where(k.project.in_(unlinked))):
+                unlinked[project].add(study)
+        return Level(identity, counts, studies, patients, unlinked)
 
     def is_kept_by(self, node: str) -> bool:
         """Return whether this node has kept a high-water mark of this journal."""
@@ -152,9 +152,9 @@ class HighWater:
                     c.execute(sa.insert(h).values(project=project, **values))
             audit.add(c, audit.Act(actor, "accept-journal", reason=reason))
 
-    def remember_cut(self, studies: Mapping[str, set[str]]) -> None:
+    def remember_unlinked(self, studies: Mapping[str, set[str]]) -> None:
         """Remember studies of projects that were unlinked before this journal was restored from a backup."""
-        x = t.cut_studies
+        x = t.unlinked_studies
         with self._engine.begin() as c:
             for project, unlinked in sorted(studies.items()):
                 remembered = set(c.execute(sa.select(x.c.study).where(x.c.project == project)).scalars())

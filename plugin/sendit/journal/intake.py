@@ -221,8 +221,8 @@ class Intake:
     def _is_known(self, c: sa.Connection, study: str) -> bool:
         """Return whether it has, or had, a batch: those of unlinked projects no longer name their studies."""
         batch = sa.select(t.batches.c.id).where(t.batches.c.study == study).limit(1)
-        cut = sa.select(t.cut_studies.c.study).where(t.cut_studies.c.study == study).limit(1)
-        return c.execute(batch).first() is not None or c.execute(cut).first() is not None
+        unlinked = sa.select(t.unlinked_studies.c.study).where(t.unlinked_studies.c.study == study).limit(1)
+        return c.execute(batch).first() is not None or c.execute(unlinked).first() is not None
 
     def covered(self, identifiers: Collection[str]) -> dict[str, tuple[int, InstanceState, str | None]]:
         """Return the newest batch, state and input digest of those instances that some batch covers."""

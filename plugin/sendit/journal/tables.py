@@ -5,6 +5,9 @@ UIDs; of outputs there are only the coarse classes of `characteristics`. Names o
 patients: they stand as keyed digests, and sealed as the crosswalk is (`sendit.pipeline.file_names`). Orthanc's
 identifiers are digests of the original ones, so the database is protected like the originals: 0600.
 
+Where the name of a table or column is an earlier word than the code has (`key=`), the database keeps it: renaming would
+be a migration that former versions cannot work beside.
+
 One module, however long: whoever changes a table, or compares a database with the schema, looks at all of them.
 """
 
@@ -270,7 +273,7 @@ import_files = sa.Table(
     sa.Column("import_id", sa.Integer, sa.ForeignKey("imports.id"), primary_key=True),
     sa.Column("path_mac", sa.String(64), primary_key=True),  # keyed; the path is relative to the directory
     sa.Column("sealed", sa.LargeBinary),
-    sa.Column("fate", sa.String(16), nullable=False),
+    sa.Column("fate", sa.String(16), nullable=False, key="outcome"),
     sa.Column("reason", sa.Text),
     sa.Column("study", sa.String(44)),
 )
@@ -327,18 +330,18 @@ crosswalk = sa.Table(
     sa.Index("ix_crosswalk_project_patient", "project", "patient"),
 )
 
-#: Projects with a crosswalk: its key may never be made anew; once cut, a project codes nothing more.
+#: Projects with a crosswalk: its key may never be made anew; once unlinked, a project codes nothing more.
 crosswalk_projects = sa.Table(
     "crosswalk_projects",
     metadata,
     sa.Column("project", sa.String(64), primary_key=True),
     sa.Column("key_fingerprint", sa.String(64), nullable=False),
-    sa.Column("cut_at", UtcDateTime),  # when unlinking began
-    sa.Column("cut_done_at", UtcDateTime),  # NULL: it did not come to its end; `sendit cut-ties` goes on
+    sa.Column("cut_at", UtcDateTime, key="unlinked_at"),  # when unlinking began
+    sa.Column("cut_done_at", UtcDateTime, key="unlinked_done_at"),  # NULL: interrupted; `sendit unlink` goes on
 )
 
 #: Studies of unlinked projects. Their batches no longer name them, and they are not queued again.
-cut_studies = sa.Table(
+unlinked_studies = sa.Table(
     "cut_studies",
     metadata,
     sa.Column("study", sa.String(44), primary_key=True),  # Orthanc's identifier

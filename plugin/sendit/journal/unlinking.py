@@ -48,7 +48,7 @@ _DETACHED = "cut-"
 _NAMELESS = {"folder_mac": "", "directory_mac": "", "folder_sealed": None, "directory_sealed": None}
 _RECALLS = (BatchState.RECALLED, BatchState.RECALL_FAILED, BatchState.RECALLING)
 _NOT_INTACT = "0" * 64
-_AGAIN = "the database is in use, and deleted values may still be in its files; run sendit cut-ties again"
+_AGAIN = "the database is in use, and deleted values may still be in its files; run sendit unlink again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Unlinked:
 
 
 class Unlinking:
-    """The tables as `sendit cut-ties` changes them. Every step may be repeated."""
+    """The tables as `sendit unlink` changes them. Every step may be repeated."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -77,21 +77,23 @@ class Unlinking:
     def of(self, project: str) -> Unlinked | None:
         """Return when and how far the project was unlinked; None if it was not."""
         p = t.crosswalk_projects.c
-        query = sa.select(p.cut_at, p.cut_done_at).where((p.project == project) & p.cut_at.is_not(None))
+        query = sa.select(p.unlinked_at, p.unlinked_done_at).where((p.project == project) & p.unlinked_at.is_not(None))
         with reading(self._engine) as c:
             row = c.execute(query).first()
-        return None if row is None else Unlinked(row.cut_at, row.cut_done_at is not None)
+        return None if row is None else Unlinked(row.unlinked_at, row.unlinked_done_at is not None)
 
     def projects_of(self, study: str) -> list[str]:
         """Return the unlinked projects that this study belonged to."""
-        x = t.cut_studies.c
+        x = t.unlinked_studies.c
         with reading(self._engine) as c:
             return list(c.execute(sa.select(x.project).where(x.study == study).order_by(x.project)).scalars())
 
     def studies(self, among: Collection[str]) -> set[str]:
         """Return those of these studies that belonged to an unlinked project."""
         with reading(self._engine) as c:
-            return set(c.execute(sa.select(t.cut_studies.c.study).where(t.cut_studies.c.study.in_(among))).scalars())
+            return set(
+                c.execute(sa.select(t.unlinked_studies.c.study).where(t.unlinked_studies.c.study.in_(among))).scalars()
+            )
 
     def under_way(self, project: str) -> int:
         """Return how many batches of the project have not ended."""
@@ -110,20 +112,20 @@ class Unlinking:
     def begin(self, project: str) -> bool:
         """Refuse every batch of the project from now on. False: it was already so.
 
-        Ask for `under_way` afterwards: a worker queues a batch first and asks whether the project is cut then, so one
-        of both sees the other, whatever their order.
+        Ask for `under_way` afterwards: a worker queues a batch first, and then asks whether the project is unlinked. So
+        one of the two sees the other, whatever their order.
         """
         p = t.crosswalk_projects
         with self._engine.begin() as c:
-            row = c.execute(sa.select(p.c.cut_at).where(p.c.project == project).with_for_update()).first()
+            row = c.execute(sa.select(p.c.unlinked_at).where(p.c.project == project).with_for_update()).first()
             if row is None:
-                c.execute(sa.insert(p).values(project=project, key_fingerprint="", cut_at=now()))
-            elif row.cut_at is None:
-                c.execute(sa.update(p).where(p.c.project == project).values(cut_at=now()))
-            return row is None or row.cut_at is None
+                c.execute(sa.insert(p).values(project=project, key_fingerprint="", unlinked_at=now()))
+            elif row.unlinked_at is None:
+                c.execute(sa.update(p).where(p.c.project == project).values(unlinked_at=now()))
+            return row is None or row.unlinked_at is None
 
     def give_up(self, project: str) -> None:
-        """End what is under way: the project was cut before this journal was restored from a backup."""
+        """End what is under way: the project was unlinked before this journal was restored from a backup."""
         b, d = t.batches.c, t.deliveries.c
         reason = "its project was permanently unlinked"
         with self._engine.begin() as c:
@@ -143,7 +145,7 @@ class Unlinking:
         p = t.crosswalk_projects
         with self._engine.begin() as c:
             c.execute(sa.delete(p).where((p.c.project == project) & (p.c.key_fingerprint == "")))
-            c.execute(sa.update(p).where(p.c.project == project).values(cut_at=None))
+            c.execute(sa.update(p).where(p.c.project == project).values(unlinked_at=None))
 
     def detach(self, project: str) -> None:
         """Take out what leads back to originals."""
@@ -156,22 +158,22 @@ class Unlinking:
             c.execute(sa.delete(t.import_files).where(t.import_files.c.import_id.in_(of_project)))
             c.execute(sa.update(t.imports).where(t.imports.c.project == project).values(**_NAMELESS))
             end_pulls(c, project, "its project was permanently unlinked")
-        cut = self.of(project)
+        unlinked = self.of(project)
         with self._erasing() as c:  # when a patient withdrew is known to the patient
             withdrawn = sa.update(t.recalled_patients).where(t.recalled_patients.c.project == project)
-            c.execute(withdrawn.values(at=now() if cut is None else cut.at))
+            c.execute(withdrawn.values(at=now() if unlinked is None else unlinked.at))
             imports = list(c.execute(sa.select(t.imports.c.id).where(t.imports.c.project == project)).scalars())
-            blank_acknowledgements(c, "import", imports, now() if cut is None else cut.at)
+            blank_acknowledgements(c, "import", imports, now() if unlinked is None else unlinked.at)
             redact(c, project)
         with reading(self._engine) as c:
             studies = self._tied(c, project)
         for study in studies:
             with self._erasing() as c:
-                self._detach_study(c, study, project, now() if cut is None else cut.at)
+                self._detach_study(c, study, project, now() if unlinked is None else unlinked.at)
 
     def _remember_studies(self, c: sa.Connection, project: str) -> None:
         """Remember the studies sorted by their identifiers, which are digests: the original order is not kept."""
-        r, x = t.routes.c, t.cut_studies.c
+        r, x = t.routes.c, t.unlinked_studies.c
         tied = self._tied(c, project)
         tied |= set(c.execute(sa.select(r.study).where(r.project == project)).scalars())
         w = t.recalled_studies.c  # of a recall that a journal out of a backup knew no batch of
@@ -179,7 +181,7 @@ class Unlinking:
         tied -= set(c.execute(sa.select(x.study).where(x.project == project)).scalars())
         if tied:
             rows = [{"study": study, "project": project} for study in sorted(tied)]
-            c.execute(sa.insert(t.cut_studies), rows)
+            c.execute(sa.insert(t.unlinked_studies), rows)
         c.execute(sa.delete(t.routes).where(r.project == project))
 
     def _tied(self, c: sa.Connection, project: str) -> set[str]:
@@ -295,8 +297,8 @@ class Unlinking:
         """Note that unlinking is complete."""
         p = t.crosswalk_projects
         with self._engine.begin() as c:
-            done = c.execute(sa.select(p.c.cut_done_at).where(p.c.project == project)).scalar()
-            c.execute(sa.update(p).where(p.c.project == project).values(key_fingerprint="", cut_done_at=now()))
+            done = c.execute(sa.select(p.c.unlinked_done_at).where(p.c.project == project)).scalar()
+            c.execute(sa.update(p).where(p.c.project == project).values(key_fingerprint="", unlinked_done_at=now()))
             if done is None:
                 count_up(c, project, withdrawn=1)
 

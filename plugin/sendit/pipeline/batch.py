@@ -146,8 +146,8 @@ class Pipeline:
         if project not in self.services.settings.projects:
             names = ", ".join(self.services.settings.projects) or "none"
             raise Misconfigured(place, f"there is no project '{project}'", f"Configured projects: {names}.")
-        if cut := self._journal.unlinking.of(project):
-            raise cut.refusal(place, project)
+        if unlinked := self._journal.unlinking.of(project):
+            raise unlinked.refusal(place, project)
         act = Act(actor, "deidentify-now", project=project, subject=study_id, reason=reason)
         self._journal.intake.route(study_id, project, act)
         made = self._queue_all(study, self.services.source.instances(study), family_of(self.services.settings, project))
@@ -173,22 +173,27 @@ class Pipeline:
         Each with its variants.
         """
         configured = self.services.settings.projects
-        # A study of a project that was cut, or that recalled it, stays its own, and is refused there: no other
+        # A study of a project that was unlinked, or that recalled it, stays its own, and is refused there: no other
         # project's Match may take it instead, also where the project is not configured any more.
         # So does what Orthanc made of it.
         chain = [study.id, *self._originals_of(study)]
-        cut = [name for one in chain for name in self._journal.unlinking.projects_of(one)]
+        unlinked = [name for one in chain for name in self._journal.unlinking.projects_of(one)]
         recalled = [name for one in chain for name in self._journal.recalls.projects_of(one)]
-        closed = {*cut, *recalled}
-        named = [*self._journal.batches.projects_of(study.id), *cut, *recalled, *self._journal.intake.routes(study.id)]
+        closed = {*unlinked, *recalled}
+        named = [
+            *self._journal.batches.projects_of(study.id),
+            *unlinked,
+            *recalled,
+            *self._journal.intake.routes(study.id),
+        ]
         existing = [name for name in dict.fromkeys(named) if name in configured or name in closed]
         if not existing:
             matching = project_of(self.services.source.facts(study, listed), configured)
             if matching is None:
                 return [None]
             existing = [matching]
-        # A project that is cut is not expanded: its variants were cut with it.
-        alone = {*cut, *(closed - configured.keys())}
+        # A project that is unlinked is not expanded: its variants were unlinked with it.
+        alone = {*unlinked, *(closed - configured.keys())}
         whole = [[name] if name in alone else family_of(self.services.settings, name) for name in existing]
         return [*dict.fromkeys(name for names in whole for name in names)]
 
@@ -279,8 +284,8 @@ class Pipeline:
                 f"its de-identification was started {counted(batch.starts - 1, 'time')} and never finished",
                 "See the log for what ended the worker (out of memory?), then: sendit retry.",
             )
-        if cut := self._journal.unlinking.of(batch.project or ""):
-            raise cut.refusal(f"batch {batch.id}", batch.project or "")
+        if unlinked := self._journal.unlinking.of(batch.project or ""):
+            raise unlinked.refusal(f"batch {batch.id}", batch.project or "")
         project = self.services.settings.projects.get(batch.project or "")
         if project is None:
             raise Misconfigured(

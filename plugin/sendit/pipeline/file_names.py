@@ -86,6 +86,6 @@ class FileNames:
         for folder, readable in places:
             try:
                 return keyring.load_key(folder, owner, create=False), readable
-            except Misconfigured:  # cut, or never made
+            except Misconfigured:  # unlinked, or never made
                 continue
         return self._nobodys, False

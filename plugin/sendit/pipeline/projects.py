@@ -145,8 +145,8 @@ def prepare_projects(settings: Settings, journal: Journal, folder: Path) -> Mapp
     """Prepare all configured projects, except unlinked ones, which cannot code anything any more."""
     ready = {}
     for name, project in settings.projects.items():
-        if cut := journal.unlinking.of(name):
-            log.warning("%s", cut.refusal(place_of(name), name))
+        if unlinked := journal.unlinking.of(name):
+            log.warning("%s", unlinked.refusal(place_of(name), name))
         else:
             ready[name] = _prepare(name, project, journal, folder, settings)
             if Option.CLEAN_PIXEL_DATA not in project.options:

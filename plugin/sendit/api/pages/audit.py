@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
-from sendit.api.filters import LARGEST, Before, cut
+from sendit.api.filters import LARGEST, Before, one_page
 from sendit.api.pages.shell import Sources
 from sendit.api.roles import Viewer
 from sendit.journal.audit import AuditFilter
@@ -76,7 +76,7 @@ def add(app: FastAPI, sources: Sources) -> None:
         before: Before = None,
     ) -> HTMLResponse:
         wanted = AuditFilter(batch, project or None, actor or None, action or None, _begin(since), _end(until))
-        entries, after = cut(lambda most: log.page(wanted, most, before), _PAGE, lambda one: one.number)
+        entries, after = one_page(lambda most: log.page(wanted, most, before), _PAGE, lambda one: one.number)
         chosen = {name: value for name, value in asdict(wanted).items() if value is not None and name not in _DAYS}
         chosen |= {name: day for name, day in (("since", since), ("until", until)) if day is not None}
         return sources.shell.page(

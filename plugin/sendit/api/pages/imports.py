@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
-from sendit.api.filters import Before, cut
+from sendit.api.filters import Before, one_page
 from sendit.api.pages.shell import Sources
 from sendit.api.problems import problem
 from sendit.api.roles import Viewer
@@ -25,7 +25,7 @@ def add(app: FastAPI, sources: Sources) -> None:
 
     @app.get("/imports", include_in_schema=False)
     def get_imports_page(request: Request, _viewer: Viewer, before: Before = None) -> HTMLResponse:
-        numbers, after = cut(lambda most: imports.page(most, before), _PAGE, int)
+        numbers, after = one_page(lambda most: imports.page(most, before), _PAGE, int)
         shown = [summary for number in numbers if (summary := imports.summary(number))]
         return shell.page(
             request,

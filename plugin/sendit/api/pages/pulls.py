@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from sendit.api.csv_text import CSV, CSV_CONTENT, attachment, lines
-from sendit.api.filters import Before, cut
+from sendit.api.filters import Before, one_page
 from sendit.api.pages.shell import Sources
 from sendit.api.problems import CHANGING, NOT_FOUND, problem
 from sendit.api.roles import Administrator, LooksUp, Viewer
@@ -165,7 +165,7 @@ def _add_routes(app: FastAPI, sources: Sources) -> None:
         before: Before = None,
     ) -> PullsAnswer:
         """List the pulls, newest first."""
-        page, after = cut(lambda most: journal.page(most, before), limit, lambda one: one.id)
+        page, after = one_page(lambda most: journal.page(most, before), limit, lambda one: one.id)
         return PullsAnswer(pulls=[_answer(one, sources) for one in page], next=after)
 
     @app.get("/api/pulls/{pull_id}", tags=["pulls"], responses=NOT_FOUND)
@@ -227,7 +227,7 @@ def _add_pages(app: FastAPI, sources: Sources) -> None:
 
     @app.get("/pulls", include_in_schema=False)
     def get_pulls_page(request: Request, _viewer: Viewer, before: Before = None) -> HTMLResponse:
-        page, after = cut(lambda most: journal.page(most, before), _PAGE, lambda one: one.id)
+        page, after = one_page(lambda most: journal.page(most, before), _PAGE, lambda one: one.id)
         return shell.page(
             request,
             "pulls.html",

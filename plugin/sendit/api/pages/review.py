@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
-from sendit.api.filters import LARGEST, cut
+from sendit.api.filters import LARGEST, one_page
 from sendit.api.pages.shell import Sources
 from sendit.api.roles import Viewer
 from sendit.api.schemas import Number
@@ -43,7 +43,7 @@ def _add_queue(app: FastAPI, sources: Sources) -> None:
         project: ProjectParameter = None,
         after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     ) -> HTMLResponse:
-        rows, last = cut(
+        rows, last = one_page(
             lambda most: batches.in_queue(BatchState(state), project or None, after, most), _MOST, lambda one: one.id
         )
         return sources.shell.page(

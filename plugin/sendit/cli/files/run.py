@@ -137,8 +137,8 @@ def _never_worked(loaded: Settings, name: str) -> bool:
     except NotMade:
         return loaded.database != "sqlite"
     try:
-        if cut := journal.unlinking.of(name):
-            raise cut.refusal(f"SendIt.Projects.{name}", name)
+        if unlinked := journal.unlinking.of(name):
+            raise unlinked.refusal(f"SendIt.Projects.{name}", name)
     finally:
         journal.close()
     return False

@@ -62,7 +62,7 @@ class Imports:
             return
         f = t.import_files.c
         rows = [
-            {"import_id": import_id, "path_mac": path.mac, "sealed": path.sealed, "fate": outcome.value,
+            {"import_id": import_id, "path_mac": path.mac, "sealed": path.sealed, "outcome": outcome.value,
              "reason": reason, "study": study}
             for path, (outcome, reason, study) in outcomes.items()
         ]  # fmt: skip
@@ -91,7 +91,7 @@ class Imports:
             row = c.execute(sa.select(t.imports).where(t.imports.c.id == import_id)).first()
             if row is None:
                 return None
-            query = sa.select(f.path_mac, f.sealed, f.fate).where(f.import_id == import_id).order_by(f.fate)
+            query = sa.select(f.path_mac, f.sealed, f.outcome).where(f.import_id == import_id).order_by(f.outcome)
             files = [(SealedName(mac, sealed), str(outcome)) for mac, sealed, outcome in c.execute(query)]
         folder = SealedName(row.folder_mac, row.folder_sealed)
         return ImportNames(row.project, folder, SealedName(row.directory_mac, row.directory_sealed), files)
@@ -107,9 +107,9 @@ class Imports:
     def outcomes(self, import_id: int) -> list[tuple[str, str | None, int]]:
         """Return outcome, reason and number of files of an import, the most frequent first."""
         f, count = t.import_files.c, sa.func.count()
-        query = sa.select(f.fate, f.reason, count).where(f.import_id == import_id).group_by(f.fate, f.reason)
+        query = sa.select(f.outcome, f.reason, count).where(f.import_id == import_id).group_by(f.outcome, f.reason)
         with reading(self._engine) as c:
-            return [(str(fate), reason, int(n)) for fate, reason, n in c.execute(query.order_by(count.desc()))]
+            return [(str(outcome), reason, int(n)) for outcome, reason, n in c.execute(query.order_by(count.desc()))]
 
     def actor(self, import_id: int) -> str | None:
         """Return who began an import; None if there is no such import."""
@@ -122,7 +122,7 @@ class Imports:
         f = t.import_files.c
         with reading(self._engine) as c:
             row = c.execute(sa.select(t.imports).where(t.imports.c.id == import_id)).first()
-            query = sa.select(f.fate, sa.func.count()).where(f.import_id == import_id).group_by(f.fate)
+            query = sa.select(f.outcome, sa.func.count()).where(f.import_id == import_id).group_by(f.outcome)
             outcomes = {str(outcome): int(count) for outcome, count in c.execute(query)}
         if row is None:
             return None

@@ -140,12 +140,12 @@ def _withdraw(journal: Journal, lack: Level, actor: str, reason: str) -> list[st
 
 
 def _cut(journal: Journal, settings: Settings, lack: Level) -> list[str]:
-    journal.high_water.remember_cut(lack.cut)
-    for project in sorted(lack.cut):
+    journal.high_water.remember_unlinked(lack.unlinked)
+    for project in sorted(lack.unlinked):
         for name in {project, *journal.recalls.names_of(project)}:
             journal.unlinking.give_up(name)
         unlink(journal, settings, project)
-    return [f"project {project} stays unlinked" for project in sorted(lack.cut)]
+    return [f"project {project} stays unlinked" for project in sorted(lack.unlinked)]
 
 
 def _is_staged(journal: Journal, staging: Staging, batch_id: int) -> bool:

@@ -204,13 +204,13 @@ def _keys(settings: Settings, folder: Path, mark: Mark) -> Iterator[tuple[Path, 
 
     A key that signs passports leads back to nobody, and is not destroyed with a project.
     """
-    cut = {family(project) for project in mark.level.cut}
+    unlinked = {family(project) for project in mark.level.unlinked}
     keys = settings.data_directory / KEYS
     places = ((KEYS, keys), (_CROSSWALK, key_folder(settings)), (_PASSPORTS, keys / PASSPORT_KEYS))
     for name, place in places:
         for source in sorted((folder / name).glob("*.key")):
             target = place / source.name
-            if name != _PASSPORTS and family(source.stem) in cut:
+            if name != _PASSPORTS and family(source.stem) in unlinked:
                 continue
             if target.exists() and target.read_bytes() != source.read_bytes():
                 remedy = "Move it away, if the backup's is the right one."
@@ -231,7 +231,7 @@ def _put_mark(file: MarkFile, mark: Mark, kept: Mark, made: str) -> None:
             level.counts[project] = counts.raised_to(level.counts.get(project, counts))
         level.studies |= more.studies
         level.patients |= more.patients
-        level.cut |= more.cut
+        level.unlinked |= more.unlinked
     with file.locked():
         file.rewrite(Mark(level, restored={"made": made}))
 

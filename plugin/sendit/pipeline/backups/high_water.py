@@ -180,7 +180,7 @@ def _facts(level: Level, restored: dict[str, str] | None = None) -> list[dict[st
         facts.append({"project": name, **numbers})
     facts += [{"project": name, "study": study} for name, study in sorted(level.studies)]
     facts += [{"project": name, "patient": patient} for name, patient in sorted(level.patients)]
-    facts += [{"project": name, "cut": sorted(studies)} for name, studies in sorted(level.cut.items())]
+    facts += [{"project": name, "cut": sorted(studies)} for name, studies in sorted(level.unlinked.items())]
     return facts + ([{"restored": restored}] if restored else [])
 
 
@@ -196,7 +196,7 @@ def _add(mark: Mark, fact: dict[str, Any]) -> None:
     elif "patient" in fact:
         level.patients.add((project, str(fact["patient"])))
     elif "cut" in fact:
-        level.cut.setdefault(project, set()).update(map(str, fact["cut"]))
+        level.unlinked.setdefault(project, set()).update(map(str, fact["cut"]))
     elif "restored" in fact:
         mark.restored = dict(fact["restored"])
     elif "accepted" in fact:
@@ -262,7 +262,9 @@ class JournalGuard:
         mark, level = self._mark if self._mark and unchanged else self._file.read(), self._read(counts)
         node = data_directory.node(self._directory)
         refuse(self._file.path, mark, level, kept=bool(self._mark) or self._journal.high_water.is_kept_by(node))
-        if level.cut.keys() - mark.level.cut.keys() or (tidy and (self._file.signature() or (0, 0))[1] > _LONG):
+        if level.unlinked.keys() - mark.level.unlinked.keys() or (
+            tidy and (self._file.signature() or (0, 0))[1] > _LONG
+        ):
             self._file.rewrite(Mark(level))
         elif fresh := _news(mark, level):
             self._file.append(mark, fresh)
@@ -281,7 +283,9 @@ def _news(mark: Mark, level: Level) -> list[dict[str, Any]]:
     news.counts = {name: count for name, count in level.counts.items() if mark.level.counts.get(name) != count}
     recorded = mark.level
     news.studies, news.patients = beyond(level.studies, recorded.studies), beyond(level.patients, recorded.patients)
-    news.cut = {name: studies for name, studies in level.cut.items() if beyond(studies, recorded.cut.get(name, set()))}
+    news.unlinked = {
+        name: studies for name, studies in level.unlinked.items() if beyond(studies, recorded.unlinked.get(name, set()))
+    }
     facts = _facts(news)
     return facts if not mark.there or len(facts) > 1 else []
 

@@ -126,8 +126,8 @@ class Pulling:
         if project not in projects:
             names = ", ".join(projects) or "none"
             raise Misconfigured("pull", f"there is no project '{project}'", f"Configured projects: {names}.")
-        if cut := self._services.journal.unlinking.of(project):
-            raise cut.refusal("pull", project)
+        if unlinked := self._services.journal.unlinking.of(project):
+            raise unlinked.refusal("pull", project)
 
     def _kind(self, source: str) -> Kind:
         known = self.remotes.names()

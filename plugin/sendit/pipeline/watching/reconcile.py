@@ -262,10 +262,10 @@ class Reconciler:
 
     def _compare(self, studies: list[Study]) -> None:
         last_updates = self._services.journal.intake.last_updates([study.id for study in studies])
-        cut = self._services.journal.unlinking.studies([study.id for study in studies])
+        unlinked = self._services.journal.unlinking.studies([study.id for study in studies])
         for study in studies:
             try:
-                if study.id in last_updates or study.id not in cut:  # of what was cut, all that was known was taken out
+                if study.id in last_updates or study.id not in unlinked:  # of those, all that was known was taken out
                     last_update, receiving = last_updates.get(study.id, (None, False))
                     self._take_up(study, last_update, receiving=receiving)
                 self._troubled.pop(study.id, None)
