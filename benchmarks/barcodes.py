@@ -125,7 +125,7 @@ def plant(values: NDArray[Any], chance: random.Random, taken: Iterable[Region]) 
         return None
     low, high = (0.0, 255.0) if values.dtype == np.uint8 else (float(values.min()), float(values.max()))
     span = contrast * (high - low)
-    behind = values[y : y + height, x : x + width].astype(np.float32)
+    behind: NDArray[Any] = values[y : y + height, x : x + width].astype(np.float32)
     if behind.ndim == 3:
         dark, cover = dark[..., np.newaxis], cover[..., np.newaxis]
     if label:
@@ -253,7 +253,7 @@ def _place(code: Code) -> str:
 
 def _table(title: str, key: Callable[[Code], object], codes: list[tuple[Code, bool]]) -> str:
     counts, left = Counter(key(code) for code, _ in codes), Counter(key(code) for code, bad in codes if bad)
-    names: list[Any] = sorted(counts)  # type: ignore[type-var]
+    names: list[Any] = sorted(counts)
     lines = (f"| {name} | {counts[name]} | {left[name]} |\n" for name in names)
     return f"\n| {title} | codes | read afterwards |\n| --- | --- | --- |\n{''.join(lines)}"
 

@@ -94,7 +94,7 @@ def _compare(label: str, ours: Callable[[], object], theirs: Callable[[], object
     seconds = [statistics.median(wall for wall, _ in column) for column in (one, other)]
     used = [statistics.median(cpu for _, cpu in column) for column in (one, other)]
     rates = [size / 1e6 / wall for wall in seconds]
-    ratio = seconds[1] / seconds[0]
+    ratio = float(seconds[1] / seconds[0])
     print(
         f"destinations: {label}: SendIt {rates[0]:.0f} MB/s, the plain client {rates[1]:.0f} MB/s of the study, "
         f"ratio {ratio:.2f}; CPU {used[0]:.2f} s beside {used[1]:.2f} s", flush=True,

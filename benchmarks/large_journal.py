@@ -189,7 +189,7 @@ def filters() -> dict[str, Filter]:
     last_year = datetime.now(UTC) - timedelta(days=400)
     month_later = last_year + timedelta(days=30)
     failed, done, waiting = BatchState.FAILED, BatchState.DONE, frozenset({DeliveryState.RETRYING})
-    five = {"project": "irb1", "states": frozenset({done}), "modality": "CT", "destination": "peer"}
+    five: dict[str, Any] = {"project": "irb1", "states": frozenset({done}), "modality": "CT", "destination": "peer"}
     return {
         "newest page": ALL,
         "page of a project": Filter(project="irb3"),

@@ -63,4 +63,4 @@ def main() -> bool:
     wall, cpu = (statistics.median(column) for column in zip(*ratios, strict=True))
     print(f"receiving: {INSTANCES} instances of 512 KB by C-STORE, with SendIt ÷ without, median of {ROUNDS} rounds:")
     print(f"receiving: wall {wall:.3f}, CPU of Orthanc {cpu:.3f} (limit {LIMIT})")
-    return wall <= LIMIT and cpu <= LIMIT
+    return bool(wall <= LIMIT and cpu <= LIMIT)

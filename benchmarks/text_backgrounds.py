@@ -76,7 +76,7 @@ def _speckle(chance: random.Random) -> NDArray[Any]:
     """Speckle as of ultrasound."""
     numbers = np.random.default_rng(chance.getrandbits(32))
     speckle = cv2.GaussianBlur(numbers.rayleigh(1.0, (480, 640)).astype(np.float32), (0, 0), 1.6)
-    return np.clip((np.asarray(speckle) - 0.6) * 90, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((np.asarray(speckle) - 0.6) * 90, 0, 255), np.uint8)
 
 
 def _radiograph(chance: random.Random) -> NDArray[Any]:
@@ -89,7 +89,7 @@ def _radiograph(chance: random.Random) -> NDArray[Any]:
         radius = chance.uniform(90, 800), chance.uniform(60, 600)
         distance = ((y - centre[0]) / radius[0]) ** 2 + ((x - centre[1]) / radius[1]) ** 2
         values += chance.uniform(100, 700) / (1 + np.exp(np.minimum(8 * (distance - 1), 60)))
-    return np.clip(values + numbers.normal(0, 25, y.shape), 0, 4095).astype(np.uint16)
+    return np.asarray(np.clip(values + numbers.normal(0, 25, y.shape), 0, 4095), np.uint16)
 
 
 def _black(_: random.Random) -> NDArray[Any]:

@@ -31,7 +31,8 @@ def _line(chance: random.Random, heights: tuple[int, ...] = _SMALL, text: str = 
 
 def corner_blocks(name: str, chance: random.Random) -> Scene:
     """Two to five lines under each other in one to four corners, at the edge that they stand at."""
-    values, planted = background(name, chance), []
+    values = background(name, chance)
+    planted: list[Planted] = []
     for right, bottom in chance.sample([(a, b) for a in (False, True) for b in (False, True)], chance.randint(1, 4)):
         first = _line(chance)
         lines = [Line(words(chance), first.font, first.height, first.hard) for _ in range(chance.randint(2, 5))]
@@ -48,7 +49,8 @@ def corner_blocks(name: str, chance: random.Random) -> Scene:
 
 def stamps(name: str, chance: random.Random) -> Scene:
     """Date and time in one or two corners, at the greatest value that the numbers can have."""
-    values, planted = background(name, chance), []
+    values = background(name, chance)
+    planted: list[Planted] = []
     for right, bottom in chance.sample([(a, b) for a in (False, True) for b in (False, True)], 2):
         line = _line(chance, text=stamp(chance))
         x = values.shape[1] - 4 - line.ink.shape[1] if right else 4
@@ -79,7 +81,8 @@ def _beyond(
 
 def coloured(name: str, chance: random.Random) -> Scene:
     """Lines in yellow, green, cyan, orange, red or white on the image as a colour one, in a corner or anywhere."""
-    values, planted = _colours(background(name, chance)), []
+    values = _colours(background(name, chance))
+    planted: list[Planted] = []
     for _ in range(12):
         line = _line(chance)
         room = values.shape[1] - line.ink.shape[1] - 4, values.shape[0] - line.ink.shape[0] - 4
@@ -104,7 +107,8 @@ def _in_colour(
 
 def bars(name: str, chance: random.Random) -> Scene:
     """A grey bar across the top or the bottom, with light or dark letters on it."""
-    values, planted = background(name, chance), []
+    values = background(name, chance)
+    planted: list[Planted] = []
     low, high = range_of(values)
     line = _line(chance)
     thick = line.ink.shape[0] + chance.randint(6, 16)
@@ -126,7 +130,8 @@ def forms(name: str, chance: random.Random) -> Scene:
     """A white page, or a black one, of many lines, a table's rules between some of them; the background is not used."""
     rows, columns = chance.choice(((480, 640), (600, 800), (512, 512)))
     ground, letters = chance.choice(((255, 0), (255, 0), (0, 255), (230, 60), (20, 200)))
-    values, planted = np.full((rows, columns), ground, np.uint8), []
+    values = np.full((rows, columns), ground, np.uint8)
+    planted: list[Planted] = []
     font, y = _line(chance, (7, 8, 9, 10, 12, 14)), chance.randint(10, 60)
     while y < rows - 40 and len(planted) < 24:
         x = chance.randint(8, 40)
@@ -144,7 +149,8 @@ def forms(name: str, chance: random.Random) -> Scene:
 
 def turned(name: str, chance: random.Random) -> Scene:
     """Lines that run up or down, along the edges."""
-    values, planted = background(name, chance), []
+    values = background(name, chance)
+    planted: list[Planted] = []
     for _ in range(8):
         line, quarters = _line(chance), chance.choice((1, 3))
         wide, high = line.ink.shape
@@ -159,7 +165,8 @@ def outlined(name: str, chance: random.Random) -> Scene:
 
     Where the ground is as dark, or as light, as the letters, only the outline is seen, and it is what has to be found.
     """
-    values, planted = background(name, chance), []
+    values = background(name, chance)
+    planted: list[Planted] = []
     low, high = range_of(values)
     for _ in range(8):
         line = _line(chance, tuple(height for height in HEIGHTS if height >= 8))

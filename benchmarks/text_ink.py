@@ -75,7 +75,7 @@ def ink(text: str, font: str, height: int, hard: bool = False) -> Floats:
         draw = ImageDraw.Draw(picture)
         draw.fontmode = "1" if hard else "L"
         draw.text((4 - left, 4 - top), text, fill=255, font=face)
-        covered = np.asarray(picture, np.float32) / 255
+        covered = np.asarray(picture, np.float32) / np.float32(255)
     rows, columns = np.flatnonzero((covered > 0.2).any(1)), np.flatnonzero((covered > 0.2).any(0))
     covered = covered[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     times = max(1, round(height / _bitmap_height())) if font == BITMAP else 1
@@ -93,7 +93,7 @@ def _drawn_by_opencv(text: str, height: int, hard: bool) -> Floats:
     (width, high), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
     picture = np.zeros((high + base + 12, width + 12), np.uint8)
     cv2.putText(picture, text, (5, high + 5), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thick, cv2.LINE_AA)
-    covered = picture.astype(np.float32) / 255
+    covered = picture.astype(np.float32) / np.float32(255)
     return (covered > 0.4).astype(np.float32) if hard else covered
 
 

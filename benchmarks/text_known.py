@@ -171,12 +171,13 @@ def measured(case: Case) -> Outcome | None:
     except Quarantine:
         return Outcome(case.name, (), (), True, 0.0, time.process_time() - begun)
     seconds = time.process_time() - begun
-    mask, near = np.zeros(values.shape[:2], bool), np.zeros(values.shape[:2], bool)
-    for region, target in ((one, mask) for one in found):
-        inside = region.clipped(mask.shape[1], mask.shape[0])
-        target[inside.y0 : inside.y1, inside.x0 : inside.x1] = True
+    rows, columns = values.shape[:2]
+    mask, near = np.zeros((rows, columns), bool), np.zeros((rows, columns), bool)
+    for region in found:
+        inside = region.clipped(columns, rows)
+        mask[inside.y0 : inside.y1, inside.x0 : inside.x1] = True
     for one in drawn:
-        wide = one.region.with_margin(4).clipped(mask.shape[1], mask.shape[0])
+        wide = one.region.with_margin(4).clipped(columns, rows)
         near[wide.y0 : wide.y1, wide.x0 : wide.x1] = True
     covered = tuple(
         bool(mask[one.region.y0 : one.region.y1, one.region.x0 : one.region.x1][one.covered > 0.4].mean() >= 0.9)
@@ -230,7 +231,7 @@ def slices_of(name: str) -> list[NDArray[Any]]:
     for number in range(SLICES):
         size = values.shape[1], values.shape[0]
         matrix = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), number * 0.7, 1 + 0.004 * number)
-        matrix[:, 2] += number * 0.5, -number * 0.3
+        matrix[:, 2] += np.array((number * 0.5, -number * 0.3))
         moved = np.asarray(cv2.warpAffine(values, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
         moved += np.random.default_rng(number).normal(0, deviation * 0.02, moved.shape)
         made.append(np.clip(moved, low, high).astype(np.int16))
@@ -249,7 +250,7 @@ def series(given: tuple[str, int, float, int]) -> SeriesOutcome:
     begun = time.process_time()
     found = text_of_series(slices, RapidTextSearch().detector)
     seconds = time.process_time() - begun
-    mask = np.zeros(slices[0].shape, bool)
+    mask: NDArray[Any] = np.zeros(slices[0].shape, bool)
     for region in found.pop(number, ()) if height else ():
         inside = region.clipped(mask.shape[1], mask.shape[0])
         mask[inside.y0 : inside.y1, inside.x0 : inside.x1] = True
@@ -352,7 +353,9 @@ def main() -> bool:
         done = 0
         for one in pool.imap(measured, cases):
             done += 1
-            outcomes += [] if _told(one) is None else [one]
+            _told(one)
+            if one is not None:
+                outcomes.append(one)
             if time.monotonic() > until:
                 break
         share = done / len(cases)
