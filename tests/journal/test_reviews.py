@@ -228,7 +228,7 @@ def test_a_review_is_recalled(journal: Journal) -> None:
 
 
 def test_doubts_wait_in_a_project_without_reviews(journal: Journal) -> None:
-    """What a person may overrule waits for one, with the engine's words for why; it is no sample by chance."""
+    """What a person may overrule waits for one, with the engine's words for why; it is no random sample."""
     batch_id = queued(journal, "a")
     journal.batches.begin(batch_id, 1)
     doubtful = replace(_receipt(1), pixels={"status": "cleaned", "doubt": "text was found"}, released=False)

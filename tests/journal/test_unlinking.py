@@ -1,4 +1,4 @@
-"""`sendit unlink` on both databases: what leads back is gone, what was sent can still be verified, a kill loses nothing."""
+"""Unlinking on both databases: what leads back is gone, what was sent can be verified, a kill loses nothing."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_cut_ties(make_stack: MakeStack) -> None:
     assert cut(stack, PROJECT).returncode == 0
     verified = stack.cli("verify", "1")
     assert verified.returncode == 0, verified.stdout
-    assert "1 receipts, as recorded" in verified.stdout
+    assert "1 receipt, as recorded" in verified.stdout
     doctor = stack.cli("doctor").stdout
     assert f"project {PROJECT}: it was permanently unlinked on" in doctor
     assert "accepts no studies" in doctor

@@ -225,7 +225,7 @@ def _difference(difference: Difference, rules: RuleChanges) -> DifferenceAnswer:
 def _residual(app: FastAPI, pipeline: Pipeline) -> None:
     @app.get("/api/projects/{name}/residual-risk", tags=["review"], responses=NOT_FOUND)
     def get_residual_risk(name: Annotated[str, Path(max_length=64)], _viewer: Viewer) -> ResidualRiskAnswer:
-        """Return what reviews by chance showed: by kind of image and rules, how often text was not masked."""
+        """Return what random reviews showed: by kind of image and rules, how often text was not masked."""
         if name not in pipeline.services.settings.projects:
             raise problem(404, "there is no such project", "GET /sendit/api/health lists them.")
         residual = pipeline.services.journal.reviews.residual(name)

@@ -184,7 +184,7 @@ class ReprocessAnswer(BaseModel):
 
 
 class ResidualAnswer(BaseModel):
-    """Results of reviews by chance for one kind of image under one set of rules."""
+    """Results of random reviews for one kind of image under one set of rules."""
 
     modality: str
     plan_sha256: str = Field(description="digest of the rules")

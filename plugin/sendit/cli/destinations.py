@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from sendit.cli.common import ConfigOption, JsonOption, client, destination_names, print_json, print_table, say, utc
+from sendit.errors import counted
 
 _STYLES = {"reachable": "green", "refused": "red", "unreachable": "red"}
 _COUNTS = ("waiting", "retrying", "failed", "recalling", "delivered")
@@ -91,7 +92,7 @@ def _show_all(number: int, answer: dict[str, Any]) -> None:
         receipts = "[yellow]and no manifest: an older version of SendIt made this batch[/]"
     elif not answer["intact"]:
         receipts = "[red]NOT as recorded: a receipt was changed, removed or added[/]"
-    say(f"batch {number}: {answer['instances']} receipts, {receipts}", markup=True)
+    say(f"batch {number}: {counted(answer['instances'], 'receipt')}, {receipts}", markup=True)
     for verdict in answer["destinations"]:
         _show(verdict, answer["instances"])
     if not answer["destinations"]:

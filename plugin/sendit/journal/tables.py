@@ -412,7 +412,7 @@ review_regions = sa.Table(
     sa.Column("undrawn", sa.JSON, nullable=False),  # drawn before, and taken back
 )
 
-#: Results of reviews by chance, by kind of image and rules: the measured residual risk.
+#: Results of random reviews, by kind of image and rules: the measured residual risk.
 review_samples = sa.Table(
     "review_samples",
     metadata,

@@ -1,4 +1,4 @@
-"""What reviews by chance showed stands in a passport, for the images and rules that it is about."""
+"""What random reviews showed stands in a passport, for the images and rules that it is about."""
 
 from __future__ import annotations
 

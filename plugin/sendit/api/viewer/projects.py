@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _DIGEST = Query(pattern="^[0-9a-f]{64}$", description="digest of a version")
 
-_STAYS = {
+_RETAINED = {
     Option.RETAIN_PATIENT_CHARACTERISTICS: "age, sex, size, weight and what else describes the patient without a name",
     Option.RETAIN_DEVICE_IDENTITY: "serial numbers and names of devices",
     Option.RETAIN_INSTITUTION_IDENTITY: "name and address of the institution",
@@ -221,7 +221,7 @@ def _texts(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def profile_of(settings: Settings, name: str, project: Project) -> list[ProjectLine]:
-    """Return what a project does in words, line by line: what goes, what stays, dates, pixels, pseudonyms, release."""
+    """Return what a project does in words: what it removes and retains, dates, pixels, pseudonyms, release."""
     return [ProjectLine(subject=subject, text=text) for subject, text in _lines(settings, name, project)]
 
 
@@ -229,11 +229,11 @@ def _lines(settings: Settings, name: str, project: Project) -> Iterator[tuple[st
     options = set(project.options)
     yield "Studies", _matched(project, name)
     yield (
-        "Goes",
+        "Removed",
         f"everything that the Basic Profile of PS3.15 {EDITION} removes, and every attribute that no rule keeps",
     )
-    stays = [text for option, text in _STAYS.items() if option in options]
-    yield "Stays", "; ".join(["what images need to be shown and measured", *stays])
+    retained = [text for option, text in _RETAINED.items() if option in options]
+    yield "Retained", "; ".join(["what images need to be shown and measured", *retained])
     yield "Dates", _dates(options)
     yield "UIDs", "stay as they are" if Option.RETAIN_UIDS in options else "are replaced by codes under the key"
     yield "Private attributes", _private(project, options)
@@ -263,7 +263,7 @@ def _dates(options: set[Option]) -> str:
     if Option.RETAIN_LONGITUDINAL_FULL_DATES in options:
         return "stay as they are"
     if Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
-        return "are moved back by whole weeks, by as many for all dates of a patient"
+        return "are moved back by whole weeks: by the same number for all dates of a patient"
     return "are removed, or replaced where the standard asks for one"
 
 
@@ -308,7 +308,7 @@ def _release(project: Project) -> str:
         looks = project.pixels.on_text == "Review" and project.pixels.detect_text != "Off"
         return "at once" + ("; what has text in its pixels once a person has accepted it" if looks else "")
     chosen = [
-        f"{rule.share:g} % of the studies, chosen by chance" if rule.share is not None else "",
+        f"{rule.share:g} % of the studies, chosen at random" if rule.share is not None else "",
         f"studies with {' or '.join(rule.modality)}" if rule.modality is not None else "",
         "studies in whose pixels text was found" if rule.text_found else "",
         f"the first {rule.first_of_device} of each device" if rule.first_of_device is not None else "",

@@ -158,7 +158,7 @@ class ProjectDetail(ProjectAnswer):
 
     recipes: list[RecipeAnswer]
     versions: list[RulesVersion] = Field(description="the newest first")
-    residual_risk: list[str] = Field(description="what reviews by chance showed under the present rules, by kind")
+    residual_risk: list[str] = Field(description="what random reviews showed under the present rules, by kind")
     residual_risk_before: list[str] = Field(description="and under earlier ones")
 
 

@@ -72,7 +72,7 @@ def _print_project(one: dict[str, Any]) -> None:
     for version in one["versions"]:
         used = f"first used {utc(version['first_used_at'])}" if version["first_used_at"] else "not used yet"
         say(f"  rules {version['digest'][:12]}: {used}{', current' if version['current'] else ''}")
-    for sentence in one["residual_risk"] or ["not measured: no study was reviewed by chance"]:
+    for sentence in one["residual_risk"] or ["not measured: no study was chosen at random for a review"]:
         say(f"  residual risk: {sentence}")
 
 

@@ -14,8 +14,8 @@ from sendit.model import InstanceState, PixelStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-#: Why a batch waits, where nothing but chance chose it.
-ALL, BY_CHANCE = "the project has every study reviewed", "it was chosen by chance"
+#: Why a batch waits, where it was not chosen for what it shows.
+ALL, AT_RANDOM = "the project has every study reviewed", "it was chosen at random"
 _NEW_DEVICE, _UNKNOWN_DEVICE = "the project has seen few studies of its device", "its device cannot be told"
 
 
@@ -65,9 +65,9 @@ def gate(c: sa.Connection, batch_id: int, wish: ReviewWish) -> str:
     persons = max(wish.persons, former.persons if former else 1)
     why = "; ".join(reasons) or str(former.why if former else "")
     if former is None:
-        chance = set(reasons) <= {ALL, BY_CHANCE}
-        c.execute(sa.insert(r).values(batch_id=batch_id, why=why, by_chance=chance, persons=persons))
-        if chance:
+        at_random = set(reasons) <= {ALL, AT_RANDOM}
+        c.execute(sa.insert(r).values(batch_id=batch_id, why=why, by_chance=at_random, persons=persons))
+        if at_random:
             _begin_samples(c, batch_id, rows)
     elif former.persons != persons:
         c.execute(sa.update(r).where(r.c.batch_id == batch_id).values(persons=persons))
@@ -93,7 +93,7 @@ def _reasons(c: sa.Connection, batch_id: int, rows: Sequence[Staged], wish: Revi
     if wish.everything:
         yield ALL
     elif wish.chosen:
-        yield BY_CHANCE
+        yield AT_RANDOM
 
 
 def _has_text(pixels: Mapping[str, Any]) -> bool:
@@ -167,7 +167,7 @@ def _valid(one: Staged, marks: Mapping[int, Sequence[dict[str, str]]]) -> list[d
 
 
 def _begin_samples(c: sa.Connection, batch_id: int, rows: Sequence[Staged]) -> None:
-    """Note what is looked at by chance: one study, for each kind of image and rules."""
+    """Note what a random review looks at: one study, for each kind of image and rules."""
     project = c.execute(sa.select(t.batches.c.project).where(t.batches.c.id == batch_id)).scalar_one()
     kinds = Counter((str(one.receipt.get("modality", ""))[:16], one.receipt["plan_sha256"]) for one in rows)
     for (modality, plan), count in kinds.items():

@@ -1,4 +1,4 @@
-"""The residual risk that reviews by chance measure: how often a reviewer found text that was not masked.
+"""The residual risk that random reviews measure: how often a reviewer found text that was not masked.
 
 A study counts once for each kind of image, however many images it has: they are alike, and not independent.
 """
@@ -69,7 +69,7 @@ def _at_most(missed: int, of: int, share: float) -> float:
 
 
 def note_missed(c: sa.Connection, batch_id: int, rows: Sequence[Staged]) -> None:
-    """Note that a reviewer found text in these instances, if the batch was chosen by chance."""
+    """Note that a reviewer found text in these instances, if the batch was chosen at random."""
     modalities = {str((one.receipt or {}).get("modality", ""))[:16] for one in rows}
     s = t.review_samples.c
     where = (s.batch_id == batch_id) & s.modality.in_(modalities) & sa.not_(s.ended)

@@ -126,7 +126,7 @@ class Reviews:
         return corrections
 
     def residual(self, project: str, kinds: Collection[tuple[str, str]] | None = None) -> list[Residual]:
-        """Return what reviews by chance showed for a project, by kind of image and rules.
+        """Return what random reviews showed for a project, by kind of image and rules.
 
         Args:
             project: its name.

@@ -110,7 +110,7 @@ def manifest(
         issued: UTC, as 2026-11-30T12:00:00Z.
         rules: by the digest of a plan, what is known of it.
         datasets: by coded SOPInstanceUID, SHA-256 of the file behind its file meta information.
-        residual: what reviews by chance have shown of the project so far; what concerns the shipment is taken.
+        residual: what random reviews have shown of the project so far; what concerns the shipment is taken.
     """
     receipts = [staged.receipt for staged in shipment.staged_instances]
     first = receipts[0]
