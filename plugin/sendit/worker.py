@@ -159,43 +159,23 @@ class Worker:
         )
 
     def _furnish(self, hello: Mapping[str, Any]) -> Services:
-        certificate = self.orthanc.ssl_certificate if self.orthanc.ssl_enabled else ""
-        storage = str(hello.get("storage_directory", ""))  # Orthanc resolves a relative one: not guessed here
-        source = Source(
-            str(hello["url"]),
-            str(hello.get("authorization", "")),
-            certificate,
-            storage=Path(storage) if storage.startswith("/") else None,
-        )
-        path = Path(hello["configuration_path"])
-        projects = prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent)
-        shared, home = self.settings.staging_directory, self.journal.home
+        source, shared, home = self._source(hello), self.settings.staging_directory, self.journal.home
         staging, previews = Staging(shared, self._directory, home), Previews(shared, home)
-        queues = {process_queue(home): self.settings.batches_at_once}
-        # Deliveries to a destination that is no longer configured must fail, instead of waiting for ever.
-        queues |= {deliver_queue(name, home): 1 for name in self.journal.deliveries.open_destinations(home)}
-        queues |= {deliver_queue(name, home): d.batches_at_once for name, d in self.settings.destinations.items()}
         destinations = _destinations(self.settings, self.orthanc)
-        executor = f"{home}-0"
-        queues |= {pull_queue(executor): _PULLS_AT_ONCE}
-        scheduler = Scheduler(
-            url=engine_url(self.settings.database, self._directory),
-            executor=executor,
-            queues=queues,
-        )
+        path = Path(hello["configuration_path"])
         return Services(
             settings=self.settings,
             journal=self.journal,
             source=source,
             staging=staging,
             previews=previews,
-            scheduler=scheduler,
+            scheduler=self._scheduler(),
             deidentification=Deidentification(
                 self.journal,
                 source,
                 staging,
                 previews,
-                projects,
+                prepare_projects(self.settings, self.journal, path if path.is_dir() else path.parent),
                 self.settings.workers,
                 OVERRULABLE,
                 _with_passports(self.settings, destinations),
@@ -205,6 +185,25 @@ class Worker:
             traces=self._traces(),
             recycling=self.orthanc.recycling,
         )
+
+    def _source(self, hello: Mapping[str, Any]) -> Source:
+        certificate = self.orthanc.ssl_certificate if self.orthanc.ssl_enabled else ""
+        storage = str(hello.get("storage_directory", ""))  # Orthanc resolves a relative one: not guessed here
+        return Source(
+            str(hello["url"]),
+            str(hello.get("authorization", "")),
+            certificate,
+            storage=Path(storage) if storage.startswith("/") else None,
+        )
+
+    def _scheduler(self) -> Scheduler:
+        home = self.journal.home
+        executor = f"{home}-0"
+        queues = {process_queue(home): self.settings.batches_at_once, pull_queue(executor): _PULLS_AT_ONCE}
+        # Deliveries to a destination that is no longer configured must fail, instead of waiting for ever.
+        queues |= {deliver_queue(name, home): 1 for name in self.journal.deliveries.open_destinations(home)}
+        queues |= {deliver_queue(name, home): d.batches_at_once for name, d in self.settings.destinations.items()}
+        return Scheduler(url=engine_url(self.settings.database, self._directory), executor=executor, queues=queues)
 
     def _traces(self) -> Traces:
         settings = self.settings.tracing
