@@ -91,10 +91,10 @@ class BatchFilter(BaseModel):
             modality=self.modality or None,
             destination=self.destination or None,
             deliveries=frozenset(self.delivery),
-            opened_from=_begin(self.opened_from),
-            opened_before=_end(self.opened_to),
-            ended_from=_begin(self.ended_from),
-            ended_before=_end(self.ended_to),
+            opened_from=begin_of(self.opened_from),
+            opened_before=end_of(self.opened_to),
+            ended_from=begin_of(self.ended_from),
+            ended_before=end_of(self.ended_to),
             coded=self.coded or None,
             study=self.study,
             reason=self.reason or None,
@@ -114,10 +114,11 @@ class BatchQuery(BatchFilter):
     after: int | None = Field(default=None, ge=0, le=LARGEST, description="`previous` of a page; not with `before`")
 
 
-def _begin(day: Date | None) -> datetime | None:
+def begin_of(day: Date | None) -> datetime | None:
+    """Return the first moment of a day."""
     return None if day is None else datetime.combine(day, time.min, UTC)
 
 
-def _end(day: Date | None) -> datetime | None:
-    """Return the first moment after that day; the last possible day has none, and limits nothing."""
+def end_of(day: Date | None) -> datetime | None:
+    """Return the first moment after a day; the last possible day has none, and limits nothing."""
     return None if day is None or day == Date.max else datetime.combine(day, time.min, UTC) + timedelta(days=1)

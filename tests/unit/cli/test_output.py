@@ -65,6 +65,7 @@ ANSWERS = {
     "/api/reload": RELOAD,
     "/api/acknowledgements": {"batches": list(range(1, 60)), "imports": []},
     "/api/recalls": {"batches": [{**BATCH, "state": "RECALL_FAILED"}]},
+    "/api/batches/actions": {"id": None, "action": "retry", "total": 0, "done": 0, "refused": 0, "outcomes": []},
 }
 CALLS: dict[str, list[str]] = {
     "status": ["status"],
@@ -74,6 +75,7 @@ CALLS: dict[str, list[str]] = {
     "verify": ["verify", "1234567"],
     "reload": ["reload", "--preview"],
     "acknowledge": ["acknowledge", "1"],
+    "retry": ["retry", "--state", "FAILED"],
     "recall": ["recall", "--batch", "1234567", "--reason", "x", "--yes"],
 }
 

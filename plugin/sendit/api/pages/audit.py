@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
-from sendit.api.filters import LARGEST, Before, one_page
+from sendit.api.filters import LARGEST, Before, begin_of, end_of, one_page
 from sendit.api.pages.shell import Sources
 from sendit.api.roles import Viewer
 from sendit.journal.audit import AuditFilter
@@ -75,7 +75,7 @@ def add(app: FastAPI, sources: Sources) -> None:
         until: date | None = None,
         before: Before = None,
     ) -> HTMLResponse:
-        wanted = AuditFilter(batch, project or None, actor or None, action or None, _begin(since), _end(until))
+        wanted = AuditFilter(batch, project or None, actor or None, action or None, begin_of(since), end_of(until))
         entries, after = one_page(lambda most: log.page(wanted, most, before), _PAGE, lambda one: one.number)
         chosen = {name: value for name, value in asdict(wanted).items() if value is not None and name not in _DAYS}
         chosen |= {name: day for name, day in (("since", since), ("until", until)) if day is not None}
@@ -93,15 +93,6 @@ def add(app: FastAPI, sources: Sources) -> None:
 
 
 _DAYS = ("since", "until")
-
-
-def _begin(day: date | None) -> datetime | None:
-    return None if day is None else datetime.combine(day, time.min, UTC)
-
-
-def _end(day: date | None) -> datetime | None:
-    """Return the first moment after a day; the last possible day has none, and limits nothing."""
-    return None if day is None or day == date.max else datetime.combine(day, time.min, UTC) + timedelta(days=1)
 
 
 def _instants(chosen: dict[str, Any], wanted: AuditFilter) -> dict[str, Any]:

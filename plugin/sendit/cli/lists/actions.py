@@ -78,9 +78,13 @@ def _act(
         return
     request: dict[str, Any] = {"action": action, "reason": reason}
     request |= {"batches": numbers} if numbers else {"filter": chosen.as_dict()}
-    expected = api.call("POST", "/api/batches/actions", {**request, "preview": True})["total"]
+    preview = api.call("POST", "/api/batches/actions", {**request, "preview": True})
+    expected = preview["total"]
     if not expected:
-        say(nothing_matches(chosen, api))
+        if as_json:
+            print_json(preview)
+        else:
+            say(nothing_matches(chosen, api))
         return
     if not yes and not numbers:
         confirm(f"{action} {counted(expected, 'batch', 'batches')}?")
