@@ -339,7 +339,7 @@ class Health(BaseModel):
     down_since: dict[str, datetime] = Field(
         description="destinations that take nothing; since when the worker, which may have been restarted, has seen it"
     )
-    paused: list[str] = Field(description="what persons have paused, in words")
+    paused: list[str] = Field(description="what people have paused, in words")
     active: int = Field(description="stages that are running, queued or waiting for a retry")
     batches: dict[BatchState, int]
 

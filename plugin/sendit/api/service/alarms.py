@@ -1,4 +1,4 @@
-"""*Alarms*, the page and its routes: what is wrong and who was told of it, and a test of the ways to persons."""
+"""*Alarms*, the page and its routes: what is wrong and who was told of it, and a test of the channels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AlarmAnswer(BaseModel):
 
 
 class ToldToAnswer(BaseModel):
-    """A way to persons."""
+    """A channel by which people are told."""
 
     channel: str = Field(description="its place in the configuration")
     to: str = Field(description="whom it tells")
@@ -62,7 +62,7 @@ class ChannelAnswer(BaseModel):
 
 
 class AlarmTestAnswer(BaseModel):
-    """The result of a test, for each way to persons."""
+    """The result of a test, channel by channel."""
 
     channels: list[ChannelAnswer]
 

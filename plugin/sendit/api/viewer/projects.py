@@ -314,5 +314,5 @@ def _release(project: Project) -> str:
         f"the first {rule.first_of_device} of each device" if rule.first_of_device is not None else "",
     ]
     which = "every study" if rule.everything else "; ".join(filter(None, chosen))
-    persons = "a person has" if rule.persons == 1 else f"{rule.persons} persons have"
-    return f"once {persons} accepted it: {which}" + ("" if rule.everything else "; all others at once")
+    people = "a person has" if rule.persons == 1 else f"{rule.persons} people have"
+    return f"once {people} accepted it: {which}" + ("" if rule.everything else "; all others at once")

@@ -319,8 +319,8 @@ class Pulling:
                 problem = self._transfer(pull, there)
                 present = replace(present, held=self._held_as(present, there.uid))
         self._went_on(pull)
-        if not problem and present.expected is None and self._source.count(present.held):
-            present = replace(present, expected=self._source.count(present.held))
+        if not problem and present.expected is None and (images := self._source.count(present.held)):
+            present = replace(present, expected=images)
             self._take(pull, present, f"{pull.source} does not tell how many images there are")
         elif not self._complete(pull, present, ""):
             self._incomplete(pull, present, problem)
