@@ -41,7 +41,7 @@ def lines_of(name: str = "irb", **project: Any) -> dict[str, str]:
         ({}, "Release", "at once"),
         ({"Pixels": {"OnText": "Review"}}, "Release", "at once; what has text in its pixels once a person"),
         ({"Release": "Review"}, "Release", "once a person has accepted it: every study"),
-        ({"Release": {"Review": {"Share": 5, "Persons": 2}}}, "Release", "once 2 persons have accepted it: 5 % of"),
+        ({"Release": {"Review": {"Share": 5, "Persons": 2}}}, "Release", "once 2 people have accepted it: 5 % of"),
         ({"Release": {"Review": {"Modality": ["US"], "FirstOfDevice": 3}}}, "Release", "with US; the first 3 of each"),
     ],
 )  # fmt: skip
