@@ -58,6 +58,7 @@ EXCEPTIONS = {
         "on_post_build",
     ],
     "pydantic": ["model_config"],
+    "clients of the API read it in problems and destinations": ["cure"],
     "requests": ["max_redirects", "trust_env"],
     "typer reads a command's parameters there": ["__annotations__", "__signature__"],
     "uvicorn": ["main_loop"],

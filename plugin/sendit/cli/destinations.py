@@ -29,14 +29,14 @@ def destinations(
     Exit code 1: a destination cannot be reached, or refuses access.
     """
     shown = client(config).call("GET", "/api/destinations")["destinations"]
-    if unknown := sorted({*(names or [])} - {one["name"] for one in shown}):
+    if unknown := sorted({*(names or [])} - {destination["name"] for destination in shown}):
         raise typer.BadParameter(f"no destination has this name: {', '.join(unknown)}", param_hint="NAMES")
-    shown = [one for one in shown if not names or one["name"] in names]
+    shown = [destination for destination in shown if not names or destination["name"] in names]
     if as_json:
         print_json({"destinations": shown})
     else:
         _show_destinations(shown)
-    if any(one["state"] in ("refused", "unreachable") for one in shown):
+    if any(destination["state"] in ("refused", "unreachable") for destination in shown):
         raise typer.Exit(1)
 
 
@@ -45,27 +45,27 @@ def _show_destinations(all_: list[dict[str, Any]]) -> None:
         say("No destination is configured.")
         return
     _print_states(all_)
-    for one in all_:
+    for destination in all_:
         for label, text in (
-            (f"{one['type']}, ", one["where"]),
-            ("", one["reason"]),
-            ("→ ", one["cure"]),
-            ("last failure: ", one["last_error"]),
+            (f"{destination['type']}, ", destination["where"]),
+            ("", destination["reason"]),
+            ("→ ", destination["cure"]),
+            ("last failure: ", destination["last_error"]),
         ):
             if text:
-                say(f"  {one['name']}: {label}{text}")
+                say(f"  {destination['name']}: {label}{text}")
 
 
 def _print_states(all_: list[dict[str, Any]]) -> None:
-    counts = [name for name in _COUNTS if name != "recalling" or any(one["recalling"] for one in all_)]
+    counts = [name for name in _COUNTS if name != "recalling" or any(destination["recalling"] for destination in all_)]
     rows = []
-    for one in all_:
-        state = f"[{_STYLES.get(one['state'], 'yellow')}]{one['state']}[/]"
-        rows.append([escape(one["name"]), state, *(str(one[count]) for count in counts)])
+    for destination in all_:
+        state = f"[{_STYLES.get(destination['state'], 'yellow')}]{destination['state']}[/]"
+        rows.append([escape(destination["name"]), state, *(str(destination[count]) for count in counts)])
     print_table(("destination", "state", *counts), rows, counts)
-    for one in all_:
-        if one["until"]:
-            say(f"  {one['name']}: until {utc(one['until'])}")
+    for destination in all_:
+        if destination["until"]:
+            say(f"  {destination['name']}: until {utc(destination['until'])}")
 
 
 def verify(
@@ -108,5 +108,5 @@ def _show(verdict: dict[str, Any], instances: int) -> None:
         if verdict["instances"] < instances:  # the destination takes only some modalities
             text = f"holds all {verdict['instances']} that go there" if verdict["instances"] else "none go there"
         say(f"  {name}: {text}")
-    for one in verdict["discrepancies"]:
-        say(f"  {name}: {one['sop_instance_uid']}: {one['problem']}")
+    for discrepancy in verdict["discrepancies"]:
+        say(f"  {name}: {discrepancy['sop_instance_uid']}: {discrepancy['problem']}")

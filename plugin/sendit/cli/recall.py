@@ -60,12 +60,12 @@ def recall(
         return
     if not yes:
         _confirm(affected)
-    numbers = [one["id"] for one in worker.call("POST", "/api/recalls", request)["batches"]]
+    numbers = [recalled["id"] for recalled in worker.call("POST", "/api/recalls", request)["batches"]]
     if not numbers:
         _end(f"{_NOTHING_LEFT} Further studies are held.", as_json=as_json)
         return
     after = _watch(worker, numbers, wait)
-    complete = all(one["state"] == "RECALLED" for one in after)
+    complete = all(recalled["state"] == "RECALLED" for recalled in after)
     if as_json:
         print_json({"complete": complete, "batches": after})
     else:
@@ -84,9 +84,9 @@ def _end(message: str, *, as_json: bool) -> None:
 
 
 def _confirm(affected: list[dict[str, Any]]) -> None:
-    for one in affected:
-        places = ", ".join(d["destination"] for d in one["deliveries"]) or "no destination yet"
-        errors.print(f"batch {one['id']} of project {one['project']}: {one['state']}, {places}")
+    for batch in affected:
+        places = ", ".join(d["destination"] for d in batch["deliveries"]) or "no destination yet"
+        errors.print(f"batch {batch['id']} of project {batch['project']}: {batch['state']}, {places}")
     count = len(affected)
     batches = f"{count} batch{'es' * (count != 1)}" if affected else "further studies of this patient"
     confirm(f"{'Recall' if affected else 'Hold'} {batches}? This cannot be undone")
@@ -110,20 +110,24 @@ def _pending(batch: dict[str, Any]) -> bool:
     """
     if batch["state"] != "RECALLING":
         return False
-    failed = [one for one in batch["deliveries"] if one["failures"]]
-    waiting = [one for one in batch["deliveries"] if one["state"] == "RECALLING" and not one["failures"]]
+    failed = [delivery for delivery in batch["deliveries"] if delivery["failures"]]
+    waiting = [
+        delivery for delivery in batch["deliveries"] if delivery["state"] == "RECALLING" and not delivery["failures"]
+    ]
     return bool(waiting) or not failed
 
 
 def _print_recalled(batches: list[dict[str, Any]]) -> None:
     rows, why = [], []
     for batch in batches:
-        for one in batch["deliveries"]:
-            left = "0" if one["state"] == "RECALLED" else str(one["sent"])
-            rows.append([str(batch["id"]), escape(one["destination"]), str(one["removed"]), left])
-            if one["state"] != "RECALLED":
-                again = ", will be retried" if one["state"] == "RECALLING" else ""
-                why.append(f"  {batch['id']}, {one['destination']}: {one['last_error'] or 'not tried yet'}{again}")
+        for delivery in batch["deliveries"]:
+            left = "0" if delivery["state"] == "RECALLED" else str(delivery["sent"])
+            rows.append([str(batch["id"]), escape(delivery["destination"]), str(delivery["removed"]), left])
+            if delivery["state"] != "RECALLED":
+                again = ", will be retried" if delivery["state"] == "RECALLING" else ""
+                why.append(
+                    f"  {batch['id']}, {delivery['destination']}: {delivery['last_error'] or 'not tried yet'}{again}"
+                )
         if not batch["deliveries"]:
             rows.append([str(batch["id"]), "–", "0", "0"])
             why.append(f"  {batch['id']}: it never left")
@@ -150,13 +154,13 @@ def certificate(
         say(f"Audit log: entry {recall['entry']}, {recall['entry_hash']}. Manifest: {recall['manifest'] or 'none'}")
         rows = [
             [
-                escape(one["destination"]),
-                one["state"],
-                str(one["removed"]),
-                str(one["left"]),
-                escape(one["problem"] or ""),
+                escape(destination["destination"]),
+                destination["state"],
+                str(destination["removed"]),
+                str(destination["left"]),
+                escape(destination["problem"] or ""),
             ]
-            for one in recall["destinations"]
+            for destination in recall["destinations"]
         ]
         print_table(("destination", "state", "removed", "left", "problem"), rows, ("removed", "left"))
         say("Complete: nothing of it is left." if recall["complete"] else "Not complete.")

@@ -19,6 +19,7 @@ from sendit.cli.common import (
     say,
     utc,
 )
+from sendit.errors import counted
 
 review_app = typer.Typer(
     help="Show batches that wait for a reviewer, and decide about them.", no_args_is_help=True, add_completion=False
@@ -49,10 +50,10 @@ def list_(
         say("Nothing waits for a review.")
         return
     rows = []
-    for one in page["batches"]:
-        since = one["changed_at"][:16].replace("T", " ")
-        why = (one["reason"] or "").removeprefix("waits for a person: ")
-        rows.append([str(one["id"]), escape(one["project"]), str(one["under_way"]), since, escape(why)])
+    for batch in page["batches"]:
+        since = batch["changed_at"][:16].replace("T", " ")
+        why = (batch["reason"] or "").removeprefix("waits for a person: ")
+        rows.append([str(batch["id"]), escape(batch["project"]), str(batch["under_way"]), since, escape(why)])
     print_table(("batch", "project", "instances", "since (UTC)", "why"), rows, ["instances"])
 
 
@@ -66,20 +67,20 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
     say(f"batch {number}: {detail['batch']['state']}" + (f", {detail['why']}" if detail["why"] else ""))
     allowed = ", ".join(detail["allowed"]).lower() or "nothing"
     say(f"  users who have to accept it: {detail['persons']}; possible decisions: {allowed}")
-    for one in detail["instances"]:
-        _show_instance(one)
-    for one in detail["decisions"]:
-        count = f" of {one['instances']} instance(s)" if one["instances"] else ""
-        reason = f": {one['reason']}" if one["reason"] else ""
-        say(f"  {utc(one['at'], seconds=True)} {one['decision']}{count} by {one['actor']}{reason}")
+    for instance in detail["instances"]:
+        _show_instance(instance)
+    for decision in detail["decisions"]:
+        count = f" of {counted(decision['instances'], 'instance')}" if decision["instances"] else ""
+        reason = f": {decision['reason']}" if decision["reason"] else ""
+        say(f"  {utc(decision['at'], seconds=True)} {decision['decision']}{count} by {decision['actor']}{reason}")
 
 
-def _show_instance(one: dict[str, Any]) -> None:
-    boxes = f", {len(one['regions'])} region(s) masked" if one["regions"] else ""
-    accepted = f", accepted by {', '.join(one['accepted_by'])}" if one["accepted_by"] else ""
-    why = one["doubt"] or one["reason"] or one["how"]
+def _show_instance(instance: dict[str, Any]) -> None:
+    boxes = f", {counted(len(instance['regions']), 'region')} masked" if instance["regions"] else ""
+    accepted = f", accepted by {', '.join(instance['accepted_by'])}" if instance["accepted_by"] else ""
+    why = instance["doubt"] or instance["reason"] or instance["how"]
     say(
-        f"  {one['number']}: {one['state']}, {one['status'] or 'no output'}{boxes}{accepted}"
+        f"  {instance['number']}: {instance['state']}, {instance['status'] or 'no output'}{boxes}{accepted}"
         + (f" – {why}" if why else "")
     )
 
@@ -143,8 +144,8 @@ def regions(
     """Mask further regions, or unmask a false one; the images come back to review."""
     boxes = {
         "instance": instance,
-        "add": [_box(one) for one in add or ()],
-        "remove": [_box(one) for one in remove or ()],
+        "add": [_box(text) for text in add or ()],
+        "remove": [_box(text) for text in remove or ()],
     }
     _decide(config, number, as_json, decision="REGIONS", regions=boxes, scope=scope, reason=reason)
 
@@ -207,6 +208,7 @@ def _say_reprocessed(number: int, answer: dict[str, Any]) -> None:
             say(f"  {action}: {before} times before, {now} now")
     if difference["attributes_note"]:
         say(f"  by attribute: {difference['attributes_note']}")
-    for one in difference["attributes"]:
-        before, now = (one[name] or "nothing" for name in ("before", "after"))
-        say(f"  {one['tag']} {one['name']}: {before} ({one['before_rule']}), now {now} ({one['after_rule']})")
+    for attribute in difference["attributes"]:
+        before, now = (attribute[name] or "nothing" for name in ("before", "after"))
+        was, becomes = f"{before} ({attribute['before_rule']})", f"now {now} ({attribute['after_rule']})"
+        say(f"  {attribute['tag']} {attribute['name']}: {was}, {becomes}")

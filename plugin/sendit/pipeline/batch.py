@@ -177,8 +177,8 @@ class Pipeline:
         # project's Match may take it instead, also where the project is not configured any more.
         # So does what Orthanc made of it.
         chain = [study.id, *self._originals_of(study)]
-        unlinked = [name for one in chain for name in self._journal.unlinking.projects_of(one)]
-        recalled = [name for one in chain for name in self._journal.recalls.projects_of(one)]
+        unlinked = [name for study_id in chain for name in self._journal.unlinking.projects_of(study_id)]
+        recalled = [name for study_id in chain for name in self._journal.recalls.projects_of(study_id)]
         closed = {*unlinked, *recalled}
         named = [
             *self._journal.batches.projects_of(study.id),
@@ -439,8 +439,9 @@ class Pipeline:
         if before is None or not self._journal.rescheduling.hasten(batch_id, why, actor, reason):
             return None
         old = [process_key(batch_id, before.attempt)] if before.next_attempt_at is not None else []
-        for d in (one for one in deliveries if one.next_attempt_at is not None):
-            old += [key(batch_id, d.destination, d.attempt) for key in (deliver_key, recall_key)]
+        for delivery in deliveries:
+            if delivery.next_attempt_at is not None:
+                old += [key(batch_id, delivery.destination, delivery.attempt) for key in (deliver_key, recall_key)]
         self.services.scheduler.cancel(*old)
         batch = self._journal.batches.get(batch_id)
         if batch is not None and batch.attempt != before.attempt:

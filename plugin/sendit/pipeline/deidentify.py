@@ -132,7 +132,7 @@ class Deidentification:
         Raises:
             Retry: the processes cannot be started, or are being stopped.
         """
-        jobs = ((one.version, self._job_ahead(project, one, codes)) for one in instances)
+        jobs = ((stored.version, self._job_ahead(project, stored, codes)) for stored in instances)
         self.ahead.begin(study, project.rules_digest, jobs, as_of=as_of, arrived=arrived)
 
     def _job_ahead(self, project: ReadyProject, instance: StoredInstance, codes: Codes | None) -> Job:
@@ -174,7 +174,11 @@ class Deidentification:
     def _note_characteristics(self, batch: Batch) -> None:
         """Write down for the risk report what of the outputs could single the patient out, from one of each series."""
         released = self._journal.batches.instances(batch.id, InstanceState.RELEASED)
-        by_series = {one.receipt.series_instance_uid: one.orthanc_id for one in released if one.receipt is not None}
+        by_series = {
+            instance.receipt.series_instance_uid: instance.orthanc_id
+            for instance in released
+            if instance.receipt is not None
+        }
         if not by_series:
             return
         outputs = [self._staging.name(batch.id, name) for name in by_series.values()]
@@ -205,7 +209,10 @@ class Deidentification:
         wanted = [instance for instance in pending if instance.orthanc_id in made]
         if not wanted:
             return ()
-        versions = {one.id: one.version for one in self._source.stored([one.orthanc_id for one in wanted])}
+        versions = {
+            instance.id: instance.version
+            for instance in self._source.stored([instance.orthanc_id for instance in wanted])
+        }
         jobs = self._jobs(batch, project, wanted, codes)
         taken = list(_noting(places, self.ahead.take(batch.study, jobs, project.rules_digest, versions)))
         if taken:
@@ -238,10 +245,10 @@ class Deidentification:
                 whole.write(self._staging.look(batch.id, series))  # a kill changes nothing of what it says
                 clear.update(name for name in whole.names if name in digests and name not in whole.suspects)
         return [
-            replace(one, outcome=looked_at(one.outcome))
-            if one.name in clear and isinstance(one.outcome, Receipt)
-            else one
-            for one in results
+            replace(result, outcome=looked_at(result.outcome))
+            if result.name in clear and isinstance(result.outcome, Receipt)
+            else result
+            for result in results
         ]
 
     def _work(self, batch: Batch, project: ReadyProject, results: Iterable[Result], record: Record) -> None:
@@ -271,16 +278,22 @@ class Deidentification:
         A kill at any point is no matter: what the look found is kept before anything is changed by it.
         """
         released = self._journal.batches.instances(batch.id, InstanceState.RELEASED)
-        due = {one.orthanc_id: one for one in released if one.receipt is not None and is_due(one.receipt)}
+        due = {
+            instance.orthanc_id: instance
+            for instance in released
+            if instance.receipt is not None and is_due(instance.receipt)
+        }
         if not due:
             return
         suspects: dict[str, tuple[Region, ...]] = {}
         for look in self._looks(batch, due.values(), places):
             suspects.update((name, regions) for name, regions in look.suspects.items() if name in due)
             clean = [due[name] for name in look.names if name in due and name not in suspects]
-            receipts = {one.orthanc_id: looked_at(one.receipt) for one in clean if one.receipt is not None}
+            receipts = {
+                instance.orthanc_id: looked_at(instance.receipt) for instance in clean if instance.receipt is not None
+            }
             self._journal.batches.look_taken(batch.id, batch.attempt, receipts)
-        again = [one for one in due.values() if one.orthanc_id in suspects]
+        again = [instance for instance in due.values() if instance.orthanc_id in suspects]
         if codes is None:
             codes = self._codes(batch, project, again)
         jobs = (replace(job, series=suspects[job.name]) for job in self._jobs(batch, project, again, codes))
@@ -290,10 +303,12 @@ class Deidentification:
         """Yield the look at each series; one that a former attempt took is kept."""
         by_series: dict[str, dict[str, Path]] = {}
         digests: dict[str, dict[str, str]] = {}
-        for one in due:
-            series, digest = (one.receipt.series_instance_uid, one.receipt.output_sha256) if one.receipt else ("", "")
-            by_series.setdefault(series, {})[one.orthanc_id] = self._staging.name(batch.id, one.orthanc_id)
-            digests.setdefault(series, {})[one.orthanc_id] = digest
+        for instance in due:
+            series, digest = (
+                (instance.receipt.series_instance_uid, instance.receipt.output_sha256) if instance.receipt else ("", "")
+            )
+            by_series.setdefault(series, {})[instance.orthanc_id] = self._staging.name(batch.id, instance.orthanc_id)
+            digests.setdefault(series, {})[instance.orthanc_id] = digest
         places = {series: self._staging.look(batch.id, series) for series in by_series}
         kept = {series: SeriesLook.read(places[series], paths) for series, paths in by_series.items()}
         yield from (look for look in kept.values() if look is not None)
@@ -305,8 +320,8 @@ class Deidentification:
                 yield look
             else:
                 missing.append(series)
-        places_in = {one: {name: known[name] for name in by_series[one] if name in known} for one in missing}
-        looks = self._pool.look_at_series(SeriesOfOutputs(by_series[one], places_in[one]) for one in missing)
+        places_in = {uid: {name: known[name] for name in by_series[uid] if name in known} for uid in missing}
+        looks = self._pool.look_at_series(SeriesOfOutputs(by_series[uid], places_in[uid]) for uid in missing)
         for series, look in zip(missing, looks, strict=True):
             look.write(places[series])
             yield look
@@ -376,7 +391,11 @@ class Deidentification:
         The search of whole series is left out.
         """
         project = self._project(batch)
-        some = [one for one in self._journal.batches.instances(batch.id) if one.orthanc_id in set(identifiers)]
+        some = [
+            instance
+            for instance in self._journal.batches.instances(batch.id)
+            if instance.orthanc_id in set(identifiers)
+        ]
         codes = self._codes(batch, project, some)
         outcomes: dict[str, Outcomed] = {}
         for number, job in enumerate(self._jobs(batch, project, some, codes)):
@@ -394,7 +413,7 @@ class Deidentification:
         if self._staging.rules(batch.id) == project.rules_digest:
             return
         states = (InstanceState.RELEASED, InstanceState.QUARANTINED)
-        if begun := [one.orthanc_id for one in self._journal.batches.instances(batch.id, *states)]:
+        if begun := [instance.orthanc_id for instance in self._journal.batches.instances(batch.id, *states)]:
             self._staging.remove(batch.id)
             self._journal.batches.renew_instances(batch.id, batch.attempt, begun, "begun anew: its rules have changed")
         self._staging.set_rules(batch.id, project.rules_digest)
@@ -414,13 +433,13 @@ class Deidentification:
     def _flush(self, batch: Batch, outcomes: dict[str, Receipt | Rejected | Quarantined], record: Record) -> None:
         if not outcomes:
             return
-        receipts = [one for one in outcomes.values() if isinstance(one, Receipt)]
+        receipts = [outcome for outcome in outcomes.values() if isinstance(outcome, Receipt)]
         if receipts:
             self._staging.settle(batch.id)  # law 3: an outcome is in the journal only once its output lasts
         record(batch.id, batch.attempt, outcomes)
-        held = [one.reason for one in outcomes.values() if isinstance(one, Quarantined)]
+        held = [outcome.reason for outcome in outcomes.values() if isinstance(outcome, Quarantined)]
         rejected = len(outcomes) - len(receipts) - len(held)
-        with_text = sum(1 for one in receipts if one.pixels.get("text"))
+        with_text = sum(1 for outcome in receipts if outcome.pixels.get("text"))
         count_instances(str(batch.project), len(receipts), rejected, held, with_text)
         outcomes.clear()
 

@@ -75,7 +75,7 @@ class Projects:
             digest=ready.plan_digest if ready is not None else "",
             profile=profile_of(services.settings, name, project),
             destinations=list(project.destinations),
-            variants=[one for one in self.names() if family(one) == name and VARIANT_MARK in one],
+            variants=[variant for variant in self.names() if family(variant) == name and VARIANT_MARK in variant],
             unlinked=ready is None,
         )
 
@@ -83,14 +83,14 @@ class Projects:
         """Return a project with its rules."""
         answer = self.answer(name)
         content = self.versions(name).get(answer.digest, {})
-        recipes = [RecipeAnswer(**one) for one in _files(content)]
+        recipes = [RecipeAnswer(**file) for file in _files(content)]
         residual = self._pipeline.services.journal.reviews.residual(name)
         return ProjectDetail(
             **answer.model_dump(),
             recipes=recipes,
             versions=self._listed(name, answer.digest),
-            residual_risk=[one.sentence() for one in residual if one.plan_sha256 == answer.digest],
-            residual_risk_before=[one.sentence() for one in residual if one.plan_sha256 != answer.digest],
+            residual_risk=[risk.sentence() for risk in residual if risk.plan_sha256 == answer.digest],
+            residual_risk_before=[risk.sentence() for risk in residual if risk.plan_sha256 != answer.digest],
         )
 
     def versions(self, name: str) -> dict[str, Mapping[str, Any]]:
@@ -98,15 +98,15 @@ class Projects:
         ready = self._pipeline.services.deidentification.projects.get(name)
         current = {} if ready is None else {ready.plan_digest: ready.rules()}
         kept = self._pipeline.services.journal.facts.rules(name)
-        return {**current, **{one.digest: one.content for one in kept if one.digest not in current}}
+        return {**current, **{version.digest: version.content for version in kept if version.digest not in current}}
 
     def _listed(self, name: str, current: str) -> list[RulesVersion]:
         kept = self._pipeline.services.journal.facts.rules(name)
         versions = [
-            RulesVersion(digest=one.digest, first_used_at=one.first_used_at, current=one.digest == current)
-            for one in kept
+            RulesVersion(digest=version.digest, first_used_at=version.first_used_at, current=version.digest == current)
+            for version in kept
         ]
-        if current and not any(one.current for one in versions):
+        if current and not any(version.current for version in versions):
             versions.insert(0, RulesVersion(digest=current, first_used_at=None, current=True))
         return versions
 
@@ -197,22 +197,25 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ChangeA
     """Yield the settings that differ; lists as what was taken away and what was added."""
     before, after = _settings(old), _settings(new)
     for name in sorted(before.keys() | after.keys()):
-        one, other = before.get(name), after.get(name)
-        if one == other:
+        earlier, later = before.get(name), after.get(name)
+        if earlier == later:
             continue
-        if isinstance(one, list) and isinstance(other, list) and sorted(one) != sorted(other):
-            one, other = [item for item in one if item not in other], [item for item in other if item not in one]
-        yield ChangeAnswer(name=name, old=one, new=other)
+        if isinstance(earlier, list) and isinstance(later, list) and sorted(earlier) != sorted(later):
+            earlier, later = (
+                [item for item in earlier if item not in later],
+                [item for item in later if item not in earlier],
+            )
+        yield ChangeAnswer(name=name, old=earlier, new=later)
 
 
 def _settings(content: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: content.get(name) for name in ("edition", "engine", "options", "safe_private")}
-    order = [one["name"] for one in _files(content)]
+    order = [file["name"] for file in _files(content)]
     return {**plain, **content.get("handling", {}), "files": order}
 
 
 def _texts(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    before, after = ({one["name"]: one["text"] for one in _files(content)} for content in (old, new))
+    before, after = ({file["name"]: file["text"] for file in _files(content)} for content in (old, new))
     lines: list[str] = []
     for name in dict.fromkeys((*before, *after)):
         texts = (before.get(name, "").splitlines(), after.get(name, "").splitlines())
@@ -241,7 +244,7 @@ def _lines(settings: Settings, name: str, project: Project) -> Iterator[tuple[st
     yield "Pseudonyms", _pseudonyms(project)
     yield "Recipes", ", ".join(project.recipes) or "none: the profile and its options decide alone"
     yield "Crosswalk", "is kept, encrypted" if project.crosswalk else "is not kept: nobody can look originals up"
-    yield "Destinations", ", ".join(f"{one} ({settings.destinations[one].type})" for one in project.destinations)
+    yield "Destinations", ", ".join(f"{name} ({settings.destinations[name].type})" for name in project.destinations)
     yield "Release", _release(project)
     delete = project.after_delivery == "DeleteOriginals"
     yield "Originals", "are deleted once every destination was read back" if delete else "stay in Orthanc"

@@ -51,7 +51,7 @@ class Filter:
 
     def given(self) -> set[str]:
         """Return the names of the fields that limit anything."""
-        return {one.name for one in fields(self) if getattr(self, one.name) not in (None, frozenset())}
+        return {part.name for part in fields(self) if getattr(self, part.name) not in (None, frozenset())}
 
 
 ALL = Filter()
@@ -95,7 +95,7 @@ class _Search:
 
     def rows(self) -> tuple[_Source, sa.Select[Any]]:
         """Return the source to look through, and its rows."""
-        source = next((one for one in self.sources if one.ordered), _Source(t.batches.c.id, sa.true()))
+        source = next((source for source in self.sources if source.ordered), _Source(t.batches.c.id, sa.true()))
         rows = source.rows()
         rows = rows if self.low is None else rows.where(source.id >= self.low)
         return source, rows if self.high is None else rows.where(source.id <= self.high)
@@ -112,7 +112,7 @@ def find(
     up = after is not None and before is None
     bound = after if up else before
     if rare is not None:
-        ids = [one for one in rare if bound is None or (one > bound if up else one < bound)]
+        ids = [number for number in rare if bound is None or (number > bound if up else number < bound)]
         found, last = (sorted(ids, reverse=not up))[: limit + 1], None
         total, exact = len(rare), True
     else:
@@ -204,7 +204,7 @@ def _rare(c: sa.Connection, search: _Search) -> list[int] | None:
         return None
     # One statement for all of them: each way to the database costs more than counting so few.
     numbers = c.execute(
-        sa.select(*(sa.select(sa.func.count()).select_from(one).scalar_subquery() for one in some))
+        sa.select(*(sa.select(sa.func.count()).select_from(query).scalar_subquery() for query in some))
     ).one()
     for source, number in zip(search.sources, numbers, strict=True):
         if number <= _RARE:

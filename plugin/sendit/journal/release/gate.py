@@ -74,17 +74,23 @@ def gate(c: sa.Connection, batch_id: int, wish: ReviewWish) -> str:
     if accepted(c, batch_id, rows, persons):
         sign(c, batch_id, rows)
         return ""
-    write(c, ((one.row, {k: v for k, v in one.receipt.items() if k != "review"} | {"released": False}) for one in rows))
+    write(
+        c,
+        (
+            (staged.row, {k: v for k, v in staged.receipt.items() if k != "review"} | {"released": False})
+            for staged in rows
+        ),
+    )
     return why
 
 
 def _reasons(c: sa.Connection, batch_id: int, rows: Sequence[Staged], wish: ReviewWish) -> Iterable[str]:
-    doubts = Counter(str(doubt) for one in rows if (doubt := one.receipt["pixels"].get("doubt")))
+    doubts = Counter(str(doubt) for staged in rows if (doubt := staged.receipt["pixels"].get("doubt")))
     yield from (f"{doubt} ({count} instance{'s' * (count != 1)})" for doubt, count in doubts.items())
-    modalities = {str(one.receipt.get("modality", "")) for one in rows}
+    modalities = {str(staged.receipt.get("modality", "")) for staged in rows}
     if named := sorted(modalities & wish.modalities):
         yield f"the project has {', '.join(named)} reviewed"
-    if wish.text_found and any(_has_text(one.receipt["pixels"]) for one in rows):
+    if wish.text_found and any(_has_text(staged.receipt["pixels"]) for staged in rows):
         yield "text was found in its pixels"
     if wish.first_of_device and not wish.devices:
         yield _UNKNOWN_DEVICE
@@ -123,22 +129,22 @@ def _is_new(c: sa.Connection, batch_id: int, wish: ReviewWish) -> bool:
 def accepted(c: sa.Connection, batch_id: int, rows: Sequence[Staged], persons: int) -> bool:
     """Return whether so many different persons have accepted each of these outputs."""
     marks = _marks(c, batch_id)
-    return bool(rows) and all(len(_valid(one, marks)) >= persons for one in rows)
+    return bool(rows) and all(len(_valid(staged, marks)) >= persons for staged in rows)
 
 
 def acceptances(c: sa.Connection, batch_id: int, rows: Sequence[Staged]) -> dict[int, list[str]]:
     """Return who has accepted each of these outputs, by the instance's row."""
     marks = _marks(c, batch_id)
-    return {one.row: [mark["actor"] for mark in _valid(one, marks)] for one in rows}
+    return {staged.row: [mark["actor"] for mark in _valid(staged, marks)] for staged in rows}
 
 
 def sign(c: sa.Connection, batch_id: int, rows: Sequence[Staged]) -> None:
     """Let the receipts of accepted outputs say so, and that they are released."""
     marks = _marks(c, batch_id)
     signed = []
-    for one in rows:
-        by = [{"actor": mark["actor"], "at": mark["at"]} for mark in _valid(one, marks)]
-        signed.append((one.row, {**one.receipt, "released": True, "review": {"decision": "accepted", "by": by}}))
+    for staged in rows:
+        by = [{"actor": mark["actor"], "at": mark["at"]} for mark in _valid(staged, marks)]
+        signed.append((staged.row, {**staged.receipt, "released": True, "review": {"decision": "accepted", "by": by}}))
     write(c, signed)
 
 
@@ -161,15 +167,15 @@ def _marks(c: sa.Connection, batch_id: int) -> dict[int, list[dict[str, str]]]:
     return marks
 
 
-def _valid(one: Staged, marks: Mapping[int, Sequence[dict[str, str]]]) -> list[dict[str, str]]:
+def _valid(staged: Staged, marks: Mapping[int, Sequence[dict[str, str]]]) -> list[dict[str, str]]:
     """Return the marks of this very output."""
-    return [mark for mark in marks.get(one.row, ()) if mark["output"] == one.receipt["output_sha256"]]
+    return [mark for mark in marks.get(staged.row, ()) if mark["output"] == staged.receipt["output_sha256"]]
 
 
 def _begin_samples(c: sa.Connection, batch_id: int, rows: Sequence[Staged]) -> None:
     """Note what a random review looks at: one study, for each kind of image and rules."""
     project = c.execute(sa.select(t.batches.c.project).where(t.batches.c.id == batch_id)).scalar_one()
-    kinds = Counter((str(one.receipt.get("modality", ""))[:16], one.receipt["plan_sha256"]) for one in rows)
+    kinds = Counter((str(staged.receipt.get("modality", ""))[:16], staged.receipt["plan_sha256"]) for staged in rows)
     for (modality, plan), count in kinds.items():
         values = {"batch_id": batch_id, "modality": modality, "plan_sha256": plan, "project": project}
         c.execute(sa.insert(t.review_samples).values(**values, instances=count, missed=False, ended=False))

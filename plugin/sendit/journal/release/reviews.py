@@ -113,7 +113,7 @@ class Reviews:
         by_size: dict[tuple[str, int, int], tuple[set[Region], set[Region]]] = {}
         with reading(self._engine) as c:
             for instance, rows, columns, *lists in c.execute(query.where(g.batch_id == batch_id).order_by(g.id)):
-                drawn, false, undrawn = ({Region(*one) for one in boxes} for boxes in lists)
+                drawn, false, undrawn = ({Region(*region) for region in boxes} for boxes in lists)
                 all_drawn, all_false = by_size.setdefault((instance, rows, columns), (set(), set()))
                 all_drawn.difference_update(undrawn)
                 all_drawn.update(drawn)
@@ -121,8 +121,8 @@ class Reviews:
                 all_false.difference_update(drawn)
         corrections: dict[str, tuple[Corrections, ...]] = {}
         for (instance, rows, columns), (drawn, false) in by_size.items():
-            one = Corrections(rows, columns, tuple(sorted(drawn)), tuple(sorted(false)))
-            corrections[instance] = (*corrections.get(instance, ()), one)
+            correction = Corrections(rows, columns, tuple(sorted(drawn)), tuple(sorted(false)))
+            corrections[instance] = (*corrections.get(instance, ()), correction)
         return corrections
 
     def residual(self, project: str, kinds: Collection[tuple[str, str]] | None = None) -> list[Residual]:
@@ -237,7 +237,7 @@ class Reviews:
             _note(c, judgement, Decision.REJECT, None if numbers is None else len(rows), rows, {"text": text})
             c.execute(
                 sa.update(t.instances)
-                .where(i.id.in_([one.row for one in rows]))
+                .where(i.id.in_([staged.row for staged in rows]))
                 .values(state=InstanceState.REJECTED, reason=REVIEWER_REJECTED, receipt=sa.null())
             )
             after = self._after_rejection(c, batch_id, either, state)
@@ -308,7 +308,7 @@ class Reviews:
             values: dict[str, Any] = {"batch_id": judgement.batch_id}
             values |= {"rows": drawing.rows, "columns": drawing.columns}
             values |= {"drawn": _lists(drawing.add), "false": false, "undrawn": undrawn}
-            c.execute(sa.insert(t.review_regions), [{**values, "instance_id": one.row} for one in targets])
+            c.execute(sa.insert(t.review_regions), [{**values, "instance_id": staged.row} for staged in targets])
             details = {"scope": str(drawing.scope), "added": _lists(drawing.add), "removed": _lists(drawing.remove)}
             _note(c, judgement, Decision.REGIONS, len(targets), targets, {**details, "number": drawing.number})
             self._again(c, judgement, targets)
@@ -320,7 +320,7 @@ class Reviews:
         b, i = t.batches.c, t.instances.c
         values: dict[str, Any] = {"state": BatchState.QUEUED, "reason": None, "next_attempt_at": None, "starts": 0}
         move(c, _under_review(judgement), **values, failures=0, attempt=b.attempt + 1)
-        ids = [one.row for one in rows]
+        ids = [staged.row for staged in rows]
         _unmark(c, judgement.batch_id, ids)
         anew = {"state": InstanceState.PENDING, "receipt": sa.null()}
         c.execute(sa.update(t.instances).where(i.id.in_(ids)).values(**anew))
@@ -351,14 +351,14 @@ def _chosen(
     """
     if numbers is None:
         return among
-    by_row, rows = {one.row: one for one in among}, _rows(c, batch_id)
+    by_row, rows = {staged.row: staged for staged in among}, _rows(c, batch_id)
     chosen = []
     for number in sorted(set(numbers)):
-        one = by_row.get(rows[number - 1]) if 0 < number <= len(rows) else None
-        if one is None:
+        staged = by_row.get(rows[number - 1]) if 0 < number <= len(rows) else None
+        if staged is None:
             problem = f"its instance {number} is not one that can be decided about"
             raise Misconfigured(f"batch {batch_id}", problem, "Look at the review again: it lists those that can.")
-        chosen.append(one)
+        chosen.append(staged)
     return chosen
 
 
@@ -376,10 +376,10 @@ def _open(c: sa.Connection, batch_id: int, why: str) -> None:
 
 def _mark(c: sa.Connection, judgement: Judgement, rows: Sequence[Staged]) -> None:
     m = t.review_marks.c
-    ids = [one.row for one in rows]
+    ids = [staged.row for staged in rows]
     c.execute(sa.delete(t.review_marks).where(m.instance_id.in_(ids) & (m.actor == judgement.actor)))
     values = {"batch_id": judgement.batch_id, "actor": judgement.actor, "at": now()}
-    marks = [{**values, "instance_id": one.row, "output_sha256": one.receipt["output_sha256"]} for one in rows]
+    marks = [{**values, "instance_id": staged.row, "output_sha256": staged.receipt["output_sha256"]} for staged in rows]
     if marks:
         c.execute(sa.insert(t.review_marks), marks)
 
@@ -399,7 +399,7 @@ def _note(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Write down a decision, for the batch and in its history."""
-    plan = next((one.receipt["plan_sha256"] for one in rows if one.receipt), None)
+    plan = next((staged.receipt["plan_sha256"] for staged in rows if staged.receipt), None)
     values = {"batch_id": judgement.batch_id, "attempt": judgement.attempt, "decision": decision, "details": details}
     values |= {"actor": judgement.actor, "at": now(), "reason": judgement.reason, "plan_sha256": plan}
     c.execute(sa.insert(t.reviews).values(**values, instances=instances))
@@ -431,19 +431,20 @@ def _removable(batch_id: int, image: Staged, regions: Sequence[Region]) -> tuple
         Misconfigured: one is neither: a rule for the device, a barcode or the label of a slide.
     """
     pixels = image.receipt["pixels"]
-    found, drawn = ({Region(*one) for one in pixels.get(name, ())} for name in ("text", "drawn"))
+    found, drawn = ({Region(*region) for region in pixels.get(name, ())} for name in ("text", "drawn"))
     for region in regions:
         if region not in found | drawn:
             problem = "only a region that text detection found, or that a reviewer drew, can be removed"
             raise Misconfigured(f"batch {batch_id}", problem, "Change the project's rules, then re-run the batch.")
-    return _lists([one for one in regions if one in found]), _lists([one for one in regions if one in drawn])
+    of_text = [region for region in regions if region in found]
+    return _lists(of_text), _lists([region for region in regions if region in drawn])
 
 
 def _in_scope(rows: Sequence[Staged], image: Staged, scope: Scope) -> list[Staged]:
     if scope is Scope.INSTANCE:
         return [image]
     series = image.receipt["series_instance_uid"]
-    return [one for one in rows if scope is Scope.STUDY or one.receipt["series_instance_uid"] == series]
+    return [staged for staged in rows if scope is Scope.STUDY or staged.receipt["series_instance_uid"] == series]
 
 
 def _lists(regions: Sequence[Region]) -> list[list[int]]:

@@ -39,13 +39,13 @@ def canonical(value: Any) -> bytes:
 
 def _check(value: Any) -> None:
     if isinstance(value, dict):
-        for key, one in value.items():
+        for key, inner in value.items():
             if not (isinstance(key, str) and key.isascii()):  # then every order of keys is the same
                 raise TypeError("a key of a passport is not ASCII")
-            _check(one)
+            _check(inner)
     elif isinstance(value, list | tuple):
-        for one in value:
-            _check(one)
+        for inner in value:
+            _check(inner)
     elif not (value is None or isinstance(value, str | int | bool)):
         raise TypeError(f"a passport cannot hold a {type(value).__name__}")
 
@@ -114,7 +114,7 @@ def manifest(
     """
     receipts = [staged.receipt for staged in shipment.staged_instances]
     first = receipts[0]
-    instances = sorted((_instance(one, datasets) for one in receipts), key=lambda one: str(one["instance"]))
+    instances = sorted((_instance(receipt, datasets) for receipt in receipts), key=lambda entry: str(entry["instance"]))
     return {
         "project": shipment.project,
         "batch": shipment.batch_id,
@@ -124,28 +124,30 @@ def manifest(
         "issued": issued,
         "software": f"SendIt {__version__}",
         "engine": ENGINE_VERSION,
-        "rules": {digest: rules.get(digest, {}) for digest in sorted({one.plan_sha256 for one in receipts})},
+        "rules": {digest: rules.get(digest, {}) for digest in sorted({receipt.plan_sha256 for receipt in receipts})},
         "count": len(instances),
-        "bytes": sum(one.output_size for one in receipts),
-        "residual_risk": [_residual(one) for one in residual if _concerns(one, receipts)],
+        "bytes": sum(receipt.output_size for receipt in receipts),
+        "residual_risk": [_residual(risk) for risk in residual if _concerns(risk, receipts)],
         "instances": instances,
     }
 
 
 def _concerns(residual: Residual, receipts: Sequence[Receipt]) -> bool:
     """Return whether images of this kind, under these rules, are among the instances."""
-    return any(one.modality == residual.modality and one.plan_sha256 == residual.plan_sha256 for one in receipts)
+    return any(
+        receipt.modality == residual.modality and receipt.plan_sha256 == residual.plan_sha256 for receipt in receipts
+    )
 
 
-def _residual(one: Residual) -> dict[str, Any]:
+def _residual(risk: Residual) -> dict[str, Any]:
     """Return a measured residual risk; the bound as text, because canonical numbers are whole."""
     return {
-        "modality": one.modality,
-        "rules": one.plan_sha256,
-        "studies": one.studies,
-        "instances": one.instances,
-        "missed": one.missed,
-        "upper_95": f"{one.upper:.4g}",
+        "modality": risk.modality,
+        "rules": risk.plan_sha256,
+        "studies": risk.studies,
+        "instances": risk.instances,
+        "missed": risk.missed,
+        "upper_95": f"{risk.upper:.4g}",
     }
 
 
@@ -176,6 +178,6 @@ def _review(review: Mapping[str, Any]) -> dict[str, Any]:
     """Return a reviewer's decision without names: of how many persons, and when the last one took it."""
     if not review:
         return {}
-    by = [one for one in review.get("by", ()) if isinstance(one, dict)]
-    last = max((str(one.get("at", "")) for one in by), default="")
+    by = [person for person in review.get("by", ()) if isinstance(person, dict)]
+    last = max((str(person.get("at", "")) for person in by), default="")
     return {"decision": str(review.get("decision", "")), "persons": len(by), "at": last}

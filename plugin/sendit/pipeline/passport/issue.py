@@ -80,7 +80,7 @@ class Passports:
         stored = self._journal.passports.of(shipment.batch_id).get(delivery.destination)
         moment = datetime.now(UTC).replace(microsecond=0)
         digests = self._datasets(shipment) if stored is None else _known_datasets(stored)
-        kinds = {(one.receipt.modality, one.receipt.plan_sha256) for one in shipment.staged_instances}
+        kinds = {(staged.receipt.modality, staged.receipt.plan_sha256) for staged in shipment.staged_instances}
         residual = self._journal.reviews.residual(shipment.project, kinds)
         manifest = document.manifest(shipment, now(), self._rules(shipment.project), digests, residual)
         if stored is not None and _same(manifest, json.loads(stored.content)["manifest"]):
@@ -198,7 +198,7 @@ def _dataset(staged: StagedInstance) -> tuple[str, str | None]:
 
 def _known_datasets(stored: StoredPassport) -> dict[str, str]:
     instances = json.loads(stored.content)["manifest"]["instances"]
-    return {one["instance"]: one["dataset_sha256"] for one in instances if "dataset_sha256" in one}
+    return {instance["instance"]: instance["dataset_sha256"] for instance in instances if "dataset_sha256" in instance}
 
 
 def _same(manifest: Mapping[str, Any], former: Mapping[str, Any]) -> bool:

@@ -236,9 +236,9 @@ class DeidentifyPool:
         Raises:
             Misconfigured: text detection is unavailable.
         """
-        divided = enumerate(self._each(series, parts_of, lambda one: [one.undivided()]))
+        divided = enumerate(self._each(series, parts_of, lambda whole: [whole.undivided()]))
         parts = ((number, part) for number, (_, parts) in divided for part in parts)
-        looks = self._each(parts, _look_at_numbered, lambda one: one[1].all_suspect())
+        looks = self._each(parts, _look_at_numbered, lambda numbered: numbered[1].all_suspect())
         for _, of_one in groupby(looks, key=lambda look: look[0][0]):
             yield SeriesLook.merged(look for _, look in of_one)
 
@@ -258,18 +258,18 @@ class DeidentifyPool:
         waiting: deque[tuple[J, Future[T]]] = deque()
         try:
             while True:
-                while len(waiting) < self._in_flight and (one := next(source, None)) is not None:
-                    waiting.append((one, self._submit(one, work)))
+                while len(waiting) < self._in_flight and (item := next(source, None)) is not None:
+                    waiting.append((item, self._submit(item, work)))
                 if not waiting:
                     return
-                one, future = waiting.popleft()
+                item, future = waiting.popleft()
                 try:
-                    yield one, future.result()
+                    yield item, future.result()
                 except (BrokenProcessPool, CancelledError):
                     if self._closed:
                         raise Retry("SendIt is stopping") from None
-                    found = self._on_trial(work, one)
-                    yield one, instead(one) if isinstance(found, str) else found
+                    found = self._on_trial(work, item)
+                    yield item, instead(item) if isinstance(found, str) else found
         finally:
             for _, future in waiting:
                 future.cancel()

@@ -150,11 +150,11 @@ class EarlyWork:
         while left:
             if not self._is_free():
                 # And asked about again: its batch may be what keeps the machine busy.
-                self._put({one.id: arrived[one.id] for one in left})
+                self._put({instance.id: arrived[instance.id] for instance in left})
                 return
             together = self._ahead.together(study)
             some, left = left[:together], left[together:]
-            last = max(arrived[one.id] for one in some)
+            last = max(arrived[instance.id] for instance in some)
             self._services.deidentification.begin_ahead(study, some, project, codes, as_of, last)
 
     def _is_free(self) -> bool:
@@ -177,11 +177,11 @@ class EarlyWork:
 
     def _by_study(self, stored: list[StoredInstance]) -> dict[str, list[StoredInstance]]:
         by_study: dict[str, list[StoredInstance]] = {}
-        for one in stored:
-            if one.series not in self._studies:
+        for instance in stored:
+            if instance.series not in self._studies:
                 _forget_many(self._studies)
-                self._studies[one.series] = self._services.source.study_of_series(one.series) or ""
-            by_study.setdefault(self._studies[one.series], []).append(one)
+                self._studies[instance.series] = self._services.source.study_of_series(instance.series) or ""
+            by_study.setdefault(self._studies[instance.series], []).append(instance)
         by_study.pop("", None)  # deleted meanwhile
         return by_study
 

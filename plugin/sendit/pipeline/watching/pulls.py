@@ -217,7 +217,7 @@ class Pulling:
         """Take over the pulls of workers that do not live, if their lists are here, and what they name."""
         alive = {*self._services.journal.facts.alive(ALIVE_SECONDS), self._services.scheduler.executor}
         stranded = []
-        for pull in [one for one in self._journal.running() if one.executor not in alive]:
+        for pull in [pull for pull in self._journal.running() if pull.executor not in alive]:
             if not (self._list_of(pull).is_file() and self._can_go_on(pull)):
                 stranded.append(pull.id)
                 continue
@@ -291,8 +291,8 @@ class Pulling:
     def _look_up(self, pull: Pull, line: int, wanted: Wanted) -> None:
         self._wait_turn(pull, lambda: self._held(pull))
         with self.remotes.find(Kind(pull.kind), pull.source, query_of(wanted)) as answers:
-            matching = [one for one in answers if matches(one, wanted)]
-        found = {identifier_of(one): one.images for one in matching}
+            matching = [study for study in answers if matches(study, wanted)]
+        found = {identifier_of(study): study.images for study in matching}
         others = f"no such study at {pull.source}"
         if answers and not found:
             others += f"; it answered with {len(answers)} others, which do not match the row"
@@ -309,7 +309,7 @@ class Pulling:
         if study.failures:
             self._services.stopping.wait(backoff(study.failures, self._services.settings.retry))
         with self.remotes.find(Kind(pull.kind), pull.source, query_of(wanted)) as answers:
-            there = next((one for one in answers if identifier_of(one) == study.study), None)
+            there = next((answer for answer in answers if identifier_of(answer) == study.study), None)
             if there is None:
                 problem, present = f"it is no longer at {pull.source}", study
             else:
@@ -421,7 +421,11 @@ class Pulling:
         opens = opens_at(window, self._now()) if window is not None else None
         if opens is not None:
             return f"the window of {pull.source} opens at {opens:%Y-%m-%d %H:%M} UTC"
-        same = [one.id for one in self._journal.running() if (one.source, one.executor) == (pull.source, pull.executor)]
+        same = [
+            running.id
+            for running in self._journal.running()
+            if (running.source, running.executor) == (pull.source, pull.executor)
+        ]
         return f"pull {same[0]} from {pull.source} goes first" if same and same[0] < pull.id else ""
 
     def _crowded(self, pull: Pull) -> str:

@@ -101,8 +101,8 @@ class InstanceViewer:
     def instances(self, batch_id: int, first: int, limit: int) -> list[ViewedInstance]:
         """Return the instances from number `first` on, in their order."""
         rows = self._services.journal.batches.numbered(batch_id, first, limit)
-        held = self._held(batch_id) if any(one.receipt is None for one in rows) else {}
-        return [self._viewed(first + index, one, held) for index, one in enumerate(rows)]
+        held = self._held(batch_id) if any(instance.receipt is None for instance in rows) else {}
+        return [self._viewed(first + index, instance, held) for index, instance in enumerate(rows)]
 
     def instance(self, batch_id: int, number: int) -> ViewedInstance | None:
         """Return one instance; None if the batch does not have so many."""
@@ -121,7 +121,7 @@ class InstanceViewer:
     def sheet(self, batch_id: int, first: int, count: int, which: Which) -> bytes | Unavailable:
         """Return the first frames of instances as tiles of one PNG."""
         rows = self._services.journal.batches.numbered(batch_id, first, min(count, MOST_ON_SHEET))
-        files = (self._file_of(one, which) for one in rows)
+        files = (self._file_of(instance, which) for instance in rows)
         looks = tuple((None if isinstance(file, Unavailable) else file, 0) for file in files)
         return self._pool.run(sheet, SheetLook(looks)) if looks else Unavailable("the batch has no such instances")
 
@@ -138,21 +138,23 @@ class InstanceViewer:
         rows = self._services.journal.batches.numbered(batch_id, number, 1)
         if not rows:
             return _no_instance(number)
-        one = rows[0]
-        after = self._file_of(one, "after")
-        if isinstance(after, Unavailable) and one.state in _DONE:
+        instance = rows[0]
+        after = self._file_of(instance, "after")
+        if isinstance(after, Unavailable) and instance.state in _DONE:
             return after
         batch = self._services.journal.batches.get(batch_id)
         project = self._services.deidentification.projects.get(batch.project or "") if batch is not None else None
         if project is None:
             return Unavailable("its project is no longer configured, so that its rules are not known")
         output = None if isinstance(after, Unavailable) else after
-        pixels: Mapping[str, Any] = one.receipt.pixels if one.receipt is not None and output is not None else {}
-        before = self._original(one.orthanc_id, str(batch_id))
+        pixels: Mapping[str, Any] = (
+            instance.receipt.pixels if instance.receipt is not None and output is not None else {}
+        )
+        before = self._original(instance.orthanc_id, str(batch_id))
         compared = self._pool.run(header, HeaderLook(project.spec, before, output, pixels))
         if isinstance(compared, Unavailable):
             return compared
-        same = one.receipt is None or one.receipt.plan_sha256 == project.plan_digest
+        same = instance.receipt is None or instance.receipt.plan_sha256 == project.plan_digest
         return HeaderView(compared, planned=output is None, same_rules=same)
 
     def rule_changes(self, batch_id: int) -> RuleChanges:
@@ -163,9 +165,13 @@ class InstanceViewer:
         """
         journal = self._services.journal
         batch = journal.batches.get(batch_id)
-        sent = [one for one in journal.batches.instances(batch_id) if one.receipt is not None and one.receipt.released]
-        digests = {one.receipt.plan_sha256 for one in sent if one.receipt is not None}
-        originals = [self._original(one.orthanc_id, str(batch_id)) for one in sent]
+        sent = [
+            instance
+            for instance in journal.batches.instances(batch_id)
+            if instance.receipt is not None and instance.receipt.released
+        ]
+        digests = {instance.receipt.plan_sha256 for instance in sent if instance.receipt is not None}
+        originals = [self._original(instance.orthanc_id, str(batch_id)) for instance in sent]
         project = (batch.project if batch is not None else None) or ""
         return rule_changes(self._services, self._pool, project, digests, originals)
 
@@ -185,13 +191,13 @@ class InstanceViewer:
         rows = self._services.journal.batches.numbered(batch_id, number, 1)
         return self._file_of(rows[0], which) if rows else _no_instance(number)
 
-    def _file_of(self, one: Instance, which: Which) -> File | Unavailable:
+    def _file_of(self, instance: Instance, which: Which) -> File | Unavailable:
         if which == "before":
-            return self._original(one.orthanc_id, f"{one.batch_id}")
-        path = self._services.staging.name(one.batch_id, one.orthanc_id)
-        if one.receipt is None or not self._services.staging.holds(path, one.receipt):
-            return Unavailable(_WHY_NO_OUTPUT.get(one.state, "its output is not in staging"))
-        return File(path, self._near, version=one.receipt.output_sha256)
+            return self._original(instance.orthanc_id, f"{instance.batch_id}")
+        path = self._services.staging.name(instance.batch_id, instance.orthanc_id)
+        if instance.receipt is None or not self._services.staging.holds(path, instance.receipt):
+            return Unavailable(_WHY_NO_OUTPUT.get(instance.state, "its output is not in staging"))
+        return File(path, self._near, version=instance.receipt.output_sha256)
 
     def _original(self, instance: str, version: str) -> File:
         source = self._services.source
@@ -203,18 +209,18 @@ class InstanceViewer:
 
     def _held(self, batch_id: int) -> dict[str, Shown]:
         """Return a preview of each instance that has some, by the digest in their names."""
-        return {one.name.partition("-")[0]: one for one in self._services.previews.of(batch_id)}
+        return {preview.name.partition("-")[0]: preview for preview in self._services.previews.of(batch_id)}
 
-    def _viewed(self, number: int, one: Instance, held: Mapping[str, Shown]) -> ViewedInstance:
-        receipt, reason = one.receipt, one.reason or ""
+    def _viewed(self, number: int, instance: Instance, held: Mapping[str, Shown]) -> ViewedInstance:
+        receipt, reason = instance.receipt, instance.reason or ""
         if receipt is None:
-            preview = held.get(self._services.previews.place(one.batch_id, one.orthanc_id).name)
+            preview = held.get(self._services.previews.place(instance.batch_id, instance.orthanc_id).name)
             pixels = {"status": preview.status, "how": preview.how, "doubt": preview.how} if preview else {}
             boxes = _boxes({**pixels, "regions": preview.regions} if preview else {})
-            return replace(_of_pixels(number, one.state, pixels), reason=reason, boxes=boxes)
-        path = self._services.staging.name(one.batch_id, one.orthanc_id)
+            return replace(_of_pixels(number, instance.state, pixels), reason=reason, boxes=boxes)
+        path = self._services.staging.name(instance.batch_id, instance.orthanc_id)
         return replace(
-            _of_pixels(number, one.state, receipt.pixels),
+            _of_pixels(number, instance.state, receipt.pixels),
             reason=reason,
             modality=receipt.modality,
             series=receipt.series_instance_uid,

@@ -150,16 +150,20 @@ class Conditions:
     def _progress(self) -> str:
         """Return a text that differs once an instance has got its outcome, or a batch or a delivery came to an end."""
         ended = {*ENDED, BatchState.SENT, BatchState.REVIEW, BatchState.DELIVERING}
-        facts = [(one.name, one.state, one.number) for one in self._journal.counts.of(PROJECT) if one.state in ended]
-        facts += [
-            (one.name, one.state, one.number)
-            for one in self._journal.counts.of(INSTANCE)
-            if one.state != InstanceState.PENDING
+        facts = [
+            (count.name, count.state, count.number)
+            for count in self._journal.counts.of(PROJECT)
+            if count.state in ended
         ]
         facts += [
-            (one.name, one.state, one.instances)
-            for one in self._journal.counts.of(DESTINATION)
-            if one.state == DeliveryState.VERIFIED
+            (count.name, count.state, count.number)
+            for count in self._journal.counts.of(INSTANCE)
+            if count.state != InstanceState.PENDING
+        ]
+        facts += [
+            (count.name, count.state, count.instances)
+            for count in self._journal.counts.of(DESTINATION)
+            if count.state == DeliveryState.VERIFIED
         ]
         return _digest(repr(sorted(facts)))
 
@@ -167,22 +171,22 @@ class Conditions:
         """Return what waits for SendIt, in words; what is paused or outside its window does not count."""
         pauses = self._journal.pauses.all()
         queued = sum(
-            one.number
-            for one in self._journal.counts.of(PROJECT)
-            if one.state in (BatchState.QUEUED, BatchState.PROCESSING) and holding(pauses, one.name) is None
+            count.number
+            for count in self._journal.counts.of(PROJECT)
+            if count.state in (BatchState.QUEUED, BatchState.PROCESSING) and holding(pauses, count.name) is None
         )
         sending: Counter[str] = Counter()
-        for one in self._journal.counts.of(DESTINATION):
-            if one.state in _WAITING and holding(pauses, destination=one.name) is None:
-                sending[one.name] += one.number
+        for count in self._journal.counts.of(DESTINATION):
+            if count.state in _WAITING and holding(pauses, destination=count.name) is None:
+                sending[count.name] += count.number
         words = [f"{counted(queued, 'batch', 'batches')} to be de-identified"] if queued else []
         return ", ".join(words + [f"{number} for {name}" for name, number in sorted(sending.items())])
 
     def _expiry(self) -> Iterator[Condition]:
         soon = datetime.now(UTC) + timedelta(days=self._alarms.expiry_days)
-        for one in endings(self._orthanc, soon):
-            serial = f"{one.serial:x}" if one.end else ""
-            yield Condition(f"Expiry:{one.place}:{serial}", one.text)
+        for ending in endings(self._orthanc, soon):
+            serial = f"{ending.serial:x}" if ending.end else ""
+            yield Condition(f"Expiry:{ending.place}:{serial}", ending.text)
         if self._alarms.signing_key_days is not None:
             yield from self._old_keys(soon - timedelta(days=self._alarms.signing_key_days))
 

@@ -107,13 +107,18 @@ class Keeper:
         return AlarmsView(
             alarms=[
                 Alarm(
-                    key.partition(":")[0], one["text"], _time(one["since"]), _time(one["told"]) if one["told"] else None
+                    key.partition(":")[0],
+                    alarm["text"],
+                    _time(alarm["since"]),
+                    _time(alarm["told"]) if alarm["told"] else None,
                 )
-                for key, one in self._state["open"].items()
+                for key, alarm in self._state["open"].items()
             ],
             channels=[
-                ToldTo(one.name, one.to, len(waiting.get(one.name, ())), self._complained.get(one.name, ""))
-                for one in self._channels
+                ToldTo(
+                    channel.name, channel.to, len(waiting.get(channel.name, ())), self._complained.get(channel.name, "")
+                )
+                for channel in self._channels
             ],
             summary=last["text"] if last else "",
             summary_at=_time(last["at"]) if last else None,
@@ -146,30 +151,34 @@ class Keeper:
         for kind, conditions in self._conditions.now(self._state["memory"]).items():
             if conditions is None:
                 continue  # what was wrong is not known to be over
-            present = {one.key: one for one in conditions}
+            present = {condition.key: condition for condition in conditions}
             for key in [key for key in known if key.startswith(f"{kind}:") and key not in present]:
                 gone = known.pop(key)
                 if gone["told"]:
                     lines.append(("Solved", f"{gone['text']} (since {gone['since'][:16]} UTC)"))
-            lines += [(word, one.text) for one in present.values() if (word := self._due(one, at))]
+            lines += [(word, condition.text) for condition in present.values() if (word := self._due(condition, at))]
         order = ("Problem", "Still", "Solved")
         lines.sort(key=lambda line: order.index(line[0]))
         counts = {word: sum(1 for first, _ in lines if first == word) for word in order}
         named = [f"{number} {_NAMES[word][number > 1]}" for word, number in counts.items() if number]
         return [f"{word}: {text}" for word, text in lines], f"{self._alarms.title}: {', '.join(named)}"
 
-    def _due(self, one: Condition, at: datetime) -> str:
+    def _due(self, condition: Condition, at: datetime) -> str:
         """Return how a condition is to be told now; "" if it is not."""
-        entry = self._state["open"].setdefault(one.key, {"since": at.isoformat(), "told": "", "size": one.size})
-        entry["text"] = one.text
+        entry = self._state["open"].setdefault(
+            condition.key, {"since": at.isoformat(), "told": "", "size": condition.size}
+        )
+        entry["text"] = condition.text
         if not entry["told"]:
-            word = "Problem" if at - datetime.fromisoformat(entry["since"]) >= one.patience else ""
+            word = "Problem" if at - datetime.fromisoformat(entry["since"]) >= condition.patience else ""
         else:
             ago = at - datetime.fromisoformat(entry["told"])
-            again = ago >= timedelta(hours=self._alarms.repeat_hours) or (one.size > entry["size"] and ago >= _GROWN)
+            again = ago >= timedelta(hours=self._alarms.repeat_hours) or (
+                condition.size > entry["size"] and ago >= _GROWN
+            )
             word = "Still" if again else ""
         if word:
-            entry |= {"told": at.isoformat(), "size": one.size}
+            entry |= {"told": at.isoformat(), "size": condition.size}
         return word
 
     def _summarise(self, at: datetime) -> None:
@@ -183,7 +192,7 @@ class Keeper:
         if local.time() >= self._alarms.daily_summary and last != today:
             self._state["summary"] = today
             if self._conditions.leads():
-                open_now = [f"Open: {one['text']}" for one in self._state["open"].values() if one["told"]]
+                open_now = [f"Open: {alarm['text']}" for alarm in self._state["open"].values() if alarm["told"]]
                 text = "\n".join([self._summary(at), *(open_now or ["No open problems."])])
                 self._state["last_summary"] = {"at": at.isoformat(), "text": text}
                 self._post(f"{self._alarms.title}: summary", text, at)
@@ -259,8 +268,10 @@ def summary(journal: Journal, folder: Path, at: datetime) -> str:
     day = at.astimezone(UTC).date() - timedelta(days=1)
     lines = [f"Delivered on {day} (UTC):"]
     totals = journal.totals.of(day, day, by_day=False)
-    for one in totals:
-        lines.append(f"- {one.project}: {one.studies:,} studies, {one.instances:,} images, {one.size / 1e9:,.2f} GB")
+    for total in totals:
+        lines.append(
+            f"- {total.project}: {total.studies:,} studies, {total.instances:,} images, {total.size / 1e9:,.2f} GB"
+        )
     if not totals:
         lines.append("- nothing")
     states = journal.counts.by_state()
