@@ -145,6 +145,8 @@ def _parts(kind: Kind, value: str) -> Iterable[str]:
 _PIECE = 1 << 20
 _LONGEST = 256
 _FORGET_AFTER = 16 << 20
+#: Bytes of all forms up to which the faster automaton is built. It takes half a kilobyte for each of them.
+_MOST_FOR_TABLE = 1 << 15
 #: In as many samples, it is worth looking first where something can stand.
 _MANY = 1 << 16
 #: Bytes on each side by which a hit is judged.
@@ -196,7 +198,7 @@ class SampleSearch:
     def _hits(self, value: Bytes) -> Iterator[tuple[int, int, int]]:
         """Yield the index, start and end of each hit, in order."""
         if self._automaton is None:
-            self._automaton = BytesAhoCorasick([form for form, _ in self._forms], implementation=Implementation.DFA)
+            self._automaton = self._built()
         view = memoryview(value).cast("B")
         for offset in range(0, len(view), _PIECE):
             piece = view[offset : offset + _PIECE + _LONGEST]
@@ -211,6 +213,12 @@ class SampleSearch:
                 yield index, start, -end
             if offset % _FORGET_AFTER == 0:
                 release_pages(view)
+
+    def _built(self) -> BytesAhoCorasick:
+        forms = [form for form, _ in self._forms]
+        if sum(map(len, forms)) > _MOST_FOR_TABLE:
+            return _automaton(forms)
+        return BytesAhoCorasick(forms, implementation=Implementation.DFA)
 
     def _regions(self, piece: memoryview) -> Iterable[tuple[int, int]]:
         """Return where in a piece a form may stand."""

@@ -200,7 +200,7 @@ def _spellings_of_all(
     return spellings
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # of several megabytes each, if there are many names in other scripts
 def _in_encodings(
     removed: frozenset[tuple[Kind, str]],
     retained: frozenset[tuple[Kind, str]],
@@ -209,7 +209,7 @@ def _in_encodings(
     return byte_search(removed, retained, unreadable)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _among_samples(removed: frozenset[tuple[Kind, str]], literals: tuple[str, ...]) -> SampleSearch:
     return SampleSearch((kind, value) for kind, value in removed if value not in literals)
 

@@ -48,7 +48,7 @@ from sendit.deidentify.retained.makes import (
     without_room,
 )
 from sendit.deidentify.retained.numbers import gives_meaning
-from sendit.deidentify.retained.plausible import NUMBERED, are_plausible, is_resonance
+from sendit.deidentify.retained.plausible import NUMBERED, NUMERIC_VALUE, are_plausible, is_resonance
 from sendit.deidentify.retained.private_values import is_written
 from sendit.deidentify.retained.terms_of_attributes import with_terms
 from sendit.deidentify.retained.vr_rules import YEARS, is_age_over_89, top_coded, valid, years_of_top
@@ -77,6 +77,7 @@ _CODE_VALUES = (0x00080100, 0x00080119, 0x00080120)
 #: ContextIdentifier, TemplateIdentifier
 _TABLES = (0x0008010F, 0x0040DB00)
 _IMAGE_TYPES = (0x00080008, 0x00089007)  # ImageType, FrameType
+_UNITS = 0x004008EA  # MeasurementUnitsCodeSequence
 _ISOTOPE = re.compile(r"\^\d{1,3}m?\^")  # ^18^Fluorine: no name in three parts
 _IMAGING_FREQUENCY, _FIELD_STRENGTH = 0x00180084, 0x00180087
 _PROCESSING_CODE = 0x00181401  # AcquisitionDeviceProcessingCode: a number from a table of the device
@@ -135,7 +136,7 @@ class RetainedValues:
             return cleaned if cleaned is element.value or cleaned else self._stand_in(element.tag, vr, elements)
         if _may_hide(element.tag, vr, rule) and self._is_text(element.value, vr):
             return b""  # it never was a number
-        value = self._checked_number(element, vr, rule)
+        value = self._checked_number(element, vr, rule, elements)
         if element.tag in YEARS and is_age_over_89(value, vr, self.order, elements):
             return years_of_top(vr, self.order)
         if not value and self._is_frequency_in_hertz(element, elements):
@@ -160,7 +161,7 @@ class RetainedValues:
     def _is_text(self, value: bytes | memoryview, vr: str) -> bool:
         return is_hidden_text(value, vr, self.order) or self.texts.holds_personal_data(as_text(value))
 
-    def _checked_number(self, element: Element, vr: str, rule: Rule) -> bytes | memoryview:
+    def _checked_number(self, element: Element, vr: str, rule: Rule, elements: Dataset) -> bytes | memoryview:
         """Return the same for what is neither text nor a name: code strings, ages, numbers, bytes."""
         if vr == "CS" and rule.values and self._is_written_so(rule.values, element.value):
             return element.value
@@ -175,7 +176,8 @@ class RetainedValues:
         if element.tag == _ICC_PROFILE and rule.origin == "allowlist":
             return without_texts(bytes(value))
         is_number = vr == "IS" and is_series_number(element.tag, ascii_text(value))  # pixel data may be gigabytes
-        return value if is_number else self._number(element.tag, value, vr)
+        unit = _unit_in(elements) if element.tag == NUMERIC_VALUE else ""
+        return value if is_number else self._number(element.tag, value, vr, unit)
 
     def _is_frequency_in_hertz(self, element: Element, elements: Dataset) -> bool:
         """Return whether a number too large for its attribute is the frequency that the field of the magnet gives."""
@@ -220,7 +222,7 @@ class RetainedValues:
                 return standard.encode("ascii")
         return DUMMIES[vr]
 
-    def _number(self, tag: int, value: bytes | memoryview, vr: str) -> bytes | memoryview:
+    def _number(self, tag: int, value: bytes | memoryview, vr: str, unit: str) -> bytes | memoryview:
         """Return nothing for a value with one of the identifiers, or with a number too large for its attribute."""
         whole: list[str] = []
         others: list[str] = []
@@ -230,7 +232,7 @@ class RetainedValues:
             whole, others = digits_of_bytes(value, vr, self.order)
         numbers = [digits for digits in whole if len(digits) >= _SHORTEST_NUMBER]
         decimals = [digits for digits in (*others, *joined(whole)) if len(digits) >= _SHORTEST_DECIMAL]
-        told = any(map(self.texts.is_identifier, numbers + decimals)) or not are_plausible(tag, vr, numbers)
+        told = any(map(self.texts.is_identifier, numbers + decimals)) or not are_plausible(tag, vr, numbers, unit)
         if tag in NUMBERED:  # a part of an accession number: without its year, its check digit
             told = told or any(len(n) > _LONGEST_COUNT and self.texts.is_within_identifier(n) for n in numbers)
         return b"" if told else value
@@ -419,3 +421,9 @@ def _is_ours(tag: int, rule: Rule) -> bool:
 def _text_in(elements: Dataset, tag: int) -> str:
     element = find(elements, tag)
     return "" if element is None or element.items is not None else ascii_text(element.value)
+
+
+def _unit_in(elements: Dataset) -> str:
+    """Return the code of the unit that stands beside a numeric value; "" if there is none."""
+    units = find(elements, _UNITS)
+    return "" if units is None or not units.items else _text_in(units.items[0], _CODE_VALUES[0])

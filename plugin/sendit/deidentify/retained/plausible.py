@@ -52,9 +52,17 @@ _ANY = """RadionuclideTotalDose RadionuclideHalfLife RadiopharmaceuticalSpecific
     SpecifiedNumberOfPulses DeliveredNumberOfPulses SourceIsotopeHalfLife SourceStrength ReferenceAirKermaRate
     DoseCalibrationFactor RescaleSlope MetersetExposure StartMeterset EndMeterset BeamMeterset Quantity
     ExcitationFrequency NominalFrequency MeasuredCenterFrequency MeasuredBandwidth ImpedanceMeasurementFrequency"""
-#: SeriesNumber, AcquisitionNumber, InstanceNumber: mammography and derived series are numbered with up to eight digits
-#: (73200000), which are no day; more are a time or somebody's number.
+#: SeriesNumber, AcquisitionNumber, InstanceNumber: mammography and derived series are numbered with up to eight digits,
+#: zeros among them (73200001), which are no day; others are a time or somebody's number.
 NUMBERED, _MOST_NUMBERED = frozenset([0x00200011, 0x00200012, 0x00200013]), 99_999_999
+_COUNTED = re.compile(r"0*(?:\d{1,6}|\d*000\d*)")
+#: NumericValue: in a unit in which nothing reaches a million, or in none, a larger number may be somebody's.
+NUMERIC_VALUE = 0x0040A30A
+_COARSE_UNITS = frozenset(
+    """mm cm m cm3 ml mL L l dL dl kg g Gy cGy mGy kV V mV A mA mA.s s min h d wk mo a deg rad % [pH] cm/s m/s mm/s mm/min
+    ml/min l/min L/min mm[Hg] [hnsf'U] Cel K T kHz MHz GHz /min {bpm} {beats}/min [diop] dB kg/m2 m2 cm2 ml/m2 g/m2
+    mmol/l mg/dl {ratio} {score} {SUVbw}g/ml g/ml {gestational_week}""".split()
+)
 #: No measurement has more significant digits in front of the point; numbers of nations have.
 #: Floats that are longer are whole by their precision.
 _TEN_DIGITS, _MOST_SIGNIFICANT, _LONGEST_EXACT = frozenset({"DS", "IS", "FD"}), 10, 15
@@ -83,19 +91,25 @@ _MOST_OF_LARGE = 999_999
 _MOST_OF_SETTINGS = {"US": 9_999, "SS": 9_999} | dict.fromkeys(("DS", "IS", "FD", "FL", "SL", "UL", "SV", "UV"), 99_999)
 
 
-def are_plausible(tag: int, vr: str, numbers: Iterable[str]) -> bool:
+def are_plausible(tag: int, vr: str, numbers: Iterable[str], unit: str = "") -> bool:
     """Return whether whole numbers may be what an attribute measures or counts.
 
     Args:
         tag: the attribute.
         vr: its VR.
         numbers: their digits, without a sign.
+        unit: the code of the unit (UCUM) that the file gives beside a NumericValue, if any.
     """
     if tag in NUMBERED:
-        return not any(int(number) > _MOST_NUMBERED or _DAY.fullmatch(number.strip()) for number in numbers)
+        return all(
+            int(number) <= _MOST_NUMBERED and _COUNTED.fullmatch(number.strip()) and not _DAY.fullmatch(number.strip())
+            for number in numbers
+        )
     if vr in _TEN_DIGITS and any(len(n) <= _LONGEST_EXACT and len(n.strip("0 ")) > _MOST_SIGNIFICANT for n in numbers):
         return False
     most = _limits()[tag] if tag in _limits() else _most_of(tag, vr)
+    if tag == NUMERIC_VALUE and (not unit or unit in _COARSE_UNITS):
+        most = _MOST_OF_LARGE
     return most is None or all(int(number) <= most for number in numbers)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
@@ -146,3 +149,16 @@ def test_a_find_across_two_pieces() -> None:
         samples = bytearray(3 << 20)
         samples[at : at + 17] = b"Quixworth^Zebulon"
         assert search.kinds(bytes(samples)) == {Kind.PATIENT}
+
+
+def test_many_names_of_other_scripts_take_little_memory() -> None:
+    """Each has hundreds of forms in bytes: automata that are fast for a few would take 60 MB for these."""
+    names = ("長宗我部^元勝", "東海林^美佐緒", "欧阳^婧雯", "Череповецкая^Владислава", "Караваев^Эдуард", "วงศ์เจริญ^สมศักดิ์")
+    search = SampleSearch([(Kind.PERSON, name) for name in names])
+    before = _resident()
+    assert search.kinds(bytes(4096) + "東海林".encode("shift_jis") + bytes(4096)) == {Kind.PERSON}
+    assert _resident() - before < 24 << 20
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
 
 from sendit.config.schema import Option
 from sendit.deidentify import compile_plan, deidentify
@@ -15,6 +16,7 @@ from sendit.model import Quarantined
 from tests.unit.deidentify.samples import IDENTITIES, dataset, file_of, output
 
 PLAN = compile_plan([Option.CLEAN_DESCRIPTORS, Option.RETAIN_PATIENT_CHARACTERISTICS], [])
+STRUCTURED = compile_plan([Option.CLEAN_STRUCTURED_CONTENT], [])
 
 
 def _after(keyword: str, value: Any) -> Any:
@@ -116,6 +118,35 @@ def test_the_number_of_a_series_that_is_part_of_an_identifier_goes() -> None:
     before = dataset()
     before.AccessionNumber, before.SeriesNumber = "24-73200181-9", "73200181"
     assert output(file_of(before), PLAN).SeriesNumber is None
+
+
+@pytest.mark.parametrize("number", ["4711882", "47118823", "4718200"])
+@pytest.mark.parametrize("keyword", ["SeriesNumber", "InstanceNumber", "AcquisitionNumber"])
+def test_a_count_of_seven_digits_without_zeros_among_them_goes(keyword: str, number: str) -> None:
+    """Devices number so with zeros only; without them, it may be somebody's number in the wrong field."""
+    assert _after(keyword, number) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "stays"),
+    [
+        ("4711882", "ml", False),
+        ("4711882", None, False),
+        ("471188", "ml", True),
+        ("4711882", "mm3", True),
+        ("4711882", "Bq", True),
+    ],
+)
+def test_a_measured_value_is_judged_by_its_unit(number: str, unit: str | None, *, stays: bool) -> None:
+    before, value = dataset(), Dataset()
+    value.NumericValue = number
+    if unit:
+        code = Dataset()
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = unit, "UCUM", unit
+        value.MeasurementUnitsCodeSequence = [code]
+    before.AcquisitionContextSequence = [value]
+    item = output(file_of(before), STRUCTURED).AcquisitionContextSequence[0]
+    assert item.NumericValue == (float(number) if stays else None)
 
 
 def test_a_number_that_locates_pixels_holds_the_instance() -> None:
