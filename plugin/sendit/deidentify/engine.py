@@ -85,7 +85,7 @@ _STUDY_DATE, _ACCESSION_NUMBER, _MODALITY = 0x00080020, 0x00080050, 0x00080060
 #: (PersonIdentificationCodeSequence, OperatorIdentificationSequence, InstitutionCodeSequence)
 _NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
 
-_TEXT_VALUE = 0x0040A160
+_TEXT_VALUE, _DATE_VALUES = 0x0040A160, frozenset({0x0040A120, 0x0040A121})  # DateTime, Date
 _INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 
 
@@ -218,7 +218,7 @@ def _remembered(cleaner: _Cleaner, *, animal: bool) -> Remembered | None:
         return None
     subject, retained = cleaner.subject, cleaner.retained
     rules = (cleaner.plan.digest, subject.sop_class_uid, animal, cleaner.encoding)
-    names = (cleaner.identities.scope(), subject.patient, retained.texts, retained.byte_search)
+    names = (cleaner.identities.scope(), subject.patient, subject.birth, retained.texts, retained.byte_search)
     return remembered_in((rules, names))
 
 
@@ -352,7 +352,7 @@ class _Cleaner:
         if action is Action.KEEP:
             return self._keep(element, rule, context)
         if action in (Action.KEEP_DATE, Action.SHIFT):
-            return self._date(element, rule)
+            return self._date(element, rule, context)
         self.counts[action] += 1
         value = self._MAKERS[action](self, element, rule, context)
         if value is None:
@@ -426,19 +426,26 @@ class _Cleaner:
             return self._uid(element, rule, context) or b""
         return value
 
-    def _date(self, element: Element, rule: Rule) -> Element | None:
+    def _date(self, element: Element, rule: Rule, context: _Context) -> Element | None:
         days = 0
         if rule.action is Action.SHIFT:
             days = self.identities.date_offset_days(self.subject.patient) if rule.days is None else rule.days
         original = ascii_text(element.value)
         moved = shifted(rule.vr, original, days)
-        if moved is None:
+        if moved is None or (rule.origin == "profile" and self._is_of_birth(element.tag, original, context)):
             self.counts[rule.fallback] += 1
             if rule.fallback is Action.REMOVE:
                 return None
             return Element(element.tag, rule.vr, DUMMIES[rule.vr] if rule.fallback is Action.DUMMY else b"")
         self.counts["K" if rule.action is Action.KEEP_DATE else "C"] += 1
         return Element(element.tag, rule.vr, moved.encode("ascii"))
+
+    def _is_of_birth(self, tag: int, date: str, context: _Context) -> bool:
+        """Return whether a date is the patient's day of birth, whose attribute no option for dates retains."""
+        if tag in _DATE_VALUES and identifies(context.elements):
+            return True
+        birth = self.subject.birth
+        return bool(birth) and any(single.strip().replace(".", "").startswith(birth) for single in date.split("\\"))
 
     # --- replacements of values; None removes the attribute ---------------------------------------------------------
 

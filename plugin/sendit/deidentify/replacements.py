@@ -65,6 +65,7 @@ class Subject:
     series_instance_uid: str
     sop_instance_uid: str
     sop_class_uid: str
+    birth: str = ""  # the day, YYYYMMDD, if the study is not of that day
 
     def crosswalk_entry(self, receipt: Receipt) -> CrosswalkEntry:
         """Return the identifiers beside the codes that replaced them."""

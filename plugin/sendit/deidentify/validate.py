@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _MODALITY = 0x00080060
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+_BIRTH_DATE, _STUDY_DATE = 0x00100030, 0x00080020
 _ACCESSION, _PATIENT_ID, _ISSUER = 0x00080050, 0x00100020, 0x00100021
 _ROWS, _COLUMNS, _BITS, _SAMPLES = 0x00280010, 0x00280011, 0x00280100, 0x00280002
 _FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
@@ -67,7 +68,14 @@ def subject_of(elements: Dataset) -> Subject:
         series_instance_uid=_uid(elements, _SERIES, "SeriesInstanceUID"),
         sop_instance_uid=_uid(elements, _SOP_INSTANCE, "SOPInstanceUID"),
         sop_class_uid=sop_class,
+        birth=_birth(elements),
     )
+
+
+def _birth(elements: Dataset) -> str:
+    """Return the day of birth; "" if it is also the day of the study, as of a newborn."""
+    birth, study = (re.sub(r"\D", "", text_of(elements, tag)) for tag in (_BIRTH_DATE, _STUDY_DATE))
+    return birth if len(birth) == len("YYYYMMDD") and birth != study else ""
 
 
 def text_of(elements: Dataset, tag: int) -> str:

@@ -295,3 +295,23 @@ def test_code_strings_in_small_letters_stay_if_they_are_medicine() -> None:
     with pytest.warns(UserWarning, match="Invalid value"):
         image.ImageType = ["ORIGINAL", "PRIMARY", "Axial", "Zelda"]
     assert list(output(file_of(image)).ImageType) == ["ORIGINAL", "PRIMARY", "Axial", "UNKNOWN"]
+
+
+@pytest.mark.parametrize("option", [Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES])
+def test_no_option_for_dates_retains_the_day_of_birth(option: Option) -> None:
+    """Neither in a content item nor in another field; a newborn's study is of that day."""
+    rules = compile_plan([Option.CLEAN_STRUCTURED_CONTENT, Option.RETAIN_PATIENT_CHARACTERISTICS, option], [])
+    before = dataset()
+    before.PatientBirthDate, before.StudyDate, before.ContentDate = "19610221", "20240918", "20240918"
+    before.LastMenstrualDate, before.AcquisitionDateTime = "19610221", "196102210800"
+    concepts = [("121031", "DCM"), ("21112-8", "LN"), ("184099003", "SCT"), ("111526", "DCM")]
+    before.AcquisitionContextSequence = [
+        _item("DATE", _code(value, scheme, "Date"), Date="19621103") for value, scheme in concepts
+    ]
+    after = output(file_of(before), rules)
+    assert (after.get("LastMenstrualDate"), after.AcquisitionDateTime) == (None, "19000101000000")
+    *births, other = [item.Date for item in after.AcquisitionContextSequence]
+    assert births == ["19000101"] * 3 != other
+    assert after.StudyDate == after.ContentDate != ""
+    before.PatientBirthDate = "20240918"
+    assert output(file_of(before), rules).StudyDate == after.StudyDate

@@ -93,7 +93,7 @@ _OPERATOR = re.compile(
 )
 #: EthnicGroup, EthnicGroups: the option retains them, but the value is what somebody typed.
 _ETHNIC_GROUPS = (0x00102160, 0x00102162)
-_LONGEST_CODE_OF_GROUP = 2
+_CODE_OF_GROUP = re.compile(r"[A-Z\d]{1,2}")  # Li and 王 are family names
 _PATIENT_GROUP, _OVERLAYS = 0x0010, (0x6000, 0x601E)
 _SINGLE_TEXTS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash in them does not separate
 _UNREADABLE = (BYTES_VRS | BINARY_VRS) - {"UN"}  # not read as characters
@@ -148,9 +148,9 @@ class RetainedValues:
 
     def _ethnic(self, text: str) -> str:
         """Return an ethnic group: codes and known words of that kind; of anything else, what a description may hold."""
-        words = re.findall(r"[^\W\d_]{2,}", text.lower())
+        words = re.findall(r"[^\W\d_]{2,}|[^\W\d_a-z]", text.lower())
         known = technique()["ethnic groups"]
-        if len(text.strip()) <= _LONGEST_CODE_OF_GROUP and not self.texts.holds_personal_data(text):
+        if _CODE_OF_GROUP.fullmatch(text.strip()) and not self.texts.holds_personal_data(text):
             return text
         return (
             text
@@ -379,9 +379,10 @@ class RetainedValues:
         if not any(cleaned):
             return b""
         try:
-            return encoded("\\".join(cleaned), character_set)
+            raw = encoded("\\".join(cleaned), character_set)
         except Reject:  # cleaning resolved escapes to letters outside of the character set
             return b""
+        return b"" if text_in(raw, character_set) is None else raw  # letters that readers alone accept there
 
 
 def _may_hide(tag: int, vr: str, rule: Rule) -> bool:

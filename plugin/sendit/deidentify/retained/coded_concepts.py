@@ -106,6 +106,9 @@ _IDENTIFYING = frozenset(
     | {"110119", "111700", "111705", "113870", "113871", "113872", "113873", "113877", "113880", "128774"}
 )
 
+#: The day of birth, in other schemes.
+_OF_BIRTH = frozenset({("LN", "21112-8"), ("SCT", "184099003")})
+
 #: Codes of DCM: what content items say of a program or device that attributes of images say, too.
 _ATTRIBUTES: Mapping[str, str] = {
     "111001": "AlgorithmName",
@@ -240,21 +243,23 @@ def _mod10(code: str) -> bool:
 
 def identifies(item: Dataset) -> bool:
     """Return whether the value of a content item is an identifier, by the code of its concept name."""
-    return _concept_of(item) in _IDENTIFYING
+    scheme, code = _concept_of(item)
+    return (scheme == "DCM" and code in _IDENTIFYING) or (scheme, code) in _OF_BIRTH
 
 
 def attribute_of_concept(item: Dataset) -> int:
     """Return the attribute that a content item gives by its concept name; 0 if there is none for it."""
-    keyword = _ATTRIBUTES.get(_concept_of(item))
+    scheme, code = _concept_of(item)
+    keyword = _ATTRIBUTES.get(code) if scheme == "DCM" else None
     return tag_of(keyword, __name__) if keyword else 0
 
 
-def _concept_of(item: Dataset) -> str:
-    """Return the code of DCM that names the concept of a content item; "" if it has none."""
+def _concept_of(item: Dataset) -> tuple[str, str]:
+    """Return scheme and code of the concept of a content item; twice "" if it has none."""
     name = find(item, _CONCEPT_NAME)
     if name is None or not name.items:
-        return ""
+        return "", ""
     value, scheme = (find(name.items[0], tag) for tag in (_CODE_VALUE, _CODE_SCHEME))
-    if value is None or scheme is None or bytes(scheme.value).strip(b" \0") != b"DCM":
-        return ""
-    return ascii_text(value.value)
+    if value is None or scheme is None:
+        return "", ""
+    return ascii_text(scheme.value), ascii_text(value.value)

@@ -57,3 +57,10 @@ def test_a_name_in_the_ethnic_group_goes(value: str) -> None:
 @pytest.mark.parametrize("keyword", ["ConvolutionKernel", "SequenceName", "SoftwareVersions", "Manufacturer"])
 def test_a_technical_text_that_is_nothing_but_a_short_name_goes(keyword: str) -> None:
     assert "KIM" not in str(_after(keyword, "KIM"))
+
+
+@pytest.mark.parametrize("value", ["王", "Li", "김", "Wu"])
+def test_one_character_or_two_letters_are_no_ethnic_group(value: str) -> None:
+    before = dataset()
+    before.SpecificCharacterSet, before.EthnicGroup = "ISO_IR 192", value
+    assert output(file_of(before), PLAN).EthnicGroup == ""
