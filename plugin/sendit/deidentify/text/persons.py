@@ -452,6 +452,8 @@ def _numbers() -> re.Pattern[str]:
     unit = r"(?!\d{1,4}(?:[.,]\d+)?[ ]?(?:s|sec|ms|min|mm|cm|ml|kv|mas|ma|mgy|mbq|hz|x\d{2,4})(?!\w))"
     number = (
         unit + r"(?:[A-Z]{1,3}[ ])?(?=[\w\-/.]*(?:\d[\-/. ]?){3})[\w][\w\-/.]*(?:[ ]\d{2,6}(?!\w))*(?:[ ][A-Z](?!\w))?"
+        # three digits with letters between them (79A1, B12C3), but no stage of a tumour and no sides
+        r"|(?!c?p?T[0-4X]N|\d+[x×]\d)(?=(?:\w*\d){3})[^\W\d_]{0,3}\d{1,3}[^\W\d_]{1,2}\d{1,3}[^\W\d_]?(?![^\W_])"
     )
     return re.compile(
         rf"((?<!\w)(?:{any_of(cues()['number'])})(?![^\W\d_])[\s.:#=°\-]*"

@@ -25,7 +25,7 @@ from sendit.deidentify.text.words.sorted_words import (
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
 
-_SHORTEST = 4  # letters
+_SHORTEST, _SHORTEST_BACKWARDS = 4, 6  # letters
 #: The least likeness of a word (`sorted_words.likeness`): anywhere, beside known words, in a sentence, and in one with
 #: three known words.
 _ANYWHERE, _IN_NOTE, _IN_SENTENCE, _IN_LONG_SENTENCE = 2, -3, -4, -7
@@ -108,8 +108,14 @@ def _is_likely(folded: str, least: float) -> bool:
         len(folded) >= _SHORTEST
         and likeness(folded) > least
         and not is_listed_name(folded)
+        and not _is_backwards(folded)
         and not _IDENTIFYING.search(folded)
     )
+
+
+def _is_backwards(folded: str) -> bool:
+    """Return whether a word that no table has is a name backwards, as somebody disguised it."""
+    return len(folded) >= _SHORTEST_BACKWARDS and is_name_of_person(folded[::-1])
 
 
 @lru_cache(maxsize=4096)
