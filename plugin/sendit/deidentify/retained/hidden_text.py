@@ -30,6 +30,10 @@ _LEAST, _MOST = 1e-9, 1e12
 _NAME = re.compile(rb"(?:[A-Z]{2,}|[A-Z]?[a-z]{2,})(?:[\^ ,.'-]{1,2}(?:[A-Z]+|[A-Z]?[a-z]+))*\.?")
 #: The same with letters that are not ASCII, in UTF-8.
 _ACCENTED_NAME = re.compile(r"(?=.*[^\x00-\x7f])[^\W\d_]{3,}(?:[\^ ,.'-]{1,2}[^\W\d_]+)*(?:[\^ ,]+\d+)?\.?")
+#: The same with at least six letters in a row, and a number behind it.
+_LONG_NAME = re.compile(rb"(?=.*[A-Za-z]{6})(?:" + _NAME.pattern + rb")(?:[\^ ,.-]{0,2}\d{2,12})?")
+_EBCDIC = "cp037"
+_LETTERS_OF_EBCDIC = b"".join(one.encode(_EBCDIC) for one in map(chr, range(0x20, 0x7F)) if one.isalnum() or one in " ^,.'-")
 _OF_GZIP, _OF_ZLIB = (b"\x1f\x8b\x08",), (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _GZIP_OR_ZLIB = 47  # the window of 15 bits, and 32 for either header
 _MOST_NUMBERS, _LARGEST_WHOLE, _MOST_DIGITS = 64, 1e18, 18
@@ -51,9 +55,10 @@ def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
     if not _SHORTEST <= len(value) <= _LONGEST:
         return False
     raw = bytes(value).strip(b"\0 ")
-    if _is_compressed(bytes(value)) or (
-        _ACCENTED_NAME.fullmatch(as_text(value)) and not _are_measures(value, vr, order)
-    ):
+    if _is_compressed(bytes(value)):
+        return True
+    named = _ACCENTED_NAME.fullmatch(as_text(value)) or _is_name_elsewise(raw)
+    if named and not _are_measures(value, vr, order):
         return True
     wide = raw.replace(b"\0", b"") if raw.count(0) * 2 >= len(raw) - 1 else raw
     if len(wide) < _SHORTEST or wide.translate(None, _PRINTABLE):
@@ -64,6 +69,16 @@ def is_hidden_text(value: Bytes, vr: str = "OB", order: str = "<") -> bool:
     if sum(map(bytes.isalpha, struct.unpack(f"{len(wide)}c", wide))) < _FEWEST_LETTERS:
         return _CODE.fullmatch(wide) is not None and not _are_measures(value, vr, order)
     return _NAME.fullmatch(wide) is not None or not _are_measures(value, vr, order)
+
+
+def _is_name_elsewise(raw: bytes) -> bool:
+    """Return whether bytes are a name in EBCDIC, or in halves: one byte for four bits."""
+    written = [raw.decode(_EBCDIC).encode("latin-1", "replace")] if not raw.translate(None, _LETTERS_OF_EBCDIC) else []
+    if raw and max(raw) < 1 << 4:
+        pairs = list(zip(raw[::2], raw[1::2], strict=False))
+        written += [bytes(one << 4 | two for one, two in pairs), bytes(two << 4 | one for one, two in pairs)]
+    names = (name.strip(b"\0 ") for name in written)
+    return any(len(set(name)) >= _FEWEST_LETTERS and _LONG_NAME.fullmatch(name) for name in names)
 
 
 def _is_compressed(raw: bytes) -> bool:

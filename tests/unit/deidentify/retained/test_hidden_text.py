@@ -38,6 +38,22 @@ def test_numbers_are_none(value: bytes) -> None:
     assert not is_hidden_text(value)
 
 
+@pytest.mark.parametrize("name", ["Quxbarry", "QUXBARRY^JANE", "Quxbarry, Jane", "Quxbarry 4711882"])
+def test_a_name_in_another_code_is_seen(name: str) -> None:
+    """In EBCDIC, and in halves of bytes in both orders; tables of small numbers and of large bytes are none."""
+    halves = [byte >> 4 * turn & 15 for byte in name.encode() for turn in (1, 0)]
+    assert is_hidden_text(name.encode("cp037"), "OW")
+    assert is_hidden_text(bytes(halves) + bytes(2), "OW")
+    assert is_hidden_text(bytes(half for pair in zip(halves[1::2], halves[::2], strict=True) for half in pair))
+
+
+def test_tables_are_no_names_in_another_code() -> None:
+    chance = random.Random(3)
+    small = [bytes(chance.choices(range(top), k=24)) for top in (8, 16) for _ in range(5000)]
+    large = [bytes(chance.choices(range(0x81, 0xEA), k=12)) for _ in range(5000)]
+    assert not any(map(is_hidden_text, [*small, *large, bytes(range(0x81, 0xEA)), bytes([4, 1] * 16)]))
+
+
 _FLOATS = {"FD": "d", "FL": "f"}
 
 
