@@ -84,6 +84,9 @@ _FORMS = (("D", Action.DUMMY), ("U", Action.UID), ("Z", Action.EMPTY), ("X", Act
 
 _TEXT_VALUE, _UNFORMATTED_TEXT = 0x0040A160, 0x00700006
 
+#: It certifies when a signature was made, which goes; its bytes may name who signed.
+_CERTIFIED_TIMESTAMP = 0x04000310
+
 #: TrackingID: what a finding is followed by, in a segmentation as in the content items of a report.
 _TRACKING_ID = 0x00620020
 
@@ -203,7 +206,7 @@ def _rule_of_row(tag: int, row: Mapping[str, str], options: Sequence[Option]) ->
     vr = DicomDictionary[tag][0]
     basic = _basic_action(tag, vr, row["basic_profile"])
     cells = {option: row.get(_COLUMNS[option], "") for option in options}
-    if "K" in cells.values():
+    if "K" in cells.values() and tag != _CERTIFIED_TIMESTAMP:
         return Rule(Action.KEEP_DATE if vr in DATE_VRS else Action.KEEP, vr, fallback=basic)
     if vr in DATE_VRS:
         # A date of the device, or of what is published, is known from elsewhere: moved, it would disclose the offset.

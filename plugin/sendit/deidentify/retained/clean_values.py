@@ -386,7 +386,7 @@ class RetainedValues:
 
 
 def _may_hide(tag: int, vr: str, rule: Rule) -> bool:
-    """Return whether bytes may be checked for hidden text: not those that an option retains (certified timestamps)."""
+    """Return whether bytes may be checked for hidden text: not those that an option retains."""
     if _UNREADABLE.isdisjoint(vr.split(" or ")) or tag in PIXELS:
         return False
     return rule.origin != "profile" or _OVERLAYS[0] <= tag >> 16 <= _OVERLAYS[1]

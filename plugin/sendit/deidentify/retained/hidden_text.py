@@ -33,7 +33,9 @@ _ACCENTED_NAME = re.compile(r"(?=.*[^\x00-\x7f])[^\W\d_]{3,}(?:[\^ ,.'-]{1,2}[^\
 #: The same with at least six letters in a row, and a number behind it.
 _LONG_NAME = re.compile(rb"(?=.*[A-Za-z]{6})(?:" + _NAME.pattern + rb")(?:[\^ ,.-]{0,2}\d{2,12})?")
 _EBCDIC = "cp037"
-_LETTERS_OF_EBCDIC = b"".join(one.encode(_EBCDIC) for one in map(chr, range(0x20, 0x7F)) if one.isalnum() or one in " ^,.'-")
+_LETTERS_OF_EBCDIC = b"".join(
+    one.encode(_EBCDIC) for one in map(chr, range(0x20, 0x7F)) if one.isalnum() or one in " ^,.'-"
+)
 _OF_GZIP, _OF_ZLIB = (b"\x1f\x8b\x08",), (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _GZIP_OR_ZLIB = 47  # the window of 15 bits, and 32 for either header
 _MOST_NUMBERS, _LARGEST_WHOLE, _MOST_DIGITS = 64, 1e18, 18

@@ -58,11 +58,12 @@ NUMBERED, _MOST_NUMBERED = frozenset([0x00200011, 0x00200012, 0x00200013]), 99_9
 _COUNTED = re.compile(r"0*(?:\d{1,6}|\d*000\d*)")
 #: NumericValue: in a unit in which nothing reaches a million, or in none, a larger number may be somebody's.
 NUMERIC_VALUE = 0x0040A30A
-_COARSE_UNITS = frozenset(
-    """mm cm m cm3 ml mL L l dL dl kg g Gy cGy mGy kV V mV A mA mA.s s min h d wk mo a deg rad % [pH] cm/s m/s mm/s mm/min
+_COARSE_UNITS_TEXT = """
+    mm cm m cm3 ml mL L l dL dl kg g Gy cGy mGy kV V mV A mA mA.s s min h d wk mo a deg rad % [pH] cm/s m/s mm/s mm/min
     ml/min l/min L/min mm[Hg] [hnsf'U] Cel K T kHz MHz GHz /min {bpm} {beats}/min [diop] dB kg/m2 m2 cm2 ml/m2 g/m2
-    mmol/l mg/dl {ratio} {score} {SUVbw}g/ml g/ml {gestational_week}""".split()
-)
+    mmol/l mg/dl {ratio} {score} {SUVbw}g/ml g/ml {gestational_week}
+"""
+_COARSE_UNITS = frozenset(_COARSE_UNITS_TEXT.split())
 #: No measurement has more significant digits in front of the point; numbers of nations have.
 #: Floats that are longer are whole by their precision.
 _TEN_DIGITS, _MOST_SIGNIFICANT, _LONGEST_EXACT = frozenset({"DS", "IS", "FD"}), 10, 15

@@ -128,7 +128,9 @@ def _expected(row: Mapping[str, str], vr: str, option: Option | None) -> str:
         return "X"  # its number goes, and without it PS3.3 C.7.1.3 forbids the name
     if not dictionary_has_tag(tag) or tag == 0x00091010 or tag >> 24 in (0x50, 0x60):
         return "X"  # no overlay of type R, no safe private creator is planted
-    if cell == "K":
+    if (
+        cell == "K" and row["keyword"] != "CertifiedTimestamp"
+    ):  # it goes with its signature, which it is worthless without
         return "K"
     if option is Option.CLEAN_GRAPHICS and row["keyword"] == "UnformattedTextValue":
         return "K"  # E.3.3: the text of annotations is cleaned
