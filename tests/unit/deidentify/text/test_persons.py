@@ -100,12 +100,19 @@ def test_other_ages_and_numbers_stay(text: str) -> None:
         ("Fallnr 4471", "4471"), ("historia 4471", "4471"), ("cartella 4471", "4471"), ("prontuário 4471", "4471"),
         ("dosya no 4471", "4471"), ("numer 4471", "4471"), ("case 4471", "4471"), ("chart no. 4471", "4471"),
         ("Durchwahl 412", "412"), ("poste 412", "412"), ("NHC 4471", "4471"), ("8245", "8245"), ("18245", "18245"),
-        ("see 018245 again", "18245"),
+        ("see 018245 again", "18245"), ("ID 47A1", "47A1"), ("chart #47A1", "47A1"), ("IPP B47C1", "B47C1"),
+        ("HN 4A71", "4A71"), ("rec no 47A1", "47A1"), ("карта 47А1", "47А1"), ("病历号 471", "471"),
+        ("病历号：47A1", "47A1"), ("患者番号 471", "471"), ("등록번호 4471", "4471"), ("رقم الملف 471", "471"),
     ],
 )  # fmt: skip
 def test_labelled_numbers_go(text: str, number: str) -> None:
     """Of three and four digits; the end of a known number needs no label."""
     _gone(f"knee {text}", number)
+
+
+@pytest.mark.parametrize("text", ["case T2N1", "no. 2D3", "unit 10x20x3", "case 16x9 mm"])
+def test_terms_behind_a_label_stay(text: str) -> None:
+    assert CLEANER.description(text) == text
 
 
 @pytest.mark.parametrize("text", ["A.Q. chest", "AQ chest", "A. Q. chest", "a.q. chest", "Q.A. chest", "chest (AQ)"])
