@@ -44,7 +44,7 @@ def test_a_word_of_a_sentence_stays_though_no_table_has_it(text: str) -> None:
     ],
 )
 def test_a_name_goes_also_in_small_letters(text: str, name: str) -> None:
-    """A name of a list, one in another case, a user, two names joined, invented ones that are like words, one backwards."""
+    """A name of a list, one in another case, a user, two joined, invented ones that are like words, one backwards."""
     assert name not in CLEANER.description(text)
 
 
