@@ -66,6 +66,7 @@ _PADDLE = re.compile(
     r"(?:[ _\-/]+(?!$)|$)",
     re.IGNORECASE,
 )
+_THREE_NUMBERS = re.compile(r"\d[ _\-/]+\d+[ _\-/]+\d")  # a day
 #: Standards of safety by number, part, year and amendment.
 _STANDARD = re.compile(
     r"(?:(?:EN|DIN|BS|NF|JIS|GB|ANSI|AAMI|NEMA|UL|CSA|IEC|ISO|TR|TS|MS|T|C22\.2|No\.?)[ /\-]?){1,4}"
@@ -79,7 +80,9 @@ _FORMS: Mapping[int, Callable[[str], object]] = {
     tag_of("TreatmentProtocols", "by_attribute.py"): _TRIAL.fullmatch,
     tag_of("BeamName", "by_attribute.py"): _BEAM.fullmatch,
     tag_of("ImageComments", "by_attribute.py"): _DIFFUSION.fullmatch,
-    tag_of("PaddleDescription", "by_attribute.py"): lambda text: text and not _PADDLE.sub("", text),
+    tag_of("PaddleDescription", "by_attribute.py"): lambda text: (
+        text and not _PADDLE.sub("", text) and not _THREE_NUMBERS.search(text)
+    ),
     tag_of("ApplicableSafetyStandardDescription", "by_attribute.py"): _STANDARD.fullmatch,
 }
 _OFFSET = re.compile(r"[+\-](?:0\d|1[0-4])(?:00|15|30|45)")

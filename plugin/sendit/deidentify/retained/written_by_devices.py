@@ -17,8 +17,11 @@ from sendit.deidentify.retained.makes import is_model_with_number
 from sendit.deidentify.tables import tag_of
 from sendit.deidentify.text.characters import Aside
 from sendit.deidentify.text.contact_details import without_hosts
+from sendit.deidentify.text.dates_in_words import without_dates_in_words
 from sendit.deidentify.text.patterns import without_old_dates
-from sendit.deidentify.text.vocabulary import is_word_of_machines, surnames
+from sendit.deidentify.text.persons import without_titled
+from sendit.deidentify.text.record_numbers import COMMIT
+from sendit.deidentify.text.vocabulary import is_known, is_word_of_machines, surnames
 from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, likeness
 from sendit.deidentify.text.words.unknown_words import nominatives_of
 
@@ -316,7 +319,14 @@ def is_written_by_device(tag: int, text: str, texts: TextCleaner) -> bool:
         return False
     if form in (_PROBE, _SETTINGS, _COIL, _SEQUENCE) and any(map(_may_be_name, _LETTERS.findall(text))):
         return False
+    if form is _PROBE and _tells_more(text):
+        return False
     return not texts.holds_personal_data(text) and not texts.is_identifier(re.sub(r"\D", "", text))
+
+
+def _tells_more(text: str) -> bool:
+    """Return whether what has the form of a transducer is a host, a room, a day, or a number behind its label."""
+    return without_titled(without_hosts(without_old_dates(without_dates_in_words(text))), is_known) != text
 
 
 def _may_be_name(word: str) -> bool:

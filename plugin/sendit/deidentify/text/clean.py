@@ -48,7 +48,7 @@ from sendit.deidentify.text.patterns import (
     without_old_dates,
     without_patterns,
 )
-from sendit.deidentify.text.persons import without_cued
+from sendit.deidentify.text.persons import without_cued, without_titled
 from sendit.deidentify.text.record_numbers import (
     CUT,
     TextKind,
@@ -407,7 +407,8 @@ def _without_strange_to_machines(text: str) -> str:
         cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)
     if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
         cleaned = LINKS.sub(CUT, cleaned)
-    return without_strangers_to_machines(LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned)))
+    cleaned = without_short_names(without_titled(LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned))), is_known)
+    return without_strangers_to_machines(cleaned)
 
 
 def _once(text: str, done: dict[str, str], clean: Callable[[str], str]) -> str:

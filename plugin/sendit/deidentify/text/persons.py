@@ -85,6 +85,25 @@ def without_cued(text: str, is_known: Callable[[str], bool]) -> str:
     return text
 
 
+def without_titled(text: str, is_known: Callable[[str], bool]) -> str:
+    """Return a technical text with CUT in the place of who has a title, and of numbers behind a label of records.
+
+    Other cues mean something else there: a model is "x600" or "MAC 5500", a program "compressed with pydicom".
+    """
+    if CUT in text or any(map(str.isdigit, text)):
+        text = _numbers().sub(lambda match: behind_label(match) if _is_of_records(match) else match[0], text)
+    words = set(_LETTERS.findall(text.casefold()))
+    if not words.isdisjoint(_begins("title")):
+        text = _without_names(text, _titles(), _Taking(known=True, cue_stays=False, title=True), is_known, titled=False)
+    return text if words.isdisjoint(_begins("initials")) else _typist().sub(lambda match: f"{match[1]}{CUT}", text)
+
+
+def _is_of_records(match: re.Match[str]) -> bool:
+    """Return whether a label of a number is no part of a model's name."""
+    label = _LETTERS.search((match[1] or match[2] or match[3] or match[4]).casefold())
+    return label is None or label[0] not in ("x", "mac", "unit", "cell", "box", "chip")
+
+
 def _without_houses_and_offices(text: str, words: set[str]) -> str:
     """Return the text without names of houses and companies, without offices, signatures and nicknames."""
     if not words.isdisjoint(_begins("facility")):

@@ -64,3 +64,41 @@ def test_one_character_or_two_letters_are_no_ethnic_group(value: str) -> None:
     before = dataset()
     before.SpecificCharacterSet, before.EthnicGroup = "ISO_IR 192", value
     assert output(file_of(before), PLAN).EthnicGroup == ""
+
+
+@pytest.mark.parametrize("value", ["Li Wu", "Dr Li", "Nurse Amy", "S. Ito", "Eva's", "Hr. Koch"])
+@pytest.mark.parametrize("keyword", ["Manufacturer", "SequenceName", "SoftwareVersions", "TransducerData"])
+def test_who_has_a_title_or_two_short_names_goes_from_technical_texts(keyword: str, value: str) -> None:
+    left = str(_after(keyword, value))
+    assert not any(name in left.split() for name in ("Li", "Wu", "Amy", "Ito", "Eva", "Koch"))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ConvolutionKernel", "HN 4471"),
+        ("TransducerData", "ROOM 12"),
+        ("TransducerData", "QXS-PACS01"),
+        ("TransducerData", "Lot 4471A"),
+        ("TransducerData", "feb 21 1961"),
+        ("PaddleDescription", "61-02-21"),
+    ],
+)
+def test_other_things_than_technique_go_from_technical_texts(keyword: str, value: str) -> None:
+    """A number behind its label, a room, a host, a day: though each has the form of what belongs there."""
+    assert value.split()[-1] not in str(_after(keyword, value))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("TransducerData", "L12-5 50 mm"),
+        ("TransducerData", "C1-6-D"),
+        ("PaddleDescription", "18x24 cm flex"),
+        ("ManufacturerModelName", "MAC 5500"),
+        ("ManufacturerModelName", "ACUSON X600"),
+        ("ManufacturerModelName", "QDR 4500A"),
+    ],
+)
+def test_technique_stays_in_technical_texts(keyword: str, value: str) -> None:
+    assert _after(keyword, value) == value
