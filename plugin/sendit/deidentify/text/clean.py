@@ -88,6 +88,8 @@ _PLACES = frozenset(
 _DAYS = frozenset({0x00100030, 0x00080020})
 _TELLING = _IDENTIFIERS | _PLACES | _DAYS
 _DAY = re.compile(r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+#: And initials: what is left of "Li Wu" and of "S. Ito".
+_NOTHING_BUT_CUTS = re.compile(rf"(?:[^\w]|_|{CUT}|(?<![^\W_])[^\W\d_](?![^\W_]))*")
 _LONGEST_MEASURED = 7  # digits
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "ß": "ss"})
 #: Letters without a separable accent, and hiragana.
@@ -407,7 +409,10 @@ def _without_strange_to_machines(text: str) -> str:
         cleaned = NAME_FORM.sub(lambda match: match[0] if medical(match[0]) else CUT, cleaned)
     if "@" in cleaned or ":" in cleaned or "www" in cleaned:  # else four numbers with dots are a version
         cleaned = LINKS.sub(CUT, cleaned)
-    cleaned = without_short_names(without_titled(LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned))), is_known)
+    cleaned = without_titled(LONG_NUMBERS.sub(CUT, NUMBERS_OF_PERSONS.sub(CUT, cleaned)), is_known)
+    short = without_short_names(cleaned)
+    if short != cleaned and _NOTHING_BUT_CUTS.fullmatch(short):
+        return CUT
     return without_strangers_to_machines(cleaned)
 
 
