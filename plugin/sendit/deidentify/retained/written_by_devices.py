@@ -20,7 +20,6 @@ from sendit.deidentify.text.contact_details import without_hosts
 from sendit.deidentify.text.dates_in_words import without_dates_in_words
 from sendit.deidentify.text.patterns import without_old_dates
 from sendit.deidentify.text.persons import without_titled
-from sendit.deidentify.text.record_numbers import COMMIT
 from sendit.deidentify.text.vocabulary import is_known, is_word_of_machines, surnames
 from sendit.deidentify.text.words.sorted_words import folded_word, is_listed_name, likeness
 from sendit.deidentify.text.words.unknown_words import nominatives_of
