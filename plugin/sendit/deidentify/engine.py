@@ -11,6 +11,7 @@ from sendit.deidentify.dates import shifted
 from sendit.deidentify.dicom.charset import correct_character_sets
 from sendit.deidentify.dicom.chunks import digests_of, sha256_of
 from sendit.deidentify.dicom.dataset import (
+    BYTES_VRS,
     PIXELS,
     TEXT_VRS,
     Dataset,
@@ -390,7 +391,8 @@ class _Cleaner:
         clean = BLOCKS.get(rule.form)
         value = clean(element.value) if clean else cleaned_block(rule.form, element.value, self.entries)
         self.counts["T" if value else "X"] += 1
-        return Element(element.tag, rule.vr, value) if value else None
+        vr = element.vr if element.vr in BYTES_VRS and element.vr != "UN" else rule.vr
+        return Element(element.tag, vr, value) if value else None
 
     def _keep(self, element: Element, rule: Rule, context: _Context) -> Element | None:
         vr = element.vr

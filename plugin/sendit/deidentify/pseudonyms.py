@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: No component of a UID of the standards has more than six digits (113883).
 _WELL_KNOWN = re.compile(r"(?=.{1,64}$)[0-9]{1,6}(?:\.[0-9]{1,6})*")
 WELL_KNOWN_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
+#: Classes of makers in which MR scanners store spectra, as programs of the field read them: Siemens' (up to VE) and
+#: Philips'.
+CSA_NON_IMAGE, PHILIPS_SPECTRUM = "1.3.12.2.1107.5.9.1", "1.3.46.670589.11.0.0.12.1"
 
 _KEYED_PSEUDONYM = re.compile(r"[A-Z2-7]{16}")
 _LONGEST_NUMBER = 39  # digits of 128 bits
@@ -33,6 +36,8 @@ _MOST_WEEKS = 520
 
 def is_well_known(uid: str) -> bool:
     """Return whether a UID means the same everywhere. A text or a person's number below such a root does not."""
+    if uid in (CSA_NON_IMAGE, PHILIPS_SPECTRUM):
+        return True
     return uid.startswith(WELL_KNOWN_ROOTS) and _WELL_KNOWN.fullmatch(uid) is not None
 
 

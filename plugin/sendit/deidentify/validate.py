@@ -14,9 +14,10 @@ from pydicom._uid_dict import UID_dictionary
 from sendit.deidentify.dicom.chunks import is_blank
 from sendit.deidentify.dicom.dataset import PIXEL_DATA, PIXELS, Dataset, Element, Instance, character_set_of, find
 from sendit.deidentify.dicom.reader import read_file
-from sendit.deidentify.dicom.text import decoded
+from sendit.deidentify.dicom.text import ascii_text, decoded
 from sendit.deidentify.profile.method import RETURNED, is_sendit_output
-from sendit.deidentify.pseudonyms import Patient
+from sendit.deidentify.profile.private import elements_of
+from sendit.deidentify.pseudonyms import CSA_NON_IMAGE, PHILIPS_SPECTRUM, Patient
 from sendit.deidentify.replacements import Subject
 from sendit.errors import Quarantine, Reject
 
@@ -41,6 +42,9 @@ _ALWAYS_FRAMES, _BYTES_EACH = 10_000, 256
 
 _STANDARD_CLASSES = "1.2.840.10008."
 _MAPS = ("Segmentation Storage", "Parametric Map Storage")
+#: Where an object of Siemens' class for whatever is no image says that it holds a spectrum.
+_CSA_TYPES = ((0x0029, "SIEMENS CSA HEADER", 0x08), (0x0029, "SIEMENS CSA NON-IMAGE", 0x08))
+_SPECTRUM = "SPEC NUM"
 _DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 _VOICES = "1.2.840.10008.5.1.4.1.1.9.4."
 _WAVEFORMS, _INTERPRETATION = 0x54000100, 0x54001006
@@ -56,7 +60,7 @@ def subject_of(elements: Dataset) -> Subject:
         Reject: a UID is missing, or SendIt does not de-identify this kind of object.
     """
     sop_class = text_of(elements, _SOP_CLASS)
-    _check_class(sop_class)
+    _check_class(sop_class, elements)
     _check_sound(elements)
     study = _uid(elements, _STUDY, "StudyInstanceUID")
     accession_number = text_of(elements, _ACCESSION)
@@ -99,7 +103,7 @@ def check_accepted(elements: Dataset, handling: Handling) -> None:
         raise Reject(RETURNED)
 
 
-def _check_class(uid: str) -> None:
+def _check_class(uid: str, elements: Dataset) -> None:
     if not uid:
         raise Reject("it has no SOPClassUID")
     if uid.startswith(_DOCUMENTS):
@@ -108,8 +112,16 @@ def _check_class(uid: str) -> None:
         raise Reject(_SOUND)
     if not re.fullmatch(r"[0-9.]{1,64}", uid):
         raise Reject("damaged: its SOPClassUID is not a UID")
-    if not uid.startswith(_STANDARD_CLASSES):
+    if not uid.startswith(_STANDARD_CLASSES) and not _is_spectrum(uid, elements):
         raise Reject("its SOP class is not in the DICOM standard, so its contents are unknown")
+
+
+def _is_spectrum(uid: str, elements: Dataset) -> bool:
+    """Return whether an object of a maker's class holds the samples of an MR spectrum."""
+    if uid == CSA_NON_IMAGE:
+        types = (one for tag in _CSA_TYPES for one in elements_of(elements, tag))
+        return any(ascii_text(one.value).startswith(_SPECTRUM) for one in types)
+    return uid == PHILIPS_SPECTRUM
 
 
 def _check_sound(elements: Dataset) -> None:

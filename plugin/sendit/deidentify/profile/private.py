@@ -258,6 +258,19 @@ def rules_here(
     return rules, creators
 
 
+def elements_of(elements: Dataset, tag: PrivateTag) -> list[Element]:
+    """Return the elements of one dataset that are a private attribute, and no sequence."""
+    group, creator, number = tag
+    blocks = {block for block, name in _creators(elements, b"", None).items() if name == creator and block >> 16 == group}
+    return [
+        element
+        for element in elements
+        if element.items is None
+        and element.tag & 0xFF == number
+        and element.tag >> 16 << 16 | element.tag >> 8 & 0xFF in blocks
+    ]
+
+
 def _creators(
     elements: Dataset, character_set: bytes | memoryview, inherited: Mapping[int, str] | None
 ) -> Mapping[int, str]:

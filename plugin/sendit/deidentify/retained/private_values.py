@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
+from array import array
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from sendit.deidentify.retained.hidden_text import is_hidden_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +28,13 @@ _OF_PERSONS = re.compile(
 #: which has another place from version 25.002 on.
 _GE_OFFSET, _GE_VERSIONS, _GE_SHORTEST = 24, (5.0, 40.0), 916
 _GE_POLARITY, _GE_EPI, _GE_ORDER, _GE_LATER, _GE_SHIFT, _GE_EARLIER = 0x30, 0x3A, 0x394, 25.002, 0x4C, 0x8C
+
+#: The form of a value that is the samples of a spectrum, which stays as it is.
+SAMPLES = "Samples"
+#: Between these is the largest sample of a receiver; none but 0 is a smaller part of it, by chance one of 10^15.
+_LARGEST_SAMPLES, _LEAST_PART = (1e-15, 1e12), 1e-15
+#: So many letters do not stand side by side in numbers: once in four million samples.
+_IN_WORDS = re.compile(rb"[A-Za-z^ ,.'\-]{16,}")
 
 
 def is_written(pattern: str, text: str) -> bool:
@@ -61,5 +72,23 @@ def ge_user_data(value: bytes | memoryview) -> bytes:
     return bytes(kept)
 
 
+def samples(value: bytes | memoryview) -> bytes:
+    """Return the samples of a spectrum if they are nothing else: numbers of 4 bytes that stand side by side; or b"".
+
+    Text, a header before the samples and numbers of other forms read as numbers that no receiver measures together.
+    """
+    raw = bytes(value)
+    if not raw or len(raw) % 4 or _IN_WORDS.search(raw) or is_hidden_text(raw, "OF"):
+        return b""
+    numbers = array("f", raw)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    largest = max(map(abs, numbers))
+    least = largest * _LEAST_PART
+    if not _LARGEST_SAMPLES[0] < largest < _LARGEST_SAMPLES[1]:
+        return b""
+    return raw if all(one == 0 or least <= abs(one) <= largest for one in numbers) else b""  # NaN is neither
+
+
 #: Retained parts of a block, by the name of its form in a vendor's list.
-BLOCKS: Mapping[str, Callable[[bytes | memoryview], bytes]] = {"GEUserData": ge_user_data}
+BLOCKS: Mapping[str, Callable[[bytes | memoryview], bytes]] = {"GEUserData": ge_user_data, SAMPLES: samples}

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.profile.private import TELLING_ROLES, PrivateTag, dictionary_entry, listed_attribute, read_tag
+from sendit.deidentify.retained.private_values import SAMPLES
 from sendit.deidentify.tables import table_rows, tag_of
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def telling_private(tag: PrivateTag) -> TellingAttribute | None:
         return found
     listed, (_, known_name) = listed_attribute(tag), dictionary_entry(tag)
     name = listed.name if listed is not None else known_name
-    if not name or (listed is not None and listed.form):  # blocks are written anew
+    if not name or (listed is not None and listed.form not in ("", SAMPLES)):  # blocks are written anew
         return None
     attribute = f'({group:04X},"{creator}",{element:02X})'
     says = next((one for one in _names() if one.pattern.search(name)), None)
