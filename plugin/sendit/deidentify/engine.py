@@ -136,7 +136,9 @@ def _release(
     check_pixels(instance)
     decisions = decide(plan, instance, view, subject, identities)
     original, encoding = instance.elements, instance.syntax.encoding
-    telling = telling_values(original, encoding) if plan.clean_pixels else None  # masking changes elements in place
+    telling = None
+    if plan.clean_pixels:  # masking changes elements in place
+        telling = telling_values(original, encoding, original)
     identifiers = Identifiers.of(instance, plan, identities.date_offset_days(subject.patient), decisions.rules)
     pixels = apply_pixel_policy(instance, plan, identifiers, tools)
     if plan.graphics and plan.clean_pixels:
@@ -158,8 +160,8 @@ def _release(
         )
     lost: tuple[str, ...] = ()
     if telling is not None or not are_alike(original, instance.elements):
-        telling = telling_values(original, encoding) if telling is None else telling
-        lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding))
+        telling = telling_values(original, encoding, original) if telling is None else telling
+        lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding, original))
     staged = () if tools is None else tools.staged_doubts
     cleaner.pixels = with_doubt_of_lost(cleaner.pixels, lost, plan.handling, staged)
     if plan.clean_pixels:

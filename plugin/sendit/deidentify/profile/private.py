@@ -260,14 +260,12 @@ def rules_here(
 
 def elements_of(elements: Dataset, tag: PrivateTag) -> list[Element]:
     """Return the elements of one dataset that are a private attribute, and no sequence."""
-    group, creator, number = tag
-    blocks = {block for block, name in _creators(elements, b"", None).items() if name == creator and block >> 16 == group}
+    creators = _creators(elements, b"", None)
     return [
-        element
-        for element in elements
-        if element.items is None
-        and element.tag & 0xFF == number
-        and element.tag >> 16 << 16 | element.tag >> 8 & 0xFF in blocks
+        one
+        for one in elements
+        if one.items is None
+        and (one.tag >> 16, creators.get(one.tag >> 16 << 16 | one.tag >> 8 & 0xFF), one.tag & 0xFF) == tag
     ]
 
 

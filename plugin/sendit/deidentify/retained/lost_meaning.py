@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 _MODALITY, _SCANNING_SEQUENCE, _ECHO_PLANAR = 0x00080060, 0x00180020, 0x00189018
 _TEMPORAL_POSITION, _TEMPORAL_POSITIONS = 0x00200100, 0x00200105
+_CONTRAST_START, _ACQUISITION_TYPE, _STATIONARY = 0x00181042, 0x00189302, "STATIONARY"
+#: What a scanner or its user calls a series in which time is measured: in the type of the image, a description, a name.
+_DESCRIPTIONS = (0x00080008, 0x0008103E, 0x00181030)
+_OF_TIME = re.compile(r"perf|dynami|(?<![a-z])(?:dyn|dce|dsc|4d|cine|twist|tricks|bolus)(?![a-z])", re.IGNORECASE)
 #: Sequences of the standard whose items describe the pixels: functional groups and their contents, real-world values,
 #: lookup tables, ultrasound regions, radiopharmaceuticals, sources of brachytherapy. Others describe other images.
 _CONTAINERS = frozenset(
@@ -54,10 +58,10 @@ Value = tuple[float, ...] | bytes
 Telling = Mapping[TellingAttribute, list[Value]]
 
 
-def telling_values(elements: Dataset, encoding: Encoding) -> Telling:
-    """Return the values of those attributes in a dataset, as far as they matter."""
+def telling_values(elements: Dataset, encoding: Encoding, original: Dataset) -> Telling:
+    """Return the values of those attributes in a dataset, as far as they matter in the original."""
     by_attribute: dict[TellingAttribute, list[Value]] = {}
-    contexts = _contexts(elements)
+    contexts = _contexts(original)
     for attribute, value in _values(elements, encoding, {}, top=True):
         if not attribute.contexts or not contexts.isdisjoint(attribute.contexts):
             by_attribute.setdefault(attribute, []).append(value)
@@ -149,9 +153,21 @@ def _contexts(elements: Dataset) -> set[str]:
     contexts = {_text(elements, _MODALITY)}
     if "EP" in _text(elements, _SCANNING_SEQUENCE).split("\\") or _text(elements, _ECHO_PLANAR) == "YES":
         contexts.add("EPI")
-    if _text(elements, _TEMPORAL_POSITION) or _text(elements, _TEMPORAL_POSITIONS).strip() not in ("", "0", "1"):
+    if _is_one_of_many(elements):
         contexts.add("dynamic")
     return contexts
+
+
+def _is_one_of_many(elements: Dataset) -> bool:
+    """Return whether an image is, by what it says of itself, one of several of the same place, whose times matter.
+
+    CT has no attribute for positions in time, and most MR has none either.
+    """
+    if _text(elements, _TEMPORAL_POSITION) or _text(elements, _TEMPORAL_POSITIONS).strip() not in ("", "0", "1"):
+        return True
+    if _text(elements, _CONTRAST_START).strip() or _text(elements, _ACQUISITION_TYPE).strip() == _STATIONARY:
+        return True
+    return any(_OF_TIME.search(_text(elements, tag)) for tag in _DESCRIPTIONS)
 
 
 def _text(elements: Dataset, tag: int) -> str:

@@ -1,14 +1,14 @@
-"""MR spectra in the classes and private attributes of makers stay as they were measured, and nothing else in their place."""
+"""MR spectra in the classes and attributes of makers stay as they were measured; nothing else stays in their place."""
 
 from __future__ import annotations
 
 import io
 import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from sendit.deidentify import compile_plan, deidentify
@@ -18,6 +18,11 @@ from sendit.model import Quarantined, Rejected, Released
 from tests.dicom import Person, StudyMaker, written
 from tests.unit.deidentify.private_blocks import makers
 from tests.unit.deidentify.samples import IDENTITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydicom.dataset import Dataset
 
 _PERSON = Person(patient_id="MRN7741905", name="Quixworth^Zebulon", birth_date="19610307")
 _RESEARCH = compile_plan([Option.RETAIN_SAFE_PRIVATE, Option.CLEAN_DESCRIPTORS], [], ["vendors"])
@@ -87,8 +92,8 @@ def test_a_spectrum_of_philips_stays_with_the_vr_of_the_file() -> None:
 
 
 @pytest.mark.parametrize("make", [_siemens, _philips])
-def test_without_private_data_the_receipt_says_that_the_spectrum_is_lost(make: object) -> None:
-    outcome = deidentify(written(make(_decay())), _BASIC, IDENTITIES)  # type: ignore[operator]
+def test_without_private_data_the_receipt_says_that_the_spectrum_is_lost(make: Callable[[bytes], Dataset]) -> None:
+    outcome = deidentify(written(make(_decay())), _BASIC, IDENTITIES)
     assert isinstance(outcome, Released)
     assert any("samples" in name for name in outcome.receipt.lost_meaning)
 

@@ -412,3 +412,32 @@ def test_what_equals_nothing_is_not_alike() -> None:
     """A float may be no number, which the comparison of values finds different from itself."""
     image = _image(DiffusionBValue=float("nan"))
     assert not are_alike(_read(image), _read(image))
+
+
+# --- series in time --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"SeriesDescription": "VPCT Perfusion 5.0 Hr36"},
+        {"SeriesDescription": "t1_vibe_tra_dyn"},
+        {"ProtocolName": "DCE breast"},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "DYNAMIC"]},
+        {"AcquisitionType": "STATIONARY"},
+        {"ContrastBolusStartTime": "101512"},
+        {"NumberOfTemporalPositions": "20"},
+    ],
+)
+def test_the_times_of_a_series_in_time_do_not_go_in_silence(modality: str, values: dict[str, Any]) -> None:
+    """CT has no attribute for a position in time: without the times, perfusion cannot be computed any more."""
+    image = _image(modality, AcquisitionTime="101523.25", **values)
+    assert "AcquisitionTime" in _lost(image)
+    assert _lost(image, Option.RETAIN_LONGITUDINAL_FULL_DATES) == []
+    assert _lost(image, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES) == []
+
+
+@pytest.mark.parametrize("description", ["Thorax 1.0 Br64", "Medicine", "Hypodynia", "t2_tse_cor"])
+def test_the_times_of_other_series_may_go(description: str) -> None:
+    assert _lost(_image("CT", AcquisitionTime="101523.25", SeriesDescription=description)) == []
