@@ -44,6 +44,7 @@ VENDORS: Mapping[str, str] = {
     "Agfa": "agfa",
     "Brainlab": "brainlab",
     "Camtronics": "camtronics",
+    "Eigen": "eigen",
     "Elekta": "elekta",
     "Fuji": "fuji",
     "IMS": "ims",
@@ -334,5 +335,7 @@ def dictionary_entry(tag: PrivateTag) -> tuple[str, str]:
     """Return VR and name in pydicom's dictionary of private attributes; "" where it has none."""
     group, creator, element = tag
     entries = private_dictionaries.get(creator, {})
-    entry = entries.get(f"{group:04X}xx{element:02X}") or entries.get(f"{group:04X}xx{element:02x}")
+    blocks = ("xx", "10", "00")  # some entries name the block in which they were seen
+    forms = (f"{group:04X}{block}{number}" for block in blocks for number in (f"{element:02X}", f"{element:02x}"))
+    entry = next((entries[form] for form in forms if form in entries), None)
     return (entry[0], _NO_NAME.sub("", entry[2])) if entry else ("", "")

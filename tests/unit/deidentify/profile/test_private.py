@@ -331,3 +331,39 @@ def test_the_dates_of_a_tracer_move_with_all_others(syntax: str) -> None:
     left = _values(output(buffer.getvalue(), compile_plan(options, [], ["vendors"])))
     assert len(left) == 2
     assert "20240115" not in str(left)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_the_velocity_of_hitachi_stays_in_its_functional_groups(syntax: str) -> None:
+    """Its numbers stand in private sequences, of which each names the creator again."""
+    velocity, frame = Dataset(), Dataset()
+    velocity.private_block(0x0029, "MMCPrivate", create=True).add_new(0xA6, "FD", -80.0)
+    velocity.private_block(0x0029, "MMCPrivate").add_new(0xA7, "FD", 80.0)
+    frame.private_block(0x0029, "MMCPrivate", create=True).add_new(0xA4, "SQ", [velocity])
+    image = _with(0x0029, "MMCPrivate", (0x32, "SQ", [frame]))
+    after = _after(image, "vendor:Hitachi", syntax=syntax)
+    groups = after.private_block(0x0029, "MMCPrivate")[0x32].value[0]
+    item = groups.private_block(0x0029, "MMCPrivate")[0xA4].value[0].private_block(0x0029, "MMCPrivate")
+    assert [item[0xA6].value, item[0xA7].value] == [-80.0, 80.0]
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize(
+    ("vendor", "group", "creator", "elements"),
+    [
+        ("Philips", 0x01F1, "ELSCINT1", [(0x28, "DS", "36"), (0x33, "DS", "2.5")]),
+        ("Philips", 0x3001, "Philips3D", [(0x01, "UL", 208), (0x02, "US", 3), (0x03, "FD", 0.0622)]),
+        ("Eigen", 0x1129, "Eigen Artemis", [(0x16, "DS", "0.33")]),
+        ("GE", 0x0009, "QUASAR_INTERNAL_USE", [(0x03, "UL", [100, 200, 300]), (0x07, "US", [0, 3, 6])]),
+    ],
+)
+def test_what_locates_and_times_frames_stays(
+    syntax: str, vendor: str, group: int, creator: str, elements: list[tuple[int, str, object]]
+) -> None:
+    image = _with(group, creator, *elements)
+    kept = _after(image, f"vendor:{vendor}", syntax=syntax).private_block(group, creator)
+    assert all(number in kept for number, _, _ in elements)
+    if syntax == ExplicitVRLittleEndian:  # else pydicom knows the VRs of some only
+        before = image.private_block(group, creator)
+        assert all(kept[number].value == before[number].value for number, _, _ in elements)
+    assert not _values(_after(image, "vendor:UIH", syntax=syntax))
