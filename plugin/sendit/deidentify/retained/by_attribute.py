@@ -74,6 +74,12 @@ _STANDARD = re.compile(
     r"(?:[ +,/]{1,2}(?:AMD|A|Amd\.?)[ ]?\d{1,2}(?:[: ](?:19|20)\d\d)?){0,3}"
     r"(?:[ ,]{1,2}(?:[Ee]d(?:ition|\.)?[ ]?\d(?:\.\d)?|\d(?:st|nd|rd|th)[ ][Ee]d(?:ition|\.)?))?"
 )
+#: Attributes that name the creator of a private attribute, which orders frames or is pointed to.
+_NAMING_CREATORS = frozenset(
+    tag_of(keyword, "by_attribute.py")
+    for keyword in """DimensionIndexPrivateCreator FunctionalGroupPrivateCreator PrivateCreatorReference
+        SelectorAttributePrivateCreator SelectorSequencePointerPrivateCreator""".split()
+)
 #: Attributes whose values have a form of their own: such a value says nothing about a person.
 _FORMS: Mapping[int, Callable[[str], object]] = {
     tag_of("FractionPattern", "by_attribute.py"): _FRACTIONS.fullmatch,
@@ -144,6 +150,11 @@ def has_form_of_attribute(tag: int, value: str) -> bool:
     return form is not None and bool(form(value.strip(" \0")))
 
 
+def is_listed_creator_in(tag: int, value: str) -> bool:
+    """Return whether an attribute names the creator of a private attribute, and this one is in the vendors' lists."""
+    return (is_creator(tag) or tag in _NAMING_CREATORS) and is_listed_creator(value)
+
+
 def is_meaning_of_its_code(element: Element, elements: Dataset) -> bool:
     """Return whether a CodeMeaning is the standard's meaning of the code beside it."""
     if element.tag != _CODE_MEANING:
@@ -184,8 +195,8 @@ def explained(element: Element, elements: Dataset) -> Explained | None:
         elements: the dataset that the element stands in.
     """
     tag = element.tag
-    if element.items is None and is_creator(tag):
-        return Explained(b"") if is_listed_creator(ascii_text(element.value)) else None
+    if element.items is None and (is_creator(tag) or tag in _NAMING_CREATORS):
+        return Explained(b"") if is_listed_creator_in(tag, ascii_text(element.value)) else None
     if element.vr == "CS" and element.items is None and len(element.value) <= _SHARED:
         return _explained_codes(tag, bytes(element.value))
     if tag not in _compared() or element.items is not None:

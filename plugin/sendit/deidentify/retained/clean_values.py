@@ -29,6 +29,7 @@ from sendit.deidentify.replacements import DUMMIES
 from sendit.deidentify.retained.by_attribute import (
     has_form_of_attribute,
     is_defined_term,
+    is_listed_creator_in,
     is_made_of_machine_words,
     is_no_false_time_zone,
     is_series_number,
@@ -290,7 +291,7 @@ class RetainedValues:
 
     def _is_of_attribute(self, tag: int, text: str) -> bool:
         """Return whether a text is of the kind that its attribute is for, whoever in the file has the same name."""
-        if is_defined_term(tag, text) or is_make_or_model(tag, text):
+        if is_defined_term(tag, text) or is_make_or_model(tag, text) or is_listed_creator_in(tag, text):
             return True
         if has_form_of_attribute(tag, text):
             return not self.texts.holds_personal_data(text)

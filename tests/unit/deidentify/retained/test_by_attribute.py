@@ -369,3 +369,21 @@ def test_terms_of_any_attribute_stay_in_code_strings(term: str) -> None:
     whole.PatientID = term
     left = output(file_of(whole), _RESEARCH)
     assert (left.Tagging, left.FieldOfViewShape, left.SeriesDescription) == (term, term, "Knee")
+
+
+@pytest.mark.parametrize("creator", ["GEMS_PARM_01", "Philips MR Imaging DD 005", "SIEMENS MR SDI 02", "ELSCINT1"])
+@pytest.mark.parametrize("name", ["Quennesbury^Aldric", "Parm^Gems", "Philips^Imaging"])
+def test_the_creator_of_a_private_index_stays_whole(creator: str, name: str) -> None:
+    """Frames are ordered by the private attribute that it names: part of it names another."""
+    index = Dataset()
+    index.DimensionIndexPointer, index.FunctionalGroupPointer = 0x0043102F, 0x00200011
+    index.DimensionIndexPrivateCreator = index.FunctionalGroupPrivateCreator = creator
+    kept = output(file_of(_of(name, DimensionIndexSequence=[index])), _RESEARCH).DimensionIndexSequence[0]
+    assert [kept.DimensionIndexPrivateCreator, kept.FunctionalGroupPrivateCreator] == [creator, creator]
+
+
+def test_no_other_name_stays_for_a_creator() -> None:
+    index = Dataset()
+    index.DimensionIndexPrivateCreator = "Quennesbury Imaging"
+    kept = output(file_of(_of(DimensionIndexSequence=[index])), _RESEARCH).DimensionIndexSequence[0]
+    assert "Quennesbury" not in kept.DimensionIndexPrivateCreator
