@@ -87,6 +87,8 @@ _STUDY_DATE, _ACCESSION_NUMBER, _MODALITY = 0x00080020, 0x00080050, 0x00080060
 _NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
 
 _TEXT_VALUE, _DATE_VALUES = 0x0040A160, frozenset({0x0040A120, 0x0040A121})  # DateTime, Date
+#: StackID tells stacks of frames apart: what may not stay becomes a code, as the same dummy would make two of them one.
+_STACK_ID = 0x00209056
 _INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 
 
@@ -412,6 +414,8 @@ class _Cleaner:
             self.counts["D"] += 1
             return Element(element.tag, vr, DUMMIES[vr])
         value = self._kept_value(element, vr, rule, context)
+        if value is not element.value and element.tag == _STACK_ID:
+            value = self._accession(element, rule, context) or b""
         if value is element.value:
             self.counts["K"] += 1
             if vr is element.vr:

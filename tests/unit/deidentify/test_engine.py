@@ -436,3 +436,22 @@ def test_samples_that_fill_more_bits_than_the_header_says_are_not_cut_off() -> N
     outcome = deidentify(file_of(before), plan(), IDENTITIES)
     assert isinstance(outcome, Rejected)
     assert "BitsAllocated" in outcome.reason
+
+
+def test_stacks_of_frames_stay_apart() -> None:
+    """By their own name, or by a code where it may not stay: with the same dummy their frames would be mixed."""
+    before = dataset()
+    before.PatientName = "Quennesbury^Aldric"
+    names = ["1", "Stack_2", "12345678", "22345678", "Quennesbury", "22345678"]
+    groups = [Dataset() for _ in names]
+    for group, name in zip(groups, names, strict=True):
+        group.FrameContentSequence = [Dataset()]
+        group.FrameContentSequence[0].StackID = name
+    before.PerFrameFunctionalGroupsSequence = groups
+    kept = [
+        group.FrameContentSequence[0].StackID for group in output(file_of(before)).PerFrameFunctionalGroupsSequence
+    ]
+    assert kept[:2] == names[:2]
+    assert not {*names[2:]} & {*kept}
+    assert len({*kept}) == 5
+    assert kept[3] == kept[5]
