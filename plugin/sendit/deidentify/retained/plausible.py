@@ -111,7 +111,12 @@ def are_plausible(tag: int, vr: str, numbers: Iterable[str], unit: str = "") -> 
     most = _limits()[tag] if tag in _limits() else _most_of(tag, vr)
     if tag == NUMERIC_VALUE and (not unit or unit in _COARSE_UNITS):
         most = _MOST_OF_LARGE
-    return most is None or all(int(number) <= most for number in numbers)
+    return most is None or all(int(number) <= most or _is_of_machines(int(number)) for number in numbers)
+
+
+def _is_of_machines(number: int) -> bool:
+    """Return whether a number is a power of two or one less: the limits of what machines count, or their sign for none."""
+    return (number & (number - 1)) * (number & (number + 1)) == 0
 
 
 def is_resonance(number: str, field: str) -> bool:

@@ -168,3 +168,23 @@ def test_what_is_not_known_to_be_measured_in_binary_stays() -> None:
 def test_no_attribute_has_two_limits() -> None:
     listed = [keyword for keywords in (*plausible._MOST.values(), plausible._ANY) for keyword in keywords.split()]
     assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("RescaleIntercept", "-8388608"),
+        ("RescaleIntercept", "-2147483648"),
+        ("HeartRate", "65535"),
+        ("EchoTrainLength", "2147483647"),
+        ("TableHeight", "131072"),
+    ],
+)
+def test_the_limits_of_what_machines_count_stay(keyword: str, value: str) -> None:
+    """Powers of two, and one less: the range of the samples, or the sign for a value that is not known."""
+    assert _after(keyword, value) == float(value)
+
+
+@pytest.mark.parametrize("number", ["65534", "131073", "8388606", "1048577", "100000000"])
+def test_other_large_numbers_are_none(number: str) -> None:
+    assert not are_plausible(tag_for_keyword("HeartRate") or 0, "IS", [number])
