@@ -7,10 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from pydicom._dicom_dict import DicomDictionary
+
 from sendit.deidentify.dates import shifted
 from sendit.deidentify.dicom.charset import correct_character_sets
 from sendit.deidentify.dicom.chunks import digests_of, sha256_of
 from sendit.deidentify.dicom.dataset import (
+    BINARY_VRS,
     BYTES_VRS,
     PIXELS,
     TEXT_VRS,
@@ -89,6 +92,7 @@ _NAMING = frozenset({0x00401101, 0x00081072, 0x00080082})
 _TEXT_VALUE, _DATE_VALUES = 0x0040A160, frozenset({0x0040A120, 0x0040A121})  # DateTime, Date
 #: StackID tells stacks of frames apart: what may not stay becomes a code, as the same dummy would make two of them one.
 _STACK_ID = 0x00209056
+_NUMBERS = BINARY_VRS | {"DS", "IS"}
 _INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 
 
@@ -164,6 +168,7 @@ def _release(
     if telling is not None or not are_alike(original, instance.elements):
         telling = telling_values(original, encoding, original) if telling is None else telling
         lost = lost_meaning(telling, telling_values(instance.elements, instance.syntax.encoding, original))
+    lost = tuple(dict.fromkeys((*lost, *cleaner.numbers_lost)))
     staged = () if tools is None else tools.staged_doubts
     cleaner.pixels = with_doubt_of_lost(cleaner.pixels, lost, plan.handling, staged)
     if plan.clean_pixels:
@@ -260,6 +265,7 @@ class _Cleaner:
     remembered: Remembered | None = None
     counts: Counter[str] = field(default_factory=Counter)
     names_told_apart: int = 0  # by a number behind them
+    numbers_lost: dict[str, None] = field(default_factory=dict)  # names of attributes, in the order of the file
     own_values: int = 0  # how many values depended on more of the instance than their scope
 
     def top(self, elements: Dataset) -> Dataset:
@@ -416,6 +422,9 @@ class _Cleaner:
         value = self._kept_value(element, vr, rule, context)
         if value is not element.value and element.tag == _STACK_ID:
             value = self._accession(element, rule, context) or b""
+        if not value and vr in _NUMBERS and element.tag in DicomDictionary and bytes(element.value).strip(b"\0 "):
+            self.numbers_lost[DicomDictionary[element.tag][4]] = None
+            self.own_values += 1  # each receipt has to say so
         if value is element.value:
             self.counts["K"] += 1
             if vr is element.vr:

@@ -448,9 +448,7 @@ def test_stacks_of_frames_stay_apart() -> None:
         group.FrameContentSequence = [Dataset()]
         group.FrameContentSequence[0].StackID = name
     before.PerFrameFunctionalGroupsSequence = groups
-    kept = [
-        group.FrameContentSequence[0].StackID for group in output(file_of(before)).PerFrameFunctionalGroupsSequence
-    ]
+    kept = [group.FrameContentSequence[0].StackID for group in output(file_of(before)).PerFrameFunctionalGroupsSequence]
     assert kept[:2] == names[:2]
     assert not {*names[2:]} & {*kept}
     assert len({*kept}) == 5

@@ -75,11 +75,9 @@ _STANDARD = re.compile(
     r"(?:[ ,]{1,2}(?:[Ee]d(?:ition|\.)?[ ]?\d(?:\.\d)?|\d(?:st|nd|rd|th)[ ][Ee]d(?:ition|\.)?))?"
 )
 #: Attributes that name the creator of a private attribute, which orders frames or is pointed to.
-_NAMING_CREATORS = frozenset(
-    tag_of(keyword, "by_attribute.py")
-    for keyword in """DimensionIndexPrivateCreator FunctionalGroupPrivateCreator PrivateCreatorReference
-        SelectorAttributePrivateCreator SelectorSequencePointerPrivateCreator""".split()
-)
+_CREATORS_NAMED = """DimensionIndexPrivateCreator FunctionalGroupPrivateCreator PrivateCreatorReference
+    SelectorAttributePrivateCreator SelectorSequencePointerPrivateCreator"""
+_NAMING_CREATORS = frozenset(tag_of(keyword, "by_attribute.py") for keyword in _CREATORS_NAMED.split())
 #: Attributes whose values have a form of their own: such a value says nothing about a person.
 _FORMS: Mapping[int, Callable[[str], object]] = {
     tag_of("FractionPattern", "by_attribute.py"): _FRACTIONS.fullmatch,

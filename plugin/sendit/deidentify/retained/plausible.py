@@ -115,7 +115,7 @@ def are_plausible(tag: int, vr: str, numbers: Iterable[str], unit: str = "") -> 
 
 
 def _is_of_machines(number: int) -> bool:
-    """Return whether a number is a power of two or one less: the limits of what machines count, or their sign for none."""
+    """Return whether a number is a power of two or one less: a limit of what machines count, or their sign for none."""
     return (number & (number - 1)) * (number & (number + 1)) == 0
 
 

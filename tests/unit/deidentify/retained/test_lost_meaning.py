@@ -441,3 +441,28 @@ def test_the_times_of_a_series_in_time_do_not_go_in_silence(modality: str, value
 @pytest.mark.parametrize("description", ["Thorax 1.0 Br64", "Medicine", "Hypodynia", "t2_tse_cor"])
 def test_the_times_of_other_series_may_go(description: str) -> None:
     assert _lost(_image("CT", AcquisitionTime="101523.25", SeriesDescription=description)) == []
+
+
+# --- numbers that may be somebody's ----------------------------------------------------------------------------------
+
+
+def test_a_measurement_that_goes_is_named_in_every_receipt() -> None:
+    """Equal to the number of the patient, it goes, and whoever reads the report learns that it is missing."""
+    for _ in range(2):  # what is remembered of the first instance says it of the second, too
+        image = _image("CT", PatientID="4821377", SamplingFrequency="4821377", KVP="120")
+        assert _lost(image) == ["SamplingFrequency"]
+
+
+def test_a_number_in_an_item_is_named_once() -> None:
+    items = [Dataset(), Dataset()]
+    for item in items:
+        item.NumericValue = "4821377"
+    image = _image("CT", PatientID="4821377")
+    image.ContentSequence = [Dataset(), Dataset()]
+    for content, item in zip(image.ContentSequence, items, strict=True):
+        content.MeasuredValueSequence = [item]
+    assert _lost(image, Option.CLEAN_STRUCTURED_CONTENT) == ["NumericValue"]
+
+
+def test_numbers_that_stay_are_not_named() -> None:
+    assert _lost(_image("CT", PatientID="4821377", KVP="120", ExposureTime="", XRayTubeCurrent="233")) == []
