@@ -37,7 +37,7 @@ from sendit.deidentify.retained.by_attribute import (
     is_time_zone,
     is_whole_description,
 )
-from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, meaning_of
+from sendit.deidentify.retained.coded_concepts import is_code, is_meaning, is_scheme, is_short_for, meaning_of
 from sendit.deidentify.retained.hidden_text import as_text, digits_of_bytes, digits_of_strings, is_hidden_text, joined
 from sendit.deidentify.retained.icc import without_texts
 from sendit.deidentify.retained.makes import (
@@ -307,7 +307,7 @@ class RetainedValues:
         """Return how a code is cleaned: it must be in its scheme; a meaning is the standard's, or a description."""
         scheme = _text_in(elements, _CODE_SCHEME)
         if tag in _CODE_VALUES:
-            return lambda value: self._code(scheme, value)
+            return lambda value: self._code(scheme, value, _text_in(elements, _CODE_MEANING))
         value = _text_in(elements, _CODE_VALUES[0])
         standard = meaning_of(scheme, value)
         if is_of_locale(scheme, value, _text_in(elements, _CODE_MEANING)):
@@ -323,13 +323,17 @@ class RetainedValues:
             return name
         return self.texts.technical(name)
 
-    def _code(self, scheme: str, value: str) -> str:
-        """Return a code of its scheme; forms that any number has, as UCUM's, do not excuse an identifier."""
+    def _code(self, scheme: str, value: str, meaning: str) -> str:
+        """Return a code of its scheme; forms that any number has, as UCUM's, do not excuse an identifier.
+
+        A maker's code may be any word: it stays if it is one of technique, or short for a meaning that stays.
+        """
         known = is_code(scheme, value.strip())
         if known and scheme.startswith("99") and self.texts.holds_personal_data(value):
             return ""
         if known is None:
-            known = self.texts.technical(value) == value
+            short = scheme.startswith("99") and is_short_for(value, meaning) and self._meaning("", meaning, real=False)
+            known = self.texts.technical(value) == value or bool(short and not self.texts.holds_personal_data(value))
         elif known and not meaning_of(scheme, value.strip()):
             known = not self.texts.holds_personal_data(value)
         return value if known else ""

@@ -97,6 +97,7 @@ _MOVED = [
     "7046913258",
 ]
 
+_PARTS = re.compile(r"[^\W_]+")
 _CONCEPT_NAME, _CODE_VALUE, _CODE_SCHEME = 0x0040A043, 0x00080100, 0x00080102
 
 #: Codes of DCM: names, identifiers and places of observers, subjects, orders, devices, specimens.
@@ -137,6 +138,17 @@ def is_code(scheme: str, value: str) -> bool | None:
     if scheme == "UCUM":
         return is_unit(value) or (False if _NUMBERS_ALONE.fullmatch(value) else None)
     return _mod10(value) if scheme in ("LN", "LOINC") else True
+
+
+@lru_cache(maxsize=1024)
+def is_short_for(value: str, meaning: str) -> bool:
+    """Return whether a code is made of beginnings of words of its meaning: RVEF, of RV ejection fraction."""
+    letters, ends = "".join(_PARTS.findall(value.lower())), {0}
+    for word in _PARTS.findall(meaning.lower()):
+        ends |= {
+            end + size for end in ends for size in range(1, len(word) + 1) if letters[end : end + size] == word[:size]
+        }
+    return len(letters) > 1 and len(letters) in ends
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.dataset import Dataset
 
-from sendit.deidentify.retained.coded_concepts import is_code, meaning_of
+from sendit.deidentify.retained.coded_concepts import is_code, is_short_for, meaning_of
 from sendit.deidentify.text.clean import PersonalData, TextCleaner
 from sendit.deidentify.text.vocabulary import is_term
 from tests.unit.deidentify.samples import dataset, file_of, output
@@ -194,3 +194,32 @@ def test_what_is_no_technique_goes(text: str) -> None:
 def test_numbers_in_groups_go_from_descriptions(number: str) -> None:
     """As identifiers of patients and of citizens are written."""
     assert not any(map(str.isdigit, CLEANER.description(f"CT {number} chest")))
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning", "short"),
+    [
+        ("RVEF", "RV ejection fraction", True),
+        ("LV_EDV", "LV end diastolic volume", True),
+        ("MVAccTime", "MV acceleration time", True),
+        ("RVEF", "LV stroke volume", False),
+        ("Quennesbury", "RV ejection fraction", False),
+        ("R", "RV ejection fraction", False),
+        ("", "RV ejection fraction", False),
+    ],
+)
+def test_what_a_code_is_short_for(value: str, meaning: str, short: bool) -> None:
+    assert is_short_for(value, meaning) is short
+
+
+def test_the_code_of_a_maker_stays_if_it_is_short_for_its_meaning() -> None:
+    """Programs find a measurement by its code; a name does not become one by standing in its meaning, too."""
+    kept = []
+    for value, meaning in (("RVEF", "RV ejection fraction"), ("QUENNESB", "Quennesbury"), ("RVEF", "Quennesbury")):
+        before = dataset()
+        before.PatientName = "Quennesbury^Aldric"
+        code = Dataset()
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "99ACME", meaning
+        before.AnatomicRegionSequence = [code]
+        kept.append(output(file_of(before)).AnatomicRegionSequence[0].CodeValue)
+    assert kept == ["RVEF", "Removed", "Removed"]
