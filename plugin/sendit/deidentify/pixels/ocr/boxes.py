@@ -25,6 +25,8 @@ _STRICT_PIXEL, _STRICT_LINE = 0.75, 0.85
 _GROWTH, _MARGIN_X, _MARGIN_Y = 1.4, 3.0, 1.0
 #: Parts of one line are linked across a gap of up to this multiple of their height.
 _GAP = 0.4
+#: Letters that stand apart: the greatest width of one, and of the gap between two (times their height).
+_LETTER, _APART = 1.5, 3.0
 _SMALLEST = 3  # pixels of the network's input; lower cores are noise
 
 
@@ -125,6 +127,23 @@ def _beside(one: Region, other: Region) -> bool:
     return wide and alike and gap <= _GAP * min(heights)
 
 
+def rows_of_letters(found: Iterable[Box]) -> list[list[Box]]:
+    """Return the boxes of single letters that stand in one row, or one below the other, far apart or not."""
+    boxes_ = sorted(found, key=lambda box: box.region)
+    rows: list[list[Box]] = []
+    for turn in (lambda region: region, _turned):
+        of_way: list[list[Box]] = []
+        for box in boxes_:
+            region = turn(box.region)
+            if region.x1 - region.x0 > _LETTER * (region.y1 - region.y0):
+                continue
+            near = [row for row in of_way if any(_in_row_apart(turn(one.region), region) for one in row)]
+            of_way = [row for row in of_way if row not in near]
+            of_way.append([box, *(one for row in near for one in row)])
+        rows += of_way
+    return rows
+
+
 def same_joined(found: Iterable[Box]) -> list[Box]:
     """Join boxes that are of one line, seen twice: cut to their ink, they may differ by a pixel."""
     kept: list[Box] = []
@@ -153,6 +172,13 @@ def in_one_row(one: Region, other: Region) -> bool:
     together = min(one.y1, other.y1) - max(one.y0, other.y0)
     gap = max(one.x0, other.x0) - min(one.x1, other.x1)
     return together >= 0.6 * max(heights) and 0 <= gap <= min(heights)
+
+
+def _in_row_apart(one: Region, other: Region) -> bool:
+    heights = one.y1 - one.y0, other.y1 - other.y0
+    together = min(one.y1, other.y1) - max(one.y0, other.y0)
+    gap = max(one.x0, other.x0) - min(one.x1, other.x1)
+    return together >= 0.6 * max(heights) and gap <= _APART * min(heights)
 
 
 def is_between(region: Region, left: Region, right: Region) -> bool:

@@ -20,7 +20,16 @@ import cv2
 import numpy as np
 
 from sendit.deidentify.pixels.ocr.api import DetectedText
-from sendit.deidentify.pixels.ocr.boxes import Box, boxes, in_one_row, is_between, linked, rows_joined, same_joined
+from sendit.deidentify.pixels.ocr.boxes import (
+    Box,
+    boxes,
+    in_one_row,
+    is_between,
+    linked,
+    rows_joined,
+    rows_of_letters,
+    same_joined,
+)
 from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, probabilities, read_line
 from sendit.deidentify.pixels.ocr.readable import goes_on, is_readable, is_same, is_shape, is_varied
 from sendit.deidentify.pixels.ocr.salience import (
@@ -72,6 +81,7 @@ _LONG, _BEGINNING = 6, 4
 #: A box is larger than its line, and much larger where that is short: what was read in it, but not for certain, is read
 #: again without so much of its height at each side, if the first reading was so sure. The same has to be read there.
 _CUT, _PARTLY_READ = (0.1, 0.25), 0.5
+_LETTERS = 3  # that stand apart have to be read together
 _MOST_READ = 60  # lines of one frame; everything found is masked, read or not
 
 
@@ -143,7 +153,24 @@ class RapidTextDetector:
             doubtful += [line, *parts]
         doubtful += [box for box in others if is_text(box) is None]
         ends = [box for box in doubtful if box in likely and self._goes_on(frame, box, text)]
+        ends += self._letters_apart(frame, text, [box for box in doubtful if box in likely and box not in ends])
         return rows_joined(same_joined([*text, *ends])), [box for box in doubtful if box not in ends]
+
+    def _letters_apart(self, frame: Shown, text: list[Box], doubtful: list[Box]) -> list[Box]:
+        """Return letters far apart in a row that can be read together: each alone, 0, 1 and L are shapes."""
+        letters = {box for row in rows_of_letters([*doubtful, *text]) if self._is_spaced(frame, row) for box in row}
+        return [box for box in doubtful if box in letters]
+
+    def _is_spaced(self, frame: Shown, row: list[Box]) -> bool:
+        """Return whether the boxes of a row, read one by one, are the letters of a line."""
+        if len(row) < _LETTERS:
+            return False
+        read = [self.reading(frame, box.region) for box in same_joined(row)]
+        single = [(text, sureness) for text, sureness in read if len(text) == 1]
+        if len(single) < _LETTERS:
+            return False
+        sureness = sum(one for _, one in single) / len(single)
+        return is_readable("".join(text for text, _ in single), sureness, sure=True, plain=False)
 
     def _goes_on(self, frame: Shown, box: Box, text: list[Box]) -> bool:
         """Return whether it belongs to a line that was found: an initial beside it, a comma between its parts."""

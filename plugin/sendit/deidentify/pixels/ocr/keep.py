@@ -17,7 +17,7 @@ from sendit.deidentify.pixels.display import displayed
 from sendit.deidentify.pixels.ocr.markers import has_markers, is_marker, is_of_person, normalized
 from sendit.deidentify.pixels.ocr.match_identifiers import may_identify
 from sendit.deidentify.pixels.ocr.measures import is_label, is_measure, is_plain_number, is_technique, is_value
-from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, read_line
+from sendit.deidentify.pixels.ocr.models import LINE_HEIGHT, STEP, read_letters, read_line
 from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.pixels.windowing import Shown, views
 
@@ -41,6 +41,9 @@ _ALIKE, _SMALL = 0.9, (64, 12)
 _LONGEST_MARKER = 14
 #: The margins around a line that is read, and around a marker, which has to stand alone (shares of its height).
 _AROUND, _ALONE = 0.2, 0.8
+#: Two lines of which one is lower than this share of the other are no single line: a number below a large marker. What
+#: is read beside a marker counts from this confidence of each letter on: the edge of a bone is read as an O.
+_AS_HIGH, _SURELY = 0.6, 0.7
 #: A ring around a marker: the proportion of its part's sides at most, its share of the shorter one, and of the area of
 #: a circle with its outline, at least.
 _ROUNDISH, _OF_PART, _ROUND = 1.6, 0.6, 0.7
@@ -214,9 +217,11 @@ def _markers(
 
 def _beside(one: Region, other: Region) -> bool:
     """Return whether another line stands so near in the same row that the two may be one, or reaches into it."""
-    near = round(_ALONE * min(one.y1 - one.y0, other.y1 - other.y0))
+    low, high = sorted((one.y1 - one.y0, other.y1 - other.y0))
+    near = round(_ALONE * low)
     wide = Region(one.x0 - near, one.y0, one.x1 + near, one.y1)
-    return other != one and (one.touches(other) or (wide.touches(other) and _in_one_row(one, other)))
+    one_line = low >= _AS_HIGH * high and wide.touches(other) and _in_one_row(one, other)
+    return other != one and (one.touches(other) or one_line)
 
 
 def _says_no_more(frames: Frames, one: Region, text: str, regions: Sequence[Region]) -> bool:
@@ -226,10 +231,10 @@ def _says_no_more(frames: Frames, one: Region, text: str, regions: Sequence[Regi
     left = max([one.x0 - more_of_it, *(other.x1 for other in row if other.x1 <= one.x0)])
     right = min([one.x1 + more_of_it, *(other.x0 for other in row if other.x0 >= one.x1)])
     wide = Region(left, one.y0, right, one.y1)
-    more, sureness = _reading(displayed(_part(frames[0], wide), frames), loose=False)
-    letters = [character for character in normalized(more) if character.isalnum()]
-    known = [character for character in normalized(text) if character.isalnum()]
-    return sureness < _SURE or len(letters) <= len(known)
+    shown = next(views(displayed(_part(frames[0], wide), frames)))
+    more = "".join(letter for letter, sureness in read_letters(_as_line(shown)) if sureness >= _SURELY)
+    letters, known = ([one for one in normalized(read) if one.isalnum()] for read in (more, text))
+    return len(letters) <= len(known)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -283,14 +288,10 @@ def _all(readings: Sequence[Reading], wanted: Callable[[str], bool]) -> bool:
     return bool(readings) and all(sureness >= _SURE and wanted(text) for text, sureness in readings)
 
 
-def _reading(part: Shown, *, loose: bool = True) -> Reading:
+def _reading(part: Shown) -> Reading:
     """Return the text in a part of a frame and its confidence; for a tall part, the better of both rotations.
 
     A letter in a ring is read without the ring: with it, an L reads as ①.
-
-    Args:
-        part: the part.
-        loose: whether it may be far larger than its line.
     """
     shown = list(views(part))
     if not shown:
@@ -300,7 +301,7 @@ def _reading(part: Shown, *, loose: bool = True) -> Reading:
         return reading
     tall = part.shape[0] > 2 * part.shape[1]
     reading = max((_read(np.rot90(shown[0], turn)) for turn in ((1, 3) if tall else (0,))), key=lambda one: one[1])
-    return _read_closer(shown[0], reading) if loose and not tall and reading[1] < _SURE else reading
+    return _read_closer(shown[0], reading) if not tall and reading[1] < _SURE else reading
 
 
 def _read_closer(shown: Shown, reading: Reading) -> Reading:
@@ -361,7 +362,12 @@ def _content(grey: NDArray[np.uint8], inner: NDArray[Any]) -> Shown:
 
 
 def _read(shown: Shown) -> Reading:
+    return read_line(_as_line(shown))
+
+
+def _as_line(shown: Shown) -> NDArray[np.uint8]:
+    """Return a picture as the network receives a line."""
     width = min(max(STEP, round(LINE_HEIGHT * shown.shape[1] / shown.shape[0])), _WIDEST)
     line = cv2.resize(np.ascontiguousarray(shown), (width, LINE_HEIGHT), interpolation=cv2.INTER_CUBIC)
     coloured = line if line.ndim == 3 else cv2.cvtColor(line, cv2.COLOR_GRAY2RGB)
-    return read_line(np.asarray(coloured, np.uint8))
+    return np.asarray(coloured, np.uint8)

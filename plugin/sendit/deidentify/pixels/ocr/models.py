@@ -54,13 +54,23 @@ def read_line(line: NDArray[np.uint8]) -> tuple[str, float]:
     Args:
         line: LINE_HEIGHT × columns × 3.
     """
+    letters = read_letters(line)
+    if not letters:
+        return "", 0.0
+    return "".join(letter for letter, _ in letters), float(np.mean([sureness for _, sureness in letters]))
+
+
+def read_letters(line: NDArray[np.uint8]) -> list[tuple[str, float]]:
+    """Return the letters in an image of one line, and the confidence of each (0 to 1).
+
+    Args:
+        line: LINE_HEIGHT × columns × 3.
+    """
     scores = _on_own_thread(lambda: _run("rec", line)[0])
     best = scores.argmax(axis=1)
     new = np.concatenate(([True], best[1:] != best[:-1])) & (best > 0)  # CTC: repeated ones are one, 0 is none
-    if not new.any():
-        return "", 0.0
     letters = _letters()
-    return "".join(letters[index] for index in best[new]), float(scores.max(axis=1)[new].mean())
+    return [(letters[index], float(one)) for index, one in zip(best[new], scores.max(axis=1)[new], strict=True)]
 
 
 def _on_own_thread(work: Callable[[], T]) -> T:

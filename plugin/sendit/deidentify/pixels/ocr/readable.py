@@ -18,6 +18,7 @@ _READ_TWO, _READ_IDEOGRAPHS = 0.95, 0.85
 #: are drawn more clearly.
 _READ_ONE, _SHAPES = 0.97, frozenset("1Il|iJjLTtVvYyXxOoQCcUu0147rnÎļı")
 _LARGE_SHAPES = frozenset("1Il|iXxOo0")
+_TWICE = 2  # initials that are alike count as one letter
 #: The same for three letters or more, not all alike, that have no line's strokes where the network is sure of one: LEE
 #: in large letters that touch each other.
 _READ_WORD = 0.94
@@ -41,7 +42,7 @@ def is_readable(text: str, sureness: float, *, sure: bool, plain: bool, large: b
     characters = [one for one in text if _is_letter(one)]
     if not characters:
         return False
-    if len(characters) == 1:
+    if len(characters) == 1 or (len(characters) == _TWICE and characters[0] == characters[1]):
         shapes = _SHAPELESS | (_LARGE_SHAPES if large else _SHAPES)
         return sure and (plain or large) and sureness >= _READ_ONE and characters[0] not in shapes
     needed = _READ if sure else _READ_DOUBTFUL if len(characters) > 2 else _READ_TWO
