@@ -212,9 +212,9 @@ class RapidTextDetector:
             return tight
         if drawn and sure:
             return tight
-        unread = strokes.plain and not strokes.coloured and box.score >= _CERTAIN
-        unread = unread and box.short <= min(_LARGEST, highest)
-        return tight if unread and (strokes.line or strokes.writing) and not is_shape(text, sureness) else None
+        unread = (strokes.line or strokes.writing) and not strokes.coloured and box.score >= _CERTAIN
+        unread = unread and tight.short <= min(_LARGEST, highest)
+        return tight if unread and not is_shape(text, sureness) else None
 
     def _is_read_otherwise(
         self, frame: Shown, box: Box, text: str, sureness: float, *, plain: bool, large: bool

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from sendit.deidentify.pixels.regions import Region
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sendit.deidentify.pixels.windowing import Shown
 
 Floats = NDArray[np.float32]
@@ -41,7 +43,7 @@ _GLYPHS, _ON_LINE, _NEAR, _UNLIKE = 4, 0.7, 0.16, 0.12
 #: Of writing: how many strokes many rows cross at least, the same for each height of the line in its length, which
 #: percentile of the rows crosses fewer, how much the distances between strokes deviate (share of their mean), and which
 #: share of the columns crosses a single one at most. Of 252 lines in 14 scripts, 250 are so.
-_CROSSED, _CROSSED_FOR_HEIGHT, _FEWER, _UNEVEN, _SINGLE = 3, 0.6, 70, 0.2, 0.85
+_CROSSED, _CROSSED_FOR_HEIGHT, _FEWER, _UNEVEN, _SINGLE = 3, 0.6, 70, 0.15, 0.85
 #: With more than this share of its pixels in colour, a box shows a colour map, flow, or a colour bar.
 _SATURATED, _COLOURED = 40, 0.15
 #: Ink is what differs from an even ground by more than this share of the ink's difference, and by more than this many
@@ -96,7 +98,8 @@ def strokes_in(shown: Shown, region: Region) -> Strokes:
     deviation = 1.4826 * float(np.median(np.abs(ground - level)))
     even = deviation < _EVEN * abs(difference)
     drawn = _enlarged_ink(grey, at, light=share <= 0.5)
-    line, writing = (drawn is not None and is_one(drawn) for is_one in (_are_glyphs, _is_writing))
+    line = drawn is not None and _are_glyphs(drawn)
+    writing = any(map(_is_writing, _inks(part))) if part.ndim == 3 else drawn is not None and _is_writing(drawn)
     cut = deviation < _CUT_UNTIL * abs(difference)
     tight = _cut(grey, level, difference, deviation, region) if cut else region
     return Strokes(line, writing, even, even and deviation < _PLAIN, coloured, tight)
@@ -120,6 +123,16 @@ def _levels(grey: Floats) -> tuple[float, float, float]:
     return float(grey[high].mean()), float(grey[~high].mean()), float(at)
 
 
+def _inks(part: Shown) -> Iterator[Ink]:
+    """Yield the ink in each colour: flow behind white letters is bright in one of them."""
+    for number in range(3):
+        grey = part[..., number].astype(np.float32)
+        light, dark, at = _levels(grey)
+        ink = _enlarged_ink(grey, at, light=float((grey > at).mean()) <= 0.5) if light - dark >= _DIFFERS else None
+        if ink is not None:
+            yield ink
+
+
 def _enlarged_ink(grey: Floats, at: float, *, light: bool) -> Ink | None:
     """Return the ink, lying and enlarged; None if it is too little or too much for letters."""
     rows, columns = grey.shape
@@ -133,9 +146,21 @@ def _enlarged_ink(grey: Floats, at: float, *, light: bool) -> Ink | None:
     return ink if _LEAST_INK < float(ink.mean()) < _MOST_INK else None
 
 
+def _without_blobs(ink: Ink) -> Ink:
+    """Return the ink without what is thicker than any stroke, as tissue in a corner of the box."""
+    side = round(_STROKES[1] * ink.shape[0])
+    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    thick = np.asarray(cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_OPEN, pen))
+    left: Ink = ink & (np.asarray(cv2.dilate(thick, np.ones((5, 5), np.uint8))) == 0)
+    return left
+
+
 def _is_writing(ink: Ink) -> bool:
     """Return whether many rows of the ink cross many strokes, at distances that differ: no ticks, and no trace."""
+    ink = _without_blobs(ink)
     down, along = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not down.size:
+        return False
     tight = ink[down[0] : down[-1] + 1, along[0] : along[-1] + 1]
     crossed_down = _starts(tight.T).sum(axis=1)
     if float((crossed_down == 1).mean()) > _SINGLE:
