@@ -66,10 +66,10 @@ _FLAT = 6
 _REMEMBERED = 4096
 #: What the network is so sure of may be text, if it is not higher (pixels). All else has to be read.
 _SURE, _HIGH = 0.6, 60
-#: A line's strokes alone are enough where the network is so sure, of these heights (pixels); what is smaller, or in
-#: colour, has to be read. What cannot be read is text by its strokes, too: a script that the network does not know.
+#: A line's strokes alone are enough where the network is so sure, of these heights (pixels). What is smaller is read
+#: first; what cannot be read is text by its strokes, too: a script that the network does not know. What is in colour
+#: has to be read.
 _CERTAIN, _LARGE, _LARGEST = 0.9, 20, 48
-#: On a plain ground, where a mask hides nothing else, that goes for what is smaller, too, once it could not be read.
 #: A reading of what is high has to be so sure to be believed whatever it says.
 _SURELY_READ = 0.95
 #: What is higher than this share of the frame is a shape and no large character: a sector of ultrasound is read as a 9.
@@ -196,25 +196,24 @@ class RapidTextDetector:
         """Return the line, cut to its ink, if its strokes or its reading show that it is one."""
         strokes = strokes_in(frame, box.region)
         tight = Box(strokes.tight, box.score)
-        drawn = strokes.line and not strokes.coloured and _LARGE <= box.short <= _LARGEST
-        if drawn and strokes.even and box.score >= _CERTAIN:
+        highest, large_enough = _SHAPE * min(frame.shape[:2]), box.short >= _LARGE
+        written = (strokes.line or strokes.writing) and not strokes.coloured and tight.short <= min(_LARGEST, highest)
+        if written and strokes.line and strokes.even and large_enough and box.score >= _CERTAIN:
             return tight
         if self._begins_readably(frame, box):
             return tight
         text, sureness = self.reading(frame, box.region)
-        plain = box.short <= _SMALL or (strokes.line and (box.short <= _HIGH or sureness >= _SURELY_READ))
-        highest = _SHAPE * min(frame.shape[:2])
-        large = _LARGE <= box.short <= highest
+        lies = box.region.y1 - box.region.y0 <= _TALL * (box.region.x1 - box.region.x0)  # else it is read in three ways
+        low = box.short <= _HIGH or sureness >= _SURELY_READ
+        plain = (lies and box.short <= _SMALL) or (strokes.line and low)
+        large = large_enough and box.short <= highest
         sure = box.score >= _SURE
         if is_readable(text, sureness, sure=sure, plain=plain, large=large):
             return tight
         if sure and self._is_read_otherwise(frame, box, text, sureness, plain=plain, large=large):
             return tight
-        if drawn and sure:
-            return tight
-        unread = (strokes.line or strokes.writing) and not strokes.coloured and box.score >= _CERTAIN
-        unread = unread and tight.short <= min(_LARGEST, highest)
-        return tight if unread and not is_shape(text, sureness) else None
+        likely = box.score >= (_SURE if strokes.line and large_enough else _CERTAIN)
+        return tight if written and likely and not is_shape(text, sureness) else None
 
     def _is_read_otherwise(
         self, frame: Shown, box: Box, text: str, sureness: float, *, plain: bool, large: bool
@@ -226,7 +225,9 @@ class RapidTextDetector:
                 if is_same(closer[0], text) and is_readable(*closer, sure=True, plain=plain, large=large):
                     return True
         mirrored = self.reading(frame, box.region, mirrored=True)
-        return is_readable(*mirrored, sure=True, plain=plain and box.score >= _CERTAIN, large=large)
+        return len(mirrored[0]) > 1 and is_readable(
+            *mirrored, sure=True, plain=plain and box.score >= _CERTAIN, large=large
+        )
 
     def _begins_readably(self, frame: Shown, box: Box) -> bool:
         """Return whether the beginning of a long line reads as text for certain: the rest of it need not be read."""

@@ -12,13 +12,13 @@ import unicodedata
 #: what is too tall for text that machines write. With this many different characters, less is enough: parts are wrong.
 _READ, _READ_DOUBTFUL, _READ_HIGH = 0.6, 0.85, 0.8
 _MANY, _READ_MANY = 5, 0.5
-#: The same for two characters alone where no line is certain, and for ideographs, which are read into most shapes.
-_READ_TWO, _READ_IDEOGRAPHS = 0.95, 0.85
+#: The same for two characters alone where no line is certain (where one is, they need what high ones do), and for
+#: ideographs, which are read into most shapes.
+_TWO, _READ_TWO, _READ_IDEOGRAPHS = 2, 0.95, 0.85
 #: The same for a single character, which must not look like a graphic: a tick, cross, corner, ring or arrow. Large ones
 #: are drawn more clearly.
 _READ_ONE, _SHAPES = 0.97, frozenset("1Il|iJjLTtVvYyXxOoQCcUu0147rnÎļı")
 _LARGE_SHAPES = frozenset("1Il|iXxOo0")
-_TWICE = 2  # initials that are alike count as one letter
 #: The same for three letters or more, not all alike, that have no line's strokes where the network is sure of one: LEE
 #: in large letters that touch each other.
 _READ_WORD = 0.94
@@ -42,22 +42,25 @@ def is_readable(text: str, sureness: float, *, sure: bool, plain: bool, large: b
     characters = [one for one in text if _is_letter(one)]
     if not characters:
         return False
-    if len(characters) == 1 or (len(characters) == _TWICE and characters[0] == characters[1]):
+    if characters in ([characters[0]], [characters[0]] * 2):  # initials that are alike count as one
         shapes = _SHAPELESS | (_LARGE_SHAPES if large else _SHAPES)
         return sure and (plain or large) and sureness >= _READ_ONE and characters[0] not in shapes
-    needed = _READ if sure else _READ_DOUBTFUL if len(characters) > 2 else _READ_TWO
+    of_two = len(characters) == _TWO
+    needed = (_READ_TWO if of_two else _READ_DOUBTFUL) if not sure else _READ_HIGH if of_two else _READ
     if any(unicodedata.category(one) == "Lo" for one in characters):
         needed = max(needed, _READ_IDEOGRAPHS)
     kinds = "".join(characters).translate(_ALIKE)
     most = max(kinds.count(one) for one in set(kinds))
+    mixed = len(kinds) > 2 and 2 * most <= len(kinds)
     if not plain:
-        mixed = len(kinds) > 2 and 2 * most <= len(kinds)
         word = sure and len(kinds) > 2 and "".join(characters).isalpha()
         return (sureness >= _READ_HIGH and mixed) or (
             sureness >= (_READ_WORD if word else _READ_ONE) and len(set(kinds)) > 1
         )
-    if sure and len(set(kinds)) >= _MANY:
+    if sure and mixed and len(set(kinds)) >= _MANY:
         needed = min(needed, _READ_MANY)
+    if 2 * most > len(kinds) + 1:  # mostly one shape: heads side by side are read as 030000
+        needed = max(needed, _READ_HIGH)
     return sureness >= needed and len(set(kinds)) > 1 and not set(characters) <= _SHAPELESS
 
 

@@ -49,11 +49,8 @@ _SATURATED, _COLOURED = 40, 0.15
 #: Ink is what differs from an even ground by more than this share of the ink's difference, and by more than this many
 #: times the ground's deviation.
 _FAINTEST, _DEVIATIONS = 0.12, 4.0
-#: Where the ground deviates by more than the first, only what differs by more than the second is certainly ink (shares
-#: of the ink's difference).
-_CLEAR, _STRONG = 0.02, 0.4
-#: Where the ground deviates by more than this share, the box is not cut.
-_CUT_UNTIL = 0.25
+#: Where the ground deviates by more than this share of the ink's difference, ink is what differs from its surroundings.
+_CLEAR = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +97,7 @@ def strokes_in(shown: Shown, region: Region) -> Strokes:
     drawn = _enlarged_ink(grey, at, light=share <= 0.5)
     line = drawn is not None and _are_glyphs(drawn)
     writing = any(map(_is_writing, _inks(part))) if part.ndim == 3 else drawn is not None and _is_writing(drawn)
-    cut = deviation < _CUT_UNTIL * abs(difference)
-    tight = _cut(grey, level, difference, deviation, region) if cut else region
+    tight = _cut(grey, ink, level, difference, deviation, region)
     return Strokes(line, writing, even, even and deviation < _PLAIN, coloured, tight)
 
 
@@ -221,18 +217,29 @@ def _are_drawn(ink: Ink, labels: NDArray[np.int32], height: float) -> bool:
     return _STROKES[0] < 2 * mean / height < _STROKES[1] and float(halves.std()) < _ONE_WIDTH * mean
 
 
-def _cut(grey: Floats, level: float, difference: float, deviation: float, region: Region) -> Region:
+def _cut(grey: Floats, ink: Ink, level: float, difference: float, deviation: float, region: Region) -> Region:
     """Return the box without bare ground at its sides, cutting no more than a detector adds around a line."""
-    clear = deviation < _CLEAR * abs(difference)  # else only the strokes themselves certainly differ from the ground
-    least = max((_FAINTEST if clear else _STRONG) * abs(difference), _DEVIATIONS * deviation, 3.0)
-    differs = np.abs(grey - level)  # whatever its sign: letters may continue over another ground
+    clear = deviation < _CLEAR * abs(difference)
+    if clear:
+        differs = np.abs(grey - level)  # whatever its sign: letters may continue over another ground
+        least = max(_FAINTEST * abs(difference), _DEVIATIONS * deviation, 3.0)
+    else:
+        differs = _sharp(grey)
+        least = max(_DEVIATIONS * 1.4826 * float(np.median(differs[~ink])), 3.0)
     inked, surely = differs > least, differs > 1.5 * least  # a single pixel of it may be noise
     rows, columns = (np.flatnonzero((inked.sum(axis=axis) > 1) | surely.any(axis=axis)) for axis in (1, 0))
     if not rows.size or not columns.size:
         return region
-    most, spare = (max(4, round(0.4 * min(grey.shape))), 0) if clear else (4, 1)
+    most, spare = max(4, round(0.4 * min(grey.shape))), 0 if clear else 1
     left, top, right, bottom = (
         max(0, min(int(free) - spare, most))
         for free in (columns[0], rows[0], grey.shape[1] - 1 - columns[-1], grey.shape[0] - 1 - rows[-1])
     )
     return Region(region.x0 + left, region.y0 + top, region.x1 - right, region.y1 - bottom)
+
+
+def _sharp(grey: Floats) -> Floats:
+    """Return how much each pixel differs from what is around it: strokes do, smooth tissue does not."""
+    side = max(5, 2 * (min(grey.shape) // 4) + 1)
+    numbers = np.ascontiguousarray(grey, np.uint8)
+    return np.asarray(cv2.absdiff(numbers, cv2.medianBlur(numbers, side)), np.float32)
