@@ -41,11 +41,11 @@ _STROKES, _ONE_WIDTH = (0.03, 0.36), 0.5
 #: their height), and how much they differ at least.
 _GLYPHS, _ON_LINE, _NEAR, _UNLIKE = 4, 0.7, 0.16, 0.12
 #: Of writing: how many strokes many rows cross at least, the same for each height of the line in its length, which
-#: percentile of the rows crosses fewer, how much the distances between strokes deviate (share of their mean), and which
-#: share of the columns crosses a single one at most. Of 252 lines in 14 scripts, 250 are so.
-_CROSSED, _CROSSED_FOR_HEIGHT, _FEWER, _UNEVEN, _SINGLE = 3, 0.6, 70, 0.15, 0.85
-#: With more than this share of its pixels in colour, a box shows a colour map, flow, or a colour bar.
-_SATURATED, _COLOURED = 40, 0.15
+#: percentile of the rows crosses fewer, the limits of how much the distances between strokes deviate (share of their
+#: mean), and which share of the columns crosses a single one at most.
+_CROSSED, _CROSSED_FOR_HEIGHT, _FEWER, _UNEVEN, _SINGLE = 3, 0.6, 70, (0.15, 0.9), 0.85
+#: With more than this share of its ink in colour, a box shows a colour map, flow, or a colour bar.
+_SATURATED, _COLOURED = 40, 0.4
 #: Ink is what differs from an even ground by more than this share of the ink's difference, and by more than this many
 #: times the ground's deviation.
 _FAINTEST, _DEVIATIONS = 0.12, 4.0
@@ -62,7 +62,7 @@ class Strokes:
         even: whether their ground has one brightness, compared with the strokes.
         writing: whether they are like those of writing in any script, whose letters may be joined.
         plain: whether their ground has one brightness altogether, with nothing behind the strokes.
-        coloured: whether many pixels of the box are in colour.
+        coloured: whether much of its ink is in colour.
         tight: the box, cut to its ink where the ground is even.
     """
 
@@ -77,10 +77,9 @@ class Strokes:
 def strokes_in(shown: Shown, region: Region) -> Strokes:
     """Describe the strokes in a box of a frame, as it is displayed."""
     part = shown[region.y0 : region.y1, region.x0 : region.x1]
-    coloured = part.ndim == 3 and float((np.ptp(part, axis=2) > _SATURATED).mean()) > _COLOURED
     grey = _grey(part)
     flat = float(np.ptp(grey)) < _DIFFERS if grey.size else True
-    nothing = Strokes(line=False, writing=False, even=False, plain=flat, coloured=coloured, tight=region)
+    nothing = Strokes(line=False, writing=False, even=False, plain=flat, coloured=False, tight=region)
     if min(grey.shape) < 3:
         return nothing
     light, dark, at = _levels(grey)
@@ -89,6 +88,7 @@ def strokes_in(shown: Shown, region: Region) -> Strokes:
     high = grey > at
     share = float(high.mean())
     ink = high if share <= 0.5 else ~high
+    coloured = part.ndim == 3 and float((np.ptp(part[ink], axis=1) > _SATURATED).mean()) > _COLOURED
     ground = grey[~ink]
     level = float(np.median(ground))
     difference = (light if share <= 0.5 else dark) - level
@@ -166,8 +166,8 @@ def _is_writing(ink: Ink) -> bool:
     if float(np.percentile(crossed, _FEWER)) < max(_CROSSED, _CROSSED_FOR_HEIGHT * tight.shape[1] / tight.shape[0]):
         return False
     distances = [np.diff(np.flatnonzero(row)) for row in starts[crossed >= _CROSSED]]
-    if float(np.mean([one.std() / one.mean() for one in distances])) < _UNEVEN:
-        return False  # ticks
+    if not _UNEVEN[0] <= float(np.median([one.std() / one.mean() for one in distances])) <= _UNEVEN[1]:
+        return False  # ticks, or stripes here and there
     return _are_drawn(ink, ink.astype(np.int32), float(tight.shape[0]))
 
 
