@@ -42,6 +42,11 @@ class Box:
         """Return the height of a line along its longer side (pixels)."""
         return min(self.region.x1 - self.region.x0, self.region.y1 - self.region.y0)
 
+    @property
+    def long(self) -> int:
+        """Return the other side."""
+        return max(self.region.x1 - self.region.x0, self.region.y1 - self.region.y0)
+
     def moved(self, x: int, y: int) -> Box:
         """Return the box moved right and down."""
         region = self.region

@@ -68,8 +68,10 @@ _REMEMBERED = 4096
 _SURE, _HIGH = 0.6, 60
 #: A line's strokes alone are enough where the network is so sure, of these heights (pixels). What is smaller is read
 #: first; what cannot be read is text by its strokes, too: a script that the network does not know. What is in colour
-#: has to be read.
+#: has to be read. If it is large and has the strokes of a line, the second is enough; if it only has those of writing,
+#: and there is more than a plain ground behind it, it is longer than high by the third.
 _CERTAIN, _LARGE, _LARGEST = 0.9, 20, 48
+_LIKELY, _LONGER = 0.8, 1.5
 #: A reading of what is high has to be so sure to be believed whatever it says.
 _SURELY_READ = 0.95
 #: What is higher than this share of the frame is a shape and no large character: a sector of ultrasound is read as a 9.
@@ -197,8 +199,10 @@ class RapidTextDetector:
         strokes = strokes_in(frame, box.region)
         tight = Box(strokes.tight, box.score)
         highest, large_enough = _SHAPE * min(frame.shape[:2]), box.short >= _LARGE
-        written = (strokes.line or strokes.writing) and not strokes.coloured and tight.short <= min(_LARGEST, highest)
-        if written and strokes.line and strokes.even and large_enough and box.score >= _CERTAIN:
+        line = strokes.line and not strokes.coloured
+        long = strokes.plain or tight.long >= _LONGER * tight.short
+        written = (line or (strokes.writing and long)) and tight.short <= min(_LARGEST, highest)
+        if written and line and strokes.even and large_enough and box.score >= _CERTAIN:
             return tight
         if self._begins_readably(frame, box):
             return tight
@@ -212,7 +216,7 @@ class RapidTextDetector:
             return tight
         if sure and self._is_read_otherwise(frame, box, text, sureness, plain=plain, large=large):
             return tight
-        likely = box.score >= (_SURE if strokes.line and large_enough else _CERTAIN)
+        likely = box.score >= (_LIKELY if line and large_enough else _CERTAIN)
         return tight if written and likely and not is_shape(text, sureness) else None
 
     def _is_read_otherwise(
@@ -225,9 +229,7 @@ class RapidTextDetector:
                 if is_same(closer[0], text) and is_readable(*closer, sure=True, plain=plain, large=large):
                     return True
         mirrored = self.reading(frame, box.region, mirrored=True)
-        return len(mirrored[0]) > 1 and is_readable(
-            *mirrored, sure=True, plain=plain and box.score >= _CERTAIN, large=large
-        )
+        return len(mirrored[0]) > 1 and is_readable(*mirrored, sure=True, plain=False, large=large)
 
     def _begins_readably(self, frame: Shown, box: Box) -> bool:
         """Return whether the beginning of a long line reads as text for certain: the rest of it need not be read."""

@@ -12,8 +12,8 @@ import unicodedata
 #: what is too tall for text that machines write. With this many different characters, less is enough: parts are wrong.
 _READ, _READ_DOUBTFUL, _READ_HIGH = 0.6, 0.85, 0.8
 _MANY, _READ_MANY = 5, 0.5
-#: The same for two characters alone where no line is certain (where one is, they need what high ones do), and for
-#: ideographs, which are read into most shapes.
+#: The same for two characters alone where no line is certain, or of two digits (else they need what high ones do), and
+#: for ideographs, which are read into most shapes.
 _TWO, _READ_TWO, _READ_IDEOGRAPHS = 2, 0.95, 0.85
 #: The same for a single character, which must not look like a graphic: a tick, cross, corner, ring or arrow. Large ones
 #: are drawn more clearly.
@@ -45,8 +45,10 @@ def is_readable(text: str, sureness: float, *, sure: bool, plain: bool, large: b
     if characters in ([characters[0]], [characters[0]] * 2):  # initials that are alike count as one
         shapes = _SHAPELESS | (_LARGE_SHAPES if large else _SHAPES)
         return sure and (plain or large) and sureness >= _READ_ONE and characters[0] not in shapes
-    of_two = len(characters) == _TWO
-    needed = (_READ_TWO if of_two else _READ_DOUBTFUL) if not sure else _READ_HIGH if of_two else _READ
+    if len(characters) == _TWO:
+        needed = _READ_HIGH if sure and not "".join(characters).isdigit() else _READ_TWO
+    else:
+        needed = _READ if sure else _READ_DOUBTFUL
     if any(unicodedata.category(one) == "Lo" for one in characters):
         needed = max(needed, _READ_IDEOGRAPHS)
     kinds = "".join(characters).translate(_ALIKE)

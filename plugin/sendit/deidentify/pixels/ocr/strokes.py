@@ -42,8 +42,8 @@ _STROKES, _ONE_WIDTH = (0.03, 0.36), 0.5
 _GLYPHS, _ON_LINE, _NEAR, _UNLIKE = 4, 0.7, 0.16, 0.12
 #: Of writing: how many strokes many rows cross at least, the same for each height of the line in its length, which
 #: percentile of the rows crosses fewer, the limits of how much the distances between strokes deviate (share of their
-#: mean), and which share of the columns crosses a single one at most.
-_CROSSED, _CROSSED_FOR_HEIGHT, _FEWER, _UNEVEN, _SINGLE = 3, 0.6, 70, (0.15, 0.9), 0.85
+#: mean), which share of the columns crosses a single one at most, and how much of the ink is strokes.
+_CROSSED, _CROSSED_FOR_HEIGHT, _FEWER, _UNEVEN, _SINGLE, _LEFT = 3, 0.6, 70, (0.15, 0.9), 0.85, 0.4
 #: With more than this share of its ink in colour, a box shows a colour map, flow, or a colour bar.
 _SATURATED, _COLOURED = 40, 0.4
 #: Ink is what differs from an even ground by more than this share of the ink's difference, and by more than this many
@@ -62,7 +62,7 @@ class Strokes:
         even: whether their ground has one brightness, compared with the strokes.
         writing: whether they are like those of writing in any script, whose letters may be joined.
         plain: whether their ground has one brightness altogether, with nothing behind the strokes.
-        coloured: whether much of its ink is in colour.
+        coloured: whether much of its ink is in colour, for which `writing` is False.
         tight: the box, cut to its ink where the ground is even.
     """
 
@@ -88,7 +88,7 @@ def strokes_in(shown: Shown, region: Region) -> Strokes:
     high = grey > at
     share = float(high.mean())
     ink = high if share <= 0.5 else ~high
-    coloured = part.ndim == 3 and float((np.ptp(part[ink], axis=1) > _SATURATED).mean()) > _COLOURED
+    coloured = part.ndim == 3 and _is_coloured(part, ink)
     ground = grey[~ink]
     level = float(np.median(ground))
     difference = (light if share <= 0.5 else dark) - level
@@ -96,7 +96,10 @@ def strokes_in(shown: Shown, region: Region) -> Strokes:
     even = deviation < _EVEN * abs(difference)
     drawn = _enlarged_ink(grey, at, light=share <= 0.5)
     line = drawn is not None and _are_glyphs(drawn)
-    writing = any(map(_is_writing, _inks(part))) if part.ndim == 3 else drawn is not None and _is_writing(drawn)
+    if part.ndim == 3:
+        writing = any(_is_writing(one) for one in _colourless_inks(part))
+    else:
+        writing = drawn is not None and _is_writing(drawn)
     tight = _cut(grey, ink, level, difference, deviation, region)
     return Strokes(line, writing, even, even and deviation < _PLAIN, coloured, tight)
 
@@ -119,14 +122,22 @@ def _levels(grey: Floats) -> tuple[float, float, float]:
     return float(grey[high].mean()), float(grey[~high].mean()), float(at)
 
 
-def _inks(part: Shown) -> Iterator[Ink]:
-    """Yield the ink in each colour: flow behind white letters is bright in one of them."""
+def _is_coloured(part: Shown, ink: Ink) -> bool:
+    return float((np.ptp(part[ink], axis=1) > _SATURATED).mean()) > _COLOURED
+
+
+def _colourless_inks(part: Shown) -> Iterator[Ink]:
+    """Yield what is ink in one colour and has none: flow behind white letters is bright in one of the three."""
     for number in range(3):
         grey = part[..., number].astype(np.float32)
         light, dark, at = _levels(grey)
-        ink = _enlarged_ink(grey, at, light=float((grey > at).mean()) <= 0.5) if light - dark >= _DIFFERS else None
-        if ink is not None:
-            yield ink
+        if light - dark < _DIFFERS:
+            continue
+        high = grey > at
+        is_light = float(high.mean()) <= 0.5
+        drawn = _enlarged_ink(grey, at, light=is_light)
+        if drawn is not None and not _is_coloured(part, high if is_light else ~high):
+            yield drawn
 
 
 def _enlarged_ink(grey: Floats, at: float, *, light: bool) -> Ink | None:
@@ -153,10 +164,10 @@ def _without_blobs(ink: Ink) -> Ink:
 
 def _is_writing(ink: Ink) -> bool:
     """Return whether many rows of the ink cross many strokes, at distances that differ: no ticks, and no trace."""
-    ink = _without_blobs(ink)
-    down, along = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if not down.size:
+    whole, ink = int(ink.sum()), _without_blobs(ink)
+    if not int(ink.sum()) > _LEFT * whole:
         return False
+    down, along = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     tight = ink[down[0] : down[-1] + 1, along[0] : along[-1] + 1]
     crossed_down = _starts(tight.T).sum(axis=1)
     if float((crossed_down == 1).mean()) > _SINGLE:
