@@ -183,7 +183,7 @@ def _in_row_apart(one: Region, other: Region) -> bool:
     heights = one.y1 - one.y0, other.y1 - other.y0
     together = min(one.y1, other.y1) - max(one.y0, other.y0)
     gap = max(one.x0, other.x0) - min(one.x1, other.x1)
-    return together >= 0.6 * max(heights) and gap <= _APART * min(heights)
+    return together >= 0.5 * max(heights) and gap <= _APART * max(heights)
 
 
 def is_between(region: Region, left: Region, right: Region) -> bool:

@@ -227,11 +227,12 @@ def _beside(one: Region, other: Region) -> bool:
 def _says_no_more(frames: Frames, one: Region, text: str, regions: Sequence[Region]) -> bool:
     """Return whether reading more of its row gives no more characters."""
     more_of_it = round(_ALONE * (one.y1 - one.y0))
+    wide = _with_margin(frames[0], Region(one.x0 - more_of_it, one.y0, one.x1 + more_of_it, one.y1))
     row = [other for other in regions if other != one and _in_one_row(one, other)]  # lines of their own
-    left = max([one.x0 - more_of_it, *(other.x1 for other in row if other.x1 <= one.x0)])
-    right = min([one.x1 + more_of_it, *(other.x0 for other in row if other.x0 >= one.x1)])
-    wide = Region(left, one.y0, right, one.y1)
-    shown = next(views(displayed(_part(frames[0], wide), frames)))
+    left = max([wide.x0, *(other.x1 for other in row if other.x1 <= one.x0)])
+    right = min([wide.x1, *(other.x0 for other in row if other.x0 >= one.x1)])
+    part = frames[0][wide.y0 : wide.y1, left:right]
+    shown = next(views(displayed(part, frames)))
     more = "".join(letter for letter, sureness in read_letters(_as_line(shown)) if sureness >= _SURELY)
     letters, known = ([one for one in normalized(read) if one.isalnum()] for read in (more, text))
     return len(letters) <= len(known)
@@ -270,9 +271,13 @@ def _read_in(
 
 
 def _part(frame: NDArray[np.generic], region: Region) -> NDArray[np.generic]:
-    margin = max(1, round(_AROUND * min(region.x1 - region.x0, region.y1 - region.y0)))
-    wide = region.with_margin(margin).clipped(frame.shape[1], frame.shape[0])
+    wide = _with_margin(frame, region)
     return frame[wide.y0 : wide.y1, wide.x0 : wide.x1]
+
+
+def _with_margin(frame: NDArray[np.generic], region: Region) -> Region:
+    margin = max(1, round(_AROUND * min(region.x1 - region.x0, region.y1 - region.y0)))
+    return region.with_margin(margin).clipped(frame.shape[1], frame.shape[0])
 
 
 def _small(part: Shown) -> NDArray[np.float32]:

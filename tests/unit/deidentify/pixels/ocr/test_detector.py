@@ -290,3 +290,24 @@ def test_what_a_mask_hides_makes_no_frame_new(detector: RapidTextDetector) -> No
     assert list(frames_to_look_at(12, frames.__getitem__, detector, masked=masked)) == [0, 11]
     frames[6][_drawn("SMITH, John Paul", (20, 20), 14, frames.shape[1:])[0]] = 255
     assert 6 in list(frames_to_look_at(12, frames.__getitem__, detector, masked=masked))
+
+
+@pytest.mark.parametrize("text", ["1L0Q01", "3O1U7"])
+@pytest.mark.parametrize("down", [False, True], ids=["along", "down"])
+def test_letters_that_stand_far_apart_are_covered(detector: RapidTextDetector, text: str, down: bool) -> None:
+    """Alone, a 0, a 1 or an L may be a ring, a tick or a corner: in a row they are read together."""
+    frame, regions = np.full((320, 320), 20, np.uint8), []
+    for number, letter in enumerate(text):
+        along = 20 + 48 * number
+        ink, region = _drawn(letter, (40, along) if down else (along, 40), 18, frame.shape)
+        frame[ink] = 240
+        regions.append(region)
+    found = [one.region for one in detector(frame)]
+    assert all(_covered(found, region, frame.shape)[0] >= 0.9 for region in regions)
+
+
+def test_initials_that_are_alike_are_covered(detector: RapidTextDetector) -> None:
+    frame = _bodies(1)
+    ink, region = _drawn("KK", (100, 110), 24, frame.shape)
+    frame[ink] = 5
+    assert _covered([one.region for one in detector(frame)], region, frame.shape)[0] >= 0.9

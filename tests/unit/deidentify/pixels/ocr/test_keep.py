@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sendit.deidentify.leak_check.identifiers import Identifiers
 from sendit.deidentify.leak_check.spellings import Kind, spellings_of
+from sendit.deidentify.pixels.ocr import keep as kept_text
 from sendit.deidentify.pixels.ocr.api import Keep
 from sendit.deidentify.pixels.ocr.instance import RapidTextSearch
 from sendit.deidentify.pixels.ocr.keep import KeptTextReader, read_in_every_frame, whole_rows
@@ -205,6 +206,24 @@ def test_initials_go() -> None:
     assert mask[90:108, 150:195].mean() > 0.8
 
 
+def test_a_marker_stays_beside_a_line_that_is_far_lower() -> None:
+    """A number in small letters is no part of it; one as high as the marker may be."""
+    number = ("30185520", (152, 100), 12)
+    marker = np.s_[75:115, 100:135]
+    assert not _masked(_written(("R", (100, 70), 48), number), Keep("CR", markers=True))[marker].any()
+    beside = ("D 30185520", (124, 80), 28)
+    assert _masked(_written(("R", (100, 80), 28), beside), Keep("CR", markers=True))[85:105, 100:115].any()
+
+
+@pytest.mark.parametrize(("sureness", "stays"), [(0.6, True), (0.8, False)])
+def test_what_is_beside_a_marker_counts_if_it_is_a_letter(
+    monkeypatch: pytest.MonkeyPatch, sureness: float, stays: bool
+) -> None:
+    """The edge of a bone is read as an O, unsurely."""
+    monkeypatch.setattr(kept_text, "read_letters", lambda _: [("R", 0.99), ("O", sureness)])
+    assert _masked(_written(("R", (120, 80), 28)), Keep("CR", markers=True)).any() != stays
+
+
 def test_a_marker_that_is_the_name_goes() -> None:
     """A patient called Post."""
     image = _written(("POST", (120, 80), 28))
@@ -291,6 +310,13 @@ def test_a_table_keeps_labels_and_values() -> None:
 def test_what_shapes_are_read_as(text: str) -> None:
     """Rings, ticks, crosses, frames: however surely they are read."""
     assert not is_readable(text, 0.99, sure=True, plain=True)
+
+
+@pytest.mark.parametrize(("text", "sureness"), [("030000", 0.75), ("48", 0.9), ("A0", 0.6)])
+def test_what_heads_and_edges_are_read_as(text: str, sureness: float) -> None:
+    """Mostly one shape, two digits, or two characters: they have to be read with more confidence."""
+    assert not is_readable(text, sureness, sure=True, plain=True)
+    assert is_readable(text, 0.96, sure=True, plain=True)
 
 
 @pytest.mark.parametrize(

@@ -81,16 +81,76 @@ def test_one_shape_repeated(text: str, sureness: float, *, shape: bool) -> None:
     assert is_shape(text, sureness) == shape
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(("behind", "found"), [(0.0, True), (12.0, False)], ids=["plain", "tissue"])
-def test_small_lines_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, behind: float, found: bool) -> None:
-    """They are text where a mask hides nothing else; over tissue, what is so small has to be read."""
-    monkeypatch.setattr(RapidTextDetector, "reading", lambda *_, **__: ("", 0.0))
+def _stripes() -> NDArray[np.uint8]:
+    """Ghosts of an edge: stripes here and there along a line."""
+    places = [x + 2 * number for x in (6, 52, 96) for number in range(5)]
+    return _drawn(*(((x, 6), (x, 17)) for x in places))
+
+
+def test_stripes_here_and_there_are_no_writing() -> None:
+    assert not strokes_in(_stripes(), Region(2, 2, 108, 22)).writing
+
+
+def test_tissue_in_a_corner_of_the_box_hides_no_writing() -> None:
+    """What is thicker than any stroke is left out; where little else is left, it is no writing."""
+    frame = _joined_letters()
+    cv2.circle(frame, (110, 24), 16, 230, -1)
+    assert strokes_in(frame, Region(2, 2, 110, 24)).writing
+    frame[3:22, 40:106] = 230
+    assert not strokes_in(frame, Region(2, 2, 110, 24)).writing
+
+
+@pytest.mark.parametrize(("letters", "writing"), [((235, 235, 235), True), ((235, 60, 20), False)])
+def test_colour_behind_writing_hides_nothing(letters: tuple[int, int, int], writing: bool) -> None:
+    """White letters over flow are writing; flow and colour maps, whose strokes are in colour, are none."""
+    ink = _joined_letters() > 0
+    frame = np.zeros((*ink.shape, 3), np.uint8)
+    frame[:, :60] = (20, 40, 150)
+    frame[ink] = letters
+    strokes = strokes_in(frame, Region(2, 2, 108, 22))
+    assert (strokes.writing, strokes.coloured) == (writing, not writing)
+
+
+@pytest.mark.parametrize("slope", [0.3, 0.8])
+def test_a_box_ends_at_the_ink_on_uneven_ground(slope: float) -> None:
+    """Without a pixel of a letter beyond it."""
+    picture = Image.new("1", (200, 60), 0)
+    ImageDraw.Draw(picture).text((30, 20), "Quixworth", fill=1, font=ImageFont.load_default(16))
+    ink = np.asarray(picture)
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    letters = Region(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    frame = np.tile((40 + slope * np.arange(200)).astype(np.uint8), (60, 1))
+    frame[ink] = 250
+    tight = strokes_in(frame, letters.with_margin(6)).tight
+    assert tight.intersection(letters) == letters
+    assert letters.with_margin(2).intersection(tight) == tight
+
+
+def _lines_found(behind: float, text: str) -> list[Region]:
+    """What is found of a line that cannot be read, over noise of this deviation."""
     picture = Image.new("L", (320, 120), 40)
-    ImageDraw.Draw(picture).text((30, 40), "Quixworth Zebulon", fill=240, font=ImageFont.load_default(13))
+    ImageDraw.Draw(picture).text((30, 40), text, fill=240, font=ImageFont.load_default(13))
     noise = np.random.default_rng(3).normal(0, behind, (120, 320))
     frame = np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8)
-    texts = [one.region for one, sure in RapidTextDetector().candidates(frame) if sure]
-    assert bool(texts) == found
-    if found:
-        assert max(one.intersection(Region(30, 42, 140, 54)).area for one in texts) > 0.8 * 110 * 12
+    return [one.region for one, sure in RapidTextDetector().candidates(frame) if sure]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("behind", [0.0, 12.0], ids=["plain", "tissue"])
+def test_small_lines_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, behind: float) -> None:
+    """They are text by their strokes, whatever is behind them."""
+    monkeypatch.setattr(RapidTextDetector, "reading", lambda *_, **__: ("", 0.0))
+    texts = _lines_found(behind, "Quixworth Zebulon")
+    assert max(one.intersection(Region(30, 42, 140, 54)).area for one in texts) > 0.8 * 110 * 12
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("mirrored", "found"), [(("8", 0.99), False), (("KM8", 0.99), True)])
+def test_a_single_letter_is_not_read_in_a_mirror(
+    monkeypatch: pytest.MonkeyPatch, mirrored: tuple[str, float], found: bool
+) -> None:
+    """A shape is one in every mirror."""
+    monkeypatch.setattr(
+        RapidTextDetector, "reading", lambda *_, **kinds: mirrored if kinds.get("mirrored") else ("", 0.0)
+    )
+    assert bool(_lines_found(12.0, "S")) == found
