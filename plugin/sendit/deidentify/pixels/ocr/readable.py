@@ -17,8 +17,8 @@ _MANY, _READ_MANY = 5, 0.5
 _TWO, _READ_TWO, _READ_IDEOGRAPHS = 2, 0.95, 0.85
 #: The same for a single character, which must not look like a graphic: a tick, cross, corner, ring or arrow. Large ones
 #: are drawn more clearly.
-_READ_ONE, _SHAPES = 0.97, frozenset("1Il|iJjLTtVvYyXxOoQCcUu0147rnÎļı")
-_LARGE_SHAPES = frozenset("1Il|iXxOo0")
+_READ_ONE, _SHAPES = 0.97, frozenset("1Il|iJjLTtVvYyXxOoQCcUu01478rnÎļı")
+_LARGE_SHAPES = frozenset("1Il|iXxOo08")
 #: The same for three letters or more, not all alike, that have no line's strokes where the network is sure of one: LEE
 #: in large letters that touch each other.
 _READ_WORD = 0.94

@@ -306,7 +306,7 @@ def test_a_table_keeps_labels_and_values() -> None:
     assert _masked(image, Keep("US"))[66:76, 92:160].mean() > 0.9
 
 
-@pytest.mark.parametrize("text", ["00000000", "0OO0", "★", "1", "十", "X", "", "··", "日", "人"])
+@pytest.mark.parametrize("text", ["00000000", "0OO0", "★", "1", "8", "十", "X", "", "··", "日", "人"])
 def test_what_shapes_are_read_as(text: str) -> None:
     """Rings, ticks, crosses, frames: however surely they are read."""
     assert not is_readable(text, 0.99, sure=True, plain=True)
