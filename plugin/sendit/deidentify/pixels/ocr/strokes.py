@@ -44,6 +44,8 @@ _GLYPHS, _ON_LINE, _NEAR, _UNLIKE = 4, 0.7, 0.16, 0.12
 #: percentile of the rows crosses fewer, the limits of how much the distances between strokes deviate (share of their
 #: mean), which share of the columns crosses a single one at most, and how much of the ink is strokes.
 _CROSSED, _CROSSED_FOR_HEIGHT, _FEWER, _UNEVEN, _SINGLE, _LEFT = 3, 0.6, 70, (0.15, 0.9), 0.85, 0.4
+#: Higher boxes (pixels) are not examined for writing, nor cut on uneven ground: most are shapes, and it takes long.
+_HIGHEST = 72
 #: With more than this share of its ink in colour, a box shows a colour map, flow, or a colour bar.
 _SATURATED, _COLOURED = 40, 0.4
 #: Ink is what differs from an even ground by more than this share of the ink's difference, and by more than this many
@@ -96,7 +98,9 @@ def strokes_in(shown: Shown, region: Region) -> Strokes:
     even = deviation < _EVEN * abs(difference)
     drawn = _enlarged_ink(grey, at, light=share <= 0.5)
     line = drawn is not None and _are_glyphs(drawn)
-    if part.ndim == 3:
+    if min(grey.shape) > _HIGHEST:
+        writing = False
+    elif part.ndim == 3:
         writing = any(_is_writing(one) for one in _colourless_inks(part))
     else:
         writing = drawn is not None and _is_writing(drawn)
@@ -234,6 +238,8 @@ def _cut(grey: Floats, ink: Ink, level: float, difference: float, deviation: flo
     if clear:
         differs = np.abs(grey - level)  # whatever its sign: letters may continue over another ground
         least = max(_FAINTEST * abs(difference), _DEVIATIONS * deviation, 3.0)
+    elif min(grey.shape) > _HIGHEST:
+        return region
     else:
         differs = _sharp(grey)
         least = max(_DEVIATIONS * 1.4826 * float(np.median(differs[~ink])), 3.0)
