@@ -68,10 +68,10 @@ _REMEMBERED = 4096
 _SURE, _HIGH = 0.6, 60
 #: A line's strokes alone are enough where the network is so sure, of these heights (pixels). What is smaller is read
 #: first; what cannot be read is text by its strokes, too: a script that the network does not know. What is in colour
-#: has to be read. If it is large and has the strokes of a line, the second is enough; if it only has those of writing,
-#: and there is more than a plain ground behind it, it is longer than high by the third.
+#: has to be read. Less is enough for what is large and has the strokes of a line, and for what has those of writing and
+#: is so much longer than high; over anything but a plain ground, writing has to be.
 _CERTAIN, _LARGE, _LARGEST = 0.9, 20, 48
-_LIKELY, _LONGER = 0.8, 1.5
+_LIKELY, _LONGER = 0.85, 1.5
 #: A reading of what is high has to be so sure to be believed whatever it says.
 _SURELY_READ = 0.95
 #: What is higher than this share of the frame is a shape and no large character: a sector of ultrasound is read as a 9.
@@ -200,8 +200,8 @@ class RapidTextDetector:
         tight = Box(strokes.tight, box.score)
         highest, large_enough = _SHAPE * min(frame.shape[:2]), box.short >= _LARGE
         line = strokes.line and not strokes.coloured
-        long = strokes.plain or tight.long >= _LONGER * tight.short
-        written = (line or (strokes.writing and long)) and tight.short <= min(_LARGEST, highest)
+        long = strokes.writing and tight.long >= _LONGER * tight.short
+        written = (line or long or (strokes.writing and strokes.plain)) and tight.short <= min(_LARGEST, highest)
         if written and line and strokes.even and large_enough and box.score >= _CERTAIN:
             return tight
         if self._begins_readably(frame, box):
@@ -216,7 +216,7 @@ class RapidTextDetector:
             return tight
         if sure and self._is_read_otherwise(frame, box, text, sureness, plain=plain, large=large):
             return tight
-        likely = box.score >= (_LIKELY if line and large_enough else _CERTAIN)
+        likely = box.score >= (_LIKELY if long or (line and large_enough) else _CERTAIN)
         return tight if written and likely and not is_shape(text, sureness) else None
 
     def _is_read_otherwise(
