@@ -32,6 +32,7 @@ BENCHMARKS = {
     "deidentify": "benchmarks.deidentify",
     "pixels": "benchmarks.pixels",
     "sizes": "benchmarks.sizes",
+    "pixel-speed": "benchmarks.pixel_speed",
     "text": "benchmarks.text",
     "barcodes": "benchmarks.barcodes",
     "text-known": "benchmarks.text_known",

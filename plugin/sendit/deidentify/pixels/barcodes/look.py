@@ -23,6 +23,7 @@ from sendit.deidentify.pixels.barcodes.places import (
     island_formats,
     islands,
     parts,
+    steep_alone,
 )
 from sendit.deidentify.pixels.regions import Region
 
@@ -102,25 +103,30 @@ class Look:
     def _in_turn(self) -> Iterator[list[Region]]:
         """Yield what can be read in the whole, around what was read before, in islands, and in wider parts."""
         yield self._reading(self._grey, _LOCAL, Placed(self._whole, 1))
-        yield self._reading(self._evened, _GLOBAL, Placed(self._whole, 1), even=True)
         for region in self._before:
             for margin in (max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE):
                 yield self._in_part(self._around(region, margin), _ALL_WAYS)
         steps, noisy = alternations(self._grey, self._evened)
+        yield from self._in_places(steep_alone(self._grey, steps))
+        if noisy:
+            yield from map(self._averaged, filter(self._has_new, parts(steps)))
+
+    def _in_places(self, steps: Shown) -> Iterator[list[Region]]:
+        """Yield what can be read where dark and light alternate as in a code, if they do anywhere."""
+        areas, wide = (list(filter(self._has_new, places)) for places in (islands(steps), parts(steps)))
+        if areas or wide:
+            yield self._reading(self._evened, _GLOBAL, Placed(self._whole, 1), even=True)
         no_codes: list[Region] = []
-        for island in filter(self._has_new, islands(steps)):
+        for island in areas:
             formats = island_formats(self._grey, self._evened, island)
             if formats:
                 yield from self._in_island(island, formats)
             else:
                 no_codes.append(self._around(island, max(_QUIET)))
-        wide = list(filter(self._has_new, parts(steps)))
         for part in wide:
             if is_balanced(self._grey, part) and not any(_is_same(part, one) for one in no_codes):
                 yield self._in_part(part, _WIDE_WAYS)
                 yield self._in_part(part.with_margin(-_CLOSER), _CLOSE_WAYS)
-        if noisy:
-            yield from map(self._averaged, wide)
 
     def _in_island(self, island: Region, formats: Formats) -> Iterator[list[Region]]:
         """Yield what can be read in an island with each margin, and straightened."""
