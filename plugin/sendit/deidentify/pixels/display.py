@@ -40,6 +40,27 @@ def displayed(frame: Array, frames: Frames) -> Array:
     return numbers
 
 
+def in_grey(frame: Array, frames: Frames) -> Array:
+    """Return the same in shades of grey; of YBR, what is stored as luminance.
+
+    Raises:
+        Quarantine: its palette cannot be read.
+    """
+    if frames.decoded.photometric.startswith("YBR"):
+        return _bytes(np.ascontiguousarray(stored(frame, frames.decoded)[..., 0]), frames.decoded.stored)
+    return greyed(displayed(frame, frames))
+
+
+def greyed(shown: Array) -> Array:
+    """Return displayed values in shades of grey."""
+    if shown.ndim == 2:
+        return shown
+    import cv2
+
+    narrow = shown if shown.dtype in (np.uint8, np.uint16) else shown.astype(np.float32)
+    return np.asarray(cv2.cvtColor(narrow, cv2.COLOR_RGB2GRAY))
+
+
 def merges_numbers(frames: Frames) -> bool:
     """Return whether a palette shows different values alike, so that the values hold what the display hides."""
     order = frames.instance.syntax.encoding.order
@@ -90,8 +111,7 @@ def _bytes(numbers: Array, bits: int = 0) -> Array:
 
 def _rgb(frame: Array) -> Array:
     """Return YBR_FULL as RGB (PS3.3 C.7.6.3.1.2); YBR_PARTIAL is treated the same, which is near enough for reading."""
-    y, blue, red = (frame[..., channel].astype(np.float32) for channel in range(3))
-    blue, red = blue - 128, red - 128
-    channels = (y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue)
-    rgb: Array = np.clip(np.stack(channels, axis=-1), 0, 255).astype(np.uint8)
-    return rgb
+    import cv2  # images that have no YBR are shown to people without it
+
+    y, blue, red = cv2.split(frame)
+    return np.asarray(cv2.cvtColor(cv2.merge((y, red, blue)), cv2.COLOR_YCrCb2RGB), np.uint8)

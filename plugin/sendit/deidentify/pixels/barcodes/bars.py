@@ -44,7 +44,7 @@ class Placed:
     """Where a picture lies in a frame: a part of it, enlarged, and turned around its middle (degrees, clockwise)."""
 
     part: Region
-    scale: int
+    scale: float
     turned: float = 0.0
 
     def in_frame(self, x: float, y: float) -> tuple[float, float]:

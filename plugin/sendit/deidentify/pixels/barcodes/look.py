@@ -46,6 +46,9 @@ _BARS = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([_FORMAT
 _RECOGNISED = (_FORMATS.QRCode, _FORMATS.Aztec)
 #: The margins with which islands are read, as they are and straightened.
 _QUIET, _STRAIGHT = (8, 26), 12
+#: Where dark and light alternate nowhere as in a code, the whole is read in this size: modules of 12 pixels and more may
+#: be too wide to be told by that.
+_SMALLER = 0.5
 #: Whether a faint code is readable depends on the crop: it is also cropped closer by this much.
 _CLOSER = 20
 #: How parts are searched: the enlargement, and the most pixels for it.
@@ -76,6 +79,8 @@ _CLOSE = 8
 #: Two finds with this share of the larger one in common are of one code: noise is taken for a code in one way at most.
 #: Where it ends is less sure: its longer side, divided by the second, is added to each side.
 _SAME, _UNSURE = 0.5, 8
+#: What alternates is of a new code within so many pixels of what is new.
+_BESIDE = 17
 #: A part is an island if they have this share of the larger one in common.
 _COVERED = 0.6
 
@@ -101,21 +106,27 @@ class Look:
         return next(filter(None, self._in_turn()), [])
 
     def _in_turn(self) -> Iterator[list[Region]]:
-        """Yield what can be read in the whole, around what was read before, in islands, and in wider parts."""
-        yield self._reading(self._grey, _LOCAL, Placed(self._whole, 1))
+        """Yield what can be read around what was read before, in the whole, in islands, and in wider parts."""
         for region in self._before:
             for margin in (max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE):
                 yield self._in_part(self._around(region, margin), _ALL_WAYS)
         steps, noisy = alternations(self._grey, self._evened)
-        yield from self._in_places(steep_alone(self._grey, steps))
-        if noisy:
-            yield from map(self._averaged, filter(self._has_new, parts(steps)))
-
-    def _in_places(self, steps: Shown) -> Iterator[list[Region]]:
-        """Yield what can be read where dark and light alternate as in a code, if they do anywhere."""
-        areas, wide = (list(filter(self._has_new, places)) for places in (islands(steps), parts(steps)))
+        if self._new is not None:
+            steps &= cv2.dilate(self._new, np.ones((_BESIDE, _BESIDE), np.uint8)) * np.uint8(255)
+        steep = steep_alone(self._grey, steps)
+        areas, wide = islands(steep), parts(steep)
         if areas or wide:
+            yield self._reading(self._grey, _LOCAL, Placed(self._whole, 1))
             yield self._reading(self._evened, _GLOBAL, Placed(self._whole, 1), even=True)
+            yield from self._in_places(areas, wide)
+        else:  # no code but one of large modules
+            smaller = cv2.resize(self._grey, None, fx=_SMALLER, fy=_SMALLER, interpolation=cv2.INTER_AREA)
+            yield self._reading(np.asarray(smaller, np.uint8), _LOCAL, Placed(self._whole, _SMALLER))
+        if noisy:
+            yield from map(self._averaged, parts(steps))
+
+    def _in_places(self, areas: Sequence[Region], wide: Sequence[Region]) -> Iterator[list[Region]]:
+        """Yield what can be read in islands, and in wider parts that are no islands without a code."""
         no_codes: list[Region] = []
         for island in areas:
             formats = island_formats(self._grey, self._evened, island)
@@ -136,9 +147,6 @@ class Look:
 
     def _around(self, region: Region, margin: int) -> Region:
         return region.with_margin(margin).clipped(self._whole.x1, self._whole.y1)
-
-    def _has_new(self, part: Region) -> bool:
-        return self._new is None or bool(self._new[part.y0 : part.y1, part.x0 : part.x1].any())
 
     def recognised(self) -> list[Region]:
         """Return what was recognised as a code in two ways, though nothing could be read in it."""
@@ -208,7 +216,7 @@ class Look:
             np.ascontiguousarray(shown),
             zxingcpp.BarcodeFormats(formats),
             binarizer=binarizer,
-            try_downscale=placed.scale == 1,
+            try_downscale=placed.scale <= 1,
             return_errors=True,
         )
         self._readings += 1

@@ -41,7 +41,8 @@ _NEAR, _GRAIN, _SOLID, _LEAST_SIDE, _FILLED, _ISLANDS = 16, 4, 0.12, 16, 0.3, 64
 #: Where modules are flat and their edges are not, few differences between neighbours make up most of the change: the
 #: mean of their squares is so many times the square of their mean, within so many pixels, of slightly smoothed values
 #: (sigma). In noise of any strength it is 1.57; in speckle, and in tissue with noise, 1.5 to 1.7.
-_STEEP, _STEEP_WITHIN, _SMOOTH = 1.75, 24, 0.7
+#: An area of which this share is steep counts whole.
+_STEEP, _STEEP_WITHIN, _SMOOTH, _STEEP_SHARE = 1.75, 24, 0.7, 0.2
 #: The share of an island that is lighter than the mean around each pixel: it exceeds the first, and not the second.
 _LIGHTER = 0.18, 0.82
 #: Rising edges that no falling ones balance within so many pixels: their greatest share.
@@ -109,8 +110,16 @@ def steep_alone(grey: Shown, steps: Shown) -> Shown:
     mean, square = _differences(grey, cells, asked)
     mean, square = (np.asarray(cv2.blur(one, (near, near)), np.float32) for one in (mean, square))
     steep = np.asarray((square > _STEEP * mean * mean) & (dense > 255 * _DENSE), np.uint8)
-    closed = cv2.morphologyEx(steep, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    closed = cv2.morphologyEx(steep, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) | _areas_of(steep, dense)
     return steps & np.asarray(cv2.resize(closed * 255, grey.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _areas_of(steep: Shown, dense: Shown) -> Shown:
+    """Return the areas of alternations of which a part is steep, whole: fine bars that are blurred become waves."""
+    number, labels, areas, _ = cv2.connectedComponentsWithStats(np.asarray(dense > 255 * _DENSE, np.uint8))
+    share = np.bincount(labels.ravel(), weights=steep.ravel(), minlength=number) / areas[:, cv2.CC_STAT_AREA]
+    share[0] = 0
+    return np.asarray(share >= _STEEP_SHARE, np.uint8)[labels]
 
 
 def _differences(grey: Shown, cells: tuple[int, int], asked: slice) -> tuple[Floats, Floats]:

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from sendit.deidentify.pixels.barcodes.look import Look
-from sendit.deidentify.pixels.display import displayed
+from sendit.deidentify.pixels.display import in_grey
 from sendit.deidentify.pixels.redaction.bands import bands
 from sendit.deidentify.pixels.redaction.fill_value import shown_inverted
 from sendit.deidentify.pixels.regions import Region, united
-from sendit.deidentify.pixels.windowing import Shown, greatest, sampled, views
+from sendit.deidentify.pixels.windowing import Shown, sampled, views
 from sendit.errors import Quarantine
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class BarcodeSearch:
         regions: set[Region] = set()
         before: Array | None = None
         for frame in frames:
-            shown = displayed(frame, frames)
+            shown = in_grey(frame, frames)
             new = None if before is None else _changed(before, shown)
             part = Region(0, 0, shown.shape[1], shown.shape[0]) if new is None else _with_room(new)
             if part.empty:
@@ -84,10 +84,10 @@ class BarcodeSearch:
 def barcodes_in(
     frame: Array, black: int = 0, *, readable: bool = False, new: Shown | None = None
 ) -> tuple[Region, ...]:
-    """Return all barcodes of a frame, whatever its window hides: numbers that are shown, grey or RGB.
+    """Return all barcodes of a frame, whatever its window hides.
 
     Args:
-        frame: the frame.
+        frame: the frame in shades of grey, of any number type.
         black: masked areas get the lowest value of the image (0) or the highest (255).
         readable: only those that can be read; else also what is recognised as a code, as it may be read by other means.
         new: 1 where it was not examined before, else 0; None: nowhere.
@@ -97,9 +97,7 @@ def barcodes_in(
     """
     regions: list[Region] = []
     for shown in views(frame):
-        grey = np.ascontiguousarray(shown if shown.ndim == 2 else cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8)
-        if regions:
-            grey = _without(grey, regions, black)
+        grey = _without(shown, regions, black) if regions else np.ascontiguousarray(shown)
         regions.extend(_until_none(grey, new, black, readable=readable))
     return tuple(regions)
 
@@ -141,11 +139,11 @@ def _changed(before: Array, frame: Array) -> Shown:
     other = before
     if frame.dtype not in (np.uint8, np.uint16, np.int16, np.float32):
         frame, other = frame.astype(np.float32), before.astype(np.float32)
-    difference = greatest(np.asarray(cv2.absdiff(frame, other))).astype(np.float32)
+    difference = np.asarray(cv2.absdiff(frame, other)).astype(np.float32)
     rows, columns = difference.shape
     size = max(1, -(-columns // _CELL)), max(1, -(-rows // _CELL))
     cells = np.asarray(cv2.resize(difference, size, interpolation=cv2.INTER_AREA))
-    low, high = (float(value) for value in np.percentile(sampled(before), (1, 99)))
+    low, high = (float(value) for value in np.percentile(sampled(before)[::3, ::3], (1, 99)))
     most = min(_NO_MORE * float(np.median(cells)) + _LITTLE * (high - low), _FAINT * (high - low))
     differ = np.asarray(~(cells <= most), np.uint8)  # NaN is not
     return np.asarray(cv2.resize(differ, (columns, rows), interpolation=cv2.INTER_NEAREST), np.uint8)
