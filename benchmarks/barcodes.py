@@ -1,8 +1,9 @@
 """Barcodes in pixels, planted on images without any: what can still be read; writes docs/benchmarks/barcodes.md.
 
-python -m benchmarks barcodes
+python -m benchmarks barcodes [--resume FILE]
 
-SENDIT_BENCH_CODES (1000) is how many codes, SENDIT_BENCH_MINUTES ends it early; the page says how many there were.
+SENDIT_BENCH_CODES (1000) is how many codes, SENDIT_BENCH_MINUTES ends it early; the page says how many there were. What
+a FILE holds is not done again, and results are added to it as they come: it belongs to one state of the code.
 
 A code counts only if it can be read where it was planted, by a reader that knows the place. The same reader is asked
 afterwards, and once more for the whole of each image.
@@ -10,12 +11,13 @@ afterwards, and once more for the whole of each image.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import statistics
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,6 +34,7 @@ from sendit.deidentify.pixels.regions import Region
 from sendit.deidentify.pixels.windowing import views
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
@@ -194,21 +197,56 @@ def _clean(given: tuple[str, int]) -> tuple[str, tuple[int, ...], int, float]:
     return name, values.shape, len(looks[0][0]), min(seconds for _, seconds in looks)
 
 
-def main() -> bool:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the option."""
+    parser.add_argument("--resume", type=Path, help="a file of results, of which none is made again")
+
+
+def main(options: argparse.Namespace | None = None) -> bool:
     """Measure, write the page; whether nothing can be read any more."""
+    known = _Results(getattr(options, "resume", None))
     small = [name for name in BACKGROUNDS if name not in LARGE]
     results: list[Result] = []
     with get_context("spawn").Pool(2) as pool:
-        clean = pool.map(_clean, [(name, seed) for name in BACKGROUNDS for seed in CLEAN_SEEDS], chunksize=1)
         seed, until = FIRST_SEED, time.monotonic() + 60 * float(os.environ.get("SENDIT_BENCH_MINUTES", "inf"))
         while sum(len(one.codes) for one in results) < CODES and time.monotonic() < until:
             names = [*small, *(LARGE if seed % 8 == 0 else ())]
-            results += pool.map(_scene, [(name, seed) for name in names if name in BACKGROUNDS], chunksize=1)
+            scenes = [(name, seed) for name in names if name in BACKGROUNDS]
+            for scene, made in pool.imap(_named, [scene for scene in scenes if scene not in known.by_scene]):
+                known.add(scene, made)
+            results += [known.by_scene[scene] for scene in scenes]
             seed += 1
+        clean = pool.map(_clean, [(name, seed) for name in BACKGROUNDS for seed in CLEAN_SEEDS], chunksize=1)
     PAGE.write_text(_page(results, clean), encoding="utf-8")
     print(PAGE.read_text("utf-8"))
     left = sum(bad for one in results for _, bad in one.codes)
     return left == 0 and not any(one.whole for one in results)
+
+
+def _named(scene: tuple[str, int]) -> tuple[tuple[str, int], Result]:
+    return scene, _scene(scene)
+
+
+class _Results:
+    """The results of scenes, by name and seed; kept in a file, if there is one."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self.by_scene: dict[tuple[str, int], Result] = {}
+        for line in file.read_text("utf-8").splitlines() if file is not None and file.exists() else ():
+            one = json.loads(line)
+            codes = tuple((_code(code), bool(bad)) for code, bad in one["result"].pop("codes"))
+            self.by_scene[one["name"], one["seed"]] = Result(codes=codes, **one["result"])
+
+    def add(self, scene: tuple[str, int], result: Result) -> None:
+        self.by_scene[scene] = result
+        if self._file is not None:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"name": scene[0], "seed": scene[1], "result": asdict(result)}) + "\n")
+
+
+def _code(values: dict[str, Any]) -> Code:
+    return Code(**{**values, "region": Region(**values["region"])})
 
 
 _HEAD = """# Barcodes in pixels

@@ -58,7 +58,9 @@ def main(options: argparse.Namespace) -> bool:
     print(f"| CPU seconds | {' | '.join((*versions, *_PARTS, 'the rest'))} |")
     for kind in dict.fromkeys(kind for kind, _ in figures):
         totals = [f"{statistics.median(one['all'] for one in figures[kind, version]):.3f}" for version in versions]
-        parts = [statistics.median(one.get(part, 0.0) for one in figures[kind, "now"]) for part in (*_PARTS, "the rest")]
+        parts = [
+            statistics.median(one.get(part, 0.0) for one in figures[kind, "now"]) for part in (*_PARTS, "the rest")
+        ]
         print(f"| {kind} | {' | '.join((*totals, *(f'{one:.3f}' for one in parts)))} |")
     return True
 
@@ -201,7 +203,12 @@ def _work(path: Path) -> Seconds:
     outcome = deidentify(file, plan, KeyedIdentities(bytes(32)), tools_module.pixel_tools(path.parent))
     whole = time.process_time() - begun
     parts = {part: seconds[part] for part in _PARTS}
-    return {"all": whole, **parts, "the rest": whole - sum(parts.values()), "released": type(outcome).__name__ == "Released"}
+    return {
+        "all": whole,
+        **parts,
+        "the rest": whole - sum(parts.values()),
+        "released": type(outcome).__name__ == "Released",
+    }
 
 
 if __name__ == "__main__":

@@ -42,8 +42,9 @@ Formats = list[zxingcpp.BarcodeFormat]
 _FORMATS = zxingcpp.BarcodeFormat
 #: Linear codes.
 _BARS = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([_FORMATS.AllLinear])))
-#: Codes whose finder patterns are like nothing else: they are recognised even if they cannot be read.
-_RECOGNISED = (_FORMATS.QRCode, _FORMATS.Aztec)
+#: Codes whose finder patterns are like nothing else: they are recognised even if they cannot be read. Two lines at right
+#: angles, as of a Data Matrix, are recognised in an island that they frame.
+_RECOGNISED, _FRAMED = (_FORMATS.QRCode, _FORMATS.Aztec), _FORMATS.DataMatrix
 #: The margins with which islands are read, as they are and straightened.
 _QUIET, _STRAIGHT = (8, 26), 12
 #: Where dark and light alternate nowhere as in a code, the whole is read in this size: modules of 12 pixels and more may
@@ -79,8 +80,8 @@ _CLOSE = 8
 #: Two finds with this share of the larger one in common are of one code: noise is taken for a code in one way at most.
 #: Where it ends is less sure: its longer side, divided by the second, is added to each side.
 _SAME, _UNSURE = 0.5, 8
-#: What alternates is of a new code within so many pixels of what is new.
-_BESIDE = 17
+#: What alternates is new within so many pixels of what is new; an island is new from this share on.
+_BESIDE, _NEW_SHARE = 17, 0.05
 #: A part is an island if they have this share of the larger one in common.
 _COVERED = 0.6
 
@@ -99,6 +100,7 @@ class Look:
         self._grey, self._evened, self._new, self._before = grey, evened(grey), new, before
         self._whole = Region(0, 0, grey.shape[1], grey.shape[0])
         self._unread: list[tuple[int, Region]] = []  # with the number of the reading
+        self._islands: list[Region] = []
         self._readings = 0
 
     def read(self) -> list[Region]:
@@ -111,31 +113,46 @@ class Look:
             for margin in (max(region.x1 - region.x0, region.y1 - region.y0) // 2, _CLOSE):
                 yield self._in_part(self._around(region, margin), _ALL_WAYS)
         steps, noisy = alternations(self._grey, self._evened)
-        if self._new is not None:
-            steps &= cv2.dilate(self._new, np.ones((_BESIDE, _BESIDE), np.uint8)) * np.uint8(255)
         steep = steep_alone(self._grey, steps)
-        areas, wide = islands(steep), parts(steep)
-        if areas or wide:
+        self._islands = [island for island in islands(steep) if self._is_new(steep, island)]
+        wide = parts(self._new_of(steep))
+        if self._islands or wide:
             yield self._reading(self._grey, _LOCAL, Placed(self._whole, 1))
             yield self._reading(self._evened, _GLOBAL, Placed(self._whole, 1), even=True)
-            yield from self._in_places(areas, wide)
-        else:  # no code but one of large modules
+            yield from self._in_places(wide)
+        elif min(self._grey.shape) > 1:  # no code but one of large modules
             smaller = cv2.resize(self._grey, None, fx=_SMALLER, fy=_SMALLER, interpolation=cv2.INTER_AREA)
             yield self._reading(np.asarray(smaller, np.uint8), _LOCAL, Placed(self._whole, _SMALLER))
         if noisy:
-            yield from map(self._averaged, parts(steps))
+            yield from map(self._averaged, parts(self._new_of(steps)))
 
-    def _in_places(self, areas: Sequence[Region], wide: Sequence[Region]) -> Iterator[list[Region]]:
+    def _new_of(self, steps: Shown) -> Shown:
+        """Return the alternations that are where something is new, or beside it."""
+        if self._new is None:
+            return steps
+        return steps & np.asarray(
+            cv2.dilate(self._new, np.ones((_BESIDE, _BESIDE), np.uint8)) * np.uint8(255), np.uint8
+        )
+
+    def _is_new(self, steps: Shown, part: Region) -> bool:
+        """Return whether enough of what alternates in a part is where something is new, for a code to have become one."""
+        if self._new is None:
+            return True
+        here = steps[part.y0 : part.y1, part.x0 : part.x1]
+        new = cv2.countNonZero(here & (self._new[part.y0 : part.y1, part.x0 : part.x1] * np.uint8(255)))
+        return new > _NEW_SHARE * cv2.countNonZero(here)
+
+    def _in_places(self, wide: Sequence[Region]) -> Iterator[list[Region]]:
         """Yield what can be read in islands, and in wider parts that are no islands without a code."""
         no_codes: list[Region] = []
-        for island in areas:
+        for island in self._islands:
             formats = island_formats(self._grey, self._evened, island)
             if formats:
                 yield from self._in_island(island, formats)
             else:
                 no_codes.append(self._around(island, max(_QUIET)))
         for part in wide:
-            if is_balanced(self._grey, part) and not any(_is_same(part, one) for one in no_codes):
+            if is_balanced(self._grey, part) and not any(_share(part, one) >= _COVERED for one in no_codes):
                 yield self._in_part(part, _WIDE_WAYS)
                 yield self._in_part(part.with_margin(-_CLOSER), _CLOSE_WAYS)
 
@@ -153,7 +170,7 @@ class Look:
         regions: list[Region] = []
         for number, region in sorted(self._unread, key=lambda one: -one[1].area):
             others = (other for reading, other in self._unread if reading != number)
-            twice = any(region.intersection(other).area >= _SAME * max(region.area, other.area) for other in others)
+            twice = any(_share(region, other) >= _SAME for other in others)
             wide = region.with_margin(max(region.x1 - region.x0, region.y1 - region.y0) // _UNSURE)
             if twice and not any(one.intersection(region) == region for one in regions):
                 regions.append(Region(max(0, wide.x0), max(0, wide.y0), wide.x1, wide.y1))
@@ -221,9 +238,13 @@ class Look:
         )
         self._readings += 1
         frame = self._evened if even else self._grey
-        unread = (code for code in codes if not code.valid and code.symbology in _RECOGNISED)
-        self._unread += [(self._readings, place_of(code, placed, frame)) for code in unread]
+        unread = ((code.symbology, place_of(code, placed, frame)) for code in codes if not code.valid)
+        self._unread += [(self._readings, place) for kind, place in unread if self._is_recognised(kind, place)]
         return [place_of(code, placed, frame) for code in codes if code.valid]
+
+    def _is_recognised(self, kind: zxingcpp.BarcodeFormat, place: Region) -> bool:
+        framed = kind == _FRAMED and any(_share(place, island) >= _SAME for island in self._islands)
+        return kind in _RECOGNISED or framed
 
 
 def place_of(code: zxingcpp.Barcode, placed: Placed, frame: Shown) -> Region:
@@ -250,8 +271,9 @@ def _stretched(shown: Shown) -> Shown:
     return np.asarray(cv2.normalize(shown, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
 
 
-def _is_same(part: Region, other: Region) -> bool:
-    return part.intersection(other).area >= _COVERED * max(part.area, other.area)
+def _share(part: Region, other: Region) -> float:
+    """Return which share of the larger one two regions have in common."""
+    return part.intersection(other).area / max(part.area, other.area, 1)
 
 
 def _rounded(x0: float, y0: float, x1: float, y1: float) -> Region:

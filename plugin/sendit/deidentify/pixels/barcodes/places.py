@@ -117,7 +117,8 @@ def steep_alone(grey: Shown, steps: Shown) -> Shown:
 def _areas_of(steep: Shown, dense: Shown) -> Shown:
     """Return the areas of alternations of which a part is steep, whole: fine bars that are blurred become waves."""
     number, labels, areas, _ = cv2.connectedComponentsWithStats(np.asarray(dense > 255 * _DENSE, np.uint8))
-    share = np.bincount(labels.ravel(), weights=steep.ravel(), minlength=number) / areas[:, cv2.CC_STAT_AREA]
+    share = np.bincount(labels.ravel(), weights=steep.ravel(), minlength=number)
+    share /= np.maximum(areas[:, cv2.CC_STAT_AREA], 1)
     share[0] = 0
     return np.asarray(share >= _STEEP_SHARE, np.uint8)[labels]
 

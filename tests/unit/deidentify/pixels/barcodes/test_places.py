@@ -71,7 +71,7 @@ def test_text_and_edges_are_no_codes() -> None:
 
 
 def test_what_was_examined_before_is_not_examined_closely_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place is examined where anything in it is new, be it one pixel; the whole always is."""
+    """A place is examined where a small part of what alternates is new, as if a code was covered; not for a pixel."""
     looked_at: list[Region] = []
 
     def note(_: Look, __: object, ___: object, placed: Placed, *____: object, **_____: object) -> list[Region]:
@@ -80,17 +80,21 @@ def test_what_was_examined_before_is_not_examined_closely_again(monkeypatch: pyt
 
     monkeypatch.setattr(Look, "_reading", note)
     grey = planted("QRCode", 3)
-    whole, middle = Region(0, 0, *grey.shape[::-1]), (50, 60)
+    whole = Region(0, 0, *grey.shape[::-1])
 
     def places_examined(new: NDArray[np.uint8] | None) -> set[Region]:
         looked_at.clear()
         assert Look(grey, new, []).read() == []
         return set(looked_at) - {whole}
 
-    everywhere, new = places_examined(None), np.zeros(grey.shape, np.uint8)
+    side, new = code("QRCode", 3).shape[0], np.zeros(grey.shape, np.uint8)
+    box = Region(9, 13, 9 + side, 13 + side)
+    assert places_examined(None)
     assert places_examined(new) == set()
-    new[middle] = 1
-    assert places_examined(new) == everywhere != set()
+    new[50, 60] = 1
+    assert not any(one.area < whole.area for one in places_examined(new))
+    new[30:40, 20:50] = 1
+    assert any(one.intersection(box).area > 0.8 * box.area for one in places_examined(new))
 
 
 def test_planted_codes_are_among_the_islands() -> None:
