@@ -53,10 +53,10 @@ def in_grey(frame: Array, frames: Frames) -> Array:
 
 def greyed(shown: Array) -> Array:
     """Return displayed values in shades of grey."""
+    import cv2  # noqa: PLC0415  what people are shown needs no OpenCV
+
     if shown.ndim == 2:
         return shown
-    import cv2
-
     narrow = shown if shown.dtype in (np.uint8, np.uint16) else shown.astype(np.float32)
     return np.asarray(cv2.cvtColor(narrow, cv2.COLOR_RGB2GRAY))
 
@@ -111,7 +111,7 @@ def _bytes(numbers: Array, bits: int = 0) -> Array:
 
 def _rgb(frame: Array) -> Array:
     """Return YBR_FULL as RGB (PS3.3 C.7.6.3.1.2); YBR_PARTIAL is treated the same, which is near enough for reading."""
-    import cv2  # images that have no YBR are shown to people without it
+    import cv2  # noqa: PLC0415  it is loaded for colours alone
 
     y, blue, red = cv2.split(frame)
     return np.asarray(cv2.cvtColor(cv2.merge((y, red, blue)), cv2.COLOR_YCrCb2RGB), np.uint8)

@@ -108,6 +108,12 @@ def _by_stream(stream: _Stream, declared: str) -> tuple[str, ...]:
     return (_YBR if len(set(stream.sampling)) > 1 else either) + partial
 
 
+def has_transform(data: bytes) -> bool:
+    """Return whether Adobe's marker tells how the colours of a JPEG were transformed; Pillow then converts them."""
+    stream = _stream(data)
+    return stream is not None and stream.transform is not None
+
+
 def is_jpeg(data: bytes) -> bool:
     """Return whether this is a codestream of JPEG or JPEG-LS."""
     return data.startswith(b"\xff\xd8")

@@ -42,13 +42,13 @@ Formats = list[zxingcpp.BarcodeFormat]
 _FORMATS = zxingcpp.BarcodeFormat
 #: Linear codes.
 _BARS = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([_FORMATS.AllLinear])))
-#: Codes whose finder patterns are like nothing else: they are recognised even if they cannot be read. Two lines at right
-#: angles, as of a Data Matrix, are recognised in an island that they frame.
+#: Codes whose finder patterns are like nothing else: they are recognised even if they cannot be read. A Data Matrix,
+#: whose pattern is two lines at right angles, is recognised if it fills an island.
 _RECOGNISED, _FRAMED = (_FORMATS.QRCode, _FORMATS.Aztec), _FORMATS.DataMatrix
 #: The margins with which islands are read, as they are and straightened.
 _QUIET, _STRAIGHT = (8, 26), 12
-#: Where dark and light alternate nowhere as in a code, the whole is read in this size: modules of 12 pixels and more may
-#: be too wide to be told by that.
+#: Where dark and light alternate nowhere as in a code, the whole is read in this size: modules of 12 pixels and more
+#: may be too wide to be told by that.
 _SMALLER = 0.5
 #: Whether a faint code is readable depends on the crop: it is also cropped closer by this much.
 _CLOSER = 20
@@ -135,7 +135,7 @@ class Look:
         )
 
     def _is_new(self, steps: Shown, part: Region) -> bool:
-        """Return whether enough of what alternates in a part is where something is new, for a code to have become one."""
+        """Return whether enough of what alternates in a part is new for a code to have become readable."""
         if self._new is None:
             return True
         here = steps[part.y0 : part.y1, part.x0 : part.x1]

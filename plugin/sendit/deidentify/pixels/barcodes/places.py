@@ -124,7 +124,7 @@ def _areas_of(steep: Shown, dense: Shown) -> Shown:
 
 
 def _differences(grey: Shown, cells: tuple[int, int], asked: slice) -> tuple[Floats, Floats]:
-    """Return the means of the differences between neighbours and of their squares in cells, in the rows of cells asked for."""
+    """Return the means of the differences between neighbours, and of their squares, in the cells of some rows."""
     mean, square = np.zeros(cells, np.float32), np.zeros(cells, np.float32)
     for band in bands(grey[: cells[0] * _GRAIN].reshape(cells[0], -1)[asked]):
         first, last = asked.start + band.start, min(cells[0], asked.stop, asked.start + band.stop)
