@@ -30,7 +30,7 @@ JPEG_2000 = "1.2.840.10008.1.2.4.90"
 
 #: Decoders in order of preference: always the same one for the same frame.
 _PLUGINS = ("pylibjpeg", "gdcm", "pillow", "pydicom")
-#: For lossy JPEG, decoders return values that differ by one; most software uses the same library as gdcm. Pillow's returns
+#: For lossy JPEG, decoders return values that differ by one; most software uses the library of gdcm. Pillow returns
 #: the same values in a third of the time, but converts colours if the stream says how they were transformed.
 _PLUGINS_OF_LOSSY_JPEG, _FASTER = ("gdcm", "pylibjpeg", "pillow"), "pillow"
 _LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")

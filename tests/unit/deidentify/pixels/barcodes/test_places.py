@@ -97,6 +97,29 @@ def test_what_was_examined_before_is_not_examined_closely_again(monkeypatch: pyt
     assert any(one.intersection(box).area > 0.8 * box.area for one in places_examined(new))
 
 
+@pytest.mark.parametrize("sigma", [0.0, 0.8, 1.6])
+@pytest.mark.parametrize("strength", [3, 12, 40])
+def test_noise_and_texture_are_left_out(sigma: float, strength: float) -> None:
+    """Of any strength and grain: nothing is searched closely for them."""
+    noise = np.random.default_rng(8).normal(0, strength, (400, 500)).astype(np.float32)
+    grain = np.asarray(cv2.GaussianBlur(noise, (0, 0), sigma)) * (1 + 3 * sigma) if sigma else noise
+    grey = np.clip(128 + grain, 0, 255).astype(np.uint8)
+    steps, _ = places.alternations(grey, places.evened(grey))
+    assert not places.steep_alone(grey, steps).any()
+
+
+@pytest.mark.parametrize("symbology", [*SQUARES, "ITF", "Code128", "PDF417"])
+@pytest.mark.parametrize(("levels", "noise"), [((120, 160), 5), ((220, 30), 40), ((120, 140), 0)])
+def test_codes_are_not_left_out(symbology: str, levels: tuple[int, int], noise: float) -> None:
+    """Faint, in much noise, and fine bars at a slant, which are as soft as waves."""
+    for degrees in (0, 30):
+        grey, box = turned(symbology, degrees, levels, noise)
+        smaller = np.asarray(cv2.resize(grey, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA))
+        steps, _ = places.alternations(smaller, places.evened(smaller))
+        here = np.s_[int(0.8 * box.y0) : int(0.8 * box.y1), int(0.8 * box.x0) : int(0.8 * box.x1)]
+        assert places.steep_alone(smaller, steps)[here].sum() > 0.5 * steps[here].sum() > 0
+
+
 def test_planted_codes_are_among_the_islands() -> None:
     grey = planted("DataMatrix", 3, place=(60, 80))
     even = places.evened(grey)

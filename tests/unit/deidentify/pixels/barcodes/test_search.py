@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -179,6 +180,38 @@ def test_what_is_recognised_goes_even_if_it_cannot_be_read(symbology: str) -> No
     assert not barcodes_in(after)
 
 
+def test_a_data_matrix_that_fills_its_place_goes_even_if_it_cannot_be_read() -> None:
+    """Its frame of two lines is recognised; the same frame within something larger is none."""
+    values = planted("DataMatrix", module=4)
+    modules = code("DataMatrix", 4)
+    inside = values[9 + 24 : 9 + modules.shape[0] - 24, 13 + 24 : 13 + modules.shape[1] - 24]
+    cells = np.random.default_rng(5).random((inside.shape[0] // 4, inside.shape[1] // 4)) < 0.5
+    inside[: cells.shape[0] * 4, : cells.shape[1] * 4] = np.where(np.kron(cells, np.ones((4, 4), bool)), 30, 220)
+    assert not readable(values)
+    assert not barcodes_in(values, readable=True)
+    after = masked(values)
+    assert (after[9 : 9 + modules.shape[0], 13 : 13 + modules.shape[1]][modules] == 0).mean() > 0.9
+
+
+def test_a_faint_code_among_places_of_coarse_texture() -> None:
+    """However many places alternate more than it does, by their noise alone."""
+    numbers = np.random.default_rng(6)
+    values = 110 + numbers.normal(0, 4, (700, 900))
+    for row, column in product(range(20, 700, 140), range(20, 900, 140)):
+        values[row : row + 90, column : column + 90] += numbers.normal(
+            0, 45, values[row : row + 90, column : column + 90].shape
+        )
+    modules = cv2.resize(code("DataMatrix", 3).astype(np.float32), None, fx=1.0, fy=1.0)
+    high, wide = modules.shape
+    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), 45, 1)
+    matrix[:, 2] += 555 - wide / 2, 350 - high / 2
+    ink = np.asarray(cv2.warpAffine(np.asarray(modules), matrix, (900, 700), flags=cv2.INTER_LINEAR))
+    near = np.asarray(cv2.dilate((ink > 0.1).astype(np.uint8), np.ones((15, 15), np.uint8))) > 0
+    values[near] = 110 + numbers.normal(0, 4, int(near.sum()))
+    grey = np.clip(values - 38 * ink, 0, 255).astype(np.uint8)
+    assert (masked(grey)[ink > 0.5] == 0).mean() > 0.9
+
+
 @pytest.mark.parametrize("degrees", [0, 14, -33, 90])
 def test_bars_in_noise(degrees: int) -> None:
     """Noise in which no single line across the bars can be read is averaged along them."""
@@ -256,6 +289,50 @@ def test_only_what_changed_is_searched_in_later_frames(monkeypatch: pytest.Monke
         after[region.y0 : region.y1, region.x0 : region.x1] = 0
     assert not readable(after)
     assert (after[200 : 200 + high, 300 : 300 + wide][modules] == 0).mean() > 0.95
+
+
+@pytest.mark.parametrize("symbology", ["DataMatrix", "Code128", "QRCode"])
+def test_a_code_in_a_single_frame_of_moving_speckle(symbology: str) -> None:
+    """Every frame differs everywhere, and only one of them holds a code."""
+    frames = [_speckle(number) for number in range(6)]
+    modules = code(symbology, 3)[: SHAPE[0] - 20]
+    rows, columns = (slice(12, 12 + side) for side in modules.shape)
+    frames[3][rows, columns] = np.where(modules, 40, 200)
+    assert readable(frames[3])
+    found = BarcodeSearch()(frames_of("MONOCHROME2", np.stack(frames), 8, **_header()))
+    after = frames[3].copy()
+    for region in found:
+        after[region.y0 : region.y1, region.x0 : region.x1] = 0
+    assert not readable(after)
+    assert (after[rows, columns][modules] == 0).mean() > 0.9
+
+
+def test_moving_speckle_is_not_searched_closely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither it nor text that stays as it is beside it: each later frame is read once, in a smaller size."""
+    frames = np.stack([np.pad(_speckle(number), ((60, 0), (0, 0))) for number in range(5)])
+    for frame in frames:
+        cv2.putText(frame, "GAIN 42 DEPTH 11", (10, 36), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 220, 2)
+    sizes: list[list[int]] = []
+    original, in_frame = look.Look._reading, search.barcodes_in
+
+    def reading(self: look.Look, shown: NDArray[np.uint8], *given: Any, **options: Any) -> list[Region]:
+        sizes[-1].append(shown.size)
+        return original(self, shown, *given, **options)
+
+    def begun(*given: Any, **options: Any) -> tuple[Region, ...]:
+        sizes.append([])
+        return in_frame(*given, **options)
+
+    monkeypatch.setattr(look.Look, "_reading", reading)
+    monkeypatch.setattr(search, "barcodes_in", begun)
+    assert BarcodeSearch()(frames_of("MONOCHROME2", frames, 8, **_header())) == ()
+    assert len(sizes) == len(frames)
+    assert all(sum(later) < 0.6 * frames[0].size for later in sizes[1:])
+
+
+def _speckle(seed: int) -> NDArray[np.uint8]:
+    noise = np.random.default_rng(seed).rayleigh(1.0, SHAPE).astype(np.float32)
+    return np.clip((np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.6)) - 0.6) * 90, 0, 255).astype(np.uint8)
 
 
 KINDS: dict[str, tuple[Any, ...]] = {
