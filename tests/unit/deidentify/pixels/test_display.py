@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from sendit.deidentify.pixels.display import displayed
+from sendit.deidentify.pixels.display import displayed, greyed, in_grey
 from sendit.deidentify.pixels.redaction import bands
 from sendit.deidentify.pixels.windowing import _present, greatest, views
 from tests.unit.deidentify.pixels.ocr.test_instance import frames_of
@@ -86,6 +86,25 @@ def test_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         after = list(views(displayed(frames[0], frames)))
         assert len(after) == len(before)
         assert all(np.array_equal(one, other) for one, other in zip(after, before, strict=True))
+
+
+def test_colours_of_ybr() -> None:
+    """By the formula of PS3.3 C.7.6.3.1.2, and in grey as the luminance is stored."""
+    ybr = _RANDOM.integers(0, 255, (1, 30, 40, 3), np.uint8, endpoint=True)
+    frames = frames_of("YBR_FULL", ybr)
+    y, blue, red = (ybr[0, ..., number].astype(float) for number in range(3))
+    wanted = (y + 1.402 * (red - 128), y - 0.344136 * (blue - 128) - 0.714136 * (red - 128), y + 1.772 * (blue - 128))
+    shown = displayed(frames[0], frames).astype(float)
+    assert np.abs(shown - np.clip(np.stack(wanted, axis=-1), 0, 255)).max() <= 1
+    np.testing.assert_array_equal(in_grey(frames[0], frames), ybr[0, ..., 0], strict=True)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16])
+def test_grey(kind: type[np.generic]) -> None:
+    """Equal colours are that grey, whatever the type; grey stays as it is."""
+    grey = _RANDOM.integers(0, 200, (9, 12)).astype(kind)
+    np.testing.assert_array_equal(greyed(grey), grey, strict=True)
+    np.testing.assert_allclose(greyed(np.stack([grey] * 3, axis=-1)), grey, atol=0.01)
 
 
 def test_a_picture_for_a_person_loads_no_networks() -> None:

@@ -19,7 +19,10 @@ from pydicom.pixels.utils import pixel_array
 
 from sendit.config.schema import Option
 from sendit.deidentify import KeyedIdentities, compile_plan, deidentify
+from sendit.deidentify.dicom.reader import read_file
+from sendit.deidentify.pixels import codecs
 from sendit.deidentify.pixels.display import displayed
+from sendit.deidentify.pixels.frames import Frames
 from sendit.deidentify.pixels.jpeg_colours import photometric_of
 from sendit.deidentify.pixels.ocr.api import PixelTools
 from sendit.deidentify.pixels.regions import Region
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sendit.deidentify.leak_check.identifiers import Identifiers
-    from sendit.deidentify.pixels.frames import Frames
 
 pytestmark = pytest.mark.long
 
@@ -243,6 +245,20 @@ def test_frames_in_different_colours_are_held() -> None:
     outcome = treated(instance("RGB", Stream(markers=JFIF), Stream(False, identifiers=b"RGB")))
     assert isinstance(outcome, Quarantined)
     assert "not all in the same colours" in outcome.reason
+
+
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("markers", [JFIF, b"", adobe(1)])
+def test_the_faster_decoder_returns_the_same_samples(
+    markers: bytes, sampling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As gdcm does; where Adobe's marker would have it convert the colours, it is not used."""
+    stream = Stream(sampling=sampling, markers=markers)
+    said = "YBR_FULL" if sampling == "4:4:4" else "YBR_FULL_422"
+    dataset = instance(said, stream)
+    first = Frames(read_file(memoryview(file_of(dataset))))[0].copy()
+    monkeypatch.setattr(codecs, "_FASTER", "gdcm")
+    np.testing.assert_array_equal(first, Frames(read_file(memoryview(file_of(dataset))))[0], strict=True)
 
 
 def test_lossless_streams() -> None:
