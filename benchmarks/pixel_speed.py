@@ -165,6 +165,7 @@ def _work(path: Path) -> Seconds:
     from sendit.config.schema import Option
     from sendit.deidentify import KeyedIdentities, compile_plan, deidentify
     from sendit.deidentify.pixels import frames as frames_module
+    from sendit.deidentify.pixels.codecs import decode
     from sendit.deidentify.plan import Handling
     from sendit.pipeline.pool import pixel_tools as tools_module
 
@@ -189,7 +190,7 @@ def _work(path: Path) -> Seconds:
 
     from sendit.deidentify.pixels.redaction import redact as redact_module
 
-    frames_module.decode = timed("decoding", frames_module.decode)
+    frames_module.decode = timed("decoding", decode)  # type: ignore[attr-defined]
     redact_module.redact = timed("masking and writing", redact_module.redact)
     for tool, part in (
         (tools_module.BarcodesWhenNeeded, "barcodes"),

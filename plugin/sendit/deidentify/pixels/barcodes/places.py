@@ -110,17 +110,18 @@ def steep_alone(grey: Shown, steps: Shown) -> Shown:
     mean, square = _differences(grey, cells, asked)
     mean, square = (np.asarray(cv2.blur(one, (near, near)), np.float32) for one in (mean, square))
     steep = np.asarray((square > _STEEP * mean * mean) & (dense > 255 * _DENSE), np.uint8)
-    closed = cv2.morphologyEx(steep, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) | _areas_of(steep, dense)
+    closed = np.asarray(cv2.morphologyEx(steep, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
+    closed |= _areas_of(steep, np.asarray(dense, np.uint8))
     return steps & np.asarray(cv2.resize(closed * 255, grey.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _areas_of(steep: Shown, dense: Shown) -> Shown:
     """Return the areas of alternations of which a part is steep, whole: fine bars that are blurred become waves."""
     number, labels, areas, _ = cv2.connectedComponentsWithStats(np.asarray(dense > 255 * _DENSE, np.uint8))
-    share = np.bincount(labels.ravel(), weights=steep.ravel(), minlength=number)
-    share /= np.maximum(areas[:, cv2.CC_STAT_AREA], 1)
-    share[0] = 0
-    return np.asarray(share >= _STEEP_SHARE, np.uint8)[labels]
+    counts = np.bincount(labels.ravel(), weights=steep.ravel(), minlength=number)
+    whole = np.asarray(counts >= _STEEP_SHARE * np.maximum(areas[:, cv2.CC_STAT_AREA], 1), np.uint8)
+    whole[0] = 0  # where nothing alternates
+    return np.asarray(whole[labels], np.uint8)
 
 
 def _differences(grey: Shown, cells: tuple[int, int], asked: slice) -> tuple[Floats, Floats]:
@@ -133,7 +134,9 @@ def _differences(grey: Shown, cells: tuple[int, int], asked: slice) -> tuple[Flo
         for steps in (cv2.absdiff(smooth[:, 1:], smooth[:, :-1]), cv2.absdiff(smooth[1:], smooth[:-1])):
             for sums, values in ((mean, steps), (square, steps * steps)):
                 sums[first:last] += cv2.resize(values, (cells[1], last - first), interpolation=cv2.INTER_AREA)
-    return mean / 2, square / 2
+    mean /= 2
+    square /= 2
+    return mean, square
 
 
 def parts(alternations: Shown) -> list[Region]:

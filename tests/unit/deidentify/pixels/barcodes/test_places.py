@@ -114,7 +114,7 @@ def test_codes_are_not_left_out(symbology: str, levels: tuple[int, int], noise: 
     """Faint, in much noise, and fine bars at a slant, which are as soft as waves."""
     for degrees in (0, 30):
         grey, box = turned(symbology, degrees, levels, noise)
-        smaller = np.asarray(cv2.resize(grey, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA))
+        smaller = np.asarray(cv2.resize(grey, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA), np.uint8)
         steps, _ = places.alternations(smaller, places.evened(smaller))
         here = np.s_[int(0.8 * box.y0) : int(0.8 * box.y1), int(0.8 * box.x0) : int(0.8 * box.x1)]
         assert places.steep_alone(smaller, steps)[here].sum() > 0.5 * steps[here].sum() > 0

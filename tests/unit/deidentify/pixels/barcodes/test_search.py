@@ -332,7 +332,8 @@ def test_moving_speckle_is_not_searched_closely(monkeypatch: pytest.MonkeyPatch)
 
 def _speckle(seed: int) -> NDArray[np.uint8]:
     noise = np.random.default_rng(seed).rayleigh(1.0, SHAPE).astype(np.float32)
-    return np.clip((np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.6)) - 0.6) * 90, 0, 255).astype(np.uint8)
+    made = np.clip((np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.6)) - 0.6) * 90, 0, 255)
+    return np.asarray(made, np.uint8)
 
 
 KINDS: dict[str, tuple[Any, ...]] = {
