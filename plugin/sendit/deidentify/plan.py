@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sendit.deidentify.options import Option
 
 #: Incremented when the engine gives other bytes for the same rules, so that the plan's digest changes.
-ENGINE_VERSION = 16
+ENGINE_VERSION = 17
 
 
 #: Clean Pixel Data Option of CID 7050: written only into instances to which it applies.
