@@ -175,7 +175,8 @@ def _add_all(identifiers: Identifiers, originals: set[tuple[Kind, str]]) -> froz
         elif kind is Kind.DATE:
             match = _DATE.fullmatch(value)
             if match is not None:
-                identifiers.dates.add("".join(match.groups()).encode("ascii"))
+                digits = map(int, "".join(match.groups()))  # those of other scripts, too
+                identifiers.dates.add("".join(map(str, digits)).encode("ascii"))
         else:
             words.add((kind, value))
     return frozenset(words)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from functools import cache, lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sendit.deidentify.text.sections import any_of, products, technique
@@ -48,6 +49,7 @@ _LONG_LABEL = re.compile(r"(?:PLD|LD|FOV|ETL|VENC)[1-9]\d{1,2}0")
 
 _WORD = re.compile(r"(?:[^\s,;|()\[\]{}<>\"'`!?&\\^=]|(?<=\d),(?=\d))+")
 _PARTS = re.compile(r"[_/:+#*~@]+")
+_JOINTS = re.compile(r"([_:]+)")
 _ATOM = re.compile(r"(?<![\d.,])\d{1,4}[.,]\d{1,4}(?![\d]|[.,]\d)[^\W\d_]*|[^\W_]+")
 _RUNS = re.compile(r"\d+|[^\W\d_]+")
 _DECIMAL = re.compile(r"[+\-~<>≤≥±]?(?:0?[.,]\d+|\d{1,4}[.,]0+|(?=\D*(?:\d\D*){2,6}$)\d{1,4}[.,]\d{1,3})%?")
@@ -292,11 +294,40 @@ def _judged(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffus
     if _DENSE.search(word) and max(map(len, _DIGITS.findall(word))) <= _SHORTEST_TERM:
         return _PLAIN_PART.sub(lambda part: _judged(part[0], kind, is_term, diffusion=diffusion), word)
     bare = _DIAGNOSIS.sub("", _NUCLIDE.sub("", word.strip(".:-_/#*+~%°"), count=1))
-    return (
-        CUT
-        if any(map(str.isdigit, bare)) and _is_number_of_somebody(bare, kind, is_term, diffusion=diffusion)
-        else word
-    )
+    if not any(map(str.isdigit, bare)) or not _is_number_of_somebody(bare, kind, is_term, diffusion=diffusion):
+        return word
+    return _terms_of(word, kind, is_term, diffusion=diffusion)
+
+
+def _terms_of(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
+    """Return what stays of a word that holds somebody's number: CUT, or a phrase joined by "_" or ":" without it.
+
+    A phrase has two terms of four letters or more: of CT_CHEST_W_CONTRAST_71260 all stays but the number. What stands
+    between two terms goes as a whole, as a code has several parts.
+    """
+    pieces = _JOINTS.split(word)
+    terms = [_is_phrase(piece, is_term) for piece in pieces]
+    words = [part for piece, term in zip(pieces, terms, strict=True) if term for part in piece.split("-")]
+    if sum(len(part) > _SHORTEST_TERM for part in words) < _FEWEST_WORDS:
+        return CUT
+    kept = []
+    for term, between in groupby(range(len(pieces)), terms.__getitem__):
+        text = "".join(pieces[place] for place in between)
+        bare = text.strip("_:")
+        goes = not term and any(map(str.isdigit, bare)) and _goes_between(bare, kind, is_term, diffusion=diffusion)
+        kept.append(text.replace(bare, f" {CUT} ") if goes else text)
+    phrase = "".join(kept)
+    return phrase if CUT in phrase else CUT
+
+
+def _is_phrase(piece: str, is_term: Callable[[str], bool]) -> bool:
+    words = piece.split("-")
+    return len(piece) >= _SHORTEST_TERM and all(map(str.isalpha, words)) and all(map(is_term, words))
+
+
+def _goes_between(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
+    strange = any(piece.isalpha() and len(piece) > _SHORTEST_TERM for piece in _JOINTS.split(text))
+    return strange or _is_number_of_somebody(text, kind, is_term, diffusion=diffusion)
 
 
 @lru_cache(maxsize=16384)

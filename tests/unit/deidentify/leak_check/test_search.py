@@ -427,3 +427,11 @@ def test_an_identifier_among_compressed_samples_holds_the_instance() -> None:
     outcome = deidentify(file_of(whole), plan(), IDENTITIES)
     assert isinstance(outcome, Quarantined)
     assert "leak check" in outcome.reason
+
+
+def test_a_date_in_digits_of_another_script_is_no_fault() -> None:
+    """TIS 620 has digits of its own; the date is searched for in those of ASCII."""
+    source = dataset("CT_small.dcm")
+    source.SpecificCharacterSet = "ISO_IR 166"
+    content = file_of(source).replace(bytes(source.StudyDate, "ascii"), bytes(source.StudyDate[:7], "ascii") + b"\xf0")
+    assert not isinstance(deidentify(content, plan(), IDENTITIES), Quarantined)

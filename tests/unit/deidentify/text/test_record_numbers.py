@@ -38,6 +38,26 @@ def test_numbers_of_somebody_go_whole(code: str, around: str) -> None:
         assert not any(len(digits) > 1 for digits in "".join(c if c.isdigit() else " " for c in left).split()), left
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("CT_THORAX_W_CONTRAST_81472", "CT_THORAX_W_CONTRAST"),
+        ("CT_LIVER_3_PHASE_SPLEEN_WO_CONTRAST_90311", "CT_LIVER_3_PHASE_SPLEEN_WO_CONTRAST"),
+        ("HEAD_NECK_DKH9321B", "HEAD_NECK"),
+        ("HEAD_NECK_1966_03_14", "HEAD_NECK"),
+        ("HEAD_NECK_14_QUIMBY_1966", "HEAD_NECK"),
+        ("Spine_Pelvis:ED:34:76:83:74:77", "Spine_Pelvis"),
+        ("CHEST_LIVER_AB_12_345_66", "CHEST_LIVER"),
+        ("CT_QUIMBY_81472", ""),  # no phrase of terms
+        ("CAM_MRC_0417_MPRAGE", ""),
+        ("A12_B34_C567", ""),
+    ],
+)
+def test_a_number_in_a_phrase_goes_alone(text: str, left: str) -> None:
+    """A phrase is joined by underscores; all between two of its terms goes with the number."""
+    assert CLEANER.description(text) == left
+
+
 @pytest.mark.parametrize("code", ["A12B34C567", "4F7A9C21", "MRN12A34", "DKH9321B", "K7Q2M", "7X2QK9", "RAD2024001234"])
 def test_code_strings_are_judged_alike(code: str) -> None:
     """Of a CS, too."""
