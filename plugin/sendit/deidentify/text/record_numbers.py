@@ -114,6 +114,11 @@ _NUCLIDE = re.compile(
 )
 #: An ICD-10 code in its written form, alone or before a word: Q53.21-Abdominal.
 _DIAGNOSIS = re.compile(r"[A-TV-Z]\d[\dAB]\.\d[\dA-Z]{0,2}(?=$|-[^\W\d_]{3})")
+#: The number of a trial behind the group that runs it, and no other number behind that, which would be a subject's.
+_TRIAL = re.compile(
+    r"(?<![^\W_])(?:ACRIN|RTOG|ECOG|NRG|EORTC|SWOG|CALGB|NSABP|GOG|TROG|NCIC|ANZGOG|JCOG|AREN|QIBA|I-?SPY)[_\-]?"
+    r"(?:\d{4}|[A-Z]{2}\d{3}|\d)(?![^\W_]|[_\-./]?\d|[_\-./][A-Z]{0,3}\d{2})"
+)
 _FRAMES = re.compile(r"\d{1,3}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, and how long each is
 #: Weeks and days of a pregnancy (20w3d), and how many there were and what became of them (G2P1).
 _PREGNANCY = re.compile(r"[1-4]?\dw(?:k|ks)?(?:[0-6]d?)?|G\d{1,2}P\d{1,2}(?:A[bB]?\d)?(?:L\d)?")
@@ -293,7 +298,7 @@ def _judged(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffus
         return word
     if _DENSE.search(word) and max(map(len, _DIGITS.findall(word))) <= _SHORTEST_TERM:
         return _PLAIN_PART.sub(lambda part: _judged(part[0], kind, is_term, diffusion=diffusion), word)
-    bare = _DIAGNOSIS.sub("", _NUCLIDE.sub("", word.strip(".:-_/#*+~%°"), count=1))
+    bare = _DIAGNOSIS.sub("", _TRIAL.sub("", _NUCLIDE.sub("", word.strip(".:-_/#*+~%°"), count=1)))
     if not any(map(str.isdigit, bare)) or not _is_number_of_somebody(bare, kind, is_term, diffusion=diffusion):
         return word
     return _terms_of(word, kind, is_term, diffusion=diffusion)

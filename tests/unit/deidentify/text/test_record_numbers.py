@@ -58,6 +58,30 @@ def test_a_number_in_a_phrase_goes_alone(text: str, left: str) -> None:
     assert CLEANER.description(text) == left
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("RTOG0915", "RTOG0915"),
+        ("ACRIN-6701_T2_AX", "ACRIN-6701_T2_AX"),
+        ("ECOG_1234/SCOUT", "ECOG_1234/SCOUT"),
+        ("ACRIN-6701-0417", "ACRIN"),
+        ("RTOG_0915_S17", ""),
+    ],
+)
+def test_the_number_of_a_trial_stays_without_a_subject(text: str, left: str) -> None:
+    """A number behind it may be a patient's."""
+    assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize(
+    "text", ["CT ABDO", "US Abdo pelvis", "Xray_hand", "MRI IAMS", "ABBREVIATED MRI", "PET RESTAGE", "CT ABDPELVIS"]
+)
+def test_abbreviations_of_studies_stay(text: str) -> None:
+    """Those in the descriptions of many institutions; Abdo alone, or behind a title, is a name."""
+    assert CLEANER.description(text) == text
+    assert "Abdo" not in CLEANER.description("seen by Dr Abdo") + CLEANER.description("Abdo Khaled")
+
+
 @pytest.mark.parametrize("code", ["A12B34C567", "4F7A9C21", "MRN12A34", "DKH9321B", "K7Q2M", "7X2QK9", "RAD2024001234"])
 def test_code_strings_are_judged_alike(code: str) -> None:
     """Of a CS, too."""
