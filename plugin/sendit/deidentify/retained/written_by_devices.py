@@ -80,7 +80,7 @@ _ACCESSORY = re.compile(
 
 # --- versions ---
 
-_DAY = r"(?:199[5-9]|20\d\d)[\-.]?(?:0[1-9]|1[0-2])(?:[\-.]?(?:0[1-9]|[12]\d|3[01]))?"
+_DAY = r"(?:199[5-9]|20[0-3]\d)[\-.]?(?:0[1-9]|1[0-2])(?:[\-.]?(?:0[1-9]|[12]\d|3[01]))?"
 _STAGE = (
     "snapshot|nightly|lts|ga|alpha|beta|rc|pre|dev|post|build|rev|release|final|patch|hotfix|sp|hf|ext|svn|cu|rocm|cpu"
     "|er|gr|a|b|p|r|s|u"
@@ -116,8 +116,8 @@ _OF_MAKERS = re.compile(
     ),
     re.IGNORECASE,
 )
-#: The build of a revision control, behind a version: r32438, 9a3fbb5. Six digits may be a day of birth.
-_NAMED_BUILD = re.compile(rf"r?{_DAY}|{_DESCRIBED}")
+#: The build of a revision control, behind a version: r32438, 9a3fbb5. Six digits may be a day of birth, or a record's.
+_NAMED_BUILD = re.compile(rf"r{_DAY}|(?!\d{{6}}$){_DAY}|{_DESCRIBED}")
 _BUILD = re.compile(rf"r\d{{4,5}}|b\d{{2,3}}(?:-SP\d)?|{_NAMED_BUILD.pattern}|{_SHORT_COMMIT}")
 #: The parts of a version text: the build of a system, a build that its label announces, any other token.
 _TOKEN = re.compile(

@@ -24,7 +24,7 @@ _CODES = [
     "131052-308T", "85121212345", "9434765919", "S24-10382", "AB123C45", "12A4567", "STJ:004821", "4a9f21bc",
     # Those that look like names of sequences, of reconstructions, like lists of b-values.
     "T2R2D", "T1R4D", "3DT2-SE1-WB18", "2DT1-HW6-TL87", "FE1D84", "SE4D1M", "RE3D8Q", "65E62E", "75S52S", "13I79S",
-    "40H65H", "WIP1968B", "400 550 3800",
+    "40H65H", "WIP1968B", "400 550 3800", "US-24-4096", "CT-15-2048",
 ]  # fmt: skip
 
 
