@@ -119,6 +119,8 @@ _TRIAL = re.compile(
     r"(?<![^\W_])(?:ACRIN|RTOG|ECOG|NRG|EORTC|SWOG|CALGB|NSABP|GOG|TROG|NCIC|ANZGOG|JCOG|AREN|QIBA|I-?SPY)[_\-]?"
     r"(?:\d{4}|[A-Z]{2}\d{3}|\d)(?![^\W_]|[_\-./]?\d|[_\-./][A-Z]{0,3}\d{2})"
 )
+#: Which of several parts of a study this is: _t1of3, 2of4.
+_PART_OF_SEVERAL = re.compile(r"(?<![^\W_])t?[1-9]\d?of[1-9]\d?(?=$|[_\-]|[A-Z][^\W\d_]{2})")
 _FRAMES = re.compile(r"\d{1,3}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, and how long each is
 #: Weeks and days of a pregnancy (20w3d), and how many there were and what became of them (G2P1).
 _PREGNANCY = re.compile(r"[1-4]?\dw(?:k|ks)?(?:[0-6]d?)?|G\d{1,2}P\d{1,2}(?:A[bB]?\d)?(?:L\d)?")
@@ -300,7 +302,10 @@ def _judged(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffus
         return word
     if _DENSE.search(word) and max(map(len, _DIGITS.findall(word))) <= _SHORTEST_TERM:
         return _PLAIN_PART.sub(lambda part: _judged(part[0], kind, is_term, diffusion=diffusion), word)
-    bare = _DIAGNOSIS.sub("", _TRIAL.sub("", _NUCLIDE.sub("", word.strip(".:-_/#*+~%°"), count=1)))
+    bare = word.strip(".:-_/#*+~%°")
+    for explained in (_PART_OF_SEVERAL, _NUCLIDE):
+        bare = explained.sub("", bare, count=1)
+    bare = _DIAGNOSIS.sub("", _TRIAL.sub("", bare))
     if not any(map(str.isdigit, bare)) or not _is_number_of_somebody(bare, kind, is_term, diffusion=diffusion):
         return word
     return _terms_of(word, kind, is_term, diffusion=diffusion)

@@ -210,7 +210,7 @@ def is_known(run: str) -> bool:
     word = folded_word(run)
     if word in _words() or word in machines():
         return True
-    return len(run) > SHORT and (_is_made_of(run, is_narrow) or _is_of_machines(run))
+    return len(run) > SHORT and (_is_made_of(run, is_narrow) or _is_of_machines(run) or is_coined(run))
 
 
 def is_familiar(run: str) -> bool:
