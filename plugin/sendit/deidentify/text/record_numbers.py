@@ -121,6 +121,8 @@ _TRIAL = re.compile(
 )
 #: Which of several parts of a study this is: _t1of3, 2of4.
 _PART_OF_SEVERAL = re.compile(r"(?<![^\W_])t?[1-9]\d?of[1-9]\d?(?=$|[_\-]|[A-Z][^\W\d_]{2})")
+#: A weighting before a word, without a space: T2alternate.
+_WEIGHTING = re.compile(r"(?<![^\W_])[Tt][12](?P<word>[^\W\d_]{4,})(?![^\W_])")
 _FRAMES = re.compile(r"\d{1,3}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, and how long each is
 #: Weeks and days of a pregnancy (20w3d), and how many there were and what became of them (G2P1).
 _PREGNANCY = re.compile(r"[1-4]?\dw(?:k|ks)?(?:[0-6]d?)?|G\d{1,2}P\d{1,2}(?:A[bB]?\d)?(?:L\d)?")
@@ -305,6 +307,7 @@ def _judged(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffus
     bare = word.strip(".:-_/#*+~%°")
     for explained in (_PART_OF_SEVERAL, _NUCLIDE):
         bare = explained.sub("", bare, count=1)
+    bare = _WEIGHTING.sub(lambda match: match["word"] if is_term(match["word"]) else match[0], bare)
     bare = _DIAGNOSIS.sub("", _TRIAL.sub("", bare))
     if not any(map(str.isdigit, bare)) or not _is_number_of_somebody(bare, kind, is_term, diffusion=diffusion):
         return word
@@ -314,13 +317,15 @@ def _judged(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffus
 def _terms_of(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> str:
     """Return what stays of a word that holds somebody's number: CUT, or a phrase joined by "_" or ":" without it.
 
-    A phrase has two terms of four letters or more: of CT_CHEST_W_CONTRAST_71260 all stays but the number. What stands
+    A phrase has two terms of four letters or more, or three terms (CT_ABD_PEL_W_CON_74177): of CT_CHEST_W_CONTRAST_71260 all stays but the number. What stands
     between two terms goes as a whole, as a code has several parts.
     """
     pieces = _JOINTS.split(word)
     terms = [_is_phrase(piece, is_term) for piece in pieces]
     words = [part for piece, term in zip(pieces, terms, strict=True) if term for part in piece.split("-")]
-    if sum(len(part) > _SHORTEST_TERM for part in words) < _FEWEST_WORDS:
+    long = sum(len(part) > _SHORTEST_TERM for part in words)
+    short = sum(part.lower() in technique()["abbreviations"] for part in words)
+    if long < _FEWEST_WORDS and long + short <= _FEWEST_WORDS:
         return CUT
     kept = []
     for term, between in groupby(range(len(pieces)), terms.__getitem__):

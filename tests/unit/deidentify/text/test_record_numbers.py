@@ -82,6 +82,54 @@ def test_abbreviations_of_studies_stay(text: str) -> None:
     assert "Abdo" not in CLEANER.description("seen by Dr Abdo") + CLEANER.description("Abdo Khaled")
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("_t4of9", "_t4of9"),
+        ("_t4of9MRI Knee", "_t4of9MRI Knee"),
+        ("2of5_CT Neck", "2of5_CT Neck"),
+        ("2of5HUBER CT", "CT"),
+        ("t4of9_670412", ""),
+        ("t4of9CHEST7712345", ""),
+    ],
+)
+def test_which_part_of_a_study_it_is_stays(text: str, left: str) -> None:
+    """Before a word without a space, too; neither a name nor a number behind it."""
+    assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("T2fsfiesta", "T2fsfiesta"),
+        ("T1alternate_COR", "T1alternate_COR"),
+        ("fsfiesta3d", "fsfiesta3d"),
+        ("T2Huber", ""),
+        ("T1huber COR", "COR"),
+        ("T2head_A12B3", ""),
+        ("fsfiesta48213", ""),
+    ],
+)
+def test_words_of_makers_stay_beside_a_weighting_or_dimension(text: str, left: str) -> None:
+    """Names and numbers of persons do not."""
+    assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("CT_ABD_PEL_CON_61234", "CT_ABD_PEL_CON"),
+        ("61234_CAP_CT_Neck_Abd_", "CAP_CT_Neck_Abd"),
+        ("MAY_JAN_SUN_61234", ""),
+        ("ABD_PEL_LEE_61234", ""),
+        ("LEE_KIM_PARK_61234", ""),
+    ],
+)
+def test_three_abbreviations_are_a_phrase(text: str, left: str) -> None:
+    """Short names and months are none."""
+    assert CLEANER.description(text) == left
+
+
 @pytest.mark.parametrize("code", ["A12B34C567", "4F7A9C21", "MRN12A34", "DKH9321B", "K7Q2M", "7X2QK9", "RAD2024001234"])
 def test_code_strings_are_judged_alike(code: str) -> None:
     """Of a CS, too."""
