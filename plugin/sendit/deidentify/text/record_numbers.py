@@ -318,7 +318,8 @@ def _terms_of(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diff
     """Return what stays of a word that holds somebody's number: CUT, or a phrase joined by "_" or ":" without it.
 
     A phrase has two terms of four letters or more, or three terms (CT_ABD_PEL_W_CON_74177): of
-    CT_CHEST_W_CONTRAST_71260 all stays but the number. What stands between two terms goes as a whole, as a code has several parts.
+    CT_CHEST_W_CONTRAST_71260 all stays but the number. What stands between two terms goes as a whole, as a code has
+    several parts.
     """
     pieces = _JOINTS.split(word)
     terms = [_is_phrase(piece, is_term) for piece in pieces]
