@@ -128,9 +128,7 @@ _FRAMES = re.compile(r"\d{1,3}x\d{1,3}(?:s|sec|min)")  # of a dynamic series, an
 _PREGNANCY = re.compile(r"[1-4]?\dw(?:k|ks)?(?:[0-6]d?)?|G\d{1,2}P\d{1,2}(?:A[bB]?\d)?(?:L\d)?")
 _TRANSDUCER = re.compile(r"\d{1,2}[A-Z]{1,2}\d(?:[A-Z]?[a-z])?")  # 3V5Ms, 4V1c
 #: A number, the year and the modality: 0917.24.CT.
-_ACCESSION = re.compile(
-    r"(?<![^\W_])(?:\d{3,6}[./\-]\d{2}[./\-][A-Z]{2}|[A-Z]{2}[./\-]\d{2}[./\-]\d{4,6})(?![^\W_])"
-)
+_ACCESSION = re.compile(r"(?<![^\W_])(?:\d{3,6}[./\-]\d{2}[./\-][A-Z]{2}|[A-Z]{2}[./\-]\d{2}[./\-]\d{4,6})(?![^\W_])")
 _MATRICES = frozenset({"1024", "2048", "4096"})
 _RANGE = re.compile(r"([1-9]\d{0,3})[\-–]([1-9]\d{0,3})")
 _UNIT_BEHIND = re.compile(r"\s([µμ]?[A-Za-z]{1,4})(?![^\W_])")
