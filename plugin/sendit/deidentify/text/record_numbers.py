@@ -317,7 +317,7 @@ def _terms_of(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diff
 
     A phrase has two terms of four letters or more, or three terms (CT_ABD_PEL_W_CON_74177): of
     CT_CHEST_W_CONTRAST_71260 all stays but the number. What stands between two terms goes as a whole, as a code has
-    several parts.
+    several parts; a short name elsewhere goes, too, as whose number it is: Kim_CHEST_HEAD_81472.
     """
     pieces = _JOINTS.split(word)
     terms = [_is_phrase(piece, is_term) for piece in pieces]
@@ -330,7 +330,8 @@ def _terms_of(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diff
     for term, between in groupby(range(len(pieces)), terms.__getitem__):
         text = "".join(pieces[place] for place in between)
         bare = text.strip("_:")
-        goes = not term and any(map(str.isdigit, bare)) and _goes_between(bare, kind, is_term, diffusion=diffusion)
+        numbered = any(map(str.isdigit, bare)) and _goes_between(bare, kind, is_term, diffusion=diffusion)
+        goes = not term and (numbered or _has_short_name(bare, is_term))
         kept.append(text.replace(bare, f" {CUT} ") if goes else text)
     phrase = "".join(kept)
     return phrase if CUT in phrase else CUT
@@ -339,6 +340,18 @@ def _terms_of(word: str, kind: TextKind, is_term: Callable[[str], bool], *, diff
 def _is_phrase(piece: str, is_term: Callable[[str], bool]) -> bool:
     words = piece.split("-")
     return len(piece) >= _SHORTEST_TERM and all(map(str.isalpha, words)) and all(map(is_term, words))
+
+
+def _has_short_name(text: str, is_term: Callable[[str], bool]) -> bool:
+    """Return whether a piece of two or three letters is neither known nor an abbreviation of the technique."""
+    abbreviations = technique()["abbreviations"] | technique()["tokens"]
+    return any(
+        1 < len(piece) <= _SHORTEST_TERM
+        and piece.isalpha()
+        and not is_term(piece)
+        and (piece.istitle() or piece.lower() not in abbreviations)
+        for piece in _JOINTS.split(text)
+    )
 
 
 def _goes_between(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from benchmarks.codes import OPTIONS, changed_phrases, leaks_of, phrases
@@ -56,6 +58,15 @@ def test_numbers_of_somebody_go_whole(code: str, around: str) -> None:
 def test_a_number_in_a_phrase_goes_alone(text: str, left: str) -> None:
     """A phrase is joined by underscores; all between two of its terms goes with the number."""
     assert CLEANER.description(text) == left
+
+
+@pytest.mark.parametrize("name", ["Kim", "Ann", "Ng", "Li", "LI_WU", "Wu"])
+@pytest.mark.parametrize("form", ["{}_CHEST_HEAD_81472", "{}:CHEST:HEAD:81472", "CHEST_{}_HEAD_81472"])
+def test_a_short_name_goes_with_the_number_of_a_phrase(form: str, name: str) -> None:
+    """Whose number it is stays in none of the kinds of text; the terms stay, and W for with."""
+    for clean in (CLEANER.description, CLEANER.technical):
+        assert set(re.findall("[A-Za-z]+", clean(form.format(name)))) == {"CHEST", "HEAD"}
+    assert CLEANER.technical("CHEST_W_FS_HEAD_81472") == "CHEST_W_FS_HEAD"
 
 
 @pytest.mark.parametrize(
