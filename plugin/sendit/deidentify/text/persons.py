@@ -349,7 +349,8 @@ def _company() -> re.Pattern[str]:
 def _without_company(match: re.Match[str]) -> str:
     """Return the form of a company without its name; a spa and an inc without a capital are words."""
     form = match[0][len(match["name"]) :].strip(" ,")
-    if form.islower() and len(form) <= _SHORT and form.isalpha():
+    alone = match[0].strip() == match.string.strip()  # a word and "spa" are no sentence: Prado spa
+    if form.islower() and len(form) <= _SHORT and form.isalpha() and not alone:
         return match[0]
     words = _LETTERS.findall(match["name"].casefold())
     if any(map(is_of_machines, words)) or all(word in medicine() | technique()["abbreviations"] for word in words):

@@ -259,3 +259,9 @@ def test_names_of_hospitals_go_where_a_script_has_no_capitals(text: str, name: s
 def test_kinds_of_hospitals_stay_where_a_script_has_no_capitals(text: str) -> None:
     """A hospital for eyes, a university's: no name."""
     assert TextCleaner(PersonalData()).description(text) == text
+
+
+@pytest.mark.parametrize("name", ["Prado", "Sommer", "Hunter", "Brooks"])
+def test_the_name_of_a_company_goes_if_the_text_has_nothing_else(name: str) -> None:
+    """Its form in small letters alone is no sentence that begins with a word."""
+    assert CLEANER.description(f"{name} spa") == "spa"
