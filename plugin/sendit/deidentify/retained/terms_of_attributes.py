@@ -35,10 +35,11 @@ _WHOLE = re.compile(r"(?<![\w@\\/.\-])(?:Q\.(?=[A-Z]))?\w+(?:[\-’']\w+)*(?![\w
 #: Letters between digits: of a code, in which a term stands by chance.
 _MIXED = re.compile(r"\d[^\W\d_]+\d")
 #: Sizes of detectors in pixels, in cm and in inches (2800x3408, 4343W), and models behind the name of their series
-#: (CXDI-702C).
+#: (CXDI-702C). M4343 may be somebody's number.
 _OF_DETECTOR = re.compile(
     r"[1-9]\d{2,3}[x×][1-9]\d{2,3}"
-    r"|[A-Z]{0,4}-?(?:1012|1014|1417|1717|1824|2430|2530|2532|3025|3030|3543|3643|4030|4143|4336|4343)(?:-?[A-Z]{1,3})?"
+    r"|(?![A-Z]\d+$)[A-Z]{0,4}-?"
+    r"(?:1012|1014|1417|1717|1824|2430|2530|2532|3025|3030|3543|3643|4030|4143|4336|4343)(?:-?[A-Z]{1,3})?"
     r"|(?P<series>[A-Za-z]{2,9})-?\d{3,4}[A-Z]{0,3}"
 )
 

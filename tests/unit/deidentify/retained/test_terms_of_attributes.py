@@ -68,7 +68,8 @@ def test_a_person_of_the_file_goes() -> None:
 @pytest.mark.parametrize(
     ("keyword", "value"),
     [
-        ("DetectorDescription", "AK8831-0472"), ("DetectorDescription", "Quennes-4711"),
+        ("DetectorDescription", "AK8831-0472"), ("DetectorDescription", "(M4336)"),
+        ("DetectorDescription", "Quennes-4711"),
         ("TransducerData", "A00492817"),
         ("AcquisitionDeviceProcessingCode", "4471902"), ("ScanOptions", "TECH JMB"),
     ],
