@@ -117,7 +117,7 @@ _OF_MAKERS = re.compile(
     re.IGNORECASE,
 )
 #: The build of a revision control, behind a version: r32438, 9a3fbb5. Six digits may be a day of birth, or a record's.
-_NAMED_BUILD = re.compile(rf"r{_DAY}|(?!\d{{6}}$){_DAY}|{_DESCRIBED}")
+_NAMED_BUILD = re.compile(rf"(?!\d{{6}}$)r?{_DAY}|{_DESCRIBED}")
 _BUILD = re.compile(rf"r\d{{4,5}}|b\d{{2,3}}(?:-SP\d)?|{_NAMED_BUILD.pattern}|{_SHORT_COMMIT}")
 #: The parts of a version text: the build of a system, a build that its label announces, any other token.
 _TOKEN = re.compile(

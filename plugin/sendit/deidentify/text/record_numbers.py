@@ -355,6 +355,7 @@ def _has_short_name(text: str, is_term: Callable[[str], bool]) -> bool:
 
 
 def _goes_between(text: str, kind: TextKind, is_term: Callable[[str], bool], *, diffusion: bool) -> bool:
+    """Return whether what stands between two terms is somebody's number, or has an unknown word beside its digits."""
     strange = any(piece.isalpha() and len(piece) > _SHORTEST_TERM for piece in _JOINTS.split(text))
     return strange or _is_number_of_somebody(text, kind, is_term, diffusion=diffusion)
 
